@@ -1,0 +1,58 @@
+"""What can go wrong with a store.
+
+    StoreError                  every message is one sentence: what is wrong and what to do
+    ├── StoreMissing            no file there
+    ├── StoreLocked             another driver writes to it
+    ├── StoreForeign            not a mlrtui store (a folder, a text file, another application's database, ...)
+    ├── StoreNewer              written by a newer mlrtui
+    ├── StoreDamaged            truncated or corrupt
+    ├── StoreUnwritable         read-only file, folder or media
+    └── SweepConflict           the store holds a sweep of this name with other settings
+"""
+
+__all__ = [
+    "StoreDamaged",
+    "StoreError",
+    "StoreForeign",
+    "StoreLocked",
+    "StoreMissing",
+    "StoreNewer",
+    "StoreUnwritable",
+    "SweepConflict",
+]
+
+
+class StoreError(Exception):
+    """The store cannot be used; ``str(error)`` is one sentence for the user."""
+
+
+class StoreMissing(StoreError):
+    """There is no file at this path."""
+
+
+class StoreLocked(StoreError):
+    """Another driver holds the writer's lock."""
+
+
+class StoreForeign(StoreError):
+    """The path is not a mlrtui store."""
+
+
+class StoreNewer(StoreError):
+    """The store was written by a newer version of mlrtui."""
+
+
+class StoreDamaged(StoreError):
+    """SQLite finds the file truncated or corrupt."""
+
+
+class StoreUnwritable(StoreError):
+    """The file, its folder or its media is read-only."""
+
+
+class SweepConflict(StoreError):
+    """A sweep of this name is in the store with other settings."""
+
+    def __init__(self, message: str, stored_spec: str) -> None:
+        super().__init__(message)
+        self.stored_spec = stored_spec

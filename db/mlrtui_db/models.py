@@ -1,0 +1,176 @@
+"""What a reader gives back: frozen pictures of a store at one moment.
+
+NULL becomes None, except inside curves, where a missing number is NaN and `flags` tells why.
+"""
+
+from array import array
+from dataclasses import dataclass
+
+__all__ = [
+    "CellRow",
+    "Curve",
+    "EventRow",
+    "FitRow",
+    "LiveSnapshot",
+    "NetRow",
+    "SweepRow",
+    "TrialRow",
+]
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One sweep with its progress."""
+
+    sweep_id: int
+    name: str
+    mode: str  # "search" or "scan"
+    status: str  # "open", "done", "stopped"
+    created_at: float
+    finished_at: float | None
+    cells: int
+    nets: int
+    nets_done: int
+    trials: int
+    trials_done: int  # done or failed
+    trials_running: int
+    trials_failed: int
+    heartbeat_at: float | None  # newest sign of life of any attempt
+    spec: str
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """One cell with what the grid shows of it."""
+
+    cell_id: int
+    label: str
+    depth: int
+    width: int
+    nets: int
+    nets_done: int
+    trials: int
+    trials_done: int
+    trials_running: int
+    trials_failed: int
+    diverged: int
+    ln_eta_star_mean: float | None
+    ln_eta_star_sd: float | None
+    censored: int  # nets with a censored eta*
+    lambda0_mean: float | None
+    phases: tuple[tuple[str, int], ...]  # (phase, count), most frequent first
+    variant: str  # the axes other than depth and width, "" when there are none: "ce in=0.1"
+    rev: int
+
+
+@dataclass(frozen=True)
+class NetRow:
+    """One net of the chosen cell: lambda at init and eta*."""
+
+    net_id: int
+    cell_id: int
+    seed: int
+    status: str
+    operator: str
+    lambda0: float | None
+    lambda0_residual: float | None
+    lambda0_preconditioned: float | None
+    lambda0_hessian: float | None
+    eta_star: float | None
+    first_failure: float | None
+    eta_area: float | None
+    zone_octaves: float | None
+    reversals: int | None
+    censored: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial as a table line."""
+
+    trial_id: int
+    net_id: int
+    cell_id: int
+    seed: int
+    eta: float
+    eta_lambda0: float | None
+    round: int
+    status: str
+    verdict: str | None
+    phase: str | None
+    attempt: int
+    n_steps: int
+    max_steps: int
+    last_step: int | None
+    last_loss: float | None
+    last_accuracy: float | None
+    last_sharpness: float | None
+    best_accuracy: float | None
+    peak_ratio: float | None
+    peak_step: int | None
+    bad_step: int | None
+    bad_kind: str | None
+    lambda0_preconditioned: float | None
+    rev: int
+
+
+@dataclass(frozen=True)
+class EventRow:
+    """One line of the log."""
+
+    event_id: int
+    at: float
+    level: str
+    text: str
+    trial_id: int | None
+
+
+@dataclass(frozen=True)
+class FitRow:
+    """One fitted term."""
+
+    fit: str
+    term: str
+    y: str
+    exponent: float
+    low: float | None
+    high: float | None
+    r2: float | None
+    cells: int
+    decades: float
+    where_expr: str
+    excluded: tuple[str, ...]
+    f_equal: float | None
+    p_equal: float | None
+    method: str
+    warnings: str
+
+
+@dataclass(frozen=True)
+class LiveSnapshot:
+    """All that the Live screen needs, read in one short transaction."""
+
+    sweep: SweepRow
+    cells: tuple[CellRow, ...]  # by position
+    cell_id: int | None  # the chosen cell, or the one that changed last
+    nets: tuple[NetRow, ...]  # of the chosen cell
+    trials: tuple[TrialRow, ...]  # of the chosen cell, by seed then eta
+    newest_trial_id: int | None  # the trial of the sweep that changed last
+    events: tuple[EventRow, ...]  # newest first
+    fits: tuple[FitRow, ...]
+    writer_alive: bool  # somebody holds the writer's lock
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One attempt's steps. Arrays of equal length, steps strictly increasing; NaN where NULL."""
+
+    trial_id: int
+    attempt: int
+    step: "array[int]"  # typecode q
+    loss: "array[float]"  # typecode d
+    accuracy: "array[float]"
+    sharpness: "array[float]"
+    sharpness_residual: "array[float]"
+    flags: "array[int]"  # typecode q

@@ -1,0 +1,203 @@
+"""The records that go into a store. What comes out is in `models.py`.
+
+Frozen dataclasses without behaviour: the driver makes them, `store.Store` writes them. Non-finite floats are allowed
+here; the store turns them into NULL and a flag.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+__all__ = [
+    "FLAG_ACCURACY_NONFINITE",
+    "FLAG_ALL_SAMPLES",
+    "FLAG_LOSS_NAN",
+    "FLAG_LOSS_NEG_INF",
+    "FLAG_LOSS_POS_INF",
+    "FLAG_SHARPNESS_INF",
+    "FLAG_SHARPNESS_NAN",
+    "FLAG_SHARPNESS_NOT_CONVERGED",
+    "BoundaryRecord",
+    "CellRecord",
+    "FitRecord",
+    "NetLambdas",
+    "NetRecord",
+    "Segment",
+    "StepRows",
+    "SweepRecord",
+    "TrialOutcome",
+    "TrialRecord",
+]
+
+FLAG_LOSS_NAN = 1
+FLAG_LOSS_POS_INF = 2
+FLAG_LOSS_NEG_INF = 4
+FLAG_SHARPNESS_NAN = 8
+FLAG_SHARPNESS_INF = 16
+FLAG_SHARPNESS_NOT_CONVERGED = 32
+FLAG_ACCURACY_NONFINITE = 64
+FLAG_ALL_SAMPLES = 128
+
+
+@dataclass(frozen=True)
+class NetRecord:
+    """One net of a cell: a seed and how its sharpness is measured."""
+
+    seed: int
+    operator: str
+    loss_convention: str
+    sharpness_samples: str
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """One grid point. Field names are the columns of table ``cell``; ``settings`` is canonical JSON of all of them."""
+
+    position: int
+    label: str
+    settings: str
+    depth: int
+    width: int
+    n_params: int
+    data: str
+    samples: int
+    data_id: str
+    target: str
+    standardize: str
+    model: str
+    activation: str
+    bias: bool
+    parametrization: str
+    input_lr: float
+    loss: str
+    optimizer: str
+    batch: int
+    max_steps: int
+    steps_per_epoch: int
+    dtype: str
+    nets: tuple[NetRecord, ...] = ()
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """A whole sweep, as planned. ``spec`` is canonical JSON, ``sweep_key`` its SHA-256."""
+
+    name: str
+    sweep_key: str
+    spec: str
+    mode: str  # "search" or "scan"
+    code_id: str
+    cells: tuple[CellRecord, ...]
+
+
+@dataclass(frozen=True)
+class NetLambdas:
+    """λ at initialisation of one net. ``main`` is of the net's operator without layer rates."""
+
+    net_id: int
+    main: float
+    main_residual: float
+    preconditioned: float  # with the layers' learning rates: 2/eta is the stability edge for this one
+    preconditioned_residual: float
+    gauss_newton: float
+    gauss_newton_residual: float
+    hessian: float
+    hessian_residual: float
+    converged: bool
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A training to be done: net × learning rate."""
+
+    net_id: int
+    trial_key: str
+    eta: float
+    eta_lambda0: float | None
+    round: int
+    max_steps: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The rows ``[start, stop)`` of a `StepRows` that belong to one trial's attempt."""
+
+    trial_id: int
+    attempt: int
+    seq: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class StepRows:
+    """Steps of several trials as columns of equal length; a value that was not measured is None."""
+
+    segments: tuple[Segment, ...]
+    step: Sequence[int]
+    loss: Sequence[float]
+    accuracy: Sequence[float | None]
+    sharpness: Sequence[float | None]
+    sharpness_residual: Sequence[float | None]
+    products: Sequence[int | None]
+    flags: Sequence[int]
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """How one attempt at a trial ended. ``seq`` continues the numbering of its `Segment` records."""
+
+    trial_id: int
+    attempt: int
+    seq: int
+    verdict: str
+    phase: str | None
+    reached_epoch: int | None
+    loss_initial: float
+    loss_final: float
+    best_accuracy: float | None
+    final_accuracy: float | None
+    peak_ratio: float
+    peak_step: int
+    final_sharpness: float | None
+    logit_rms_initial: float | None
+    logit_rms_peak: float | None
+    bad_step: int | None = None
+    bad_kind: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class BoundaryRecord:
+    """What the search learnt of a net."""
+
+    net_id: int
+    eta_star: float | None
+    first_failure: float | None
+    eta_area: float | None
+    zone_octaves: float | None
+    reversals: int
+    censored: str | None  # None, "none", "at_min", "at_max"
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """One fitted term of one fit; field names are the columns of table ``fit``."""
+
+    fit: str
+    term: str
+    y: str
+    exponent: float
+    low: float | None
+    high: float | None
+    intercept: float
+    r2: float
+    cells: int
+    decades: float
+    where_expr: str
+    excluded: tuple[str, ...]
+    f_equal: float | None
+    p_equal: float | None
+    method: str
+    warnings: str
+    inputs: tuple[tuple[str, float, float], ...] = field(default=())  # (cell label, x or nan, mean ln y)

@@ -1,0 +1,63 @@
+-- Views for people. Their names and columns are a contract: columns may be added, never renamed or removed.
+
+CREATE VIEW axes AS  -- the settings of a cell that may be an axis of the grid; appended to every view below
+SELECT cell_id, data, samples, target, standardize, model, activation, bias, parametrization, input_lr,
+       loss AS training_loss, optimizer, batch, max_steps, dtype
+FROM cell;
+
+CREATE VIEW eta_star AS  -- one row per net: the maximal initial learning rate and how well it is known
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
+       n.eta_star, n.first_failure, n.eta_area, n.zone_octaves, n.reversals,
+       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.status = 'done') AS trials,
+       n.censored, n.lambda0, n.lambda0_residual, n.operator,
+       n.eta_star * n.lambda0_preconditioned AS eta_star_lambda0,
+       n.lambda0_preconditioned, n.lambda0_gauss_newton, n.lambda0_hessian,
+       n.loss_convention, n.status, n.reason, n.net_id, axes.*
+FROM net n JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
+WHERE s.mode = 'search';
+
+CREATE VIEW boundaries AS  -- one row per trial of a search: where success ends
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
+       t.eta, t.round, t.verdict, t.reached_epoch, t.best_accuracy, t.eta_lambda0, t.trial_id, axes.*
+FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
+     JOIN axes USING (cell_id)
+WHERE s.mode = 'search';
+
+CREATE VIEW grid AS  -- one row per cell; ln eta* is averaged over uncensored nets only
+WITH t AS (
+  SELECT n.cell_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
+         sum(coalesce(t.verdict = 'diverged', 0)) AS diverged
+  FROM trial t JOIN net n USING (net_id) GROUP BY n.cell_id
+), m AS (
+  SELECT cell_id, count(*) AS nets, sum(status IN ('done', 'failed')) AS nets_done, avg(lambda0) AS lambda0_mean
+  FROM net GROUP BY cell_id
+)
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, m.nets, m.nets_done,
+       coalesce(t.trials, 0) AS trials, coalesce(t.trials_done, 0) AS trials_done, coalesce(t.diverged, 0) AS diverged,
+       c.ln_eta_star_mean, c.ln_eta_star_sd, m.lambda0_mean, axes.*
+FROM cell c JOIN sweep s USING (sweep_id) JOIN m USING (cell_id) LEFT JOIN t USING (cell_id)
+     JOIN axes USING (cell_id);
+
+CREATE VIEW curves AS  -- one row per stored step
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
+       p.step, p.loss, p.accuracy, p.sharpness, p.sharpness_residual,
+       p.sharpness * t.eta / 2 AS sharpness_ratio,
+       CASE WHEN p.flags & 1 THEN 'nan' WHEN p.flags & 2 THEN '+inf' WHEN p.flags & 4 THEN '-inf' ELSE 'finite' END
+         AS loss_state,
+       p.flags & 32 > 0 AS sharpness_not_converged, p.products, axes.*
+FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
+     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+
+CREATE VIEW phases AS  -- one row per finished trial
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
+       t.peak_ratio, t.peak_step, n.lambda0, t.final_sharpness, t.eta * t.final_sharpness AS eta_final_sharpness,
+       t.final_accuracy, t.loss_initial, t.loss_final, t.logit_rms_initial, t.logit_rms_peak, t.bad_step, t.bad_kind,
+       t.trial_id, axes.*
+FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
+     JOIN axes USING (cell_id)
+WHERE t.status IN ('done', 'failed');
+
+CREATE VIEW exponents AS  -- one row per fitted term
+SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,
+       f.excluded, f.method, f.intercept, f.f_equal, f.p_equal, f.warnings
+FROM fit f JOIN sweep s USING (sweep_id);

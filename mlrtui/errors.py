@@ -1,0 +1,44 @@
+"""The errors that reach a user, each with its exit code.
+
+    MlrtuiError                 one or more plain sentences
+    ├── BadInput         (2)    a sweep file, an option or a value is wrong; every mistake at once
+    ├── StoreTrouble     (3)    the store cannot be used
+    └── EngineFailed     (1)    the machinery that trains broke down
+"""
+
+from collections.abc import Iterable
+
+__all__ = ["BadInput", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+
+
+class MlrtuiError(Exception):
+    """Something a user should read; never shown as a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__("\n".join(messages))
+        self.messages = messages
+
+
+class BadInput(MlrtuiError):
+    """Wrong input: each message names the field, the value and the remedy."""
+
+    exit_code = 2
+
+    @classmethod
+    def gather(cls, messages: Iterable[str]) -> "BadInput":
+        """One error out of many messages."""
+        return cls(*messages)
+
+
+class StoreTrouble(MlrtuiError):
+    """The store cannot be opened, read or written."""
+
+    exit_code = 3
+
+
+class EngineFailed(MlrtuiError):
+    """No worker could be started, or all of them died."""
+
+    exit_code = 1

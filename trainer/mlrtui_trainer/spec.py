@@ -1,0 +1,238 @@
+"""What travels between the driver and a worker: frozen records of plain numbers and NumPy columns.
+
+The driver sends a `Probe` (measure λ at initialisation) or a `Round` (train). The worker yields `LambdaAtInit`,
+`StepBatch` and `Outcome` records, and a `TaskDone` or `TaskFailed` at the end. Nothing here imports torch.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "FLAG_ACCURACY_NONFINITE",
+    "FLAG_ALL_SAMPLES",
+    "FLAG_LOSS_NAN",
+    "FLAG_LOSS_NEG_INF",
+    "FLAG_LOSS_POS_INF",
+    "FLAG_SHARPNESS_INF",
+    "FLAG_SHARPNESS_NAN",
+    "FLAG_SHARPNESS_NOT_CONVERGED",
+    "NUMERICS_VERSION",
+    "Dataset",
+    "LambdaAtInit",
+    "Message",
+    "NetSpec",
+    "Outcome",
+    "Probe",
+    "Round",
+    "Segment",
+    "SharpnessSpec",
+    "StepBatch",
+    "Task",
+    "TaskDone",
+    "TaskFailed",
+    "TrainSpec",
+    "TrialSpec",
+]
+
+NUMERICS_VERSION = 1
+"""Raised whenever a change alters the numbers that a trial gives; part of every trial's key."""
+
+FLAG_LOSS_NAN = 1
+FLAG_LOSS_POS_INF = 2
+FLAG_LOSS_NEG_INF = 4
+FLAG_SHARPNESS_NAN = 8
+FLAG_SHARPNESS_INF = 16
+FLAG_SHARPNESS_NOT_CONVERGED = 32
+FLAG_ACCURACY_NONFINITE = 64
+FLAG_ALL_SAMPLES = 128
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """An architecture. Depth counts hidden layers; weight layers are ``depth + 1``.
+
+    kind "mlp": act(W x) per hidden layer, linear output. kind "two-layer-linear": f = width^(-1/2) v·(u x), standard
+    normal u and v (Lewkowycz et al. 2020), depth 1, no bias, activation "linear".
+    """
+
+    kind: str  # "mlp" | "two-layer-linear"
+    inputs: int
+    outputs: int
+    depth: int
+    width: int
+    activation: str = "relu"  # "relu" | "linear" | "tanh" | "gelu"
+    bias: bool = False
+    parametrization: str = "sp"
+    layer_lr: tuple[float, float, float] = (1.0, 1.0, 1.0)  # rate multipliers: input, hidden, output layer
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per layer from inputs to outputs."""
+        return (self.inputs, *([self.width] * self.depth), self.outputs)
+
+    @property
+    def n_params(self) -> int:
+        """Number of trained parameters of one net."""
+        sizes = self.sizes
+        return sum((fan_in + self.bias) * out for fan_in, out in zip(sizes[:-1], sizes[1:], strict=True))
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """How every trial of a round is trained and when it counts as a success."""
+
+    loss: str  # "ce" | "mse", conventions of docs/numerics.md
+    batch: int  # samples per step; equal to the number of samples: full batch, never permuted
+    max_steps: int
+    steps_per_epoch: int  # whole batches in the data; an incomplete last batch is left out
+    dtype: str = "float32"  # "float32" | "float64"
+    optimizer: str = "sgd"
+    success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
+    threshold: float = 0.5
+    record_every: int = 1
+
+
+@dataclass(frozen=True)
+class SharpnessSpec:
+    """How λ is measured. ``every`` steps along training; 0: at initialisation only."""
+
+    operator: str = "gauss-newton"  # "gauss-newton" | "hessian"
+    every: int = 0
+    tolerance: float = 1e-3  # of the relative residual
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training samples as the worker gets them, once."""
+
+    data_id: str  # SHA-256 of the arrays
+    kind: str  # "classes": y holds class numbers | "sign": y is ±1 | "regression": y is real, accuracy has no meaning
+    x: npt.NDArray[np.float64]  # [samples, inputs]
+    y: npt.NDArray[np.float64]  # [samples, outputs]; one-hot for classes
+    labels: npt.NDArray[np.int64]  # [samples]; class numbers, all zero unless kind == "classes"
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One lane's training: net (by its seed) × learning rate."""
+
+    trial_id: int
+    attempt: int
+    seed: int
+    eta: float
+    lambda0: float  # preconditioned λ at initialisation, or NaN
+
+
+@dataclass(frozen=True)
+class Round:
+    """Trials of one architecture that run together."""
+
+    task_id: int
+    data_id: str
+    net: NetSpec
+    train: TrainSpec
+    sharpness: SharpnessSpec
+    trials: tuple[TrialSpec, ...]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Measure λ at initialisation of several nets of one architecture."""
+
+    task_id: int
+    data_id: str
+    net: NetSpec
+    train: TrainSpec
+    sharpness: SharpnessSpec
+    nets: tuple[tuple[int, int], ...]  # (net_id, seed)
+
+
+@dataclass(frozen=True)
+class LambdaAtInit:
+    """λ at initialisation of one net, each value with its relative residual ‖Av − λv‖ / |λ|."""
+
+    net_id: int
+    main: float  # of SharpnessSpec.operator, without layer rates
+    main_residual: float
+    preconditioned: float  # of the same operator with the layers' rate multipliers: 2/eta is the edge for this one
+    preconditioned_residual: float
+    gauss_newton: float
+    gauss_newton_residual: float
+    hessian: float
+    hessian_residual: float
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows ``[start, stop)`` of a `StepBatch` that belong to one trial's attempt; ``seq`` counts its records from 0."""
+
+    trial_id: int
+    attempt: int
+    seq: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """Steps of several trials as columns. Row t describes the weights *before* update t.
+
+    A sharpness or accuracy that was not measured is NaN with its flag bits clear.
+    """
+
+    segments: tuple[Segment, ...]
+    step: npt.NDArray[np.int64]
+    loss: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+    sharpness: npt.NDArray[np.float64]
+    sharpness_residual: npt.NDArray[np.float64]
+    products: npt.NDArray[np.int64]  # operator products spent on this λ; 0: not measured
+    flags: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended: verdict and phase by the rules of `phases`, with the numbers they rest on."""
+
+    trial_id: int
+    attempt: int
+    seq: int
+    verdict: str
+    phase: str | None
+    reached_epoch: int | None
+    loss_initial: float  # over all training samples
+    loss_final: float
+    best_accuracy: float  # NaN where accuracy has no meaning
+    final_accuracy: float
+    peak_ratio: float  # max over steps of loss / loss_initial
+    peak_step: int
+    final_sharpness: float  # NaN: not measured
+    logit_rms_initial: float
+    logit_rms_peak: float  # over the first 10 steps
+    bad_step: int | None = None
+    bad_kind: str | None = None  # "nan" | "+inf" | "-inf" | "threshold"
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class TaskDone:
+    """A task's last message when all went well."""
+
+    task_id: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TaskFailed:
+    """A task's last message when it raised: one line for the log, and whether memory ran out."""
+
+    task_id: int
+    error: str
+    out_of_memory: bool
+
+
+Task = Round | Probe
+Message = LambdaAtInit | StepBatch | Outcome | TaskDone | TaskFailed
