@@ -1,0 +1,202 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from mlrtui import __version__
+from mlrtui.errors import MlrtuiError
+from mlrtui.where import store_path
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="mlrtui",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Find maximal initial learning rates, watch catapults and fit scaling exponents, live in a terminal.",
+)
+
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="The store; else $MLRTUI_STORE, else mlrtui.db.", show_default=False)
+]
+AsciiOption = Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII characters only.")]
+RefreshOption = Annotated[float, typer.Option("--refresh", min=0.1, max=60, help="Seconds between looks at the store.")]
+
+_debug = False
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mlrtui {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something breaks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+@app.command()
+def run(
+    files: Annotated[list[Path] | None, typer.Argument(help="Sweep files; none: the quick start.")] = None,
+    store: StoreOption = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
+    no_tui: Annotated[bool, typer.Option("--no-tui", help="Plain progress lines instead of the screen.")] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: training.epochs=3.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid and what it costs; start nothing.")] = False,
+    devices: Annotated[
+        str, typer.Option("--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1, or fake (makes numbers up).")
+    ] = "auto",
+    ascii_only: AsciiOption = False,
+    refresh: RefreshOption = 2.0,
+) -> None:
+    """Train the sweeps of some files into the store, and watch. The same command again resumes."""
+    from mlrtui.commands import run as command
+
+    options = command.RunOptions(
+        store=store_path(store),
+        overrides=tuple(overrides or ()),
+        devices=devices,
+        detach=detach,
+        plain=no_tui,
+        dry_run=dry_run,
+        ascii_only=ascii_only,
+        refresh=refresh,
+    )
+    raise typer.Exit(command.run(tuple(files or ()), options))
+
+
+@app.command()
+def watch(
+    store: StoreOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Print the picture once, as text.")] = False,
+    ascii_only: AsciiOption = False,
+    refresh: RefreshOption = 2.0,
+) -> None:
+    """Look on while a sweep runs, from any terminal."""
+    from mlrtui.commands import look
+
+    raise typer.Exit(look.watch(store_path(store), once=once, ascii_only=ascii_only, refresh=refresh))
+
+
+@app.command()
+def browse(
+    stores: Annotated[list[Path] | None, typer.Argument(help="Stores; none: the one that --store names.")] = None,
+    store: StoreOption = None,
+    ascii_only: AsciiOption = False,
+    refresh: RefreshOption = 2.0,
+) -> None:
+    """Look at past sweeps."""
+    from mlrtui.commands import look
+
+    paths = tuple(stores or ()) or (store_path(store),)
+    raise typer.Exit(look.browse(paths, ascii_only=ascii_only, refresh=refresh))
+
+
+@app.command()
+def status(
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Say what is in the store and whether a driver is at work."""
+    from mlrtui.commands import look
+
+    raise typer.Exit(look.status(store_path(store), as_json=as_json))
+
+
+@app.command()
+def stop(store: StoreOption = None) -> None:
+    """End the driver cleanly: it finishes its commit; `mlrtui run` goes on from there."""
+    from mlrtui.driver import launch
+
+    typer.echo(launch.stop(store_path(store)))
+
+
+@app.command()
+def export(
+    store: StoreOption = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")] = Path("mlrtui-export"),
+    view: Annotated[list[str] | None, typer.Option("--view", help="A view to export; repeat; none: all.")] = None,
+    sweep: Annotated[str | None, typer.Option("--sweep", help="Only this sweep.")] = None,
+    file_format: Annotated[str, typer.Option("--format", help="csv, jsonl or sqlite.")] = "csv",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Write the store's views as files."""
+    from mlrtui import export as exporting
+
+    done = exporting.export(
+        store_path(store), out, views=tuple(view or ()), sweep=sweep, file_format=file_format, force=force
+    )
+    for path, rows in done:
+        typer.echo(f"{path}: {rows} rows")
+
+
+@app.command()
+def examples(
+    copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them here to change them.")] = None,
+) -> None:
+    """List the sweep files that come with mlrtui."""
+    from mlrtui.commands import show
+
+    show.examples(copy)
+
+
+@app.command()
+def doctor(
+    store: Annotated[Path | None, typer.Argument(help="A store to check as well.", show_default=False)] = None,
+) -> None:
+    """Check the machine, and a store, and say what to do."""
+    from mlrtui.commands import show
+
+    raise typer.Exit(show.doctor(store))
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
+    for line in str(error).splitlines():
+        typer.echo(f"mlrtui: {line}", err=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Entry point of the ``mlrtui`` command: errors become one line each and an exit code."""
+    from mlrtui_db.errors import StoreError
+
+    try:
+        app()
+    except MlrtuiError as error:
+        if _debug:
+            raise
+        _fail(error, error.exit_code)
+    except StoreError as error:
+        if _debug:
+            raise
+        _fail(error, 3)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
+        sys.exit(0)
+    except Exception as error:
+        if _debug:
+            raise
+        _fail(MlrtuiError(f"this is a bug: {type(error).__name__}: {error}; run `mlrtui --debug ...` to see where"), 1)
+
+
+if __name__ == "__main__":
+    main()
+
+

@@ -1,0 +1,78 @@
+"""`mlrtui watch`, `browse` and `status`: readers only."""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlrtui.report import fit_line, sweep_line
+from mlrtui_db import lock
+from mlrtui_db.reader import Reader
+
+__all__ = ["browse", "status", "watch"]
+
+
+def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
+    """The live screen; where there is no terminal, progress lines until the driver ends."""
+    with Reader.open(store) as reader:  # a store that cannot be read is one sentence, not a screen
+        if once:
+            from mlrtui.tui.once import render_once
+
+            size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
+            print(render_once(reader, (size.columns, size.lines), ascii_only))  # noqa: T201
+            return 0
+    if not sys.stdout.isatty():
+        from mlrtui.follow import follow
+
+        follow(store, [], lambda: lock.holder(store) is not None, sys.stdout)
+        return 0
+    from mlrtui.tui.app import run_app
+
+    run_app([store], start="live", refresh=refresh, ascii=ascii_only or None)
+    return 0
+
+
+def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
+    """The list of sweeps; where there is no terminal, as text."""
+    for store in stores:
+        Reader.open(store).close()
+    if not sys.stdout.isatty():
+        for store in stores:
+            with Reader.open(store) as reader:
+                print(f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps()), sep="\n")  # noqa: T201
+        return 0
+    from mlrtui.tui.app import run_app
+
+    run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None)
+    return 0
+
+
+def status(store: Path, *, as_json: bool) -> int:
+    """Sweeps, progress and the driver, as text or JSON. Exit code 1 when trials failed."""
+    with Reader.open(store) as reader:
+        sweeps = reader.sweeps()
+        fits = {row.sweep_id: snapshot.fits for row in sweeps if (snapshot := reader.live(row.sweep_id)) is not None}
+    holder = lock.holder(store)
+    if as_json:
+        document = {
+            "store": str(store),
+            "driver": None if holder is None else dataclasses.asdict(holder),
+            "sweeps": [
+                dataclasses.asdict(row)
+                | {"spec": json.loads(row.spec), "fits": [dataclasses.asdict(fit) for fit in fits.get(row.sweep_id, ())]}
+                for row in sweeps
+            ],
+        }
+        print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
+    else:
+        who = "no driver is running" if holder is None else f"driver {holder.pid} on {holder.host} is at work"
+        print(f"{store}: {who}")  # noqa: T201
+        for row in sweeps:
+            created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
+            print(f"  {created}  {sweep_line(row)}")  # noqa: T201
+            for fit in fits.get(row.sweep_id, ()):
+                print(f"      {fit_line(fit)}")  # noqa: T201
+    return 1 if any(row.trials_failed for row in sweeps) else 0

@@ -1,0 +1,166 @@
+"""`mlrtui run`: check everything first, start the driver, then watch."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlrtui import examples, planning
+from mlrtui.config import SweepSpec, diff, load_sweep
+from mlrtui.driver import launch
+from mlrtui.engines import devices
+from mlrtui.errors import BadInput
+from mlrtui_db import lock
+from mlrtui_db.reader import Reader
+
+__all__ = ["RunOptions", "run"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of `mlrtui run`."""
+
+    store: Path
+    overrides: tuple[str, ...] = ()
+    devices: str = "auto"
+    detach: bool = False
+    plain: bool = False
+    dry_run: bool = False
+    ascii_only: bool = False
+    refresh: float = 2.0
+
+
+def run(files: Sequence[Path], options: RunOptions) -> int:
+    """Start or resume the sweeps of these files; returns the exit code.
+
+    Raises:
+        BadInput: a mistake in a file or an option; all files' mistakes at once.
+        StoreError: the store cannot be used.
+    """
+    specs = _load(files or examples.quickstart(), options.overrides)
+    plans = [planning.plan(spec, None) for spec in specs]
+    useful = max(planning.expected_lanes(plan) for plan in plans)
+    if options.dry_run:
+        for spec, plan in zip(specs, plans, strict=True):
+            print(_description(spec, plan))  # noqa: T201
+        return 0
+    workers = devices.resolve(options.devices, useful=useful)
+    if not _anything_to_do(options.store, specs):
+        return _finished(options, specs)
+    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers)
+    if options.detach:
+        print(f"driver {driver.pid} writes {options.store}; look on with: mlrtui watch --store {options.store}")  # noqa: T201
+        return 0
+    if options.plain or not sys.stdout.isatty():
+        return _plain(options, specs, driver)
+    from mlrtui.tui.app import run_app
+
+    run_app([options.store], start="live", refresh=options.refresh, ascii=options.ascii_only or None)
+    return _left(options, driver)
+
+
+def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:
+    specs: list[SweepSpec] = []
+    mistakes: list[str] = []
+    for path in files:
+        try:
+            specs.append(load_sweep(path, overrides))
+        except BadInput as error:
+            mistakes += error.messages
+    if mistakes:
+        raise BadInput.gather(mistakes)
+    names = [spec.sweep.name for spec in specs]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise BadInput(f"sweep.name = {twice[0]!r}: two of the files have this name; give each sweep its own")
+    return specs
+
+
+def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
+    """Look into the store, if there is one, before anything is started."""
+    if not store.exists() or store.stat().st_size == 0 and store.is_file():
+        return True
+    with Reader.open(store) as reader:
+        known = {sweep.name: sweep for sweep in reader.sweeps()}
+    for spec in specs:
+        stored = known.get(spec.sweep.name)
+        if stored is not None and stored.spec != spec.canonical():
+            changes = "; ".join(diff(stored.spec, spec.canonical()))
+            raise BadInput(
+                f"sweep.name = {spec.sweep.name!r}: {store} holds a sweep of this name with other settings ({changes}); "
+                "give this one another sweep.name, or name another --store"
+            )
+    return any(spec.sweep.name not in known or known[spec.sweep.name].status != "done" for spec in specs)
+
+
+def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
+    """Everything was done before: show it, train nothing, write nothing."""
+    names = [spec.sweep.name for spec in specs]
+    if not options.detach and not options.plain and sys.stdout.isatty():
+        from mlrtui.tui.app import run_app
+
+        run_app([options.store], start="live", refresh=options.refresh, ascii=options.ascii_only or None)
+    else:
+        from mlrtui.report import report
+
+        with Reader.open(options.store) as reader:
+            for row in reader.sweeps():
+                snapshot = reader.live(row.sweep_id) if row.name in names else None
+                if snapshot is not None:
+                    print(report(reader, snapshot, ascii_only=options.ascii_only), end="\n\n")  # noqa: T201
+        print(f"all done before; nothing was trained. {options.store} is as it was.")  # noqa: T201
+    return _exit_code(options.store, names)
+
+
+def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.DriverProcess) -> int:
+    """Progress lines until the driver ends. Ctrl-C ends the driver cleanly, too: nobody would be left to watch it."""
+    from mlrtui.follow import follow
+
+    try:
+        follow(options.store, [spec.sweep.name for spec in specs], driver.running, sys.stdout)
+    except KeyboardInterrupt:
+        print(launch.stop(options.store), file=sys.stderr)  # noqa: T201
+        return 130
+    return _ended(options, driver)
+
+
+def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
+    """The screen was closed."""
+    if driver.running() and lock.holder(options.store) is not None:
+        print(  # noqa: T201
+            f"the run goes on (driver {driver.pid}). Look on: mlrtui watch --store {options.store}   "
+            f"End it: mlrtui stop --store {options.store}"
+        )
+        return 0
+    return _ended(options, driver)
+
+
+def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
+    code = driver.process.wait()
+    if code not in (0, 1):
+        log = launch.log_path(options.store)
+        print(f"mlrtui: the driver ended with exit code {code}; its last words are in {log}", file=sys.stderr)  # noqa: T201
+        return code if code in (2, 3) else 1
+    return code
+
+
+def _exit_code(store: Path, names: Sequence[str]) -> int:
+    with Reader.open(store) as reader:
+        return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
+
+
+def _description(spec: SweepSpec, plan: planning.Plan) -> str:
+    """What a sweep would do, before anything is started."""
+    nets = sum(len(cell.nets) for cell in plan.sweep.cells)
+    trainings = planning.expected_trainings(plan)
+    about = "" if spec.scan is not None else "about "
+    steps = max(cell.train.max_steps for cell in plan.cells)
+    lines = [
+        f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(spec.seeds)} seeds = {nets} nets, "
+        f"{about}{trainings} trainings of at most {steps} steps",
+        f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
+        f"  time: {planning.time_estimate(plan)}",
+        f"  overrides and defaults, in full: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,39 @@
+"""`mlrtui examples` and `mlrtui doctor`."""
+
+import shutil
+from pathlib import Path
+
+from mlrtui import doctor as checks
+from mlrtui import examples as shipped
+from mlrtui.errors import BadInput, StoreTrouble
+
+__all__ = ["doctor", "examples"]
+
+
+def examples(copy: Path | None) -> None:
+    """List the shipped sweep files, or copy them into a folder; nothing that is there is replaced."""
+    found = shipped.available()
+    if copy is None:
+        width = max(len(example.name) for example in found)
+        for example in found:
+            print(f"{example.name:<{width}}  {example.title}")  # noqa: T201
+            print(f"{'':<{width}}  mlrtui run {example.path}")  # noqa: T201
+        return
+    taken = [copy / example.path.name for example in found if (copy / example.path.name).exists()]
+    if taken:
+        raise BadInput(f"--copy {copy}: {taken[0]} is there already; choose another folder")
+    try:
+        copy.mkdir(parents=True, exist_ok=True)
+        for example in found:
+            shutil.copyfile(example.path, copy / example.path.name)
+            print(copy / example.path.name)  # noqa: T201
+    except OSError as error:
+        raise StoreTrouble(f"--copy {copy}: cannot write there ({error.strerror})") from None
+
+
+def doctor(store: Path | None) -> int:
+    """Print every check; exit code 1 when one asks for something to be done."""
+    findings = [*checks.machine(), *(checks.store(store) if store is not None else ())]
+    for finding in findings:
+        print(f"{'ok ' if finding.fine else '!! '} {finding.subject}: {finding.text}")  # noqa: T201
+    return 0 if all(finding.fine for finding in findings) else 1

@@ -1,0 +1,88 @@
+"""Checks of the machine and of a store: what is there, and what to do where something is missing."""
+
+import json
+import locale
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlrtui.engines.devices import cpu_cores
+from mlrtui_db import filesystem, invariants, sqlite_version
+from mlrtui_db.reader import Reader
+
+__all__ = ["Finding", "machine", "store"]
+
+_TORCH_PROBE = """
+import json, torch
+cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+print(json.dumps({"version": torch.__version__, "cuda": cuda}))
+"""
+_LOW_DISK_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. Not ``fine``: ``text`` says what to do."""
+
+    subject: str
+    fine: bool
+    text: str
+
+
+def machine() -> Iterator[Finding]:
+    """Python, torch, devices, SQLite, terminal and disk of this machine."""
+    yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}, {cpu_cores()} cores")
+    yield _torch()
+    version, fine = sqlite_version.found(), sqlite_version.sufficient()
+    yield Finding("sqlite", fine, version if fine else f"{version} is too old; use a Python linked to {sqlite_version.NEEDED}")
+    utf8 = "utf" in locale.getpreferredencoding(False).lower()
+    terminal = os.environ.get("TERM", "unset")
+    yield Finding(
+        "terminal",
+        True,
+        f"TERM {terminal}, {'UTF-8' if utf8 else 'no UTF-8: screens are drawn in ASCII'}"
+        + (", NO_COLOR set" if os.environ.get("NO_COLOR") else ""),
+    )
+    yield _disk(Path.cwd())
+
+
+def store(path: Path) -> Iterator[Finding]:
+    """Integrity and invariants of a store, and where it lies.
+
+    Raises:
+        StoreError: it cannot be read at all.
+    """
+    with Reader.open(path) as reader:
+        sweeps = reader.sweeps()
+    broken = invariants.check(path)
+    yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken))
+    network = filesystem.network_kind(path)
+    yield Finding(
+        "file system",
+        network is None,
+        "local" if network is None else f"{network} is a network file system: SQLite's WAL is not safe there; move the store",
+    )
+    yield _disk(path.absolute().parent)
+
+
+def _torch() -> Finding:
+    done = subprocess.run([sys.executable, "-P", "-c", _TORCH_PROBE], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return Finding("torch", False, f"cannot be imported ({last}); install torch into this environment")
+    found = json.loads(done.stdout)
+    devices = ", ".join(found["cuda"]) or "no CUDA device: trainings run on the CPU"
+    return Finding("torch", True, f"{found['version']}; {devices}")
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    text = f"{free / (1 << 30):.1f} GiB free in {folder}"
+    if free < _LOW_DISK_BYTES:
+        return Finding("disk", False, f"{text}; a store grows by about 33 bytes a step: make room")
+    return Finding("disk", True, text)

@@ -1,0 +1,1 @@
+"""The one process that plans, hands out work and writes the store."""

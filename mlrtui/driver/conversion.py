@@ -1,0 +1,90 @@
+"""From the worker's records to the store's: the two rooms know nothing of each other."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mlrtui_db import records
+from mlrtui_trainer.search import Boundary
+from mlrtui_trainer.spec import LambdaAtInit, Outcome, StepBatch
+
+__all__ = ["boundary", "boundary_text", "net_lambdas", "step_rows", "trial_outcome"]
+
+
+def step_rows(batch: StepBatch) -> records.StepRows:
+    """NaN without a flag means "not measured" and becomes None; ``products`` 0 likewise."""
+    segments = tuple(records.Segment(s.trial_id, s.attempt, s.seq, s.start, s.stop) for s in batch.segments)
+    return records.StepRows(
+        segments=segments,
+        step=batch.step.tolist(),
+        loss=batch.loss.tolist(),
+        accuracy=_or_none(batch.accuracy),
+        sharpness=_or_none(batch.sharpness),
+        sharpness_residual=_or_none(batch.sharpness_residual),
+        products=[count or None for count in batch.products.tolist()],
+        flags=batch.flags.tolist(),
+    )
+
+
+def trial_outcome(outcome: Outcome) -> records.TrialOutcome:
+    """NaN becomes None where the number may be missing; losses may be non-finite and are kept as they are."""
+    return records.TrialOutcome(
+        trial_id=outcome.trial_id,
+        attempt=outcome.attempt,
+        seq=outcome.seq,
+        verdict=outcome.verdict,
+        phase=outcome.phase,
+        reached_epoch=outcome.reached_epoch,
+        loss_initial=outcome.loss_initial,
+        loss_final=outcome.loss_final,
+        best_accuracy=_finite(outcome.best_accuracy),
+        final_accuracy=_finite(outcome.final_accuracy),
+        peak_ratio=outcome.peak_ratio,
+        peak_step=outcome.peak_step,
+        final_sharpness=_finite(outcome.final_sharpness),
+        logit_rms_initial=_finite(outcome.logit_rms_initial),
+        logit_rms_peak=_finite(outcome.logit_rms_peak),
+        bad_step=outcome.bad_step,
+        bad_kind=outcome.bad_kind,
+        error=outcome.error,
+    )
+
+
+def net_lambdas(measured: LambdaAtInit) -> records.NetLambdas:
+    """Field by field the same."""
+    return records.NetLambdas(**{name: getattr(measured, name) for name in records.NetLambdas.__dataclass_fields__})
+
+
+def boundary(net_id: int, found: Boundary) -> records.BoundaryRecord:
+    """What the search knows of a net, for its row."""
+    return records.BoundaryRecord(
+        net_id=net_id,
+        eta_star=found.eta_star,
+        first_failure=found.first_failure,
+        eta_area=found.eta_area,
+        zone_octaves=found.zone_octaves,
+        reversals=found.reversals,
+        censored=found.censored,
+        reason=found.reason,
+    )
+
+
+def boundary_text(cell: str, seed: int, found: Boundary) -> str:
+    """One line for the log."""
+    place = f"{cell} seed {seed}"
+    if found.eta_star is None:
+        return f"{place}: no η*: {found.reason}"
+    if found.censored is not None:
+        return f"{place}: η* ≥ {found.eta_star:.4g} (censored: {found.reason})"
+    failure = "" if found.first_failure is None else f", first failure {found.first_failure:.4g}"
+    return f"{place}: η* {found.eta_star:.4g}{failure}, {found.trials} trainings"
+
+
+def _or_none(values: npt.NDArray[np.float64]) -> Sequence[float | None]:
+    return [None if value != value else value for value in values.tolist()]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,371 @@
+"""The driver's loop: hand out work, collect records, commit them, tell the searches.
+
+One thread owns the store. An outcome reaches a search only after the transaction that holds it is committed, so what
+the driver knows is never ahead of what a resumed driver would find.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mlrtui.config import SweepSpec
+from mlrtui.driver import conversion
+from mlrtui.driver.fitting import refresh_fits
+from mlrtui.driver.sweep_run import MAX_LOST, CellRun, Draft, NetRun, SweepRun
+from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui.errors import EngineFailed
+from mlrtui.planning import Plan, trial_key
+from mlrtui_db.errors import StoreFull
+from mlrtui_db.records import TrialRecord
+from mlrtui_db.store import Store
+from mlrtui_trainer.spec import LambdaAtInit, Message, Outcome, Probe, Round, StepBatch, Task, TaskDone, TaskFailed, TrialSpec
+
+__all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
+
+COMMIT_SECONDS = 0.2
+_WAL_WARNING_BYTES = 64 << 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SweepEnd:
+    """How a sweep was left: "done" or "stopped", and how much of it failed."""
+
+    name: str
+    status: str
+    failed: int
+    already: bool = False  # it was done before; nothing was trained or written
+
+
+@dataclass(frozen=True)
+class _Lane:
+    """A trial that is being trained."""
+
+    trial_id: int
+    attempt: int
+    net: NetRun
+    eta: float
+
+
+@dataclass
+class _Running:
+    """What a slot is doing. ``lanes``: its trials without an outcome."""
+
+    draft: Draft
+    lanes: dict[int, _Lane]
+
+
+class Driver:
+    """Runs sweeps one after another over one store and one engine."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        *,
+        driver_id: str,
+        should_stop: Callable[[], bool] = lambda: False,
+        say: Callable[[str], None] = lambda text: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._engine = engine
+        self._driver_id = driver_id
+        self._should_stop = should_stop
+        self._say = say
+        self._clock = clock
+        self._env: dict[int, dict[str, str]] = {}
+        self._running: dict[int, _Running] = {}
+        self._inbox: list[tuple[int, Message]] = []
+        self._next_task = 0
+        self._sweep_id = 0
+        self._wal_warned = False
+
+    def run_sweep(self, spec: SweepSpec, plan: Plan) -> SweepEnd:
+        """Train whatever the sweep still lacks. Returns when it is done or a stop was asked for.
+
+        Raises:
+            SweepConflict: the store holds a sweep of this name with other settings.
+            EngineFailed: no worker is left.
+        """
+        self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep))
+        state = self._store.sweep_state(self._sweep_id)
+        if state.status == "done":
+            return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
+        run = SweepRun(spec, plan, state)
+        self._engine.add_datasets(plan.datasets)
+        resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
+        self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {len(run.nets)} nets in {len(run.cells)} cells")
+        self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
+        self._open_measured(run, [net for net in run.nets.values() if net.lambdas is not None and not net.closed])
+        self._close_answered(run)
+        last_commit = self._clock()
+        while not run.closed and not self._should_stop():
+            self._hand_out(run)
+            for event in self._engine.poll(COMMIT_SECONDS / 2):
+                self._receive(run, event)
+            urgent = any(isinstance(message, LambdaAtInit | Outcome | TaskDone | TaskFailed) for _, message in self._inbox)
+            if self._inbox and (urgent or self._clock() - last_commit >= COMMIT_SECONDS):
+                self._flush(run)
+                last_commit = self._clock()
+        return self._end(run, spec.sweep.name)
+
+    # --- handing out -------------------------------------------------------------------------------------------
+
+    def _hand_out(self, run: SweepRun) -> None:
+        idle = list(self._engine.idle())
+        for place, slot in enumerate(idle):
+            draft = run.next_draft(len(idle) - place)
+            if draft is None:
+                return
+            task, lanes = self._probe(draft) if draft.probe else self._round(run, draft, slot)
+            self._running[slot] = _Running(draft, lanes)
+            self._engine.submit(slot, task)
+
+    def _probe(self, draft: Draft) -> tuple[Task, dict[int, _Lane]]:
+        draft.cell.probing = True
+        cell = draft.cell.plan
+        nets = tuple((net.net_id, net.seed) for net in draft.probe)
+        return Probe(self._task_id(), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
+
+    def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
+        cell = draft.cell.plan
+        records = [_trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
+        device, env = self._engine.devices[slot], self._env.get(slot, {})
+
+        def write() -> tuple[list[int], dict[int, int]]:
+            ids = self._store.add_trials(records)
+            return ids, self._store.open_attempts(ids, self._driver_id, device, env)
+
+        ids, attempts = self._commit(write)
+        lanes: dict[int, _Lane] = {}
+        trials = []
+        for trial_id, (net, eta, _) in zip(ids, draft.trainings, strict=True):
+            net.running.add(eta)
+            lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
+            lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
+            trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
+        return Round(self._task_id(), cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials)), lanes
+
+    def _task_id(self) -> int:
+        self._next_task += 1
+        return self._next_task
+
+    # --- taking in ---------------------------------------------------------------------------------------------
+
+    def _receive(self, run: SweepRun, event: EngineEvent) -> None:
+        match event:
+            case WorkerReady(slot, env):
+                self._env[slot] = dict(env)
+            case FromWorker(slot, message):
+                self._inbox.append((slot, message))
+            case WorkerDied(slot, detail, final):
+                self._flush(run)  # what it sent before it died counts
+                self._mourn(run, slot, detail)
+                if final and not any(self._engine.idle()) and not self._running:
+                    raise EngineFailed(f"every worker died again and again; the last one was {detail}")
+
+    def _flush(self, run: SweepRun) -> None:
+        """Commit the inbox in one transaction, then act on it."""
+        inbox, self._inbox = self._inbox, []
+
+        def write() -> None:
+            for _, message in inbox:
+                match message:
+                    case StepBatch():
+                        self._store.append_steps(conversion.step_rows(message))
+                    case Outcome():
+                        self._store.finish_trial(conversion.trial_outcome(message))
+                    case LambdaAtInit():
+                        self._store.set_lambdas(conversion.net_lambdas(message))
+
+        self._commit(write)
+        measured: list[NetRun] = []
+        for slot, message in inbox:
+            match message:
+                case LambdaAtInit():
+                    net = run.nets[message.net_id]
+                    net.lambdas = conversion.net_lambdas(message)
+                    measured.append(net)
+                case Outcome():
+                    self._tell(slot, message)
+                case TaskDone():
+                    self._free(slot)
+                case TaskFailed():
+                    self._task_failed(run, slot, message)
+        self._open_measured(run, measured)
+        self._close_answered(run)
+        self._watch_wal()
+
+    def _tell(self, slot: int, outcome: Outcome) -> None:
+        lane = self._running[slot].lanes.pop(outcome.trial_id)
+        lane.net.running.discard(lane.eta)
+        assert lane.net.questions is not None
+        lane.net.questions.tell(lane.eta, outcome.verdict)
+
+    def _free(self, slot: int) -> _Running:
+        running = self._running.pop(slot)
+        running.draft.cell.probing = False
+        for lane in running.lanes.values():
+            lane.net.running.discard(lane.eta)
+        return running
+
+    def _open_measured(self, run: SweepRun, nets: list[NetRun]) -> None:
+        """Give nets whose λ₀ is known their questions; a scan's trials are laid down at once, so that totals are known."""
+        refused: list[tuple[NetRun, str]] = []
+        trials: list[TrialRecord] = []
+        for net in nets:
+            reason = run.open(net) if net.questions is None else None
+            if reason is not None:
+                refused.append((net, reason))
+            elif run.spec.scan is not None:
+                trials += [_trial_record(run.cell_of[net.net_id], net, eta, 0) for eta in net.wanted()]
+
+        def write() -> None:
+            for net in nets:
+                if net.questions is not None:
+                    self._store.open_net(net.net_id, net.start_eta)
+            for net, reason in refused:
+                self._store.fail_net(net.net_id, reason)
+            self._store.add_trials(trials)
+
+        if nets:
+            self._commit(write)
+        for net, reason in refused:
+            net.closed = True
+            self._event("error", f"{run.cell_of[net.net_id].plan.label} seed {net.seed}: {reason}")
+
+    def _close_answered(self, run: SweepRun) -> None:
+        """Close nets that have asked all they wanted, and redo the fits."""
+        answered = [net for net in run.nets.values() if not net.closed and net.questions is not None and net.questions.closed]
+        if not answered:
+            return
+
+        def write() -> None:
+            for net in answered:
+                assert net.questions is not None
+                boundary = net.questions.boundary()
+                self._store.close_net(net.net_id, None if boundary is None else conversion.boundary(net.net_id, boundary))
+                if boundary is not None:
+                    cell = run.cell_of[net.net_id].plan.label
+                    self._store.add_event("info", conversion.boundary_text(cell, net.seed, boundary), self._sweep_id)
+
+        self._commit(write)
+        for net in answered:
+            net.closed = True
+        self._commit(lambda: refresh_fits(self._store, self._sweep_id, run))
+
+    # --- when things go wrong ----------------------------------------------------------------------------------
+
+    def _task_failed(self, run: SweepRun, slot: int, failed: TaskFailed) -> None:
+        running = self._free(slot)
+        cell, lanes = running.draft.cell, list(running.lanes.values())
+        size = max(len(running.draft.probe), len(running.draft.trainings))
+        if failed.out_of_memory and size > 1:
+            cell.lanes = size // 2
+            self._release(lanes, "lost", "out of memory")
+            self._event("warning", f"{cell.plan.label}: out of memory with {size} lanes; goes on with {cell.lanes} at a time")
+            return
+        self._fail_lanes(run, lanes, failed.error)
+        self._fail_nets(run, running.draft.probe, failed.error)
+
+    def _mourn(self, run: SweepRun, slot: int, detail: str) -> None:
+        """A worker died: its trials start again, unless they have killed too many workers."""
+        if slot not in self._running:
+            return
+        running = self._free(slot)
+        cell, lanes = running.draft.cell, list(running.lanes.values())
+        self._release(lanes, "lost", f"worker {detail}")
+        self._event("warning", f"{cell.plan.label}: worker {slot} {detail}; its {len(lanes)} trials start again")
+        if running.draft.probe:
+            cell.lost_probes += 1
+            if cell.lost_probes >= MAX_LOST:
+                self._fail_nets(run, running.draft.probe, f"worker {detail}, {MAX_LOST} times")
+        for lane in lanes:
+            lane.net.lost[lane.eta] = lane.net.lost.get(lane.eta, 0) + 1
+        hopeless = [lane for lane in lanes if lane.net.lost[lane.eta] >= MAX_LOST]
+        self._fail_lanes(run, hopeless, f"worker {detail}, {MAX_LOST} times")
+
+    def _fail_lanes(self, run: SweepRun, lanes: list[_Lane], error: str) -> None:
+        """Trials that the machine could not train: a scan goes on without them, a search cannot."""
+        if not lanes:
+            return
+        self._commit(lambda: self._store.fail_trials([lane.trial_id for lane in lanes], error))
+        self._event("error", f"{len(lanes)} trials of {run.cell_of[lanes[0].net.net_id].plan.label} failed: {error}")
+        if run.spec.search is not None:
+            self._fail_nets(run, tuple(dict.fromkeys(lane.net for lane in lanes)), f"a training failed: {error}")
+            return
+        for lane in lanes:
+            assert lane.net.questions is not None
+            lane.net.questions.tell(lane.eta, "failed")
+
+    def _fail_nets(self, run: SweepRun, nets: tuple[NetRun, ...], reason: str) -> None:
+        if not nets:
+            return
+        self._commit(lambda: [self._store.fail_net(net.net_id, reason) for net in nets])
+        for net in nets:
+            net.closed = True
+            self._event("error", f"{run.cell_of[net.net_id].plan.label} seed {net.seed} failed: {reason}")
+
+    def _release(self, lanes: list[_Lane], outcome: str, detail: str) -> None:
+        ids = [lane.trial_id for lane in lanes]
+        if ids:
+            self._commit(lambda: self._store.release_attempts(ids, outcome, detail))
+
+    # --- ending and small things -------------------------------------------------------------------------------
+
+    def _end(self, run: SweepRun, name: str) -> SweepEnd:
+        status = "done" if run.closed else "stopped"
+        self._flush(run)
+        for slot in list(self._running):
+            self._release(list(self._free(slot).lanes.values()), "cancelled", "stopped by the user")
+        failed = self._failures()
+        text = f"finished {name!r}" if status == "done" else f"stopped {name!r}; the same command resumes it"
+        if failed:
+            text += f"; {failed} trials or nets failed"
+        self._event("warning" if failed else "info", text)
+        self._commit(lambda: refresh_fits(self._store, self._sweep_id, run))
+        self._commit(lambda: self._store.end_sweep(self._sweep_id, status))
+        return SweepEnd(name, status, failed)
+
+    def _failures(self) -> int:
+        state = self._store.sweep_state(self._sweep_id)
+        return sum(trial.status == "failed" for trial in state.trials) + sum(net.status == "failed" for net in state.nets)
+
+    def _event(self, level: str, text: str) -> None:
+        self._say(text)
+        self._commit(lambda: self._store.add_event(level, text, self._sweep_id))
+
+    def _watch_wal(self) -> None:
+        large = self._store.wal_bytes() > _WAL_WARNING_BYTES
+        if large and not self._wal_warned:
+            self._event("warning", "the store's -wal file passed 64 MB: some reader holds an old view open; close it")
+        self._wal_warned = large
+
+    def _commit(self, write: Callable[[], T]) -> T:
+        """Run ``write`` in a transaction; where the disk is full, wait for space and do it again."""
+        pause = 0.5
+        while True:
+            try:
+                with self._store.transaction():
+                    return write()
+            except StoreFull as error:
+                self._say(f"{error}; training waits until there is space")
+                if self._should_stop():
+                    raise
+                time.sleep(pause)
+                pause = min(2 * pause, 10.0)
+
+
+def _trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:
+    lambda0 = net.lambdas.preconditioned if net.lambdas else None
+    return TrialRecord(
+        net_id=net.net_id,
+        trial_key=trial_key(cell.plan, net.seed, eta),
+        eta=eta,
+        eta_lambda0=None if lambda0 is None else eta * lambda0,
+        round=number,
+        max_steps=cell.plan.train.max_steps,
+    )

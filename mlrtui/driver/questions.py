@@ -1,0 +1,83 @@
+"""What a net still wants to know: a list of rates (scan) or a search. Both are asked and told in the same way."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from mlrtui_trainer.search import Boundary, Search, SearchSpec
+
+__all__ = ["Questions", "ScanQuestions", "SearchQuestions"]
+
+
+class Questions(Protocol):
+    """A pure function of the outcomes told so far, so that a resumed sweep asks the same."""
+
+    @property
+    def round(self) -> int:
+        """Number of the current question, from 0."""
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more is wanted."""
+
+    def ask(self) -> tuple[float, ...]:
+        """Learning rates wanted now that have not been told."""
+
+    def tell(self, eta: float, verdict: str) -> None:
+        """The outcome of a training at ``eta``."""
+
+    def boundary(self) -> Boundary | None:
+        """What is known of eta*; None for a scan."""
+
+
+class ScanQuestions:
+    """Every rate of a list, once."""
+
+    round = 0
+
+    def __init__(self, etas: Iterable[float]) -> None:
+        self._open = dict.fromkeys(etas)
+
+    @property
+    def closed(self) -> bool:
+        """All rates have been told."""
+        return not self._open
+
+    def ask(self) -> tuple[float, ...]:
+        """The rates that are left, in the file's order."""
+        return tuple(self._open)
+
+    def tell(self, eta: float, verdict: str) -> None:
+        """Tick a rate off, whatever came of it."""
+        self._open.pop(eta, None)
+
+    def boundary(self) -> None:
+        """A scan searches no boundary."""
+
+
+class SearchQuestions:
+    """The search for eta*, which wants each outcome once."""
+
+    def __init__(self, spec: SearchSpec, start_eta: float) -> None:
+        self._search = Search(spec, start_eta)
+
+    @property
+    def round(self) -> int:
+        """Number of the current question."""
+        return self._search.round
+
+    @property
+    def closed(self) -> bool:
+        """The bracket is as narrow as asked for and the probes above it failed."""
+        return self._search.closed
+
+    def ask(self) -> tuple[float, ...]:
+        """Rates wanted now."""
+        return self._search.ask()
+
+    def tell(self, eta: float, verdict: str) -> None:
+        """The outcome of a training."""
+        self._search.tell(eta, verdict)
+
+    def boundary(self) -> Boundary:
+        """What the search knows."""
+        return self._search.boundary()

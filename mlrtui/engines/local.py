@@ -1,0 +1,142 @@
+"""The local engine: one worker process per device, each behind a socket."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+
+from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui_trainer.spec import Dataset, Message, Task, TaskDone, TaskFailed
+
+__all__ = ["LocalEngine"]
+
+_MAX_RESTARTS = 3
+_MESSAGES_PER_POLL = 200  # keeps one commit bounded while workers send fast
+
+
+@dataclass
+class _Worker:
+    """One slot's process. ``known``: data sets that it already holds."""
+
+    device: str
+    process: "subprocess.Popen[bytes]"
+    connection: "Connection[object, object]"
+    ready: bool = False
+    busy: bool = False
+    restarts: int = 0
+    dead: bool = False
+    known: set[str] = field(default_factory=set)
+
+
+class LocalEngine:
+    """Worker processes on this machine. CPU workers run one thread each, so that a trial's bits never depend on them."""
+
+    def __init__(self, devices: Sequence[str]) -> None:
+        self._datasets: dict[str, Dataset] = {}
+        self._workers = [self._spawn(device) for device in devices]
+
+    @property
+    def devices(self) -> Sequence[str]:
+        """Device name of every slot."""
+        return [worker.device for worker in self._workers]
+
+    def add_datasets(self, datasets: Mapping[str, Dataset]) -> None:
+        """Make data sets known; each worker gets one when its first task needs it."""
+        self._datasets.update(datasets)
+
+    def idle(self) -> Sequence[int]:
+        """Slots that are ready and wait for a task."""
+        return [slot for slot, w in enumerate(self._workers) if w.ready and not w.busy and not w.dead]
+
+    def submit(self, slot: int, task: Task) -> None:
+        """Send a task. A worker that died meanwhile is reported by the next `poll`, with the task lost."""
+        worker = self._workers[slot]
+        worker.busy = True
+        try:
+            if task.data_id not in worker.known:
+                worker.connection.send(self._datasets[task.data_id])
+                worker.known.add(task.data_id)
+            worker.connection.send(task)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # poll sees the closed socket and reports the death
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
+        """Messages in order of arrival per worker; deaths after the worker's last message."""
+        slots = {w.connection: slot for slot, w in enumerate(self._workers) if not w.dead}
+        events: list[EngineEvent] = []
+        for connection in wait(list(slots), timeout):
+            slot = slots[connection]  # type: ignore[index]
+            events.extend(self._drain(slot))
+        return events
+
+    def close(self) -> None:
+        """Hang up, and kill whoever does not leave: a worker holds nothing worth keeping."""
+        for worker in self._workers:
+            worker.connection.close()
+        for worker in self._workers:
+            worker.process.kill()
+            worker.process.wait()
+
+    def _drain(self, slot: int) -> list[EngineEvent]:
+        worker = self._workers[slot]
+        events: list[EngineEvent] = []
+        while len(events) < _MESSAGES_PER_POLL:
+            try:
+                if not worker.connection.poll():
+                    break
+                received = worker.connection.recv()
+            except (EOFError, OSError):
+                events.append(self._bury(slot))
+                break
+            if not worker.ready:
+                worker.ready = True
+                env: dict[str, str] = received  # type: ignore[assignment]
+                events.append(WorkerReady(slot, env))
+                continue
+            message: Message = received  # type: ignore[assignment]
+            if isinstance(message, TaskDone | TaskFailed):
+                worker.busy = False
+                worker.restarts = 0
+            events.append(FromWorker(slot, message))
+        return events
+
+    def _bury(self, slot: int) -> WorkerDied:
+        """Report a dead worker and start it anew, unless it keeps dying."""
+        worker = self._workers[slot]
+        worker.connection.close()
+        worker.process.kill()
+        detail = _cause(worker.process.wait())
+        if worker.restarts >= _MAX_RESTARTS:
+            worker.dead = True
+            return WorkerDied(slot, detail, final=True)
+        fresh = self._spawn(worker.device)
+        fresh.restarts = worker.restarts + 1
+        self._workers[slot] = fresh
+        return WorkerDied(slot, detail, final=False)
+
+    def _spawn(self, device: str) -> _Worker:
+        ours, theirs = socket.socketpair()
+        environment = dict(os.environ)
+        if device == "cpu":
+            environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        process = subprocess.Popen(
+            # -P: a file called trainer.py or torch.py in the working folder must not be imported in place of the real one
+            [sys.executable, "-P", "-m", "mlrtui.engines.local_worker", str(theirs.fileno()), device],
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            env=environment,
+        )
+        theirs.close()
+        return _Worker(device, process, Connection(ours.detach()))
+
+
+def _cause(returncode: int) -> str:
+    if returncode < 0:
+        name = signal.Signals(-returncode).name
+        hint = " (often the kernel's out-of-memory killer)" if name == "SIGKILL" else ""
+        return f"killed by {name}{hint}"
+    return f"ended with exit code {returncode}; its last words are in the log beside the store"

@@ -1,0 +1,71 @@
+"""Progress of a running sweep as plain lines, for logs and terminals without a screen."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from mlrtui.report import report, sweep_line
+from mlrtui_db.errors import StoreError
+from mlrtui_db.models import LiveSnapshot
+from mlrtui_db.reader import Reader
+
+__all__ = ["follow"]
+
+_PROGRESS_SECONDS = 2.0
+
+
+class _Printer:
+    """Prints each event once, a progress line when it changed, and the results of a sweep when it ends."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._seen_event = 0
+        self._reported: set[int] = set()
+        self._line = ""
+        self._printed_at = 0.0
+
+    def show(self, reader: Reader, snapshot: LiveSnapshot) -> None:
+        for event in reversed(snapshot.events):
+            if event.event_id > self._seen_event:
+                self._seen_event = event.event_id
+                self._print(f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.text}")
+        line = sweep_line(snapshot.sweep)
+        if line != self._line and time.monotonic() - self._printed_at >= _PROGRESS_SECONDS:
+            self._line, self._printed_at = line, time.monotonic()
+            self._print(f"          {line}")
+        if snapshot.sweep.status == "done" and snapshot.sweep.sweep_id not in self._reported:
+            self._reported.add(snapshot.sweep.sweep_id)
+            ascii_only = "utf" not in (self._out.encoding or "").lower()
+            self._print("\n" + report(reader, snapshot, ascii_only=ascii_only) + "\n")
+
+    def skip_to(self, snapshot: LiveSnapshot) -> None:
+        """Do not repeat what was in the store before."""
+        self._seen_event = max((event.event_id for event in snapshot.events), default=0)
+
+    def _print(self, text: str) -> None:
+        encoding = self._out.encoding or "ascii"
+        print(text.encode(encoding, "replace").decode(encoding), file=self._out, flush=True)
+
+
+def follow(store: Path, names: list[str], alive: Callable[[], bool], out: TextIO, *, interval: float = 0.5) -> None:
+    """Print what happens to the sweeps of these names until the driver is gone; no names: to the newest sweep.
+
+    A store that is not there yet, or is busy for a moment, is waited for as long as ``alive``.
+    """
+    printer = _Printer(out)
+    while True:
+        going_on = alive()  # before reading, so that the last rows are seen
+        try:
+            with Reader.open(store) as reader:
+                known = {sweep.name: sweep.sweep_id for sweep in reader.sweeps()}
+                for sweep_id in [known[name] for name in names if name in known] or ([] if names else [None]):
+                    snapshot = reader.live(sweep_id)
+                    if snapshot is not None:
+                        printer.show(reader, snapshot)
+        except StoreError:
+            if not going_on:
+                raise
+        if not going_on:
+            return
+        time.sleep(interval)

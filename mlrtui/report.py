@@ -1,0 +1,89 @@
+"""A finished or running sweep as plain text: for terminals without a screen, logs and mail."""
+
+import math
+from collections.abc import Iterator
+
+from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
+from mlrtui_db.reader import Reader
+
+__all__ = ["fit_line", "report", "sweep_line"]
+
+
+def sweep_line(sweep: SweepRow) -> str:
+    """One sweep in one line."""
+    failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
+    return (
+        f"{sweep.name}: {sweep.status}, {sweep.nets_done}/{sweep.nets} nets, "
+        f"{sweep.trials_done}/{sweep.trials} trials{failed}"
+    )
+
+
+def fit_line(fit: FitRow) -> str:
+    """One fitted term in one line, with its interval or why it has none."""
+    interval = "no interval" if fit.low is None or fit.high is None else f"[{fit.low:.2f}, {fit.high:.2f}]"
+    parts = [f"{fit.fit}: exponent of {fit.term} {fit.exponent:+.2f} {interval}"]
+    if fit.r2 is not None:
+        parts.append(f"R² {fit.r2:.3f}")
+    parts.append(f"{fit.cells} cells over {fit.decades:.1f} decades")
+    if fit.p_equal is not None:
+        parts.append(f"equal exponents: F test p = {fit.p_equal:.2g}")
+    if fit.warnings:
+        parts.append(fit.warnings)
+    if fit.excluded:
+        parts.append(f"left out: {', '.join(fit.excluded)}")
+    return "; ".join(parts)
+
+
+def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) -> str:
+    """Results of one sweep: η* per cell with its fits, or the phase of every trial of a scan."""
+    sweep = snapshot.sweep
+    lines = [sweep_line(sweep), ""]
+    lines += _boundaries(reader, sweep.name) if sweep.mode == "search" else _phases(reader, sweep.name)
+    if snapshot.fits:
+        lines += ["", *map(fit_line, snapshot.fits)]
+    if sweep.mode == "search":
+        lines += ["", *_picture(snapshot, ascii_only)]
+    return "\n".join(lines).rstrip()
+
+
+def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
+    columns, rows = reader.query("eta_star", where_sweep=sweep)
+    yield f"{'cell':<16} {'seed':>4}  {'η*':>9}  {'first failure':>13}  {'λ₀':>9}  {'η*·λ₀':>7}  {'trials':>6}"
+    for values in rows:
+        row = dict(zip(columns, values, strict=True))
+        note = "" if row["censored"] is None else f"  censored ({row['censored']}): {row['reason']}"
+        yield (
+            f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['first_failure']):>13}  "
+            f"{_number(row['lambda0']):>9}  {_number(row['eta_star_lambda0']):>7}  {row['trials']:>6}{note}"
+        )
+
+
+def _phases(reader: Reader, sweep: str) -> Iterator[str]:
+    columns, rows = reader.query("phases", where_sweep=sweep)
+    yield f"{'cell':<16} {'seed':>4}  {'η':>9}  {'η·λ₀':>6}  {'phase':<12} {'peak L/L₀':>9}  {'@step':>5}  {'η·λ end':>8}"
+    for values in sorted((dict(zip(columns, row, strict=True)) for row in rows), key=_scan_order):
+        yield (
+            f"{values['cell']:<16} {values['seed']:>4}  {_number(values['eta']):>9}  {_number(values['eta_lambda0'], 3):>6}  "
+            f"{values['phase'] or values['verdict']!s:<12} {_number(values['peak_ratio'], 3):>9}  "
+            f"{values['peak_step'] if values['peak_step'] is not None else '-':>5}  "
+            f"{_number(values['eta_final_sharpness'], 3):>8}"
+        )
+
+
+def _scan_order(row: dict[str, object]) -> tuple[object, ...]:
+    return (row["depth"], row["width"], row["cell"], row["seed"], row["eta"])
+
+
+def _picture(snapshot: LiveSnapshot, ascii_only: bool) -> Iterator[str]:
+    from mlrtui.tui.charts.plain import loglog_text
+
+    known = [cell for cell in snapshot.cells if cell.ln_eta_star_mean is not None]
+    points = [(float(cell.depth * cell.width), math.exp(cell.ln_eta_star_mean or 0.0)) for cell in known]
+    line = next((fit for fit in snapshot.fits if fit.term == "depth*width" and fit.y == "eta_star"), None)
+    if len(points) >= 2:
+        yield f"η* against depth × width, log-log{'' if line is None else f', fitted slope {line.exponent:+.2f}'}"
+        yield loglog_text(points, None if line is None else line.exponent, (78, 18), ascii_only)
+
+
+def _number(value: object, digits: int = 4) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, int | float) else "-"

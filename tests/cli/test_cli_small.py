@@ -1,0 +1,124 @@
+"""Small commands, options and bad input."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SMALL_SEARCH, Mlrtui
+
+from mlrtui.engines.devices import resolve
+from mlrtui.errors import BadInput
+
+WriteSweep = Callable[..., Path]
+COMMANDS = ("run", "watch", "browse", "status", "stop", "export", "examples", "doctor")
+
+
+@pytest.fixture
+def fake_store(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> Path:
+    assert mlrtui("run", sweep_file(SMALL_SEARCH), "--devices", "fake").returncode == 0
+    return tmp_path / "mlrtui.db"
+
+
+def test_help_names_every_command_and_readme_too(mlrtui: Mlrtui) -> None:
+    shown = mlrtui("--help").stdout
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    for command in COMMANDS:
+        assert command in shown
+        assert f"mlrtui {command}" in readme
+        assert mlrtui(command, "--help").returncode == 0
+
+
+def test_bad_files_all_at_once(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> None:
+    a = sweep_file(SMALL_SEARCH.replace("width = [16, 32]", "width = -3"), "a.toml")
+    b = sweep_file(SMALL_SEARCH.replace('loss = "ce"', 'loss = "hinge"'), "b.toml")
+    done = mlrtui("run", a, b, tmp_path / "missing.toml")
+    assert done.returncode == 2
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 3
+    assert "model.width" in lines[0]
+    assert "training.loss" in lines[1]
+    assert "missing.toml" in lines[2]
+    assert list(tmp_path.glob("*.db*")) == []
+
+
+@pytest.mark.parametrize("text", ["gpu", "cpu:0", "cpu:x", "cuda:0,cpu", "", "cpu:-1"])
+def test_bad_devices(text: str) -> None:
+    with pytest.raises(BadInput, match="--devices"):
+        resolve(text)
+
+
+def test_devices_of_a_cpu_machine() -> None:
+    assert resolve("cpu:3") == ("cpu", "cpu", "cpu")
+    assert resolve("cpu", useful=1) == ("cpu",)
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl", "sqlite"])
+def test_export_and_sqlite_utils_agree(mlrtui: Mlrtui, fake_store: Path, tmp_path: Path, file_format: str) -> None:
+    done = mlrtui("export", "--format", file_format, "--out", "out")
+    assert done.returncode == 0, done.stderr
+    direct = subprocess.run(
+        [sys.executable, "-m", "sqlite_utils", "rows", str(fake_store), "eta_star"], capture_output=True, text=True, check=True
+    )
+    wanted = json.loads(direct.stdout)
+    if file_format == "jsonl":
+        found = [json.loads(line) for line in (tmp_path / "out/eta_star.jsonl").read_text().splitlines()]
+        assert found == wanted
+    elif file_format == "csv":
+        assert len((tmp_path / "out/eta_star.csv").read_text().splitlines()) == len(wanted) + 1
+    else:
+        again = subprocess.run(
+            [sys.executable, "-m", "sqlite_utils", "rows", str(tmp_path / "out/mlrtui-export.sqlite"), "eta_star"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(again.stdout) == wanted
+    refused = mlrtui("export", "--format", file_format, "--out", "out")
+    assert refused.returncode == 2
+    assert "--force" in refused.stderr
+    assert mlrtui("export", "--format", file_format, "--out", "out", "--force").returncode == 0
+
+
+def test_export_of_what_is_not_there(mlrtui: Mlrtui, fake_store: Path) -> None:
+    for args, word in ((("--view", "eta_stra"), "eta_star"), (("--sweep", "x"), "small search"), (("--format", "xls"), "csv")):
+        done = mlrtui("export", *args)
+        assert done.returncode == 2
+        assert word in done.stderr
+
+
+def test_sqlite_utils_reads_a_store(fake_store: Path) -> None:
+    for args in (["tables", str(fake_store), "--counts"], ["schema", str(fake_store)], ["rows", str(fake_store), "grid", "--csv"]):
+        done = subprocess.run([sys.executable, "-m", "sqlite_utils", *args], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip()
+
+
+def test_examples_are_listed_and_copied(mlrtui: Mlrtui, tmp_path: Path) -> None:
+    listed = mlrtui("examples").stdout
+    assert "quickstart-catapult" in listed
+    assert mlrtui("examples", "--copy", "mine").returncode == 0
+    assert (tmp_path / "mine/quickstart-eta-star.toml").read_text()
+    assert mlrtui("examples", "--copy", "mine").returncode == 2
+
+
+def test_doctor_on_a_whole_and_a_broken_store(mlrtui: Mlrtui, fake_store: Path) -> None:
+    done = mlrtui("doctor", fake_store)
+    assert done.returncode == 0, done.stdout
+    assert "torch" in done.stdout
+    subprocess.run(
+        [sys.executable, "-m", "sqlite_utils", "query", str(fake_store), "UPDATE trial SET n_steps = n_steps + 1"],
+        check=True,
+        capture_output=True,
+    )
+    broken = mlrtui("doctor", fake_store)
+    assert broken.returncode == 1
+    assert "!! " in broken.stdout
+
+
+def test_watch_and_browse_without_a_terminal(mlrtui: Mlrtui, fake_store: Path) -> None:
+    assert "small search" in mlrtui("watch", "--store", fake_store).stdout
+    assert "small search" in mlrtui("browse", fake_store).stdout
+    assert "depth*width" in mlrtui("status", "--store", fake_store).stdout

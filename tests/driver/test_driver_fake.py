@@ -1,0 +1,169 @@
+"""The driver over a real store and an engine that makes numbers up."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from conftest import SMALL_SCAN, SMALL_SEARCH
+
+from mlrtui import data, planning
+from mlrtui.config import load_sweep
+from mlrtui.driver.loop import Driver, SweepEnd
+from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied
+from mlrtui.engines.fake import FakeEngine, fake_eta_star
+from mlrtui_db import invariants
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import Store
+from mlrtui_trainer.spec import Outcome, Probe, Task, TaskFailed
+
+WriteSweep = Callable[..., Path]
+
+
+def drive(store: Path, sweep: Path, engine: FakeEngine, stop_after: int | None = None) -> SweepEnd:
+    """Run a sweep in this process; stop when the driver has looked ``stop_after`` times whether it should."""
+    spec = load_sweep(sweep)
+    looks = 0
+
+    def should_stop() -> bool:
+        nonlocal looks
+        looks += 1
+        return stop_after is not None and looks > stop_after
+
+    opened = Store.open(store)
+    try:
+        return Driver(opened, engine, driver_id="test", should_stop=should_stop).run_sweep(
+            spec, planning.plan(spec, data.load)
+        )
+    finally:
+        opened.close()
+
+
+def rows(store: Path, sql: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_search_finds_the_law_behind_the_fake(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    store = tmp_path / "s.db"
+    end = drive(store, sweep_file(SMALL_SEARCH), FakeEngine())
+    assert (end.status, end.failed, end.already) == ("done", 0, False)
+    spec = load_sweep(tmp_path / "sweep.toml")
+    nets = {(c.net.depth, c.net.width): c.net for c in planning.plan(spec, None).cells}
+    found = rows(store, "SELECT depth, width, seed, eta_star, first_failure, censored FROM eta_star")
+    assert len(found) == 8
+    for depth, width, seed, eta_star, first_failure, censored in found:
+        truth = fake_eta_star(nets[depth, width], seed)
+        assert censored is None
+        assert eta_star <= truth < first_failure
+        assert first_failure / eta_star <= 1.3 * (1 + 1e-9)
+    assert invariants.check(store) == []
+
+
+def test_the_fit_recovers_the_exponent_of_the_fake(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    store = tmp_path / "s.db"
+    drive(store, sweep_file(SMALL_SEARCH.replace("tolerance = 0.3", "tolerance = 0.01")), FakeEngine())
+    fits = rows(store, "SELECT exponent, low, high, r2, cells FROM exponents WHERE y = 'eta_star' AND term = 'depth*width'")
+    exponent, low, high, r2, cells = fits[0]
+    assert cells == 4
+    assert low < -0.75 < high or abs(exponent + 0.75) < 0.02
+    assert r2 > 0.99
+
+
+def test_scan_labels_every_trial(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    store = tmp_path / "s.db"
+    assert drive(store, sweep_file(SMALL_SCAN), FakeEngine()).status == "done"
+    found = rows(store, "SELECT round(eta_lambda0, 6), verdict, phase FROM phases ORDER BY eta")
+    assert [row[0] for row in found] == [0.5, 2.6, 9.0]
+    assert [row[1] for row in found] == ["finished", "finished", "diverged"]
+    assert [row[2] for row in found] == ["lazy", "catapult", "divergent"]
+
+
+def test_a_finished_sweep_run_again_writes_nothing(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    store, sweep = tmp_path / "s.db", sweep_file(SMALL_SEARCH)
+    drive(store, sweep, FakeEngine())
+    before = store.read_bytes()
+    end = drive(store, sweep, FakeEngine())
+    assert end.already
+    assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize("stop_after", [3, 20, 60, 150])
+def test_stopped_and_resumed_equals_undisturbed(tmp_path: Path, sweep_file: WriteSweep, stop_after: int) -> None:
+    sweep = sweep_file(SMALL_SEARCH)
+    drive(tmp_path / "whole.db", sweep, FakeEngine())
+    store = tmp_path / "cut.db"
+    end = drive(store, sweep, FakeEngine(), stop_after=stop_after)
+    assert end.status == "stopped"
+    assert invariants.check(store) == []
+    finished = dict(rows(store, "SELECT trial_id, attempt FROM trial WHERE status = 'done'"))
+    assert drive(store, sweep, FakeEngine()).status == "done"
+    again = dict(rows(store, "SELECT trial_id, attempt FROM trial"))
+    assert {trial: again[trial] for trial in finished} == finished  # none of them was trained again
+    columns = "cell, seed, eta_star, first_failure, eta_area, trials, lambda0"
+    assert rows(store, f"SELECT {columns} FROM eta_star") == rows(tmp_path / "whole.db", f"SELECT {columns} FROM eta_star")
+    assert rows(store, "SELECT * FROM exponents") == rows(tmp_path / "whole.db", "SELECT * FROM exponents")
+
+
+class _Faulty(FakeEngine):
+    """Goes wrong a few times before it works: ``faults`` are played, one a round, after a first record."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__()
+        self._faults = list(faults)
+        self._task: Task | None = None
+        self.lanes: list[int] = []
+
+    def submit(self, slot: int, task: Task) -> None:
+        self._task = task
+        if not isinstance(task, Probe):
+            self.lanes.append(len(task.trials))
+        super().submit(slot, task)
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
+        events = super().poll(timeout)
+        if isinstance(self._task, Probe) or not self._faults or self._messages is None:
+            return events
+        fault, task = self._faults.pop(0), self._task
+        self._messages = None
+        assert task is not None
+        kept = [e for e in events if not (isinstance(e, FromWorker) and isinstance(e.message, Outcome))]
+        if fault == "died":
+            return [*kept, WorkerDied(0, "killed by SIGKILL", final=False)]
+        return [*kept, FromWorker(0, TaskFailed(task.task_id, fault, out_of_memory=fault == "oom"))]
+
+
+def test_a_dead_worker_costs_only_time(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    sweep = sweep_file(SMALL_SCAN)
+    drive(tmp_path / "whole.db", sweep, FakeEngine())
+    assert drive(tmp_path / "s.db", sweep, _Faulty(["died", "died"])).failed == 0
+    curves = "SELECT eta, step, loss, sharpness FROM curves ORDER BY eta, step"
+    assert rows(tmp_path / "s.db", curves) == rows(tmp_path / "whole.db", curves)
+    assert [row[0] for row in rows(tmp_path / "s.db", "SELECT max(attempt) FROM trial")] == [3]
+    assert invariants.check(tmp_path / "s.db") == []
+
+
+def test_a_trial_that_keeps_killing_workers_fails_by_name(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    end = drive(tmp_path / "s.db", sweep_file(SMALL_SCAN), _Faulty(["died"] * 3))
+    assert (end.status, end.failed) == ("done", 3)
+    errors = rows(tmp_path / "s.db", "SELECT DISTINCT verdict, error FROM trial")
+    assert errors == [("failed", "worker killed by SIGKILL, 3 times")]
+
+
+def test_out_of_memory_halves_the_round_and_goes_on(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    engine = _Faulty(["oom"])
+    assert drive(tmp_path / "s.db", sweep_file(SMALL_SCAN), engine).failed == 0
+    assert engine.lanes == [3, 1, 1, 1]
+    warnings = rows(tmp_path / "s.db", "SELECT text FROM event WHERE level = 'warning'")
+    assert any("out of memory with 3 lanes" in str(text) for (text,) in warnings)
+
+
+def test_an_error_in_a_training_fails_its_net_and_only_its_net(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    end = drive(tmp_path / "s.db", sweep_file(SMALL_SEARCH), _Faulty(["ValueError: no such thing"]))
+    assert end.status == "done"
+    states = dict(rows(tmp_path / "s.db", "SELECT status, count(*) FROM net GROUP BY status"))
+    assert states == {"done": 6, "failed": 2}
+    reasons = rows(tmp_path / "s.db", "SELECT DISTINCT reason FROM net WHERE status = 'failed'")
+    assert reasons == [("a training failed: ValueError: no such thing",)]
+    with Reader.open(tmp_path / "s.db") as reader:
+        assert reader.sweeps()[0].trials_failed == 2

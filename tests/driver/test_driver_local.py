@@ -1,0 +1,72 @@
+"""The local engine with real worker processes."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from mlrtui import data, planning
+from mlrtui.config import load_sweep
+from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui.engines.local import LocalEngine
+from mlrtui_trainer.spec import LambdaAtInit, Outcome, Probe, Round, TaskDone, TrialSpec
+from conftest import SMALL_SCAN
+
+
+@pytest.fixture
+def engine() -> Iterator[LocalEngine]:
+    engine = LocalEngine(["cpu"])
+    yield engine
+    engine.close()
+
+
+def until(engine: LocalEngine, kind: type) -> list[EngineEvent]:
+    """Poll until an event, or a message in one, is of this kind; returns all events so far."""
+    seen: list[EngineEvent] = []
+    for _ in range(600):
+        seen += engine.poll(0.2)
+        if any(isinstance(e, kind) or (isinstance(e, FromWorker) and isinstance(e.message, kind)) for e in seen):
+            return seen
+    raise AssertionError(f"no {kind.__name__} in two minutes: {seen}")
+
+
+def messages(events: list[EngineEvent], kind: type) -> list[object]:
+    return [e.message for e in events if isinstance(e, FromWorker) and isinstance(e.message, kind)]
+
+
+def test_probe_then_round_and_a_killed_worker(engine: LocalEngine, sweep_file) -> None:  # type: ignore[no-untyped-def]
+    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN)), data.load)
+    cell = plan.cells[0]
+    engine.add_datasets(plan.datasets)
+    assert engine.idle() == []
+    ready = next(e for e in until(engine, WorkerReady) if isinstance(e, WorkerReady))
+    assert "torch" in ready.env
+    assert engine.idle() == [0]
+
+    engine.submit(0, Probe(1, cell.data_id, cell.net, cell.train, cell.sharpness, ((7, 0),)))
+    (measured,) = messages(until(engine, TaskDone), LambdaAtInit)
+    assert isinstance(measured, LambdaAtInit)
+    assert measured.net_id == 7
+    assert measured.main > 0
+
+    rate = 0.5 / measured.preconditioned
+    task = Round(2, cell.data_id, cell.net, cell.train, cell.sharpness, (TrialSpec(1, 1, 0, rate, measured.preconditioned),))
+    engine.submit(0, task)
+    os.kill(engine._workers[0].process.pid, signal.SIGKILL)
+    died = next(e for e in until(engine, WorkerDied) if isinstance(e, WorkerDied))
+    assert "SIGKILL" in died.detail
+    assert not died.final
+
+    until(engine, WorkerReady)
+    engine.submit(0, task)
+    (outcome,) = messages(until(engine, TaskDone), Outcome)
+    assert isinstance(outcome, Outcome)
+    assert (outcome.verdict, outcome.phase) == ("finished", "lazy")
+
+
+def test_workers_end_with_their_driver(engine: LocalEngine) -> None:
+    until(engine, WorkerReady)
+    process = engine._workers[0].process
+    engine._workers[0].connection.close()
+    assert process.wait(timeout=30) == 0
