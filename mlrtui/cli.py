@@ -57,7 +57,9 @@ def run(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: training.epochs=3.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the grid and what it costs; start nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the grid and what it costs; start nothing.")
+    ] = False,
     devices: Annotated[
         str, typer.Option("--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1, or fake (makes numbers up).")
     ] = "auto",
@@ -147,7 +149,9 @@ def export(
 
 @app.command()
 def examples(
-    copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them here to change them.")] = None,
+    copy: Annotated[
+        Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them here to change them.")
+    ] = None,
 ) -> None:
     """List the sweep files that come with mlrtui."""
     from mlrtui.commands import show
@@ -198,5 +202,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-

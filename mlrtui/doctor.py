@@ -39,7 +39,9 @@ def machine() -> Iterator[Finding]:
     yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}, {cpu_cores()} cores")
     yield _torch()
     version, fine = sqlite_version.found(), sqlite_version.sufficient()
-    yield Finding("sqlite", fine, version if fine else f"{version} is too old; use a Python linked to {sqlite_version.NEEDED}")
+    yield Finding(
+        "sqlite", fine, version if fine else f"{version} is too old; use a Python linked to {sqlite_version.NEEDED}"
+    )
     utf8 = "utf" in locale.getpreferredencoding(False).lower()
     terminal = os.environ.get("TERM", "unset")
     yield Finding(
@@ -65,7 +67,9 @@ def store(path: Path) -> Iterator[Finding]:
     yield Finding(
         "file system",
         network is None,
-        "local" if network is None else f"{network} is a network file system: SQLite's WAL is not safe there; move the store",
+        "local"
+        if network is None
+        else f"{network} is a network file system: SQLite's WAL is not safe there; move the store",
     )
     yield _disk(path.absolute().parent)
 

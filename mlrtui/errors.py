@@ -1,9 +1,9 @@
 """The errors that reach a user, each with its exit code.
 
-    MlrtuiError                 one or more plain sentences
-    ├── BadInput         (2)    a sweep file, an option or a value is wrong; every mistake at once
-    ├── StoreTrouble     (3)    the store cannot be used
-    └── EngineFailed     (1)    the machinery that trains broke down
+MlrtuiError                 one or more plain sentences
+├── BadInput         (2)    a sweep file, an option or a value is wrong; every mistake at once
+├── StoreTrouble     (3)    the store cannot be used
+└── EngineFailed     (1)    the machinery that trains broke down
 """
 
 from collections.abc import Iterable

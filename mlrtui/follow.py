@@ -22,7 +22,7 @@ class _Printer:
         self._out = out
         self._seen_event = 0
         self._reported: set[int] = set()
-        self._line = ""
+        self._lines: dict[int, str] = {}
         self._printed_at = 0.0
 
     def show(self, reader: Reader, snapshot: LiveSnapshot) -> None:
@@ -30,18 +30,15 @@ class _Printer:
             if event.event_id > self._seen_event:
                 self._seen_event = event.event_id
                 self._print(f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.text}")
-        line = sweep_line(snapshot.sweep)
-        if line != self._line and time.monotonic() - self._printed_at >= _PROGRESS_SECONDS:
-            self._line, self._printed_at = line, time.monotonic()
+        sweep, line = snapshot.sweep, sweep_line(snapshot.sweep)
+        due = time.monotonic() - self._printed_at >= _PROGRESS_SECONDS
+        if due and sweep.status == "open" and line != self._lines.get(sweep.sweep_id):
+            self._lines[sweep.sweep_id], self._printed_at = line, time.monotonic()
             self._print(f"          {line}")
         if snapshot.sweep.status == "done" and snapshot.sweep.sweep_id not in self._reported:
             self._reported.add(snapshot.sweep.sweep_id)
             ascii_only = "utf" not in (self._out.encoding or "").lower()
             self._print("\n" + report(reader, snapshot, ascii_only=ascii_only) + "\n")
-
-    def skip_to(self, snapshot: LiveSnapshot) -> None:
-        """Do not repeat what was in the store before."""
-        self._seen_event = max((event.event_id for event in snapshot.events), default=0)
 
     def _print(self, text: str) -> None:
         encoding = self._out.encoding or "ascii"
@@ -59,7 +56,8 @@ def follow(store: Path, names: list[str], alive: Callable[[], bool], out: TextIO
         try:
             with Reader.open(store) as reader:
                 known = {sweep.name: sweep.sweep_id for sweep in reader.sweeps()}
-                for sweep_id in [known[name] for name in names if name in known] or ([] if names else [None]):
+                newest: list[int | None] = [] if names else [None]
+                for sweep_id in [known[name] for name in names if name in known] or newest:
                     snapshot = reader.live(sweep_id)
                     if snapshot is not None:
                         printer.show(reader, snapshot)

@@ -60,11 +60,13 @@ def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
 
 def _phases(reader: Reader, sweep: str) -> Iterator[str]:
     columns, rows = reader.query("phases", where_sweep=sweep)
-    yield f"{'cell':<16} {'seed':>4}  {'η':>9}  {'η·λ₀':>6}  {'phase':<12} {'peak L/L₀':>9}  {'@step':>5}  {'η·λ end':>8}"
+    heads = f"{'η':>9}  {'η·λ₀':>6}  {'phase':<12} {'peak L/L₀':>9}  {'@step':>5}  {'η·λ end':>8}"
+    yield f"{'cell':<16} {'seed':>4}  {heads}"
     for values in sorted((dict(zip(columns, row, strict=True)) for row in rows), key=_scan_order):
         yield (
-            f"{values['cell']:<16} {values['seed']:>4}  {_number(values['eta']):>9}  {_number(values['eta_lambda0'], 3):>6}  "
-            f"{values['phase'] or values['verdict']!s:<12} {_number(values['peak_ratio'], 3):>9}  "
+            f"{values['cell']:<16} {values['seed']:>4}  {_number(values['eta']):>9}  "
+            f"{_number(values['eta_lambda0'], 3):>6}  {values['phase'] or values['verdict']!s:<12} "
+            f"{_number(values['peak_ratio'], 3):>9}  "
             f"{values['peak_step'] if values['peak_step'] is not None else '-':>5}  "
             f"{_number(values['eta_final_sharpness'], 3):>8}"
         )
@@ -82,7 +84,8 @@ def _picture(snapshot: LiveSnapshot, ascii_only: bool) -> Iterator[str]:
     line = next((fit for fit in snapshot.fits if fit.term == "depth*width" and fit.y == "eta_star"), None)
     if len(points) >= 2:
         yield f"η* against depth × width, log-log{'' if line is None else f', fitted slope {line.exponent:+.2f}'}"
-        yield loglog_text(points, None if line is None else line.exponent, (78, 18), ascii_only)
+        fitted = None if line is None or line.intercept is None else (line.exponent, line.intercept)
+        yield loglog_text(points, fitted, (78, 18), ascii_only)
 
 
 def _number(value: object, digits: int = 4) -> str:

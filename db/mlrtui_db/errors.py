@@ -1,19 +1,25 @@
 """What can go wrong with a store.
 
-    StoreError                  every message is one sentence: what is wrong and what to do
-    ├── StoreMissing            no file there
-    ├── StoreLocked             another driver writes to it
-    ├── StoreForeign            not a mlrtui store (a folder, a text file, another application's database, ...)
-    ├── StoreNewer              written by a newer mlrtui
-    ├── StoreDamaged            truncated or corrupt
-    ├── StoreUnwritable         read-only file, folder or media
-    └── SweepConflict           the store holds a sweep of this name with other settings
+StoreError                  every message is one sentence: what is wrong and what to do
+├── StoreMissing            no file there
+├── StoreLocked             another driver writes to it
+├── StoreForeign            not a mlrtui store (a folder, a text file, another application's database, ...)
+├── StoreNewer              written by a newer mlrtui
+├── StoreDamaged            truncated or corrupt
+├── StoreUnwritable         read-only file, folder or media
+├── StoreFull               no room, or an input/output error: nothing was written, the same may be tried again
+├── StoreBusy               another program holds SQLite's own lock: nothing was written, may be tried again
+├── SequenceGap             a worker's record came before an earlier one of the same attempt
+└── SweepConflict           the store holds a sweep of this name with other settings
 """
 
 __all__ = [
+    "SequenceGap",
+    "StoreBusy",
     "StoreDamaged",
     "StoreError",
     "StoreForeign",
+    "StoreFull",
     "StoreLocked",
     "StoreMissing",
     "StoreNewer",
@@ -48,6 +54,18 @@ class StoreDamaged(StoreError):
 
 class StoreUnwritable(StoreError):
     """The file, its folder or its media is read-only."""
+
+
+class StoreFull(StoreError):
+    """No room on the disk, or an input/output error; the transaction left no trace and may be repeated."""
+
+
+class StoreBusy(StoreError):
+    """Another program holds SQLite's lock; the transaction left no trace and may be repeated."""
+
+
+class SequenceGap(StoreError):
+    """A record of an attempt came while an earlier one is missing."""
 
 
 class SweepConflict(StoreError):

@@ -5,16 +5,24 @@ NULL becomes None, except inside curves, where a missing number is NaN and `flag
 
 from array import array
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from mlrtui_db.records import NetLambdas
 
 __all__ = [
+    "AppendResult",
     "CellRow",
+    "CellState",
     "Curve",
     "EventRow",
     "FitRow",
     "LiveSnapshot",
     "NetRow",
+    "NetState",
     "SweepRow",
+    "SweepState",
     "TrialRow",
+    "TrialState",
 ]
 
 
@@ -145,6 +153,7 @@ class FitRow:
     p_equal: float | None
     method: str
     warnings: str
+    intercept: float | None = None  # ln y = intercept + sum over terms of exponent * ln x
 
 
 @dataclass(frozen=True)
@@ -174,3 +183,53 @@ class Curve:
     sharpness: "array[float]"
     sharpness_residual: "array[float]"
     flags: "array[int]"  # typecode q
+
+
+class CellState(NamedTuple):
+    """One cell of a `SweepState`."""
+
+    cell_id: int
+    position: int
+
+
+class NetState(NamedTuple):
+    """One net of a `SweepState`; ``lambdas`` is None until they are measured, NaN inside where one failed."""
+
+    net_id: int
+    cell_id: int
+    seed: int
+    status: str
+    lambdas: NetLambdas | None
+    start_eta: float | None
+
+
+class TrialState(NamedTuple):
+    """One trial of a `SweepState`."""
+
+    trial_id: int
+    net_id: int
+    eta: float
+    round: int
+    status: str
+    verdict: str | None
+    attempt: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class SweepState:
+    """What a driver needs to go on with a sweep: everything that the search rests on."""
+
+    sweep_id: int
+    status: str
+    cells: tuple[CellState, ...]  # by position
+    nets: tuple[NetState, ...]  # by cell position, then seed
+    trials: tuple[TrialState, ...]  # in the order in which they were asked for
+
+
+@dataclass(frozen=True)
+class AppendResult:
+    """How many segments were stored, and how many were stale or repeated."""
+
+    applied: int
+    dropped: int

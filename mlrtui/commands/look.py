@@ -22,7 +22,7 @@ def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
             from mlrtui.tui.once import render_once
 
             size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
-            print(render_once(reader, (size.columns, size.lines), ascii_only))  # noqa: T201
+            print(render_once(reader, (size.columns, size.lines), ascii_only))
             return 0
     if not sys.stdout.isatty():
         from mlrtui.follow import follow
@@ -42,7 +42,7 @@ def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
     if not sys.stdout.isatty():
         for store in stores:
             with Reader.open(store) as reader:
-                print(f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps()), sep="\n")  # noqa: T201
+                print(f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps()), sep="\n")
         return 0
     from mlrtui.tui.app import run_app
 
@@ -62,17 +62,20 @@ def status(store: Path, *, as_json: bool) -> int:
             "driver": None if holder is None else dataclasses.asdict(holder),
             "sweeps": [
                 dataclasses.asdict(row)
-                | {"spec": json.loads(row.spec), "fits": [dataclasses.asdict(fit) for fit in fits.get(row.sweep_id, ())]}
+                | {
+                    "spec": json.loads(row.spec),
+                    "fits": [dataclasses.asdict(fit) for fit in fits.get(row.sweep_id, ())],
+                }
                 for row in sweeps
             ],
         }
-        print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))  # noqa: T201
+        print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         who = "no driver is running" if holder is None else f"driver {holder.pid} on {holder.host} is at work"
-        print(f"{store}: {who}")  # noqa: T201
+        print(f"{store}: {who}")
         for row in sweeps:
             created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
-            print(f"  {created}  {sweep_line(row)}")  # noqa: T201
+            print(f"  {created}  {sweep_line(row)}")
             for fit in fits.get(row.sweep_id, ()):
-                print(f"      {fit_line(fit)}")  # noqa: T201
+                print(f"      {fit_line(fit)}")
     return 1 if any(row.trials_failed for row in sweeps) else 0

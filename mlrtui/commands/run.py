@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlrtui import examples, planning
+from mlrtui import estimate, examples, planning
 from mlrtui.config import SweepSpec, diff, load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines import devices
@@ -40,17 +40,17 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     """
     specs = _load(files or examples.quickstart(), options.overrides)
     plans = [planning.plan(spec, None) for spec in specs]
-    useful = max(planning.expected_lanes(plan) for plan in plans)
+    useful = max(estimate.parallel_lanes(plan) for plan in plans)
     if options.dry_run:
         for spec, plan in zip(specs, plans, strict=True):
-            print(_description(spec, plan))  # noqa: T201
+            print(_description(spec, plan))
         return 0
     workers = devices.resolve(options.devices, useful=useful)
     if not _anything_to_do(options.store, specs):
         return _finished(options, specs)
     driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers)
     if options.detach:
-        print(f"driver {driver.pid} writes {options.store}; look on with: mlrtui watch --store {options.store}")  # noqa: T201
+        print(f"driver {driver.pid} writes {options.store}; look on with: mlrtui watch --store {options.store}")
         return 0
     if options.plain or not sys.stdout.isatty():
         return _plain(options, specs, driver)
@@ -79,7 +79,7 @@ def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:
 
 def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
     """Look into the store, if there is one, before anything is started."""
-    if not store.exists() or store.stat().st_size == 0 and store.is_file():
+    if not store.exists() or (store.stat().st_size == 0 and store.is_file()):
         return True
     with Reader.open(store) as reader:
         known = {sweep.name: sweep for sweep in reader.sweeps()}
@@ -88,8 +88,8 @@ def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
         if stored is not None and stored.spec != spec.canonical():
             changes = "; ".join(diff(stored.spec, spec.canonical()))
             raise BadInput(
-                f"sweep.name = {spec.sweep.name!r}: {store} holds a sweep of this name with other settings ({changes}); "
-                "give this one another sweep.name, or name another --store"
+                f"sweep.name = {spec.sweep.name!r}: {store} holds a sweep of this name with other settings "
+                f"({changes}); give this one another sweep.name, or name another --store"
             )
     return any(spec.sweep.name not in known or known[spec.sweep.name].status != "done" for spec in specs)
 
@@ -108,8 +108,8 @@ def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
             for row in reader.sweeps():
                 snapshot = reader.live(row.sweep_id) if row.name in names else None
                 if snapshot is not None:
-                    print(report(reader, snapshot, ascii_only=options.ascii_only), end="\n\n")  # noqa: T201
-        print(f"all done before; nothing was trained. {options.store} is as it was.")  # noqa: T201
+                    print(report(reader, snapshot, ascii_only=options.ascii_only), end="\n\n")
+        print(f"all done before; nothing was trained. {options.store} is as it was.")
     return _exit_code(options.store, names)
 
 
@@ -120,7 +120,7 @@ def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.Drive
     try:
         follow(options.store, [spec.sweep.name for spec in specs], driver.running, sys.stdout)
     except KeyboardInterrupt:
-        print(launch.stop(options.store), file=sys.stderr)  # noqa: T201
+        print(launch.stop(options.store), file=sys.stderr)
         return 130
     return _ended(options, driver)
 
@@ -128,7 +128,7 @@ def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.Drive
 def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
     """The screen was closed."""
     if driver.running() and lock.holder(options.store) is not None:
-        print(  # noqa: T201
+        print(
             f"the run goes on (driver {driver.pid}). Look on: mlrtui watch --store {options.store}   "
             f"End it: mlrtui stop --store {options.store}"
         )
@@ -140,7 +140,7 @@ def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
     code = driver.process.wait()
     if code not in (0, 1):
         log = launch.log_path(options.store)
-        print(f"mlrtui: the driver ended with exit code {code}; its last words are in {log}", file=sys.stderr)  # noqa: T201
+        print(f"mlrtui: the driver ended with exit code {code}; its last words are in {log}", file=sys.stderr)
         return code if code in (2, 3) else 1
     return code
 
@@ -157,10 +157,10 @@ def _description(spec: SweepSpec, plan: planning.Plan) -> str:
     about = "" if spec.scan is not None else "about "
     steps = max(cell.train.max_steps for cell in plan.cells)
     lines = [
-        f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(spec.seeds)} seeds = {nets} nets, "
+        f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets, "
         f"{about}{trainings} trainings of at most {steps} steps",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
-        f"  time: {planning.time_estimate(plan)}",
+        f"  time: {estimate.time_estimate(plan)}",
         f"  overrides and defaults, in full: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]
     return "\n".join(lines)

@@ -16,8 +16,8 @@ def examples(copy: Path | None) -> None:
     if copy is None:
         width = max(len(example.name) for example in found)
         for example in found:
-            print(f"{example.name:<{width}}  {example.title}")  # noqa: T201
-            print(f"{'':<{width}}  mlrtui run {example.path}")  # noqa: T201
+            print(f"{example.name:<{width}}  {example.title}")
+            print(f"{'':<{width}}  mlrtui run {example.path}")
         return
     taken = [copy / example.path.name for example in found if (copy / example.path.name).exists()]
     if taken:
@@ -26,7 +26,7 @@ def examples(copy: Path | None) -> None:
         copy.mkdir(parents=True, exist_ok=True)
         for example in found:
             shutil.copyfile(example.path, copy / example.path.name)
-            print(copy / example.path.name)  # noqa: T201
+            print(copy / example.path.name)
     except OSError as error:
         raise StoreTrouble(f"--copy {copy}: cannot write there ({error.strerror})") from None
 
@@ -35,5 +35,5 @@ def doctor(store: Path | None) -> int:
     """Print every check; exit code 1 when one asks for something to be done."""
     findings = [*checks.machine(), *(checks.store(store) if store is not None else ())]
     for finding in findings:
-        print(f"{'ok ' if finding.fine else '!! '} {finding.subject}: {finding.text}")  # noqa: T201
+        print(f"{'ok ' if finding.fine else '!! '} {finding.subject}: {finding.text}")
     return 0 if all(finding.fine for finding in findings) else 1

@@ -29,7 +29,7 @@ class _Stop:
 
 
 def _say(text: str) -> None:
-    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)  # noqa: T201  (standard output is the log file)
+    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
 
 
 def _answer(fd: int, **fields: object) -> None:

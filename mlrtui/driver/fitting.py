@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from mlrtui.analysis import fits
+from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
 from mlrtui.config import SweepSpec
 from mlrtui.driver.sweep_run import SweepRun
 from mlrtui_db.reader import Reader
@@ -13,11 +14,11 @@ from mlrtui_db.store import Store
 __all__ = ["fit_records", "points", "refresh_fits"]
 
 _Row = dict[str, object]
-_COLUMNS = ("depth", "width", "samples", "batch", "input_lr")
+_VIEW_NAMES = {"loss": "training_loss"}  # a view calls the setting so, beside a step's loss
 
 
 def refresh_fits(store: Store, sweep_id: int, run: SweepRun) -> None:
-    """Fit what the committed rows allow and keep it; writes nothing where nothing changed. Call inside a transaction."""
+    """Fit what the committed rows allow and keep it, inside a transaction; writes nothing where nothing changed."""
     n_params = {cell.plan.label: cell.plan.net.n_params for cell in run.cells}
     with Reader.open(store.path) as reader:
         rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
@@ -29,11 +30,11 @@ def fit_records(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int])
     rows = list(rows)
     wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where) for fit in spec.fit]
     found: list[FitRecord] = []
-    cells = {y: points(rows, y, n_params) for y in ("eta_star", "lambda0")}
-    for fit in wanted or fits.standard_fits(cells["eta_star" if spec.search is not None else "lambda0"], spec.search is not None):
-        result = fits.fit(cells[fit.y], fit)
-        if result is not None:
-            found += fits.to_records(result)
+    search = spec.search is not None
+    cells = {y: points(rows, y, n_params) for y in (("eta_star", "lambda0") if search else ("lambda0",))}
+    standard = fits.standard_fits(cells["eta_star" if search else "lambda0"], search)
+    for fit in dict.fromkeys(wanted) or standard:
+        found += fits.to_records(fits.fit(cells[fit.y], fit))
     return found
 
 
@@ -46,7 +47,10 @@ def points(rows: Sequence[_Row], y: str, n_params: dict[str, int]) -> list[fits.
 
 
 def _point(label: str, nets: list[_Row], y: str, n_params: int) -> fits.CellPoint:
-    values = {name: float(nets[0][name]) for name in _COLUMNS} | {"n_params": float(n_params)}  # type: ignore[arg-type]
+    row = nets[0]
+    values: dict[str, float | str] = {"n_params": float(n_params)}
+    values |= {name: float(row[name]) for name in CELL_NUMBERS if row.get(name) is not None}  # type: ignore[arg-type]
+    values |= {name: str(row[_VIEW_NAMES.get(name, name)]) for name in CELL_TEXTS}
     lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
     if lambda0:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))

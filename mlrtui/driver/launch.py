@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mlrtui.errors import EngineFailed, MlrtuiError, StoreTrouble
 from mlrtui_db import lock
+from mlrtui_db import store as stores
 
 __all__ = ["DriverProcess", "launch", "log_path", "stop"]
 
@@ -43,7 +44,9 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverP
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
+        StoreError: the store cannot be used; nothing was made beside it.
     """
+    stores.check(store)
     answer, theirs = os.pipe()
     try:
         log = log_path(store).open("ab")
@@ -75,9 +78,9 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverP
     reply = json.loads(said)
     if not reply["ready"]:
         process.wait()
-        error = MlrtuiError(reply["error"])
-        error.exit_code = int(reply["code"])
-        raise error
+        refused = MlrtuiError(reply["error"])
+        refused.exit_code = int(reply["code"])
+        raise refused
     return DriverProcess(int(reply["pid"]), process)
 
 

@@ -16,15 +16,28 @@ from mlrtui.driver.sweep_run import MAX_LOST, CellRun, Draft, NetRun, SweepRun
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Plan, trial_key
-from mlrtui_db.errors import StoreFull
+from mlrtui_db.errors import StoreBusy, StoreFull
 from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
-from mlrtui_trainer.spec import LambdaAtInit, Message, Outcome, Probe, Round, StepBatch, Task, TaskDone, TaskFailed, TrialSpec
+from mlrtui_trainer.spec import (
+    LambdaAtInit,
+    Message,
+    Outcome,
+    Probe,
+    Round,
+    StepBatch,
+    Task,
+    TaskDone,
+    TaskFailed,
+    TrialSpec,
+)
 
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 
 COMMIT_SECONDS = 0.2
 _WAL_WARNING_BYTES = 64 << 20
+
+_URGENT = (LambdaAtInit, Outcome, TaskDone, TaskFailed)  # a slot or a search waits for these
 
 T = TypeVar("T")
 
@@ -97,16 +110,18 @@ class Driver:
         run = SweepRun(spec, plan, state)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
-        self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {len(run.nets)} nets in {len(run.cells)} cells")
+        size = f"{len(run.nets)} nets in {len(run.cells)} cells"
+        self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._open_measured(run, [net for net in run.nets.values() if net.lambdas is not None and not net.closed])
         self._close_answered(run)
         last_commit = self._clock()
-        while not run.closed and not self._should_stop():
+        # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
+        while (self._running or not run.closed) and not self._should_stop():
             self._hand_out(run)
             for event in self._engine.poll(COMMIT_SECONDS / 2):
                 self._receive(run, event)
-            urgent = any(isinstance(message, LambdaAtInit | Outcome | TaskDone | TaskFailed) for _, message in self._inbox)
+            urgent = any(isinstance(message, _URGENT) for _, message in self._inbox)
             if self._inbox and (urgent or self._clock() - last_commit >= COMMIT_SECONDS):
                 self._flush(run)
                 last_commit = self._clock()
@@ -164,6 +179,7 @@ class Driver:
             case WorkerDied(slot, detail, final):
                 self._flush(run)  # what it sent before it died counts
                 self._mourn(run, slot, detail)
+                self._close_answered(run)
                 if final and not any(self._engine.idle()) and not self._running:
                     raise EngineFailed(f"every worker died again and again; the last one was {detail}")
 
@@ -213,7 +229,7 @@ class Driver:
         return running
 
     def _open_measured(self, run: SweepRun, nets: list[NetRun]) -> None:
-        """Give nets whose λ₀ is known their questions; a scan's trials are laid down at once, so that totals are known."""
+        """Give measured nets their questions; a scan's trials are laid down at once, so that totals are known."""
         refused: list[tuple[NetRun, str]] = []
         trials: list[TrialRecord] = []
         for net in nets:
@@ -239,7 +255,9 @@ class Driver:
 
     def _close_answered(self, run: SweepRun) -> None:
         """Close nets that have asked all they wanted, and redo the fits."""
-        answered = [net for net in run.nets.values() if not net.closed and net.questions is not None and net.questions.closed]
+        answered = [
+            net for net in run.nets.values() if not net.closed and net.questions is not None and net.questions.closed
+        ]
         if not answered:
             return
 
@@ -247,7 +265,9 @@ class Driver:
             for net in answered:
                 assert net.questions is not None
                 boundary = net.questions.boundary()
-                self._store.close_net(net.net_id, None if boundary is None else conversion.boundary(net.net_id, boundary))
+                self._store.close_net(
+                    net.net_id, None if boundary is None else conversion.boundary(net.net_id, boundary)
+                )
                 if boundary is not None:
                     cell = run.cell_of[net.net_id].plan.label
                     self._store.add_event("info", conversion.boundary_text(cell, net.seed, boundary), self._sweep_id)
@@ -266,7 +286,9 @@ class Driver:
         if failed.out_of_memory and size > 1:
             cell.lanes = size // 2
             self._release(lanes, "lost", "out of memory")
-            self._event("warning", f"{cell.plan.label}: out of memory with {size} lanes; goes on with {cell.lanes} at a time")
+            self._event(
+                "warning", f"{cell.plan.label}: out of memory with {size} lanes; goes on with {cell.lanes} at a time"
+            )
             return
         self._fail_lanes(run, lanes, failed.error)
         self._fail_nets(run, running.draft.probe, failed.error)
@@ -304,7 +326,12 @@ class Driver:
     def _fail_nets(self, run: SweepRun, nets: tuple[NetRun, ...], reason: str) -> None:
         if not nets:
             return
-        self._commit(lambda: [self._store.fail_net(net.net_id, reason) for net in nets])
+
+        def write() -> None:
+            for net in nets:
+                self._store.fail_net(net.net_id, reason)
+
+        self._commit(write)
         for net in nets:
             net.closed = True
             self._event("error", f"{run.cell_of[net.net_id].plan.label} seed {net.seed} failed: {reason}")
@@ -332,7 +359,9 @@ class Driver:
 
     def _failures(self) -> int:
         state = self._store.sweep_state(self._sweep_id)
-        return sum(trial.status == "failed" for trial in state.trials) + sum(net.status == "failed" for net in state.nets)
+        return sum(trial.status == "failed" for trial in state.trials) + sum(
+            net.status == "failed" for net in state.nets
+        )
 
     def _event(self, level: str, text: str) -> None:
         self._say(text)
@@ -351,8 +380,8 @@ class Driver:
             try:
                 with self._store.transaction():
                     return write()
-            except StoreFull as error:
-                self._say(f"{error}; training waits until there is space")
+            except (StoreFull, StoreBusy) as error:
+                self._say(f"{error}; training waits and tries again")
                 if self._should_stop():
                     raise
                 time.sleep(pause)

@@ -23,7 +23,7 @@ START_OVER_EDGE = {"ce": 4.0, "mse": 2.0}
 """Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
 
 
-@dataclass
+@dataclass(eq=False)
 class NetRun:
     """One net's state in the driver."""
 
@@ -43,7 +43,7 @@ class NetRun:
         return tuple(eta for eta in self.questions.ask() if eta not in self.running)
 
 
-@dataclass
+@dataclass(eq=False)
 class CellRun:
     """One grid point's nets. ``lanes``: how many trials may share a round; halved when memory runs out."""
 

@@ -37,7 +37,7 @@ _ROWS_PER_MESSAGE = 20
 
 def fake_eta_star(net: NetSpec, seed: int) -> float:
     """The rate up to which the fake says "reached"; seeds differ by up to 10 %."""
-    return 8.0 / (net.depth * net.width) ** 0.75 * (1 + 0.05 * math.sin(1.0 + 2.0 * seed))
+    return 8.0 / math.pow(net.depth * net.width, 0.75) * (1 + 0.05 * math.sin(1.0 + 2.0 * seed))
 
 
 def fake_lambda0(net: NetSpec) -> float:
@@ -103,9 +103,7 @@ def _round(task: Round) -> Iterator[Message]:
     yield TaskDone(task.task_id, 0.0)
 
 
-def _curve(
-    net: NetSpec, train: TrainSpec, trial: TrialSpec
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _curve(net: NetSpec, train: TrainSpec, trial: TrialSpec) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Loss and λ per step: a decay, with a bump between 2 and 4, or a blow-up above."""
     c, lambda0 = trial.eta * fake_lambda0(net), fake_lambda0(net)
     t = np.arange(train.max_steps + 1, dtype=np.float64)

@@ -33,7 +33,7 @@ class _Worker:
 
 
 class LocalEngine:
-    """Worker processes on this machine. CPU workers run one thread each, so that a trial's bits never depend on them."""
+    """Worker processes on this machine. CPU workers run one thread each: a trial's bits never depend on them."""
 
     def __init__(self, devices: Sequence[str]) -> None:
         self._datasets: dict[str, Dataset] = {}
@@ -124,7 +124,7 @@ class LocalEngine:
         if device == "cpu":
             environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         process = subprocess.Popen(
-            # -P: a file called trainer.py or torch.py in the working folder must not be imported in place of the real one
+            # -P: a torch.py in the working folder must not be imported in place of the real one
             [sys.executable, "-P", "-m", "mlrtui.engines.local_worker", str(theirs.fileno()), device],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],

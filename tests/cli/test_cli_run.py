@@ -107,7 +107,17 @@ def test_a_dead_terminal_leaves_the_run_going(mlrtui: Mlrtui, sweep_file: WriteS
     store = tmp_path / "tty.db"
     ours, theirs = pty.openpty()
     screen = subprocess.Popen(
-        [sys.executable, "-m", "mlrtui.cli", "run", str(sweep_file(SMALL_SEARCH)), "--store", str(store), "--devices", "cpu:1"],
+        [
+            sys.executable,
+            "-m",
+            "mlrtui.cli",
+            "run",
+            str(sweep_file(SMALL_SEARCH)),
+            "--store",
+            str(store),
+            "--devices",
+            "cpu:1",
+        ],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -171,7 +181,10 @@ def test_two_files_into_one_store(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_pa
     files = [sweep_file(SMALL_SCAN, "a.toml"), sweep_file(SMALL_SEARCH, "b.toml")]
     done = mlrtui("run", *files, "--devices", "fake")
     assert done.returncode == 0, done.stderr
-    assert rows(tmp_path / "mlrtui.db", "SELECT name, status FROM sweep") == [("small scan", "done"), ("small search", "done")]
+    assert rows(tmp_path / "mlrtui.db", "SELECT name, status FROM sweep") == [
+        ("small scan", "done"),
+        ("small search", "done"),
+    ]
     twice = mlrtui("run", files[0], files[0])
     assert twice.returncode == 2
     assert "sweep.name" in twice.stderr

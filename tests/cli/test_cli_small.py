@@ -60,7 +60,10 @@ def test_export_and_sqlite_utils_agree(mlrtui: Mlrtui, fake_store: Path, tmp_pat
     done = mlrtui("export", "--format", file_format, "--out", "out")
     assert done.returncode == 0, done.stderr
     direct = subprocess.run(
-        [sys.executable, "-m", "sqlite_utils", "rows", str(fake_store), "eta_star"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "sqlite_utils", "rows", str(fake_store), "eta_star"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     wanted = json.loads(direct.stdout)
     if file_format == "jsonl":
@@ -83,15 +86,25 @@ def test_export_and_sqlite_utils_agree(mlrtui: Mlrtui, fake_store: Path, tmp_pat
 
 
 def test_export_of_what_is_not_there(mlrtui: Mlrtui, fake_store: Path) -> None:
-    for args, word in ((("--view", "eta_stra"), "eta_star"), (("--sweep", "x"), "small search"), (("--format", "xls"), "csv")):
+    for args, word in (
+        (("--view", "eta_stra"), "eta_star"),
+        (("--sweep", "x"), "small search"),
+        (("--format", "xls"), "csv"),
+    ):
         done = mlrtui("export", *args)
         assert done.returncode == 2
         assert word in done.stderr
 
 
 def test_sqlite_utils_reads_a_store(fake_store: Path) -> None:
-    for args in (["tables", str(fake_store), "--counts"], ["schema", str(fake_store)], ["rows", str(fake_store), "grid", "--csv"]):
-        done = subprocess.run([sys.executable, "-m", "sqlite_utils", *args], capture_output=True, text=True, check=False)
+    for args in (
+        ["tables", str(fake_store), "--counts"],
+        ["schema", str(fake_store)],
+        ["rows", str(fake_store), "grid", "--csv"],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "sqlite_utils", *args], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip()
 

@@ -63,7 +63,9 @@ def test_search_finds_the_law_behind_the_fake(tmp_path: Path, sweep_file: WriteS
 def test_the_fit_recovers_the_exponent_of_the_fake(tmp_path: Path, sweep_file: WriteSweep) -> None:
     store = tmp_path / "s.db"
     drive(store, sweep_file(SMALL_SEARCH.replace("tolerance = 0.3", "tolerance = 0.01")), FakeEngine())
-    fits = rows(store, "SELECT exponent, low, high, r2, cells FROM exponents WHERE y = 'eta_star' AND term = 'depth*width'")
+    fits = rows(
+        store, "SELECT exponent, low, high, r2, cells FROM exponents WHERE y = 'eta_star' AND term = 'depth*width'"
+    )
     exponent, low, high, r2, cells = fits[0]
     assert cells == 4
     assert low < -0.75 < high or abs(exponent + 0.75) < 0.02
@@ -101,7 +103,9 @@ def test_stopped_and_resumed_equals_undisturbed(tmp_path: Path, sweep_file: Writ
     again = dict(rows(store, "SELECT trial_id, attempt FROM trial"))
     assert {trial: again[trial] for trial in finished} == finished  # none of them was trained again
     columns = "cell, seed, eta_star, first_failure, eta_area, trials, lambda0"
-    assert rows(store, f"SELECT {columns} FROM eta_star") == rows(tmp_path / "whole.db", f"SELECT {columns} FROM eta_star")
+    assert rows(store, f"SELECT {columns} FROM eta_star") == rows(
+        tmp_path / "whole.db", f"SELECT {columns} FROM eta_star"
+    )
     assert rows(store, "SELECT * FROM exponents") == rows(tmp_path / "whole.db", "SELECT * FROM exponents")
 
 

@@ -5,13 +5,13 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from conftest import SMALL_SCAN
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.local import LocalEngine
 from mlrtui_trainer.spec import LambdaAtInit, Outcome, Probe, Round, TaskDone, TrialSpec
-from conftest import SMALL_SCAN
 
 
 @pytest.fixture
@@ -51,7 +51,9 @@ def test_probe_then_round_and_a_killed_worker(engine: LocalEngine, sweep_file) -
     assert measured.main > 0
 
     rate = 0.5 / measured.preconditioned
-    task = Round(2, cell.data_id, cell.net, cell.train, cell.sharpness, (TrialSpec(1, 1, 0, rate, measured.preconditioned),))
+    task = Round(
+        2, cell.data_id, cell.net, cell.train, cell.sharpness, (TrialSpec(1, 1, 0, rate, measured.preconditioned),)
+    )
     engine.submit(0, task)
     os.kill(engine._workers[0].process.pid, signal.SIGKILL)
     died = next(e for e in until(engine, WorkerDied) if isinstance(e, WorkerDied))

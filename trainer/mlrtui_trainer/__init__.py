@@ -1,4 +1,4 @@
-"""The instrument: trains lanes of networks and measures sharpness. Imports the standard library, NumPy and torch only.
+"""The instrument: trains lanes of networks and measures sharpness. Imports the standard library, NumPy and torch.
 
-`spec`, `search`, `phases`, `theory` and `seeds` need NumPy at most; `lanes`, `curvature`, `models` and `worker` need torch.
+`spec`, `search`, `phases`, `theory` and `seeds` need NumPy at most; the rest needs torch.
 """

@@ -5,6 +5,7 @@ The driver sends a `Probe` (measure λ at initialisation) or a `Round` (train). 
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +77,7 @@ class NetSpec:
     def n_params(self) -> int:
         """Number of trained parameters of one net."""
         sizes = self.sizes
-        return sum((fan_in + self.bias) * out for fan_in, out in zip(sizes[:-1], sizes[1:], strict=True))
+        return sum((fan_in + self.bias) * out for fan_in, out in pairwise(sizes))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,187 @@
+"""Writing trials and their attempts: who may write a trial's records, and how an attempt ends."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlrtui_db._writing import Transaction, finite, whole
+from mlrtui_db.errors import SequenceGap, StoreError
+from mlrtui_db.records import TrialOutcome, TrialRecord
+
+_RESET = ", ".join(
+    f"{column} = NULL"
+    for column in (
+        *("verdict", "phase", "reached_epoch", "last_step", "last_loss", "last_accuracy", "last_sharpness"),
+        *("last_sharpness_step", "min_loss", "max_loss", "max_loss_step", "max_sharpness", "loss_initial"),
+        *("loss_final", "best_accuracy", "final_accuracy", "peak_ratio", "peak_step", "final_sharpness"),
+        *("logit_rms_initial", "logit_rms_peak", "bad_step", "bad_kind", "error"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Fence:
+    """The one attempt of a trial that may write, and the number of its next record."""
+
+    attempt: int
+    next_seq: int
+
+    def admits(self, trial_id: int, attempt: int, seq: int) -> bool:
+        """Whether a record is to be applied: False when it is stale or repeated.
+
+        Raises:
+            SequenceGap: an earlier record of the attempt is missing.
+        """
+        if attempt != self.attempt or seq < self.next_seq:
+            return False
+        if seq > self.next_seq:
+            raise SequenceGap(
+                f"trial {trial_id}, attempt {attempt}: record {seq} came while {self.next_seq} was expected; "
+                "start the trial again"
+            )
+        return True
+
+
+def fence(connection: sqlite3.Connection, trial_id: int) -> Fence | None:
+    """The fence of a trial; None when no attempt is open, so that nothing may be written."""
+    row = connection.execute(
+        "SELECT attempt, next_seq FROM trial JOIN attempt USING (trial_id, attempt)"
+        " WHERE trial_id = ? AND ended_at IS NULL",
+        (trial_id,),
+    ).fetchone()
+    return None if row is None else Fence(*row)
+
+
+def add_trials(tx: Transaction, trials: Sequence[TrialRecord]) -> list[int]:
+    """See `Store.add_trials`."""
+    tx.connection.executemany(
+        "INSERT INTO trial (trial_key, net_id, eta, eta_lambda0, round, max_steps, rev) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (net_id, eta) DO NOTHING",
+        [
+            (
+                trial.trial_key,
+                trial.net_id,
+                float(trial.eta),
+                finite(trial.eta_lambda0),
+                trial.round,
+                trial.max_steps,
+                tx.rev,
+            )
+            for trial in trials
+        ],
+    )
+    return [_trial_id(tx.connection, trial) for trial in trials]
+
+
+def open_attempts(
+    tx: Transaction, trial_ids: Iterable[int], driver_id: str, host: str, device: str, env: Mapping[str, str]
+) -> dict[int, int]:
+    """See `Store.open_attempts`."""
+    opened = {}
+    described = json.dumps(dict(env), sort_keys=True)
+    for trial_id in trial_ids:
+        row = tx.connection.execute("SELECT status, attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
+        if row is None:
+            raise StoreError(f"the store holds no trial number {trial_id}")
+        status, attempt = row
+        if status not in ("queued", "failed"):
+            raise StoreError(f"trial {trial_id} is {status} and cannot be started again")
+        opened[trial_id] = attempt + 1
+        tx.connection.execute("DELETE FROM step WHERE trial_id = ?", (trial_id,))
+        tx.connection.execute(
+            f"UPDATE trial SET status = 'running', attempt = ?, n_steps = 0, rev = ?, {_RESET} WHERE trial_id = ?",
+            (attempt + 1, tx.rev, trial_id),
+        )
+        tx.connection.execute(
+            "INSERT INTO attempt (trial_id, attempt, driver_id, host, device, env, started_at, heartbeat_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (trial_id, attempt + 1, driver_id, host, device, described, tx.now, tx.now),
+        )
+    return opened
+
+
+def finish_trial(tx: Transaction, outcome: TrialOutcome) -> bool:
+    """See `Store.finish_trial`."""
+    gate = fence(tx.connection, outcome.trial_id)
+    if gate is None or not gate.admits(outcome.trial_id, outcome.attempt, outcome.seq):
+        return False
+    end = "failed" if outcome.verdict == "failed" else "done"
+    tx.connection.execute(
+        "UPDATE attempt SET next_seq = ?, heartbeat_at = ?, ended_at = ?, outcome = ?, detail = ?"
+        " WHERE trial_id = ? AND attempt = ?",
+        (outcome.seq + 1, tx.now, tx.now, end, outcome.error, outcome.trial_id, outcome.attempt),
+    )
+    tx.connection.execute(
+        "UPDATE trial SET status = ?, verdict = ?, phase = ?, reached_epoch = ?, loss_initial = ?, loss_final = ?,"
+        " best_accuracy = ?, final_accuracy = ?, peak_ratio = ?, peak_step = ?, final_sharpness = ?,"
+        " logit_rms_initial = ?, logit_rms_peak = ?, bad_step = coalesce(?, bad_step),"
+        " bad_kind = coalesce(?, bad_kind), error = ?, rev = ? WHERE trial_id = ?",
+        (
+            end,
+            outcome.verdict,
+            outcome.phase,
+            whole(outcome.reached_epoch),
+            finite(outcome.loss_initial),
+            finite(outcome.loss_final),
+            finite(outcome.best_accuracy),
+            finite(outcome.final_accuracy),
+            finite(outcome.peak_ratio),
+            whole(outcome.peak_step),
+            finite(outcome.final_sharpness),
+            finite(outcome.logit_rms_initial),
+            finite(outcome.logit_rms_peak),
+            whole(outcome.bad_step),
+            outcome.bad_kind,
+            outcome.error,
+            tx.rev,
+            outcome.trial_id,
+        ),
+    )
+    return True
+
+
+def release_attempts(tx: Transaction, trial_ids: Iterable[int], outcome: str, detail: str | None) -> int:
+    """See `Store.release_attempts`."""
+    released = 0
+    for trial_id in trial_ids:
+        ended = tx.connection.execute(
+            "UPDATE attempt SET ended_at = ?, outcome = ?, detail = ? WHERE trial_id = ? AND ended_at IS NULL",
+            (tx.now, outcome, detail, trial_id),
+        )
+        if ended.rowcount:
+            released += 1
+            tx.connection.execute(
+                "UPDATE trial SET status = 'queued', rev = ? WHERE trial_id = ? AND status = 'running'",
+                (tx.rev, trial_id),
+            )
+    return released
+
+
+def fail_trials(tx: Transaction, trial_ids: Iterable[int], error: str) -> int:
+    """See `Store.fail_trials`."""
+    failed = 0
+    for trial_id in trial_ids:
+        failed += tx.connection.execute(
+            "UPDATE trial SET status = 'failed', verdict = 'failed', error = ?, rev = ?"
+            " WHERE trial_id = ? AND status IN ('queued', 'running')",
+            (error, tx.rev, trial_id),
+        ).rowcount
+        tx.connection.execute(
+            "UPDATE attempt SET ended_at = ?, outcome = 'failed', detail = ? WHERE trial_id = ? AND ended_at IS NULL",
+            (tx.now, error, trial_id),
+        )
+    return failed
+
+
+def lost_trials(connection: sqlite3.Connection) -> list[int]:
+    """Trials whose attempt was never ended: what a driver that died leaves behind."""
+    rows = connection.execute("SELECT trial_id FROM attempt WHERE ended_at IS NULL ORDER BY trial_id")
+    return [trial_id for (trial_id,) in rows]
+
+
+def _trial_id(connection: sqlite3.Connection, trial: TrialRecord) -> int:
+    row = connection.execute(
+        "SELECT trial_id FROM trial WHERE net_id = ? AND eta = ?", (trial.net_id, float(trial.eta))
+    ).fetchone()
+    return int(row[0])

@@ -1,0 +1,144 @@
+"""The queries of the Live screen. None of them reads table ``step``; the caller holds the read transaction."""
+
+import json
+import sqlite3
+from collections import defaultdict
+
+from mlrtui_db._variant import VARIANT_COLUMNS, variants
+from mlrtui_db.models import CellRow, EventRow, FitRow, NetRow, SweepRow, TrialRow
+
+_SWEEPS = """
+WITH c AS (SELECT sweep_id, count(*) AS cells FROM cell GROUP BY sweep_id),
+n AS (
+  SELECT sweep_id, count(*) AS nets, sum(n.status IN ('done', 'failed')) AS nets_done
+  FROM cell JOIN net n USING (cell_id) GROUP BY sweep_id
+), t AS (
+  SELECT sweep_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
+         sum(t.status = 'running') AS trials_running, sum(t.status = 'failed') AS trials_failed
+  FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id) GROUP BY sweep_id
+), a AS (
+  SELECT sweep_id, max(heartbeat_at) AS heartbeat_at
+  FROM cell JOIN net USING (cell_id) JOIN trial USING (net_id) JOIN attempt USING (trial_id) GROUP BY sweep_id
+)
+SELECT sweep_id, name, mode, status, created_at, finished_at, coalesce(cells, 0), coalesce(nets, 0),
+       coalesce(nets_done, 0), coalesce(trials, 0), coalesce(trials_done, 0), coalesce(trials_running, 0),
+       coalesce(trials_failed, 0), heartbeat_at, spec
+FROM sweep LEFT JOIN c USING (sweep_id) LEFT JOIN n USING (sweep_id) LEFT JOIN t USING (sweep_id)
+     LEFT JOIN a USING (sweep_id)
+ORDER BY sweep_id DESC
+"""
+
+_CELLS = f"""
+WITH n AS (
+  SELECT cell_id, count(*) AS nets, sum(status IN ('done', 'failed')) AS nets_done,
+         sum(censored IS NOT NULL) AS censored, avg(lambda0) AS lambda0_mean, max(n.rev) AS rev
+  FROM cell JOIN net n USING (cell_id) WHERE sweep_id = :sweep GROUP BY cell_id
+), t AS (
+  SELECT cell_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
+         sum(t.status = 'running') AS trials_running, sum(t.status = 'failed') AS trials_failed,
+         sum(coalesce(t.verdict = 'diverged', 0)) AS diverged, max(t.rev) AS rev
+  FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id) WHERE sweep_id = :sweep GROUP BY cell_id
+)
+SELECT c.cell_id, label, depth, width, coalesce(nets, 0), coalesce(nets_done, 0), coalesce(trials, 0),
+       coalesce(trials_done, 0), coalesce(trials_running, 0), coalesce(trials_failed, 0), coalesce(diverged, 0),
+       ln_eta_star_mean, ln_eta_star_sd, coalesce(censored, 0), lambda0_mean,
+       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0)), settings, {", ".join(VARIANT_COLUMNS)}
+FROM cell c LEFT JOIN n USING (cell_id) LEFT JOIN t USING (cell_id) WHERE sweep_id = :sweep ORDER BY position
+"""
+
+_PHASES = """
+SELECT cell_id, phase, count(*)
+FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id)
+WHERE sweep_id = ? AND phase IS NOT NULL GROUP BY cell_id, phase ORDER BY count(*) DESC, phase
+"""
+
+_NETS = """
+SELECT net_id, cell_id, seed, status, operator, lambda0, lambda0_residual, lambda0_preconditioned, lambda0_hessian,
+       eta_star, first_failure, eta_area, zone_octaves, reversals, censored, reason
+FROM net WHERE cell_id = ? ORDER BY seed
+"""
+
+_TRIALS = """
+SELECT trial_id, t.net_id, n.cell_id, n.seed, t.eta, t.eta_lambda0, t.round, t.status, t.verdict, t.phase, t.attempt,
+       t.n_steps, t.max_steps, t.last_step, t.last_loss, t.last_accuracy, t.last_sharpness, t.best_accuracy,
+       t.peak_ratio, t.peak_step, t.bad_step, t.bad_kind, n.lambda0_preconditioned, t.rev
+FROM trial t JOIN net n USING (net_id)
+"""
+
+_NEWEST = """
+SELECT t.trial_id, n.cell_id
+FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
+WHERE c.sweep_id = ? AND t.attempt > 0 ORDER BY t.rev DESC, t.trial_id DESC LIMIT 1
+"""
+
+_EVENTS = "SELECT event_id, at, level, text, trial_id FROM event"
+
+_FITS = """
+SELECT fit, term, y, exponent, low, high, r2, cells, decades, where_expr, excluded, f_equal, p_equal, method,
+       warnings, intercept
+FROM fit WHERE sweep_id = ? ORDER BY fit, term
+"""
+
+
+def read_sweeps(connection: sqlite3.Connection) -> tuple[SweepRow, ...]:
+    """All sweeps, newest first."""
+    return tuple(SweepRow(*row) for row in connection.execute(_SWEEPS))
+
+
+def read_cells(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellRow, ...]:
+    """The cells of a sweep by position."""
+    phases: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for cell_id, phase, count in connection.execute(_PHASES, (sweep_id,)):
+        phases[cell_id].append((phase, count))
+    rows = connection.execute(_CELLS, {"sweep": sweep_id}).fetchall()
+    named = [
+        ({"depth": row[2], "width": row[3]} | dict(zip(VARIANT_COLUMNS, row[17:], strict=True)), row[16])
+        for row in rows
+    ]
+    return tuple(
+        CellRow(*(*row[:15], tuple(phases[row[0]]), variant, row[15]))
+        for row, variant in zip(rows, variants(named), strict=True)
+    )
+
+
+def read_nets(connection: sqlite3.Connection, cell_id: int) -> tuple[NetRow, ...]:
+    """The nets of a cell by seed."""
+    return tuple(NetRow(*row) for row in connection.execute(_NETS, (cell_id,)))
+
+
+def read_trials(connection: sqlite3.Connection, cell_id: int) -> tuple[TrialRow, ...]:
+    """The trials of a cell by seed, then eta."""
+    rows = connection.execute(f"{_TRIALS} WHERE n.cell_id = ? ORDER BY n.seed, t.eta", (cell_id,))
+    return tuple(TrialRow(*row) for row in rows)
+
+
+def read_trial(connection: sqlite3.Connection, trial_id: int) -> TrialRow | None:
+    """One trial, or None."""
+    row = connection.execute(f"{_TRIALS} WHERE trial_id = ?", (trial_id,)).fetchone()
+    return None if row is None else TrialRow(*row)
+
+
+def read_newest(connection: sqlite3.Connection, sweep_id: int) -> tuple[int | None, int | None]:
+    """The trial of a sweep that changed last among those that were ever started, and its cell."""
+    row = connection.execute(_NEWEST, (sweep_id,)).fetchone()
+    return (None, None) if row is None else (row[0], row[1])
+
+
+def read_events(connection: sqlite3.Connection, sweep_id: int, limit: int) -> tuple[EventRow, ...]:
+    """The newest events of a sweep and of the store as a whole, newest first."""
+    rows = connection.execute(
+        f"{_EVENTS} WHERE sweep_id = ? OR sweep_id IS NULL ORDER BY event_id DESC LIMIT ?", (sweep_id, limit)
+    )
+    return tuple(EventRow(*row) for row in rows)
+
+
+def read_events_after(connection: sqlite3.Connection, event_id: int, limit: int) -> tuple[EventRow, ...]:
+    """Events after a number, oldest first."""
+    rows = connection.execute(f"{_EVENTS} WHERE event_id > ? ORDER BY event_id LIMIT ?", (event_id, limit))
+    return tuple(EventRow(*row) for row in rows)
+
+
+def read_fits(connection: sqlite3.Connection, sweep_id: int) -> tuple[FitRow, ...]:
+    """The fits of a sweep."""
+    rows = connection.execute(_FITS, (sweep_id,))
+    return tuple(FitRow(*(*row[:10], tuple(json.loads(row[10])), *row[11:])) for row in rows)

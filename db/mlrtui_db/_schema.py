@@ -1,0 +1,86 @@
+"""The schema as shipped, and how a new store is made: whole and under its final name, or not at all."""
+
+import os
+import re
+import sqlite3
+import time
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from mlrtui_db._sqlite import translated
+from mlrtui_db.column_docs import column_documents
+from mlrtui_db.errors import StoreUnwritable
+
+APPLICATION_ID = 0x6D6C7274  # "mlrt"
+SCHEMA_VERSION = 1
+
+
+@cache
+def schema_script() -> str:
+    """The SQL of all tables, indexes and views of the current version."""
+    package = files("mlrtui_db")
+    return "\n".join((package / name).read_text(encoding="utf-8") for name in ("schema.sql", "views.sql"))
+
+
+@cache
+def schema_names() -> tuple[str, ...]:
+    """Names of the tables and views that a store of the current version has."""
+    return tuple(re.findall(r"^CREATE (?:TABLE|VIEW) (\w+)", schema_script(), re.MULTILINE))
+
+
+@cache
+def view_names() -> tuple[str, ...]:
+    """Names of the views for people, in the order of views.sql; `axes` only serves the others."""
+    found = re.findall(r"^CREATE VIEW (\w+)", schema_script(), re.MULTILINE)
+    return tuple(name for name in found if name != "axes")
+
+
+def install_schema(connection: sqlite3.Connection, now: float) -> None:
+    """Fill an empty database, in one transaction."""
+    connection.executescript(
+        f"BEGIN IMMEDIATE; {schema_script()}\n"
+        f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+    )
+    write_documents(connection)
+    connection.executemany(
+        "INSERT INTO meta (key, value) VALUES (?, ?)",
+        [
+            ("schema_version", str(SCHEMA_VERSION)),
+            ("created_at", time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))),
+        ],
+    )
+    connection.execute("COMMIT")
+
+
+def write_documents(connection: sqlite3.Connection) -> None:
+    """Replace the content of table ``column_doc`` by what this version says."""
+    connection.execute("DELETE FROM column_doc")
+    connection.executemany(
+        "INSERT INTO column_doc (tbl, col, unit, text) VALUES (?, ?, ?, ?)", column_documents(connection)
+    )
+
+
+def create_store(path: Path, now: float) -> None:
+    """Make a new store at ``path``, where no file or an empty one lies. The caller holds the writer's lock.
+
+    It is built beside and renamed, so that a killed process leaves no half-made store.
+    """
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        draft.unlink(missing_ok=True)
+        with translated(path):
+            connection = sqlite3.connect(draft, isolation_level=None)
+            try:
+                install_schema(connection, now)
+                connection.execute("PRAGMA journal_mode = WAL")
+            finally:
+                connection.close()
+        os.replace(draft, path)
+    except OSError as error:
+        raise StoreUnwritable(
+            f"{path} cannot be made ({error.strerror}): check the folder's permissions and free room"
+        ) from None
+    finally:
+        for leftover in (draft, draft.with_name(draft.name + "-wal"), draft.with_name(draft.name + "-journal")):
+            leftover.unlink(missing_ok=True)

@@ -1,0 +1,109 @@
+"""Connections and how SQLite's errors become ours. The store's file is only ever opened through here.
+
+POSIX drops a process's locks on a file when *any* descriptor of that file is closed, so an ordinary ``open()`` of a
+store beside a live connection would silently unlock it. SQLite itself takes care of this among its own connections.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlrtui_db.errors import (
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreForeign,
+    StoreFull,
+    StoreUnwritable,
+)
+
+_BUSY_MS = 5000
+_READER_BUSY_MS = 2000
+_WAL_LIMIT = 64 * 1024 * 1024
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The one read-write connection: WAL, commits survive a killed process. The file must exist."""
+    with translated(path):
+        connection = _connect(path, "mode=rw", _BUSY_MS)
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raise StoreUnwritable(f"{path} lies on a file system without write-ahead logs; use a local disk")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute("PRAGMA mmap_size = 0")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def connect_reader(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+    """A connection that cannot write. ``immutable`` ignores the write-ahead log and touches nothing beside the file."""
+    with translated(path):
+        connection = _connect(path, "mode=ro&immutable=1" if immutable else "mode=ro", _READER_BUSY_MS)
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA mmap_size = 0")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def wal_bytes(path: Path) -> int:
+    """Size of the write-ahead log beside a store, 0 when there is none."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors inside the block into `StoreError` kinds with a sentence each."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(error, path) from error
+
+
+def error_name(error: sqlite3.Error) -> str:
+    """The primary name of SQLite's error code, "SQLITE_IOERR" for all of its kinds; "" when there is none."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return "_".join(name.split("_")[:2])
+
+
+def _connect(path: Path, options: str, busy_ms: int) -> sqlite3.Connection:
+    # One thread at a time uses a connection, but a screen may open it in one thread and read in another.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}",
+        uri=True,
+        isolation_level=None,
+        timeout=busy_ms / 1000,
+        check_same_thread=False,
+    )
+
+
+def _translate(error: sqlite3.Error, path: Path) -> StoreError:
+    match error_name(error):
+        case "SQLITE_FULL":
+            return StoreFull(f"{path} cannot grow, the disk is full: free some room")
+        case "SQLITE_IOERR":
+            return StoreFull(f"{path} cannot be read or written ({error}): check the disk and its free room")
+        case "SQLITE_BUSY" | "SQLITE_LOCKED":
+            return StoreBusy(f"another program keeps {path} locked: let it finish or close it")
+        case "SQLITE_CORRUPT":
+            return StoreDamaged(f"{path} is damaged ({error}): restore a copy, or start a new store with --store")
+        case "SQLITE_NOTADB":
+            return StoreForeign(f"{path} is not a mlrtui store (not an SQLite database): choose another --store")
+        case "SQLITE_READONLY" | "SQLITE_CANTOPEN" | "SQLITE_PERM" | "SQLITE_AUTH":
+            return StoreUnwritable(f"{path} cannot be opened ({error}): check its permissions and those of its folder")
+        case "SQLITE_CONSTRAINT":
+            return StoreError(f"{path} refused a record ({error})")
+        case _:
+            return StoreError(f"{path}: {error}")

@@ -1,0 +1,104 @@
+"""The page docs/store.md, made from the schema and `column_docs`."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+from mlrtui_db._schema import schema_names, schema_script, view_names
+from mlrtui_db.column_docs import TABLES, column_documents
+
+_HEAD = """\
+<!-- Made by `python -m mlrtui_db.column_docs`; change it there. -->
+
+# The store
+
+Everything that a sweep does is kept in one SQLite file: `--store`, else `MLRTUI_STORE`, else `mlrtui.db` in the working
+folder. One driver writes it; any number of programs may read it at the same time, while it runs and ever after.
+
+## Asking it questions
+
+The six views are made for people. Their names and columns are stable: columns may be added, none is renamed or removed.
+
+```sh
+sqlite-utils tables mlrtui.db --counts
+sqlite-utils rows mlrtui.db eta_star --fmt github
+sqlite-utils rows mlrtui.db curves --where "step % 10 = 0" --csv > curves.csv
+sqlite-utils query mlrtui.db "SELECT depth, width, exp(ln_eta_star_mean) AS eta_star FROM grid ORDER BY 1, 2"
+sqlite-utils query mlrtui.db "SELECT col, unit, text FROM column_doc WHERE tbl = 'phases'" --fmt github
+```
+
+(`exp()` is there in SQLite builds with mathematical functions, which most are.)
+
+- Read as much as you like, also while a sweep runs. Do not write to a store that a driver has open: older SQLite
+  versions can, rarely, damage a file that two connections write, and `sqlite-utils insert` and most graphical tools do
+  write. Work on a copy: `sqlite3 mlrtui.db "VACUUM INTO 'copy.db'"`.
+- A program that keeps a read transaction open lets the `-wal` file beside the store grow without bound.
+- `-wal` and `-shm` beside the store belong to it. Copy or move them together with it, or copy with `VACUUM INTO`.
+- Keep it on a local disk. The log needs memory shared between processes, which NFS, Lustre, sshfs and the like do not
+  give.
+- The store needs SQLite 3.37 or later.
+
+## What it promises
+
+- A committed record survives a killed process. After a power cut the last fraction of a second may be missing; the file
+  stays whole.
+- No number is NaN or infinite: the value is NULL, and `step.flags` or `trial.bad_kind` says what it was.
+- A trial's steps are all of one attempt, its newest. An attempt that is cut short is started over from step 0; until
+  then its steps are kept.
+- `trial.n_steps`, `last_step` and the other summaries agree with the stored steps in every committed state.
+- Running a finished sweep again writes nothing.
+- A store of a newer mlrtui is never written to. Before a store of an older one is brought up to date, a copy of it is
+  made beside it (`mlrtui.db.v1`).
+
+`mlrtui doctor --store mlrtui.db` checks all of this.
+
+Units: `1` is a pure number, `eta` a learning rate, `loss` a value of the training loss in the convention that
+`net.loss_convention` names, `1/eta` a curvature of that loss (η·λ is a pure number).
+"""
+
+
+def store_page() -> str:
+    """The whole page as Markdown."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(schema_script())
+        rows = list(column_documents(connection))
+    views = [name for name in schema_names() if name not in TABLES]
+    parts = [_HEAD, "## Views\n"]
+    for name in [*view_names(), *(name for name in views if name not in view_names())]:
+        parts += _table(name, rows)
+    parts.append("## Tables\n")
+    for name in TABLES:
+        parts += _table(name, rows)
+    return "\n".join(parts)
+
+
+def _table(name: str, rows: list[tuple[str, str, str, str]]) -> Iterator[str]:
+    yield f"### `{name}`\n"
+    yield f"{_WHAT[name]}\n"
+    yield "| column | unit | meaning |\n| --- | --- | --- |"
+    for table, column, unit, text in rows:
+        if table == name:
+            meaning = text.replace("|", "\\|")
+            yield f"| `{column}` | {unit} | {meaning} |"
+    yield ""
+
+
+_WHAT = {
+    "eta_star": "One row per net of a search: its maximal initial learning rate and how well it is known.",
+    "boundaries": "One row per trial of a search: where success ends.",
+    "grid": "One row per cell: progress and averages.",
+    "curves": "One row per stored step.",
+    "phases": "One row per finished trial: how it ended.",
+    "exponents": "One row per fitted term.",
+    "axes": "The settings of a cell that may be an axis of the grid; its columns are part of the views above.",
+    "sweep": "One row per sweep file that was run.",
+    "cell": "One row per point of the grid: everything but seed and learning rate.",
+    "net": "One row per initialised network: cell × seed.",
+    "trial": "One row per training: net × learning rate, with a summary of its steps.",
+    "attempt": "One row per start of a trial.",
+    "step": "One row per recorded step.",
+    "event": "The log.",
+    "fit": "One row per fitted term.",
+    "column_doc": "This page, as a table.",
+    "meta": "About the store itself.",
+}

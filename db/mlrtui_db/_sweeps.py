@@ -1,0 +1,185 @@
+"""Writing sweeps, cells and nets."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+
+from mlrtui_db._writing import Transaction, finite
+from mlrtui_db.errors import StoreError, SweepConflict
+from mlrtui_db.models import CellState, NetState, SweepState, TrialState
+from mlrtui_db.records import BoundaryRecord, CellRecord, NetLambdas, SweepRecord
+
+_CELL_COLUMNS = tuple(column.name for column in fields(CellRecord) if column.name != "nets")
+_INSERT_CELL = f"INSERT INTO cell (sweep_id, rev, {', '.join(_CELL_COLUMNS)}) VALUES (?, ?{', ?' * len(_CELL_COLUMNS)})"
+_LAMBDA_COLUMNS = {
+    "main": "lambda0",
+    "main_residual": "lambda0_residual",
+    "preconditioned": "lambda0_preconditioned",
+    "preconditioned_residual": "lambda0_preconditioned_residual",
+    "gauss_newton": "lambda0_gauss_newton",
+    "gauss_newton_residual": "lambda0_gauss_newton_residual",
+    "hessian": "lambda0_hessian",
+    "hessian_residual": "lambda0_hessian_residual",
+}
+
+
+def add_sweep(tx: Transaction, sweep: SweepRecord) -> int:
+    """See `Store.add_sweep`."""
+    known = tx.connection.execute("SELECT sweep_id FROM sweep WHERE sweep_key = ?", (sweep.sweep_key,)).fetchone()
+    if known:
+        return int(known[0])
+    namesake = tx.connection.execute("SELECT spec FROM sweep WHERE name = ?", (sweep.name,)).fetchone()
+    if namesake:
+        raise SweepConflict(
+            f"the store holds another sweep named {sweep.name!r}: rename this one, or choose another --store",
+            namesake[0],
+        )
+    sweep_id = _inserted(
+        tx.connection.execute(
+            "INSERT INTO sweep (sweep_key, name, spec, mode, code_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (sweep.sweep_key, sweep.name, sweep.spec, sweep.mode, sweep.code_id, tx.now),
+        ).lastrowid
+    )
+    for cell in sweep.cells:
+        values = [getattr(cell, name) for name in _CELL_COLUMNS]
+        cell_id = _inserted(tx.connection.execute(_INSERT_CELL, (sweep_id, tx.rev, *values)).lastrowid)
+        tx.connection.executemany(
+            "INSERT INTO net (cell_id, seed, operator, loss_convention, sharpness_samples, rev)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (cell_id, net.seed, net.operator, net.loss_convention, net.sharpness_samples, tx.rev)
+                for net in cell.nets
+            ],
+        )
+    return sweep_id
+
+
+def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
+    """See `Store.sweep_state`."""
+    execute = tx.connection.execute
+    sweep = execute("SELECT status FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
+    if sweep is None:
+        raise StoreError(f"the store holds no sweep number {sweep_id}")
+    cells = execute("SELECT cell_id, position FROM cell WHERE sweep_id = ? ORDER BY position", (sweep_id,))
+    nets = execute(
+        f"SELECT net_id, n.cell_id, seed, status, start_eta, lambda0_converged, {', '.join(_LAMBDA_COLUMNS.values())}"
+        " FROM cell c JOIN net n USING (cell_id) WHERE sweep_id = ? ORDER BY position, seed",
+        (sweep_id,),
+    )
+    trials = execute(
+        "SELECT t.trial_id, net_id, t.eta, t.round, t.status, t.verdict, t.attempt, t.error"
+        " FROM cell c JOIN net n USING (cell_id) JOIN trial t USING (net_id) WHERE sweep_id = ? ORDER BY t.trial_id",
+        (sweep_id,),
+    )
+    return SweepState(
+        sweep_id=sweep_id,
+        status=sweep[0],
+        cells=tuple(CellState(*row) for row in cells),
+        nets=tuple(_net_state(*row) for row in nets),
+        trials=tuple(TrialState(*row) for row in trials),
+    )
+
+
+def end_sweep(tx: Transaction, sweep_id: int, status: str) -> None:
+    """See `Store.end_sweep`."""
+    tx.connection.execute(
+        "UPDATE sweep SET status = ?, finished_at = ? WHERE sweep_id = ? AND status <> ?",
+        (status, tx.now if status == "done" else None, sweep_id, status),
+    )
+
+
+def set_lambdas(tx: Transaction, lambdas: NetLambdas) -> None:
+    """See `Store.set_lambdas`."""
+    assignments = ", ".join(f"{column} = ?" for column in _LAMBDA_COLUMNS.values())
+    values = [finite(getattr(lambdas, name)) for name in _LAMBDA_COLUMNS]
+    tx.connection.execute(
+        f"UPDATE net SET {assignments}, lambda0_converged = ?, rev = ? WHERE net_id = ?",
+        (*values, int(lambdas.converged), tx.rev, lambdas.net_id),
+    )
+
+
+def open_net(tx: Transaction, net_id: int, start_eta: float | None) -> None:
+    """See `Store.open_net`."""
+    tx.connection.execute(
+        "UPDATE net SET status = 'open', start_eta = ?, reason = NULL, rev = ? WHERE net_id = ?",
+        (finite(start_eta), tx.rev, net_id),
+    )
+
+
+def fail_net(tx: Transaction, net_id: int, reason: str) -> None:
+    """See `Store.fail_net`."""
+    tx.connection.execute(
+        "UPDATE net SET status = 'failed', reason = ?, rev = ? WHERE net_id = ?", (reason, tx.rev, net_id)
+    )
+    _refresh_cell(tx, net_id)
+
+
+def close_net(tx: Transaction, net_id: int, boundary: BoundaryRecord | None) -> None:
+    """See `Store.close_net`."""
+    if boundary is None:
+        tx.connection.execute("UPDATE net SET status = 'done', rev = ? WHERE net_id = ?", (tx.rev, net_id))
+    else:
+        tx.connection.execute(
+            "UPDATE net SET status = 'done', eta_star = ?, first_failure = ?, eta_area = ?, zone_octaves = ?,"
+            " reversals = ?, censored = ?, reason = ?, rev = ? WHERE net_id = ?",
+            (
+                finite(boundary.eta_star),
+                finite(boundary.first_failure),
+                finite(boundary.eta_area),
+                finite(boundary.zone_octaves),
+                int(boundary.reversals),
+                boundary.censored,
+                boundary.reason,
+                tx.rev,
+                net_id,
+            ),
+        )
+    _refresh_cell(tx, net_id)
+
+
+def mean_and_sd(logs: Sequence[float]) -> tuple[float | None, float | None]:
+    """Mean and sample standard deviation of ln eta*; None where there are too few."""
+    if not logs:
+        return None, None
+    mean = math.fsum(logs) / len(logs)
+    if len(logs) < 2:
+        return mean, None
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in logs) / (len(logs) - 1))
+
+
+def _refresh_cell(tx: Transaction, net_id: int) -> None:
+    rows = tx.connection.execute(
+        "SELECT eta_star FROM net WHERE cell_id = (SELECT cell_id FROM net WHERE net_id = ?)"
+        " AND status = 'done' AND censored IS NULL AND eta_star > 0 ORDER BY seed",
+        (net_id,),
+    )
+    mean, sd = mean_and_sd([math.log(eta_star) for (eta_star,) in rows])
+    tx.connection.execute(
+        "UPDATE cell SET ln_eta_star_mean = ?, ln_eta_star_sd = ?, rev = ?"
+        " WHERE cell_id = (SELECT cell_id FROM net WHERE net_id = ?)",
+        (mean, sd, tx.rev, net_id),
+    )
+
+
+def _net_state(
+    net_id: int,
+    cell_id: int,
+    seed: int,
+    status: str,
+    start_eta: float | None,
+    converged: int | None,
+    *values: float | None,
+) -> NetState:
+    lambdas = None
+    if converged is not None:
+        numbers = {
+            name: math.nan if value is None else value for name, value in zip(_LAMBDA_COLUMNS, values, strict=True)
+        }
+        lambdas = NetLambdas(net_id=net_id, converged=bool(converged), **numbers)
+    return NetState(net_id, cell_id, seed, status, lambdas, start_eta)
+
+
+def _inserted(row_id: int | None) -> int:
+    if row_id is None:  # pragma: no cover - sqlite3 types lastrowid as optional for statements other than INSERT
+        raise StoreError("the store gave no number to a new row")
+    return row_id

@@ -1,0 +1,311 @@
+"""What every column of a store means, and its unit: kept in table ``column_doc`` and printed as docs/store.md."""
+
+import sqlite3
+from collections.abc import Iterator
+
+__all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
+
+Docs = dict[str, tuple[str, str]]  # column -> (unit, text)
+
+_SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
+_REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
+
+_SETTINGS: Docs = {
+    "data": ("text", "Name of the data set."),
+    "samples": ("1", "Training samples used."),
+    "target": ("text", "What is learnt from the data: classes or parity."),
+    "standardize": ("text", "How inputs were scaled: global, feature or none."),
+    "model": ("text", "Kind of network: mlp or two-layer-linear."),
+    "activation": ("text", "Activation of the hidden layers."),
+    "bias": ("0 or 1", "Whether layers have biases."),
+    "parametrization": ("text", "How initial weights and rates scale with width: sp is the standard one."),
+    "input_lr": ("1", "Multiplier of the learning rate in the input layer."),
+    "optimizer": ("text", "Optimizer of the training."),
+    "batch": ("1", "Samples per step; equal to samples: full batch."),
+    "max_steps": ("steps", "Budget of a trial."),
+    "dtype": ("text", "Floating-point type of weights and training."),
+}
+
+_LAMBDA0: Docs = {
+    "lambda0": ("1/eta", "Sharpness at initialisation: top eigenvalue of the net's operator, without layer rates."),
+    "lambda0_residual": ("1", "Relative residual ‖Av − λv‖ / |λ| of lambda0."),
+    "lambda0_preconditioned": (
+        "1/eta",
+        "The same with the layers' rate multipliers applied: 2 / eta is the stability edge for this one.",
+    ),
+    "lambda0_gauss_newton": ("1/eta", "Top eigenvalue of the Gauss-Newton matrix at initialisation."),
+    "lambda0_hessian": ("1/eta", "Top eigenvalue of the Hessian at initialisation."),
+}
+
+_BOUNDARY: Docs = {
+    "eta_star": ("eta", "Maximal initial learning rate: the largest that succeeded; NULL when none did."),
+    "first_failure": ("eta", "Smallest failing rate above the smallest successful one."),
+    "eta_area": (
+        "eta",
+        "End of the plateau of successes, moved by the share of successes in the ragged zone above it.",
+    ),
+    "zone_octaves": ("octaves", "Width of the ragged zone: log2 of the last success over the plateau's end."),
+    "reversals": ("1", "How often a failure is followed by a success, going up in eta."),
+    "censored": (
+        "text",
+        "NULL: eta_star is inside the range. at_max: success at eta_max. at_min: failure down to eta_min. "
+        "none: no rate succeeded.",
+    ),
+    "reason": ("text", "Why eta_star is censored, or why the net failed."),
+}
+
+_MEASURED: Docs = {
+    "verdict": (
+        "text",
+        "How the trial ended: reached, finished, too-slow, stalled, diverged, dead; failed is the machine's fault.",
+    ),
+    "phase": ("text", "MSE: lazy, catapult, divergent. Cross-entropy: stable, controlled, catastrophic."),
+    "reached_epoch": ("epochs", "Epoch at whose end the threshold was reached."),
+    "loss_initial": ("loss", "Loss over all training samples before the first update."),
+    "loss_final": ("loss", "Loss over all training samples at the end; NULL when not finite."),
+    "best_accuracy": ("1", "Best training accuracy at any evaluation, from 0 to 1."),
+    "final_accuracy": ("1", "Training accuracy at the end, from 0 to 1."),
+    "peak_ratio": ("1", "Largest loss of any step over loss_initial; NULL when not finite."),
+    "peak_step": ("steps", "Step of the largest loss."),
+    "final_sharpness": ("1/eta", "Sharpness at the end; NULL when not measured."),
+    "logit_rms_initial": ("1", "Root mean square of the network's outputs before the first update."),
+    "logit_rms_peak": ("1", "Largest root mean square of the outputs over the first 10 steps."),
+    "bad_step": ("steps", "First step whose loss is not finite, or above the divergence threshold."),
+    "bad_kind": ("text", "What was wrong at bad_step: nan, +inf, -inf or threshold."),
+}
+
+_STEP: Docs = {
+    "step": ("steps", "Number of updates done before; the row describes the weights before update number step."),
+    "loss": ("loss", "Loss of this step's batch; NULL when not finite, flags say which. See flag 128."),
+    "accuracy": ("1", "Training accuracy, from 0 to 1; NULL when not evaluated at this step."),
+    "sharpness": ("1/eta", "Sharpness λ of the preconditioned operator; NULL when not measured at this step."),
+    "sharpness_residual": ("1", "Relative residual of sharpness."),
+    "products": ("1", "Operator products spent on this λ."),
+}
+
+_FIT: Docs = {
+    "fit": ("text", "Name of the fit."),
+    "y": ("text", "What is fitted: eta_star or lambda0."),
+    "term": ("text", "The expression whose power is fitted."),
+    "exponent": ("1", "Power of the term: slope of ln y on ln term."),
+    "low": ("1", "Lower end of the 95 % interval; NULL when there are too few cells."),
+    "high": ("1", "Upper end of the 95 % interval; NULL when there are too few cells."),
+    "intercept": ("ln y", "Intercept of the fit."),
+    "r2": ("1", "Share of the variance of ln y that the fit explains."),
+    "cells": ("1", "Cells used."),
+    "decades": ("decades", "Range of the term over the cells used, log10."),
+    "where_expr": ("text", "Condition on the cells; empty: all."),
+    "excluded": ("JSON", "Cells left out, each with the reason."),
+    "f_equal": ("1", "F statistic of equal exponents, in fits of two terms."),
+    "p_equal": ("1", "Its p value: small means that the exponents differ."),
+    "method": ("text", "How exponent and interval were found."),
+    "warnings": ("text", "What to keep in mind; empty: nothing."),
+}
+
+TABLES: dict[str, Docs] = {
+    "sweep": {
+        "sweep_id": ("id", "Number of the sweep."),
+        "sweep_key": ("SHA-256", "Hash of spec: equal sweeps have equal keys."),
+        "name": ("text", "Name given in the sweep file."),
+        "spec": ("JSON", "The whole sweep file, canonical."),
+        "mode": ("text", "search: eta* of every net is sought. scan: given rates are trained."),
+        "code_id": ("text", "Version and hash of the code that trains."),
+        "created_at": ("s (Unix time)", "When the sweep was first started."),
+        "finished_at": ("s (Unix time)", "When its last trial was done; NULL before."),
+        "status": ("text", "open, done or stopped."),
+    },
+    "cell": {
+        "cell_id": ("id", "Number of the cell: one point of the grid."),
+        **_SWEEP_ID,
+        "position": ("1", "Place in the grid, from 0."),
+        "label": ("text", "Short readable name, unique in its sweep."),
+        "settings": ("JSON", "All settings of the cell, canonical."),
+        "depth": ("layers", "Hidden layers."),
+        "width": ("units", "Units of each hidden layer."),
+        "n_params": ("1", "Trained parameters of one net."),
+        "data_id": ("SHA-256", "Hash of the training arrays."),
+        **_SETTINGS,
+        "loss": ("text", "Training loss: ce or mse."),
+        "steps_per_epoch": ("steps", "Whole batches in the data."),
+        "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
+        "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
+        **_REV,
+    },
+    "net": {
+        "net_id": ("id", "Number of the net: one initialisation of a cell."),
+        "cell_id": ("id", "The cell it belongs to."),
+        "seed": ("1", "Seed of weights and data order."),
+        "status": ("text", "queued, open (trials are running or wanted), done or failed."),
+        "operator": ("text", "Matrix whose top eigenvalue is the sharpness: gauss-newton or hessian."),
+        "loss_convention": ("text", "The loss whose curvature is measured, with its factors."),
+        "sharpness_samples": ("text", "Samples on which sharpness is measured."),
+        **_LAMBDA0,
+        "lambda0_preconditioned_residual": ("1", "Relative residual of lambda0_preconditioned."),
+        "lambda0_gauss_newton_residual": ("1", "Relative residual of lambda0_gauss_newton."),
+        "lambda0_hessian_residual": ("1", "Relative residual of lambda0_hessian."),
+        "lambda0_converged": ("0 or 1", "Whether all of these met their tolerance; NULL: not measured yet."),
+        "start_eta": ("eta", "Learning rate at which the search started."),
+        **_BOUNDARY,
+        **_REV,
+    },
+    "trial": {
+        "trial_id": ("id", "Number of the trial: one training of a net at one learning rate."),
+        "trial_key": ("SHA-256", "Hash of everything that changes the numbers."),
+        "net_id": ("id", "The net it trains."),
+        "eta": ("eta", "Learning rate, constant over the trial."),
+        "eta_lambda0": ("1", "eta × lambda0_preconditioned; 2 is the stability edge."),
+        "round": ("1", "Question of the search that asked for it, from 0."),
+        "max_steps": ("steps", "Budget."),
+        "status": ("text", "queued, running, done or failed."),
+        **_MEASURED,
+        "attempt": ("1", "Number of the newest attempt; 0: never started. All stored steps are of this attempt."),
+        "n_steps": ("1", "Stored steps."),
+        "last_step": ("steps", "Newest stored step."),
+        "last_loss": ("loss", "Loss at last_step; NULL when not finite."),
+        "last_accuracy": ("1", "Newest accuracy."),
+        "last_sharpness": ("1/eta", "Newest sharpness."),
+        "last_sharpness_step": ("steps", "Step of last_sharpness."),
+        "min_loss": ("loss", "Smallest finite loss of any stored step."),
+        "max_loss": ("loss", "Largest finite loss of any stored step."),
+        "max_loss_step": ("steps", "First step of max_loss."),
+        "max_sharpness": ("1/eta", "Largest sharpness of any stored step."),
+        "error": ("text", "Why the trial failed."),
+        **_REV,
+    },
+    "attempt": {
+        "trial_id": ("id", "The trial it trains."),
+        "attempt": ("1", "Number of the attempt, from 1."),
+        "driver_id": ("text", "The driver that started it."),
+        "host": ("text", "Machine of the driver."),
+        "device": ("text", "Device that trains."),
+        "env": ("JSON", "Versions, device name and threads of the worker."),
+        "started_at": ("s (Unix time)", "When it was handed to a worker."),
+        "heartbeat_at": ("s (Unix time)", "When its newest record was stored."),
+        "ended_at": ("s (Unix time)", "When it ended; NULL while it runs."),
+        "next_seq": ("1", "Number of the record that is expected next; duplicates are dropped."),
+        "outcome": ("text", "done, failed, lost (driver or worker died) or cancelled."),
+        "detail": ("text", "One line on the outcome."),
+    },
+    "step": {
+        "trial_id": ("id", "The trial it belongs to."),
+        **_STEP,
+        "flags": (
+            "bits",
+            "1 loss NaN, 2 loss +Inf, 4 loss -Inf, 8 sharpness NaN, 16 sharpness infinite, 32 sharpness not converged, "
+            "64 accuracy not finite, 128 loss is over all training samples instead of this step's batch.",
+        ),
+    },
+    "event": {
+        "event_id": ("id", "Number of the event, in order of time."),
+        "at": ("s (Unix time)", "When it happened."),
+        "level": ("text", "info, warning or error."),
+        "sweep_id": ("id", "The sweep it is about; NULL: none."),
+        "trial_id": ("id", "The trial it is about; NULL: none."),
+        "host": ("text", "Machine of the driver."),
+        "text": ("text", "One line."),
+    },
+    "fit": {
+        **_SWEEP_ID,
+        **_FIT,
+        "inputs": ("JSON", "The points: label of the cell, value of the term (null in fits of two), mean of ln y."),
+    },
+    "column_doc": {
+        "tbl": ("text", "Table or view."),
+        "col": ("text", "Column."),
+        "unit": ("text", "Unit; 1 for pure numbers, eta for learning rates, loss for values of the training loss."),
+        "text": ("text", "Meaning."),
+    },
+    "meta": {
+        "key": ("text", "schema_version or created_at."),
+        "value": ("text", "Its value."),
+    },
+}
+
+_NAMES: Docs = {
+    "sweep": ("text", "Name of the sweep."),
+    "cell": ("text", "Label of the cell."),
+    "depth": ("layers", "Hidden layers."),
+    "width": ("units", "Units of each hidden layer."),
+    "cell_id": ("id", "Number of the cell."),
+}
+_AXES: Docs = {**_SETTINGS, "training_loss": ("text", "Training loss: ce or mse.")}
+_SEED: Docs = {"seed": ("1", "Seed of the net.")}
+_TRIAL: Docs = {
+    **_SEED,
+    "eta": ("eta", "Learning rate of the trial."),
+    "eta_lambda0": ("1", "eta × lambda0_preconditioned; 2 is the stability edge."),
+    "trial_id": ("id", "Number of the trial."),
+}
+
+
+def _pick(docs: Docs, *names: str) -> Docs:
+    return {name: docs[name] for name in names}
+
+
+VIEWS: dict[str, Docs] = {
+    "axes": {"cell_id": _NAMES["cell_id"], **_AXES},
+    "eta_star": {
+        **_NAMES,
+        **_SEED,
+        **_BOUNDARY,
+        "trials": ("1", "Trials of the net that are done."),
+        **_LAMBDA0,
+        **_pick(TABLES["net"], "operator", "loss_convention", "status", "net_id"),
+        "eta_star_lambda0": ("1", "eta_star × lambda0_preconditioned."),
+        **_AXES,
+    },
+    "boundaries": {
+        **_NAMES,
+        **_TRIAL,
+        **_pick(TABLES["trial"], "round", "verdict", "reached_epoch", "best_accuracy"),
+        **_AXES,
+    },
+    "grid": {
+        **_NAMES,
+        "nets": ("1", "Nets of the cell."),
+        "nets_done": ("1", "Nets that are done or failed."),
+        "trials": ("1", "Trials asked for so far."),
+        "trials_done": ("1", "Trials that are done or failed."),
+        "diverged": ("1", "Trials that diverged."),
+        **_pick(TABLES["cell"], "ln_eta_star_mean", "ln_eta_star_sd"),
+        "lambda0_mean": ("1/eta", "Mean of lambda0 over the cell's nets."),
+        **_AXES,
+    },
+    "curves": {
+        **_NAMES,
+        **_TRIAL,
+        **_STEP,
+        "sharpness_ratio": ("1", "sharpness × eta / 2: above 1 is beyond the stability edge."),
+        "loss_state": ("text", "finite, nan, +inf or -inf."),
+        "sharpness_not_converged": ("0 or 1", "Whether sharpness missed its tolerance."),
+        **_AXES,
+    },
+    "phases": {
+        **_NAMES,
+        **_TRIAL,
+        **{name: doc for name, doc in _MEASURED.items() if name not in ("reached_epoch", "best_accuracy")},
+        "lambda0": _LAMBDA0["lambda0"],
+        "eta_final_sharpness": ("1", "eta × final_sharpness: ends below 2 when training is stable."),
+        **_AXES,
+    },
+    "exponents": {"sweep": _NAMES["sweep"], **_FIT},
+}
+
+
+def columns(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Column names of a table or view, in order."""
+    return [row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')]
+
+
+def column_documents(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of table ``column_doc``: table or view, column, unit, text; in the order of the schema."""
+    for name, docs in {**TABLES, **VIEWS}.items():
+        for column in columns(connection, name):
+            unit, text = docs[column]
+            yield name, column, unit, text
+
+
+if __name__ == "__main__":
+    from mlrtui_db._store_page import store_page
+
+    print(store_page(), end="")  # noqa: T201

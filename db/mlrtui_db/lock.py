@@ -1,0 +1,171 @@
+"""The writer's lock: an operating-system lock on ``<store>.lock``, so that a store has one writer.
+
+The lock belongs to the open file, not to its content: it is free at once when its holder dies. The content (JSON) only
+names the holder. The holder removes the file before it lets go; whoever locks a removed file notices and starts over.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mlrtui_db.errors import StoreLocked, StoreUnwritable
+
+__all__ = ["Lock", "LockHolder", "acquire", "holder", "is_held", "lock_path", "refuse_if_held"]
+
+_PATIENCE = 0.5  # s; a look by `holder` lasts microseconds, so only a real holder outlasts this
+_PAUSE = 0.01  # s
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """Who holds a writer's lock."""
+
+    pid: int
+    host: str
+    started_at: float  # s (Unix time)
+    command: str
+
+
+class Lock:
+    """A held writer's lock; `release` it, or leave its ``with`` block. It dies with the process."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        """Remove the lock file and let go; a second call does nothing."""
+        if self._descriptor is None:
+            return
+        if _is_current(self.path, self._descriptor):
+            self.path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+        self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+def lock_path(store: Path | str) -> Path:
+    """Where the lock of a store lies: beside the file itself, whatever links lead to it."""
+    target = Path(store).resolve()
+    return target.with_name(target.name + ".lock")
+
+
+def acquire(store: Path | str) -> Lock:
+    """Take the writer's lock of a store.
+
+    Raises:
+        StoreLocked: somebody holds it; the message says who and what to do.
+        StoreUnwritable: the lock file cannot be made.
+    """
+    path = lock_path(store)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreUnwritable(f"{path} cannot be written ({error.strerror}); move the store or free it") from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = _read_holder(descriptor)
+            os.close(descriptor)
+            if time.monotonic() > deadline:
+                raise StoreLocked(_refusal(Path(store), who)) from None
+            time.sleep(_PAUSE)
+            continue
+        except OSError as error:
+            os.close(descriptor)
+            raise StoreUnwritable(f"{path} cannot be locked ({error.strerror}); use a local disk") from None
+        if _is_current(path, descriptor):
+            _write_holder(descriptor)
+            return Lock(path, descriptor)
+        os.close(descriptor)
+
+
+def is_held(store: Path | str) -> bool:
+    """Whether somebody holds the writer's lock of a store. Never keeps the lock from a writer."""
+    return _look(lock_path(store))[0]
+
+
+def holder(store: Path | str) -> LockHolder | None:
+    """Who holds the writer's lock of a store; None: nobody. Never keeps the lock from a writer.
+
+    Raises:
+        StoreLocked: the lock is held, but its file does not say by whom.
+    """
+    path = lock_path(store)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        held, who = _look(path)
+        if not held or who is not None:
+            return who
+        if time.monotonic() > deadline:
+            raise StoreLocked(f"{path} is held by a process that does not say its number: look for it and end it")
+        time.sleep(_PAUSE)  # locked a moment ago, name not yet written
+
+
+def refuse_if_held(store: Path | str) -> None:
+    """Raise `StoreLocked` when somebody holds the writer's lock."""
+    held, who = _look(lock_path(store))
+    if held:
+        raise StoreLocked(_refusal(Path(store), who))
+
+
+def _look(path: Path) -> tuple[bool, LockHolder | None]:
+    """Whether the lock is held, and by whom if that is known."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False, None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True, _read_holder(descriptor)
+    except OSError:
+        return False, None
+    finally:
+        os.close(descriptor)
+    return False, None
+
+
+def _is_current(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _write_holder(descriptor: int) -> None:
+    me = LockHolder(os.getpid(), socket.gethostname(), time.time(), " ".join(sys.argv))
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(asdict(me)).encode() + b"\n", 0)
+
+
+def _read_holder(descriptor: int) -> LockHolder | None:
+    try:
+        said = json.loads(os.pread(descriptor, 65536, 0))
+        return LockHolder(int(said["pid"]), str(said["host"]), float(said["started_at"]), str(said["command"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _refusal(store: Path, who: LockHolder | None) -> str:
+    remedy = "`mlrtui watch` looks on, `mlrtui stop` ends it"
+    if who is None:
+        return f"{store} is in use by another driver: {remedy}"
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(who.started_at))
+    return f"{store} is in use by process {who.pid} on {who.host} since {since}: {remedy}"

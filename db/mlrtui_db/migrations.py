@@ -1,0 +1,74 @@
+"""Steps from one schema version to the next: named functions, each in one transaction that also bumps the version.
+
+A copy of the store as it was is made first, beside it: ``<store>.v<version>``. A step that fails leaves the store at
+the version before it. Steps use ``connection.execute`` only: ``executescript`` would commit half-way. Prefer
+``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlrtui_db._sqlite import translated
+from mlrtui_db.errors import StoreError
+
+__all__ = ["MIGRATIONS", "Migration", "migrate"]
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step; ``apply`` brings a store of version ``version - 1`` to ``version``."""
+
+    version: int
+    name: str
+    apply: Callable[[sqlite3.Connection], None]
+
+
+MIGRATIONS: tuple[Migration, ...] = ()
+"""In order of version. Version 1 is schema.sql with views.sql."""
+
+
+def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migration] = MIGRATIONS) -> Path | None:
+    """Apply the steps that the store lacks; return where the copy of the old store lies, None when nothing was due.
+
+    Raises:
+        StoreError: a step failed; the message names it, the store keeps the version before it.
+    """
+    with translated(path):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        due = [step for step in steps if step.version > version]
+        if not due:
+            return None
+        backup = _back_up(connection, path, version)
+        for step in due:
+            _apply(connection, path, step)
+    return backup
+
+
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
+    backup = path.with_name(f"{path.name}.v{version}")
+    draft = path.with_name(f".{path.name}.v{version}.new")
+    draft.unlink(missing_ok=True)
+    connection.execute("VACUUM INTO ?", (str(draft),))
+    os.replace(draft, backup)
+    return backup
+
+
+def _apply(connection: sqlite3.Connection, path: Path, step: Migration) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        step.apply(connection)
+        connection.execute(f"PRAGMA user_version = {step.version}")
+        connection.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('schema_version', ?)",
+            (str(step.version),),
+        )
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise StoreError(f"{path} could not be updated (step {step.name}: {error}); it is as it was") from error
+        raise

@@ -1,0 +1,209 @@
+"""A read-only view of a store, beside its writer or long after. Never holds a transaction longer than one call.
+
+A transaction that stays open would keep the writer's log from being brought in, and the log would grow without bound.
+"""
+
+import math
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mlrtui_db import _live, _opening, sqlite_version
+from mlrtui_db._schema import view_names
+from mlrtui_db._sqlite import translated
+from mlrtui_db.column_docs import columns
+from mlrtui_db.errors import StoreError
+from mlrtui_db.lock import is_held
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, SweepRow, TrialRow
+
+__all__ = ["Reader"]
+
+Row = tuple[Any, ...]
+
+_CHUNK_STEPS = 20_000  # rows per transaction of a long export: some 50 ms
+_ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term")
+
+
+class Reader:
+    """An open read-only store. Use `open`; close it, or leave its ``with`` block. One thread at a time."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Reader":
+        """Open the store at ``path`` for reading; its writer is not disturbed.
+
+        Read-only media are read too, unless a log that holds commits lies beside the store. In a writable folder SQLite
+        may leave ``-shm`` and ``-wal`` files behind.
+
+        Raises:
+            StoreError: one of its kinds.
+        """
+        sqlite_version.require()
+        return cls(*_opening.open_to_read(path))
+
+    def close(self) -> None:
+        """Give the connection back; a second call does nothing."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def data_version(self) -> int:
+        """A number that moves when another connection has committed; sometimes also when nothing was written."""
+        with translated(self.path):
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def sweeps(self) -> tuple[SweepRow, ...]:
+        """All sweeps, newest first."""
+        with self._picture() as connection:
+            return _live.read_sweeps(connection)
+
+    def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 200) -> LiveSnapshot | None:
+        """Everything that the Live screen shows, at one moment.
+
+        Args:
+            sweep_id: the newest sweep when None.
+            cell_id: whose nets and trials; the cell that changed last when None or not of this sweep.
+            events: how many of the newest events.
+
+        Returns:
+            None when there is no such sweep.
+        """
+        with self._picture() as connection:
+            sweeps = _live.read_sweeps(connection)
+            sweep = next((row for row in sweeps if sweep_id is None or row.sweep_id == sweep_id), None)
+            if sweep is None:
+                return None
+            cells = _live.read_cells(connection, sweep.sweep_id)
+            newest_trial, newest_cell = _live.read_newest(connection, sweep.sweep_id)
+            if cell_id not in {cell.cell_id for cell in cells}:
+                cell_id = newest_cell if newest_cell is not None else cells[0].cell_id if cells else None
+            return LiveSnapshot(
+                sweep=sweep,
+                cells=cells,
+                cell_id=cell_id,
+                nets=() if cell_id is None else _live.read_nets(connection, cell_id),
+                trials=() if cell_id is None else _live.read_trials(connection, cell_id),
+                newest_trial_id=newest_trial,
+                events=_live.read_events(connection, sweep.sweep_id, events),
+                fits=_live.read_fits(connection, sweep.sweep_id),
+                writer_alive=is_held(self.path),
+            )
+
+    def curve(self, trial_id: int, after_step: int = -1) -> Curve:
+        """The stored steps of a trial after a step; attempt 0 and no steps when there is no such trial.
+
+        When ``attempt`` is not the one of the steps that the caller has, those are gone and all must be read anew.
+        """
+        with self._picture() as connection:
+            found = connection.execute("SELECT attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
+            rows = connection.execute(
+                "SELECT step, loss, accuracy, sharpness, sharpness_residual, flags FROM step"
+                " WHERE trial_id = ? AND step > ? ORDER BY step",
+                (trial_id, after_step),
+            ).fetchall()
+        return _curve(trial_id, found[0] if found else 0, rows)
+
+    def trial(self, trial_id: int) -> TrialRow | None:
+        """One trial, or None."""
+        with self._picture() as connection:
+            return _live.read_trial(connection, trial_id)
+
+    def tail_events(self, after_event_id: int = 0, limit: int = 200) -> tuple[EventRow, ...]:
+        """Events of all sweeps after a number, oldest first."""
+        with self._picture() as connection:
+            return _live.read_events_after(connection, after_event_id, limit)
+
+    def views(self) -> tuple[str, ...]:
+        """Names of the views for people."""
+        return view_names()
+
+    def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[Row]]:
+        """Columns and rows of a view, of one sweep (by name) or of all, in the order of the grid.
+
+        Steps come in chunks of whole trials, each of one moment; every other view is of one moment.
+
+        Raises:
+            StoreError: there is no such view.
+        """
+        if view not in view_names():
+            raise StoreError(f"the store has no view {view!r}: use one of {', '.join(view_names())}")
+        with translated(self.path):
+            names = tuple(columns(self._connection, view))
+        if view == "curves":
+            return names, self._curves(where_sweep)
+        order = ", ".join(name for name in _ORDER if name in names)
+        where, values = ("", ()) if where_sweep is None else (" WHERE sweep = ?", (where_sweep,))
+        with self._picture() as connection:
+            return names, iter(connection.execute(f"SELECT * FROM {view}{where} ORDER BY {order}", values).fetchall())
+
+    def _curves(self, sweep: str | None) -> Iterator[Row]:
+        with self._picture() as connection:
+            trials = connection.execute(
+                "SELECT t.trial_id, t.n_steps"
+                " FROM sweep s JOIN cell c USING (sweep_id) JOIN net n USING (cell_id) JOIN trial t USING (net_id)"
+                " WHERE t.n_steps > 0 AND (s.name = ?1 OR ?1 IS NULL)"
+                " ORDER BY s.name, c.depth, c.width, c.label, n.seed, t.eta",
+                (sweep,),
+            ).fetchall()
+        for chunk in _chunks(trials):
+            rows: list[Row] = []
+            with self._picture() as connection:
+                for trial_id in chunk:
+                    rows += connection.execute("SELECT * FROM curves WHERE trial_id = ? ORDER BY step", (trial_id,))
+            yield from rows
+
+    @contextmanager
+    def _picture(self) -> Iterator[sqlite3.Connection]:
+        with translated(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("COMMIT")
+
+
+def _curve(trial_id: int, attempt: int, rows: Sequence[Row]) -> Curve:
+    step, loss, accuracy, sharpness, residual, flags = zip(*rows, strict=True) if rows else ((),) * 6
+    return Curve(
+        trial_id=trial_id,
+        attempt=attempt,
+        step=array("q", step),
+        loss=_floats(loss),
+        accuracy=_floats(accuracy),
+        sharpness=_floats(sharpness),
+        sharpness_residual=_floats(residual),
+        flags=array("q", flags),
+    )
+
+
+def _floats(values: Sequence[float | None]) -> "array[float]":
+    return array("d", [math.nan if value is None else value for value in values])
+
+
+def _chunks(trials: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Trials, given with their number of steps, in groups of at most `_CHUNK_STEPS` steps or of one trial."""
+    chunk: list[int] = []
+    room = _CHUNK_STEPS
+    for trial_id, n_steps in trials:
+        if chunk and n_steps > room:
+            yield chunk
+            chunk, room = [], _CHUNK_STEPS
+        chunk.append(trial_id)
+        room -= n_steps
+    if chunk:
+        yield chunk

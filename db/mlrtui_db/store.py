@@ -1,0 +1,270 @@
+"""The store's only writer: one process, one thread, one connection, guarded by a lock file.
+
+Every write happens inside ``with store.transaction()``: all of it is committed, or none. After the block the records
+survive a killed process.
+"""
+
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mlrtui_db import _attempts, _fits, _opening, _steps, _sweeps, sqlite_version
+from mlrtui_db._schema import create_store
+from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
+from mlrtui_db._writing import Transaction
+from mlrtui_db.lock import Lock, acquire, refuse_if_held
+from mlrtui_db.migrations import migrate
+from mlrtui_db.models import AppendResult, SweepState
+from mlrtui_db.records import (
+    BoundaryRecord,
+    FitRecord,
+    NetLambdas,
+    StepRows,
+    SweepRecord,
+    TrialOutcome,
+    TrialRecord,
+)
+
+__all__ = ["Store", "check"]
+
+_CLOSING_PATIENCE_MS = 500
+
+
+def check(path: Path | str) -> None:
+    """Raise what `Store.open` would raise, without making or changing anything.
+
+    Raises:
+        StoreError: one of its kinds.
+    """
+    sqlite_version.require()
+    found = _opening.inspect(path, writing=True)
+    refuse_if_held(found.path)
+    if found.version is not None:
+        _opening.verify(found.path, writing=True)
+
+
+class Store:
+    """An open store, with its lock. Use `open`; close it, or leave its ``with`` block.
+
+    ``recovered`` is the number of attempts that a dead driver had left open.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, lock: Lock, host: str, clock: Callable[[], float]
+    ) -> None:
+        self.path = path
+        self.host = host
+        self.recovered = 0
+        self._connection = connection
+        self._lock = lock
+        self._clock = clock
+        self._transaction: Transaction | None = None
+        self._closed = False
+        self._rev = self._stored_rev()
+
+    @classmethod
+    def open(cls, path: Path | str, *, host: str | None = None, clock: Callable[[], float] = time.time) -> "Store":
+        """Open the store at ``path`` for writing, or make one where there is no file or an empty one.
+
+        Attempts that a dead driver left open become lost and their trials queued. A store with none is not written to.
+
+        Raises:
+            StoreError: one of its kinds; a path that is refused is left as it was.
+        """
+        sqlite_version.require()
+        target = _opening.inspect(path, writing=True).path
+        lock = acquire(target)
+        try:
+            # Looked at again under the lock: another driver may just have made it.
+            if _opening.inspect(target, writing=True).version is None:
+                create_store(target, clock())
+            _opening.verify(target, writing=True)
+            connection = connect_writer(target)
+            try:
+                migrate(connection, target)
+                with translated(target):
+                    store = cls(target, connection, lock, host or socket.gethostname(), clock)
+                store._recover()
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException:
+            lock.release()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Bring the write-ahead log into the file and let go of the lock; a second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with translated(self.path):
+                # A reader that holds on keeps the log; it is brought in later, so do not wait long.
+                self._connection.execute(f"PRAGMA busy_timeout = {_CLOSING_PATIENCE_MS}")
+                if self._connection.total_changes:
+                    self._connection.execute("PRAGMA analysis_limit = 400")
+                    self._connection.execute("PRAGMA optimize")
+                if self.wal_bytes():
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self._connection.close()
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def rev(self) -> int:
+        """Number of the newest committed transaction; it only grows over the life of a store."""
+        return self._rev
+
+    def wal_bytes(self) -> int:
+        """Size of the write-ahead log. It grows without bound while a reader holds a transaction open."""
+        return wal_bytes(self.path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes of the block are committed together when it ends, or none of them when it raises.
+
+        Raises:
+            StoreFull, StoreBusy: nothing was written; the same block may be run again later, with the same records.
+            StoreError: another of its kinds; nothing was written.
+        """
+        if self._transaction is not None:
+            raise RuntimeError("a transaction is already open")
+        with translated(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            before = self._connection.total_changes
+            self._transaction = Transaction(self._connection, self._rev + 1, self._clock())
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._transaction = None
+            if self._connection.total_changes != before:
+                self._rev += 1
+
+    def add_sweep(self, sweep: SweepRecord) -> int:
+        """Store a planned sweep with its cells and nets, and return its sweep_id; a known sweep_key writes nothing.
+
+        Raises:
+            SweepConflict: the name is taken by a sweep with another key.
+        """
+        return _sweeps.add_sweep(self._tx(), sweep)
+
+    def sweep_state(self, sweep_id: int) -> SweepState:
+        """Everything that the search of a sweep rests on; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.sweep_state(self._transaction or Transaction(self._connection, self._rev, 0.0), sweep_id)
+
+    def end_sweep(self, sweep_id: int, status: str) -> None:
+        """Set a sweep to "done" (with its time) or "stopped"; writes nothing when it is that already."""
+        _sweeps.end_sweep(self._tx(), sweep_id, status)
+
+    def reopen_sweep(self, sweep_id: int) -> None:
+        """Set a sweep to "open" again; writes nothing when it is open."""
+        _sweeps.end_sweep(self._tx(), sweep_id, "open")
+
+    def set_lambdas(self, lambdas: NetLambdas) -> None:
+        """Store λ at initialisation of one net; non-finite values become NULL."""
+        _sweeps.set_lambdas(self._tx(), lambdas)
+
+    def open_net(self, net_id: int, start_eta: float | None) -> None:
+        """Mark a net as being worked on; ``start_eta`` is where its search starts, None for scans."""
+        _sweeps.open_net(self._tx(), net_id, start_eta)
+
+    def fail_net(self, net_id: int, reason: str) -> None:
+        """Give a net up."""
+        _sweeps.fail_net(self._tx(), net_id, reason)
+
+    def close_net(self, net_id: int, boundary: BoundaryRecord | None = None) -> None:
+        """Mark a net as done, with what the search learnt of it; refreshes mean and spread of its cell."""
+        _sweeps.close_net(self._tx(), net_id, boundary)
+
+    def add_trials(self, trials: Sequence[TrialRecord]) -> list[int]:
+        """Queue trials and return their trial_ids in order; those whose (net_id, eta) is known write nothing."""
+        return _attempts.add_trials(self._tx(), trials)
+
+    def open_attempts(
+        self, trial_ids: Iterable[int], driver_id: str, device: str, env: Mapping[str, str]
+    ) -> dict[int, int]:
+        """Start queued or failed trials anew, and return the attempt number of each; their old steps go.
+
+        Raises:
+            StoreError: a trial is running or done.
+        """
+        return _attempts.open_attempts(self._tx(), trial_ids, driver_id, self.host, device, env)
+
+    def append_steps(self, rows: StepRows) -> AppendResult:
+        """Store steps. Segments of a stale attempt, or whose seq was seen already, are dropped and counted.
+
+        Raises:
+            SequenceGap: an earlier segment is missing.
+            StoreError: columns of unequal length, or steps that do not increase.
+        """
+        return _steps.append_steps(self._tx(), rows)
+
+    def finish_trial(self, outcome: TrialOutcome) -> bool:
+        """Store how an attempt ended; False (and nothing written) when it is stale or known.
+
+        Raises:
+            SequenceGap: an earlier segment is missing.
+        """
+        return _attempts.finish_trial(self._tx(), outcome)
+
+    def release_attempts(self, trial_ids: Iterable[int], outcome: str, detail: str | None = None) -> int:
+        """End open attempts as "cancelled" or "lost" and queue their trials; returns how many were open.
+
+        Their steps stay until the next attempt begins.
+        """
+        return _attempts.release_attempts(self._tx(), trial_ids, outcome, detail)
+
+    def fail_trials(self, trial_ids: Iterable[int], error: str) -> int:
+        """Give up trials that are not done, whether they run or wait; returns how many. Their open attempts end."""
+        return _attempts.fail_trials(self._tx(), trial_ids, error)
+
+    def replace_fits(self, sweep_id: int, fits: Sequence[FitRecord]) -> bool:
+        """Make these the fits of a sweep; writes only what differs and says whether anything did."""
+        return _fits.replace_fits(self._tx(), sweep_id, fits)
+
+    def add_event(self, level: str, text: str, sweep_id: int | None = None, trial_id: int | None = None) -> None:
+        """Add a line to the log; ``level`` is "info", "warning" or "error"."""
+        tx = self._tx()
+        tx.connection.execute(
+            "INSERT INTO event (at, level, sweep_id, trial_id, host, text) VALUES (?, ?, ?, ?, ?, ?)",
+            (tx.now, level, sweep_id, trial_id, self.host, text),
+        )
+
+    def _tx(self) -> Transaction:
+        if self._transaction is None:
+            raise RuntimeError("writing needs an open transaction: use `with store.transaction():`")
+        return self._transaction
+
+    def _recover(self) -> None:
+        with translated(self.path):
+            lost = _attempts.lost_trials(self._connection)
+        if lost:
+            with self.transaction():
+                self.recovered = self.release_attempts(lost, "lost", "the driver died")
+
+    def _stored_rev(self) -> int:
+        (rev,) = self._connection.execute(
+            "SELECT max((SELECT coalesce(max(rev), 0) FROM trial), (SELECT coalesce(max(rev), 0) FROM net),"
+            " (SELECT coalesce(max(rev), 0) FROM cell))"
+        ).fetchone()
+        return int(rev)

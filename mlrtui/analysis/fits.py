@@ -1,0 +1,330 @@
+"""Scaling exponents: ln y on ln x by ordinary least squares over cells, with intervals that mean what they say.
+
+One number per cell, the mean of ln y over its nets, because the nets of a cell share its lack of fit: intervals from
+pooled nets or from a bootstrap over seeds are far too narrow. A cell with a censored net is left out and named; the
+mean of the others would be biased.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, log, nan
+
+import numpy as np
+import numpy.typing as npt
+
+from mlrtui.analysis.expressions import Expression, ExpressionError, cell_condition, cell_number
+from mlrtui_db.records import FitRecord
+
+__all__ = [
+    "CONFIDENCE",
+    "MIN_CELLS",
+    "WIDE",
+    "CellPoint",
+    "FitResult",
+    "FitSpec",
+    "FitTerm",
+    "fit",
+    "standard_fits",
+    "to_records",
+]
+
+CONFIDENCE = 0.95
+MIN_CELLS = 4
+"""Fewer cells give a slope and no interval."""
+
+WIDE = "width >= 16*depth"
+"""Where a net is wide enough for its depth to follow the infinite-width law (Iyer, Hanin and Rolnick 2022)."""
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CellPoint:
+    """What a fit sees of a cell."""
+
+    label: str
+    values: Mapping[str, float | str]  # by the names of `expressions.CELL_NUMBERS` and `expressions.CELL_TEXTS`
+    ln_y: tuple[float, ...]  # one per uncensored net that is done
+    censored: int = 0  # nets whose y is only a bound, or that have none
+
+
+@dataclass(frozen=True)
+class FitSpec:
+    """A law to fit: y as a product of powers of the expressions x, over the cells where the condition holds."""
+
+    y: str
+    x: tuple[str, ...]
+    where: str = ""
+
+    @property
+    def name(self) -> str:
+        """Short and unique within a sweep."""
+        law = f"{self.y} ~ {', '.join(self.x)}"
+        return f"{law} | {self.where}" if self.where else law
+
+
+@dataclass(frozen=True)
+class FitTerm:
+    """One exponent; its interval is None where the cells do not carry one."""
+
+    expression: str
+    exponent: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted law. Without ``terms`` no slope exists, and ``warnings`` says why."""
+
+    spec: FitSpec
+    terms: tuple[FitTerm, ...]
+    intercept: float  # of ln y
+    r2: float  # nan when all y are equal
+    cells: int
+    decades: float  # spanned by the product of all x
+    excluded: tuple[str, ...]  # "8x64: censored"
+    f_equal: float | None  # F statistic of "all exponents are equal", with two or more terms
+    p_equal: float | None
+    method: str
+    warnings: tuple[str, ...]
+    inputs: tuple[tuple[str, float, float], ...]  # (cell, x or nan with several, mean ln y)
+
+
+def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
+    """Fit a law to cells. Raises ExpressionError for an expression that cannot be read.
+
+    Ordinary least squares on per-cell means; the interval uses the t quantile on cells − parameters degrees of freedom.
+    """
+    expressions = [cell_number(text) for text in spec.x]
+    used, excluded = _select(points, expressions, spec.where)
+    ln_x = np.array([row for _, row in used], dtype=np.float64).reshape(len(used), len(spec.x))  # [cells, terms]
+    ln_y = np.array([_mean(point.ln_y) for point, _ in used], dtype=np.float64)  # [cells]
+    span = ln_x.sum(axis=1)  # [cells]
+    decades = float(np.ptp(span)) / log(10.0) if len(used) else 0.0
+    inputs = tuple(
+        (point.label, float(np.exp(row[0])) if len(row) == 1 else nan, _mean(point.ln_y)) for point, row in used
+    )
+    obstacle = _obstacle(ln_x)
+    if obstacle:
+        return FitResult(spec, (), nan, nan, len(used), decades, excluded, None, None, _METHOD, (obstacle,), inputs)
+
+    slopes, intercept, residual_ss, covariance = _least_squares(ln_x, ln_y)
+    total_ss = float(np.sum((ln_y - ln_y.mean()) ** 2))
+    freedom = len(used) - len(spec.x) - 1
+    has_interval = len(used) >= MIN_CELLS and freedom > 0
+    half = _t_quantile(freedom) * np.sqrt(np.diag(covariance)) if has_interval else None  # [terms]
+    f_equal, p_equal = _equal_exponents(ln_x, ln_y, residual_ss, freedom)
+    return FitResult(
+        spec=spec,
+        terms=tuple(
+            FitTerm(text, float(b), *((None, None) if half is None else (float(b - half[i]), float(b + half[i]))))
+            for i, (text, b) in enumerate(zip(spec.x, slopes, strict=True))
+        ),
+        intercept=intercept,
+        r2=1.0 - residual_ss / total_ss if total_ss > 0.0 else nan,
+        cells=len(used),
+        decades=decades,
+        excluded=excluded,
+        f_equal=f_equal,
+        p_equal=p_equal,
+        method=f"{_METHOD}, t({freedom})" if has_interval else _METHOD,
+        warnings=_warnings(len(used), freedom, decades),
+        inputs=inputs,
+    )
+
+
+def standard_fits(points: Sequence[CellPoint], search: bool) -> tuple[FitSpec, ...]:
+    """The fits made when a sweep file asks for none.
+
+    A search: η* against depth × width (also with depth − 1, which small grids prefer), against depth and width apart,
+    and against λ₀; every sweep: λ₀ against depth × width. Each for every combination of the grid's other axes, on all
+    of its cells and on the wide ones where these are fewer yet enough.
+    """
+    groups: dict[str, list[CellPoint]] = {}
+    varying = _other_axes(points)
+    for point in points:
+        groups.setdefault(" and ".join(_equals(name, point.values[name]) for name in varying), []).append(point)
+    specs: list[FitSpec] = []
+    for condition, group in groups.items():
+        wide = sum(_value(point, "width") >= 16.0 * _value(point, "depth") for point in group)
+        conditions = [condition]
+        if MIN_CELLS <= wide < len(group):
+            conditions.append(f"{condition} and {WIDE}" if condition else WIDE)
+        specs.extend(FitSpec(y, x, where) for y, x in _laws(group, search) for where in conditions)
+    return tuple(specs)
+
+
+def to_records(result: FitResult) -> list[FitRecord]:
+    """Rows for the store, one per term."""
+    return [
+        FitRecord(
+            fit=result.spec.name,
+            term=term.expression,
+            y=result.spec.y,
+            exponent=term.exponent,
+            low=term.low,
+            high=term.high,
+            intercept=result.intercept,
+            r2=result.r2,
+            cells=result.cells,
+            decades=result.decades,
+            where_expr=result.spec.where,
+            excluded=result.excluded,
+            f_equal=result.f_equal,
+            p_equal=result.p_equal,
+            method=result.method,
+            warnings="; ".join(result.warnings),
+            inputs=result.inputs,
+        )
+        for term in result.terms
+    ]
+
+
+# Cells ----------------------------------------------------------------------------------------------------------------
+
+
+def _select(
+    points: Sequence[CellPoint], expressions: Sequence[Expression], where: str
+) -> tuple[list[tuple[CellPoint, list[float]]], tuple[str, ...]]:
+    """Cells that enter, each with its ln x, and the names of the others with the reason."""
+    condition = cell_condition(where) if where.strip() else None
+    used: list[tuple[CellPoint, list[float]]] = []
+    excluded: list[str] = []
+    for point in points:
+        try:
+            reason = _reason_to_leave_out(point, condition)
+            row = [] if reason else [_logarithm(expression, point) for expression in expressions]
+        except ExpressionError as error:
+            reason = str(error)
+        if reason:
+            excluded.append(f"{point.label}: {reason}")
+        else:
+            used.append((point, row))
+    return used, tuple(excluded)
+
+
+def _reason_to_leave_out(point: CellPoint, condition: Expression | None) -> str | None:
+    if condition is not None and not condition.evaluate(point.values):
+        return "outside where"
+    if point.censored:
+        return "censored"
+    if not point.ln_y:
+        return "no value"
+    return None if all(map(isfinite, point.ln_y)) else "a value that is not finite"
+
+
+def _logarithm(expression: Expression, point: CellPoint) -> float:
+    value = float(expression.evaluate(point.values))
+    if not (value > 0.0 and isfinite(value)):
+        raise ExpressionError(f"{expression.text} is {value:g}")
+    return log(value)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+# Least squares --------------------------------------------------------------------------------------------------------
+
+_METHOD = "OLS on per-cell means"
+_RANK_TOLERANCE = 1e-9  # of singular values, relative
+
+
+def _obstacle(ln_x: _Floats) -> str | None:
+    """Why no slope exists for this design, if so."""
+    cells, terms = ln_x.shape
+    if cells < terms + 1:
+        return f"no fit: {cells} cells for {terms + 1} parameters"
+    sizes = np.linalg.svd(ln_x - ln_x.mean(axis=0), compute_uv=False)  # [terms]
+    if sizes[-1] <= _RANK_TOLERANCE * max(float(sizes[0]), 1.0):
+        return "no fit: the cells do not tell the terms apart" if terms > 1 else "no fit: all cells have the same x"
+    return None
+
+
+def _least_squares(ln_x: _Floats, ln_y: _Floats) -> tuple[_Floats, float, float, _Floats]:
+    """Slopes [terms], intercept, residual sum of squares, covariance of the slopes [terms, terms] (nan if exact)."""
+    centred = ln_x - ln_x.mean(axis=0)  # [cells, terms]
+    slopes = np.linalg.lstsq(centred, ln_y - ln_y.mean(), rcond=None)[0]  # [terms]
+    intercept = float(ln_y.mean() - ln_x.mean(axis=0) @ slopes)
+    residual_ss = float(np.sum((ln_y - intercept - ln_x @ slopes) ** 2))
+    freedom = len(ln_y) - len(slopes) - 1
+    scale = residual_ss / freedom if freedom > 0 else nan
+    return slopes, intercept, residual_ss, scale * np.linalg.inv(centred.T @ centred)
+
+
+def _equal_exponents(
+    ln_x: _Floats, ln_y: _Floats, residual_ss: float, freedom: int
+) -> tuple[float | None, float | None]:
+    """F statistic and p value of the hypothesis that all exponents are equal: one power of the product of all x."""
+    from scipy.special import fdtrc
+
+    restrictions = ln_x.shape[1] - 1
+    noise = np.finfo(np.float64).eps ** 2 * float(ln_y @ ln_y) * len(ln_y)
+    if restrictions == 0 or freedom <= 0 or residual_ss <= noise:
+        return None, None
+    product = ln_x.sum(axis=1, keepdims=True)  # [cells, 1]
+    if _obstacle(product):
+        restricted_ss = float(np.sum((ln_y - ln_y.mean()) ** 2))
+    else:
+        restricted_ss = _least_squares(product, ln_y)[2]
+    f_equal = max(restricted_ss - residual_ss, 0.0) / restrictions / (residual_ss / freedom)
+    return f_equal, float(fdtrc(restrictions, freedom, f_equal))
+
+
+def _t_quantile(freedom: int) -> float:
+    from scipy.special import stdtrit  # a third of the import time of scipy.stats
+
+    return float(stdtrit(freedom, 0.5 + 0.5 * CONFIDENCE))
+
+
+def _warnings(cells: int, freedom: int, decades: float) -> tuple[str, ...]:
+    warnings = []
+    if decades < 1.0:
+        warnings.append("under one decade")
+    if cells < MIN_CELLS:
+        warnings.append("fewer than four cells: no interval")
+    elif freedom <= 0:
+        warnings.append("interval needs cells > parameters")
+    return tuple(warnings)
+
+
+# Standard fits --------------------------------------------------------------------------------------------------------
+
+
+def _laws(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple[str, ...]]]:
+    depths = {_value(point, "depth") for point in group}
+    widths = {_value(point, "width") for point in group}
+    if len({_value(point, "depth") * _value(point, "width") for point in group}) < 2:
+        return []
+    size = ("lambda0", ("depth*width",))
+    if not search:
+        return [size]
+    laws: list[tuple[str, tuple[str, ...]]] = [("eta_star", ("depth*width",))]
+    if min(depths) > 1 and len(depths) > 1:
+        laws.append(("eta_star", ("(depth-1)*width",)))
+    if len(depths) > 1 and len(widths) > 1:
+        laws.append(("eta_star", ("depth", "width")))
+    return [*laws, ("eta_star", ("lambda0",)), size]
+
+
+def _other_axes(points: Sequence[CellPoint]) -> list[str]:
+    """Names that differ between cells and do not follow from depth and width."""
+    known = {name: None for point in points for name in point.values}  # a dict keeps their order
+    return [
+        name
+        for name in known
+        if name not in ("depth", "width", "n_params", "lambda0")
+        and all(name in point.values for point in points)
+        and len({point.values[name] for point in points}) > 1
+    ]
+
+
+def _equals(name: str, value: float | str) -> str:
+    if isinstance(value, str):
+        return f"{name} == '{value}'"
+    return f"{name} == {int(value) if float(value).is_integer() else float(value)!r}"
+
+
+def _value(point: CellPoint, name: str) -> float:
+    return float(point.values[name])

@@ -1,0 +1,31 @@
+"""How two sweeps of one name differ, in the words of the sweep file."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from mlrtui.config.mistakes import toml_text
+
+__all__ = ["diff"]
+
+
+def diff(old_json: str, new_json: str) -> list[str]:
+    """A line for every key that two `SweepSpec.canonical` texts set differently: ``model.width: [64] -> [128]``."""
+    old, new = dict(_flat("", json.loads(old_json))), dict(_flat("", json.loads(new_json)))
+    keys = sorted(old.keys() | new.keys())
+    return [f"{key}: {_shown(old, key)} -> {_shown(new, key)}" for key in keys if old.get(key) != new.get(key)]
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(f"{path}.{key}" if path else key, inner)
+    elif path == "fit":
+        for number, table in enumerate(value, start=1):
+            yield f"fit#{number}", table
+    else:
+        yield path, value
+
+
+def _shown(values: dict[str, Any], key: str) -> str:
+    return toml_text(values[key]) if key in values else "(none)"

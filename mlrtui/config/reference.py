@@ -1,0 +1,133 @@
+"""The reference page of sweep files, made from the models.
+
+``python -m mlrtui.config.reference > docs/sweep-file.md`` makes it anew.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from pydantic.fields import FieldInfo
+
+from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
+from mlrtui.config.contradictions import MAX_CELLS, MAX_NETS, MAX_PARAMETERS, MAX_TRAININGS
+from mlrtui.config.mistakes import enumerate_words, toml_text
+from mlrtui.config.parsing import TABLES
+from mlrtui.config.rules import Rule
+from mlrtui.config.sections import LayerRates, Section
+
+__all__ = ["page"]
+
+INTRODUCTION = """\
+# The sweep file
+
+<!-- Made by `python -m mlrtui.config.reference`; change the code, then make it again. -->
+
+One TOML file describes a sweep: a grid of networks, and what is done with each of them. A list given for a key marked
+*axis* makes an axis of the grid; the grid is the full product of its axes, and every grid point (a *cell*) is trained
+with every seed (a *net*).
+
+```toml
+[sweep]
+name = "digits: first look"
+seeds = 3
+
+[data]
+name = "digits"
+samples = 1024
+
+[model]
+depth = [2, 4, 8]
+width = [64, 128]
+input_lr = 0.1
+
+[training]
+loss = "ce"
+batch = 64
+epochs = 5
+
+[search]
+threshold = 0.5
+```
+
+`[sweep]`, `[data]`, `[model]`, `[training]` and one of `[search]` and `[scan]` are needed; the other tables may be left
+out.
+
+Unknown keys, wrong types and contradictions are all reported at once, one line each: the file, the key, its value, what
+is wrong and the remedy. Then nothing is started, and the exit code is 2.
+"""
+
+CLOSING = """\
+## Overriding keys
+
+`--set TABLE.KEY=VALUE` sets a key for one call, as in `--set training.epochs=3` or `--set model.width=[64,128]`. The
+value is written as in TOML; a bare word is text.
+
+## What makes two sweeps the same
+
+A sweep is identified by its settings as mlrtui understands them, defaults included: comments, the order of keys and the
+spelling of numbers (`1` or `1.0`) play no part. Starting the same sweep again goes on with it. Changed settings need a
+name of their own.
+"""
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield INTRODUCTION
+    for name, kind in TABLES.items():
+        yield from _table("[[fit]]" if name == "fit" else f"[{name}]", kind)
+        if name == "model":
+            yield from _table("[model] layer_lr = { ... }", LayerRates)
+    numbers, texts = (", ".join(f"`{name}`" for name in names) for names in (CELL_NUMBERS, CELL_TEXTS))
+    yield f"An expression of `x` may use the numbers {numbers}."
+    yield f"A condition in `where` may use these but `lambda0`, and the texts {texts}: `loss == 'ce'`.\n"
+    yield "## Limits\n"
+    yield f"At most {MAX_CELLS} cells, {MAX_NETS} nets, {MAX_TRAININGS} trainings of a scan,"
+    yield f"and {MAX_PARAMETERS} weights in a net.\n"
+    yield "## Not built yet\n"
+    yield "These are refused by name, never ignored.\n"
+    for name, kind in TABLES.items():
+        yield from (f"- `{name}.{key}`" for key in kind.later)
+        for key, field in kind.model_fields.items():
+            later = rule_of(field).later if key != "layer_lr" else ()
+            if later:
+                yield f"- `{name}.{key}`: {enumerate_words(later)}"
+    yield ""
+    yield CLOSING.rstrip()
+
+
+def _table(title: str, kind: type[Section]) -> Iterator[str]:
+    yield f"## `{title}`\n\n{kind.__doc__}\n"
+    yield "| key | value | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for key, field in kind.model_fields.items():
+        if key == "layer_lr":
+            yield f"| `{key}` | a table, see below | all 1.0 | {field.description} |"
+            continue
+        rule = rule_of(field)
+        mark = "; *axis*" if rule.is_axis and not title.startswith("[scan]") else ""
+        yield f"| `{key}` | {rule.text}{mark} | {_default(key, field)} | {field.description} |"
+    yield ""
+
+
+def _default(key: str, field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    if field.default is None or field.default == ():
+        return ""
+    default = field.default
+    if isinstance(default, tuple):
+        default = list(default) if key == "seeds" else default[0]
+    return f"`{toml_text(default)}`"
+
+
+def rule_of(field: FieldInfo) -> Rule:
+    """The rule in a field's annotation."""
+    return next(item for item in field.metadata if isinstance(item, Rule))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page() + "\n")

@@ -1,0 +1,256 @@
+"""The tables of a sweep file as frozen models. Each key is declared, checked, defaulted and explained in one place.
+
+Every rule is a key's annotation; every help text and example is a row of the reference page, and the example is
+the remedy in a message. Axis fields hold tuples, whatever was written.
+"""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mlrtui.config.rules import axis, choice, flag, number, only_yet, or_word, seed_list, single, text, texts, whole
+from mlrtui.data.shapes import SOURCES
+from mlrtui.keys import canonical_json, digest
+
+__all__ = [
+    "DataSection",
+    "FitSection",
+    "LayerRates",
+    "ModelSection",
+    "RecordSection",
+    "ScanSection",
+    "SearchSection",
+    "Section",
+    "SharpnessSection",
+    "SweepSection",
+    "SweepSpec",
+    "TrainingSection",
+]
+
+HIGHEST_SEED = 4_294_967_295
+FACTORY = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
+
+Whole = tuple[int, ...]
+Reals = tuple[float, ...]
+Words = tuple[str, ...]
+
+
+def _key(help: str, example: object, default: Any = ...) -> Any:
+    return Field(default, description=help, examples=[example])
+
+
+class Section(BaseModel):
+    """A table. ``later``: keys that the file format knows and this version does not do yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    later: ClassVar[tuple[str, ...]] = ()
+
+
+class SweepSection(Section):
+    """What the sweep is called, and how many nets each grid point gets."""
+
+    name: Annotated[str, text(120)] = _key("Name of the sweep; one sweep of a name in a store.", "digits: first look")
+    seeds: Annotated[Whole, seed_list(10_000, HIGHEST_SEED)] = _key(
+        "How many nets per grid point (seeds 0, 1, ...), or their seeds as a list. Never an axis.",
+        3,
+        (0,),
+    )
+
+
+class DataSection(Section):
+    """What is learnt."""
+
+    later = ("path", "validation", "download")
+
+    name: Annotated[Words, axis(choice(*SOURCES, later=("mnist5k", "teacher", "npz", "torchvision")))] = _key(
+        "Data set: " + "; ".join(f"{name}, {source.title}" for name, source in SOURCES.items()) + ".", "digits"
+    )
+    samples: Annotated[tuple[int | Literal["all"], ...], axis(or_word(whole(1, 100_000), "all"))] = _key(
+        "The first so many of a fixed permutation.", 1024, ("all",)
+    )
+    target: Annotated[Words, axis(choice("classes", "parity"))] = _key(
+        "classes: one output per class, one-hot under mse; parity: one output, +1 for odd class numbers, -1 for even.",
+        "classes",
+        ("classes",),
+    )
+    standardize: Annotated[Words, axis(choice("global", "feature", "none"))] = _key(
+        "global: subtract the mean sample, divide by one standard deviation; feature: by each feature's own.",
+        "global",
+        ("global",),
+    )
+
+
+class LayerRates(Section):
+    """Learning-rate multipliers by layer role; 0 freezes a layer."""
+
+    input: Annotated[Reals, axis(number(0.0, 1e4))] = _key("Of the first layer.", 0.1, (1.0,))
+    hidden: Annotated[Reals, axis(number(0.0, 1e4))] = _key("Of the layers between hidden layers.", 1.0, (1.0,))
+    output: Annotated[Reals, axis(number(0.0, 1e4))] = _key("Of the last layer.", 1.0, (1.0,))
+
+
+class ModelSection(Section):
+    """The networks."""
+
+    kind: Annotated[
+        Words,
+        axis(
+            choice(
+                "mlp", "two-layer-linear", later=("cnn", "transformer", "package.module:factory"), later_like=FACTORY
+            )
+        ),
+    ] = _key(
+        "mlp: fully connected; two-layer-linear: f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.",
+        "mlp",
+        ("mlp",),
+    )
+    depth: Annotated[Whole, axis(whole(1, 1000))] = _key(
+        "Hidden layers; a net has one weight layer more. Needed for mlp; two-layer-linear has 1.", [2, 4, 8], ()
+    )
+    width: Annotated[Whole, axis(whole(1, 65_536))] = _key("Units of every hidden layer.", [64, 128])
+    activation: Annotated[Words, axis(choice("relu", "linear", "tanh", "gelu"))] = _key(
+        "Of the hidden layers; gelu is the exact one (erf). two-layer-linear has none.", "relu", ("relu",)
+    )
+    bias: Annotated[tuple[bool, ...], axis(flag())] = _key("Biases, zero at the start.", False, (False,))
+    parametrization: Annotated[Words, axis(choice("sp", later=("ntk", "mup", "sp-full-align")))] = _key(
+        "sp: normal initial weights of variance 2/fan_in (He; 1/fan_in where linear), one learning rate.", "sp", ("sp",)
+    )
+    input_lr: Annotated[Reals | None, axis(number(0.0, 1e4))] = _key(
+        "Learning-rate multiplier of the first layer; short for layer_lr.input.", 0.1, None
+    )
+    layer_lr: LayerRates = _key(
+        "Learning-rate multipliers by layer, as layer_lr = { input = 0.1, hidden = 1.0, output = 1.0 }.",
+        {"input": 0.1},
+        LayerRates(),
+    )
+
+
+class TrainingSection(Section):
+    """How every training goes, whatever its learning rate."""
+
+    loss: Annotated[Words, axis(choice("ce", "mse"))] = _key(
+        "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples.", "ce"
+    )
+    optimizer: Annotated[Words, axis(choice("sgd", later=("momentum", "adam")))] = _key(
+        "sgd: plain gradient descent, constant learning rate.", "sgd", ("sgd",)
+    )
+    batch: Annotated[tuple[int | Literal["full"], ...], axis(or_word(whole(1, 100_000), "full"))] = _key(
+        "Samples per step; an incomplete last batch is left out.", 64
+    )
+    epochs: Annotated[Whole | None, axis(whole(1, 1_000_000))] = _key(
+        "Budget in epochs. Give epochs or steps.", 5, None
+    )
+    steps: Annotated[Whole | None, axis(whole(1, 10_000_000))] = _key(
+        "Budget in steps. Give epochs or steps.", 120, None
+    )
+    dtype: Annotated[Words, axis(choice("float32", "float64"))] = _key(
+        "Precision of weights and gradients; float64 is for checks.", "float32", ("float32",)
+    )
+
+
+class SearchSection(Section):
+    """Find the maximal initial learning rate η* of every net. Give [search] or [scan]."""
+
+    method: Annotated[str, choice("bisect", later=("section", "profile"))] = _key(
+        "bisect: geometric bisection between a success and the failure above it, then probes above.",
+        "bisect",
+        "bisect",
+    )
+    success: Annotated[str, choice("accuracy", "loss-below-initial", "finite")] = _key(
+        "When a training counts: accuracy reaches the threshold at an epoch's end; the loss ends below its start; "
+        "nothing overflows.",
+        "accuracy",
+        "accuracy",
+    )
+    threshold: Annotated[float, number(0.0, 1.0, above=True)] = _key(
+        'Accuracy to be reached; for success = "accuracy".', 0.5, 0.5
+    )
+    on: Annotated[str, choice("train", later=("validation",))] = _key(
+        "Whose accuracy: the training samples'.", "train", "train"
+    )
+    tolerance: Annotated[float, number(1e-6, 1.0)] = _key("Relative width of the final bracket.", 0.05, 0.05)
+    eta_min: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes below.", 1e-5, 1e-5)
+    eta_max: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes above.", 1e3, 1e3)
+
+
+class ScanSection(Section):
+    """Train every net at given learning rates. Give [search] or [scan], and in [scan] one of the two lists."""
+
+    later = ("eta_width",)
+
+    eta: Annotated[Reals | None, axis(number(1e-30, 1e30))] = _key("Learning rates.", [0.01, 0.02], None)
+    eta_lambda0: Annotated[Reals | None, axis(number(0.0, 1e6, above=True))] = _key(
+        "Learning rates as multiples of 1/λ₀ of each net: eta = c / lambda0.", [0.5, 1.9, 2.1, 4.5], None
+    )
+
+
+class SharpnessSection(Section):
+    """How λ, the largest eigenvalue of the loss's curvature, is measured."""
+
+    operator: Annotated[str, single(choice("gauss-newton", "hessian", later=("ntk",)))] = _key(
+        "Whose largest eigenvalue.", "gauss-newton", "gauss-newton"
+    )
+    every: Annotated[int, whole(0, 1_000_000)] = _key(
+        "Steps between measurements along training; 0: at initialisation only.", 1, 0
+    )
+    tolerance: Annotated[float, number(1e-8, 0.1)] = _key("Relative residual of the eigenpair.", 1e-3, 1e-3)
+    samples: Annotated[Literal["all"], only_yet("all", whole(1, 100_000))] = _key(
+        "On which training samples.", "all", "all"
+    )
+
+
+class RecordSection(Section):
+    """What is stored of each training."""
+
+    every: Annotated[int, whole(1, 1_000_000)] = _key(
+        "Steps between stored rows; the first 100 and every extreme are always kept.", 1, 1
+    )
+    layers: Annotated[bool, only_yet(False, flag())] = _key("Per-layer activation and update sizes.", False, False)
+
+
+class FitSection(Section):
+    """A scaling law to be fitted; repeat the table for more. Without any, sensible fits are made."""
+
+    y: Annotated[str, choice("eta_star", "lambda0", later=("eta_stable", "logit_rms"))] = _key(
+        "What is explained.", "eta_star"
+    )
+    x: Annotated[Words, texts(200, 5)] = _key(
+        "By what: one expression gives one exponent, several give one each.", ["depth*width"]
+    )
+    where: Annotated[str, text(500, shortest=0)] = _key(
+        "Which cells: a condition; without it, all.", "width >= 16 * depth", ""
+    )
+
+
+class SweepSpec(BaseModel):
+    """A whole sweep file, checked. Exactly one of ``search`` and ``scan`` is there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sweep: SweepSection
+    data: DataSection
+    model: ModelSection
+    training: TrainingSection
+    search: SearchSection | None = None
+    scan: ScanSection | None = None
+    sharpness: SharpnessSection = SharpnessSection()
+    record: RecordSection = RecordSection()
+    fit: tuple[FitSection, ...] = ()
+
+    def canonical(self) -> str:
+        """Canonical JSON of all settings, defaults included; `from_canonical` reads it back."""
+        return canonical_json(self.model_dump(exclude_none=True))
+
+    @classmethod
+    def from_canonical(cls, text: str) -> "SweepSpec":
+        """The spec whose `canonical` text this is. Raises pydantic.ValidationError for any other text."""
+        return cls.model_validate_json(text)
+
+    @property
+    def sweep_key(self) -> str:
+        """SHA-256 of `canonical`: equal for files that mean the same."""
+        return digest(self.canonical())
+
+    @property
+    def mode(self) -> Literal["search", "scan"]:
+        """What is done with every net."""
+        return "scan" if self.search is None else "search"

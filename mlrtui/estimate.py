@@ -1,0 +1,40 @@
+"""What a sweep will cost, guessed from its plan before anything runs."""
+
+from mlrtui.analysis.progress import format_duration
+from mlrtui.planning import Plan, expected_trainings
+
+__all__ = ["parallel_lanes", "seconds_per_core", "time_estimate"]
+
+_FLOPS_PER_CORE = 15e9
+"""Multiply-adds that small nets reach on one core of a server; large ones reach several times more."""
+
+_SECONDS_PER_STEP = 20e-6
+"""What a step of the smallest net costs beside its arithmetic."""
+
+_PRODUCTS_PER_LAMBDA = 5
+"""Operator products that one warm λ takes along training, on average."""
+
+
+def parallel_lanes(plan: Plan) -> int:
+    """Trainings that can run at the same time, which bounds the number of useful workers."""
+    nets = len(plan.cells) * len(plan.seeds)
+    scan = plan.spec.scan
+    return nets if scan is None else nets * len(scan.eta or scan.eta_lambda0 or ())
+
+
+def seconds_per_core(plan: Plan) -> float:
+    """Rough time of all trainings and their λ on one CPU core, in seconds."""
+    per_cell = expected_trainings(plan) / len(plan.cells)
+    total = 0.0
+    for cell in plan.cells:
+        params, samples, steps = cell.net.n_params, cell.data.samples, cell.train.max_steps
+        step = _SECONDS_PER_STEP + 6 * params * cell.train.batch / _FLOPS_PER_CORE
+        if cell.sharpness.every:
+            step += _PRODUCTS_PER_LAMBDA * 8 * params * int(samples) / _FLOPS_PER_CORE / cell.sharpness.every
+        total += per_cell * steps * step
+    return total
+
+
+def time_estimate(plan: Plan) -> str:
+    """The guess in words."""
+    return f"about {format_duration(seconds_per_core(plan))} on one CPU core, a guess from the arithmetic alone"

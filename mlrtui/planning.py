@@ -1,0 +1,250 @@
+"""From a checked sweep file to what will be trained: cells, nets, keys. Loads data only when given a loader."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
+from typing import Any, Literal
+
+from mlrtui import data
+from mlrtui.config import SweepSpec
+from mlrtui.data import DataShape, DataSpec
+from mlrtui.keys import canonical_json, code_id, digest
+from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
+from mlrtui_trainer.spec import NUMERICS_VERSION, Dataset, NetSpec, SharpnessSpec, TrainSpec
+
+__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "trial_key"]
+
+LOSS_CONVENTIONS = {"mse": "1/(2N) sum_i |f_i - y_i|^2", "ce": "mean over samples"}
+
+BRACKETING = 3
+"""Trainings that a search spends, on average, before it knows a success and a failure a factor 2 above it."""
+
+PROBES = 2
+"""Trainings above the final bracket that confirm it."""
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """One grid point as the trainer gets it. ``data_id`` is empty when the data was not loaded."""
+
+    position: int
+    label: str  # "8x256 ce in=0.1": depth x width, then the other axes that vary
+    net: NetSpec
+    train: TrainSpec
+    sharpness: SharpnessSpec
+    data: DataSpec
+    data_id: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All of a sweep. ``datasets`` by data_id; empty when the data was not loaded."""
+
+    spec: SweepSpec
+    sweep: SweepRecord
+    cells: tuple[CellPlan, ...]
+    datasets: Mapping[str, Dataset]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the nets of every cell."""
+        return self.spec.sweep.seeds
+
+
+def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load) -> Plan:
+    """The cells in order (other axes slowest, then depth, then width), with all that store and trainer need.
+
+    ``load=None`` plans from the known sizes of the data sets and is cheap: no data, empty data_ids.
+    """
+    points = list(_points(spec))
+    varying = {field.name for field in fields(_Point) if len({getattr(point, field.name) for point in points}) > 1}
+    nets = {loss: _nets(spec, loss) for loss in spec.training.loss}
+    datasets: dict[str, Dataset] = {}
+    ids: dict[DataSpec, str] = {}
+    cells: list[CellPlan] = []
+    records: list[CellRecord] = []
+    for position, point in enumerate(points):
+        wanted = point.data
+        if wanted not in ids:
+            loaded = None if load is None else load(wanted)
+            ids[wanted] = "" if loaded is None else loaded.data_id
+            if loaded is not None:
+                datasets[loaded.data_id] = loaded
+        cell = _cell(spec, point, position, varying, ids[wanted])
+        cells.append(cell)
+        records.append(_record(cell, nets[point.loss]))
+    sweep = SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(records))
+    return Plan(spec, sweep, tuple(cells), datasets)
+
+
+def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
+    """SHA-256 over everything that the numbers of a trial depend on. Raises ValueError for a plan without data."""
+    if not cell.data_id:
+        raise ValueError("a plan without data has no trial keys")
+    inside = {
+        "numerics": NUMERICS_VERSION,
+        "data": cell.data_id,
+        "net": asdict(cell.net),
+        "train": asdict(cell.train),
+        "sharpness": asdict(cell.sharpness),
+        "seed": seed,
+        "eta": float(eta),
+    }
+    return digest(canonical_json(inside))
+
+
+def expected_trainings(plan: Plan) -> int:
+    """How many trainings the sweep will take: exact for a scan, about for a search."""
+    nets = len(plan.cells) * len(plan.seeds)
+    if plan.spec.scan is not None:
+        return nets * len(plan.spec.scan.eta or plan.spec.scan.eta_lambda0 or ())
+    assert plan.spec.search is not None
+    halvings = math.ceil(math.log2(math.log(2) / math.log1p(plan.spec.search.tolerance)))
+    return nets * (BRACKETING + max(halvings, 0) + PROBES)
+
+
+@dataclass(frozen=True)
+class _Point:
+    """One point of the grid in the words of the sweep file, every axis with one value."""
+
+    name: str
+    samples: int
+    target: str
+    standardize: str
+    kind: str
+    activation: str
+    bias: bool
+    parametrization: str
+    input_lr: float
+    hidden_lr: float
+    output_lr: float
+    loss: str
+    optimizer: str
+    batch: int | Literal["full"]
+    epochs: int | None
+    steps: int | None
+    dtype: str
+    depth: int
+    width: int
+
+    @property
+    def data(self) -> DataSpec:
+        return DataSpec(self.name, self.samples, self.target, self.standardize)
+
+
+def _points(spec: SweepSpec) -> Iterator[_Point]:
+    """The product of all axes, the first field of `_Point` slowest and width fastest."""
+    rates = spec.model.layer_lr
+    other = {"input_lr": rates.input, "hidden_lr": rates.hidden, "output_lr": rates.output}
+    axes: list[tuple[Any, ...]] = []
+    for field in fields(_Point):
+        homes = (section for section in (spec.data, spec.model, spec.training) if hasattr(section, field.name))
+        values = other[field.name] if field.name in other else getattr(next(homes), field.name)
+        axes.append(values or (None,))
+    for values in product(*axes):
+        point = _Point(*values)
+        whole = data.resolve(point.data)
+        yield replace(
+            point,
+            samples=int(whole.samples),
+            target=whole.target,
+            standardize=whole.standardize,
+            activation="linear" if point.kind == "two-layer-linear" else point.activation,
+        )
+
+
+def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data_id: str) -> CellPlan:
+    shape = data.describe(point.data)
+    batch = shape.samples if point.batch == "full" else min(point.batch, shape.samples)
+    steps_per_epoch = shape.samples // batch
+    max_steps = point.steps if point.steps is not None else (point.epochs or 0) * steps_per_epoch
+    search = spec.search
+    train = TrainSpec(
+        loss=point.loss,
+        batch=batch,
+        max_steps=max_steps,
+        steps_per_epoch=steps_per_epoch,
+        dtype=point.dtype,
+        optimizer=point.optimizer,
+        success=None if search is None else search.success,
+        threshold=TrainSpec.threshold if search is None else search.threshold,
+        record_every=spec.record.every,
+    )
+    sharpness = SharpnessSpec(spec.sharpness.operator, spec.sharpness.every, spec.sharpness.tolerance)
+    return CellPlan(position, _label(point, varying), _net(point, shape), train, sharpness, point.data, data_id)
+
+
+def _net(point: _Point, shape: DataShape) -> NetSpec:
+    return NetSpec(
+        kind=point.kind,
+        inputs=shape.inputs,
+        outputs=shape.outputs,
+        depth=point.depth,
+        width=point.width,
+        activation=point.activation,
+        bias=point.bias,
+        parametrization=point.parametrization,
+        layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
+    )
+
+
+def _nets(spec: SweepSpec, loss: str) -> tuple[NetRecord, ...]:
+    how = spec.sharpness
+    return tuple(NetRecord(seed, how.operator, LOSS_CONVENTIONS[loss], how.samples) for seed in spec.sweep.seeds)
+
+
+def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
+    shown = {
+        "depth": cell.net.depth,
+        "width": cell.net.width,
+        "n_params": cell.net.n_params,
+        "data": cell.data.name,
+        "samples": int(cell.data.samples),
+        "data_id": cell.data_id,
+        "target": cell.data.target,
+        "standardize": cell.data.standardize,
+        "model": cell.net.kind,
+        "activation": cell.net.activation,
+        "bias": cell.net.bias,
+        "parametrization": cell.net.parametrization,
+        "input_lr": cell.net.layer_lr[0],
+        "loss": cell.train.loss,
+        "optimizer": cell.train.optimizer,
+        "batch": cell.train.batch,
+        "max_steps": cell.train.max_steps,
+        "steps_per_epoch": cell.train.steps_per_epoch,
+        "dtype": cell.train.dtype,
+    }
+    settings = canonical_json(shown | {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]})
+    columns: dict[str, Any] = dict(shown)
+    return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
+
+
+_TAGS: dict[str, str] = {
+    "samples": "N=",
+    "bias": "bias=",
+    "input_lr": "in=",
+    "hidden_lr": "hid=",
+    "output_lr": "out=",
+    "batch": "batch=",
+    "epochs": "epochs=",
+    "steps": "steps=",
+}
+"""What stands before a value in a label; words speak for themselves."""
+
+
+def _label(point: _Point, varying: set[str]) -> str:
+    words = [f"{point.depth}x{point.width}"]
+    for field in fields(_Point):
+        if field.name in varying - {"depth", "width"}:
+            words.append(_TAGS.get(field.name, "") + _shown(getattr(point, field.name)))
+    return " ".join(words)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value == float(f"{value:g}"):
+        return f"{value:g}"
+    return f"{value}"  # in full where rounding would give two cells one label

@@ -1,0 +1,142 @@
+"""Data sets: sizes as promised, standardisation, targets, and the same arrays in every run."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from mlrtui.data import SOURCES, DataSpec, describe, load, resolve
+
+REAL = ["digits", "breast_cancer", "wine"]
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+@pytest.mark.parametrize("target", ["classes", "parity"])
+def test_description_holds_for_the_loaded_arrays(name: str, target: str) -> None:
+    spec = DataSpec(name, "all", target, "none")
+    shape, dataset = describe(spec), load(spec)
+    assert shape.samples == SOURCES[name].samples
+    assert dataset.x.shape == (shape.samples, shape.inputs)
+    assert dataset.y.shape == (shape.samples, shape.outputs)
+    assert dataset.labels.shape == (shape.samples,)
+    assert dataset.kind == shape.kind
+    assert [str(array.dtype) for array in (dataset.x, dataset.y, dataset.labels)] == ["float64", "float64", "int64"]
+    if shape.kind == "classes":
+        assert set(dataset.labels) == set(range(shape.classes))
+    else:
+        assert not dataset.labels.any()
+
+
+def test_sizes_are_pinned() -> None:
+    sizes = {name: describe(DataSpec(name)) for name in SOURCES}
+    assert {name: (shape.samples, shape.inputs, shape.outputs, shape.kind) for name, shape in sizes.items()} == {
+        "digits": (1797, 64, 10, "classes"),
+        "breast_cancer": (569, 30, 2, "classes"),
+        "wine": (178, 13, 3, "classes"),
+        "gaussian": (1024, 64, 2, "classes"),
+        "unit": (1, 1, 1, "regression"),
+    }
+
+
+def test_digits_are_the_first_of_a_fixed_permutation() -> None:
+    images, labels = load_digits(return_X_y=True)
+    rows = np.random.RandomState(0).permutation(1797)[:100]
+    dataset = load(DataSpec("digits", 100, "classes", "none"))
+    assert np.array_equal(dataset.x, images[rows])
+    assert np.array_equal(dataset.labels, labels[rows])
+    assert dataset.labels[:10].tolist() == [2, 8, 2, 6, 6, 7, 1, 9, 8, 5]
+
+
+@pytest.mark.parametrize("name", [*REAL, "gaussian"])
+def test_fewer_samples_are_the_first_of_more(name: str) -> None:
+    some, more = (load(DataSpec(name, samples, "classes", "none")) for samples in (50, 120))
+    assert np.array_equal(some.x, more.x[:50])
+    assert np.array_equal(some.y, more.y[:50])
+
+
+def test_classes_are_one_hot() -> None:
+    dataset = load(DataSpec("wine"))
+    assert np.array_equal(dataset.y.argmax(axis=1), dataset.labels)
+    assert np.array_equal(np.sort(dataset.y, axis=1), np.tile([0.0, 0.0, 1.0], (178, 1)))
+
+
+def test_parity_is_plus_one_for_odd_digits() -> None:
+    classes, parity = (load(DataSpec("digits", 200, target)) for target in ("classes", "parity"))
+    assert np.array_equal(parity.y[:, 0], np.where(classes.labels % 2 == 1, 1.0, -1.0))
+    assert np.array_equal(parity.x, classes.x)
+    assert parity.data_id != classes.data_id
+
+
+@pytest.mark.parametrize("name", [*REAL, "gaussian"])
+def test_global_standardisation(name: str) -> None:
+    raw, dataset = (load(DataSpec(name, 150, "classes", how)) for how in ("none", "global"))
+    assert np.abs(dataset.x.mean(axis=0)).max() < 1e-12
+    assert dataset.x.std() == pytest.approx(1.0, abs=1e-12)
+    centred = raw.x - raw.x.mean(axis=0)
+    assert np.allclose(dataset.x * centred.std(), centred)
+
+
+@pytest.mark.parametrize("name", [*REAL, "gaussian"])
+def test_standardisation_by_feature(name: str) -> None:
+    raw, dataset = (load(DataSpec(name, 150, "classes", how)) for how in ("none", "feature"))
+    constant = raw.x.std(axis=0) == 0
+    assert np.abs(dataset.x.mean(axis=0)).max() < 1e-9
+    assert np.allclose(dataset.x.std(axis=0)[~constant], 1.0)
+    assert not dataset.x[:, constant].any()
+
+
+def test_digits_have_constant_pixels() -> None:
+    assert (load(DataSpec("digits", 150, "classes", "none")).x.std(axis=0) == 0).any()
+
+
+def test_standardisation_sees_the_chosen_samples_only() -> None:
+    some, more = (load(DataSpec("digits", samples)) for samples in (50, 1000))
+    assert not np.allclose(some.x, more.x[:50])
+
+
+def test_gaussians_are_two_classes_two_apart() -> None:
+    dataset = load(DataSpec("gaussian", 20_000, "classes", "none"))
+    means = [dataset.x[dataset.labels == label].mean(axis=0) for label in (0, 1)]
+    assert np.bincount(dataset.labels).tolist() == [10_000, 10_000]
+    assert np.allclose(means[0], -0.25, atol=0.05)
+    assert np.allclose(means[1], 0.25, atol=0.05)
+    best = np.where(dataset.x.sum(axis=1) > 0, 1, 0)
+    assert (best == dataset.labels).mean() == pytest.approx(0.977, abs=0.005)
+
+
+def test_gaussian_numbers_are_pinned() -> None:
+    first = load(DataSpec("gaussian", 2, "classes", "none")).x[:, 0]
+    assert first == pytest.approx([1.6187442619520862, 1.1729482732791925], abs=1e-12)
+
+
+def test_unit_is_one_sample() -> None:
+    dataset = load(DataSpec("unit"))
+    assert (dataset.x.tolist(), dataset.y.tolist(), dataset.labels.tolist()) == ([[1.0]], [[0.0]], [0])
+    assert resolve(DataSpec("unit")) == DataSpec("unit", 1, "regression", "none")
+
+
+def test_data_ids_tell_data_apart_and_nothing_else() -> None:
+    specs = [
+        DataSpec("digits", 100),
+        DataSpec("digits", 101),
+        DataSpec("digits", 100, "parity"),
+        DataSpec("digits", 100, "classes", "feature"),
+        DataSpec("digits", 100, "classes", "none"),
+        DataSpec("wine", 100),
+        DataSpec("gaussian", 100),
+        DataSpec("unit"),
+    ]
+    ids = [load(spec).data_id for spec in specs]
+    assert len(set(ids)) == len(specs)
+    assert [load(spec).data_id for spec in specs] == ids
+    assert load(DataSpec("wine", "all")).data_id == load(DataSpec("wine", 178)).data_id
+    assert all(len(name) == 64 for name in ids)
+
+
+def test_too_many_samples() -> None:
+    with pytest.raises(ValueError, match="wine has 178 samples, not 179"):
+        describe(DataSpec("wine", 179))
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(KeyError):
+        load(DataSpec("mnist"))

@@ -1,0 +1,221 @@
+"""Plans: order, labels, budgets, records, keys."""
+
+import json
+import subprocess
+import sys
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from mlrtui import planning
+from mlrtui.config import load_sweep, parse_sweep
+from mlrtui.data import DataSpec, load
+from mlrtui.examples import quickstart
+from mlrtui.keys import canonical_json, code_id, digest
+from mlrtui.planning import expected_trainings, plan, trial_key
+from mlrtui_db.records import CellRecord
+
+
+def spec_of(**tables: dict[str, Any]) -> Any:
+    document: dict[str, Any] = {
+        "sweep": {"name": "a test", "seeds": [4, 7]},
+        "data": {"name": "digits", "samples": 100},
+        "model": {"depth": 2, "width": 8},
+        "training": {"loss": "ce", "batch": 30, "epochs": 3},
+    }
+    for name, table in tables.items():
+        document[name] = {**document.get(name, {}), **table}
+    if "scan" not in document:
+        document.setdefault("search", {})
+    return parse_sweep(document, "test")
+
+
+def test_quick_start_grid() -> None:
+    sweep = plan(load_sweep(quickstart()[1]))
+    assert len(sweep.cells) == 15
+    assert [cell.label for cell in sweep.cells[:4]] == ["2x64", "2x128", "2x256", "3x64"]
+    assert [cell.position for cell in sweep.cells] == list(range(15))
+    cell = sweep.cells[-1]
+    assert (cell.net.depth, cell.net.width, cell.net.inputs, cell.net.outputs) == (8, 256, 64, 10)
+    assert cell.net.layer_lr == (0.1, 1.0, 1.0)
+    assert (cell.train.batch, cell.train.steps_per_epoch, cell.train.max_steps) == (64, 16, 48)
+    assert (cell.train.success, cell.train.threshold) == ("accuracy", 0.5)
+    assert set(sweep.datasets) == {cell.data_id}
+    assert sweep.datasets[cell.data_id].x.shape == (1024, 64)
+    assert 15 * 2 * 8 <= expected_trainings(sweep) <= 15 * 2 * 14
+
+
+def test_quick_start_scan() -> None:
+    sweep = plan(load_sweep(quickstart()[0]))
+    (cell,) = sweep.cells
+    assert cell.label == "1x512"
+    assert (cell.train.batch, cell.train.steps_per_epoch, cell.train.max_steps) == (128, 1, 100)
+    assert cell.train.success is None
+    assert cell.sharpness.every == 1
+    assert sweep.datasets[cell.data_id].kind == "sign"
+    assert expected_trainings(sweep) == 10
+    assert sweep.sweep.mode == "scan"
+
+
+def test_other_axes_are_slowest_and_named() -> None:
+    sweep = plan(
+        spec_of(
+            model={"depth": [2, 3], "width": [8, 16], "input_lr": [1, 0.1], "bias": [False, True]},
+            training={"loss": ["ce", "mse"], "batch": [25, "full"]},
+        ),
+        load=None,
+    )
+    labels = [cell.label for cell in sweep.cells]
+    assert len(labels) == len(set(labels)) == 64
+    assert labels[:5] == [
+        "2x8 bias=no in=1 ce batch=25",
+        "2x16 bias=no in=1 ce batch=25",
+        "3x8 bias=no in=1 ce batch=25",
+        "3x16 bias=no in=1 ce batch=25",
+        "2x8 bias=no in=1 ce batch=full",
+    ]
+    assert labels[-1] == "3x16 bias=yes in=0.1 mse batch=full"
+
+
+def test_labels_of_close_rates_differ() -> None:
+    sweep = plan(spec_of(model={"input_lr": [0.1, 0.10000001, 1e-7]}), load=None)
+    assert [cell.label for cell in sweep.cells] == ["2x8 in=0.1", "2x8 in=0.10000001", "2x8 in=1e-07"]
+
+
+def test_axes_of_data_and_budget() -> None:
+    sweep = plan(
+        spec_of(
+            data={"name": ["digits", "wine"], "samples": [100, "all"]},
+            model={"layer_lr": {"hidden": [1, 2], "output": [1, 0.5]}},
+            training={"epochs": [1, 2]},
+        ),
+        load=None,
+    )
+    labels = [cell.label for cell in sweep.cells]
+    assert labels[0] == "2x8 digits N=100 hid=1 out=1 epochs=1"
+    assert labels[-1] == "2x8 wine N=178 hid=2 out=0.5 epochs=2"
+    assert [cell.train.max_steps for cell in sweep.cells if cell.label.startswith("2x8 wine N=178 hid=1 out=1")] == [
+        5,
+        10,
+    ]
+    assert len({cell.settings for cell in sweep.sweep.cells}) == len(labels) == 32
+
+
+@pytest.mark.parametrize(
+    ("training", "batch", "per_epoch", "steps"),
+    [
+        ({"batch": 30, "epochs": 3}, 30, 3, 9),
+        ({"batch": 100, "epochs": 3}, 100, 1, 3),
+        ({"batch": "full", "epochs": 3}, 100, 1, 3),
+        ({"batch": 1, "epochs": 2}, 1, 100, 200),
+    ],
+)
+def test_budget(training: dict[str, Any], batch: int, per_epoch: int, steps: int) -> None:
+    (cell,) = plan(spec_of(training=training), load=None).cells
+    assert (cell.train.batch, cell.train.steps_per_epoch, cell.train.max_steps) == (batch, per_epoch, steps)
+
+
+def test_budget_in_steps() -> None:
+    document = {
+        "sweep": {"name": "a"},
+        "data": {"name": "unit"},
+        "model": {"kind": "two-layer-linear", "width": 16},
+        "training": {"loss": "mse", "batch": "full", "steps": 60},
+        "scan": {"eta": [1, 2, 3]},
+    }
+    sweep = plan(parse_sweep(document, "f"))
+    (cell,) = sweep.cells
+    assert (cell.train.max_steps, cell.train.steps_per_epoch, cell.train.batch) == (60, 1, 1)
+    assert (cell.net.kind, cell.net.depth, cell.net.activation) == ("two-layer-linear", 1, "linear")
+    (record,) = sweep.sweep.cells
+    assert (record.data, record.target, record.standardize) == ("unit", "regression", "none")
+    assert record.nets[0].loss_convention == "1/(2N) sum_i |f_i - y_i|^2"
+    assert expected_trainings(sweep) == 3
+
+
+def test_records_hold_the_plan() -> None:
+    spec = spec_of(sharpness={"operator": "hessian"}, model={"input_lr": 0.5})
+    sweep = plan(spec)
+    (cell,), (record,) = sweep.cells, sweep.sweep.cells
+    assert (sweep.sweep.name, sweep.sweep.mode) == ("a test", "search")
+    assert sweep.sweep.sweep_key == spec.sweep_key == digest(sweep.sweep.spec)
+    assert sweep.sweep.code_id == code_id()
+    assert record.data_id == cell.data_id == load(DataSpec("digits", 100)).data_id
+    assert record.n_params == 64 * 8 + 8 * 8 + 8 * 10
+    assert [(net.seed, net.operator, net.sharpness_samples) for net in record.nets] == [
+        (4, "hessian", "all"),
+        (7, "hessian", "all"),
+    ]
+    settings = json.loads(record.settings)
+    columns = {field.name for field in fields(CellRecord)} - {"position", "label", "settings", "nets"}
+    assert set(settings) == columns | {"hidden_lr", "output_lr"}
+    assert all(settings[name] == getattr(record, name) for name in columns)
+
+
+def test_planning_without_data_says_the_same_but_for_the_data() -> None:
+    spec = spec_of(model={"depth": [1, 2], "width": [8, 16]})
+    dry, wet = plan(spec, load=None), plan(spec)
+    assert dry.datasets == {}
+    assert [replace(cell, data_id="") for cell in wet.cells] == list(dry.cells)
+    with pytest.raises(ValueError, match="without data"):
+        trial_key(dry.cells[0], 0, 0.1)
+
+
+def test_each_data_set_is_loaded_once() -> None:
+    asked: list[DataSpec] = []
+
+    def loader(spec: DataSpec) -> Any:
+        asked.append(spec)
+        return load(spec)
+
+    plan(spec_of(data={"samples": [100, 50]}, model={"depth": [1, 2]}), load=loader)
+    assert asked == [DataSpec("digits", 100), DataSpec("digits", 50)]
+
+
+def test_trial_keys() -> None:
+    spec = spec_of(model={"depth": [1, 2]})
+    one, other = plan(spec).cells
+    key = trial_key(one, 0, 1.0)
+    assert key == trial_key(plan(spec).cells[0], 0, 1)
+    assert len(key) == 64
+    changed = [
+        trial_key(other, 0, 1.0),
+        trial_key(one, 1, 1.0),
+        trial_key(one, 0, 1.0000000000000002),
+        trial_key(replace(one, data_id="0" * 64), 0, 1.0),
+        trial_key(replace(one, train=replace(one.train, threshold=0.6)), 0, 1.0),
+        trial_key(replace(one, sharpness=replace(one.sharpness, every=1)), 0, 1.0),
+    ]
+    assert len({key, *changed}) == 7
+    assert trial_key(replace(one, label="renamed", position=9), 0, 1.0) == key
+
+
+def test_trial_keys_follow_the_numerics(monkeypatch: pytest.MonkeyPatch) -> None:
+    (cell,) = plan(spec_of()).cells
+    before = trial_key(cell, 0, 1.0)
+    monkeypatch.setattr(planning, "NUMERICS_VERSION", 0)
+    assert trial_key(cell, 0, 1.0) != before
+
+
+def test_canonical_json() -> None:
+    assert canonical_json({"b": [1.0, 2], "a": "η"}) == '{"a":"η","b":[1.0,2]}'
+    with pytest.raises(ValueError, match="JSON"):
+        canonical_json(float("nan"))
+
+
+def test_code_id_names_version_and_sources() -> None:
+    version, _, sources = code_id().partition("+")
+    assert version
+    assert len(sources) == 12
+    assert int(sources, 16) >= 0
+
+
+def test_planning_without_data_imports_neither_torch_nor_sklearn() -> None:
+    script = (
+        "import sys; from mlrtui.config import load_sweep; from mlrtui.planning import plan;"
+        "from mlrtui.examples import quickstart;"
+        "assert [len(plan(load_sweep(path), load=None).cells) for path in quickstart()] == [1, 15];"
+        "assert not {'torch', 'sklearn', 'scipy', 'textual'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, env={"PYTHONPATH": ":".join(sys.path)})

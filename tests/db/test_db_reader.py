@@ -1,0 +1,227 @@
+"""What a reader gives back, and that it is one picture of one moment."""
+
+import math
+import re
+from array import array
+from pathlib import Path
+
+import db_samples as samples
+import pytest
+
+from mlrtui_db.errors import StoreError
+from mlrtui_db.lock import holder
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import Store
+
+VIEWS = {
+    "eta_star": "sweep cell depth width seed eta_star first_failure eta_area zone_octaves reversals trials censored"
+    " lambda0 lambda0_residual operator eta_star_lambda0",
+    "boundaries": "sweep cell depth width seed eta round verdict reached_epoch best_accuracy",
+    "grid": "sweep cell depth width nets nets_done trials trials_done diverged ln_eta_star_mean ln_eta_star_sd"
+    " lambda0_mean",
+    "curves": "sweep cell depth width seed eta eta_lambda0 trial_id step loss accuracy sharpness sharpness_residual"
+    " sharpness_ratio loss_state",
+    "phases": "sweep cell depth width seed eta eta_lambda0 verdict phase peak_ratio peak_step lambda0 final_sharpness"
+    " eta_final_sharpness final_accuracy",
+    "exponents": "sweep fit y term exponent low high r2 cells decades where_expr excluded method",
+}
+AXES = "data samples target standardize model activation bias parametrization input_lr training_loss optimizer batch"
+
+
+def test_the_views_are_the_contract(tmp_path: Path) -> None:
+    samples.filled(tmp_path / "a.db")
+    with Reader.open(tmp_path / "a.db") as reader:
+        assert reader.views() == tuple(VIEWS)
+        for view, promised in VIEWS.items():
+            columns, rows = reader.query(view)
+            assert list(columns)[: len(promised.split())] == promised.split()
+            assert view == "exponents" or set(AXES.split()) <= set(columns)
+            assert len(set(columns)) == len(columns)
+            found = list(rows)
+            assert found
+            assert all(len(row) == len(columns) for row in found)
+
+
+def query(reader: Reader, view: str, sweep: str | None = None) -> list[dict[str, object]]:
+    columns, rows = reader.query(view, where_sweep=sweep)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def test_what_the_views_say(tmp_path: Path) -> None:
+    samples.filled(tmp_path / "a.db")
+    with Reader.open(tmp_path / "a.db") as reader:
+        first = query(reader, "eta_star")[0]
+        assert (first["eta_star"], first["trials"], first["lambda0"]) == (0.2, 2, 8.0)
+        assert first["eta_star_lambda0"] == pytest.approx(0.2 * 4.0)  # the preconditioned one decides
+        grid = query(reader, "grid")
+        assert [(row["nets"], row["nets_done"], row["trials"], row["trials_done"]) for row in grid] == [
+            (2, 2, 4, 4)
+        ] * 2
+        assert grid[0]["ln_eta_star_mean"] == pytest.approx((math.log(0.2) + math.log(0.4)) / 2)
+        curve = [row for row in query(reader, "curves") if row["trial_id"] == 1]
+        assert [row["step"] for row in curve] == [0, 1, 2]
+        assert [row["sharpness_ratio"] for row in curve] == [8.0 * 0.1 / 2, None, 4.0 * 0.1 / 2]
+        assert {row["loss_state"] for row in curve} == {"finite"}
+        phase = query(reader, "phases")[0]
+        assert phase["eta_final_sharpness"] == pytest.approx(0.1 * 3.0)
+        assert query(reader, "exponents")[0]["exponent"] == -0.7
+
+
+def test_query_of_one_sweep_and_of_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    samples.filled(path, name="one")
+    samples.filled(path, name="two")
+    with Reader.open(path) as reader:
+        for view in reader.views():
+            one, two = query(reader, view, "one"), query(reader, view, "two")
+            assert {row["sweep"] for row in one} == {"one"}
+            assert len(one) == len(two)
+            assert len(query(reader, view)) == len(one) + len(two)
+            assert query(reader, view, "three") == []
+        with pytest.raises(StoreError, match="no view 'step; DROP TABLE step': use one of eta_star"):
+            reader.query("step; DROP TABLE step")
+
+
+def test_long_exports_hold_no_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.db"
+    samples.filled(path, etas=(0.3, 0.1, 0.2))
+    monkeypatch.setattr("mlrtui_db.reader._CHUNK_STEPS", 7)
+    with Reader.open(path) as reader, Store.open(path) as store:
+        columns, rows = reader.query("curves")
+        first = next(rows)
+        with store.transaction():
+            store.add_event("info", "written in the middle of an export")
+        assert reader.tail_events()[-1].text == "written in the middle of an export"
+        everything = [dict(zip(columns, row, strict=True)) for row in (first, *rows)]
+    keys = [(row["depth"], row["seed"], row["eta"], row["step"]) for row in everything]
+    assert len(keys) == 2 * 2 * 3 * 3
+    assert keys == sorted(keys)
+
+
+def test_live_is_everything_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    sweep_id = samples.filled(path)
+    with Reader.open(path) as reader:
+        live = reader.live()
+        assert live is not None
+        assert live.sweep == reader.sweeps()[0]
+        assert (live.sweep.sweep_id, live.sweep.name, live.sweep.mode) == (sweep_id, "one", "search")
+        assert (live.sweep.cells, live.sweep.nets, live.sweep.nets_done) == (2, 4, 4)
+        assert (live.sweep.trials, live.sweep.trials_done, live.sweep.trials_running, live.sweep.trials_failed) == (
+            8,
+            8,
+            0,
+            0,
+        )
+        assert live.sweep.heartbeat_at is not None
+        assert [(cell.depth, cell.width, cell.trials, cell.diverged) for cell in live.cells] == [
+            (2, 64, 4, 0),
+            (4, 64, 4, 0),
+        ]
+        assert live.cells[0].phases == (("stable", 4),)
+        assert live.cells[0].lambda0_mean == 8.0
+        assert live.newest_trial_id == 8
+        assert live.cell_id == live.cells[1].cell_id
+        assert [net.seed for net in live.nets] == [0, 1]
+        assert [(trial.seed, trial.eta) for trial in live.trials] == [(0, 0.1), (0, 0.2), (1, 0.1), (1, 0.2)]
+        assert live.trials[0].lambda0_preconditioned == 4.0
+        assert [event.text for event in live.events] == ["all done"]
+        assert [fit.exponent for fit in live.fits] == [-0.7]
+        assert not live.writer_alive
+        other = reader.live(sweep_id, live.cells[0].cell_id)
+        assert other is not None
+        assert other.cell_id == live.cells[0].cell_id
+        assert {trial.cell_id for trial in other.trials} == {live.cells[0].cell_id}
+        assert reader.live(99) is None
+
+
+def test_an_empty_store_has_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with Store.open(path), Reader.open(path) as reader:
+        assert reader.sweeps() == ()
+        assert reader.live() is None
+        assert reader.trial(1) is None
+        curve = reader.curve(1)
+        assert (curve.attempt, len(curve.step), curve.step.typecode, curve.loss.typecode) == (0, 0, "q", "d")
+        assert {view: query(reader, view) for view in reader.views()} == {view: [] for view in VIEWS}
+
+
+def test_a_fresh_sweep_shows_its_first_cell(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    samples.filled(path)
+    with Store.open(path) as store, Reader.open(path) as reader:
+        with store.transaction():
+            newest = store.add_sweep(samples.sweep("two", mode="scan"))
+        live = reader.live()
+        assert live is not None
+        assert (live.sweep.sweep_id, live.sweep.trials, live.sweep.heartbeat_at) == (newest, 0, None)
+        assert live.cell_id == live.cells[0].cell_id
+        assert (live.trials, live.newest_trial_id, live.fits, live.cells[0].phases) == ((), None, (), ())
+        assert live.writer_alive
+        assert holder(path) is not None
+        older = reader.live(1)
+        assert older is not None
+        assert older.sweep.name == "one"
+        first, other_sweep = live.cells[0].cell_id, older.cells[0].cell_id
+        again = reader.live(newest, other_sweep)
+        assert again is not None
+        assert again.cell_id == first
+
+
+def test_the_picture_never_reads_the_steps(tmp_path: Path) -> None:
+    samples.filled(tmp_path / "a.db")
+    asked: list[str] = []
+    with Reader.open(tmp_path / "a.db") as reader:
+        reader._connection.set_trace_callback(asked.append)
+        reader.live()
+        reader.sweeps()
+        reader.trial(1)
+        seen = len(asked)
+        reader.curve(1)
+    assert not [query for query in asked[:seen] if re.search(r"\b(step|curves)\b", query)]
+    assert [query for query in asked[seen:] if re.search(r"\bFROM step\b", query)]
+    assert asked.count("BEGIN") == asked.count("COMMIT") == 4
+
+
+def test_curves_can_be_read_bit_by_bit(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    samples.filled(path)
+    with Reader.open(path) as reader:
+        whole = reader.curve(1)
+        assert whole.loss == array("d", [2.3, 2.5, 1.0])
+        assert math.isnan(whole.sharpness[1])
+        assert reader.curve(1, after_step=0).step == array("q", [1, 2])
+        assert reader.curve(1, after_step=2).step == array("q")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([{}, {}], ["", ""]),
+        ([{"loss": "ce"}, {"loss": "mse"}], ["ce", "mse"]),
+        (
+            [{"loss": "ce", "input_lr": 0.1}, {"loss": "ce", "input_lr": 1.0}, {"loss": "mse", "input_lr": 0.1}],
+            ["ce in=0.1", "ce in=1", "mse in=0.1"],
+        ),
+        ([{"batch": 32, "samples": 128}, {"batch": 64, "samples": 1024}], ["N=128 batch=32", "N=1024 batch=64"]),
+        ([{"max_steps": 48}, {"max_steps": 96}], ["steps=48", "steps=96"]),
+    ],
+)
+def test_variants_name_what_varies(tmp_path: Path, changes: list[dict[str, object]], expected: list[str]) -> None:
+    path = tmp_path / "a.db"
+    cells = [samples.cell(place, 2, 64 * (1 + place), (0,), **change) for place, change in enumerate(changes)]
+    with Store.open(path) as store, store.transaction():
+        store.add_sweep(samples.sweep(cells=cells))
+    with Reader.open(path) as reader:
+        live = reader.live()
+    assert live is not None
+    assert [cell.variant for cell in live.cells] == expected
+
+
+def test_a_reader_closes_once(tmp_path: Path) -> None:
+    samples.filled(tmp_path / "a.db")
+    reader = Reader.open(tmp_path / "a.db")
+    reader.close()
+    reader.close()
+    with pytest.raises(StoreError):
+        reader.sweeps()

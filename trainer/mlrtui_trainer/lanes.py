@@ -1,0 +1,321 @@
+"""Trains the trials of a round as lanes of one batched program.
+
+Lanes share nothing but the instructions: on a CPU with one thread a trial gives the same bits alone and beside any
+number of others. A lane that ends leaves the batch at once.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import nan
+from time import monotonic
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mlrtui_trainer import phases
+from mlrtui_trainer.curvature.lanczos import Eigen
+from mlrtui_trainer.curvature.operators import curvature, preconditioned
+from mlrtui_trainer.curvature.tracker import Tracker
+from mlrtui_trainer.models.losses import LOSSES, accuracy, mean_loss
+from mlrtui_trainer.models.mlp import (
+    Mlp,
+    Trace,
+    Weights,
+    descend_,
+    forward,
+    initial_weights,
+    rate_vector,
+    runs_together,
+)
+from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
+from mlrtui_trainer.samples import Batches, Samples
+from mlrtui_trainer.spec import Outcome, Round, StepBatch, TrialSpec
+
+__all__ = ["DTYPES", "Evaluation", "evaluate", "lanes_per_chunk", "train_round"]
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+CACHE_BYTES = 4 << 20
+"""Working set of a chunk of lanes on a CPU: more leaves the cache, and more lanes then make every lane slower."""
+
+GPU_BYTES = 2 << 30
+MOST_LANES = {"cpu": 64, "cuda": 1024}
+BLOCK = {"cpu": 4, "cuda": 16}
+"""Steps between two looks at the numbers: a look waits for the device, a lane that diverged trains on until it."""
+
+EVALUATION_ROWS = 256
+REPORT_SECONDS = 0.2
+REPORT_STEPS = 50
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Numbers over all training samples, [lanes] each."""
+
+    loss: Floats
+    accuracy: Floats  # NaN where it has no meaning
+    dead: npt.NDArray[np.bool_]  # every unit of the last hidden ReLU layer is zero on every sample
+
+
+def lanes_per_chunk(mlp: Mlp, samples: int, itemsize: int, device: str, *, own_inputs: bool = False) -> int:
+    """How many lanes train together when a step sees ``samples``.
+
+    On a CPU as many as keep weights, updates, activations and signals within `CACHE_BYTES`; one where lanes could not
+    get the bits that each gets alone.
+    """
+    kind = torch.device(device).type
+    if kind == "cpu" and not runs_together(mlp, samples, itemsize, own_inputs=own_inputs):
+        return 1
+    per_lane = 2 * itemsize * (mlp.n_params + samples * sum(mlp.sizes))
+    budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
+    return max(1, min(budget // per_lane, MOST_LANES[kind]))
+
+
+def train_round(task: Round, samples: Samples, device: str) -> Iterator[StepBatch | Outcome]:
+    """Train every trial of a round to its end, a chunk of lanes at a time; rows and outcomes as they come."""
+    mlp = Mlp.of(task.net)
+    own_inputs = task.train.batch < samples.count
+    size = lanes_per_chunk(mlp, task.train.batch, samples.x.element_size(), device, own_inputs=own_inputs)
+    for first in range(0, len(task.trials), size):
+        yield from _Chunk(task, mlp, task.trials[first : first + size], samples, device).run()
+
+
+@torch.inference_mode()
+def evaluate(mlp: Mlp, weights: Weights, samples: Samples, loss: str) -> Evaluation:
+    """Loss, accuracy and dead layers over all samples."""
+    rows = {min(EVALUATION_ROWS, samples.count), samples.count % EVALUATION_ROWS or EVALUATION_ROWS}
+    together = all(runs_together(mlp, n, samples.x.element_size()) for n in rows)
+    groups = [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
+    numbers = torch.cat([_evaluate(mlp, group, samples, loss) for group in groups], dim=1).cpu().numpy()
+    return Evaluation(numbers[0], numbers[1], numbers[2] > 0.0)
+
+
+def _evaluate(mlp: Mlp, weights: Weights, samples: Samples, loss: str) -> Tensor:
+    """[3, lanes]: loss, accuracy, dead."""
+    total, right, dead = [], [], []
+    for first in range(0, samples.count, EVALUATION_ROWS):
+        x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
+        trace = forward(mlp, weights, x)
+        per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, samples]
+        total.append(per_sample.sum(1, dtype=torch.float64))
+        right.append(accuracy(trace.f, y, labels, samples.kind) * x.shape[1])
+        dead.append(_dead(mlp, trace))
+    mean = torch.stack(total).sum(0) / samples.count
+    return torch.stack([mean, torch.stack(right).sum(0) / samples.count, torch.stack(dead).amin(0)])
+
+
+def _dead(mlp: Mlp, trace: Trace) -> Tensor:
+    """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""
+    if mlp.activation != "relu" or mlp.layers == 1:
+        return torch.zeros(trace.f.shape[0], dtype=torch.float64, device=trace.f.device)
+    return (trace.h[-1].amax((1, 2)) <= 0.0).double()
+
+
+class _Chunk:
+    """Some trials, from their initial weights to their ends."""
+
+    def __init__(self, task: Round, mlp: Mlp, trials: Sequence[TrialSpec], samples: Samples, device: str) -> None:
+        self.train, self.sharpness, self.mlp = task.train, task.sharpness, mlp
+        self.samples, self.loss = samples, LOSSES[task.train.loss]
+        seeds = [trial.seed for trial in trials]
+        dtype = DTYPES[self.train.dtype]
+        self.block = BLOCK[torch.device(device).type]
+        self.weights = initial_weights(mlp, seeds, dtype, device)
+        self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
+        step = [-trial.eta / self.train.batch for trial in trials]
+        self.factor = torch.tensor(step, dtype=torch.float64).to(dtype).to(device)[:, None, None]  # [lanes, 1, 1]
+        self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
+        self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
+        self.closed: list[TrialLog] = []
+        self.rates = rate_vector(mlp, dtype, device)
+        self.tracker = None
+        if self.sharpness.every > 0:
+            self.tracker = Tracker(seeds, mlp.n_params, self.sharpness.tolerance, dtype, device)
+
+    def run(self) -> Iterator[StepBatch | Outcome]:
+        """Train to the end of every lane."""
+        step = sent_step = 0
+        sent_at = monotonic()
+        self._judge(0)
+        while self.logs:
+            step += self._advance(step)
+            if self.logs and self._is_judged(step):
+                self._judge(step)
+            if self.closed or step - sent_step >= REPORT_STEPS or monotonic() - sent_at >= REPORT_SECONDS:
+                yield from self._report()
+                sent_step, sent_at = step, monotonic()
+        yield from self._report()
+
+    def _report(self) -> Iterator[StepBatch | Outcome]:
+        closed, self.closed = self.closed, []
+        batch = step_batch([*closed, *self.logs])
+        if batch:
+            yield batch
+        for log in closed:
+            yield log.outcome()
+
+    def _is_judged(self, step: int) -> bool:
+        """Whether all samples are looked at before this step; a full batch looks at them anyway."""
+        if step == self.train.max_steps:
+            return True
+        return not self.batches.full and step % self.train.steps_per_epoch == 0
+
+    def _judge(self, step: int) -> None:
+        """Evaluate on all samples; end the lanes for which that decides."""
+        seen = evaluate(self.mlp, self.weights, self.samples, self.train.loss)
+        self.accuracy = seen.accuracy
+        last = step == self.train.max_steps
+        ends: list[int] = []
+        diverged: list[int] = []
+        reached: dict[int, int] = {}
+        for i, log in enumerate(self.logs):
+            loss, share = float(seen.loss[i]), float(seen.accuracy[i])
+            if step == 0:
+                log.start(loss)
+            if not (self.batches.full and step < self.train.max_steps):  # else the step itself takes them
+                log.compare(loss)
+                log.see_accuracy(share)
+            if log.is_bad(loss):
+                diverged.append(i)
+            elif log.is_success(step, share):
+                reached[i] = step // self.train.steps_per_epoch
+            if last or i in reached or i in diverged or seen.dead[i]:
+                ends.append(i)
+        lam = self._final_sharpness([i for i in ends if i not in diverged])
+        for i in ends:
+            row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i))
+            self.logs[i].add(row, last=True, all_samples=True)
+            self.logs[i].end(reached_epoch=reached.get(i), dead=bool(seen.dead[i]))
+        self._drop_ended()
+
+    def _final_sharpness(self, lanes: list[int]) -> dict[int, Sharpness]:
+        if self.tracker is None or not lanes:
+            return {}
+        keep = torch.tensor(lanes, device=self.factor.device)
+        found = self._measure(self.tracker.select(keep), self.weights.select(keep))
+        return dict(zip(lanes, _sharpnesses(found), strict=True))
+
+    @torch.inference_mode()
+    def _measure(self, tracker: Tracker, weights: Weights) -> Eigen:
+        operator = curvature(
+            self.mlp, weights, self.samples.x, self.samples.y, self.train.loss, self.sharpness.operator
+        )
+        return tracker.measure(preconditioned(operator, self.rates))
+
+    def _advance(self, step: int) -> int:
+        """Train some steps and log them; the number of steps."""
+        every, spec = self.sharpness.every, self.train
+        if every > 0 and (step % every == 0 or self.batches.full):
+            self._careful_step(step, due=step % every == 0)
+            return 1
+        count = min(self.block, spec.max_steps - step)
+        if not self.batches.full:
+            count = min(count, spec.steps_per_epoch - step % spec.steps_per_epoch)
+        if every > 0:
+            count = min(count, every - step % every)
+        looks = []
+        for t in range(step, step + count):
+            trace, e, seen = self._look(t)
+            looks.append(seen)
+            self._descend(t, trace, e)
+        numbers = torch.stack(looks).cpu().numpy()  # [count, 4, lanes]
+        for k in range(count):
+            self._log_step(step + k, numbers[k], {})
+        self._drop_ended()
+        return count
+
+    def _careful_step(self, step: int, due: bool) -> None:
+        """One step with λ before its update; lanes that diverged are gone before λ is sought."""
+        trace, e, seen = self._look(step)
+        numbers = seen.cpu().numpy()
+        bad = [log.is_bad(float(numbers[0, i])) for i, log in enumerate(self.logs)]
+        if any(bad):
+            self._log_step(step, numbers, {}, only=bad)
+            self._drop_ended()
+            if not self.logs:
+                return
+            trace, e, seen = self._look(step)
+            numbers = seen.cpu().numpy()
+        lam: dict[int, Sharpness] = {}
+        if self.tracker is not None:
+            ends = [
+                self.batches.full and (log.is_success(step, numbers[1, i]) or numbers[2, i] > 0.0)
+                for i, log in enumerate(self.logs)
+            ]
+            if due:
+                lam = dict(enumerate(_sharpnesses(self._measure(self.tracker, self.weights))))
+            elif any(ends):
+                lam = self._final_sharpness([i for i, end in enumerate(ends) if end])
+        self._descend(step, trace, e)
+        self._log_step(step, numbers, lam)
+        self._drop_ended()
+
+    @torch.inference_mode()
+    def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
+        """Forward pass on this step's batches, and [4, lanes]: loss, accuracy, dead, RMS of the outputs."""
+        x, y, labels = self.batches.at(step)
+        trace = forward(self.mlp, self.weights, x)
+        e = self.loss.start(trace.f, y)  # [lanes, samples, outputs]
+        loss = mean_loss(self.loss.per_sample(e, labels))
+        blank = torch.full_like(loss, nan)
+        rms = blank
+        if step <= phases.LOGIT_STEPS:
+            rms = (trace.f * trace.f).sum((1, 2), dtype=torch.float64).div_(trace.f[0].numel()).sqrt_()
+        if not self.batches.full:
+            return trace, e, torch.stack([loss, blank, blank, rms])
+        share = accuracy(trace.f, y, labels, self.samples.kind)
+        return trace, e, torch.stack([loss, share, _dead(self.mlp, trace), rms])
+
+    @torch.inference_mode()
+    def _descend(self, step: int, trace: Trace, e: Tensor) -> None:
+        delta = self.loss.signal(e, self.batches.at(step)[1]) * self.factor  # [lanes, samples, outputs]
+        descend_(self.mlp, self.weights, trace, delta)
+
+    def _log_step(
+        self, step: int, numbers: Floats, lam: dict[int, Sharpness], only: Sequence[bool] | None = None
+    ) -> None:
+        """Write one step of all lanes that have not ended; numbers [4, lanes] as `_look` gives them."""
+        full = self.batches.full
+        for i, log in enumerate(self.logs):
+            if log.ended or (only is not None and not only[i]):
+                continue
+            loss, share, dead, rms = (float(number) for number in numbers[:, i])
+            if not full:
+                share, self.accuracy[i] = float(self.accuracy[i]), nan
+            bad = log.is_bad(loss)
+            reached = full and not bad and log.is_success(step, share)
+            ends = bad or reached or (full and dead > 0.0)
+            log.see_logits(step, rms)
+            if full:
+                log.compare(loss)
+                log.see_accuracy(share)
+            log.add(Row(step, loss, share, lam.get(i)), last=ends)
+            if ends:
+                epoch = step // self.train.steps_per_epoch if reached else None
+                log.end(reached_epoch=epoch, dead=full and dead > 0.0)
+
+    def _drop_ended(self) -> None:
+        """Take the lanes that ended out of the batch."""
+        stay = [i for i, log in enumerate(self.logs) if not log.ended]
+        if len(stay) == len(self.logs):
+            return
+        self.closed += [log for log in self.logs if log.ended]
+        self.logs = [self.logs[i] for i in stay]
+        self.accuracy = self.accuracy[stay]
+        self.batches.keep(stay)
+        keep = torch.tensor(stay, dtype=torch.int64, device=self.factor.device)
+        self.weights, self.factor = self.weights.select(keep), self.factor[keep]
+        if self.tracker is not None:
+            self.tracker = self.tracker.select(keep)
+
+
+def _sharpnesses(found: Eigen) -> list[Sharpness]:
+    columns = (found.value, found.residual, found.products, found.converged)
+    return [
+        Sharpness(float(value), float(residual), int(products), bool(converged))
+        for value, residual, products, converged in zip(*columns, strict=True)
+    ]

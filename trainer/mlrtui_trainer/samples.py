@@ -1,0 +1,91 @@
+"""Training samples on a device, in the order in which each lane sees them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.seeds import generator
+from mlrtui_trainer.spec import Dataset
+
+__all__ = ["Batch", "Batches", "Samples"]
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""x [lanes or 1, samples, inputs], y [.., samples, outputs], labels [.., samples, 1]; 1: shared by all lanes."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All training samples as tensors."""
+
+    kind: str  # "classes" | "sign" | "regression"
+    x: Tensor  # [samples, inputs]
+    y: Tensor  # [samples, outputs]
+    labels: Tensor  # [samples, 1], class numbers
+
+    @classmethod
+    def of(cls, data: Dataset, dtype: torch.dtype, device: str) -> "Samples":
+        """Copy a data set to a device."""
+        x, y = (torch.from_numpy(a).to(dtype).to(device) for a in (data.x, data.y))
+        return cls(data.kind, x, y, torch.from_numpy(data.labels)[:, None].to(device))
+
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        return self.x.shape[0]
+
+    @property
+    def all(self) -> Batch:
+        """Every sample, in the order of the data set, shared by all lanes."""
+        return self.x[None], self.y[None], self.labels[None]
+
+
+class Batches:
+    """What every lane sees at every step: a permutation of all samples per (seed, epoch), cut into whole batches.
+
+    A full batch is never permuted.
+    """
+
+    def __init__(self, samples: Samples, seeds: list[int], batch: int, steps_per_epoch: int) -> None:
+        self._samples, self._batch, self._steps = samples, batch, steps_per_epoch
+        self._seeds = seeds
+        self._epoch = -1
+        self._arrays: Batch = samples.all
+        self._slot: Tensor | None = None  # row of the arrays for every lane; None: the arrays fit as they are
+
+    @property
+    def full(self) -> bool:
+        """Whether every step sees all samples."""
+        return self._batch == self._samples.count
+
+    def at(self, step: int) -> Batch:
+        """The batches of all lanes at a step."""
+        if self.full:
+            return self._samples.all
+        epoch, place = divmod(step, self._steps)
+        if epoch != self._epoch:
+            self._permute(epoch)
+        rows = slice(place * self._batch, (place + 1) * self._batch)
+        x, y, labels = (a[:, rows] for a in self._arrays)
+        return (x, y, labels) if self._slot is None else (x[self._slot], y[self._slot], labels[self._slot])
+
+    def keep(self, lanes: list[int]) -> None:
+        """Forget all lanes but those with these numbers."""
+        self._seeds = [self._seeds[i] for i in lanes]
+        self._place()
+
+    def _permute(self, epoch: int) -> None:
+        used = self._steps * self._batch
+        distinct = list(dict.fromkeys(self._seeds))
+        orders = [generator(seed, "order", epoch).permutation(self._samples.count)[:used] for seed in distinct]
+        index = torch.stack([torch.from_numpy(order) for order in orders]).to(self._samples.x.device)
+        self._arrays = (self._samples.x[index], self._samples.y[index], self._samples.labels[index])
+        self._epoch, self._distinct = epoch, distinct
+        self._place()
+
+    def _place(self) -> None:
+        if self._epoch < 0:
+            return
+        slots = [self._distinct.index(seed) for seed in self._seeds]
+        shared = len(self._distinct) == 1 or slots == list(range(len(self._distinct)))
+        self._slot = None if shared else torch.tensor(slots, device=self._samples.x.device)

@@ -1,0 +1,128 @@
+"""Does a task on one device and says what came out: the whole of what another process needs of this package."""
+
+import gc
+from collections.abc import Iterator
+from time import monotonic
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
+from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
+from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS
+from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
+from mlrtui_trainer.models.mlp import Mlp, initial_weights, rate_vector
+from mlrtui_trainer.samples import Samples
+from mlrtui_trainer.spec import Dataset, LambdaAtInit, Message, Probe, Task, TaskDone, TaskFailed
+
+__all__ = ["describe", "run_task"]
+
+INIT_TOLERANCE = 1e-3
+START_NOISE = 0.1
+"""Length of the random part where a solve starts from another operator's eigenvector."""
+
+
+def describe(device: str) -> dict[str, str]:
+    """Versions and hardware behind the numbers of a device."""
+    kind = torch.device(device)
+    info = {
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "device": device,
+        "threads": "1" if kind.type == "cpu" else str(torch.get_num_threads()),
+    }
+    if kind.type == "cuda":
+        return info | {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
+    return info | {"name": torch.backends.cpu.get_cpu_capability()}
+
+
+def run_task(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
+    """Measure λ at initialisation (`Probe`) or train (`Round`); the last message is `TaskDone` or `TaskFailed`.
+
+    Never raises for a lane that overflows, nor for a task that cannot be done: that is a `TaskFailed` with one line.
+    """
+    begun = monotonic()
+    try:
+        yield from _messages(task, dataset, device)
+    except (torch.OutOfMemoryError, MemoryError):
+        failure = TaskFailed(task.task_id, f"out of memory on {device}", out_of_memory=True)
+    except Exception as error:
+        failure = TaskFailed(task.task_id, _one_line(error), out_of_memory=_is_out_of_memory(error))
+    else:
+        yield TaskDone(task.task_id, monotonic() - begun)
+        return
+    gc.collect()
+    if torch.device(device).type == "cuda":
+        torch.cuda.empty_cache()
+    yield failure
+
+
+def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
+    if task.data_id != dataset.data_id:
+        raise ValueError(f"the task asks for data {task.data_id!r}, the worker holds {dataset.data_id!r}")
+    if torch.device(device).type == "cpu":
+        torch.set_num_threads(1)  # with more, bits would depend on how many
+    torch.set_float32_matmul_precision("highest")  # no TF32
+    samples = Samples.of(dataset, DTYPES[task.train.dtype], device)
+    if isinstance(task, Probe):
+        yield from _probe(task, samples, device)
+    else:
+        yield from train_round(task, samples, device)
+
+
+def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
+    mlp = Mlp.of(task.net)
+    size = lanes_per_chunk(mlp, samples.count, samples.x.element_size(), device)
+    for first in range(0, len(task.nets), size):
+        yield from _probe_chunk(task, mlp, task.nets[first : first + size], samples, device)
+
+
+@torch.inference_mode()
+def _probe_chunk(
+    task: Probe, mlp: Mlp, nets: tuple[tuple[int, int], ...], samples: Samples, device: str
+) -> list[LambdaAtInit]:
+    seeds = [seed for _, seed in nets]
+    weights = initial_weights(mlp, seeds, samples.x.dtype, device)
+    cold = start_vectors(seeds, mlp.n_params, samples.x.dtype, device)
+    rates = rate_vector(mlp, samples.x.dtype, device)
+    tolerance = min(task.sharpness.tolerance, INIT_TOLERANCE)
+
+    def build(operator: str) -> Operator:
+        return curvature(mlp, weights, samples.x, samples.y, task.train.loss, operator)
+
+    def solve(operator: Operator, start: Tensor) -> Eigen:
+        return largest(operator, start, tolerance, COLD_PRODUCTS)
+
+    newton = solve(build("gauss-newton"), cold)
+    hessian = solve(build("hessian"), newton.vector + START_NOISE * cold)
+    main = newton if task.sharpness.operator == "gauss-newton" else hessian
+    rated = main
+    if any(rate != 1.0 for rate in mlp.rate):
+        operator = preconditioned(build(task.sharpness.operator), rates)
+        rated = solve(operator, main.vector * rates.sqrt() + START_NOISE * cold)
+    return [
+        LambdaAtInit(
+            net_id=net_id,
+            main=float(main.value[i]),
+            main_residual=float(main.residual[i]),
+            preconditioned=float(rated.value[i]),
+            preconditioned_residual=float(rated.residual[i]),
+            gauss_newton=float(newton.value[i]),
+            gauss_newton_residual=float(newton.residual[i]),
+            hessian=float(hessian.value[i]),
+            hessian_residual=float(hessian.residual[i]),
+            converged=all(bool(found.converged[i]) for found in (newton, hessian, rated)),
+        )
+        for i, (net_id, _) in enumerate(nets)
+    ]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """The CPU allocator says so in a RuntimeError."""
+    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
