@@ -32,6 +32,16 @@ tolerance = 0.3
 every = 0
 """
 
+LONG_SEARCH = (
+    SMALL_SEARCH.replace("small search", "long search")
+    .replace("depth = [1, 2]", "depth = [2, 3, 4, 5, 6]")
+    .replace("width = [16, 32]", "width = [128, 256]")
+    .replace("samples = 256", "samples = 1024")
+    .replace("epochs = 3", "epochs = 6")
+    .replace("tolerance = 0.3", "tolerance = 0.01")
+)
+"""Long enough on any machine to be interrupted; nobody waits for its end."""
+
 SMALL_SCAN = """
 [sweep]
 name = "small scan"

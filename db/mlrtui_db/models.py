@@ -165,7 +165,7 @@ class LiveSnapshot:
     cell_id: int | None  # the chosen cell, or the one that changed last
     nets: tuple[NetRow, ...]  # of the chosen cell
     trials: tuple[TrialRow, ...]  # of the chosen cell, by seed then eta
-    newest_trial_id: int | None  # the trial of the sweep that changed last
+    newest_trial_id: int | None  # the trial with steps that changed last, or the last one begun
     events: tuple[EventRow, ...]  # newest first
     fits: tuple[FitRow, ...]
     writer_alive: bool  # somebody holds the writer's lock

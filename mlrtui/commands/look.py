@@ -31,8 +31,7 @@ def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
         return 0
     from mlrtui.tui.app import run_app
 
-    run_app([store], start="live", refresh=refresh, ascii=ascii_only or None)
-    return 0
+    return run_app([store], start="live", refresh=refresh, ascii=ascii_only or None)
 
 
 def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
@@ -46,8 +45,7 @@ def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
         return 0
     from mlrtui.tui.app import run_app
 
-    run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None)
-    return 0
+    return run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None)
 
 
 def status(store: Path, *, as_json: bool) -> int:

@@ -75,11 +75,11 @@ def boundary_text(cell: str, seed: int, found: Boundary) -> str:
     """One line for the log."""
     place = f"{cell} seed {seed}"
     if found.eta_star is None:
-        return f"{place}: no η*: {found.reason}"
+        return f"no η*: {place}: {found.reason}"
     if found.censored is not None:
-        return f"{place}: η* ≥ {found.eta_star:.4g} (censored: {found.reason})"
+        return f"η* ≥ {found.eta_star:.4g}: {place}, censored: {found.reason}"
     failure = "" if found.first_failure is None else f", first failure {found.first_failure:.4g}"
-    return f"{place}: η* {found.eta_star:.4g}{failure}, {found.trials} trainings"
+    return f"η* {found.eta_star:.4g}: {place}{failure}, {found.trials} trainings"
 
 
 def _or_none(values: npt.NDArray[np.float64]) -> Sequence[float | None]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
+from conftest import LONG_SEARCH, SMALL_SCAN, SMALL_SEARCH, Mlrtui
 
 from mlrtui_db import invariants, lock
 
@@ -112,7 +112,7 @@ def test_a_dead_terminal_leaves_the_run_going(mlrtui: Mlrtui, sweep_file: WriteS
             "-m",
             "mlrtui.cli",
             "run",
-            str(sweep_file(SMALL_SEARCH)),
+            str(sweep_file(LONG_SEARCH)),
             "--store",
             str(store),
             "--devices",
@@ -126,7 +126,7 @@ def test_a_dead_terminal_leaves_the_run_going(mlrtui: Mlrtui, sweep_file: WriteS
         preexec_fn=_take_terminal,
     )
     os.close(theirs)
-    wait_for(lambda: lock.holder(store), "the driver")
+    wait_for(lambda: done_trials(store) > 0, "a first trial")
     driver = lock.holder(store)
     assert driver is not None
     os.close(ours)  # the kernel sends SIGHUP to the terminal's session
@@ -136,9 +136,11 @@ def test_a_dead_terminal_leaves_the_run_going(mlrtui: Mlrtui, sweep_file: WriteS
     assert holder.pid == driver.pid
     seen = mlrtui("watch", "--once", "--store", store)
     assert seen.returncode == 0, seen.stderr
-    assert "small search" in seen.stdout
-    wait_for(lambda: lock.holder(store) is None, "the driver to finish")
-    assert rows(store, "SELECT status FROM sweep") == [("done",)]
+    assert "long search" in seen.stdout
+    before = done_trials(store)
+    wait_for(lambda: done_trials(store) > before, "the run to go on")
+    assert mlrtui("stop", "--store", store).returncode == 0
+    assert rows(store, "SELECT status FROM sweep") == [("stopped",)]
 
 
 def _take_terminal() -> None:
@@ -149,7 +151,7 @@ def _take_terminal() -> None:
 
 
 def test_stop_and_status(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> None:
-    sweep, store = sweep_file(SMALL_SEARCH), tmp_path / "mlrtui.db"
+    sweep, store = sweep_file(LONG_SEARCH), tmp_path / "mlrtui.db"
     assert mlrtui("run", sweep, "--detach", "--devices", "cpu:1").returncode == 0
     wait_for(lambda: done_trials(store) > 2, "some trials")
     second = mlrtui("run", sweep)

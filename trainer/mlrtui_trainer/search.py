@@ -7,7 +7,8 @@ continues the old one with the same floating-point rates.
 Success is a band: too small a rate fails by slowness, too large a rate by instability, and the upper edge is ragged
 (Iyer, Hanin and Rolnick 2022 define η*; successes above failures are common in deep nets). Hence
 
-1. geometric steps from the start until a success and a failure above it are known;
+1. geometric steps from the start until a success and a failure above it are known; that no rate succeeds is said only
+   after a walk down to the lowest;
 2. geometric midpoints between the largest success and the smallest failure above it, down to the tolerance;
 3. probes at two and four bracket widths above that failure; a success there reopens the search from it.
 """
@@ -58,11 +59,11 @@ class SearchSpec:
         """No search needs more trials, whatever their verdicts.
 
         With t = ln(1 + tolerance), f = ln(factor) and R = ln(eta_max / eta_min): scans take at most R/f + 1 successful
-        or searching steps; every opening of a bracket takes at most one failing step, log2(max(f, 2t) / t) midpoints
+        or searching steps up and as many down; every opening of a bracket takes at most one failing step, log2(max(f, 2t) / t) midpoints
         and two probes; and every reopening raises the largest success by at least t, so there are at most R/t of them.
         """
         span = log(self.eta_max / self.eta_min)
-        scan_steps = ceil(span / log(self.factor)) + 2
+        scan_steps = 2 * (ceil(span / log(self.factor)) + 2)
         openings = floor(span / self.ln_tolerance) + 2
         return scan_steps + self._midpoints + openings * (1 + self._midpoints + 2)
 
@@ -175,14 +176,19 @@ def _walk(spec: SearchSpec, start_eta: float, known: _Known) -> _Walk:
 
 
 def _find_success(spec: SearchSpec, start_eta: float, known: _Known) -> Generator[tuple[float, ...], None, _End | None]:
-    """Look for any success: up from too slow, down from unstable, and between the two."""
+    """Look for any success: up from too slow, down from unstable, between the two, and at last down to eta_min.
+
+    The last walk is for rates above the band that look too slow: an unstable training may end a little below its
+    initial loss, and the search must not say that no rate succeeds before it has looked below.
+    """
     yield (min(max(start_eta, spec.eta_min), spec.eta_max),)
     while _last_success(known) is None:
         slow, unstable = _band(known)
         if unstable is None and slow is not None:
             if slow >= spec.eta_max:
                 remedy = "give more epochs or raise eta_max"
-                return _End("none", f"too slow at every rate up to eta_max = {spec.eta_max:g}; {remedy}")
+                nowhere = f"no success up to eta_max = {spec.eta_max:g}, where it is still too slow; {remedy}"
+                return (yield from _descend(spec, known, nowhere))
             yield (min(slow * spec.factor, spec.eta_max),)
         elif unstable is not None and slow is None:
             if unstable <= spec.eta_min:
@@ -190,9 +196,19 @@ def _find_success(spec: SearchSpec, start_eta: float, known: _Known) -> Generato
             yield (max(unstable / spec.factor, spec.eta_min),)
         elif unstable is not None and slow is not None:
             if unstable / slow <= 1.0 + spec.tolerance:
-                band = f"band between too slow at {slow:.4g} and unstable at {unstable:.4g}"
-                return _End("none", f"{band} is narrower than the tolerance; give more epochs or a lower tolerance")
+                band = f"no success: too slow up to {slow:.4g}, unstable from {unstable:.4g}"
+                return (yield from _descend(spec, known, f"{band}; give more epochs or a lower tolerance"))
             yield (_middle(slow, unstable),)
+    return None
+
+
+def _descend(spec: SearchSpec, known: _Known, nowhere: str) -> Generator[tuple[float, ...], None, _End | None]:
+    """Geometric steps down from the lowest rate tried; without any success, ``nowhere`` is the answer."""
+    while _last_success(known) is None:
+        lowest = min(known)
+        if lowest <= spec.eta_min:
+            return _End("none", nowhere)
+        yield (max(lowest / spec.factor, spec.eta_min),)
     return None
 
 

@@ -1,0 +1,1 @@
+"""The terminal screens: they read a store and never write to it."""

@@ -1,0 +1,185 @@
+"""The app: it owns the feed, what is looked at and how it is drawn; screens show it."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from textual.app import App
+from textual.filter import LineFilter
+
+from mlrtui.tui.feed import Feed
+from mlrtui.tui.filters import NoColour
+from mlrtui.tui.keymap import bindings
+from mlrtui.tui.marks import ASCII, UNICODE
+from mlrtui.tui.messages import StoreRead
+from mlrtui.tui.ports import StoreSource
+from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.screens.browse import BrowseScreen
+from mlrtui.tui.screens.help import HelpScreen
+from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.state import Look, Reading, Wanted
+
+__all__ = ["MlrtuiApp", "ascii_needed", "run_app", "store_source"]
+
+Start = Literal["live", "browse"]
+
+
+class MlrtuiApp(App[None], inherit_bindings=False):
+    """Screens over the stores that were named. It never writes to a store and never signals a process."""
+
+    ENABLE_COMMAND_PALETTE = False
+    MODES = {"live": LiveScreen, "browse": BrowseScreen}  # noqa: RUF012
+    BINDINGS = [*bindings(None)]  # noqa: RUF012
+    TITLE = "mlrtui"
+
+    def __init__(
+        self,
+        sources: Sequence[StoreSource],
+        *,
+        start: Start = "live",
+        sweep_id: int | None = None,
+        refresh: float = 2.0,
+        ascii_only: bool = False,
+        color: bool | None = None,
+        clock: Callable[[], float] = time.time,
+        still: Reading | None = None,
+    ) -> None:
+        """`still` is a reading to show without any feed; `color` None leaves it to NO_COLOR."""
+        super().__init__(ansi_color=True)
+        self.theme = "ansi-dark"
+        self.animation_level = "none"
+        self.no_color = self.no_color if color is None else not color
+        self._strict = [NoColour()] if self.no_color else []
+        self.look = Look(ASCII if ascii_only else UNICODE)
+        self.wanted = Wanted(sweep_id=sweep_id, browsing=start == "browse")
+        self.reading: Reading | None = still
+        self._latest: Reading | None = still
+        self._start: Start = start
+        self._feed = None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Without colour: no colour code at all, where the library would send greys or resets."""
+        return self._strict or super().get_line_filters()
+
+    def on_mount(self) -> None:
+        """Show the first screen and start reading."""
+        self.switch_mode(self._start)
+        if self._feed is not None:
+            self.run_worker(self._feed.run, thread=True, exit_on_error=False)
+
+    def on_unmount(self) -> None:
+        """End the reading thread."""
+        if self._feed is not None:
+            self._feed.stop()
+
+    def on_store_read(self, message: StoreRead) -> None:
+        """Show what was read, unless drawing is paused."""
+        self._latest = message.reading
+        if not self.look.paused:
+            self._draw()
+
+    def want(self, wanted: Wanted) -> None:
+        """Look at something else; the picture follows when it has been read."""
+        self.wanted = wanted
+        if self._feed is not None:
+            self._feed.want(wanted)
+
+    def change(self, **how: Any) -> None:
+        """Draw the same data in another way."""
+        self.look = replace(self.look, **how)
+        self._draw()
+
+    def open_sweep(self, wanted: Wanted) -> None:
+        """Show a sweep in Live."""
+        self.want(wanted)
+        self.switch_mode("live")
+
+    def action_live(self) -> None:
+        """The Live screen."""
+        self.want(replace(self.wanted, browsing=False))
+        self._to("live")
+
+    def action_browse(self) -> None:
+        """The Browse screen."""
+        self.want(replace(self.wanted, browsing=True))
+        self._to("browse")
+
+    def action_help(self) -> None:
+        """The help over this screen, or away again."""
+        if isinstance(self.screen, HelpScreen):
+            self.pop_screen()
+        else:
+            self.push_screen(HelpScreen())
+
+    def action_leave(self) -> None:
+        """End the screen; whatever trains goes on."""
+        self.exit()
+
+    def action_reread(self) -> None:
+        """Read everything again."""
+        if self._feed is not None:
+            self._feed.reread()
+
+    def _to(self, mode: Start) -> None:
+        if isinstance(self.screen, HelpScreen):
+            self.pop_screen()
+        self.switch_mode(mode)
+
+    def _draw(self) -> None:
+        if not self.look.paused:
+            self.reading = self._latest
+        if isinstance(self.screen, ReadingScreen):
+            self.screen.show(self.reading)
+
+    def _post(self, reading: Reading) -> None:
+        """Called in the feed's thread."""
+        self.post_message(StoreRead(reading))
+
+
+def run_app(
+    store_paths: Sequence[Path],
+    *,
+    start: Start = "live",
+    sweep_id: int | None = None,
+    refresh: float = 2.0,
+    ascii: bool | None = None,
+    color: bool | None = None,
+    mouse: bool = True,
+) -> int:
+    """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
+
+    `ascii` None: decided by the locale and TERM. `color` None: decided by NO_COLOR.
+    """
+    app = MlrtuiApp(
+        [store_source(path) for path in store_paths],
+        start=start,
+        sweep_id=sweep_id,
+        refresh=refresh,
+        ascii_only=ascii_needed() if ascii is None else ascii,
+        color=color,
+    )
+    app.run(mouse=mouse)
+    return app.return_code or 0
+
+
+def store_source(path: Path) -> StoreSource:
+    """A store file, opened by the thread that reads it."""
+    from mlrtui_db.reader import Reader
+
+    return StoreSource(path.name, lambda: Reader.open(path))
+
+
+def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this terminal cannot be trusted with braille: a locale that is not UTF-8, or a plain console.
+
+    LC_CTYPE=C.UTF-8 does not count, since Python itself sets it under LANG=C. Without any locale, as in most
+    containers, UTF-8 is assumed.
+    """
+    if environment.get("TERM", "dumb") in ("", "dumb", "linux", "unknown"):
+        return True
+    ctype = environment.get("LC_CTYPE", "")
+    named = environment.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environment.get("LANG")
+    return bool(named) and "utf" not in str(named).lower()

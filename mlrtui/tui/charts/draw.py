@@ -1,0 +1,151 @@
+"""A chart as lines of text: axes, curves, reference lines, marks of non-finite values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlrtui.tui.charts import ticks
+from mlrtui.tui.charts.downsample import Columns, dot_row, position, reduce_columns
+from mlrtui.tui.charts.raster import dot_shape, draw_columns, to_text
+from mlrtui.tui.charts.spec import Axis, ChartSpec
+from mlrtui.tui.text import Line, Run, ascii_text, fit, fit_plain, line
+
+__all__ = ["LABEL_WIDTH", "Drawing", "draw"]
+
+LABEL_WIDTH = 6  # cells of the y labels, the axis line not counted
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """Lines of exactly the asked width and height, and the y range that they show."""
+
+    lines: tuple[Line, ...]
+    y_limits: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _Cell:
+    char: str
+    role: str
+
+
+def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> Drawing:
+    """Draw a chart into `width` x `height` cells. Never raises for any data; a chart too small is a sentence."""
+    values = [series.y for series in spec.series] + [np.array([hline.value for hline in spec.hlines])]
+    everything = np.concatenate([np.asarray(value, dtype=float) for value in values])
+    limits = spec.y_limits or ticks.limits(everything, spec.y_log)
+    plot_width, plot_height = width - LABEL_WIDTH - 1, height - 1
+    if not sum(series.y.size for series in spec.series):
+        return Drawing(_sentence(spec.empty, width, height, ascii_only), limits)
+    if plot_width < 8 or plot_height < 2:
+        return Drawing(_sentence("no room for this chart", width, height, ascii_only), limits)
+    x_axis = Axis(0.0, max(spec.x_end, 1.0), spec.x_log)
+    y_axis = Axis(*limits, spec.y_log)
+    cells = [[_Cell(" ", "")] * plot_width for _ in range(plot_height)]
+    _put_hlines(cells, spec, y_axis, ascii_only)
+    drawn = _put_series(cells, spec, x_axis, y_axis, ascii_only)
+    if all(columns.bad == columns.points for columns in drawn):
+        _put_words(cells, f"no finite value among {sum(columns.points for columns in drawn)}")
+    labels = _y_labels(y_axis, plot_height, ascii_only)
+    rows = [join_row(labels[row], cells[row]) for row in range(plot_height)]
+    return Drawing((*rows, _x_line(x_axis, plot_width, width)), limits)
+
+
+def join_row(label: str, cells: list[_Cell]) -> Line:
+    """One text row: its label, then runs of equal role. Blank cells join the run before them."""
+    runs: list[Run] = [(label, "axis")]
+    text, role = "", ""
+    for cell in cells:
+        if cell.char != " " and cell.role != role:
+            if text.strip():
+                runs.append((text, role))
+                text = ""
+            role = cell.role
+        text += cell.char
+    return (*runs, (text, role if text.strip() else ""))
+
+
+def _put_hlines(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_only: bool) -> None:
+    for hline in spec.hlines:
+        row = _row_of(hline.value, axis, len(cells), ascii_only)
+        if row is None:
+            continue
+        dash = "." if ascii_only else "┄"
+        text = " " + (ascii_text(hline.label) if ascii_only else hline.label)
+        width = len(cells[row])
+        chars = dash * max(width - len(text), 0) + text
+        cells[row] = [_Cell(char, "edge") for char in chars[:width]]
+
+
+def _put_series(
+    cells: list[list[_Cell]], spec: ChartSpec, x_axis: Axis, y_axis: Axis, ascii_only: bool
+) -> list[Columns]:
+    height, width = len(cells), len(cells[0])
+    dot_rows, dot_columns = dot_shape(width, height, ascii_only)
+    drawn = []
+    for series in spec.series:
+        grid = np.zeros((dot_rows, dot_columns), dtype=np.bool_)
+        columns = reduce_columns(series.x, series.y, x_axis, y_axis, dot_columns, dot_rows)
+        draw_columns(grid, columns)
+        for row, text in enumerate(to_text(grid, ascii_only, series.sign)):
+            for place, char in enumerate(text):
+                if char != " ":
+                    cells[row][place] = _Cell(char, series.role)
+        drawn.append(columns)
+    per_cell = 1 if ascii_only else 2
+    cross = "x" if ascii_only else "×"
+    for columns in drawn:
+        for place in set((columns.bad_high // per_cell).tolist()):
+            cells[0][place] = _Cell(cross, "bad")
+        for place in set((columns.bad_low // per_cell).tolist()):
+            cells[height - 1][place] = _Cell(cross, "bad")
+    return drawn
+
+
+def _put_words(cells: list[list[_Cell]], words: str) -> None:
+    row = cells[len(cells) // 2]
+    for place, char in enumerate(words[: len(row) - 1]):
+        row[place + 1] = _Cell(char, "note")
+
+
+def _row_of(value: float, axis: Axis, rows: int, ascii_only: bool) -> int | None:
+    """The text row in which a dot of this value lies, or None outside the axis."""
+    if not axis.low <= value <= axis.high:
+        return None
+    dot_rows, _ = dot_shape(1, rows, ascii_only)
+    return int(dot_row(np.array([value]), axis, dot_rows)[0]) * rows // dot_rows
+
+
+def _y_labels(axis: Axis, rows: int, ascii_only: bool) -> list[str]:
+    bar, tick = ("|", "+") if ascii_only else ("│", "┤")
+    labels = [" " * LABEL_WIDTH + bar for _ in range(rows)]
+    for value in ticks.y_ticks(axis.low, axis.high, axis.log, rows):
+        row = _row_of(value, axis, rows, ascii_only)
+        if row is not None:
+            labels[row] = f"{ticks.label(value)[:LABEL_WIDTH]:>{LABEL_WIDTH}}{tick}"
+    return labels
+
+
+def _x_line(axis: Axis, plot_width: int, width: int) -> Line:
+    """Labels below the plot; one that would touch its left neighbour is left out."""
+    text = [" "] * width
+    free = 0
+    for value in ticks.x_ticks(axis.high, axis.log, plot_width):
+        name = ticks.label(value)
+        share = float(position(np.array([value]), axis)[0])
+        at = LABEL_WIDTH + 1 + round(share * (plot_width - 1)) - (len(name) - 1) // 2
+        at = min(at, width - len(name))
+        if at >= free:
+            text[at : at + len(name)] = name
+            free = at + len(name) + 1
+    return line("".join(text), "axis")
+
+
+def _sentence(words: str, width: int, height: int, ascii_only: bool) -> tuple[Line, ...]:
+    """The words in the middle of an otherwise empty area."""
+    blank = fit((), width)
+    rows = [blank] * height
+    if height:
+        pad = max((width - len(words)) // 2, 0)
+        rows[height // 2] = fit_plain(line(" " * pad + words, "note"), width, ascii_only)
+    return tuple(rows)

@@ -1,0 +1,51 @@
+"""What a chart shows: frozen data in, nothing about terminals."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Axis", "ChartSpec", "Floats", "HLine", "Series"]
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One curve. A non-finite y breaks the line and is marked at its x."""
+
+    x: Floats  # [points] never decreasing, >= 0
+    y: Floats  # [points]
+    role: str = "curve"
+    sign: str = "*"  # how ASCII draws it
+
+
+@dataclass(frozen=True)
+class HLine:
+    """A horizontal reference line with a short label at its right end."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A range and its scale. A logarithmic x axis is log(1 + x), so that step 0 has a place."""
+
+    low: float
+    high: float
+    log: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ChartSpec:
+    """A chart. `x_end` is the planned end of x: columns that are drawn never move while data arrives."""
+
+    series: tuple[Series, ...]
+    x_end: float
+    x_log: bool = False
+    y_log: bool = False
+    y_limits: tuple[float, float] | None = None  # None: from the data
+    hlines: tuple[HLine, ...] = ()
+    empty: str = "nothing to draw yet"  # the sentence shown when there is not one point

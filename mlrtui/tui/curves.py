@@ -1,0 +1,102 @@
+"""A trial's curve in memory: grown by what a reader returns, and turned into points for charts."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrtui.tui.charts.spec import Floats
+from mlrtui.tui.numbers import number
+from mlrtui_db.models import Curve
+
+__all__ = ["Trace", "caption", "loss_points", "ratio_points"]
+
+Ints = NDArray[np.integer[Any]]
+
+# Bits of the store's step.flags.
+_LOSS_BAD = {1: np.nan, 2: np.inf, 4: -np.inf}
+_SHARPNESS_BAD = {8: np.nan, 16: np.inf}
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """All known steps of one attempt of one trial."""
+
+    trial_id: int
+    attempt: int
+    step: Ints  # [steps] strictly increasing
+    loss: Floats  # [steps]
+    sharpness: Floats  # [steps]
+    flags: Ints  # [steps]
+
+    @classmethod
+    def of(cls, curve: Curve) -> "Trace":
+        """The steps that a reader returned."""
+        return cls(
+            curve.trial_id,
+            curve.attempt,
+            np.array(curve.step, dtype=np.int64),
+            np.array(curve.loss, dtype=np.float64),
+            np.array(curve.sharpness, dtype=np.float64),
+            np.array(curve.flags, dtype=np.int64),
+        )
+
+    @property
+    def last_step(self) -> int:
+        """The newest step, -1 without any."""
+        return int(self.step[-1]) if self.step.size else -1
+
+    def extended(self, curve: Curve) -> "Trace":
+        """This trace with later steps of the same attempt; itself when there are none."""
+        more = Trace.of(curve)
+        if not more.step.size:
+            return self
+        return Trace(
+            self.trial_id,
+            self.attempt,
+            np.concatenate([self.step, more.step]),
+            np.concatenate([self.loss, more.loss]),
+            np.concatenate([self.sharpness, more.sharpness]),
+            np.concatenate([self.flags, more.flags]),
+        )
+
+
+def loss_points(trace: Trace) -> tuple[Floats, Floats]:
+    """Steps and losses [points]; NaN and infinities where the loss was not finite."""
+    return _points(trace, trace.loss, _LOSS_BAD)
+
+
+def ratio_points(trace: Trace, eta: float) -> tuple[Floats, Floats]:
+    """Steps and sharpness over the edge, λη/2 [points], at the steps where it was measured."""
+    step, sharpness = _points(trace, trace.sharpness, _SHARPNESS_BAD)
+    return step, sharpness * (eta / 2)
+
+
+def caption(step: Floats, values: Floats, log: bool) -> str:
+    """Peak and its step, newest value and its step, how many values could not be drawn."""
+    finite = np.isfinite(values)
+    parts = []
+    if finite.any():
+        peak = int(np.argmax(np.where(finite, values, -np.inf)))
+        now = int(np.flatnonzero(finite)[-1])
+        parts.append(f"peak {number(float(values[peak]))} @{int(step[peak])}")
+        parts.append(f"now {number(float(values[now]))} @{int(step[now])}")
+    bad = int((~finite).sum())
+    if bad:
+        parts.append(f"{bad} non-finite from @{int(step[~finite][0])}")
+    below = int((values[finite] <= 0).sum()) if log else 0
+    if below:
+        parts.append(f"{below} not positive")
+    return " · ".join(parts)
+
+
+def _points(trace: Trace, values: Floats, bad: dict[int, float]) -> tuple[Floats, Floats]:
+    """The measured points of one column; flag bits turn missing values into what they were."""
+    shown = values.copy()
+    measured = ~np.isnan(values)
+    for bit, value in bad.items():
+        hit = (trace.flags & bit) > 0
+        shown[hit] = value
+        measured |= hit
+    return trace.step[measured].astype(np.float64), shown[measured]

@@ -1,0 +1,234 @@
+"""The one reader of the screens: a loop in a thread of its own that owns every connection and posts what it read."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from mlrtui.tui.curves import Trace
+from mlrtui.tui.ports import StoreReader, StoreSource
+from mlrtui.tui.state import (
+    QUIET_AFTER,
+    Freshness,
+    Reading,
+    StoreState,
+    Wanted,
+    choose_trial,
+    freshness,
+    headline,
+)
+from mlrtui_db.errors import StoreError
+from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
+
+__all__ = ["EVENTS", "Feed", "read_trace"]
+
+EVENTS = 60  # how many events a reading carries
+
+
+@dataclass
+class _Open:
+    """One store and what is known of it."""
+
+    source: StoreSource
+    reader: StoreReader | None = None
+    version: int | None = None
+    sweeps: tuple[SweepRow, ...] = ()
+    headlines: dict[int, tuple[object, FitRow | None]] = field(default_factory=dict)  # by sweep: (as of, fit)
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """Where a sweep stood when it was first seen: its speed is measured from there."""
+
+    sweep_id: int
+    at: float
+    done: int
+
+
+class Feed:
+    """Reads the stores every `refresh` seconds and posts a `Reading` when something differs.
+
+    `run` belongs to one thread, which opens and closes the readers; `want`, `reread` and `stop` may be called from any.
+    Trouble with a store becomes a sentence in the reading, and the store is tried again at the next turn.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[StoreSource],
+        post: Callable[[Reading], None],
+        wanted: Wanted,
+        *,
+        refresh: float = 2.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.refresh = refresh
+        self._clock = clock
+        self._post = post
+        self._stores = [_Open(source) for source in sources]
+        self._wake = threading.Event()
+        self._stopped = False
+        self._wanted = wanted
+        self._forced = True
+        self._read_for: Wanted | None = None
+        self._read_at = 0.0
+        self._changed_at = 0.0
+        self._snapshot: LiveSnapshot | None = None
+        self._trial_id: int | None = None
+        self._trace: Trace | None = None
+        self._pace: _Pace | None = None
+        self._posted: Reading | None = None
+
+    def want(self, wanted: Wanted) -> None:
+        """Look at something else, at once."""
+        self._wanted = wanted
+        self._wake.set()
+
+    def reread(self) -> None:
+        """Read everything again, at once."""
+        self._forced = True
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._stopped = True
+        self._wake.set()
+
+    def run(self) -> None:
+        """Read until `stop`."""
+        try:
+            while not self._stopped:
+                self._wake.clear()
+                self.turn()
+                self._wake.wait(self.refresh)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give all connections back; by the thread that read."""
+        for store in self._stores:
+            self._drop(store)
+
+    def turn(self) -> None:
+        """Look once at every store; post if what is to be shown differs."""
+        wanted, forced = self._wanted, self._forced
+        self._forced = False
+        now = self._clock()
+        for index, store in enumerate(self._stores):
+            try:
+                self._look(store, wanted, forced, now if index == wanted.store else None)
+            except Exception as error:  # whatever fails, the screen stays and says so; the next turn tries again
+                store.trouble = _sentence(error)
+                self._drop(store)
+            else:
+                store.trouble = ""
+        reading = self._reading(wanted, now)
+        if self._posted is None or replace(reading, at=self._posted.at) != self._posted:
+            self._posted = reading
+            self._post(reading)
+
+    def _look(self, store: _Open, wanted: Wanted, forced: bool, now: float | None) -> None:
+        """Bring one store up to date; `now` is given for the store that is looked at."""
+        if store.reader is None:
+            store.reader = store.source.open()
+            store.version = None
+        version = store.reader.data_version()
+        moved = version != store.version or forced
+        if moved and (wanted.browsing or not store.sweeps or forced):
+            store.sweeps = tuple(store.reader.sweeps())
+        if wanted.browsing:
+            if not moved and self._read_for is not None and not self._read_for.browsing:
+                store.sweeps = tuple(store.reader.sweeps())
+            _read_headlines(store, store.reader)
+        if now is not None and store.sweeps:
+            if version != store.version:
+                self._changed_at = now
+            # The driver's lock is no part of the data: whether it is still held shows only by looking again.
+            overdue = now - self._read_at >= QUIET_AFTER and not self._ended()
+            if moved or wanted != self._read_for or overdue:
+                self._read_live(store.reader, wanted)
+                self._read_for, self._read_at = wanted, now
+        store.version = version
+
+    def _read_live(self, reader: StoreReader, wanted: Wanted) -> None:
+        """Read the snapshot and the new steps of the chosen trial."""
+        snapshot = None
+        if wanted.cell_id is None and self._snapshot is not None and self._followed_runs(wanted):
+            snapshot = reader.live(wanted.sweep_id, self._snapshot.cell_id, events=EVENTS)
+        if snapshot is None or not _runs(snapshot, self._trial_id):
+            snapshot = reader.live(wanted.sweep_id, wanted.cell_id, events=EVENTS)
+        self._snapshot = snapshot
+        self._trial_id = None if snapshot is None else choose_trial(snapshot, wanted, self._trial_id)
+        self._trace = None if self._trial_id is None else read_trace(reader, self._trial_id, self._trace)
+
+    def _followed_runs(self, wanted: Wanted) -> bool:
+        """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
+        same_sweep = self._read_for is not None and self._read_for.sweep_id == wanted.sweep_id
+        return same_sweep and self._snapshot is not None and _runs(self._snapshot, self._trial_id)
+
+    def _ended(self) -> bool:
+        return self._snapshot is not None and self._snapshot.sweep.status == "done"
+
+    def _reading(self, wanted: Wanted, now: float) -> Reading:
+        snapshot = self._snapshot
+        return Reading(
+            stores=tuple(_state(store) for store in self._stores),
+            wanted=wanted,
+            snapshot=snapshot,
+            trial_id=self._trial_id,
+            trace=self._trace,
+            freshness=Freshness("") if snapshot is None else freshness(snapshot, self._changed_at, now),
+            seconds_left=None if snapshot is None else self._seconds_left(snapshot.sweep),
+            at=now,
+        )
+
+    def _seconds_left(self, sweep: SweepRow) -> float | None:
+        """Time to the end at the pace since the sweep was first seen; None while too little is known."""
+        done, total = (sweep.nets_done, sweep.nets) if sweep.mode == "search" else (sweep.trials_done, sweep.trials)
+        if self._pace is None or self._pace.sweep_id != sweep.sweep_id:
+            self._pace = _Pace(sweep.sweep_id, self._read_at, done)
+        elapsed, gained = self._read_at - self._pace.at, done - self._pace.done
+        if sweep.status != "open" or gained < 3 or elapsed <= 0 or done >= total:
+            return None
+        return elapsed / gained * (total - done)
+
+    def _drop(self, store: _Open) -> None:
+        """Close the reader; a failing close changes nothing, since the connection is given up either way."""
+        if store.reader is not None:
+            with suppress(Exception):
+                store.reader.close()
+        store.reader = None
+
+
+def read_trace(reader: StoreReader, trial_id: int, known: Trace | None) -> Trace:
+    """The trial's curve: only the steps after the known ones are read, unless another attempt has begun."""
+    if known is not None and known.trial_id == trial_id:
+        more = reader.curve(trial_id, after_step=known.last_step)
+        if more.attempt == known.attempt:
+            return known.extended(more)
+    return Trace.of(reader.curve(trial_id))
+
+
+def _runs(snapshot: LiveSnapshot, trial_id: int | None) -> bool:
+    return any(trial.trial_id == trial_id and trial.status == "running" for trial in snapshot.trials)
+
+
+def _read_headlines(store: _Open, reader: StoreReader) -> None:
+    """The main fit of every sweep, read again only where nets have ended since."""
+    for sweep in store.sweeps:
+        as_of = (sweep.nets_done, sweep.status)
+        if store.headlines.get(sweep.sweep_id, (None, None))[0] != as_of:
+            snapshot = reader.live(sweep.sweep_id, None, events=1)
+            store.headlines[sweep.sweep_id] = (as_of, None if snapshot is None else headline(snapshot.fits))
+
+
+def _state(store: _Open) -> StoreState:
+    known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
+    return StoreState(store.source.label, store.sweeps, known, store.trouble)
+
+
+def _sentence(error: Exception) -> str:
+    """What is wrong, in one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if isinstance(error, StoreError) else f"The store cannot be read ({text}); trying again."

@@ -1,0 +1,79 @@
+"""The one table of keys: bindings, footer and help are made from it."""
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+__all__ = ["KEYS", "Key", "bindings", "footer_keys", "shown_keys"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One command: its keys, what it is called in the footer, and how the help explains it."""
+
+    id: str
+    keys: tuple[str, ...]  # as the terminal library names them
+    action: str  # the method is action_<action>, on the app or on the screen
+    label: str  # footer
+    help: str
+    group: str
+    screens: tuple[str, ...]  # empty: on every screen, handled by the app
+    footer: int = 0  # order in the footer; 0: not shown there
+
+
+_LISTS = ("live", "browse", "help")
+
+KEYS: tuple[Key, ...] = (
+    Key("quit", ("q", "ctrl+c"), "leave", "quit", "leave; training runs on", "Everywhere", (), 90),
+    Key("help", ("question_mark", "f1"), "help", "help", "this page", "Everywhere", (), 80),
+    Key("live", ("1",), "live", "live", "watch one sweep", "Everywhere", (), 60),
+    Key("browse", ("3",), "browse", "browse", "all sweeps of the store", "Everywhere", (), 61),
+    Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
+    Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "browse"), 10),
+    Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
+    Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", ("live",), 14),
+    Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", ("live",)),
+    Key("up", ("up", "k"), "move(0, -1)", "up", "up", "Grid and lists", _LISTS),
+    Key("down", ("down", "j"), "move(0, 1)", "down", "down", "Grid and lists", _LISTS),
+    Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", ("live",)),
+    Key("right", ("right", "l"), "move(1, 0)", "right", "right", "Grid and lists", ("live",)),
+    Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", ("live",)),
+    Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", ("live",)),
+    Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),
+    Key("pause", ("p",), "pause", "pause", "stop drawing, keep data", "Live", ("live",), 22),
+    Key("value", ("v",), "value", "value", "next value in the grid", "Live", ("live",), 24),
+    Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", ("live",), 30),
+    Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", ("live",), 31),
+    Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", ("live",), 26),
+)
+
+_SHOWN = {
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "escape": "esc",
+    "shift+tab": "S-tab",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+}
+_SHOWN_ASCII = {**_SHOWN, "up": "up", "down": "down", "left": "left", "right": "right"}
+
+
+def bindings(screen: str | None) -> list[Binding]:
+    """The bindings of a screen, or of the app for None."""
+    chosen = [key for key in KEYS if (screen in key.screens if screen else not key.screens)]
+    return [Binding(",".join(key.keys), key.action, key.label, show=False, priority=screen is None) for key in chosen]
+
+
+def footer_keys(screen: str) -> list[Key]:
+    """The commands that the footer of a screen names, most useful first."""
+    usable = [key for key in KEYS if key.footer and (not key.screens or screen in key.screens)]
+    return sorted(usable, key=lambda key: key.footer)
+
+
+def shown_keys(key: Key, ascii_only: bool = False) -> str:
+    """The keys of a command as people read them: "q ctrl+c", "↑ k"."""
+    names = _SHOWN_ASCII if ascii_only else _SHOWN
+    return " ".join(names.get(name, name) for name in key.keys)

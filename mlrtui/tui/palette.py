@@ -1,0 +1,53 @@
+"""Roles to colours. The colours are those of Okabe and Ito, which people with any colour vision tell apart.
+
+Only foregrounds are set, so the terminal's own background, light or dark, stays. Without colour the attributes remain.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from rich.style import Style
+
+__all__ = ["style_of"]
+
+_BLUE, _SKY, _GREEN = "#2f8fd0", "#56b4e9", "#009e73"
+_ORANGE, _RED, _PURPLE = "#e69f00", "#e0602a", "#cc79a7"
+
+_ROLES: Mapping[str, Style] = MappingProxyType(
+    {
+        "": Style(),
+        "strong": Style(bold=True),
+        "dim": Style(dim=True),
+        "note": Style(italic=True),
+        "cursor": Style(reverse=True),
+        "frame": Style(dim=True),
+        "frame-focus": Style(color=_SKY),
+        "title": Style(bold=True),
+        "axis": Style(dim=True),
+        "curve": Style(color=_SKY),
+        "curve-2": Style(color=_PURPLE),
+        "edge": Style(color=_ORANGE),
+        "bad": Style(color=_RED, bold=True),
+        "done": Style(color=_GREEN),
+        "running": Style(color=_SKY, bold=True),
+        "catapult": Style(color=_PURPLE),
+        "diverged": Style(color=_RED),
+        "failed": Style(color=_RED, bold=True, underline=True),
+        "waiting": Style(dim=True),
+        "slow": Style(color=_ORANGE),
+        "live": Style(color=_GREEN),
+        "quiet": Style(dim=True),
+        "stale": Style(color=_ORANGE),
+        "key": Style(bold=True),
+        "value": Style(color=_BLUE, bold=True),
+    }
+)
+
+
+def style_of(role: str, color: bool = True) -> Style:
+    """The style of a role; "ROLE-chosen" is the role under the cursor. Unknown roles are plain."""
+    base = role.removesuffix("-chosen")
+    style = _ROLES.get(base, _ROLES[""])
+    if role != base:
+        style += _ROLES["cursor"]
+    return style if color else style.without_color

@@ -1,0 +1,36 @@
+"""What the screens need of a store: the methods of `mlrtui_db.reader.Reader`, as a protocol."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mlrtui_db.models import Curve, LiveSnapshot, SweepRow
+
+__all__ = ["StoreReader", "StoreSource"]
+
+
+class StoreReader(Protocol):
+    """A read-only view of one store; used by one thread only."""
+
+    def data_version(self) -> int:
+        """A number that changes when another connection has committed."""
+
+    def sweeps(self) -> Sequence[SweepRow]:
+        """All sweeps."""
+
+    def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 30) -> LiveSnapshot | None:
+        """What the Live screen shows; None in a store without sweeps."""
+
+    def curve(self, trial_id: int, after_step: int = -1) -> Curve:
+        """The steps of a trial's newest attempt after a step."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+@dataclass(frozen=True)
+class StoreSource:
+    """A store that can be opened; opened by the thread that reads it."""
+
+    label: str
+    open: Callable[[], StoreReader]

@@ -1,0 +1,1 @@
+"""Screens: they arrange panes, hold what is selected and answer keys."""

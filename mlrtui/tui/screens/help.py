@@ -1,0 +1,161 @@
+"""Help: made from the table of keys and the words of the field; scrolls."""
+
+import itertools
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from mlrtui.tui.keymap import KEYS, bindings, shown_keys
+from mlrtui.tui.marks import Marks
+from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.state import Look
+from mlrtui.tui.text import Line, fit, join, line
+from mlrtui.tui.widgets.lists import Footer
+from mlrtui.tui.widgets.pane import Pane
+
+__all__ = ["WORDS", "HelpPage", "HelpScreen", "help_lines"]
+
+WORDS = (
+    ("η", "learning rate"),
+    ("η*", "largest constant learning rate at which a fresh network still succeeds"),
+    ("λ, sharpness", "top eigenvalue of the curvature of the training loss; λ₀ at initialisation"),
+    ("ηλ₀", "learning rate in units of the initial curvature; gradient descent on a quadratic is stable below 2"),
+    ("λη/2", "sharpness over its edge 2/η: above 1 plain gradient descent is unstable"),
+    ("lazy", "the loss falls all along"),
+    ("catapult", "the loss rises, sharpness falls below the edge, the loss falls again"),
+    ("divergent", "the loss ends non-finite, above the limit, or no lower than it began"),
+    ("controlled", "cross-entropy: the loss rises for a while, then training goes on"),
+    ("catastrophic", "cross-entropy: training is lost"),
+    ("cell, net, trial", "a grid point; a network with its seed; one training of it at one learning rate"),
+    ("censored", "η* lies at the end of the range that was searched"),
+)
+_STATES = (
+    ("done", "done, reached"),
+    ("running", "running"),
+    ("catapult", "catapult"),
+    ("slow", "too slow"),
+    ("diverged", "diverged"),
+    ("failed", "failed"),
+    ("waiting", "waiting"),
+)
+
+
+class HelpPage(Pane):
+    """The page; scrolls by rows."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="page", classes="pane")
+        self._first = 0
+        self._note = ""
+
+    def title(self) -> Line:
+        """What it is."""
+        return line("help", "title")
+
+    def caption(self) -> Line:
+        """Which part is visible."""
+        return line(self._note, "dim") if self._note else ()
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The visible part."""
+        rows = help_lines(width, self.look.marks)
+        self._first = min(self._first, max(len(rows) - height, 0))
+        visible = rows[self._first : self._first + height]
+        self._note = (
+            ""
+            if len(rows) <= height
+            else f"{self._first + 1}-{self._first + len(visible)} of {len(rows)}, arrows scroll"
+        )
+        return visible
+
+    def move(self, dx: int, dy: int) -> None:
+        """Scroll."""
+        self._first = max(self._first + dy, 0)
+        self.update_rows()
+
+
+class HelpScreen(ReadingScreen, inherit_bindings=False):
+    """Over whichever screen was up."""
+
+    CSS_PATH = "help.tcss"
+    BINDINGS = [*bindings("help")]  # noqa: RUF012
+    AUTO_FOCUS = "#page"
+
+    def compose(self) -> ComposeResult:
+        """The page and the footer."""
+        yield HelpPage(self.look)
+        yield Footer(self.look, "help")
+
+    def action_move(self, dx: int, dy: int) -> None:
+        """An arrow key."""
+        self.query_one(HelpPage).move(dx, dy)
+
+    def action_back(self) -> None:
+        """Back to the screen below."""
+        self.owner.pop_screen()
+
+
+def help_lines(width: int, marks: Marks) -> list[Line]:
+    """The whole page: keys in two columns where there is room, marks, words."""
+    groups = [
+        [line(f" {group}", "title"), *(_key_line(*entry) for entry in _entries(group, marks.ascii_only)), line()]
+        for group in dict.fromkeys(key.group for key in KEYS)
+    ]
+    rows: list[Line] = []
+    if width >= 76:
+        half = width // 2
+        left, right = groups[0], [row for group in groups[1:] for row in group]
+        rows += [join(fit(a, half), b) for a, b in itertools.zip_longest(left, right, fillvalue=line())]
+    else:
+        rows += [row for group in groups for row in group]
+    rows.append(line(" Marks", "title"))
+    rows += _flowed([((f" {marks.glyph(state)}", state), (f" {name} ", "")) for state, name in _STATES], width)
+    rows += _flowed(
+        [
+            ((f" {glyph} ", role), (name, ""))
+            for glyph, role, name in (
+                (marks.live, "live", "live: a commit in the last 10 s "),
+                (marks.quiet, "quiet", "quiet "),
+                (marks.stale, "stale", "stale: none for 10 min "),
+            )
+        ],
+        width,
+    )
+    cross = "x" if marks.ascii_only else "×"
+    rows += _explained(((cross, "on a chart's edge: a value that is not finite; the line breaks there"),), width)
+    rows += [line(), line(" Words", "title"), *_explained(WORDS, width)]
+    rows += [line(), line(" Charts keep the minimum and maximum of every column: a peak of one step is drawn.", "dim")]
+    return rows
+
+
+def _entries(group: str, ascii_only: bool) -> list[tuple[str, str]]:
+    return [(shown_keys(key, ascii_only), key.help) for key in KEYS if key.group == group]
+
+
+def _key_line(keys: str, text: str) -> Line:
+    return ((f"  {keys:<11} ", "key"), (text, ""))
+
+
+def _explained(words: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    """Words with their meaning, the meaning wrapped beside the word."""
+    rows: list[Line] = []
+    room = max(width - 20, 20)
+    for word, meaning in words:
+        parts = [""]
+        for piece in meaning.split():
+            if len(parts[-1]) + len(piece) + 1 > room:
+                parts.append("")
+            parts[-1] = f"{parts[-1]} {piece}".strip()
+        rows.append(((f"  {word:<17}", "key"), (parts[0], "")))
+        rows += [line(" " * 19 + part) for part in parts[1:]]
+    return rows
+
+
+def _flowed(items: Sequence[Line], width: int) -> list[Line]:
+    """Items one after another, on as many rows as they need."""
+    rows: list[Line] = [((" ", ""),)]
+    for item in items:
+        if sum(len(text) for text, _ in (*rows[-1], *item)) > width:
+            rows.append(((" ", ""),))
+        rows[-1] = (*rows[-1], *item)
+    return rows

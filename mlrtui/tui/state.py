@@ -1,0 +1,156 @@
+"""What is on screen, as frozen data: what was asked for, what was read, how it is shown."""
+
+from dataclasses import dataclass
+
+from mlrtui.tui.curves import Trace
+from mlrtui.tui.marks import Marks
+from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialRow
+
+__all__ = [
+    "GRID_VALUES",
+    "Freshness",
+    "Look",
+    "Reading",
+    "StoreState",
+    "Wanted",
+    "choose_trial",
+    "headline",
+]
+
+GRID_VALUES = ("progress", "η*", "λ₀", "phases")
+
+# Seconds without a commit after which an open sweep counts as quiet, then as stale.
+QUIET_AFTER = 10.0
+STALE_AFTER = 600.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user looks at. None means: whatever is newest."""
+
+    store: int = 0
+    sweep_id: int | None = None
+    cell_id: int | None = None
+    trial_id: int | None = None
+    browsing: bool = False  # the Browse screen is up: headlines of all sweeps are wanted
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How alive a sweep is. `since` is a moment, not an age: an age would repaint the screen at every tick."""
+
+    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver"
+    since: float | None = None
+
+
+@dataclass(frozen=True)
+class StoreState:
+    """One store as Browse shows it."""
+
+    label: str
+    sweeps: tuple[SweepRow, ...]
+    headlines: tuple[tuple[int, FitRow], ...]  # (sweep_id, fit)
+    trouble: str  # a sentence, or ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything that was read in one turn."""
+
+    stores: tuple[StoreState, ...]
+    wanted: Wanted
+    snapshot: LiveSnapshot | None
+    trial_id: int | None
+    trace: Trace | None
+    freshness: Freshness
+    seconds_left: float | None
+    at: float
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the store that is looked at, or ""."""
+        return self.stores[self.wanted.store].trouble if self.stores else "No store was named."
+
+    @property
+    def trial(self) -> TrialRow | None:
+        """The chosen trial."""
+        if self.snapshot is None:
+            return None
+        return next((trial for trial in self.snapshot.trials if trial.trial_id == self.trial_id), None)
+
+    @property
+    def net(self) -> NetRow | None:
+        """The net of the chosen trial, else the first of the cell."""
+        if self.snapshot is None or not self.snapshot.nets:
+            return None
+        trial = self.trial
+        nets = self.snapshot.nets
+        return next((net for net in nets if trial and net.net_id == trial.net_id), nets[0])
+
+    @property
+    def cell(self) -> CellRow | None:
+        """The chosen cell."""
+        if self.snapshot is None:
+            return None
+        return next((cell for cell in self.snapshot.cells if cell.cell_id == self.snapshot.cell_id), None)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How things are drawn; changed by keys."""
+
+    marks: Marks
+    grid_value: str = GRID_VALUES[0]
+    x_log: bool = True
+    loss_log: bool = True
+    ratio_log: bool = False
+    paused: bool = False
+    zoomed: bool = False
+
+
+def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> int | None:
+    """The trial to draw.
+
+    The one asked for; else, while following, the one already shown until it ends, then the newest; in a cell that the
+    user chose, a running one, then the newest, then the largest learning rate that worked, then the last.
+    """
+    trials = {trial.trial_id: trial for trial in snapshot.trials}
+    if wanted.trial_id in trials:
+        return wanted.trial_id
+    if not trials:
+        return None
+    if shown in trials and (trials[shown].status == "running" or wanted.cell_id is not None):
+        return shown
+    running = [trial.trial_id for trial in snapshot.trials if trial.status == "running"]
+    if snapshot.newest_trial_id in trials:
+        return snapshot.newest_trial_id
+    if running:
+        return running[-1]
+    reached = [trial for trial in snapshot.trials if trial.verdict == "reached"]
+    if reached:
+        return max(reached, key=lambda trial: trial.eta).trial_id
+    started = [trial.trial_id for trial in snapshot.trials if trial.n_steps]
+    return started[-1] if started else snapshot.trials[-1].trial_id
+
+
+def headline(fits: tuple[FitRow, ...]) -> FitRow | None:
+    """The fit to show where there is room for one: η* against one variable with an interval, else the first."""
+
+    def rank(fit: FitRow) -> tuple[bool, bool, bool, bool]:
+        terms = sum(other.fit == fit.fit for other in fits)
+        return (fit.y != "eta_star", terms > 1, "*" not in fit.term, fit.low is None)
+
+    return min(fits, key=rank, default=None)
+
+
+def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshness:
+    """The state of a sweep from its status, its writer and the last sign of life."""
+    sweep = snapshot.sweep
+    if sweep.status == "done":
+        return Freshness("done", sweep.finished_at)
+    if not snapshot.writer_alive:
+        return Freshness("stopped" if sweep.status == "stopped" else "no driver", sweep.heartbeat_at)
+    alive_at = max(changed_at, sweep.heartbeat_at or sweep.created_at)
+    if now - alive_at < QUIET_AFTER:
+        return Freshness("live")
+    return Freshness("stale" if now - alive_at >= STALE_AFTER else "quiet", alive_at)

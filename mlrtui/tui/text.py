@@ -1,0 +1,168 @@
+"""Lines of styled text: what every pane and every chart is made of.
+
+A line is a tuple of runs, a run is (text, role). Roles are names such as "axis"; the palette gives them colours.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+__all__ = [
+    "Line",
+    "Run",
+    "ascii_line",
+    "ascii_text",
+    "boxed",
+    "clean",
+    "fit",
+    "fit_plain",
+    "join",
+    "line",
+    "plain",
+    "width_of",
+]
+
+Run = tuple[str, str]
+Line = tuple[Run, ...]
+
+# Words and signs of the screens that are not ASCII, and how a plain terminal spells them.
+_SPELLED = {
+    "η": "eta",
+    "λ": "lam",
+    "₀": "0",
+    "∝": "~",
+    "·": ".",
+    "×": "x",
+    "−": "-",
+    "–": "-",
+    "…": "~",
+    "±": "+-",
+    "²": "^2",
+    "≥": ">=",
+    "≤": "<=",
+    "→": "->",
+    "≈": "~",
+    "‹": "<",
+    "›": ">",
+    "↑": "^",
+    "↓": "v",
+    "←": "<-",
+}
+
+
+def line(text: str = "", role: str = "") -> Line:
+    """A line of one run."""
+    return ((text, role),)
+
+
+def join(*parts: Iterable[Run]) -> Line:
+    """Lines put behind one another."""
+    return tuple(run for part in parts for run in part)
+
+
+def plain(runs: Line) -> str:
+    """The text of a line without its roles."""
+    return "".join(text for text, _ in runs)
+
+
+def width_of(runs: Line) -> int:
+    """How many terminal cells a line takes."""
+    return sum(cell_len(text) for text, _ in runs)
+
+
+def clean(text: str) -> str:
+    """Text from a store, made safe for a terminal: control and formatting characters become visible dots."""
+    return "".join("·" if unicodedata.category(char)[0] == "C" else char for char in text)
+
+
+def fit(runs: Line, width: int, role: str = "") -> Line:
+    """A line of exactly `width` cells: padded, or cut with an ellipsis."""
+    have = width_of(runs)
+    if have == width:
+        return runs
+    if have < width:
+        return (*runs, (" " * (width - have), role))
+    if width <= 0:
+        return ()
+    kept: list[Run] = []
+    left = width - 1
+    for text, run_role in runs:
+        size = cell_len(text)
+        if size > left:
+            kept.append((set_cell_size(text, left) + "…", run_role))
+            break
+        kept.append((text, run_role))
+        left -= size
+    return tuple(kept)
+
+
+def ascii_line(runs: Line) -> Line:
+    """The line in ASCII alone: known signs spelled out, others as question marks."""
+    return tuple((ascii_text(text), role) for text, role in runs)
+
+
+def ascii_text(text: str) -> str:
+    """The text in ASCII alone."""
+    if text.isascii():
+        return text
+    for product, spelled in (("ηλ₀", "eta*lam0"), ("λη", "lam*eta")):
+        text = text.replace(product, spelled)
+    return "".join(char if char.isascii() else _SPELLED.get(char, "?") for char in text)
+
+
+def boxed(
+    body: Sequence[Line],
+    width: int,
+    height: int,
+    *,
+    title: Line = (),
+    caption: Line = (),
+    focused: bool = False,
+    ascii_only: bool = False,
+) -> list[Line]:
+    """The body in a frame of exactly `width` x `height` cells, title above and caption below.
+
+    The frame is text and not a border of the terminal library: then a new caption repaints one row, not the pane.
+    """
+    if width < 4 or height < 2:
+        return [fit((), width)] * height
+    if ascii_only:
+        across, down, corners = ("=", "|", "++++") if focused else ("-", "|", "++++")
+    else:
+        across, down, corners = ("━", "┃", "┏┓┗┛") if focused else ("─", "│", "┌┐└┘")
+    role = "frame-focus" if focused else "frame"
+    inner = width - 2
+    convert = ascii_line if ascii_only else _same
+    lines = [_edge(convert(title), inner, across, corners[:2], role, right=False)]
+    side: Run = (down, role)
+    for row in range(height - 2):
+        content = convert(body[row]) if row < len(body) else ()
+        lines.append((side, *fit_plain(content, inner, ascii_only), side))
+    lines.append(_edge(convert(caption), inner, across, corners[2:], role, right=True))
+    return lines
+
+
+def fit_plain(runs: Line, width: int, ascii_only: bool) -> Line:
+    """`fit`, with the ellipsis in ASCII where asked."""
+    fitted = fit(runs, width)
+    return ascii_line(fitted) if ascii_only else fitted
+
+
+def _same(runs: Line) -> Line:
+    return runs
+
+
+def _edge(label: Line, inner: int, across: str, corners: str, role: str, *, right: bool) -> Line:
+    """The upper or lower edge of a frame with its label."""
+    ascii_only = across.isascii()
+    if not label:
+        return ((corners[0] + across * inner + corners[1], role),)
+    shown = label if width_of(label) <= inner - 4 else fit_plain(label, inner - 4, ascii_only)
+    rest = inner - width_of(shown) - 2
+    lead = rest - 1 if right else 1
+    return (
+        (corners[0] + across * lead + " ", role),
+        *shown,
+        (" " + across * (rest - lead) + corners[1], role),
+    )

@@ -1,0 +1,1 @@
+"""Panes: a pure function makes the lines, a small widget repaints the rows that changed."""

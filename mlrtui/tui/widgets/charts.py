@@ -1,0 +1,177 @@
+"""The two charts of the chosen trial: its loss, and its sharpness or the search that it belongs to."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlrtui.tui.charts.boundary import Probe, draw_boundary
+from mlrtui.tui.charts.draw import draw
+from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
+from mlrtui.tui.charts.ticks import limits
+from mlrtui.tui.curves import caption, loss_points, ratio_points
+from mlrtui.tui.marks import trial_state
+from mlrtui.tui.numbers import number
+from mlrtui.tui.state import Look
+from mlrtui.tui.text import Line, line
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui_db.models import TrialRow
+
+__all__ = ["LossChart", "LowerChart"]
+
+
+class ChartPane(Pane):
+    """A pane with one chart, whose y range only grows while the same curve is shown."""
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane chart")
+        self._held: tuple[tuple[object, ...], tuple[float, float]] | None = None
+        self._caption = ""
+
+    def caption(self) -> Line:
+        """Peak, newest value, what could not be drawn."""
+        return line(self._caption) if self._caption else ()
+
+    def chart(
+        self, points: tuple[Floats, Floats], log: bool, hlines: tuple[HLine, ...], width: int, height: int
+    ) -> Sequence[Line]:
+        """Draw one curve of the chosen trial."""
+        assert self.reading is not None
+        assert self.reading.trace is not None
+        trial, trace = self.reading.trial, self.reading.trace
+        step, values = points
+        key = (trace.trial_id, trace.attempt, log)
+        held = self._held[1] if self._held is not None and self._held[0] == key else None
+        y_limits = limits(_with(values, hlines), log, held)
+        self._held = (key, y_limits)
+        self._caption = caption(step, values, log)
+        spec = ChartSpec(
+            series=(Series(step, values),),
+            x_end=_planned_end(trial, trace.last_step),
+            x_log=self.look.x_log,
+            y_log=log,
+            y_limits=y_limits,
+            hlines=hlines,
+            empty="no step stored yet",
+        )
+        return draw(spec, width, height, self.look.marks.ascii_only).lines
+
+
+class LossChart(ChartPane):
+    """The loss of the chosen trial, step by step."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "loss")
+
+    def title(self) -> Line:
+        """Which trial."""
+        cell = None if self.reading is None else self.reading.cell
+        trial = None if self.reading is None else self.reading.trial
+        if cell is None or trial is None:
+            return line("loss", "title")
+        known = "" if trial.eta_lambda0 is None else f"  ηλ₀={number(trial.eta_lambda0)}"
+        return (("loss", "title"), (f"  {cell.depth}×{cell.width} seed {trial.seed}{known}  η={number(trial.eta)}", ""))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The curve."""
+        self._caption = ""
+        if self.reading is None or self.reading.trace is None:
+            return _middle("no trial yet", width, height)
+        return self.chart(loss_points(self.reading.trace), self.look.loss_log, (), width, height)
+
+
+class LowerChart(ChartPane):
+    """Sharpness over its edge where it was measured along the run; else the search of the net."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "lower")
+
+    def title(self) -> Line:
+        """What is drawn."""
+        if self._shows_search():
+            net = None if self.reading is None else self.reading.net
+            return (("search", "title"), (f"  seed {'-' if net is None else net.seed}: trials over η", ""))
+        return (("sharpness", "title"), ("  λη/2, edge at 1", ""))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The curve or the search."""
+        self._caption = ""
+        if self._shows_search():
+            return self._search(width, height)
+        if self.reading is None or self.reading.trace is None or self.reading.trial is None:
+            return _middle("no trial yet", width, height)
+        points = ratio_points(self.reading.trace, self.reading.trial.eta)
+        if not points[0].size:
+            return _middle("sharpness is measured at initialisation only", width, height)
+        return self.chart(points, self.look.ratio_log, (HLine(1.0, "2/η"),), width, height)
+
+    def _shows_search(self) -> bool:
+        """A search whose trial has no measured sharpness beyond its start."""
+        reading = self.reading
+        if reading is None or reading.snapshot is None or reading.snapshot.sweep.mode != "search":
+            return False
+        if reading.trace is None or reading.trial is None:
+            return True
+        return ratio_points(reading.trace, reading.trial.eta)[0].size < 2
+
+    def _search(self, width: int, height: int) -> Sequence[Line]:
+        assert self.reading is not None
+        assert self.reading.snapshot is not None
+        net = self.reading.net
+        if net is None:
+            return _middle("no net yet", width, height)
+        trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
+        states = ["done" if trial.verdict == "reached" else trial_state(trial) for trial in trials]
+        probes = [
+            Probe(trial.eta, trial.round, self.look.marks.glyph(state), state, trial.trial_id == self.reading.trial_id)
+            for trial, state in zip(trials, states, strict=True)
+        ]
+        best, worst = net.eta_star, net.first_failure
+        if best is None:  # the search is still under way: what is known so far
+            best = max((trial.eta for trial in trials if trial.verdict == "reached"), default=None)
+            failed = (trial.eta for trial in trials if _fails(trial) and (best is None or trial.eta > best))
+            worst = min(failed, default=None)
+        self._caption = _search_caption(net.status, best, worst, net.lambda0, net.censored, net.reason)
+        return draw_boundary(probes, best, worst, width, height, self.look.marks.ascii_only)
+
+
+def _search_caption(
+    status: str,
+    best: float | None,
+    worst: float | None,
+    lambda0: float | None,
+    censored: str | None,
+    reason: str | None,
+) -> str:
+    parts = []
+    if best is not None:
+        parts.append(f"η* {number(best)}" if status == "done" else f"best so far {number(best)}")
+    elif status == "done":
+        parts.append(f"no η*: {reason or 'no rate succeeds'}")
+    if worst is not None:
+        parts.append(f"fails at {number(worst)}")
+    if lambda0 is not None:
+        parts.append(f"λ₀ {number(lambda0)}")
+    if censored in ("at_min", "at_max"):
+        parts.append(f"censored {censored.replace('_', ' ')}")
+    return " · ".join(parts)
+
+
+def _fails(trial: TrialRow) -> bool:
+    """Ended without success, and not by the machine's fault."""
+    return trial.status == "done" and trial.verdict not in ("reached", "finished", "failed", None)
+
+
+def _planned_end(trial: TrialRow | None, last_step: int) -> float:
+    """The end of the step axis: planned while a trial can still grow, actual once it has ended."""
+    if trial is None or trial.status in ("running", "queued"):
+        return float(max(trial.max_steps if trial else 0, last_step, 1))
+    return float(max(last_step, 1))
+
+
+def _with(values: Floats, hlines: tuple[HLine, ...]) -> Floats:
+    """The values with those of the reference lines, so that the lines are in view."""
+    return np.append(values, [hline.value for hline in hlines])
+
+
+def _middle(words: str, width: int, height: int) -> list[Line]:
+    return [line()] * (height // 2) + [line(words.center(width), "note")]

@@ -1,0 +1,62 @@
+"""The line at the top: which screen, which sweep, how alive it is, how far."""
+
+from mlrtui.tui.marks import Marks
+from mlrtui.tui.numbers import span
+from mlrtui.tui.state import Freshness, Look, Reading
+from mlrtui.tui.text import Line, clean, fit, line, width_of
+from mlrtui.tui.widgets.pane import LinesWidget
+from mlrtui.tui.words import fresh_text, progress
+
+__all__ = ["Header", "freshness_line", "header_line"]
+
+
+class Header(LinesWidget):
+    """One row. `place` names the screen: "1 Live"."""
+
+    def __init__(self, look: Look, place: str) -> None:
+        super().__init__(look, id="header")
+        self.place = place
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The row."""
+        return [header_line(self.place, self.reading, self.look, width)]
+
+
+def header_line(place: str, reading: Reading | None, look: Look, width: int) -> Line:
+    """Place and name at the left; freshness, progress, failures and time left at the right, as far as they fit."""
+    left: Line = ((" mlrtui ", "strong"), (f" {place} ", "dim"))
+    if reading is None or reading.snapshot is None:
+        return fit(left, width)
+    sweep = reading.snapshot.sweep
+    diverged = sum(cell.diverged for cell in reading.snapshot.cells)
+    right: list[Line] = [(*freshness_line(reading.freshness, look.marks), ("  ", ""))]
+    if look.paused:
+        right.insert(0, line("paused  ", "stale"))
+    right.append(line(progress(sweep) + "  "))
+    if diverged:
+        right.append(line(f"{look.marks.glyph('diverged')}{diverged} ", "diverged"))
+    if sweep.trials_failed:
+        right.append(line(f"{look.marks.glyph('failed')}{sweep.trials_failed} ", "failed"))
+    if reading.seconds_left is not None:
+        right.append(line(f" ETA {span(reading.seconds_left)} "))
+    name = clean(sweep.name)
+    room = width - width_of(left) - 2
+    while len(right) > 1 and sum(map(width_of, right)) + min(len(name), 12) > room:
+        right.pop(-2 if len(right) > 2 else -1)
+    tail = tuple(run for part in right for run in part)
+    head = fit((*left, (f" {name}", "title")), max(width - width_of(tail) - 1, 0))
+    return fit((*head, (" ", ""), *tail), width)
+
+
+def freshness_line(fresh: Freshness, marks: Marks) -> Line:
+    """A glyph and words: ● live, ○ quiet since 12:04:31, ◌ stale since 11:50:02, ✓ done, ! no driver."""
+    if not fresh.state:
+        return ()
+    glyph, role = {
+        "live": (marks.live, "live"),
+        "quiet": (marks.quiet, "quiet"),
+        "stale": (marks.stale, "stale"),
+        "done": (marks.glyph("done"), "done"),
+        "stopped": (marks.glyph("slow"), "slow"),
+    }.get(fresh.state, (marks.glyph("failed"), "failed"))
+    return ((f"{glyph} {fresh_text(fresh)}", role),)

@@ -1,0 +1,152 @@
+"""Panes that only inform: events, fits, the status line and the footer."""
+
+from collections.abc import Sequence
+
+from textual.geometry import Size
+
+from mlrtui.tui.keymap import footer_keys, shown_keys
+from mlrtui.tui.numbers import clock
+from mlrtui.tui.state import Look, Reading, headline
+from mlrtui.tui.text import Line, clean, fit, line, width_of
+from mlrtui.tui.widgets.pane import LinesWidget, Pane
+from mlrtui.tui.words import fit_groups, fit_notes, fit_sentence
+
+__all__ = ["EventList", "FitsPane", "Footer", "StatusLine"]
+
+_LEVELS = {"error": ("!", "failed"), "warning": ("!", "stale")}
+
+
+class EventList(Pane):
+    """The log, newest first."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="events", classes="pane")
+        self._first = 0
+
+    def title(self) -> Line:
+        """What it is."""
+        return line("events", "title")
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """One event a row."""
+        events = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.events
+        if not events:
+            return [line(" nothing happened yet", "note")]
+        self._first = min(self._first, max(len(events) - height, 0))
+        rows = []
+        shown = 8 if width >= 40 else 5  # narrow: hours and minutes
+        for event in events[self._first : self._first + height]:
+            sign, role = _LEVELS.get(event.level, (" ", ""))
+            rows.append(((f" {clock(event.at)[:shown]} ", "dim"), (sign + " ", role), (clean(event.text), role)))
+        return rows
+
+    def move(self, dx: int, dy: int) -> None:
+        """Scroll."""
+        self._first = max(self._first + dy, 0)
+        self.update_rows()
+
+
+class FitsPane(Pane):
+    """Every fitted law with its interval and what it rests on."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="fits", classes="pane")
+        self._first = 0
+
+    def show(self, reading: Reading | None, look: Look) -> None:
+        """Take new data; the number of rows may have changed."""
+        before = len(self._rows(self.size.width - 2))
+        super().show(reading, look)
+        if len(self._rows(self.size.width - 2)) != before:
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Rows of the list with its frame."""
+        return len(self._rows(width - 2)) + 2
+
+    def title(self) -> Line:
+        """What it is."""
+        return line("fits, 95 % intervals", "title")
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The laws."""
+        rows = self._rows(width)
+        self._first = min(self._first, max(len(rows) - height, 0))
+        return rows[self._first :]
+
+    def move(self, dx: int, dy: int) -> None:
+        """Scroll."""
+        self._first = max(self._first + dy, 0)
+        self.update_rows()
+
+    def _rows(self, width: int) -> list[Line]:
+        fits = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
+        rows: list[Line] = []
+        for terms in fit_groups(fits):
+            law = _wrapped(clean(fit_sentence(terms)), max(width - 2, 10))
+            rows += [line(f"{'   ' if at else ' '}{part}", "value") for at, part in enumerate(law)]
+            for note in fit_notes(terms):
+                role = "stale" if note.startswith("!") else "dim"
+                rows += [line(f"   {part}", role) for part in _wrapped(clean(note), max(width - 4, 10))]
+        return rows or [line(" none yet", "note")]
+
+
+class StatusLine(LinesWidget):
+    """What is going on: trouble with the store first, else what is followed and the main law."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="status")
+        self.note = ""
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The row."""
+        reading = self.reading
+        if reading is None:
+            return [line(" opening the store", "note")]
+        if reading.trouble:
+            return [((" ! ", "failed"), (clean(reading.trouble), "failed"))]
+        if reading.snapshot is None:
+            return [line(" no sweep in this store yet; `mlrtui run` starts one", "note")]
+        following = reading.wanted.trial_id is None and reading.wanted.cell_id is None
+        left: Line = ((f" {self.note or ('following newest' if following else 'f follows newest')}", "dim"),)
+        main = headline(reading.snapshot.fits)
+        if main is None:
+            return [left]
+        terms = [fit for fit in reading.snapshot.fits if fit.fit == main.fit]
+        law = fit_sentence(terms)
+        r2 = "" if main.r2 is None else f"  R² {main.r2:.2f}"
+        for text in (f"{law}{r2}  {main.cells} cells ", f"{law}{r2} ", f"{law} "):
+            right = line(clean(text), "value")
+            if width_of(left) + width_of(right) + 2 <= width:
+                break
+        return [(*fit(left, max(width - width_of(right), 0)), *right)]
+
+
+class Footer(LinesWidget):
+    """The keys of this screen."""
+
+    def __init__(self, look: Look, screen: str) -> None:
+        super().__init__(look, id="footer")
+        self._screen = screen
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """As many keys as there is room for; help and quit always."""
+        ascii_only = self.look.marks.ascii_only
+        parts: list[Line] = [
+            ((f" {shown_keys(key, ascii_only).split()[0]}", "key"), (f" {key.label}", "dim"))
+            for key in footer_keys(self._screen)
+        ]
+        while len(parts) > 2 and sum(map(width_of, parts)) + len(parts) > width:
+            parts.pop(-3)
+        return [tuple(run for part in parts for run in (*part, (" ", "")))]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` characters, broken at spaces."""
+    rows = [""]
+    for word in text.split():
+        if rows[-1] and len(rows[-1]) + 1 + len(word) > width:
+            rows.append(word)
+        else:
+            rows[-1] = f"{rows[-1]} {word}".strip()
+    return rows

@@ -1,0 +1,113 @@
+"""The base of all panes: a widget that is a list of lines, of which only changed rows are repainted."""
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mlrtui.tui.palette import style_of
+from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.text import Line, ascii_line, boxed, fit, fit_plain
+
+__all__ = ["LinesWidget", "Pane"]
+
+
+class LinesWidget(Widget):
+    """Draws `lines()`. What is already on the screen is never sent again."""
+
+    def __init__(self, look: Look, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.look = look
+        self.reading: Reading | None = None
+        self._lines: list[Line] = []
+        self._made_for = Size(0, 0)
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The content as lines of `width` cells."""
+        raise NotImplementedError
+
+    def show(self, reading: Reading | None, look: Look) -> None:
+        """Take new data and repaint the rows that differ."""
+        self.reading, self.look = reading, look
+        self.update_rows()
+
+    def update_rows(self) -> None:
+        """Build the lines anew and repaint those that differ."""
+        if not self.is_mounted or not self.size.width or not self.size.height:
+            return
+        resized = self._made_for != self.size
+        old, new = self._lines, self._build()
+        if resized:
+            self.refresh()
+        elif changed := [
+            Region(0, row, self.size.width, 1)
+            for row, (now, before) in enumerate(zip(new, old, strict=True))
+            if now != before
+        ]:
+            self.refresh(*changed)
+
+    def picture(self) -> list[Line]:
+        """The lines as they are on the screen; none while hidden."""
+        return list(self._build()) if self.region else []
+
+    def render_line(self, y: int) -> Strip:
+        """One row, as the terminal library asks for it."""
+        if self._made_for != self.size:
+            self._build()
+        runs = self._lines[y] if y < len(self._lines) else ()
+        color = not self.app.no_color
+        segments = [Segment(text, style_of(role, color)) for text, role in runs]
+        return Strip(segments, self.size.width)
+
+    def _build(self) -> list[Line]:
+        """Make the lines for the present size, which may have changed without an event yet."""
+        width, height = self.size
+        made = self.lines(width, height)[:height]
+        if self.look.marks.ascii_only:
+            made = [ascii_line(runs) for runs in made]
+        fitted = [fit_plain(runs, width, self.look.marks.ascii_only) for runs in made]
+        self._lines = fitted + [fit((), width)] * (height - len(fitted))
+        self._made_for = self.size
+        return self._lines
+
+
+class Pane(LinesWidget, can_focus=True):
+    """A framed pane with a title, a caption and perhaps a cursor."""
+
+    def title(self) -> Line:
+        """What the upper edge says."""
+        return ()
+
+    def caption(self) -> Line:
+        """What the lower edge says; asked for after `body`."""
+        return ()
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The lines within the frame."""
+        raise NotImplementedError
+
+    def move(self, dx: int, dy: int) -> None:
+        """An arrow key while this pane has the focus."""
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The framed body."""
+        body = self.body(max(width - 2, 0), max(height - 2, 0))
+        return boxed(
+            body,
+            width,
+            height,
+            title=self.title(),
+            caption=self.caption(),
+            focused=self.has_focus,
+            ascii_only=self.look.marks.ascii_only,
+        )
+
+    def on_focus(self) -> None:
+        """The frame shows the focus."""
+        self.update_rows()
+
+    def on_blur(self) -> None:
+        """The frame shows the focus."""
+        self.update_rows()

@@ -1,0 +1,133 @@
+"""The trials of the chosen cell, one a row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from textual import events
+from textual.message import Message
+
+from mlrtui.tui.marks import Marks, trial_state
+from mlrtui.tui.numbers import number
+from mlrtui.tui.state import Look
+from mlrtui.tui.text import Line, line
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.scroll import window
+from mlrtui.tui.words import outcome
+from mlrtui_db.models import TrialRow
+
+__all__ = ["TrialTable"]
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    width: int  # 0: the last one, as wide as it needs
+    text: Callable[[TrialRow], str]
+
+
+def _ratio(trial: TrialRow) -> str:
+    return "-" if trial.last_sharpness is None else number(trial.eta * trial.last_sharpness / 2)
+
+
+def _step(trial: TrialRow) -> str:
+    return "-" if trial.last_step is None else str(trial.last_step)
+
+
+_SEED = _Column("s", 2, lambda trial: str(trial.seed))
+_C = _Column("ηλ₀", 5, lambda trial: number(trial.eta_lambda0))
+_ETA = _Column("η", 6, lambda trial: number(trial.eta))
+_STATE = _Column("state", 0, outcome)
+_WIDE = (
+    _C,
+    _ETA,
+    _Column("step", 5, _step),
+    _Column("loss", 7, lambda trial: number(trial.last_loss)),
+    _Column("acc", 5, lambda trial: "-" if trial.last_accuracy is None else f"{trial.last_accuracy:.3f}"),
+    _Column("λη/2", 5, _ratio),
+    _STATE,
+)
+
+
+class TrialTable(Pane):
+    """A list with a cursor: the trial that the charts show."""
+
+    class Chosen(Message):
+        """The cursor went to a trial."""
+
+        def __init__(self, trial_id: int) -> None:
+            self.trial_id = trial_id
+            super().__init__()
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="trials", classes="pane")
+        self._first = 0
+        self._note = ""
+
+    def title(self) -> Line:
+        """Which cell."""
+        cell = None if self.reading is None else self.reading.cell
+        return line("trials" if cell is None else f"trials in {cell.depth}×{cell.width}", "title")
+
+    def caption(self) -> Line:
+        """Which part of the list is visible."""
+        return line(self._note, "dim") if self._note else ()
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """Column names and trials."""
+        trials = self._trials()
+        self._note = ""
+        if self.reading is None or not trials:
+            return [line(" no trial yet", "note")]
+        seeds = len({trial.seed for trial in trials}) > 1
+        columns = _columns(width, seeds)
+        at = self._cursor()
+        rows = window(len(trials), at, height - 1)
+        self._first = rows.start
+        if len(rows) < len(trials):
+            self._note = f"{rows.start + 1}-{rows.stop} of {len(trials)}"
+        head = "   " + " ".join(_pad(self._heading(column), column.width) for column in columns)
+        return [line(head, "dim"), *(_row(trials[i], columns, self.look.marks, i == at, self.has_focus) for i in rows)]
+
+    def move(self, dx: int, dy: int) -> None:
+        """Up and down the list."""
+        trials = self._trials()
+        if trials and dy:
+            at = min(max(self._cursor() + dy, 0), len(trials) - 1)
+            self.post_message(self.Chosen(trials[at].trial_id))
+
+    def on_click(self, event: events.Click) -> None:
+        """The row under the pointer."""
+        row = self._first + event.y - 2
+        trials = self._trials()
+        if event.y >= 2 and row < len(trials):
+            self.post_message(self.Chosen(trials[row].trial_id))
+
+    def _heading(self, column: _Column) -> str:
+        return "c" if column is _C and self.look.marks.ascii_only else column.name
+
+    def _trials(self) -> Sequence[TrialRow]:
+        return () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.trials
+
+    def _cursor(self) -> int:
+        chosen = None if self.reading is None else self.reading.trial_id
+        return next((index for index, trial in enumerate(self._trials()) if trial.trial_id == chosen), 0)
+
+
+def _columns(width: int, seeds: bool) -> tuple[_Column, ...]:
+    """What there is room for; the state is always there."""
+    if width >= 56:
+        return (_SEED, *_WIDE) if seeds else _WIDE
+    if seeds:
+        return (_SEED, _C, _ETA, _STATE) if width >= 34 else (_SEED, _ETA, _STATE)
+    return (_C, _ETA, _STATE)
+
+
+def _row(trial: TrialRow, columns: Sequence[_Column], marks: Marks, chosen: bool, focused: bool) -> Line:
+    state = trial_state(trial)
+    text = " ".join(_pad(column.text(trial), column.width) for column in columns)
+    role = "cursor" if chosen and focused else ("strong" if chosen else "")
+    return (("›" if chosen else " ", "strong"), (marks.glyph(state) + " ", state), (text, role))
+
+
+def _pad(text: str, width: int) -> str:
+    return f"{text:>{width}}" if width else text

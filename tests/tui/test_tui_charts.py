@@ -1,0 +1,243 @@
+"""Charts are pure functions: what they draw is compared with what the data says."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlrtui.tui.charts import ticks
+from mlrtui.tui.charts.boundary import Probe, draw_boundary
+from mlrtui.tui.charts.downsample import reduce_columns
+from mlrtui.tui.charts.draw import LABEL_WIDTH, draw
+from mlrtui.tui.charts.plain import loglog_text
+from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
+from mlrtui.tui.text import plain, width_of
+
+
+def chart(y: list[float] | Floats, x: list[float] | Floats | None = None, **changes: object) -> ChartSpec:
+    values = np.array(y, dtype=float)
+    steps = np.arange(values.size, dtype=float) if x is None else np.array(x, dtype=float)
+    end = float(steps[-1]) if steps.size else 1.0
+    return ChartSpec(series=(Series(steps, values),), **{"x_end": end, **changes})  # type: ignore[arg-type]
+
+
+def rows(spec: ChartSpec, width: int = 60, height: int = 12, ascii_only: bool = False) -> list[str]:
+    return [plain(line) for line in draw(spec, width, height, ascii_only).lines]
+
+
+@pytest.mark.parametrize("x_log", [False, True])
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("at", [0, 1, 49_999, 73_111, 99_999])
+def test_a_spike_of_one_step_among_1e5_is_drawn_at_its_height(at: int, x_log: bool, ascii_only: bool) -> None:
+    y = np.ones(100_000)
+    y[at] = 1000.0
+    lines = rows(chart(y, x_log=x_log, y_log=True), 80, 20, ascii_only)
+    top = lines[0][LABEL_WIDTH + 1 :]
+    assert lines[0].lstrip().startswith("1000")
+    assert len(top.strip()) == 1  # the axis ends at the peak: its dot is in the top row, and nothing else is
+
+
+def test_a_constant_between_limits_fills_one_row() -> None:
+    lines = rows(chart([3.0] * 50))
+    drawn = [line for line in lines[:-1] if line[LABEL_WIDTH + 1 :].strip()]
+    assert len(drawn) == 1
+    assert drawn[0].count("⣀") + drawn[0].count("⠤") + drawn[0].count("⠒") + drawn[0].count("⠉") == 60 - LABEL_WIDTH - 1
+
+
+def test_one_point_is_one_mark() -> None:
+    drawn = "".join(line[LABEL_WIDTH + 1 :].strip() for line in rows(chart([2.0], x_end=10.0))[:-1])
+    assert len(drawn) == 1
+
+
+@pytest.mark.parametrize(("bad", "top"), [(math.nan, True), (math.inf, True), (-math.inf, False)])
+@pytest.mark.parametrize("at", [0, 5, 10])
+def test_a_non_finite_value_breaks_the_line_and_is_marked(bad: float, top: bool, at: int) -> None:
+    y = [1.0] * 11
+    y[at] = bad
+    spec = chart(y, y_limits=(0.0, 2.0))
+    lines = rows(spec, LABEL_WIDTH + 1 + 21, 9)
+    marks = lines[0] if top else lines[-2]
+    column = LABEL_WIDTH + 1 + round(at / 10 * 41) // 2
+    assert marks[column] == "×"
+    assert sum(line.count("×") for line in lines) == 1
+    drawn = lines[4][LABEL_WIDTH + 1 :]  # the row of 1.0
+    assert drawn.strip()
+    assert lines[4][column] == " "
+
+
+def test_values_that_are_not_positive_are_marked_below_on_a_log_axis() -> None:
+    lines = rows(chart([1.0, 0.0, -2.0, 10.0], y_log=True))
+    assert lines[-2].count("×") == 2
+    assert lines[0].count("×") == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (chart([], empty="no step stored yet"), "no step stored yet"),
+        (chart([math.nan] * 7), "no finite value among 7"),
+        (chart([-1.0, 0.0], y_log=True), "no finite value among 2"),
+    ],
+)
+def test_without_anything_to_draw_there_is_a_sentence(spec: ChartSpec, words: str) -> None:
+    assert words in "\n".join(rows(spec))
+
+
+def test_values_beyond_given_limits_are_clipped() -> None:
+    lines = rows(chart([1e300, 1.0, -1e300], y_limits=(0.0, 2.0)))
+    assert lines[0][LABEL_WIDTH + 1] != " "
+    assert lines[-2].rstrip()[-1] not in "┤│"
+
+
+def test_columns_do_not_move_when_points_arrive() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.lognormal(size=900)
+    end = 1000.0
+    axes = Axis(0.0, end, True), Axis(1e-3, 1e3, True)
+    x = np.arange(900.0)
+    before = reduce_columns(x[:600], y[:600], *axes, 160, 80)
+    after = reduce_columns(x, y, *axes, 160, 80)
+    settled = before.column.size - 1  # the last column may still grow
+    for name in ("column", "top", "bottom", "first", "last"):
+        assert np.array_equal(getattr(before, name)[:settled], getattr(after, name)[:settled])
+
+
+@pytest.mark.parametrize("columns", [2, 7, 100, 331])
+def test_every_column_holds_its_extremes(columns: int) -> None:
+    rng = np.random.default_rng(1)
+    x, y = np.arange(5000.0), rng.normal(size=5000)
+    axis = Axis(-5.0, 5.0, False)
+    reduced = reduce_columns(x, y, Axis(0.0, 4999.0, False), axis, columns, 1000)
+    owner = np.rint(x / 4999.0 * (columns - 1)).astype(int)
+    for column, top, bottom in zip(reduced.column, reduced.top, reduced.bottom, strict=True):
+        mine = y[owner == column]
+        assert top == round((5.0 - mine.max()) / 10 * 999)
+        assert bottom == round((5.0 - mine.min()) / 10 * 999)
+
+
+def test_reference_line_has_its_label_and_lies_at_its_value() -> None:
+    lines = rows(chart([0.0, 2.0], hlines=(HLine(1.0, "2/η"),), y_limits=(0.0, 2.0)), 40, 10)
+    line = next(line for line in lines if "2/η" in line)
+    assert line.endswith("2/η")
+    assert line.lstrip().startswith("1┤")
+
+
+any_floats = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=64), max_size=60)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    any_floats,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.integers(min_value=0, max_value=90),
+    st.integers(min_value=0, max_value=30),
+)
+def test_any_data_at_any_size_gives_lines_of_that_size(
+    y: list[float], x_log: bool, y_log: bool, ascii_only: bool, width: int, height: int
+) -> None:
+    drawing = draw(chart(y, x_log=x_log, y_log=y_log), width, height, ascii_only)
+    assert len(drawing.lines) == height
+    assert {width_of(line) for line in drawing.lines} <= {width}
+    if ascii_only:
+        assert all(plain(line).isascii() for line in drawing.lines)
+
+
+@settings(max_examples=100, deadline=None)
+@given(any_floats, any_floats, st.booleans())
+def test_limits_hold_the_data_and_only_grow(first: list[float], second: list[float], log: bool) -> None:
+    values = np.array(first, dtype=float)
+    low, high = ticks.limits(values, log)
+    assert low < high
+    good = values[np.isfinite(values) & ((values > 0) | (not log))]
+    if good.size:
+        slack = 1e-6 * max(abs(low), abs(high), 1e-300)
+        assert low - slack <= good.min() <= good.max() <= high + slack
+    wider = ticks.limits(np.array(second, dtype=float), log, (low, high))
+    assert wider[0] <= low
+    assert wider[1] >= high
+
+
+@pytest.mark.parametrize(
+    ("values", "log", "expected"),
+    [
+        ([0.13, 87.0], True, (0.1, 100.0)),
+        ([0.6, 2.3], True, (0.5, 5.0)),
+        ([1.0, 1.0], True, (0.5, 2.0)),
+        ([0.9, 1.5], False, (0.8, 1.6)),
+        ([0.1, 0.9], False, (0.0, 1.0)),
+        ([3.0, 3.0], False, (0.0, 6.0)),
+        ([0.0], False, (0.0, 1.0)),
+        ([], True, (1.0, 10.0)),
+        ([5e-324], True, (5e-308, 1e-307)),
+        ([1.0, 1.7e308], True, (1.0, 1.7976931348623157e308)),
+    ],
+)
+def test_limits_are_round(values: list[float], log: bool, expected: tuple[float, float]) -> None:
+    assert ticks.limits(np.array(values), log) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.01, "0.01"), (1.0, "1"), (20.0, "20"), (1e3, "1000"), (1e4, "1e4"), (2e-5, "2e-5"), (-0.5, "-0.5")],
+)
+def test_tick_labels(value: float, text: str) -> None:
+    assert ticks.label(value) == text
+
+
+def probes() -> list[Probe]:
+    return [
+        Probe(0.01, 0, "✓", "done"),
+        Probe(0.1, 1, "✗", "diverged", chosen=True),
+        Probe(0.03, 2, "✓", "done"),
+        Probe(0.05, 3, "✗", "diverged"),
+    ]
+
+
+def test_boundary_shows_every_trial_and_both_edges() -> None:
+    lines = [plain(line) for line in draw_boundary(probes(), 0.03, 0.05, 60, 12)]
+    text = "\n".join(lines)
+    assert text.count("✓") == 2
+    assert text.count("✗") == 2
+    star, fail = lines[-2].index("*"), lines[-2].index("fails")
+    best_row = next(line for line in lines if line.lstrip().startswith("r2"))
+    assert best_row[star] == "✓"
+    assert next(line for line in lines if line.lstrip().startswith("r3"))[fail] == "✗"
+    roles = {role for line in draw_boundary(probes(), 0.03, 0.05, 60, 12) for _, role in line}
+    assert "diverged-chosen" in roles
+
+
+@pytest.mark.parametrize("size", [(60, 12), (20, 4), (19, 3), (5, 1), (0, 0), (300, 60)])
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_boundary_has_the_asked_size(size: tuple[int, int], count: int) -> None:
+    width, height = size
+    lines = draw_boundary(probes()[:count], 0.03 if count else None, None, width, height, ascii_only=True)
+    assert len(lines) == height
+    assert {width_of(line) for line in lines} <= {width}
+
+
+def test_many_rounds_share_rows() -> None:
+    many = [Probe(0.01 * 1.01**k, k, "+", "done") for k in range(40)]
+    lines = draw_boundary(many, None, None, 70, 10, ascii_only=True)
+    assert sum(plain(line).count("+") for line in lines) > 20
+
+
+def test_plain_chart_names_what_it_leaves_out_and_is_ascii_when_asked() -> None:
+    points = [(10.0**k, 10.0**-k) for k in range(4)] + [(1.0, math.nan), (0.0, 1.0), (5.0, math.inf)]
+    text = loglog_text(points, (-1.0, 0.0), (60, 16), ascii=True)
+    assert text.isascii()
+    assert text.splitlines()[-1].startswith("3 of 7 points")
+    assert len(text.splitlines()) == 16
+    assert text.count("o") >= 4
+    braille = loglog_text(points[:4], None, (60, 16))
+    assert braille.count("●") == 4
+    assert loglog_text([], None) == "no points to draw"
+    assert loglog_text([(math.nan, 1.0)]).startswith("1 of 1 points")
+
+
+def test_plain_chart_twice_is_the_same() -> None:
+    points = [(1.0, 2.0), (30.0, 0.1)]
+    assert loglog_text(points, (-0.5, 1.0)) == loglog_text(points, (-0.5, 1.0))

@@ -1,0 +1,188 @@
+"""The largest algebraic eigenvalue of stacked symmetric operators, by Lanczos with full reorthogonalisation.
+
+Products and basis are in the operator's precision, the small tridiagonal problem in double. Every lane ends by its own
+numbers and leaves the batch; nothing that a lane does, a NaN included, reaches another.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.curvature.operators import Operator
+from mlrtui_trainer.models.gemm import accumulate_, matmul
+from mlrtui_trainer.seeds import generator
+
+__all__ = ["MIN_PRODUCTS", "Eigen", "largest", "start_vectors"]
+
+MIN_PRODUCTS = 3
+_LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Eigen:
+    """The largest eigenvalue of each lane. ``residual`` is ‖Av − λv‖ / |λ|, from the recurrence.
+
+    ``rule`` says why a lane stopped: "converged" · "exhausted" (the Krylov space is invariant: exact) · "budget" (not
+    converged) · "nonfinite" (a product overflowed: value and residual are NaN).
+    """
+
+    value: Floats  # [lanes]
+    vector: Tensor  # [lanes, size], unit length
+    residual: Floats  # [lanes]
+    products: npt.NDArray[np.int64]  # [lanes]
+    rule: npt.NDArray[np.str_]  # [lanes]
+
+    @property
+    def converged(self) -> npt.NDArray[np.bool_]:
+        """Which lanes met the tolerance."""
+        return np.isin(self.rule, ("converged", "exhausted"))
+
+
+def start_vectors(seeds: list[int], size: int, dtype: torch.dtype, device: str) -> Tensor:
+    """Random unit vectors [lanes, size], keyed by seed: lanes of one seed get the same."""
+    drawn = {seed: generator(seed, "lanczos", 0).standard_normal(size) for seed in dict.fromkeys(seeds)}
+    units = np.stack([drawn[seed] / np.linalg.norm(drawn[seed]) for seed in seeds])
+    return torch.from_numpy(units).to(dtype).to(device)
+
+
+def largest(operator: Operator, start: Tensor, tolerance: float, max_products: int) -> Eigen:
+    """Solve all lanes from ``start`` [lanes, size].
+
+    A lane has converged when its relative residual is at most ``tolerance`` and its value has changed by less than
+    half of it twice in a row, after at least `MIN_PRODUCTS` products. Never raises for a lane's numbers.
+    """
+    if max_products < 1:
+        raise ValueError("max_products must be at least 1")
+    run = _Run(operator, start, tolerance, max_products)
+    while run.lanes.size:
+        run.step()
+    return Eigen(run.value, run.vector, run.residual, run.products, run.rule)
+
+
+class _Run:
+    """One solve: the basis of the lanes still in it, and the answers of those that left."""
+
+    def __init__(self, operator: Operator, start: Tensor, tolerance: float, max_products: int) -> None:
+        lanes, self.size = start.shape
+        self.operator, self.tolerance = operator, tolerance
+        self.max_products = min(max_products, self.size)
+        self.noise = (
+            50.0 * torch.finfo(start.dtype).eps
+        )  # of the operator's norm: below it, a new direction is rounding
+        self.lanes = np.arange(lanes)  # who is still in the batch
+        padded = -(-self.size // _LINE) * _LINE
+        self.basis = start.new_zeros(lanes, min(8, self.max_products), padded)  # [lanes, capacity, padded]
+        self.basis[:, 0, : self.size] = start / _norm(start)[:, None]
+        self.depth = 0  # basis vectors in use
+        self.alpha = np.zeros((lanes, self.max_products))
+        self.beta = np.zeros((lanes, self.max_products))
+        self.last = np.full((lanes, 2), np.nan)  # the two values before
+        self.value, self.residual = np.full(lanes, np.nan), np.full(lanes, np.nan)
+        self.products = np.zeros(lanes, dtype=np.int64)
+        self.rule = np.full(lanes, "nonfinite", dtype="<U10")
+        self.vector = torch.full_like(start, torch.nan)
+
+    def step(self) -> None:
+        """One product for every lane in the batch."""
+        j = self.depth
+        w, alpha, beta = self._extend()
+        self.depth = j + 1
+        self.alpha[self.lanes, j], self.beta[self.lanes, j] = alpha, beta
+        self.products[self.lanes] = j + 1
+        finite = np.isfinite(alpha) & np.isfinite(beta)
+        leaves = ~finite
+        weights = np.zeros((self.lanes.size, j + 1))  # of the Ritz vector in the basis
+        if finite.any():
+            alive = self.lanes[finite]
+            values, vectors = np.linalg.eigh(self._tridiagonal(alive))
+            theta, s = values[:, -1], vectors[:, :, -1]
+            norm = np.abs(values).max(axis=1)
+            error = beta[finite] * np.abs(s[:, -1])
+            rule = self._rules(alive, theta, error, beta[finite], norm)
+            done = rule != ""
+            self.rule[alive[done]] = rule[done]
+            self.value[alive] = theta
+            self.residual[alive] = _relative(error, theta)
+            self.last[alive] = np.stack([theta, self.last[alive, 0]], axis=1)
+            weights[finite] = s
+            leaves[finite] = done
+        if leaves.any():
+            self._release(leaves & finite, weights)
+        stays = ~leaves
+        if stays.any():
+            self._advance(w, beta, stays)
+        self.lanes = self.lanes[stays]
+
+    def _extend(self) -> tuple[Tensor, Floats, Floats]:
+        """A q orthogonalised against the basis, with the tridiagonal's new α and β."""
+        used = self.basis[:, : self.depth + 1]  # [lanes, depth + 1, padded]
+        w = torch.zeros_like(self.basis[:, 0])
+        w[:, : self.size] = self.operator.apply(self.basis[:, self.depth, : self.size])
+        row = w[:, None]  # [lanes, 1, padded]
+        first = matmul(row, used.mT)  # [lanes, 1, depth + 1]
+        accumulate_(row, first, used, alpha=-1.0)
+        second = matmul(row, used.mT)  # once is not enough when w almost lies in the basis
+        accumulate_(row, second, used, alpha=-1.0)
+        alpha = first[:, 0, -1].double() + second[:, 0, -1].double()
+        both = torch.stack([alpha, _norm(w)]).cpu().numpy()
+        return w, both[0], both[1]
+
+    def _tridiagonal(self, lanes: npt.NDArray[np.intp]) -> Floats:
+        k = self.depth
+        t = np.zeros((lanes.size, k, k))
+        i = np.arange(k)
+        t[:, i, i] = self.alpha[lanes, :k]
+        t[:, i[1:], i[:-1]] = self.beta[lanes, : k - 1]  # eigh reads the lower triangle
+        return t
+
+    def _rules(
+        self, lanes: npt.NDArray[np.intp], theta: Floats, error: Floats, beta: Floats, norm: Floats
+    ) -> npt.NDArray[np.str_]:
+        half = 0.5 * self.tolerance * np.abs(theta)
+        before = self.last[lanes]
+        calm = (np.abs(theta - before[:, 0]) <= half) & (np.abs(before[:, 0] - before[:, 1]) <= half)
+        met = calm & (error <= self.tolerance * np.abs(theta))
+        rule = np.full(lanes.size, "", dtype="<U10")
+        if self.depth >= self.max_products:
+            rule[:] = "exhausted" if self.depth == self.size else "budget"
+        if self.depth >= MIN_PRODUCTS:
+            rule[met] = "converged"
+        rule[beta <= self.noise * norm] = "exhausted"
+        return rule
+
+    def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:
+        """Write down the Ritz vectors of the lanes that leave."""
+        index = torch.from_numpy(np.flatnonzero(leaves)).to(self.basis.device)
+        s = torch.from_numpy(weights[leaves]).to(self.basis.dtype).to(self.basis.device)[:, None]  # [leaving, 1, depth]
+        ritz = matmul(s, self.basis[index, : self.depth])[:, 0, : self.size]  # [leaving, size]
+        at = torch.from_numpy(self.lanes[leaves]).to(self.basis.device)
+        self.vector[at] = ritz / _norm(ritz)[:, None].to(ritz.dtype)
+
+    def _advance(self, w: Tensor, beta: Floats, stays: npt.NDArray[np.bool_]) -> None:
+        """Take w / β as the next basis vector of the lanes that stay."""
+        if not stays.all():
+            keep = torch.from_numpy(np.flatnonzero(stays)).to(w.device)
+            self.basis, w, self.operator = self.basis[keep], w[keep], self.operator.select(keep)
+        if self.depth == self.basis.shape[1]:
+            capacity = min(2 * self.depth, self.max_products)
+            grown = self.basis.new_zeros(self.basis.shape[0], capacity, self.basis.shape[2])
+            grown[:, : self.depth] = self.basis
+            self.basis = grown
+        scale = torch.from_numpy(1.0 / beta[stays]).to(w.dtype).to(w.device)
+        torch.mul(w, scale[:, None], out=self.basis[:, self.depth])
+
+
+def _norm(v: Tensor) -> Tensor:
+    """Euclidean length per lane, [lanes, n] → [lanes], summed in double precision."""
+    return (v * v).sum(1, dtype=torch.float64).sqrt()
+
+
+def _relative(error: Floats, value: Floats) -> Floats:
+    """error / |value|; 0 where both vanish."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(error == 0.0, 0.0, error / np.abs(value))

@@ -1,0 +1,209 @@
+"""Products with the Gauss-Newton matrix and the Hessian of the training loss, derived by hand for fully connected nets.
+
+One interface: vectors [lanes, n_params] in, vectors out; lanes share nothing, so the operator is block-diagonal.
+Everything that does not depend on the vector is computed once per weights.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.models.gemm import matmul
+from mlrtui_trainer.models.losses import LOSSES, Loss
+from mlrtui_trainer.models.mlp import Mlp, Trace, Weights, forward, runs_together, unflatten
+
+__all__ = ["OPERATORS", "Operator", "Preconditioned", "curvature", "preconditioned"]
+
+OPERATORS = ("gauss-newton", "hessian")
+
+
+class Operator(Protocol):
+    """A symmetric matrix per lane, known by its products."""
+
+    @property
+    def lanes(self) -> int:
+        """Number of stacked lanes."""
+
+    @property
+    def size(self) -> int:
+        """Rows of each lane's matrix."""
+
+    def apply(self, v: Tensor) -> Tensor:
+        """A v per lane: [lanes, size] → [lanes, size]."""
+
+    def select(self, keep: Tensor) -> "Operator":
+        """The operator of the lanes with these numbers."""
+
+
+def curvature(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: str, operator: str) -> Operator:
+    """The operator of the mean loss over samples x [samples, inputs], y [samples, outputs] at these weights.
+
+    "gauss-newton" is Jᵀ H J / samples with H the loss's second derivative by the outputs; "hessian" adds the term of
+    the network's own second derivative (zero at ReLU's kinks). Raises ValueError for another name.
+    """
+    if operator not in OPERATORS:
+        raise ValueError(f"operator {operator!r} is not built: use one of {', '.join(OPERATORS)}")
+    full = operator == "hessian"
+    if weights.lanes == 1 or runs_together(mlp, x.shape[0], x.element_size()):
+        return _MlpCurvature.at(mlp, weights, x, y, LOSSES[loss], full)
+    return _LaneByLane([_MlpCurvature.at(mlp, weights.lane(i), x, y, LOSSES[loss], full) for i in range(weights.lanes)])
+
+
+def preconditioned(operator: Operator, scale: Tensor) -> Operator:
+    """D^½ A D^½ with D = diag(scale), scale [size] ≥ 0: its 2/λ is the edge when parameter i has rate η·scale_i."""
+    return operator if bool((scale == 1.0).all()) else Preconditioned(operator, scale.sqrt())
+
+
+@dataclass(frozen=True)
+class Preconditioned:
+    """R A R with R = diag(root)."""
+
+    inner: Operator
+    root: Tensor  # [size]
+
+    @property
+    def lanes(self) -> int:
+        """Number of stacked lanes."""
+        return self.inner.lanes
+
+    @property
+    def size(self) -> int:
+        """Rows of each lane's matrix."""
+        return self.inner.size
+
+    def apply(self, v: Tensor) -> Tensor:
+        """R A R v per lane: [lanes, size] → [lanes, size]."""
+        return self.inner.apply(v * self.root).mul_(self.root)
+
+    def select(self, keep: Tensor) -> "Preconditioned":
+        """The operator of the lanes with these numbers."""
+        return replace(self, inner=self.inner.select(keep))
+
+
+@dataclass(frozen=True)
+class _LaneByLane:
+    """Lanes whose matrices would start on different boundaries: each alone, so that each gets its own bits."""
+
+    parts: Sequence["_MlpCurvature"]
+
+    @property
+    def lanes(self) -> int:
+        return len(self.parts)
+
+    @property
+    def size(self) -> int:
+        return self.parts[0].size
+
+    def apply(self, v: Tensor) -> Tensor:
+        return torch.cat([part.apply(v[i : i + 1]) for i, part in enumerate(self.parts)])
+
+    def select(self, keep: Tensor) -> "_LaneByLane":
+        return _LaneByLane([self.parts[i] for i in keep.tolist()])
+
+
+@dataclass(frozen=True)
+class _MlpCurvature:
+    """The R-operator (Pearlmutter 1994) and the Gauss-Newton product (Schraudolph 2002) of one net at its weights."""
+
+    mlp: Mlp
+    weights: Weights
+    x: Tensor  # [1, samples, inputs], shared by all lanes
+    h: tuple[Tensor, ...]  # hidden layers [lanes, samples, units]
+    z: tuple[Tensor, ...]
+    loss: Loss
+    e: Tensor  # [lanes, samples, outputs]
+    delta: tuple[Tensor, ...]  # per layer d loss / d z, [lanes, samples, out]; empty: Gauss-Newton
+    back: tuple[Tensor, ...]  # per hidden layer d loss / d h, where the activation is curved
+
+    @classmethod
+    def at(cls, mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> "_MlpCurvature":
+        trace = forward(mlp, weights, x[None])
+        e = loss.start(trace.f, y[None])
+        delta, back = _signals(mlp, weights, trace, loss.signal(e, y[None]) / x.shape[0]) if full else ((), ())
+        return cls(mlp, weights, x[None], trace.h[1:], trace.z, loss, e, delta, back)
+
+    @property
+    def lanes(self) -> int:
+        return self.weights.lanes
+
+    @property
+    def size(self) -> int:
+        return self.mlp.n_params
+
+    def select(self, keep: Tensor) -> "_MlpCurvature":
+        h = tuple(h[keep] for h in self.h)
+        return replace(
+            self,
+            weights=self.weights.select(keep),
+            h=h,
+            z=tuple(z[keep] for z in self.z) if self.mlp.phi.keeps_z else h,
+            e=self.e[keep],
+            delta=tuple(d[keep] for d in self.delta),
+            back=tuple(b[keep] for b in self.back),
+        )
+
+    def apply(self, v: Tensor) -> Tensor:
+        direction = unflatten(self.mlp, v)
+        dots = self._tangents(direction)
+        u = self.loss.curve(self.e, dots[-1]) / self.x.shape[1]  # [lanes, samples, outputs]
+        return self._pull_back(u, direction, dots)
+
+    def _inputs(self, layer: int) -> Tensor:
+        return self.x.expand(self.lanes, -1, -1) if layer == 0 else self.h[layer - 1]
+
+    def _tangents(self, direction: Weights) -> list[Tensor]:
+        """ż of every layer along ``direction``; the last is ḟ = J v."""
+        mlp, phi, dots = self.mlp, self.mlp.phi, []
+        h_dot: Tensor | None = None
+        for layer in range(mlp.layers):
+            z_dot = matmul(self._inputs(layer), direction.w[layer].mT)  # [lanes, samples, out]
+            if h_dot is not None:
+                z_dot += matmul(h_dot, self.weights.w[layer].mT)
+            if mlp.scale[layer] != 1.0:
+                z_dot.mul_(mlp.scale[layer])
+            if mlp.bias:
+                z_dot.add_(direction.b[layer])
+            dots.append(z_dot)
+            if layer < mlp.layers - 1:
+                h_dot = phi.pull(z_dot, self.h[layer], self.z[layer])
+        return dots
+
+    def _pull_back(self, u: Tensor, direction: Weights, dots: list[Tensor]) -> Tensor:
+        """Jᵀ u, and for the Hessian the derivative of the back-propagated signals along the direction."""
+        mlp, phi = self.mlp, self.mlp.phi
+        parts: list[Tensor] = []  # from the output layer to the input layer
+        for layer in reversed(range(mlp.layers)):
+            scale = mlp.scale[layer]
+            if mlp.bias:
+                parts.append(u.sum(1))
+            push = u if scale == 1.0 else u * scale  # [lanes, samples, out]
+            grad = matmul(push.mT, self._inputs(layer))  # [lanes, out, in]
+            if layer == 0:
+                parts.append(grad.flatten(1))
+                break
+            below = layer - 1
+            pulled = matmul(push, self.weights.w[layer])  # [lanes, samples, in]
+            if self.delta:
+                signal = self.delta[layer] if scale == 1.0 else self.delta[layer] * scale
+                h_dot = phi.pull(dots[below], self.h[below], self.z[below])
+                grad += matmul(signal.mT, h_dot)
+                pulled += matmul(signal, direction.w[layer])
+            parts.append(grad.flatten(1))
+            u = phi.pull(pulled, self.h[below], self.z[below])
+            if self.delta and phi.bend is not None:
+                u = u + phi.bend(self.h[below], self.z[below]) * dots[below] * self.back[below]
+        return torch.cat(parts[::-1], dim=1)
+
+
+def _signals(mlp: Mlp, weights: Weights, trace: Trace, top: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Back-propagate d loss / d f: d loss / d z of every layer and d loss / d h of every hidden layer."""
+    deltas: list[Tensor] = [top]  # [lanes, samples, out]
+    backs: list[Tensor] = []  # [lanes, samples, in]
+    for layer in reversed(range(1, mlp.layers)):
+        back = matmul(deltas[0] * mlp.scale[layer], weights.w[layer])
+        deltas.insert(0, mlp.phi.pull(back, trace.h[layer], trace.z[layer - 1]))
+        backs.insert(0, back)
+    return tuple(deltas), tuple(backs) if mlp.phi.bend is not None else ()

@@ -1,0 +1,1 @@
+"""Networks as stacked lanes: every tensor's first axis counts trainings that run side by side."""

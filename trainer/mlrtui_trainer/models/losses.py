@@ -1,0 +1,82 @@
+"""The losses, as means over samples: mse is ½ the sum over outputs of squared residuals, ce the cross-entropy.
+
+So gradient descent on a linear model under mse is stable exactly below 2/λ. Each loss starts from one tensor that its
+value, gradient and curvature share: the residuals (mse) or the log-probabilities (ce), called ``e`` here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["LOSSES", "Loss", "accuracy", "mean_loss"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss per sample. f and y are [lanes, samples, outputs]; labels [lanes, samples, 1] (class numbers)."""
+
+    start: Callable[[Tensor, Tensor], Tensor]  # (f, y) → e [lanes, samples, outputs]
+    per_sample: Callable[[Tensor, Tensor], Tensor]  # (e, labels) → [lanes, samples]
+    signal: Callable[[Tensor, Tensor], Tensor]  # (e, y) → d loss / d f
+    curve: Callable[[Tensor, Tensor], Tensor]  # (e, u) → (d² loss / d f²) u
+
+
+def _ce_start(f: Tensor, y: Tensor) -> Tensor:
+    return torch.log_softmax(f, dim=-1)
+
+
+def _ce_per_sample(e: Tensor, labels: Tensor) -> Tensor:
+    return e.gather(-1, labels.expand(e.shape[0], -1, -1)).squeeze(-1).neg()
+
+
+def _ce_signal(e: Tensor, y: Tensor) -> Tensor:
+    return torch.exp(e).sub_(y)
+
+
+def _ce_curve(e: Tensor, u: Tensor) -> Tensor:
+    p = torch.exp(e)
+    pu = p * u
+    return pu - p * pu.sum(-1, keepdim=True)
+
+
+def _mse_start(f: Tensor, y: Tensor) -> Tensor:
+    return f - y
+
+
+def _mse_per_sample(e: Tensor, labels: Tensor) -> Tensor:
+    return (e * e).sum(-1).mul_(0.5)
+
+
+def _mse_signal(e: Tensor, y: Tensor) -> Tensor:
+    return e
+
+
+def _mse_curve(e: Tensor, u: Tensor) -> Tensor:
+    return u
+
+
+LOSSES = {
+    "ce": Loss(_ce_start, _ce_per_sample, _ce_signal, _ce_curve),
+    "mse": Loss(_mse_start, _mse_per_sample, _mse_signal, _mse_curve),
+}
+
+
+def mean_loss(per_sample: Tensor) -> Tensor:
+    """[lanes, samples] → [lanes], summed in double precision."""
+    return per_sample.sum(1, dtype=torch.float64).div_(per_sample.shape[1])
+
+
+def accuracy(f: Tensor, y: Tensor, labels: Tensor, kind: str) -> Tensor:
+    """Share of right answers per lane, [lanes]: by the kind of the data ("classes", "sign"; else NaN).
+
+    A sample whose outputs are not all finite counts as wrong: argmax would call a NaN a class.
+    """
+    if kind == "classes":
+        right = (f.argmax(-1) == labels.squeeze(-1)) & f.isfinite().all(-1)
+    elif kind == "sign":
+        right = (f.sign() == y).all(-1) & f.isfinite().all(-1)
+    else:
+        return torch.full((f.shape[0],), torch.nan, dtype=torch.float64, device=f.device)
+    return right.sum(1).to(torch.float64).div_(f.shape[1])

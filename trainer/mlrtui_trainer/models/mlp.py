@@ -1,0 +1,226 @@
+"""Fully connected networks as stacked lanes, with forward pass and descent step written out by hand.
+
+A lane is one training. Layer l computes z = scale_l · W h + b, then h = φ(z); the last layer's z is the output f.
+The order of the parameters in a flat vector is: per layer from the input, W row by row ([out, in]), then b if any.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.models.activations import ACTIVATIONS, Activation
+from mlrtui_trainer.models.gemm import accumulate_, aligned, matmul
+from mlrtui_trainer.seeds import generator
+from mlrtui_trainer.spec import NetSpec
+
+__all__ = [
+    "Mlp",
+    "Trace",
+    "Weights",
+    "descend_",
+    "draw",
+    "flatten",
+    "forward",
+    "initial_weights",
+    "rate_vector",
+    "runs_together",
+    "unflatten",
+]
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """An architecture as numbers per weight layer."""
+
+    sizes: tuple[int, ...]  # units from inputs to outputs; layer l maps sizes[l] to sizes[l + 1]
+    activation: str
+    bias: bool
+    std: tuple[float, ...]  # of the initial weights; biases start at zero
+    scale: tuple[float, ...]  # forward multiplier
+    rate: tuple[float, ...]  # multiplier of the learning rate; 0: frozen
+
+    @classmethod
+    def of(cls, net: NetSpec) -> "Mlp":
+        """The architecture that a spec names. A net without hidden layers has an output layer only.
+
+        Raises ValueError for a kind, activation or parametrization that is not built.
+        """
+        if net.activation not in ACTIVATIONS:
+            raise ValueError(f"activation {net.activation!r} is not built: use one of {', '.join(ACTIVATIONS)}")
+        if net.parametrization != "sp":
+            raise ValueError(f"parametrization {net.parametrization!r} is not built: use 'sp'")
+        sizes = net.sizes
+        layers = len(sizes) - 1
+        lr_input, lr_hidden, lr_output = net.layer_lr
+        rate = (lr_output,) if layers == 1 else (lr_input, *([lr_hidden] * (layers - 2)), lr_output)
+        if net.kind == "mlp":
+            gain = ACTIVATIONS[net.activation].gain
+            std, scale = tuple(sqrt(gain / fan_in) for fan_in in sizes[:-1]), (1.0,) * layers
+        elif net.kind == "two-layer-linear":
+            if net.depth != 1 or net.bias or net.activation != "linear":
+                raise ValueError("two-layer-linear has depth 1, no bias and activation 'linear'")
+            std, scale = (1.0, 1.0), (1.0, 1.0 / sqrt(net.width))
+        else:
+            raise ValueError(f"model kind {net.kind!r} is not built: use 'mlp' or 'two-layer-linear'")
+        return cls(sizes, net.activation, net.bias, std, scale, rate)
+
+    @property
+    def phi(self) -> Activation:
+        """The hidden layers' activation."""
+        return ACTIVATIONS[self.activation]
+
+    @property
+    def layers(self) -> int:
+        """Number of weight layers."""
+        return len(self.sizes) - 1
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(out, in) of every weight layer."""
+        return tuple(zip(self.sizes[1:], self.sizes[:-1], strict=True))
+
+    @property
+    def n_params(self) -> int:
+        """Length of a flat parameter vector."""
+        return sum(out * (fan_in + self.bias) for out, fan_in in self.shapes)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Parameters of stacked lanes: ``w[l]`` [lanes, out, in], ``b[l]`` [lanes, 1, out] (no biases: empty)."""
+
+    w: tuple[Tensor, ...]
+    b: tuple[Tensor, ...]
+
+    @property
+    def lanes(self) -> int:
+        """Number of stacked lanes."""
+        return self.w[0].shape[0]
+
+    def select(self, keep: Tensor) -> "Weights":
+        """The lanes with these numbers, as a copy."""
+        return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b))
+
+    def lane(self, i: int) -> "Weights":
+        """One lane, sharing memory."""
+        return Weights(tuple(w[i : i + 1] for w in self.w), tuple(b[i : i + 1] for b in self.b))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a forward pass leaves: ``h[0]`` the inputs, ``h[l]`` hidden layer l, and the output f.
+
+    ``z[l]`` is the value before ``h[l + 1]``; it is its own tensor only where the activation needs it again.
+    """
+
+    h: tuple[Tensor, ...]  # [lanes, samples, units]
+    z: tuple[Tensor, ...]
+    f: Tensor  # [lanes, samples, outputs]
+
+
+def draw(mlp: Mlp, seed: int) -> list[npt.NDArray[np.float64]]:
+    """Initial weight matrices of one net, [out, in] each: the same on every device and in every precision."""
+    return [
+        generator(seed, "weights", layer).standard_normal(shape) * std
+        for layer, (shape, std) in enumerate(zip(mlp.shapes, mlp.std, strict=True))
+    ]
+
+
+def initial_weights(mlp: Mlp, seeds: list[int], dtype: torch.dtype, device: str) -> Weights:
+    """Stack the initial weights of nets with these seeds; lanes of one seed start from the same net."""
+    distinct = list(dict.fromkeys(seeds))
+    nets = [draw(mlp, seed) for seed in distinct]
+    slot = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
+    w = tuple(
+        torch.from_numpy(np.stack([net[layer] for net in nets])).to(dtype).to(device)[slot]
+        for layer in range(mlp.layers)
+    )
+    b = tuple(torch.zeros(len(seeds), 1, out, dtype=dtype, device=device) for out, _ in mlp.shapes)
+    return Weights(w, b if mlp.bias else ())
+
+
+def forward(mlp: Mlp, weights: Weights, x: Tensor) -> Trace:
+    """Outputs of every lane for x [lanes or 1, samples, inputs]."""
+    h = x.expand(weights.lanes, -1, -1)  # [lanes, samples, in]
+    hs, zs = [h], list[Tensor]()
+    phi = mlp.phi
+    for layer in range(mlp.layers):
+        z = matmul(h, weights.w[layer].mT)  # [lanes, samples, out]
+        if mlp.scale[layer] != 1.0:
+            z.mul_(mlp.scale[layer])
+        if mlp.bias:
+            z.add_(weights.b[layer])
+        if layer == mlp.layers - 1:
+            return Trace(tuple(hs), tuple(zs), z)
+        h = phi.value(z)  # [lanes, samples, out]
+        hs.append(h)
+        zs.append(z)
+    raise ValueError("a net needs at least one weight layer")
+
+
+def descend_(mlp: Mlp, weights: Weights, trace: Trace, delta: Tensor) -> None:
+    """One step of gradient descent, in place.
+
+    ``delta`` [lanes, samples, outputs] is the loss's signal times -η/batch: the backward pass is linear, so the
+    products that would be gradients are already the updates, and no gradient is ever stored.
+    """
+    phi = mlp.phi
+    for layer in reversed(range(mlp.layers)):
+        w, rate = weights.w[layer], mlp.rate[layer]
+        push = delta if mlp.scale[layer] == 1.0 else delta * mlp.scale[layer]  # [lanes, samples, out]
+        back = matmul(push, w) if layer else None  # [lanes, samples, in], from the weights before the update
+        if rate != 0.0:
+            accumulate_(w, push.mT, trace.h[layer], alpha=rate)  # [lanes, out, in]
+            if mlp.bias:
+                weights.b[layer].add_(delta.sum(1, keepdim=True).mul_(rate))
+        if back is not None:
+            delta = phi.pull(back, trace.h[layer], trace.z[layer - 1])
+
+
+def flatten(weights: Weights) -> Tensor:
+    """All parameters as [lanes, n_params]."""
+    parts = []
+    for layer, w in enumerate(weights.w):
+        parts.append(w.flatten(1))
+        if weights.b:
+            parts.append(weights.b[layer].flatten(1))
+    return torch.cat(parts, dim=1)
+
+
+def unflatten(mlp: Mlp, flat: Tensor) -> Weights:
+    """The inverse of `flatten`, into memory of its own: flat [lanes, n_params]."""
+    w, b, at = [], [], 0
+    for out, fan_in in mlp.shapes:
+        w.append(_copy(flat[:, at : at + out * fan_in]).view(-1, out, fan_in))
+        at += out * fan_in
+        if mlp.bias:
+            b.append(_copy(flat[:, at : at + out]).view(-1, 1, out))
+            at += out
+    return Weights(tuple(w), tuple(b))
+
+
+def _copy(part: Tensor) -> Tensor:
+    return part.clone(memory_format=torch.contiguous_format)
+
+
+def rate_vector(mlp: Mlp, dtype: torch.dtype, device: str) -> Tensor:
+    """The learning-rate multiplier of every parameter, [n_params]."""
+    rates = [
+        torch.full((out * (fan_in + mlp.bias),), rate, dtype=dtype)
+        for (out, fan_in), rate in zip(mlp.shapes, mlp.rate, strict=True)
+    ]
+    return torch.cat(rates).to(device)
+
+
+def runs_together(mlp: Mlp, samples: int, itemsize: int, *, own_inputs: bool = False) -> bool:
+    """Whether lanes of this net may share a batch and still get the bits that each would get alone.
+
+    ``samples`` per pass; ``own_inputs``: every lane has its own copy of them. Where false, lanes run one by one.
+    """
+    counts = [out * fan_in for out, fan_in in mlp.shapes]
+    counts += [samples * units for units in mlp.sizes[0 if own_inputs else 1 :]]
+    return aligned(counts, itemsize)
