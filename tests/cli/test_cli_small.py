@@ -135,3 +135,17 @@ def test_watch_and_browse_without_a_terminal(mlrtui: Mlrtui, fake_store: Path) -
     assert "small search" in mlrtui("watch", "--store", fake_store).stdout
     assert "small search" in mlrtui("browse", fake_store).stdout
     assert "depth*width" in mlrtui("status", "--store", fake_store).stdout
+
+
+def test_every_bad_sweep_file_is_refused_by_the_command(mlrtui: Mlrtui, tmp_path: Path) -> None:
+    """All of them in one call: exit code 2, each file's own messages, nothing started."""
+    folder = Path(__file__).parents[1] / "config" / "bad"
+    files = sorted(folder.glob("*.toml"))
+    assert len(files) >= 40
+    done = mlrtui("run", *files)
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    for file in files:
+        assert any(line.startswith(f"mlrtui: {file}: ") for line in lines), file.name
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

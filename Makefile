@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh machine: make run, make test.
+
+PYTHON ?= python3
+IN := .venv/bin/python -P -m# not .venv/bin/pytest: a tool that is kept from the calling Python has no script there
+LINT_IMPORTS := .venv/bin/python -c "from importlinter.cli import lint_imports_command as run; run()"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check check-format check-lint check-types check-contracts fix bench
+
+help:
+	@echo "make run    install into .venv and run the quick start with the live screen (more: ARGS=\"...\")"
+	@echo "make test   install with the test tools and run all tests (some: ARGS=\"tests/store -k lock\")"
+	@echo "make check  format, lint, types and import contracts"
+	@echo "make fix    put format and imports in order"
+	@echo "make bench  the benchmarks; see benchmarks/README.md"
+
+run:
+	@$(PYTHON) scripts/bootstrap.py
+	@.venv/bin/mlrtui run $(ARGS)
+
+test:
+	@$(PYTHON) scripts/bootstrap.py test
+	$(IN) pytest $(ARGS)
+
+check: check-format check-lint check-types check-contracts
+
+check-format check-lint check-types check-contracts fix: .tools
+
+.PHONY: .tools
+.tools:
+	@$(PYTHON) scripts/bootstrap.py test check
+
+check-format:
+	$(IN) ruff format --check .
+
+check-lint:
+	$(IN) ruff check .
+
+check-types:
+	$(IN) mypy
+	$(IN) mypy scripts benchmarks
+
+check-contracts:
+	$(LINT_IMPORTS)
+
+fix:
+	$(IN) ruff check --fix .
+	$(IN) ruff format .
+
+bench:
+	@$(PYTHON) scripts/bootstrap.py
+	.venv/bin/python -m benchmarks.trainings $(ARGS)
+	.venv/bin/python -m benchmarks.store_writes

@@ -1,0 +1,260 @@
+"""A fixed list of trainings by the plain loop and by mlrtui's lanes, interleaved in one process.
+
+The plain loop is what a person writes: `nn.Sequential`, `optim.SGD`, `loss.item()` at every step, one training after
+the other. Both keep the loss of every step and evaluate loss and accuracy over all samples at the start and at every
+epoch's end. Rates are small enough that every training does all its steps. Only ratios taken in the same round mean
+anything on a machine that is shared.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+
+from benchmarks.machine import describe, spread, table
+from mlrtui_trainer import worker
+from mlrtui_trainer.spec import Dataset, NetSpec, Outcome, Round, SharpnessSpec, StepBatch, TrainSpec, TrialSpec
+
+BATCH = 128
+DEPTHS = (2, 4, 8)  # hidden layers
+TRAININGS = {32: 16, 64: 16, 128: 8, 256: 4, 512: 4}  # per width
+SEEDS = 4
+GEMM_SIZE = 1024
+
+
+@dataclass(frozen=True)
+class Case:
+    """The trainings of one architecture."""
+
+    depth: int
+    width: int
+    trainings: int
+    epochs: int
+
+    def net(self) -> NetSpec:
+        """The architecture, as the trainer takes it."""
+        return NetSpec(kind="mlp", inputs=64, outputs=10, depth=self.depth, width=self.width)
+
+    def trials(self) -> tuple[TrialSpec, ...]:
+        """Rates in equal ratios from 0.01 to 0.05, four seeds by turns."""
+        etas = np.geomspace(0.01, 0.05, self.trainings)
+        return tuple(
+            TrialSpec(trial_id=i, attempt=1, seed=i % SEEDS, eta=float(eta), lambda0=math.nan)
+            for i, eta in enumerate(etas)
+        )
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One case in one round, in seconds."""
+
+    plain: float
+    lanes: float
+    gemm: float  # of one multiplication of two GEMM_SIZE² matrices
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All rounds of one case; ``flop`` is what its steps and evaluations need at least."""
+
+    case: Case
+    steps: int
+    flop: float
+    timings: tuple[Timing, ...]
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times faster the lanes were, round by round."""
+        return [timing.plain / timing.lanes for timing in self.timings]
+
+    @property
+    def floors(self) -> list[float]:
+        """Time of the lanes over the time that the multiplications alone take at this round's GEMM rate."""
+        return [timing.lanes / (self.flop * timing.gemm / (2 * GEMM_SIZE**3)) for timing in self.timings]
+
+
+def digits() -> Dataset:
+    """All 1797 digits, one mean image and one standard deviation."""
+    raw = load_digits()
+    x = np.asarray(raw.data, dtype=np.float64)
+    x = (x - x.mean(axis=0)) / (x - x.mean(axis=0)).std()
+    labels = np.asarray(raw.target, dtype=np.int64)
+    return Dataset(data_id="digits", kind="classes", x=x, y=np.eye(10)[labels], labels=labels)
+
+
+def train_spec(case: Case, samples: int) -> TrainSpec:
+    """Cross-entropy, SGD, whole batches."""
+    per_epoch = samples // BATCH
+    return TrainSpec(loss="ce", batch=BATCH, max_steps=case.epochs * per_epoch, steps_per_epoch=per_epoch)
+
+
+def plain_net(case: Case) -> nn.Sequential:
+    """The same architecture by hand: He normal weights, no biases."""
+    sizes = case.net().sizes
+    layers: list[nn.Module] = []
+    for fan_in, out in pairwise(sizes):
+        linear = nn.Linear(fan_in, out, bias=False)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def train_plainly(case: Case, trial: TrialSpec, x: torch.Tensor, labels: torch.Tensor) -> list[float]:
+    """One training; the loss of every step."""
+    torch.manual_seed(trial.seed)
+    net = plain_net(case).to(x.device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=trial.eta)
+    criterion = nn.CrossEntropyLoss()
+    losses = []
+    evaluate(net, x, labels)
+    for _ in range(case.epochs):
+        order = torch.randperm(len(x), device=x.device)
+        for start in range(0, len(x) - BATCH + 1, BATCH):
+            rows = order[start : start + BATCH]
+            optimizer.zero_grad()
+            loss = criterion(net(x[rows]), labels[rows])
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        evaluate(net, x, labels)
+    return losses
+
+
+@torch.no_grad()
+def evaluate(net: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    """Loss and accuracy over all samples."""
+    logits = net(x)
+    accuracy = (logits.argmax(dim=1) == labels).double().mean()
+    return nn.functional.cross_entropy(logits, labels).item(), accuracy.item()
+
+
+def train_in_lanes(case: Case, dataset: Dataset, device: str) -> int:
+    """The whole list as one round; the number of step records that came back."""
+    task = Round(
+        task_id=0,
+        data_id=dataset.data_id,
+        net=case.net(),
+        train=train_spec(case, len(dataset.x)),
+        sharpness=SharpnessSpec(every=0),
+        trials=case.trials(),
+    )
+    rows, verdicts = 0, []
+    for message in worker.run_task(task, dataset, device):
+        if isinstance(message, StepBatch):
+            rows += len(message.step)
+        elif isinstance(message, Outcome):
+            verdicts.append(message.verdict)
+    if verdicts != ["finished"] * case.trainings:
+        raise SystemExit(f"depth {case.depth}, width {case.width}: not every training did all its steps: {verdicts}")
+    return rows
+
+
+def flop_of(case: Case, samples: int) -> float:
+    """Multiplications and additions of matrix products: forward, both backward products, evaluations."""
+    sizes = case.net().sizes
+    products = [2.0 * fan_in * out for fan_in, out in pairwise(sizes)]
+    step = BATCH * (3 * sum(products) - products[0])  # the inputs' gradient is not needed
+    return case.trainings * (train_spec(case, samples).max_steps * step + (case.epochs + 1) * samples * sum(products))
+
+
+def seconds(work: Callable[[], object], device: str) -> float:
+    """Wall time of ``work``, with the device idle before and after."""
+    begun = _now(device)
+    work()
+    return _now(device) - begun
+
+
+def _now(device: str) -> float:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def measure(case: Case, dataset: Dataset, device: str, rounds: int) -> Measured:
+    """Interleave both, and the GEMM rate, ``rounds`` times; the first turn of each only warms up."""
+    x = torch.tensor(dataset.x, dtype=torch.float32, device=device)
+    labels = torch.tensor(dataset.labels, device=device)
+    a = torch.randn(GEMM_SIZE, GEMM_SIZE, device=device)
+    steps = train_spec(case, len(dataset.x)).max_steps
+
+    def plain() -> None:
+        for trial in case.trials():
+            if len(train_plainly(case, trial, x, labels)) != steps:
+                raise SystemExit("the plain loop did not do all its steps")
+
+    def turns() -> Iterator[Timing]:
+        while True:
+            yield Timing(
+                plain=seconds(plain, device),
+                lanes=seconds(lambda: train_in_lanes(case, dataset, device), device),
+                gemm=min(seconds(lambda: a @ a, device) for _ in range(5)),
+            )
+
+    timings = tuple(islice(turns(), 1, rounds + 1))
+    return Measured(case, steps, flop_of(case, len(dataset.x)), timings)
+
+
+HEAD = ("depth", "width", "trainings", "plain loop, s", "lanes, s", "times faster", "times the GEMM floor")
+
+
+def row(measured: Measured) -> list[str]:
+    """One line of the table: medians, and the range where it says how sure we are."""
+    case = measured.case
+    return [
+        str(case.depth),
+        str(case.width),
+        str(case.trainings),
+        f"{statistics.median(timing.plain for timing in measured.timings):.2f}",
+        f"{statistics.median(timing.lanes for timing in measured.timings):.2f}",
+        spread(measured.ratios),
+        spread(measured.floors, 1),
+    ]
+
+
+def main() -> None:
+    """Measure, print a table, and write all numbers to a file if asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.trainings", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds of every case (5)")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of every training (3)")
+    parser.add_argument("--depths", type=int, nargs="+", default=DEPTHS, help="hidden layers (2 4 8)")
+    parser.add_argument("--widths", type=int, nargs="+", default=tuple(TRAININGS), help="units of a hidden layer")
+    parser.add_argument("--trainings", type=int, help="trainings of every case (16 to 4, by width)")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda:0")
+    parser.add_argument("--json", type=Path, help="write every timing here")
+    options = parser.parse_args()
+
+    torch.set_num_threads(1)
+    dataset = digits()
+    about = describe(options.device)
+    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)
+    results = []
+    for width in options.widths:
+        for depth in options.depths:
+            trainings = options.trainings or TRAININGS.get(width, 4)
+            case = Case(depth=depth, width=width, trainings=trainings, epochs=options.epochs)
+            results.append(measure(case, dataset, options.device, options.rounds))
+            print(
+                f"depth {depth}, width {width}: {spread(results[-1].ratios)} times faster", file=sys.stderr, flush=True
+            )
+    print(table(HEAD, [row(measured) for measured in results]))
+    ratios = [statistics.median(measured.ratios) for measured in results]
+    rate = statistics.median(2 * GEMM_SIZE**3 / timing.gemm for measured in results for timing in measured.timings)
+    print(f"\ngeometric mean: {statistics.geometric_mean(ratios):.2f} times faster; GEMM: {rate / 1e9:.0f} GFLOP/s")
+    if options.json is not None:
+        document = {"about": about, "cases": [asdict(measured) for measured in results]}
+        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

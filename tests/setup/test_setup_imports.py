@@ -1,0 +1,111 @@
+"""What is imported where: nothing heavy before it is needed, and each outside library by one room or file alone."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from benchmarks.store_writes import write_store
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = {
+    "mlrtui": ROOT / "mlrtui",
+    "mlrtui_trainer": ROOT / "trainer" / "mlrtui_trainer",
+    "mlrtui_db": ROOT / "db" / "mlrtui_db",
+}
+HEAVY = ("torch", "sklearn", "scipy", "pandas", "plotext", "sqlite_utils")
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level packages of a fresh interpreter after ``code``."""
+    program = f"{code}\nimport sys\nprint('loaded:', *sorted({{name.split('.')[0] for name in sys.modules}}))\n"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def commands(*lines: Sequence[str]) -> str:
+    """Code that runs some mlrtui commands one after the other; each must end well."""
+    return f"""
+import sys
+from mlrtui.cli import main
+for line in {[[*line] for line in lines]!r}:
+    sys.argv = ["mlrtui", *line]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, (line, end.code)
+"""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file names in an import, wherever the import stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+            yield node.module
+
+
+@cache
+def imported(room: str) -> dict[str, frozenset[str]]:
+    """Top-level packages that each file of a room imports."""
+    return {
+        path.relative_to(ROOT).as_posix(): frozenset(name.split(".")[0] for name in imports(path))
+        for path in ROOMS[room].rglob("*.py")
+    }
+
+
+def files_that_import(package: str) -> set[str]:
+    return {name for room in ROOMS for name, packages in imported(room).items() if package in packages}
+
+
+def test_this_file_sees_a_heavy_import() -> None:
+    assert "sqlite3" in loaded_after("import sqlite3")
+    assert "sqlite3" not in loaded_after("import json")
+
+
+def test_no_help_imports_anything_heavy() -> None:
+    names = ["run", "watch", "browse", "status", "stop", "export", "examples", "doctor"]
+    loaded = loaded_after(commands(["--help"], *([name, "--help"] for name in names)))
+    assert not loaded & {*HEAVY, "textual", "numpy"}
+
+
+def test_no_reading_command_imports_torch_or_scikit_learn(tmp_path: Path) -> None:
+    store = tmp_path / "a.db"
+    write_store(store, trials=2, rows=3, transactions=2)
+    where = ("--store", str(store))
+    reading = commands(
+        ["status", *where], ["status", "--json", *where], ["watch", "--once", *where], ["browse", *where]
+    )
+    assert not loaded_after(reading) & {"torch", "sklearn"}
+
+
+@pytest.mark.parametrize("module", ["mlrtui.tui.app", "mlrtui_db.store", "mlrtui_db.reader", "mlrtui_trainer.spec"])
+def test_a_module_never_reaches_torch_or_scikit_learn(module: str) -> None:
+    assert not loaded_after(f"import {module}") & {"torch", "sklearn"}
+
+
+@pytest.mark.parametrize(("package", "folder"), [("sqlite3", "db/mlrtui_db/"), ("torch", "trainer/mlrtui_trainer/")])
+def test_only_one_room_imports(package: str, folder: str) -> None:
+    files = files_that_import(package)
+    assert files
+    assert all(name.startswith(folder) for name in files), files
+
+
+def test_at_most_one_file_imports_plotext() -> None:
+    assert len(files_that_import("plotext")) <= 1
+
+
+@pytest.mark.parametrize(
+    ("room", "allowed"),
+    [("mlrtui_db", set[str]()), ("mlrtui_trainer", {"numpy", "torch"})],
+)
+def test_a_lower_room_imports_only_the_standard_library_and(room: str, allowed: set[str]) -> None:
+    named = set().union(*imported(room).values())
+    assert named
+    assert named - set(sys.stdlib_module_names) - {room} <= allowed

@@ -1,0 +1,183 @@
+"""The eigenvalue solver on matrices whose spectrum is known."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.curvature.lanczos import largest, start_vectors
+from mlrtui_trainer.curvature.tracker import AUDIT_EVERY, Tracker
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Any symmetric matrices, [lanes, size, size]."""
+
+    matrix: Tensor
+
+    @property
+    def lanes(self) -> int:
+        return self.matrix.shape[0]
+
+    @property
+    def size(self) -> int:
+        return self.matrix.shape[1]
+
+    def apply(self, v: Tensor) -> Tensor:
+        return (self.matrix * v[:, None]).sum(-1)
+
+    def select(self, keep: Tensor) -> "Dense":
+        return Dense(self.matrix[keep])
+
+
+def with_spectra(*spectra, dtype=torch.float64) -> Dense:
+    size = len(spectra[0])
+    basis, _ = torch.linalg.qr(torch.randn(size, size, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
+    return Dense(
+        torch.stack([basis @ torch.diag(torch.tensor(s, dtype=torch.float64)) @ basis.T for s in spectra]).to(dtype)
+    )
+
+
+def solve(operator, tolerance=1e-3, most=60, start=None, dtype=torch.float64):
+    seeds = list(range(operator.lanes))
+    return largest(
+        operator, start_vectors(seeds, operator.size, dtype, "cpu") if start is None else start, tolerance, most
+    )
+
+
+TAIL = list(np.linspace(0.0, 0.5, 47))
+
+
+@pytest.mark.parametrize(
+    ("spectrum", "top"),
+    [
+        ([1.0, 0.999, 0.99, *TAIL], 1.0),  # clustered
+        ([*TAIL, *(-s for s in TAIL), 0.7, -0.7], 0.7),  # symmetric
+        ([-5.0, -9.0, 0.2, *(-s for s in TAIL)], 0.2),  # largest magnitude is not largest
+        ([-1.0 - s for s in TAIL], -1.0),  # negative throughout
+        ([3.0] * 50, 3.0),
+        ([2.0, *[0.0] * 49], 2.0),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_largest_algebraic_eigenvalue(spectrum, top, dtype):
+    found = solve(with_spectra(spectrum, dtype=dtype), dtype=dtype)
+    assert found.converged.all()
+    assert found.value[0] == pytest.approx(top, rel=1e-3)
+    assert found.residual[0] <= 1e-3
+
+
+def test_value_vector_and_residual_agree():
+    operator = with_spectra([4.0, 3.0, *TAIL], [1.0, -3.0, *TAIL])
+    found = solve(operator)
+    pulled = operator.apply(found.vector)
+    assert (found.vector * found.vector).sum(1).tolist() == pytest.approx([1.0, 1.0])
+    assert (found.vector * pulled).sum(1).tolist() == pytest.approx(found.value.tolist(), rel=1e-9)
+    rest = (pulled - torch.from_numpy(found.value)[:, None] * found.vector).norm(dim=1).numpy() / np.abs(found.value)
+    assert found.residual.tolist() == pytest.approx(rest.tolist(), rel=1e-3, abs=1e-9)
+
+
+def test_zero_is_exact_after_one_product():
+    found = solve(Dense(torch.zeros(1, 20, 20, dtype=torch.float64)))
+    assert (found.value[0], found.residual[0], found.products[0], found.rule[0]) == (0.0, 0.0, 1, "exhausted")
+
+
+def test_a_matrix_of_one_number():
+    found = solve(Dense(torch.tensor([[[-2.5]]], dtype=torch.float64)))
+    assert found.value[0] == -2.5
+    assert found.converged[0]
+
+
+def test_a_small_budget_is_reported_and_still_a_lower_bound():
+    found = solve(with_spectra([1.0, 0.9999, 0.999, 0.99, *TAIL]), tolerance=1e-9, most=4)
+    assert (found.rule[0], found.products[0], bool(found.converged[0])) == ("budget", 4, False)
+    assert 0.9 < found.value[0] <= 1.0
+    assert found.residual[0] > 1e-9
+
+
+def test_lanes_leave_by_their_own_numbers_only():
+    spectra = ([9.0, *TAIL, 0.1], [1.0, *[0.0] * 48], [1.0, 0.999, 0.99, *TAIL[1:]])
+    together = solve(with_spectra(*spectra))
+    assert len(set(together.products.tolist())) == 3
+    for lane, spectrum in enumerate(spectra):
+        alone = solve(with_spectra(spectrum), start=start_vectors([lane], 49, torch.float64, "cpu"))
+        assert (alone.value[0], alone.residual[0]) == (together.value[lane], together.residual[lane])
+        assert alone.products[0] == together.products[lane]
+        assert torch.equal(alone.vector[0], together.vector[lane])
+
+
+@pytest.mark.parametrize("poison", [torch.nan, torch.inf])
+def test_a_lane_that_is_not_finite_is_reported_and_changes_nothing(poison):
+    good = with_spectra([2.0, 1.5, *TAIL], [3.0, 1.0, *TAIL])
+    bad = good.matrix.clone()
+    bad = torch.stack([bad[0], torch.full_like(bad[0], poison), bad[1]])
+    seeds = start_vectors([0, 7, 1], 49, torch.float64, "cpu")
+    found = solve(Dense(bad), start=seeds)
+    clean = solve(good)
+    assert found.rule[1] == "nonfinite"
+    assert np.isnan(found.value[1])
+    assert not found.converged[1]
+    assert found.value[[0, 2]].tolist() == clean.value.tolist()
+    assert torch.equal(found.vector[[0, 2]], clean.vector)
+
+
+def test_a_warm_start_that_is_orthogonal_to_the_new_top_is_rescued():
+    before, after = with_spectra([2.0, 1.0, *TAIL]), with_spectra([1.0, 2.0, *TAIL])
+    tracker = Tracker([3], 49, 1e-3, torch.float64, "cpu")
+    assert tracker.measure(before).value[0] == pytest.approx(2.0, rel=1e-5)
+    assert tracker.measure(after).value[0] == pytest.approx(2.0, rel=1e-5)
+
+
+def test_the_audit_takes_the_larger_and_counts_both():
+    """The old top is an eigenvector that stays; a hidden one grows past it in a space that it never sees."""
+    size = 4000
+    values = torch.linspace(0.0, 0.5, size, dtype=torch.float64)
+    tracker = Tracker([3], size, 1e-3, torch.float64, "cpu")
+    counts = []
+    for t in range(AUDIT_EVERY + 1):
+        values[0], values[1] = 1.0, min(1.02, 0.5 + 0.03 * t)
+        found = tracker.measure(_Diagonal(values[None].clone()))
+        counts.append(int(found.products[0]))
+    assert found.value[0] == pytest.approx(1.02, rel=1e-4)
+    assert counts[-1] > max(counts[1:-1])
+
+
+def test_a_fall_is_audited():
+    tracker = Tracker([3], 49, 1e-3, torch.float64, "cpu")
+    quiet = with_spectra([2.0, 1.0, *TAIL])
+    tracker.measure(quiet)
+    calm = tracker.measure(quiet).products[0]
+    fallen = tracker.measure(with_spectra([1.5, 1.0, *TAIL])).products[0]
+    assert fallen > 2 * calm
+
+
+def test_a_tracker_of_some_lanes_goes_on_as_the_whole_would():
+    operator = with_spectra([2.0, 1.0, *TAIL], [3.0, 2.5, *TAIL])
+    whole = Tracker([3, 4], 49, 1e-3, torch.float64, "cpu")
+    whole.measure(operator)
+    keep = torch.tensor([1])
+    part = whole.select(keep)
+    a, b = part.measure(operator.select(keep)), whole.measure(operator)
+    assert a.value[0] == b.value[1]
+    assert torch.equal(a.vector[0], b.vector[1])
+
+
+@dataclass(frozen=True)
+class _Diagonal:
+    values: Tensor  # [lanes, size]
+
+    @property
+    def lanes(self) -> int:
+        return self.values.shape[0]
+
+    @property
+    def size(self) -> int:
+        return self.values.shape[1]
+
+    def apply(self, v: Tensor) -> Tensor:
+        return self.values * v
+
+    def select(self, keep: Tensor) -> "_Diagonal":
+        return _Diagonal(self.values[keep])
