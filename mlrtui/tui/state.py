@@ -134,11 +134,15 @@ def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> i
 
 
 def headline(fits: tuple[FitRow, ...]) -> FitRow | None:
-    """The fit to show where there is room for one: η* against one variable with an interval, else the first."""
+    """The fit to show where there is room for one: η* against depth × width with an interval, else the nearest to it.
 
-    def rank(fit: FitRow) -> tuple[bool, bool, bool, bool]:
+    A condition comes before none: the law is claimed for nets much wider than deep. R² has no say.
+    """
+
+    def rank(fit: FitRow) -> tuple[bool, ...]:
         terms = sum(other.fit == fit.fit for other in fits)
-        return (fit.y != "eta_star", terms > 1, "*" not in fit.term, fit.low is None)
+        product, free = fit.term != "depth*width", not fit.where_expr
+        return (fit.y != "eta_star", terms > 1, fit.low is None, "*" not in fit.term, product, free)
 
     return min(fits, key=rank, default=None)
 

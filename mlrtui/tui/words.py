@@ -6,7 +6,17 @@ from mlrtui.tui.numbers import clock, moment, number
 from mlrtui.tui.state import Freshness
 from mlrtui_db.models import FitRow, SweepRow, TrialRow
 
-__all__ = ["exponent", "fit_groups", "fit_notes", "fit_sentence", "fresh_text", "outcome", "progress", "quantity"]
+__all__ = [
+    "condition",
+    "exponent",
+    "fit_groups",
+    "fit_notes",
+    "fit_sentence",
+    "fresh_text",
+    "outcome",
+    "progress",
+    "quantity",
+]
 
 _QUANTITIES = {"eta_star": "η*", "lambda0": "λ₀", "eta_stable": "η_max", "logit_rms": "logit RMS"}
 _BAD = {"nan": "NaN", "+inf": "inf", "-inf": "-inf", "threshold": "blew up"}
@@ -71,13 +81,19 @@ def fit_sentence(terms: Sequence[FitRow]) -> str:
     return f"{quantity(terms[0].y)} ∝ {factors}"
 
 
+def condition(fit: FitRow) -> str:
+    """The cells that a fit is about: where width ≥ 16·depth. Empty: all."""
+    text = fit.where_expr.replace(" * ", "*").replace(">=", "≥").replace("<=", "≤").replace("*", "·")
+    return f"where {text}" if text else ""
+
+
 def fit_notes(terms: Sequence[FitRow]) -> list[str]:
     """How good the law is and what is left out of it, one note a line."""
     fit = terms[0]
     r2 = "" if fit.r2 is None else f"R² {fit.r2:.2f} · "
     notes = [f"{r2}{fit.cells} cells · {fit.decades:.1f} decades"]
     if fit.where_expr:
-        notes.append("where " + fit.where_expr.replace(">=", "≥").replace("<=", "≤").replace("*", "·"))
+        notes.append(condition(fit))
     if fit.p_equal is not None:
         notes.append(f"equal exponents: p = {number(fit.p_equal, 2)}")
     if fit.excluded:

@@ -1,3 +1,5 @@
+"""Keyed random numbers."""
+
 import numpy as np
 import pytest
 

@@ -112,7 +112,7 @@ def test_laws_read_as_they_are_written_in_papers() -> None:
     notes = fit_notes([make_fit(where_expr="width >= 16 * depth", excluded=("a", "b"), warnings="under one decade")])
     assert notes == [
         "R² 0.91 · 15 cells · 1.9 decades",
-        "where width ≥ 16 · depth",
+        "where width ≥ 16·depth",
         "left out: a, b",
         "! under one decade",
     ]
@@ -123,6 +123,8 @@ def test_the_headline_is_the_law_of_one_product() -> None:
     assert headline((other, product)) == product
     rows: tuple[FitRow, ...] = (make_fit(fit="two", term="depth"), make_fit(fit="two", term="width"), other)
     assert headline(rows) == other
+    wide = make_fit(fit="c", where_expr="width >= 16*depth", r2=0.1)
+    assert headline((make_fit(fit="d", term="(depth-1)*width"), product, wide)) == wide
     assert headline(()) is None
 
 

@@ -83,7 +83,9 @@ class TrialLog:
 
     def is_bad(self, loss: float) -> bool:
         """Whether this loss ends the trial as diverged. A start that is not finite makes every loss bad."""
-        return not loss <= phases.divergence_limit(self._loss_initial) if isfinite(self._loss_initial) else True
+        if not isfinite(self._loss_initial):
+            return True
+        return not loss <= phases.divergence_limit(self._loss_initial)  # a NaN compares as False
 
     def is_success(self, step: int, accuracy: float) -> bool:
         """Whether this accuracy, at an epoch's end, ends the trial as a success."""

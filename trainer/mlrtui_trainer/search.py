@@ -59,8 +59,9 @@ class SearchSpec:
         """No search needs more trials, whatever their verdicts.
 
         With t = ln(1 + tolerance), f = ln(factor) and R = ln(eta_max / eta_min): scans take at most R/f + 1 successful
-        or searching steps up and as many down; every opening of a bracket takes at most one failing step, log2(max(f, 2t) / t) midpoints
-        and two probes; and every reopening raises the largest success by at least t, so there are at most R/t of them.
+        or searching steps up and as many down; every opening of a bracket takes at most one failing step,
+        log2(max(f, 2t) / t) midpoints and two probes; and every reopening raises the largest success by at least t, so
+        there are at most R/t of them.
         """
         span = log(self.eta_max / self.eta_min)
         scan_steps = 2 * (ceil(span / log(self.factor)) + 2)

@@ -9,7 +9,7 @@ from mlrtui.tui.numbers import clock
 from mlrtui.tui.state import Look, Reading, headline
 from mlrtui.tui.text import Line, clean, fit, line, width_of
 from mlrtui.tui.widgets.pane import LinesWidget, Pane
-from mlrtui.tui.words import fit_groups, fit_notes, fit_sentence
+from mlrtui.tui.words import condition, fit_groups, fit_notes, fit_sentence
 
 __all__ = ["EventList", "FitsPane", "Footer", "StatusLine"]
 
@@ -115,7 +115,8 @@ class StatusLine(LinesWidget):
         terms = [fit for fit in reading.snapshot.fits if fit.fit == main.fit]
         law = fit_sentence(terms)
         r2 = "" if main.r2 is None else f"  R² {main.r2:.2f}"
-        for text in (f"{law}{r2}  {main.cells} cells ", f"{law}{r2} ", f"{law} "):
+        cells = f"{main.cells} cells"
+        for text in (f"{law}{r2}  {cells} {condition(main)} ", f"{law}{r2}  {cells} ", f"{law}{r2} ", f"{law} "):
             right = line(clean(text), "value")
             if width_of(left) + width_of(right) + 2 <= width:
                 break

@@ -47,7 +47,7 @@ def curvature(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: str, opera
     if operator not in OPERATORS:
         raise ValueError(f"operator {operator!r} is not built: use one of {', '.join(OPERATORS)}")
     full = operator == "hessian"
-    if weights.lanes == 1 or runs_together(mlp, x.shape[0], x.element_size()):
+    if weights.lanes == 1 or x.device.type != "cpu" or runs_together(mlp, x.shape[0], x.element_size()):
         return _MlpCurvature.at(mlp, weights, x, y, LOSSES[loss], full)
     return _LaneByLane([_MlpCurvature.at(mlp, weights.lane(i), x, y, LOSSES[loss], full) for i in range(weights.lanes)])
 
