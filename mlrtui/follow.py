@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
 
+from mlrtui.printing import needs_ascii, show
 from mlrtui.report import report, sweep_line
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import LiveSnapshot
@@ -13,13 +13,14 @@ from mlrtui_db.reader import Reader
 __all__ = ["follow"]
 
 _PROGRESS_SECONDS = 2.0
+_LOOK_SECONDS = 0.5
 
 
 class _Printer:
     """Prints each event once, a progress line when it changed, and the results of a sweep when it ends."""
 
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    def __init__(self, ascii_only: bool) -> None:
+        self._ascii = needs_ascii(ascii_only)
         self._seen_event = 0
         self._reported: set[int] = set()
         self._lines: dict[int, str] = {}
@@ -37,20 +38,18 @@ class _Printer:
             self._print(f"          {line}")
         if snapshot.sweep.status == "done" and snapshot.sweep.sweep_id not in self._reported:
             self._reported.add(snapshot.sweep.sweep_id)
-            ascii_only = "utf" not in (self._out.encoding or "").lower()
-            self._print("\n" + report(reader, snapshot, ascii_only=ascii_only) + "\n")
+            self._print("\n" + report(reader, snapshot, ascii_only=self._ascii) + "\n")
 
     def _print(self, text: str) -> None:
-        encoding = self._out.encoding or "ascii"
-        print(text.encode(encoding, "replace").decode(encoding), file=self._out, flush=True)
+        show(text, self._ascii)
 
 
-def follow(store: Path, names: list[str], alive: Callable[[], bool], out: TextIO, *, interval: float = 0.5) -> None:
+def follow(store: Path, names: list[str], alive: Callable[[], bool], ascii_only: bool = False) -> None:
     """Print what happens to the sweeps of these names until the driver is gone; no names: to the newest sweep.
 
     A store that is not there yet, or is busy for a moment, is waited for as long as ``alive``.
     """
-    printer = _Printer(out)
+    printer = _Printer(ascii_only)
     while True:
         going_on = alive()  # before reading, so that the last rows are seen
         try:
@@ -66,4 +65,4 @@ def follow(store: Path, names: list[str], alive: Callable[[], bool], out: TextIO
                 raise
         if not going_on:
             return
-        time.sleep(interval)
+        time.sleep(_LOOK_SECONDS)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlrtui.printing import needs_ascii, show
 from mlrtui.report import fit_line, sweep_line
 from mlrtui_db import lock
 from mlrtui_db.reader import Reader
@@ -22,12 +23,12 @@ def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
             from mlrtui.tui.once import render_once
 
             size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
-            print(render_once(reader, (size.columns, size.lines), ascii_only))
+            print(render_once(reader, (size.columns, size.lines), needs_ascii(ascii_only)))
             return 0
     if not sys.stdout.isatty():
         from mlrtui.follow import follow
 
-        follow(store, [], lambda: lock.holder(store) is not None, sys.stdout)
+        follow(store, [], lambda: lock.holder(store) is not None, ascii_only)
         return 0
     from mlrtui.tui.app import run_app
 
@@ -41,7 +42,8 @@ def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
     if not sys.stdout.isatty():
         for store in stores:
             with Reader.open(store) as reader:
-                print(f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps()), sep="\n")
+                lines = [f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps())]
+            show("\n".join(lines), ascii_only)
         return 0
     from mlrtui.tui.app import run_app
 
@@ -70,10 +72,10 @@ def status(store: Path, *, as_json: bool) -> int:
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         who = "no driver is running" if holder is None else f"driver {holder.pid} on {holder.host} is at work"
-        print(f"{store}: {who}")
+        show(f"{store}: {who}")
         for row in sweeps:
             created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
-            print(f"  {created}  {sweep_line(row)}")
+            show(f"  {created}  {sweep_line(row)}")
             for fit in fits.get(row.sweep_id, ()):
-                print(f"      {fit_line(fit)}")
+                show(f"      {fit_line(fit)}")
     return 1 if any(row.trials_failed for row in sweeps) else 0

@@ -11,6 +11,7 @@ from mlrtui.config import SweepSpec, diff, load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines import devices
 from mlrtui.errors import BadInput
+from mlrtui.printing import needs_ascii, show
 from mlrtui_db import lock
 from mlrtui_db.reader import Reader
 
@@ -43,7 +44,7 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     useful = max(estimate.parallel_lanes(plan) for plan in plans)
     if options.dry_run:
         for spec, plan in zip(specs, plans, strict=True):
-            print(_description(spec, plan))
+            show(_description(spec, plan), options.ascii_only)
         return 0
     workers = devices.resolve(options.devices, useful=useful)
     if not _anything_to_do(options.store, specs):
@@ -104,11 +105,13 @@ def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
     else:
         from mlrtui.report import report
 
+        plain = needs_ascii(options.ascii_only)
+
         with Reader.open(options.store) as reader:
             for row in reader.sweeps():
                 snapshot = reader.live(row.sweep_id) if row.name in names else None
                 if snapshot is not None:
-                    print(report(reader, snapshot, ascii_only=options.ascii_only), end="\n\n")
+                    show(report(reader, snapshot, ascii_only=plain) + "\n", plain)
         print(f"all done before; nothing was trained. {options.store} is as it was.")
     return _exit_code(options.store, names)
 
@@ -118,7 +121,8 @@ def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.Drive
     from mlrtui.follow import follow
 
     try:
-        follow(options.store, [spec.sweep.name for spec in specs], driver.running, sys.stdout)
+        names = [spec.sweep.name for spec in specs]
+        follow(options.store, names, driver.running, options.ascii_only)
     except KeyboardInterrupt:
         print(launch.stop(options.store), file=sys.stderr)
         return 130

@@ -1,8 +1,7 @@
 """The app: it owns the feed, what is looked at and how it is drawn; screens show it."""
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -21,8 +20,9 @@ from mlrtui.tui.screens.browse import BrowseScreen
 from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
 from mlrtui.tui.state import Look, Reading, Wanted
+from mlrtui.tui.terminal import ascii_needed
 
-__all__ = ["MlrtuiApp", "ascii_needed", "run_app", "store_source"]
+__all__ = ["MlrtuiApp", "run_app", "store_source"]
 
 Start = Literal["live", "browse"]
 
@@ -170,16 +170,3 @@ def store_source(path: Path) -> StoreSource:
     from mlrtui_db.reader import Reader
 
     return StoreSource(path.name, lambda: Reader.open(path))
-
-
-def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this terminal cannot be trusted with braille: a locale that is not UTF-8, or a plain console.
-
-    LC_CTYPE=C.UTF-8 does not count, since Python itself sets it under LANG=C. Without any locale, as in most
-    containers, UTF-8 is assumed.
-    """
-    if environment.get("TERM", "dumb") in ("", "dumb", "linux", "unknown"):
-        return True
-    ctype = environment.get("LC_CTYPE", "")
-    named = environment.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environment.get("LANG")
-    return bool(named) and "utf" not in str(named).lower()

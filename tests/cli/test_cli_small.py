@@ -1,6 +1,7 @@
 """Small commands, options and bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -149,3 +150,14 @@ def test_every_bad_sweep_file_is_refused_by_the_command(mlrtui: Mlrtui, tmp_path
         assert any(line.startswith(f"mlrtui: {file}: ") for line in lines), file.name
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("run", "sweep.toml"), ("watch",), ("watch", "--once"), ("browse",), ("status",)])
+def test_a_locale_without_utf8_gets_ascii(fake_store: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
+    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    done = subprocess.run(
+        [sys.executable, "-m", "mlrtui.cli", *command], cwd=tmp_path, env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.strip()
+    assert done.stdout.isascii()
+    assert b"?" not in done.stdout.replace(b"? help", b"")

@@ -115,8 +115,9 @@ class StatusLine(LinesWidget):
         terms = [fit for fit in reading.snapshot.fits if fit.fit == main.fit]
         law = fit_sentence(terms)
         r2 = "" if main.r2 is None else f"  R² {main.r2:.2f}"
-        cells = f"{main.cells} cells"
-        for text in (f"{law}{r2}  {cells} {condition(main)} ", f"{law}{r2}  {cells} ", f"{law}{r2} ", f"{law} "):
+        cells, where = f"{main.cells} cells", condition(main)
+        whole = f"{law}{r2}  {cells} {where} " if where else ""
+        for text in filter(None, (whole, f"{law}{r2}  {cells} ", f"{law}{r2} ", f"{law} ")):
             right = line(clean(text), "value")
             if width_of(left) + width_of(right) + 2 <= width:
                 break

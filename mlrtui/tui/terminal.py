@@ -1,0 +1,27 @@
+"""What a terminal, or a pipe, can be trusted to show."""
+
+import os
+from collections.abc import Mapping
+from typing import TextIO
+
+__all__ = ["ascii_needed", "ascii_output"]
+
+
+def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this terminal cannot be trusted with braille: a locale that is not UTF-8, or a plain console.
+
+    LC_CTYPE=C.UTF-8 does not count, since Python itself sets it under LANG=C. Without any locale, as in most
+    containers, UTF-8 is assumed.
+    """
+    if environment.get("TERM", "dumb") in ("", "dumb", "linux", "unknown"):
+        return True
+    ctype = environment.get("LC_CTYPE", "")
+    named = environment.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environment.get("LANG")
+    return bool(named) and "utf" not in str(named).lower()
+
+
+def ascii_output(out: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether plain text written to ``out`` must be ASCII. What a pipe ends in is not known: the locale decides."""
+    if "utf" not in (out.encoding or "").lower():
+        return True
+    return ascii_needed(environment if out.isatty() else {**environment, "TERM": "xterm"})
