@@ -116,6 +116,7 @@ class _Point:
     activation: str
     bias: bool
     parametrization: str
+    base_width: int
     input_lr: float
     hidden_lr: float
     output_lr: float
@@ -185,6 +186,7 @@ def _net(point: _Point, shape: DataShape) -> NetSpec:
         activation=point.activation,
         bias=point.bias,
         parametrization=point.parametrization,
+        base_width=point.base_width,
         layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
     )
 
@@ -216,7 +218,8 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "steps_per_epoch": cell.train.steps_per_epoch,
         "dtype": cell.train.dtype,
     }
-    settings = canonical_json(shown | {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]})
+    rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
+    settings = canonical_json(shown | rates | {"base_width": cell.net.base_width})
     columns: dict[str, Any] = dict(shown)
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 
@@ -224,6 +227,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
 _TAGS: dict[str, str] = {
     "samples": "N=",
     "bias": "bias=",
+    "base_width": "base=",
     "input_lr": "in=",
     "hidden_lr": "hid=",
     "output_lr": "out=",

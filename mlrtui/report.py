@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from mlrtui.analysis.leftout import left_out
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
 
@@ -30,7 +31,7 @@ def fit_line(fit: FitRow) -> str:
     if fit.warnings:
         parts.append(fit.warnings)
     if fit.excluded:
-        parts.append(f"left out: {', '.join(fit.excluded)}")
+        parts.append(f"left out: {left_out(fit.excluded)}")
     return "; ".join(parts)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.analysis.expressions import Expression, ExpressionError, cell_condition, cell_number
+from mlrtui.analysis.leftout import OUTSIDE
 from mlrtui_db.records import FitRecord
 
 __all__ = [
@@ -206,7 +207,7 @@ def _select(
 
 def _reason_to_leave_out(point: CellPoint, condition: Expression | None) -> str | None:
     if condition is not None and not condition.evaluate(point.values):
-        return "outside where"
+        return OUTSIDE
     if point.censored:
         return "censored"
     if not point.ln_y:

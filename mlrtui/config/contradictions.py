@@ -23,7 +23,7 @@ MAX_PARAMETERS = 1_000_000_000
 
 AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
-    *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization")),
+    *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
     *(f"training.{key}" for key in ("loss", "optimizer", "batch", "epochs", "steps", "dtype")),
 )
 
@@ -148,6 +148,9 @@ def _solvable_model(known: Known) -> Iterator[Mistake]:
             yield Mistake("model.depth", depth, 'kind "two-layer-linear" has one hidden layer; use depth = 1')
     if True in known.axis("model.bias"):
         yield Mistake("model.bias", True, 'kind "two-layer-linear" has no biases; use bias = false')
+    for parametrization in known.axis("model.parametrization"):
+        if parametrization != "sp":
+            yield Mistake("model.parametrization", parametrization, 'kind "two-layer-linear" has its own; use "sp"')
     for activation in known.axis("model.activation"):
         if "model.activation" in known.given and activation != "linear":
             yield Mistake("model.activation", activation, 'kind "two-layer-linear" has none; use "linear" or remove it')
@@ -160,6 +163,12 @@ def _layer_rates(known: Known) -> Iterator[Mistake]:
         )
     elif len(known.rates) == 3 and all(0.0 in rates for rates in known.rates.values()):
         yield Mistake("model.layer_lr", NO_VALUE, "all layers have rate 0, so nothing would train; raise one of them")
+
+
+def _base_width(known: Known) -> Iterator[Mistake]:
+    if "model.base_width" in known.given and set(known.axis("model.parametrization")) == {"sp"}:
+        base = _bare(known.axis("model.base_width"))
+        yield Mistake("model.base_width", base, 'parametrization "sp" does not use it; remove it')
 
 
 def _samples(known: Known) -> Iterator[Mistake]:
@@ -291,6 +300,7 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _one_sample,
     _solvable_model,
     _layer_rates,
+    _base_width,
     _samples,
     _batches,
     _size,

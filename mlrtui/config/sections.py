@@ -111,8 +111,14 @@ class ModelSection(Section):
         "Of the hidden layers; gelu is the exact one (erf). two-layer-linear has none.", "relu", ("relu",)
     )
     bias: Annotated[tuple[bool, ...], axis(flag())] = _key("Biases, zero at the start.", False, (False,))
-    parametrization: Annotated[Words, axis(choice("sp", later=("ntk", "mup", "sp-full-align")))] = _key(
-        "sp: normal initial weights of variance 2/fan_in (He; 1/fan_in where linear), one learning rate.", "sp", ("sp",)
+    parametrization: Annotated[Words, axis(choice("sp", "ntk", "mup", "sp-full-align"))] = _key(
+        "sp: normal initial weights of variance 2/fan_in (He; 1/fan_in where linear), one learning rate. The others "
+        "scale the layers' rates and the output weights with width / base_width, as tabulated in numerics.md.",
+        "sp",
+        ("sp",),
+    )
+    base_width: Annotated[Whole, axis(whole(1, 65_536))] = _key(
+        "Width at which every parametrization is the standard one.", 64, (64,)
     )
     input_lr: Annotated[Reals | None, axis(number(0.0, 1e4))] = _key(
         "Learning-rate multiplier of the first layer; short for layer_lr.input.", 0.1, None

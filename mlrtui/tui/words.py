@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mlrtui.analysis.leftout import left_out
 from mlrtui.tui.numbers import clock, moment, number
 from mlrtui.tui.state import Freshness
 from mlrtui_db.models import FitRow, SweepRow, TrialRow
@@ -97,7 +98,7 @@ def fit_notes(terms: Sequence[FitRow]) -> list[str]:
     if fit.p_equal is not None:
         notes.append(f"equal exponents: p = {number(fit.p_equal, 2)}")
     if fit.excluded:
-        notes.append(f"left out: {', '.join(fit.excluded)}")
+        notes.append(f"left out: {left_out(fit.excluded)}")
     if fit.warnings:
         notes.append(f"! {fit.warnings}")
     return notes

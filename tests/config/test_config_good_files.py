@@ -109,7 +109,7 @@ def test_canonical_text_is_read_back(good: Document) -> None:
 def test_canonical_text_is_pinned() -> None:
     assert parse_sweep(SOLVABLE, "f").canonical() == (
         '{"data":{"name":["unit"],"samples":["all"],"standardize":["global"],"target":["classes"]},"fit":[],'
-        '"model":{"activation":["relu"],"bias":[false],"depth":[1],"kind":["two-layer-linear"],'
+        '"model":{"activation":["relu"],"base_width":[64],"bias":[false],"depth":[1],"kind":["two-layer-linear"],'
         '"layer_lr":{"hidden":[1.0],"input":[1.0],"output":[1.0]},"parametrization":["sp"],"width":[16,128]},'
         '"record":{"every":1,"layers":false},"scan":{"eta_lambda0":[0.5,2.5]},'
         '"sharpness":{"every":0,"operator":"gauss-newton","samples":"all","tolerance":0.001},'

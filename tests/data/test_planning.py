@@ -149,7 +149,7 @@ def test_records_hold_the_plan() -> None:
     ]
     settings = json.loads(record.settings)
     columns = {field.name for field in fields(CellRecord)} - {"position", "label", "settings", "nets"}
-    assert set(settings) == columns | {"hidden_lr", "output_lr"}
+    assert set(settings) == columns | {"hidden_lr", "output_lr", "base_width"}
     assert all(settings[name] == getattr(record, name) for name in columns)
 
 

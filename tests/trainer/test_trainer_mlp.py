@@ -158,7 +158,7 @@ def test_accuracy_never_counts_what_is_not_a_number():
     [
         (NetSpec("cnn", 4, 2, 1, 4), "kind"),
         (NetSpec("mlp", 4, 2, 1, 4, "swish"), "activation"),
-        (NetSpec("mlp", 4, 2, 1, 4, parametrization="mup"), "parametrization"),
+        (NetSpec("mlp", 4, 2, 1, 4, parametrization="xp"), "parametrization"),
         (NetSpec("two-layer-linear", 4, 2, 2, 4, "linear"), "two-layer-linear"),
     ],
 )

@@ -67,6 +67,7 @@ class NetSpec:
     bias: bool = False
     parametrization: str = "sp"
     layer_lr: tuple[float, float, float] = (1.0, 1.0, 1.0)  # rate multipliers: input, hidden, output layer
+    base_width: int = 64  # width at which every parametrization is the standard one
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mlrtui_trainer.models.activations import ACTIVATIONS, Activation
 from mlrtui_trainer.models.gemm import accumulate_, aligned, matmul
+from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import NetSpec
 
@@ -51,18 +52,22 @@ class Mlp:
         """
         if net.activation not in ACTIVATIONS:
             raise ValueError(f"activation {net.activation!r} is not built: use one of {', '.join(ACTIVATIONS)}")
-        if net.parametrization != "sp":
-            raise ValueError(f"parametrization {net.parametrization!r} is not built: use 'sp'")
+        if net.parametrization not in PARAMETRIZATIONS:
+            known = ", ".join(PARAMETRIZATIONS)
+            raise ValueError(f"parametrization {net.parametrization!r} is not built: use one of {known}")
         sizes = net.sizes
         layers = len(sizes) - 1
         lr_input, lr_hidden, lr_output = net.layer_lr
-        rate = (lr_output,) if layers == 1 else (lr_input, *([lr_hidden] * (layers - 2)), lr_output)
+        own = (lr_output,) if layers == 1 else (lr_input, *([lr_hidden] * (layers - 2)), lr_output)
+        table, ratio = PARAMETRIZATIONS[net.parametrization], net.width / net.base_width
+        rate = tuple(a * b for a, b in zip(own, table.rates(layers, ratio), strict=True))
         if net.kind == "mlp":
             gain = ACTIVATIONS[net.activation].gain
-            std, scale = tuple(sqrt(gain / fan_in) for fan_in in sizes[:-1]), (1.0,) * layers
+            *below, top = (sqrt(gain / fan_in) for fan_in in sizes[:-1])
+            std, scale = (*below, top * table.output_factor(layers, ratio)), (1.0,) * layers
         elif net.kind == "two-layer-linear":
-            if net.depth != 1 or net.bias or net.activation != "linear":
-                raise ValueError("two-layer-linear has depth 1, no bias and activation 'linear'")
+            if net.depth != 1 or net.bias or net.activation != "linear" or net.parametrization != "sp":
+                raise ValueError("two-layer-linear has depth 1, no bias, activation 'linear' and a scaling of its own")
             std, scale = (1.0, 1.0), (1.0, 1.0 / sqrt(net.width))
         else:
             raise ValueError(f"model kind {net.kind!r} is not built: use 'mlp' or 'two-layer-linear'")

@@ -1,0 +1,18 @@
+"""How the cells that a fit leaves out are told."""
+
+import pytest
+
+from mlrtui.analysis.leftout import left_out
+
+
+@pytest.mark.parametrize(
+    ("excluded", "text"),
+    [
+        ((), ""),
+        (("8x64: censored",), "8x64: censored"),
+        (("8x64: outside where",), "1 cell outside where"),
+        (("a: outside where", "b: censored", "c: outside where"), "b: censored, 2 cells outside where"),
+    ],
+)
+def test_censored_cells_are_named_and_unasked_ones_counted(excluded: tuple[str, ...], text: str) -> None:
+    assert left_out(excluded) == text
