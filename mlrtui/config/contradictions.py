@@ -5,6 +5,7 @@ The grid is a full product, so an axis value contradicts another key as soon as 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import product
 from math import prod
 from typing import Any
@@ -109,6 +110,14 @@ def _search(known: Known) -> Iterator[Mistake]:
 def _targets(known: Known) -> Iterator[Mistake]:
     if "parity" in known.axis("data.target") and "ce" in known.axis("training.loss"):
         yield Mistake("training.loss", "ce", 'target = "parity" has one output of ±1; use loss = "mse"')
+
+
+def _packages(known: Known) -> Iterator[Mistake]:
+    for name in known.axis("data.name"):
+        source = SOURCES[name]
+        if source.package and find_spec(source.package) is None:
+            remedy = f"needs the package {source.package}, which is not installed; pip install 'mlrtui[{source.extra}]'"
+            yield Mistake("data.name", name, remedy)
 
 
 def _one_sample(known: Known) -> Iterator[Mistake]:
@@ -297,6 +306,7 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _budget,
     _search,
     _targets,
+    _packages,
     _one_sample,
     _solvable_model,
     _layer_rates,

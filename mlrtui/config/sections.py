@@ -62,7 +62,7 @@ class DataSection(Section):
 
     later = ("path", "validation", "download")
 
-    name: Annotated[Words, axis(choice(*SOURCES, later=("mnist5k", "teacher", "npz", "torchvision")))] = _key(
+    name: Annotated[Words, axis(choice(*SOURCES, later=("npz", "torchvision")))] = _key(
         "Data set: " + "; ".join(f"{name}, {source.title}" for name, source in SOURCES.items()) + ".", "digits"
     )
     samples: Annotated[tuple[int | Literal["all"], ...], axis(or_word(whole(1, 100_000), "all"))] = _key(

