@@ -169,6 +169,14 @@ def doctor(
     raise typer.Exit(show.doctor(store))
 
 
+@app.command(name="check-claims")
+def check_claims(store: StoreOption = None) -> None:
+    """Hold the shipped examples' results against what the papers claim."""
+    from mlrtui.commands import claims
+
+    raise typer.Exit(claims.check_claims(store_path(store)))
+
+
 def _fail(error: Exception, code: int) -> NoReturn:
     for line in str(error).splitlines():
         typer.echo(f"mlrtui: {line}", err=True)

@@ -88,9 +88,9 @@ def _gaussian(samples: int) -> tuple[Floats, Ints]:
 def _teacher(samples: int) -> tuple[Floats, Ints]:
     """Points on the unit sphere in 100 dimensions; the class is the sign of a sum of four leaky ReLU units.
 
-    After the multi-index teacher of Haas, Bordt, von Luxburg and Vankadara (2025): the units' directions are orthogonal,
-    two count positively and two negatively, so that both classes are equally likely. The teacher's and the points' generators are our own. Fewer
-    samples are always the first of more.
+    After the multi-index teacher of Haas, Bordt, von Luxburg and Vankadara (2025): the units' directions are
+    orthogonal, two count positively and two negatively, so that both classes are equally likely. The teacher's and the
+    points' generators are our own. Fewer samples are always the first of more.
     """
     inputs = SOURCES["teacher"].inputs
     drawn = np.random.Generator(np.random.Philox(key=TEACHER_KEY)).standard_normal((inputs, 4))

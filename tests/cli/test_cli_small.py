@@ -14,7 +14,7 @@ from mlrtui.engines.devices import resolve
 from mlrtui.errors import BadInput
 
 WriteSweep = Callable[..., Path]
-COMMANDS = ("run", "watch", "browse", "status", "stop", "export", "examples", "doctor")
+COMMANDS = ("run", "watch", "browse", "status", "stop", "export", "examples", "check-claims", "doctor")
 
 
 @pytest.fixture
@@ -161,3 +161,15 @@ def test_a_locale_without_utf8_gets_ascii(fake_store: Path, tmp_path: Path, comm
     assert done.stdout.strip()
     assert done.stdout.isascii()
     assert b"?" not in done.stdout.replace(b"? help", b"")
+
+
+def test_claims_are_checked_on_finished_examples_only(mlrtui: Mlrtui, fake_store: Path) -> None:
+    nothing = mlrtui("check-claims")
+    assert nothing.returncode == 2
+    assert "mlrtui examples" in nothing.stderr
+    assert mlrtui("run", "--devices", "fake").returncode == 0  # made-up numbers: some claims are missed, and said so
+    done = mlrtui("check-claims")
+    assert done.returncode == 1
+    assert "  misses       " in done.stdout
+    assert "expected" in done.stdout
+    assert "Traceback" not in done.stderr
