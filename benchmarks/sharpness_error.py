@@ -1,9 +1,9 @@
 """How wrong λ is along training: as a sweep tracks it, in float32, against cold solves in float64 at the same weights.
 
 Every trial is trained once as a sweep does it, with λ at every step, and a second time to have the weights at every
-step. There λ is found again by 40 products of a plain Lanczos from a random vector in double precision. An error is relative
-to that value, or to a millionth of the net's first λ where it has fallen below that: then nothing of it is left in
-float32 (a saturated softmax).
+step. There λ is found again by 40 products of a plain Lanczos from a random vector in double precision. An error is
+relative to that value, or to a millionth of the net's first λ where it has fallen below that: of such a λ (a saturated
+softmax) nothing is left in float32.
 """
 
 import argparse
@@ -64,7 +64,9 @@ class Errors:
     def errors(self) -> npt.NDArray[np.float64]:
         """Relative errors."""
         true = np.array(self.true)
-        return np.abs(np.array(self.stored) - true) / np.maximum(np.abs(true), VANISHED * np.array(self.start))
+        floor = VANISHED * np.array(self.start)
+        errors: npt.NDArray[np.float64] = np.abs(np.array(self.stored) - true) / np.maximum(np.abs(true), floor)
+        return errors
 
 
 def first_digits(samples: int) -> Dataset:
@@ -89,7 +91,7 @@ def measure(setting: Setting, data: Dataset, steps: int, seeds: tuple[int, ...],
         step += [moment.step] * len(moment.lanes)
         stored += moment.sharpness.tolist()
         start += [task.trials[lane].lambda0 for lane in moment.lanes]
-        true += true_sharpness(setting, net, moment.weights, data).tolist()
+        true += true_sharpness(setting, net, moment.weights, data)
     kept = {name: np.concatenate([c[name] for c in tracked.columns.values()]) for name in ("products", "flags")}
     measured = kept["products"] > 0
     outcomes = tracked.outcomes.values()
@@ -108,12 +110,12 @@ def measure(setting: Setting, data: Dataset, steps: int, seeds: tuple[int, ...],
 
 
 @torch.no_grad()
-def true_sharpness(setting: Setting, net: NetSpec, weights: Weights, data: Dataset) -> npt.NDArray[np.float64]:
-    """λ of every lane in double precision, [lanes]."""
+def true_sharpness(setting: Setting, net: NetSpec, weights: Weights, data: Dataset) -> list[float]:
+    """λ of every lane in double precision."""
     mlp, samples = Mlp.of(net), Samples.of(data, torch.float64, "cpu")
     double = Weights(tuple(w.double() for w in weights.w), tuple(b.double() for b in weights.b))
     matrix = curvature(mlp, double, samples.x, samples.y, setting.loss, setting.operator)
-    values: npt.NDArray[np.float64] = reference(matrix.apply, weights.lanes, mlp.n_params)[0].numpy()
+    values: list[float] = reference(matrix.apply, weights.lanes, mlp.n_params)[0].tolist()
     return values
 
 
