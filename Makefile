@@ -52,3 +52,4 @@ bench:
 	@$(PYTHON) scripts/bootstrap.py
 	.venv/bin/python -m benchmarks.trainings $(ARGS)
 	.venv/bin/python -m benchmarks.store_writes
+	.venv/bin/python -m benchmarks.sharpness_cost

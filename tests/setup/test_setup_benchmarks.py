@@ -5,9 +5,12 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from benchmarks.sharpness_cost import SAMPLES
+from benchmarks.sharpness_cost import flop_of as hessian_flop_of
 from benchmarks.trainings import BATCH, Case, flop_of
 from mlrtui_trainer.spec import NetSpec
 
@@ -22,17 +25,48 @@ ROOT = Path(__file__).resolve().parents[2]
     ],
 )
 def test_a_benchmark_runs(module: str, options: str, cases: int, tmp_path: Path) -> None:
-    out = tmp_path / "out.json"
+    lines, written = run(module, options, tmp_path)
+    assert len(lines) == cases + 2
+    assert len({line.count("|") for line in lines}) == 1
+    assert len(written["cases"]) == cases
+    assert all(math.isfinite(value) and value > 0 for case in written["cases"] for value in case["timings"][0].values())
+
+
+def test_the_error_of_sharpness_is_that_of_every_stored_value(tmp_path: Path) -> None:
+    options = "--steps 3 --nets 1x32 2x16 --rates 0.5 1.0 --losses mse --batches 128 --operators hessian"
+    lines, written = run("sharpness_error", options, tmp_path)
+    assert len(lines) == 2 + 1 + 2 + 1  # both nets, each, everything
+    for case in written["cases"]:
+        assert case["step"] == [step for step in range(4) for _ in range(2)]
+        assert case["stored"] == pytest.approx(case["true"], rel=1e-3)
+
+
+def test_the_cost_of_sharpness_is_compared_at_the_same_weights(tmp_path: Path) -> None:
+    lines, written = run("sharpness_cost", "--steps 7 --rounds 1 --widths 16 --depths 1", tmp_path)
+    (case,) = written["cases"]
+    (timing,) = case["timings"]
+    assert all(timing[name] > 0 for name in ("ours", "newton", "blind", "plain", "gemm"))
+    assert timing["others"].keys() == case["errors"].keys() - {"mlrtui"}
+    assert len(lines) == 3 + 2 + len(case["errors"])
+    assert {len(errors) for errors in case["errors"].values()} == {8}  # step 6 of two seeds at four rates
+    assert max(case["errors"]["mlrtui"] + case["errors"]["LOBPCG recipe"]) < 1e-3
+
+
+def run(module: str, options: str, folder: Path) -> tuple[list[str], Any]:
+    """The lines of the tables that a benchmark prints, and what it writes."""
+    out = folder / "out.json"
     command = [sys.executable, "-m", f"benchmarks.{module}", *options.split(), "--json", str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(lines) == cases + 2
-    assert len({line.count("|") for line in lines}) == 1
     written = json.loads(out.read_text())
-    assert len(written["cases"]) == cases
     assert {"processor", "python"} <= set(written["about"])
-    assert all(math.isfinite(value) and value > 0 for case in written["cases"] for value in case["timings"][0].values())
+    return [line for line in done.stdout.splitlines() if line.startswith("| ")], written
+
+
+def test_a_hessian_product_is_counted_as_its_matrix_products() -> None:
+    net = NetSpec(kind="mlp", inputs=64, outputs=10, depth=1, width=3)
+    first, second = 2 * SAMPLES * 64 * 3, 2 * SAMPLES * 3 * 10
+    assert hessian_flop_of(net, 5) - hessian_flop_of(net, 4) == 2 * first + 6 * second
 
 
 def test_the_floor_counts_every_matrix_product() -> None:

@@ -65,3 +65,10 @@ def test_a_single_input_and_a_single_output():
 def test_the_width_of_a_catapult():
     data = digits(128, "parity")
     compare(data, NetSpec("mlp", 64, 1, 1, 512), TrainSpec("mse", 128, 4, 1), (7,), every=1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [1792, 1797])  # many pieces, all alike or with a last one that runs lane by lane
+def test_evaluation_in_many_pieces(samples, dtype):
+    net, spec = NetSpec("mlp", 64, 10, 1, 16), TrainSpec("ce", 64, 8, 2, dtype)
+    compare(digits(samples), net, spec, (1, 7, 31), every=0)

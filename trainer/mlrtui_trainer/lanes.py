@@ -6,6 +6,7 @@ number of others. A lane that ends leaves the batch at once.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import nan
 from time import monotonic
 
@@ -89,25 +90,28 @@ def train_round(task: Round, samples: Samples, device: str) -> Iterator[StepBatc
 @torch.inference_mode()
 def evaluate(mlp: Mlp, weights: Weights, samples: Samples, loss: str) -> Evaluation:
     """Loss, accuracy and dead layers over all samples."""
-    rows = {min(EVALUATION_ROWS, samples.count), samples.count % EVALUATION_ROWS or EVALUATION_ROWS}
-    together = samples.x.device.type != "cpu" or all(runs_together(mlp, n, samples.x.element_size()) for n in rows)
+    starts = range(0, samples.count, EVALUATION_ROWS)
+    # one by one: a tensor's own sum takes its terms in another order where a lane is alone
+    numbers = reduce(torch.add, (_evaluate(mlp, weights, samples, first, loss) for first in starts)).cpu().numpy()
+    return Evaluation(numbers[0] / samples.count, numbers[1] / samples.count, numbers[2] == samples.count)
+
+
+def _evaluate(mlp: Mlp, weights: Weights, samples: Samples, first: int, loss: str) -> Tensor:
+    """Sums over a piece of the samples, [3, lanes]: losses, right answers, samples whose lane is dead on the piece.
+
+    Only the piece is run lane by lane where its size asks for it: mostly the last, which is short.
+    """
+    x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
+    rows = x.shape[1]
+    together = x.device.type != "cpu" or runs_together(mlp, rows, x.element_size())
     groups = [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
-    numbers = torch.cat([_evaluate(mlp, group, samples, loss) for group in groups], dim=1).cpu().numpy()
-    return Evaluation(numbers[0], numbers[1], numbers[2] > 0.0)
-
-
-def _evaluate(mlp: Mlp, weights: Weights, samples: Samples, loss: str) -> Tensor:
-    """[3, lanes]: loss, accuracy, dead."""
-    total, right, dead = [], [], []
-    for first in range(0, samples.count, EVALUATION_ROWS):
-        x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
-        trace = forward(mlp, weights, x)
-        per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, samples]
-        total.append(per_sample.sum(1, dtype=torch.float64))
-        right.append(accuracy(trace.f, y, labels, samples.kind) * x.shape[1])
-        dead.append(_dead(mlp, trace))
-    mean = torch.stack(total).sum(0) / samples.count
-    return torch.stack([mean, torch.stack(right).sum(0) / samples.count, torch.stack(dead).amin(0)])
+    parts = []
+    for group in groups:
+        trace = forward(mlp, group, x)
+        per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, rows]
+        share = accuracy(trace.f, y, labels, samples.kind)
+        parts.append(torch.stack([per_sample.sum(1, dtype=torch.float64), share * rows, _dead(mlp, trace) * rows]))
+    return torch.cat(parts, dim=1)
 
 
 def _dead(mlp: Mlp, trace: Trace) -> Tensor:

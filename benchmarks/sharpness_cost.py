@@ -1,0 +1,286 @@
+"""What λ at every step costs: by mlrtui's lanes, by a plain loop of products, and by other projects, interleaved.
+
+All train the same nets by full-batch gradient descent on 128 digits and find the largest eigenvalue of the same
+Hessian. The lanes do all steps of all trials; the others do one step and one λ at each of some moments of the same
+trainings. Times are of the processor, one thread, so that a shared machine disturbs them less; only ratios taken in the
+same round mean anything. Errors are relative to 60 products of a cold Lanczos in double precision.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.machine import describe, spread, table
+from benchmarks.peers import METHODS, Problem, installed
+from benchmarks.replay import moments, reference, track, trials_at
+from benchmarks.sharpness_error import first_digits
+from mlrtui_trainer.curvature.operators import curvature
+from mlrtui_trainer.models.mlp import Mlp, Weights
+from mlrtui_trainer.samples import Samples
+from mlrtui_trainer.spec import Dataset, NetSpec, Round, SharpnessSpec, TrainSpec
+
+SAMPLES = 128
+SEEDS = (0, 1, 2, 3)
+RATES = (0.5, 1.5, 2.5, 4.0)  # η·λ₀
+JUDGED = (0, 1)  # seeds whose trainings the others see
+STRIDE = 6
+GEMM_SIZE = 1024
+OURS = "mlrtui"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Weights at which everybody finds λ."""
+
+    weights: tuple[Tensor, ...]  # per layer [out, in]
+    before: Tensor  # top eigenvector one step before, [n_params]
+    value_before: float
+    true: float
+    ours: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One round, in milliseconds of the processor for one step of one training; ``gemm`` for one large product."""
+
+    ours: float  # step and λ
+    newton: float  # the same with the Gauss-Newton matrix
+    blind: float  # step without λ
+    plain: float  # step of the plain loop, without λ
+    others: dict[str, float]  # λ alone, by method
+    gemm: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All rounds of one net. ``flop``: of the matrix products of one step with its λ, on average."""
+
+    depth: int
+    width: int
+    params: int
+    products: float  # a λ
+    newton_products: float
+    flop: float
+    timings: tuple[Timing, ...]
+    errors: dict[str, tuple[float, ...]]
+
+    def times(self, method: str) -> list[float]:
+        """How many times longer a step with λ takes than ours, round by round."""
+        return [(timing.plain + timing.others[method]) / timing.ours for timing in self.timings]
+
+    @property
+    def floors(self) -> list[float]:
+        """Our time over what the matrix products alone take at this round's GEMM rate."""
+        return [timing.ours / (self.flop * timing.gemm / (2 * GEMM_SIZE**3)) for timing in self.timings]
+
+
+def rounds_of(depth: int, width: int, steps: int, data: Dataset) -> dict[str, Round]:
+    """The same trials with λ of either operator at every step, and without."""
+    net, train = NetSpec("mlp", 64, 10, depth, width), TrainSpec("ce", SAMPLES, steps, 1)
+    task = Round(1, data.data_id, net, train, SharpnessSpec("hessian", every=1), ())
+    task = replace(task, trials=trials_at(task, data, SEEDS, RATES))
+    return {
+        "hessian": task,
+        "gauss-newton": replace(task, sharpness=SharpnessSpec("gauss-newton", every=1)),
+        "none": replace(task, sharpness=SharpnessSpec(every=0)),
+    }
+
+
+def moments_of(task: Round, data: Dataset) -> tuple[list[Moment], float]:
+    """Every `STRIDE`-th step of the judged seeds' trainings; and our products for a λ."""
+    mlp, samples = Mlp.of(task.net), Samples.of(data, torch.float64, "cpu")
+    tracked = track(task, data)
+    counts = np.concatenate([columns["products"] for columns in tracked.columns.values()])
+    found: list[Moment] = []
+    last: dict[int, tuple[Tensor, float]] = {}
+    for moment in moments(task, tracked, data):
+        due = moment.step > 0 and moment.step % STRIDE == 0
+        if not due and (moment.step + 1) % STRIDE:
+            continue
+        judged = [k for k, lane in enumerate(moment.lanes) if task.trials[lane].seed in JUDGED]
+        weights = moment.weights.select(torch.tensor(judged))
+        double = Weights(tuple(w.double() for w in weights.w), ())
+        matrix = curvature(mlp, double, samples.x, samples.y, "ce", "hessian")
+        values, vectors = reference(matrix.apply, len(judged), mlp.n_params, 60)
+        for k, place in enumerate(judged):
+            lane = moment.lanes[place]
+            if due and lane in last:
+                own = tuple(w[k].clone() for w in weights.w)
+                found.append(Moment(own, *last[lane], float(values[k]), float(moment.sharpness[place])))
+            last[lane] = (vectors[k], float(values[k]))
+    return found, float(counts[counts > 0].mean())
+
+
+def plain_model(net: NetSpec) -> nn.Sequential:
+    """The architecture by hand."""
+    layers: list[nn.Module] = []
+    for fan_in, out in pairwise(net.sizes):
+        layers += [nn.Linear(fan_in, out, bias=False), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def plain_step(problem: Problem, optimizer: torch.optim.Optimizer) -> float:
+    """One step as a person writes it."""
+    optimizer.zero_grad()
+    loss = problem.loss()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.item()
+
+
+def flop_of(net: NetSpec, products: float) -> float:
+    """Matrix products of a step, of what all Hessian products share, and of ``products`` Hessian products."""
+    layers = [2.0 * SAMPLES * fan_in * out for fan_in, out in pairwise(net.sizes)]
+    first, others = layers[0], sum(layers[1:])
+    step = 2 * first + 3 * others  # forward, gradient, and the signal passed down
+    shared = first + 2 * others  # forward, and the signal passed down
+    each = 2 * first + 6 * others
+    return step + shared + products * each
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Processor time of ``work``."""
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset) -> Measured:
+    """Everybody by turns, ``rounds`` times; a turn before the first warms up."""
+    tasks = rounds_of(depth, width, steps, data)
+    net = tasks["none"].net
+    judged, products = moments_of(tasks["hessian"], data)
+    newton = track(tasks["gauss-newton"], data)
+    counts = np.concatenate([columns["products"] for columns in newton.columns.values()])
+    x = torch.tensor(data.x, dtype=torch.float32)
+    labels, model = torch.tensor(data.labels), plain_model(net)
+    errors: dict[str, list[float]] = {OURS: [abs(moment.ours / moment.true - 1.0) for moment in judged]}
+    a = torch.randn(GEMM_SIZE, GEMM_SIZE)
+
+    def turn(moments: Sequence[Moment], keep: bool) -> Timing:
+        spent = dict.fromkeys(("plain", *installed()), 0.0)
+        for moment in moments:
+            with torch.no_grad():
+                for parameter, w in zip(model.parameters(), moment.weights, strict=True):
+                    parameter.copy_(w)
+            problem = Problem(model, x, labels, moment.before, moment.value_before)
+            for name in installed():
+                begun = time.process_time()
+                value = METHODS[name](problem)
+                spent[name] += time.process_time() - begun
+                if keep:
+                    errors.setdefault(name, []).append(abs(value / moment.true - 1.0))
+            spent["plain"] += seconds(partial(plain_step, problem, torch.optim.SGD(model.parameters(), lr=0.0)))
+        steps_done = steps * len(tasks["none"].trials)
+        own = {name: 1e3 * seconds(partial(track, task, data)) / steps_done for name, task in tasks.items()}
+        others = {name: 1e3 * total / len(moments) for name, total in spent.items()}
+        gemm = 1e3 * min(seconds(lambda: a @ a) for _ in range(5))
+        return Timing(own["hessian"], own["gauss-newton"], own["none"], others.pop("plain"), others, gemm)
+
+    turn(judged[:2], keep=False)
+    timings = tuple(turn(judged, keep=True) for _ in range(rounds))
+    kept = {name: tuple(values) for name, values in errors.items()}
+    newton_products = float(counts[counts > 0].mean())
+    return Measured(depth, width, net.n_params, products, newton_products, flop_of(net, products), timings, kept)
+
+
+COST_HEAD = (
+    "depth",
+    "width",
+    "products a λ",
+    "step + λ, ms",
+    "of which λ",
+    "20 products, ms",
+    "times ours",
+    "times ours, graph kept",
+    "times the GEMM floor",
+    "Gauss-Newton: products",
+    "step + λ, ms",
+)
+PEER_HEAD = ("depth", "width", "method", "λ, ms", "times ours", "error: median", "99 %", "worst")
+
+
+def cost_row(one: Measured) -> list[str]:
+    """The lanes beside the plain loop."""
+    loop, kept = list(METHODS)[:2]
+    ours = statistics.median(timing.ours for timing in one.timings)
+    return [
+        str(one.depth),
+        str(one.width),
+        f"{one.products:.1f}",
+        f"{ours:.2f}",
+        f"{ours - statistics.median(timing.blind for timing in one.timings):.2f}",
+        f"{statistics.median(timing.others[loop] for timing in one.timings):.1f}",
+        spread(one.times(loop), 1),
+        spread(one.times(kept), 1),
+        spread(one.floors, 1),
+        f"{one.newton_products:.1f}",
+        f"{statistics.median(timing.newton for timing in one.timings):.2f}",
+    ]
+
+
+def peer_rows(one: Measured) -> Iterator[list[str]]:
+    """λ alone by each, with its error."""
+    for name in (OURS, *installed()):
+        if name == OURS:
+            times, ratio = [timing.ours - timing.blind for timing in one.timings], "1"
+        else:
+            times, ratio = [timing.others[name] for timing in one.timings], spread(one.times(name), 1)
+        errors = one.errors[name]
+        numbers = (float(np.median(errors)), float(np.quantile(errors, 0.99)), max(errors))
+        shown = [f"{number:.0e}" for number in numbers]
+        yield [str(one.depth), str(one.width), name, f"{statistics.median(times):.2f}", ratio, *shown]
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("scipy", "pyhessian", "curvlinops-for-pytorch"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def main() -> None:
+    """Measure, print two tables, and write all numbers to a file if asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.sharpness_cost", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds of every net (5)")
+    parser.add_argument("--steps", type=int, default=24, help="steps of every trial (24)")
+    parser.add_argument("--depths", type=int, nargs="+", default=(2, 4), help="hidden layers (2 4)")
+    parser.add_argument("--widths", type=int, nargs="+", default=(32, 64, 128), help="units of a hidden layer")
+    parser.add_argument("--json", type=Path, help="write every timing and error here")
+    options = parser.parse_args()
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    data, results = first_digits(SAMPLES), []
+    about = describe("cpu") | _versions()
+    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)
+    for width, depth in product(options.widths, options.depths):
+        results.append(measure(depth, width, options.steps, options.rounds, data))
+        print(" · ".join(cost_row(results[-1])), file=sys.stderr, flush=True)
+    print(table(COST_HEAD, [cost_row(one) for one in results]))
+    print()
+    print(table(PEER_HEAD, [row for one in results for row in peer_rows(one)]))
+    rate = statistics.median(2e3 * GEMM_SIZE**3 / timing.gemm for one in results for timing in one.timings)
+    print(f"\nGEMM: {rate / 1e9:.0f} GFLOP/s")
+    if options.json is not None:
+        document = {"about": about, "cases": [asdict(one) for one in results]}
+        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
