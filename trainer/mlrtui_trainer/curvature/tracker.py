@@ -17,17 +17,21 @@ __all__ = [
     "FALLEN_NOISE",
     "MORE_PRODUCTS",
     "NOISE",
+    "TIGHT_BUDGET",
     "WARM_PRODUCTS",
     "Tracker",
 ]
 
 COLD_PRODUCTS = 60
 WARM_PRODUCTS = 20
-NOISE = 0.02
+NOISE = 0.05
 """Length of the random part of a warm start: an eigenvector that has become exactly second would never be left."""
 
 MORE_PRODUCTS = 10
 """Products by which the budget grows for every eigenvalue beyond the first."""
+
+TIGHT_BUDGET = 5
+"""Factor on the budget of a solve that is judged by its residual."""
 
 AUDIT_EVERY = 20
 AUDIT_DROP = 0.9
@@ -88,7 +92,7 @@ class Tracker:
         return part
 
     def _solve(self, operator: Operator, start: Tensor, most: int) -> Eigen:
-        most += MORE_PRODUCTS * (self._top - 1)
+        most = (most + MORE_PRODUCTS * (self._top - 1)) * (1 if self._estimate else TIGHT_BUDGET)
         return largest(operator, start, self._tolerance, most, top=self._top, estimate=self._estimate)
 
     def _audited(self, operator: Operator, found: Eigen, cold: Tensor, at: npt.NDArray[np.intp]) -> Eigen:
