@@ -287,7 +287,7 @@ def test_a_batch_that_makes_no_sense_is_refused_whole(bench: Bench, changed: dic
 
 def spectra(store: Store) -> list[tuple[object, ...]]:
     query = "SELECT step, operator, rank, value, residual FROM eigenvalue ORDER BY step, operator, rank"
-    return store._connection.execute(query).fetchall()  # noqa: SLF001
+    return store._connection.execute(query).fetchall()
 
 
 def test_eigenvalues_go_the_way_of_their_steps(tmp_path: Path) -> None:
@@ -324,5 +324,5 @@ def test_an_eigenvalue_without_its_step_is_a_violation(tmp_path: Path) -> None:
     rows = samples.steps(bench.trial_id, [2.0], sharpness=[8.0])
     bench.append(replace(rows, eigenvalues=(EigenvalueRow(0, "ntk", 1, 5.0, 1e-4),)))
     with bench.store.transaction():
-        bench.store._connection.execute("UPDATE eigenvalue SET step = 4")  # noqa: SLF001
+        bench.store._connection.execute("UPDATE eigenvalue SET step = 4")
     assert check(tmp_path / "a.db") == ["an eigenvalue belongs to no stored step: trial 1 step 4"]

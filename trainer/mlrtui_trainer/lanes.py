@@ -294,4 +294,3 @@ class _Chunk:
         self.weights, self.factor = self.weights.select(keep), self.factor[keep]
         if self.meter is not None:
             self.meter.keep(stay)
-

@@ -44,9 +44,7 @@ class Meter:
         self._schedule = Schedule(spec, len(seeds))
         tolerance = EXACT_TOLERANCE if spec.exact else spec.tolerance
         self._trackers = [
-            Tracker(
-                seeds, mlp.n_params, tolerance, self._dtype, device, top=spec.top, estimate=not spec.exact
-            )
+            Tracker(seeds, mlp.n_params, tolerance, self._dtype, device, top=spec.top, estimate=not spec.exact)
             for _ in self._operators
         ]
 

@@ -174,10 +174,12 @@ class _Run:
         """Which of the wanted values are good enough, [lanes, top]."""
         theta, before = values[:, : self.top], self.last[lanes]
         limit = self.tolerance * np.abs(theta)
-        calm = np.abs(theta - before[:, 0]) <= 0.5 * limit
+        met: npt.NDArray[np.bool_] = np.abs(theta - before[:, 0]) <= 0.5 * limit
         if self.estimate:
-            return calm & (_kato_temple(values, error) <= 0.1 * limit)
-        return calm & (np.abs(before[:, 0] - before[:, 1]) <= 0.5 * limit) & (error <= limit)
+            met &= _kato_temple(values, error) <= 0.1 * limit
+        else:
+            met &= (np.abs(before[:, 0] - before[:, 1]) <= 0.5 * limit) & (error <= limit)
+        return met
 
     def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:
         """Write down the Ritz vectors of the lanes that leave; weights [lanes, k, depth]."""
