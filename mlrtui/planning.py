@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from mlrtui import data
 from mlrtui.config import SweepSpec
+from mlrtui.config.sections import SharpnessSection
 from mlrtui.data import DataShape, DataSpec
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
+from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.spec import NUMERICS_VERSION, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
 __all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "trial_key"]
@@ -59,7 +61,6 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
     """
     points = list(_points(spec))
     varying = {field.name for field in fields(_Point) if len({getattr(point, field.name) for point in points}) > 1}
-    nets = {loss: _nets(spec, loss) for loss in spec.training.loss}
     datasets: dict[str, Dataset] = {}
     ids: dict[DataSpec, str] = {}
     cells: list[CellPlan] = []
@@ -73,7 +74,7 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
                 datasets[loaded.data_id] = loaded
         cell = _cell(spec, point, position, varying, ids[wanted])
         cells.append(cell)
-        records.append(_record(cell, nets[point.loss]))
+        records.append(_record(cell, _nets(spec, cell)))
     sweep = SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(records))
     return Plan(spec, sweep, tuple(cells), datasets)
 
@@ -172,7 +173,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         threshold=TrainSpec.threshold if search is None else search.threshold,
         record_every=spec.record.every,
     )
-    sharpness = SharpnessSpec(spec.sharpness.operator, spec.sharpness.every, spec.sharpness.tolerance)
+    sharpness = _sharpness(spec.sharpness, shape.samples)
     return CellPlan(position, _label(point, varying), _net(point, shape), train, sharpness, point.data, data_id)
 
 
@@ -191,9 +192,25 @@ def _net(point: _Point, shape: DataShape) -> NetSpec:
     )
 
 
-def _nets(spec: SweepSpec, loss: str) -> tuple[NetRecord, ...]:
-    how = spec.sharpness
-    return tuple(NetRecord(seed, how.operator, LOSS_CONVENTIONS[loss], how.samples) for seed in spec.sweep.seeds)
+def _sharpness(how: SharpnessSection, samples: int) -> SharpnessSpec:
+    """How λ is measured on that many training samples; a probe set that holds them all is none."""
+    return SharpnessSpec(
+        operator=how.operator[0],
+        every=how.every,
+        tolerance=how.tolerance,
+        others=how.operator[1:],
+        top=how.top,
+        rest_every=how.rest_every,
+        samples=0 if how.samples == "all" or how.samples >= samples else how.samples,
+        exact=how.exact,
+    )
+
+
+def _nets(spec: SweepSpec, cell: CellPlan) -> tuple[NetRecord, ...]:
+    how, all_samples = cell.sharpness, int(cell.data.samples)
+    probe = f"first {how.samples} of {all_samples}: another loss" if how.samples else "all"
+    convention, schedule = LOSS_CONVENTIONS[cell.train.loss], rule_text(how)
+    return tuple(NetRecord(seed, how.operator, convention, probe, schedule) for seed in spec.sweep.seeds)
 
 
 def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:

@@ -54,7 +54,8 @@ WHERE sweep_id = ? AND phase IS NOT NULL GROUP BY cell_id, phase ORDER BY count(
 
 _NETS = """
 SELECT net_id, cell_id, seed, status, operator, lambda0, lambda0_residual, lambda0_preconditioned, lambda0_hessian,
-       eta_star, first_failure, eta_area, zone_octaves, reversals, censored, reason
+       eta_star, first_failure, eta_area, zone_octaves, reversals, censored, reason,
+       sharpness_samples
 FROM net WHERE cell_id = ? ORDER BY seed
 """
 

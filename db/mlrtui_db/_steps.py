@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
@@ -31,8 +32,13 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+_INSERT_EIGENVALUE = (
+    "INSERT INTO eigenvalue (trial_id, step, operator, rank, value, residual) VALUES (?, ?, ?, ?, ?, ?)"
+)
+
 _Real = float | None
 _Row = tuple[int, int, _Real, _Real, _Real, _Real, int | None, int]
+_EigenvalueRow = tuple[int, int, str, int, _Real, _Real]
 
 
 @dataclass
@@ -96,11 +102,13 @@ def _append_to_trial(tx: Transaction, rows: StepRows, trial_id: int, segments: S
     if gate is None:
         return 0
     fresh: list[_Row] = []
+    beside: list[_EigenvalueRow] = []
     applied = 0
     for segment in segments:
         if gate.admits(trial_id, segment.attempt, segment.seq):
             gate = type(gate)(gate.attempt, gate.next_seq + 1)
             fresh += stored_rows(rows, segment)
+            beside += _eigenvalues(rows, segment)
             applied += 1
     if not applied:
         return 0
@@ -112,6 +120,7 @@ def _append_to_trial(tx: Transaction, rows: StepRows, trial_id: int, segments: S
         summary = read_summary(tx.connection, trial_id)
         _check_order(trial_id, summary.last_step, fresh)
         tx.connection.executemany(_INSERT, fresh)
+        tx.connection.executemany(_INSERT_EIGENVALUE, beside)
         summary.extend(fresh)
         values = [getattr(summary, name) for name in SUMMARY_COLUMNS]
         tx.connection.execute(_UPDATE, (*values, tx.rev, trial_id))
@@ -151,6 +160,16 @@ def stored_rows(rows: StepRows, segment: Segment) -> list[_Row]:
     ]
 
 
+def _eigenvalues(rows: StepRows, segment: Segment) -> list[_EigenvalueRow]:
+    """What is kept beside the steps of one segment."""
+    first = bisect_left(rows.eigenvalues, segment.start, key=lambda one: one.row)
+    last = bisect_left(rows.eigenvalues, segment.stop, key=lambda one: one.row)
+    return [
+        (segment.trial_id, int(rows.step[one.row]), one.operator, one.rank, finite(one.value), finite(one.residual))
+        for one in rows.eigenvalues[first:last]
+    ]
+
+
 def _flags(flags: int, loss: _Real, accuracy: _Real, sharpness: _Real) -> int:
     """Given flags with the bits that the values imply: a bit never contradicts the value that it is about."""
     result = flags & ~_VALUE_BITS
@@ -174,13 +193,17 @@ def _bad_kind(flags: int) -> str:
 
 
 def _check_columns(rows: StepRows) -> None:
-    lengths = {column.name: len(getattr(rows, column.name)) for column in fields(StepRows) if column.name != "segments"}
+    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", "eigenvalues"))
+    lengths = {name: len(getattr(rows, name)) for name in columns}
     if len(set(lengths.values())) != 1:
         raise StoreError(f"the columns of a batch of steps differ in length: {lengths}")
     length = lengths["step"]
     for segment in rows.segments:
         if not 0 <= segment.start <= segment.stop <= length:
             raise StoreError(f"{segment} lies outside its batch of {length} steps")
+    places = [one.row for one in rows.eigenvalues]
+    if places != sorted(places) or (places and not 0 <= places[0] <= places[-1] < length):
+        raise StoreError(f"the eigenvalues of a batch of {length} steps are out of order, or of no row")
 
 
 def _check_order(trial_id: int, last_step: int | None, rows: Sequence[_Row]) -> None:

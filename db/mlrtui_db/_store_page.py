@@ -17,7 +17,7 @@ folder. One driver writes it; any number of programs may read it at the same tim
 
 ## Asking it questions
 
-The six views are made for people. Their names and columns are stable: columns may be added, none is renamed or removed.
+The seven views are made for people. Their names and columns are stable: columns may be added, none is renamed or removed.
 
 ```sh
 sqlite-utils tables mlrtui.db --counts
@@ -88,6 +88,7 @@ _WHAT = {
     "boundaries": "One row per trial of a search: where success ends.",
     "grid": "One row per cell: progress and averages.",
     "curves": "One row per stored step.",
+    "spectra": "One row per eigenvalue that is kept beside a step's sharpness: `top` and further operators.",
     "phases": "One row per finished trial: how it ended.",
     "exponents": "One row per fitted term.",
     "axes": "The settings of a cell that may be an axis of the grid; its columns are part of the views above.",
@@ -97,6 +98,7 @@ _WHAT = {
     "trial": "One row per training: net × learning rate, with a summary of its steps.",
     "attempt": "One row per start of a trial.",
     "step": "One row per recorded step.",
+    "eigenvalue": "One row per eigenvalue kept beside a step's sharpness; empty unless a sweep asks for some.",
     "event": "The log.",
     "fit": "One row per fitted term.",
     "column_doc": "This page, as a table.",

@@ -44,10 +44,13 @@ def add_sweep(tx: Transaction, sweep: SweepRecord) -> int:
         values = [getattr(cell, name) for name in _CELL_COLUMNS]
         cell_id = _inserted(tx.connection.execute(_INSERT_CELL, (sweep_id, tx.rev, *values)).lastrowid)
         tx.connection.executemany(
-            "INSERT INTO net (cell_id, seed, operator, loss_convention, sharpness_samples, rev)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO net (cell_id, seed, operator, loss_convention, sharpness_samples, sharpness_schedule,"
+            " rev) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (cell_id, net.seed, net.operator, net.loss_convention, net.sharpness_samples, tx.rev)
+                (
+                    *(cell_id, net.seed, net.operator, net.loss_convention),
+                    *(net.sharpness_samples, net.sharpness_schedule, tx.rev),
+                )
                 for net in cell.nets
             ],
         )

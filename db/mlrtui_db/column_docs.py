@@ -83,6 +83,14 @@ _STEP: Docs = {
     "products": ("1", "Operator products spent on this λ."),
 }
 
+_EIGENVALUE: Docs = {
+    "step": _STEP["step"],
+    "operator": ("text", "Matrix that it belongs to: gauss-newton, hessian or ntk; preconditioned as sharpness is."),
+    "rank": ("1", "1 for the largest, 2 for the next. A repeated eigenvalue is found once."),
+    "value": ("1/eta", "The eigenvalue; NULL when not finite."),
+    "residual": ("1", "Its relative residual ‖Av − λv‖ / |λ|."),
+}
+
 _FIT: Docs = {
     "fit": ("text", "Name of the fit."),
     "y": ("text", "What is fitted: eta_star or lambda0."),
@@ -136,9 +144,10 @@ TABLES: dict[str, Docs] = {
         "cell_id": ("id", "The cell it belongs to."),
         "seed": ("1", "Seed of weights and data order."),
         "status": ("text", "queued, open (trials are running or wanted), done or failed."),
-        "operator": ("text", "Matrix whose top eigenvalue is the sharpness: gauss-newton or hessian."),
+        "operator": ("text", "Matrix whose top eigenvalue is the sharpness: gauss-newton, hessian or ntk."),
         "loss_convention": ("text", "The loss whose curvature is measured, with its factors."),
-        "sharpness_samples": ("text", "Samples on which sharpness is measured."),
+        "sharpness_samples": ("text", "Training samples on which sharpness is measured: all, or a fixed probe set."),
+        "sharpness_schedule": ("text", "At which steps sharpness is measured."),
         **_LAMBDA0,
         "lambda0_preconditioned_residual": ("1", "Relative residual of lambda0_preconditioned."),
         "lambda0_gauss_newton_residual": ("1", "Relative residual of lambda0_gauss_newton."),
@@ -194,6 +203,10 @@ TABLES: dict[str, Docs] = {
             "1 loss NaN, 2 loss +Inf, 4 loss -Inf, 8 sharpness NaN, 16 sharpness infinite, 32 sharpness not converged, "
             "64 accuracy not finite, 128 loss is over all training samples instead of this step's batch.",
         ),
+    },
+    "eigenvalue": {
+        "trial_id": ("id", "The trial it belongs to."),
+        **_EIGENVALUE,
     },
     "event": {
         "event_id": ("id", "Number of the event, in order of time."),
@@ -278,6 +291,13 @@ VIEWS: dict[str, Docs] = {
         "sharpness_ratio": ("1", "sharpness × eta / 2: above 1 is beyond the stability edge."),
         "loss_state": ("text", "finite, nan, +inf or -inf."),
         "sharpness_not_converged": ("0 or 1", "Whether sharpness missed its tolerance."),
+        **_AXES,
+    },
+    "spectra": {
+        **_NAMES,
+        **_TRIAL,
+        **_EIGENVALUE,
+        "value_ratio": ("1", "value × eta / 2."),
         **_AXES,
     },
     "phases": {

@@ -45,6 +45,9 @@ _RULES: dict[str, str] = {
     "sharpness or accuracy is flagged as non-finite and not NULL": """
         SELECT 'trial ' || trial_id || ' step ' || step FROM step
         WHERE flags & 24 <> 0 AND sharpness IS NOT NULL OR flags & 64 <> 0 AND accuracy IS NOT NULL""",
+    "an eigenvalue belongs to no stored step": """
+        SELECT 'trial ' || trial_id || ' step ' || step FROM eigenvalue e
+        WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = e.trial_id AND s.step = e.step)""",
     "attempt is not the newest attempt": """
         SELECT 'trial ' || trial_id FROM trial t
         WHERE attempt <> (SELECT coalesce(max(attempt), 0) FROM attempt a WHERE a.trial_id = t.trial_id)

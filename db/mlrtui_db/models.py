@@ -91,6 +91,7 @@ class NetRow:
     reversals: int | None
     censored: str | None
     reason: str | None
+    sharpness_samples: str = "all"
 
 
 @dataclass(frozen=True)

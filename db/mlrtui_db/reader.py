@@ -25,6 +25,7 @@ __all__ = ["Reader"]
 Row = tuple[Any, ...]
 
 _CHUNK_STEPS = 20_000  # rows per transaction of a long export: some 50 ms
+_BY_STEP = {"curves": "step", "spectra": "step, operator, rank"}  # views with rows per step, and their order
 _ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term")
 
 
@@ -143,14 +144,14 @@ class Reader:
             raise StoreError(f"the store has no view {view!r}: use one of {', '.join(view_names())}")
         with translated(self.path):
             names = tuple(columns(self._connection, view))
-        if view == "curves":
-            return names, self._curves(where_sweep)
+        if view in _BY_STEP:
+            return names, self._by_step(view, where_sweep)
         order = ", ".join(name for name in _ORDER if name in names)
         where, values = ("", ()) if where_sweep is None else (" WHERE sweep = ?", (where_sweep,))
         with self._picture() as connection:
             return names, iter(connection.execute(f"SELECT * FROM {view}{where} ORDER BY {order}", values).fetchall())
 
-    def _curves(self, sweep: str | None) -> Iterator[Row]:
+    def _by_step(self, view: str, sweep: str | None) -> Iterator[Row]:
         with self._picture() as connection:
             trials = connection.execute(
                 "SELECT t.trial_id, t.n_steps"
@@ -163,7 +164,8 @@ class Reader:
             rows: list[Row] = []
             with self._picture() as connection:
                 for trial_id in chunk:
-                    rows += connection.execute("SELECT * FROM curves WHERE trial_id = ? ORDER BY step", (trial_id,))
+                    order = _BY_STEP[view]
+                    rows += connection.execute(f"SELECT * FROM {view} WHERE trial_id = ? ORDER BY {order}", (trial_id,))
             yield from rows
 
     @contextmanager

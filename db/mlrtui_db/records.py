@@ -6,6 +6,7 @@ here; the store turns them into NULL and a flag.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 __all__ = [
     "FLAG_ACCURACY_NONFINITE",
@@ -18,6 +19,7 @@ __all__ = [
     "FLAG_SHARPNESS_NOT_CONVERGED",
     "BoundaryRecord",
     "CellRecord",
+    "EigenvalueRow",
     "FitRecord",
     "NetLambdas",
     "NetRecord",
@@ -46,6 +48,7 @@ class NetRecord:
     operator: str
     loss_convention: str
     sharpness_samples: str
+    sharpness_schedule: str = "at initialisation"
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,16 @@ class Segment:
     stop: int
 
 
+class EigenvalueRow(NamedTuple):
+    """One of the eigenvalues kept beside the sharpness of a row of a `StepRows`."""
+
+    row: int
+    operator: str
+    rank: int  # 1: the largest
+    value: float
+    residual: float
+
+
 @dataclass(frozen=True)
 class StepRows:
     """Steps of several trials as columns of equal length; a value that was not measured is None."""
@@ -140,6 +153,7 @@ class StepRows:
     sharpness_residual: Sequence[float | None]
     products: Sequence[int | None]
     flags: Sequence[int]
+    eigenvalues: Sequence[EigenvalueRow] = ()  # by row
 
 
 @dataclass(frozen=True)

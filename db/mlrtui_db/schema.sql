@@ -58,6 +58,7 @@ CREATE TABLE net (
   operator                         TEXT NOT NULL,
   loss_convention                  TEXT NOT NULL,
   sharpness_samples                TEXT NOT NULL,
+  sharpness_schedule               TEXT NOT NULL,
   lambda0                          REAL,
   lambda0_residual                 REAL,
   lambda0_preconditioned           REAL,
@@ -152,6 +153,16 @@ CREATE TABLE step (
   -- 64 accuracy non-finite, 128 loss of all training samples (not of this step's batch)
   -- sharpness NULL with bits 8 and 16 clear: not measured at this step
   PRIMARY KEY (trial_id, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE eigenvalue (
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  step     INTEGER NOT NULL CHECK (step >= 0),
+  operator TEXT NOT NULL,
+  rank     INTEGER NOT NULL CHECK (rank >= 1),
+  value    REAL,  -- NULL: not finite
+  residual REAL,
+  PRIMARY KEY (trial_id, step, operator, rank)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (

@@ -48,6 +48,12 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
 FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
+CREATE VIEW spectra AS  -- one row per eigenvalue that is kept beside a step's sharpness
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
+       e.step, e.operator, e.rank, e.value, e.residual, e.value * t.eta / 2 AS value_ratio, axes.*
+FROM eigenvalue e JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
+     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+
 CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
        t.peak_ratio, t.peak_step, n.lambda0, t.final_sharpness, t.eta * t.final_sharpness AS eta_final_sharpness,

@@ -19,11 +19,11 @@ __all__ = [
     "axis",
     "choice",
     "flag",
+    "listed",
     "number",
     "only_yet",
     "or_word",
     "seed_list",
-    "single",
     "text",
     "texts",
     "whole",
@@ -152,18 +152,6 @@ def only_yet(built: str | bool, planned: Rule) -> Rule:
     return Rule(must, check, ("true" if built is False else planned.text,))
 
 
-def single(inner: Rule) -> Rule:
-    """One value, bare or as a list of one; a longer list of good values is not built yet."""
-
-    def check(value: object) -> Any:
-        typed = _each(inner, value) if isinstance(value, list | tuple) else (inner.check(value),)
-        if len(typed) > 1:
-            raise RuleError(Fault(value, "a list of several is not built yet", "give one"))
-        return typed[0]
-
-    return Rule(inner.text, check, (*inner.later, "a list of several"))
-
-
 def axis(inner: Rule) -> Rule:
     """One value or a list of different ones; always becomes a tuple."""
 
@@ -171,6 +159,11 @@ def axis(inner: Rule) -> Rule:
         return _each(inner, value if isinstance(value, list | tuple) else [value])
 
     return Rule(inner.text, check, inner.later, is_axis=True)
+
+
+def listed(inner: Rule) -> Rule:
+    """One value or a list of different ones, no axis; always becomes a tuple."""
+    return Rule(f"{inner.text}, or a list of them", axis(inner).check, inner.later)
 
 
 def texts(longest: int, most: int) -> Rule:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlrtui.config.rules import axis, choice, flag, number, only_yet, or_word, seed_list, single, text, texts, whole
+from mlrtui.config.rules import axis, choice, flag, listed, number, only_yet, or_word, seed_list, text, texts, whole
 from mlrtui.data.shapes import SOURCES
 from mlrtui.keys import canonical_json, digest
 
@@ -192,15 +192,26 @@ class ScanSection(Section):
 class SharpnessSection(Section):
     """How λ, the largest eigenvalue of the loss's curvature, is measured."""
 
-    operator: Annotated[str, single(choice("gauss-newton", "hessian", later=("ntk",)))] = _key(
-        "Whose largest eigenvalue.", "gauss-newton", "gauss-newton"
+    operator: Annotated[Words, listed(choice("gauss-newton", "hessian", "ntk"))] = _key(
+        "Whose largest eigenvalue. Of a list, the first is λ everywhere, the others are stored beside it (view spectra).",
+        "gauss-newton",
+        ("gauss-newton",),
     )
     every: Annotated[int, whole(0, 1_000_000)] = _key(
         "Steps between measurements along training; 0: at initialisation only.", 1, 0
     )
-    tolerance: Annotated[float, number(1e-8, 0.1)] = _key("Relative residual of the eigenpair.", 1e-3, 1e-3)
-    samples: Annotated[Literal["all"], only_yet("all", whole(1, 100_000))] = _key(
-        "On which training samples.", "all", "all"
+    rest_every: Annotated[int, whole(0, 1_000_000)] = _key(
+        "Steps between measurements while λ and the loss of a trial rest, see numerics.md; 0: always every.", 25, 0
+    )
+    tolerance: Annotated[float, number(1e-8, 0.1)] = _key("Relative error of λ that is aimed at.", 1e-3, 1e-3)
+    exact: Annotated[bool, flag()] = _key("In double precision, to a residual of 1e-8; slow, for checks.", False, False)
+    top: Annotated[int, whole(1, 20)] = _key(
+        "How many of the largest eigenvalues are stored along training (view spectra).", 3, 1
+    )
+    samples: Annotated[int | Literal["all"], or_word(whole(1, 100_000), "all")] = _key(
+        "On which training samples. A number: the first so many, a fixed probe set, and then the λ of another loss.",
+        256,
+        "all",
     )
 
 

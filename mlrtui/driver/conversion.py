@@ -25,6 +25,10 @@ def step_rows(batch: StepBatch) -> records.StepRows:
         sharpness_residual=_or_none(batch.sharpness_residual),
         products=[count or None for count in batch.products.tolist()],
         flags=batch.flags.tolist(),
+        eigenvalues=[
+            records.EigenvalueRow(row, one.operator, one.rank, one.value, one.residual)
+            for row, one in batch.eigenvalues
+        ],
     )
 
 

@@ -10,13 +10,14 @@ from mlrtui.tui.charts.spec import Floats
 from mlrtui.tui.numbers import number
 from mlrtui_db.models import Curve
 
-__all__ = ["Trace", "caption", "loss_points", "ratio_points"]
+__all__ = ["Trace", "caption", "loss_points", "not_converged", "sharpness_points"]
 
 Ints = NDArray[np.integer[Any]]
 
 # Bits of the store's step.flags.
 _LOSS_BAD = {1: np.nan, 2: np.inf, 4: -np.inf}
 _SHARPNESS_BAD = {8: np.nan, 16: np.inf}
+_NOT_CONVERGED = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +68,14 @@ def loss_points(trace: Trace) -> tuple[Floats, Floats]:
     return _points(trace, trace.loss, _LOSS_BAD)
 
 
-def ratio_points(trace: Trace, eta: float) -> tuple[Floats, Floats]:
-    """Steps and sharpness over the edge, λη/2 [points], at the steps where it was measured."""
-    step, sharpness = _points(trace, trace.sharpness, _SHARPNESS_BAD)
-    return step, sharpness * (eta / 2)
+def sharpness_points(trace: Trace) -> tuple[Floats, Floats]:
+    """Steps and sharpness λ [points], at the steps where it was measured."""
+    return _points(trace, trace.sharpness, _SHARPNESS_BAD)
+
+
+def not_converged(trace: Trace) -> NDArray[np.bool_]:
+    """Which of the `sharpness_points` missed their tolerance, [points]."""
+    return (trace.flags[_measured(trace, trace.sharpness, _SHARPNESS_BAD)] & _NOT_CONVERGED) > 0
 
 
 def caption(step: Floats, values: Floats, log: bool) -> str:
@@ -94,9 +99,12 @@ def caption(step: Floats, values: Floats, log: bool) -> str:
 def _points(trace: Trace, values: Floats, bad: dict[int, float]) -> tuple[Floats, Floats]:
     """The measured points of one column; flag bits turn missing values into what they were."""
     shown = values.copy()
-    measured = ~np.isnan(values)
     for bit, value in bad.items():
-        hit = (trace.flags & bit) > 0
-        shown[hit] = value
-        measured |= hit
+        shown[(trace.flags & bit) > 0] = value
+    measured = _measured(trace, values, bad)
     return trace.step[measured].astype(np.float64), shown[measured]
+
+
+def _measured(trace: Trace, values: Floats, bad: dict[int, float]) -> NDArray[np.bool_]:
+    """At which steps there is a value, or a flag that tells what it was; [steps]."""
+    return ~np.isnan(values) | ((trace.flags & sum(bad)) > 0)

@@ -44,6 +44,7 @@ KEYS: tuple[Key, ...] = (
     Key("value", ("v",), "value", "value", "next value in the grid", "Live", ("live",), 24),
     Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", ("live",), 30),
     Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", ("live",), 31),
+    Key("edge", ("e",), "edge", "λ", "λη/2 or λ itself", "Charts", ("live",)),
     Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", ("live",), 26),
 )
 

@@ -104,6 +104,7 @@ class Look:
     x_log: bool = True
     loss_log: bool = True
     ratio_log: bool = False
+    raw_sharpness: bool = False  # λ itself, with its edge at 2/η, instead of λη/2
     paused: bool = False
     zoomed: bool = False
 

@@ -112,7 +112,8 @@ def test_canonical_text_is_pinned() -> None:
         '"model":{"activation":["relu"],"base_width":[64],"bias":[false],"depth":[1],"kind":["two-layer-linear"],'
         '"layer_lr":{"hidden":[1.0],"input":[1.0],"output":[1.0]},"parametrization":["sp"],"width":[16,128]},'
         '"record":{"every":1,"layers":false},"scan":{"eta_lambda0":[0.5,2.5]},'
-        '"sharpness":{"every":0,"operator":"gauss-newton","samples":"all","tolerance":0.001},'
+        '"sharpness":{"every":0,"exact":false,"operator":["gauss-newton"],"rest_every":0,"samples":"all",'
+        '"tolerance":0.001,"top":1},'
         '"sweep":{"name":"solvable","seeds":[0]},'
         '"training":{"batch":["full"],"dtype":["float64"],"loss":["mse"],"optimizer":["sgd"],"steps":[60]}}'
     )

@@ -15,6 +15,7 @@ from mlrtui.examples import quickstart
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.planning import expected_trainings, plan, trial_key
 from mlrtui_db.records import CellRecord
+from mlrtui_trainer.spec import SharpnessSpec
 
 
 def spec_of(**tables: dict[str, Any]) -> Any:
@@ -151,6 +152,30 @@ def test_records_hold_the_plan() -> None:
     columns = {field.name for field in fields(CellRecord)} - {"position", "label", "settings", "nets"}
     assert set(settings) == columns | {"hidden_lr", "output_lr", "base_width"}
     assert all(settings[name] == getattr(record, name) for name in columns)
+
+
+def test_how_sharpness_is_measured_reaches_trainer_and_store() -> None:
+    asked = {"operator": ["ntk", "hessian"], "every": 2, "rest_every": 8, "top": 3, "samples": 30, "exact": True}
+    sweep = plan(spec_of(data={"samples": [100, 30]}, sharpness=asked))
+    probed, whole = sweep.cells
+    assert probed.sharpness == SharpnessSpec("ntk", 2, 1e-3, ("hessian",), 3, 8, 30, True)
+    assert whole.sharpness == replace(probed.sharpness, samples=0)  # a probe set that holds all samples is none
+    (net, _), (all_net, _) = (record.nets for record in sweep.sweep.cells)
+    assert (net.operator, net.sharpness_samples) == ("ntk", "first 30 of 100: another loss")
+    assert all_net.sharpness_samples == "all"
+    assert net.sharpness_schedule == (
+        "every 2 steps while the last two values differ by more than 2% or the loss by more than 20% from that of the "
+        "last measured step; else every 8 steps"
+    )
+    plain = plan(spec_of(sharpness={"every": 1})).sweep.cells[0].nets[0]
+    assert (plain.sharpness_schedule, plain.sharpness_samples) == ("every step", "all")
+    assert len({trial_key(replace(probed, sharpness=one), 0, 1.0) for one in variants(probed.sharpness)}) == 6
+
+
+def variants(spec: SharpnessSpec) -> list[SharpnessSpec]:
+    """The spec, and others that give other numbers."""
+    changes: list[dict[str, Any]] = [{"others": ()}, {"top": 1}, {"rest_every": 0}, {"samples": 0}, {"exact": False}]
+    return [spec, *(replace(spec, **change) for change in changes)]
 
 
 def test_planning_without_data_says_the_same_but_for_the_data() -> None:

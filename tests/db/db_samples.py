@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mlrtui_db.records import (
     BoundaryRecord,
     CellRecord,
+    EigenvalueRow,
     FitRecord,
     NetLambdas,
     NetRecord,
@@ -150,6 +152,13 @@ def net_ids(store: Store, sweep_id: int) -> list[int]:
     return [net.net_id for net in store.sweep_state(sweep_id).nets]
 
 
+SPECTRA = (
+    EigenvalueRow(0, "gauss-newton", 1, 8.0, 1e-4),
+    EigenvalueRow(0, "gauss-newton", 2, 7.5, 1e-3),
+    EigenvalueRow(0, "hessian", 1, 9.0, 1e-4),
+    EigenvalueRow(2, "hessian", 1, float("nan"), float("nan")),
+)
+
 _made: dict[tuple[str, tuple[float, ...]], tuple[int, bytes]] = {}
 
 
@@ -180,7 +189,7 @@ def add_finished_sweep(path: Path, name: str, etas: Sequence[float]) -> int:
         with store.transaction():
             for trial_id in ids:
                 curve = steps(trial_id, [2.3, 2.5, 1.0], attempt=attempts[trial_id], sharpness=[8.0, None, 4.0])
-                store.append_steps(curve)
+                store.append_steps(replace(curve, eigenvalues=SPECTRA))
                 store.finish_trial(outcome(trial_id, attempt=attempts[trial_id]))
         with store.transaction():
             for place, net_id in enumerate(nets):

@@ -21,6 +21,7 @@ VIEWS = {
     " lambda0_mean",
     "curves": "sweep cell depth width seed eta eta_lambda0 trial_id step loss accuracy sharpness sharpness_residual"
     " sharpness_ratio loss_state",
+    "spectra": "sweep cell depth width seed eta eta_lambda0 trial_id step operator rank value residual value_ratio",
     "phases": "sweep cell depth width seed eta eta_lambda0 verdict phase peak_ratio peak_step lambda0 final_sharpness"
     " eta_final_sharpness final_accuracy",
     "exponents": "sweep fit y term exponent low high r2 cells decades where_expr excluded method",
@@ -62,6 +63,14 @@ def test_what_the_views_say(tmp_path: Path) -> None:
         assert [row["step"] for row in curve] == [0, 1, 2]
         assert [row["sharpness_ratio"] for row in curve] == [8.0 * 0.1 / 2, None, 4.0 * 0.1 / 2]
         assert {row["loss_state"] for row in curve} == {"finite"}
+        spectrum = [row for row in query(reader, "spectra") if row["trial_id"] == 1]
+        assert [(row["step"], row["operator"], row["rank"], row["value"]) for row in spectrum] == [
+            (0, "gauss-newton", 1, 8.0),
+            (0, "gauss-newton", 2, 7.5),
+            (0, "hessian", 1, 9.0),
+            (2, "hessian", 1, None),
+        ]
+        assert spectrum[0]["value_ratio"] == pytest.approx(8.0 * 0.1 / 2)
         phase = query(reader, "phases")[0]
         assert phase["eta_final_sharpness"] == pytest.approx(0.1 * 3.0)
         assert query(reader, "exponents")[0]["exponent"] == -0.7

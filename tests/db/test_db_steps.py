@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import db_samples as samples
@@ -24,6 +25,7 @@ from mlrtui_db.records import (
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
+    EigenvalueRow,
     Segment,
     StepRows,
 )
@@ -281,3 +283,46 @@ def test_a_batch_that_makes_no_sense_is_refused_whole(bench: Bench, changed: dic
         bench.append(StepRows(**values))  # type: ignore[arg-type]
     assert bench.row().n_steps == 0
     assert bench.append(rows) == APPLIED
+
+
+def spectra(store: Store) -> list[tuple[object, ...]]:
+    query = "SELECT step, operator, rank, value, residual FROM eigenvalue ORDER BY step, operator, rank"
+    return store._connection.execute(query).fetchall()
+
+
+def test_eigenvalues_go_the_way_of_their_steps(tmp_path: Path) -> None:
+    """Same fence, same attempt: stale and repeated segments bring none, and a new attempt starts without any."""
+    bench = Bench(tmp_path / "a.db")
+    first = samples.steps(bench.trial_id, [2.0, 1.0], sharpness=[8.0, 4.0])
+    first = replace(
+        first,
+        eigenvalues=(EigenvalueRow(0, "ntk", 1, 5.0, 1e-4), EigenvalueRow(1, "ntk", 1, INF, NAN)),
+    )
+    assert bench.append(first) == APPLIED
+    assert bench.append(first) == DROPPED
+    stale = replace(samples.steps(bench.trial_id, [1.0], attempt=7, seq=1, first=2), eigenvalues=first.eigenvalues[:1])
+    assert bench.append(stale) == DROPPED
+    assert spectra(bench.store) == [(0, "ntk", 1, 5.0, 1e-4), (1, "ntk", 1, None, None)]
+    assert check(tmp_path / "a.db") == []
+    with bench.store.transaction():
+        bench.store.release_attempts(bench.ids, "lost")
+    bench.start()
+    assert spectra(bench.store) == []
+
+
+def test_eigenvalues_of_no_row_are_refused(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "a.db")
+    rows = samples.steps(bench.trial_id, [2.0, 1.0], sharpness=[8.0, 4.0])
+    one = EigenvalueRow(0, "ntk", 1, 5.0, 1e-4)
+    for wrong in ((one._replace(row=2),), (one._replace(row=1), one), (one._replace(row=-1),)):
+        with pytest.raises(StoreError, match="out of order, or of no row"):
+            bench.append(replace(rows, eigenvalues=wrong))
+
+
+def test_an_eigenvalue_without_its_step_is_a_violation(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "a.db")
+    rows = samples.steps(bench.trial_id, [2.0], sharpness=[8.0])
+    bench.append(replace(rows, eigenvalues=(EigenvalueRow(0, "ntk", 1, 5.0, 1e-4),)))
+    with bench.store.transaction():
+        bench.store._connection.execute("UPDATE eigenvalue SET step = 4")
+    assert check(tmp_path / "a.db") == ["an eigenvalue belongs to no stored step: trial 1 step 4"]

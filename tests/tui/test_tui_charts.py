@@ -51,6 +51,17 @@ def test_one_point_is_one_mark() -> None:
     assert len(drawn) == 1
 
 
+@pytest.mark.parametrize(("ascii_only", "ring"), [(False, "○"), (True, "o")])
+def test_a_hollow_point_is_a_ring_at_its_place(ascii_only: bool, ring: str) -> None:
+    y = np.array([0.0, 1.0, math.nan, 1.0, 2.0])
+    hollow = np.array([False, True, True, False, True])
+    series = Series(np.arange(5.0), y, hollow=hollow)
+    lines = rows(ChartSpec((series,), 4.0, y_limits=(0.0, 2.0)), LABEL_WIDTH + 1 + 9, 6, ascii_only)
+    found = [(place, line.index(ring) - LABEL_WIDTH - 1) for place, line in enumerate(lines) if ring in line]
+    assert found == [(0, 8), (2, 2)]  # what is not finite stays a cross
+    assert sum(line.count(ring) for line in lines) == 2
+
+
 @pytest.mark.parametrize(("bad", "top"), [(math.nan, True), (math.inf, True), (-math.inf, False)])
 @pytest.mark.parametrize("at", [0, 5, 10])
 def test_a_non_finite_value_breaks_the_line_and_is_marked(bad: float, top: bool, at: int) -> None:

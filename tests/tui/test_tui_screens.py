@@ -208,6 +208,33 @@ async def test_axes_and_grid_values_switch() -> None:
         assert view.text() == log
 
 
+async def test_sharpness_in_units_of_its_edge_and_as_it_is() -> None:
+    store = scan_store()
+    store.nets[1] = (replace(store.nets[1][0], operator="hessian", sharpness_samples="first 8 of 9"),)
+    async with shown(store, (160, 48)) as view:
+        await view.until(lambda: "edge at 1" in view.text())
+        ratio = view.text()
+        assert "λη/2, edge at 1 · hessian, first 8 of 9" in ratio
+        await view.press("e")
+        assert "λ, edge at 2/η · hessian, first 8 of 9" in view.text()
+        await view.press("e")
+        assert view.text() == ratio
+
+
+async def test_points_that_did_not_converge_are_rings_and_counted() -> None:
+    store = scan_store()
+    async with shown(store, (160, 48)) as view:
+        await view.until(lambda: "edge at 1" in view.text())
+        before = view.text()
+    trial_id = view.reading.trial_id
+    assert trial_id is not None
+    store.curves[trial_id].flags[3] |= 32
+    async with shown(store, (160, 48)) as view:
+        await view.until(lambda: "not converged" in view.text())
+        assert "1 not converged (○)" in view.text()
+        assert view.text().count("○") == before.count("○") + 2  # in the chart, and in the caption
+
+
 async def test_pause_keeps_the_picture_and_loses_nothing() -> None:
     store = scan_store()
     async with shown(store) as view:

@@ -7,7 +7,7 @@ import pytest
 from tui_fakes import scan_store, search_store
 from tui_rows import NOW, make_cell, make_curve, make_fit, make_sweep, make_trial
 
-from mlrtui.tui.curves import Trace, caption, loss_points, ratio_points
+from mlrtui.tui.curves import Trace, caption, loss_points, not_converged, sharpness_points
 from mlrtui.tui.marks import ASCII, UNICODE, cell_state, trial_state
 from mlrtui.tui.numbers import day, number, span
 from mlrtui.tui.once import render_once
@@ -135,14 +135,15 @@ def test_progress_counts_nets_of_a_search_and_trials_of_a_scan() -> None:
 
 def test_flags_of_the_store_become_points() -> None:
     nan = math.nan
-    curve = make_curve(1, [1.0, nan, nan, nan, 2.0], [4.0, nan, nan, nan, 6.0], [0, 1 | 8, 2, 4 | 16, 0])
+    curve = make_curve(1, [1.0, nan, nan, nan, 2.0], [4.0, nan, nan, nan, 6.0], [0, 1 | 8, 2, 4 | 16, 32])
     trace = Trace.of(curve)
     step, loss = loss_points(trace)
     assert step.tolist() == [0, 1, 2, 3, 4]
     assert [str(value) for value in loss] == ["1.0", "nan", "inf", "-inf", "2.0"]
-    step, ratio = ratio_points(trace, 0.5)
+    step, sharpness = sharpness_points(trace)
     assert step.tolist() == [0, 1, 3, 4]  # at step 2 it was not measured: neither a point nor a gap
-    assert [str(value) for value in ratio] == ["1.0", "nan", "inf", "1.5"]
+    assert [str(value) for value in sharpness] == ["4.0", "nan", "inf", "6.0"]
+    assert not_converged(trace).tolist() == [False, False, False, True]
 
 
 def test_captions_name_peak_now_and_what_is_missing() -> None:

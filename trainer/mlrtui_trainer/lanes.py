@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
-from mlrtui_trainer.curvature.lanczos import Eigen
-from mlrtui_trainer.curvature.operators import curvature, preconditioned
-from mlrtui_trainer.curvature.tracker import Tracker
+from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.losses import LOSSES, accuracy, mean_loss
 from mlrtui_trainer.models.mlp import (
     Mlp,
@@ -27,7 +25,6 @@ from mlrtui_trainer.models.mlp import (
     descend_,
     forward,
     initial_weights,
-    rate_vector,
     runs_together,
 )
 from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
@@ -137,10 +134,10 @@ class _Chunk:
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
-        self.rates = rate_vector(mlp, dtype, device)
-        self.tracker = None
+        self.meter = None
         if self.sharpness.every > 0:
-            self.tracker = Tracker(seeds, mlp.n_params, self.sharpness.tolerance, dtype, device)
+            measured = measured_samples(samples, self.sharpness)
+            self.meter = Meter(mlp, self.train.loss, self.sharpness, seeds, measured, device)
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
@@ -191,32 +188,18 @@ class _Chunk:
                 reached[i] = step // self.train.steps_per_epoch
             if last or i in reached or i in diverged or seen.dead[i]:
                 ends.append(i)
-        lam = self._final_sharpness([i for i in ends if i not in diverged])
+        lam = self.meter.look(self.weights, [i for i in ends if i not in diverged]) if self.meter else {}
         for i in ends:
             row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i))
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(reached_epoch=reached.get(i), dead=bool(seen.dead[i]))
         self._drop_ended()
 
-    def _final_sharpness(self, lanes: list[int]) -> dict[int, Sharpness]:
-        if self.tracker is None or not lanes:
-            return {}
-        keep = torch.tensor(lanes, device=self.factor.device)
-        found = self._measure(self.tracker.select(keep), self.weights.select(keep))
-        return dict(zip(lanes, _sharpnesses(found), strict=True))
-
-    @torch.inference_mode()
-    def _measure(self, tracker: Tracker, weights: Weights) -> Eigen:
-        operator = curvature(
-            self.mlp, weights, self.samples.x, self.samples.y, self.train.loss, self.sharpness.operator
-        )
-        return tracker.measure(preconditioned(operator, self.rates))
-
     def _advance(self, step: int) -> int:
         """Train some steps and log them; the number of steps."""
         every, spec = self.sharpness.every, self.train
         if every > 0 and (step % every == 0 or self.batches.full):
-            self._careful_step(step, due=step % every == 0)
+            self._careful_step(step)
             return 1
         count = min(self.block, spec.max_steps - step)
         if not self.batches.full:
@@ -234,7 +217,7 @@ class _Chunk:
         self._drop_ended()
         return count
 
-    def _careful_step(self, step: int, due: bool) -> None:
+    def _careful_step(self, step: int) -> None:
         """One step with λ before its update; lanes that diverged are gone before λ is sought."""
         trace, e, seen = self._look(step)
         numbers = seen.cpu().numpy()
@@ -247,15 +230,13 @@ class _Chunk:
             trace, e, seen = self._look(step)
             numbers = seen.cpu().numpy()
         lam: dict[int, Sharpness] = {}
-        if self.tracker is not None:
+        if self.meter is not None:
+            lam = self.meter.measure(step, self.weights, numbers[0])
             ends = [
                 self.batches.full and (log.is_success(step, numbers[1, i]) or numbers[2, i] > 0.0)
                 for i, log in enumerate(self.logs)
             ]
-            if due:
-                lam = dict(enumerate(_sharpnesses(self._measure(self.tracker, self.weights))))
-            elif any(ends):
-                lam = self._final_sharpness([i for i, end in enumerate(ends) if end])
+            lam |= self.meter.look(self.weights, [i for i, end in enumerate(ends) if end and i not in lam])
         self._descend(step, trace, e)
         self._log_step(step, numbers, lam)
         self._drop_ended()
@@ -315,13 +296,5 @@ class _Chunk:
         self.batches.keep(stay)
         keep = torch.tensor(stay, dtype=torch.int64, device=self.factor.device)
         self.weights, self.factor = self.weights.select(keep), self.factor[keep]
-        if self.tracker is not None:
-            self.tracker = self.tracker.select(keep)
-
-
-def _sharpnesses(found: Eigen) -> list[Sharpness]:
-    columns = (found.value, found.residual, found.products, found.converged)
-    return [
-        Sharpness(float(value), float(residual), int(products), bool(converged))
-        for value, residual, products, converged in zip(*columns, strict=True)
-    ]
+        if self.meter is not None:
+            self.meter.keep(stay)

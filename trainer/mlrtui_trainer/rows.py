@@ -15,6 +15,7 @@ from mlrtui_trainer.spec import (
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
+    Eigenvalue,
     Outcome,
     Segment,
     StepBatch,
@@ -36,6 +37,7 @@ class Sharpness:
     residual: float
     products: int
     converged: bool
+    beside: tuple[Eigenvalue, ...] = ()  # further eigenvalues and operators, where they are asked for
 
     @property
     def flags(self) -> int:
@@ -202,6 +204,7 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
         sharpness_residual=np.array([one.residual if one else nan for one in lam], dtype=np.float64),
         products=np.array([one.products if one else 0 for one in lam], dtype=np.int64),
         flags=np.array([row.flags for row in rows], dtype=np.int64),
+        eigenvalues=tuple((i, found) for i, one in enumerate(lam) if one for found in one.beside),
     )
 
 

@@ -34,6 +34,14 @@ class Samples:
         """Number of samples."""
         return self.x.shape[0]
 
+    def first(self, count: int) -> "Samples":
+        """The first so many samples; all where there are fewer."""
+        return Samples(self.kind, self.x[:count], self.y[:count], self.labels[:count])
+
+    def to(self, dtype: torch.dtype) -> "Samples":
+        """The same samples in another precision."""
+        return Samples(self.kind, self.x.to(dtype), self.y.to(dtype), self.labels)
+
     @property
     def all(self) -> Batch:
         """Every sample, in the order of the data set, shared by all lanes."""

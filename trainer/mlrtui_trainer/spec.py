@@ -21,6 +21,7 @@ __all__ = [
     "FLAG_SHARPNESS_NOT_CONVERGED",
     "NUMERICS_VERSION",
     "Dataset",
+    "Eigenvalue",
     "LambdaAtInit",
     "Message",
     "NetSpec",
@@ -100,9 +101,14 @@ class TrainSpec:
 class SharpnessSpec:
     """How λ is measured. ``every`` steps along training; 0: at initialisation only."""
 
-    operator: str = "gauss-newton"  # "gauss-newton" | "hessian"
+    operator: str = "gauss-newton"  # "gauss-newton" | "hessian" | "ntk"
     every: int = 0
-    tolerance: float = 1e-3  # of the relative residual
+    tolerance: float = 1e-3  # relative error aimed at
+    others: tuple[str, ...] = ()  # operators measured beside the main one
+    top: int = 1  # eigenvalues of every operator, the largest ones
+    rest_every: int = 0  # steps between measurements of a lane at rest (`curvature.schedule`); 0: lanes never rest
+    samples: int = 0  # the first so many training samples instead of all; 0: all
+    exact: bool = False  # in double precision, to a residual of 1e-8, whatever ``tolerance`` says
 
 
 @dataclass(frozen=True)
@@ -179,6 +185,16 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Eigenvalue:
+    """One of the eigenvalues that are kept beside a step's λ; NaN where a product overflowed."""
+
+    operator: str
+    rank: int  # 1: the largest
+    value: float
+    residual: float  # ‖Av − λv‖ / |λ|
+
+
+@dataclass(frozen=True)
 class StepBatch:
     """Steps of several trials as columns. Row t describes the weights *before* update t.
 
@@ -193,6 +209,7 @@ class StepBatch:
     sharpness_residual: npt.NDArray[np.float64]
     products: npt.NDArray[np.int64]  # operator products spent on this λ; 0: not measured
     flags: npt.NDArray[np.int64]
+    eigenvalues: tuple[tuple[int, Eigenvalue], ...] = ()  # with the number of their row, which never decreases
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
-from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS
+from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
+from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
 from mlrtui_trainer.models.mlp import Mlp, initial_weights, rate_vector
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import Dataset, LambdaAtInit, Message, Probe, Task, TaskDone, TaskFailed
@@ -66,7 +67,7 @@ def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
     torch.set_float32_matmul_precision("highest")  # no TF32
     samples = Samples.of(dataset, DTYPES[task.train.dtype], device)
     if isinstance(task, Probe):
-        yield from _probe(task, samples, device)
+        yield from _probe(task, measured_samples(samples, task.sharpness), device)
     else:
         yield from train_round(task, samples, device)
 
@@ -82,21 +83,23 @@ def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]
 def _probe_chunk(
     task: Probe, mlp: Mlp, nets: tuple[tuple[int, int], ...], samples: Samples, device: str
 ) -> list[LambdaAtInit]:
-    seeds = [seed for _, seed in nets]
-    weights = initial_weights(mlp, seeds, samples.x.dtype, device)
-    cold = start_vectors(seeds, mlp.n_params, samples.x.dtype, device)
-    rates = rate_vector(mlp, samples.x.dtype, device)
-    tolerance = min(task.sharpness.tolerance, INIT_TOLERANCE)
+    seeds, dtype = [seed for _, seed in nets], samples.x.dtype
+    weights = initial_weights(mlp, seeds, DTYPES[task.train.dtype], device).to(dtype)
+    cold = start_vectors(seeds, mlp.n_params, dtype, device)
+    rates = rate_vector(mlp, dtype, device)
+    tolerance = EXACT_TOLERANCE if task.sharpness.exact else min(task.sharpness.tolerance, INIT_TOLERANCE)
 
     def build(operator: str) -> Operator:
         return curvature(mlp, weights, samples.x, samples.y, task.train.loss, operator)
 
     def solve(operator: Operator, start: Tensor) -> Eigen:
-        return largest(operator, start, tolerance, COLD_PRODUCTS)
+        return largest(operator, start, tolerance, COLD_PRODUCTS * (TIGHT_BUDGET if task.sharpness.exact else 1))
 
     newton = solve(build("gauss-newton"), cold)
     hessian = solve(build("hessian"), newton.vector + START_NOISE * cold)
-    main = newton if task.sharpness.operator == "gauss-newton" else hessian
+    main = hessian if task.sharpness.operator == "hessian" else newton
+    if task.sharpness.operator == "ntk" and task.train.loss != "mse":  # under mse it is the Gauss-Newton matrix
+        main = solve(build("ntk"), newton.vector + START_NOISE * cold)
     rated = main
     if any(rate != 1.0 for rate in mlp.rate):
         operator = preconditioned(build(task.sharpness.operator), rates)
@@ -112,7 +115,7 @@ def _probe_chunk(
             gauss_newton_residual=float(newton.residual[i]),
             hessian=float(hessian.value[i]),
             hessian_residual=float(hessian.residual[i]),
-            converged=all(bool(found.converged[i]) for found in (newton, hessian, rated)),
+            converged=all(bool(found.converged[i]) for found in (newton, hessian, main, rated)),
         )
         for i, (net_id, _) in enumerate(nets)
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from mlrtui.tui.charts import ticks
 from mlrtui.tui.charts.downsample import Columns, dot_row, position, reduce_columns
 from mlrtui.tui.charts.raster import dot_shape, draw_columns, to_text
-from mlrtui.tui.charts.spec import Axis, ChartSpec
+from mlrtui.tui.charts.spec import Axis, ChartSpec, Series
 from mlrtui.tui.text import Line, Run, ascii_text, fit, fit_plain, line
 
 __all__ = ["LABEL_WIDTH", "Drawing", "draw"]
@@ -92,6 +92,8 @@ def _put_series(
                 if char != " ":
                     cells[row][place] = _Cell(char, series.role)
         drawn.append(columns)
+    for series in spec.series:
+        _put_rings(cells, series, x_axis, y_axis, ascii_only)
     per_cell = 1 if ascii_only else 2
     cross = "x" if ascii_only else "×"
     for columns in drawn:
@@ -100,6 +102,21 @@ def _put_series(
         for place in set((columns.bad_low // per_cell).tolist()):
             cells[height - 1][place] = _Cell(cross, "bad")
     return drawn
+
+
+def _put_rings(cells: list[list[_Cell]], series: Series, x_axis: Axis, y_axis: Axis, ascii_only: bool) -> None:
+    """A ring where a hollow point lies, over the curve."""
+    if series.hollow is None:
+        return
+    ring = "o" if ascii_only else "○"
+    shown = series.hollow & np.isfinite(series.y)
+    _, dots = dot_shape(len(cells[0]), 1, ascii_only)
+    per_cell = dots // len(cells[0])
+    places = np.rint(np.clip(position(series.x[shown], x_axis), 0.0, 1.0) * (dots - 1)).astype(np.intp) // per_cell
+    for place, value in zip(places.tolist(), series.y[shown].tolist(), strict=True):
+        row = _row_of(value, y_axis, len(cells), ascii_only)
+        if row is not None:
+            cells[row][place] = _Cell(ring, "slow")
 
 
 def _put_words(cells: list[list[_Cell]], words: str) -> None:

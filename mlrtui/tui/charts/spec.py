@@ -19,6 +19,7 @@ class Series:
     y: Floats  # [points]
     role: str = "curve"
     sign: str = "*"  # how ASCII draws it
+    hollow: NDArray[np.bool_] | None = None  # [points] which are marked by a ring: less certain than the others
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,10 @@ class LiveScreen(ReadingScreen, inherit_bindings=False):
         else:
             self.owner.change(loss_log=not self.look.loss_log)
 
+    def action_edge(self) -> None:
+        """Sharpness in units of its edge, or as it is."""
+        self.owner.change(raw_sharpness=not self.look.raw_sharpness)
+
     def _focus(self, name: str) -> None:
         """Make a pane the current one; it takes the focus once it is shown, since what is hidden takes none."""
         self._current = name

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrtui.tui.charts.boundary import Probe, draw_boundary
 from mlrtui.tui.charts.draw import draw
 from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
-from mlrtui.tui.curves import caption, loss_points, ratio_points
+from mlrtui.tui.curves import caption, loss_points, not_converged, sharpness_points
 from mlrtui.tui.marks import trial_state
 from mlrtui.tui.numbers import number
 from mlrtui.tui.state import Look
@@ -32,20 +33,26 @@ class ChartPane(Pane):
         return line(self._caption) if self._caption else ()
 
     def chart(
-        self, points: tuple[Floats, Floats], log: bool, hlines: tuple[HLine, ...], width: int, height: int
+        self,
+        points: tuple[Floats, Floats],
+        log: bool,
+        width: int,
+        height: int,
+        hlines: tuple[HLine, ...] = (),
+        hollow: NDArray[np.bool_] | None = None,
     ) -> Sequence[Line]:
         """Draw one curve of the chosen trial."""
         assert self.reading is not None
         assert self.reading.trace is not None
         trial, trace = self.reading.trial, self.reading.trace
         step, values = points
-        key = (trace.trial_id, trace.attempt, log)
+        key = (trace.trial_id, trace.attempt, log, hlines)
         held = self._held[1] if self._held is not None and self._held[0] == key else None
         y_limits = limits(_with(values, hlines), log, held)
         self._held = (key, y_limits)
         self._caption = caption(step, values, log)
         spec = ChartSpec(
-            series=(Series(step, values),),
+            series=(Series(step, values, hollow=hollow),),
             x_end=_planned_end(trial, trace.last_step),
             x_log=self.look.x_log,
             y_log=log,
@@ -76,7 +83,7 @@ class LossChart(ChartPane):
         self._caption = ""
         if self.reading is None or self.reading.trace is None:
             return _middle("no trial yet", width, height)
-        return self.chart(loss_points(self.reading.trace), self.look.loss_log, (), width, height)
+        return self.chart(loss_points(self.reading.trace), self.look.loss_log, width, height)
 
 
 class LowerChart(ChartPane):
@@ -90,7 +97,10 @@ class LowerChart(ChartPane):
         if self._shows_search():
             net = None if self.reading is None else self.reading.net
             return (("search", "title"), (f"  seed {'-' if net is None else net.seed}: trials over η", ""))
-        return (("sharpness", "title"), ("  λη/2, edge at 1", ""))
+        drawn = "λ, edge at 2/η" if self.look.raw_sharpness else "λη/2, edge at 1"
+        net = None if self.reading is None else self.reading.net
+        probe = "" if net is None or net.sharpness_samples == "all" else f", {net.sharpness_samples}"
+        return (("sharpness", "title"), (f"  {drawn}{'' if net is None else f' · {net.operator}{probe}'}", ""))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The curve or the search."""
@@ -99,10 +109,18 @@ class LowerChart(ChartPane):
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
             return _middle("no trial yet", width, height)
-        points = ratio_points(self.reading.trace, self.reading.trial.eta)
-        if not points[0].size:
+        step, sharpness = sharpness_points(self.reading.trace)
+        if not step.size:
             return _middle("sharpness is measured at initialisation only", width, height)
-        return self.chart(points, self.look.ratio_log, (HLine(1.0, "2/η"),), width, height)
+        eta = self.reading.trial.eta
+        unit = 1.0 if self.look.raw_sharpness else 2 / eta
+        hollow = not_converged(self.reading.trace)
+        lines = self.chart(
+            (step, sharpness / unit), self.look.ratio_log, width, height, (HLine(2 / eta / unit, "2/η"),), hollow
+        )
+        if hollow.any():
+            self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
+        return lines
 
     def _shows_search(self) -> bool:
         """A search whose trial has no measured sharpness beyond its start."""
@@ -111,7 +129,7 @@ class LowerChart(ChartPane):
             return False
         if reading.trace is None or reading.trial is None:
             return True
-        return ratio_points(reading.trace, reading.trial.eta)[0].size < 2
+        return sharpness_points(reading.trace)[0].size < 2
 
     def _search(self, width: int, height: int) -> Sequence[Line]:
         assert self.reading is not None

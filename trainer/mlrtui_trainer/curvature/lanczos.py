@@ -1,4 +1,4 @@
-"""The largest algebraic eigenvalue of stacked symmetric operators, by Lanczos with full reorthogonalisation.
+"""The largest algebraic eigenvalues of stacked symmetric operators, by Lanczos with full reorthogonalisation.
 
 Products and basis are in the operator's precision, the small tridiagonal problem in double. Every lane ends by its own
 numbers and leaves the batch; nothing that a lane does, a NaN included, reaches another.
@@ -25,17 +25,28 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Eigen:
-    """The largest eigenvalue of each lane. ``residual`` is ‖Av − λv‖ / |λ|, from the recurrence.
+    """The largest eigenvalues of each lane. A residual is ‖Av − λv‖ / |λ|, from the recurrence.
 
     ``rule`` says why a lane stopped: "converged" · "exhausted" (the Krylov space is invariant: exact) · "budget" (not
-    converged) · "nonfinite" (a product overflowed: value and residual are NaN).
+    converged) · "nonfinite" (a product overflowed: values and residuals are NaN).
     """
 
-    value: Floats  # [lanes]
-    vector: Tensor  # [lanes, size], unit length
-    residual: Floats  # [lanes]
+    values: Floats  # [lanes, top], falling; NaN where the Krylov space ended before: repeated ones are found once
+    residuals: Floats  # [lanes, top]
+    vector: Tensor  # [lanes, size], unit length, of the largest
+    blend: Tensor  # [lanes, size], unit length: the sum of all vectors, from which a later solve finds them all
     products: npt.NDArray[np.int64]  # [lanes]
     rule: npt.NDArray[np.str_]  # [lanes]
+
+    @property
+    def value(self) -> Floats:
+        """The largest, [lanes]."""
+        return self.values[:, 0]
+
+    @property
+    def residual(self) -> Floats:
+        """Of the largest, [lanes]."""
+        return self.residuals[:, 0]
 
     @property
     def converged(self) -> npt.NDArray[np.bool_]:
@@ -50,26 +61,33 @@ def start_vectors(seeds: list[int], size: int, dtype: torch.dtype, device: str) 
     return torch.from_numpy(units).to(dtype).to(device)
 
 
-def largest(operator: Operator, start: Tensor, tolerance: float, max_products: int) -> Eigen:
-    """Solve all lanes from ``start`` [lanes, size].
+def largest(
+    operator: Operator, start: Tensor, tolerance: float, max_products: int, *, top: int = 1, estimate: bool = False
+) -> Eigen:
+    """Solve all lanes from ``start`` [lanes, size] for their ``top`` largest eigenvalues.
 
-    A lane has converged when its relative residual is at most ``tolerance`` and its value has changed by less than
-    half of it twice in a row, after at least `MIN_PRODUCTS` products. Never raises for a lane's numbers.
+    A lane has converged when, after at least `MIN_PRODUCTS` products, every value has changed by less than half the
+    ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. With ``estimate``, for values
+    that follow one another along a training, its estimated error is at most a tenth of that instead, and once is
+    enough. The estimate is the smaller of residual and residual²/gap (Kato and Temple), by the gap to the nearest
+    value seen. Never raises for a lane's numbers.
     """
-    if max_products < 1:
-        raise ValueError("max_products must be at least 1")
-    run = _Run(operator, start, tolerance, max_products)
+    if max_products < 1 or top < 1:
+        raise ValueError("max_products and top must be at least 1")
+    run = _Run(operator, start, tolerance, max_products, min(top, start.shape[1]), estimate)
     while run.lanes.size:
         run.step()
-    return Eigen(run.value, run.vector, run.residual, run.products, run.rule)
+    return Eigen(run.values, run.residuals, run.vector, run.blend, run.products, run.rule)
 
 
 class _Run:
     """One solve: the basis of the lanes still in it, and the answers of those that left."""
 
-    def __init__(self, operator: Operator, start: Tensor, tolerance: float, max_products: int) -> None:
+    def __init__(
+        self, operator: Operator, start: Tensor, tolerance: float, max_products: int, top: int, estimate: bool
+    ) -> None:
         lanes, self.size = start.shape
-        self.operator, self.tolerance = operator, tolerance
+        self.operator, self.tolerance, self.top, self.estimate = operator, tolerance, top, estimate
         self.max_products = min(max_products, self.size)
         self.noise = (
             50.0 * torch.finfo(start.dtype).eps
@@ -81,11 +99,12 @@ class _Run:
         self.depth = 0  # basis vectors in use
         self.alpha = np.zeros((lanes, self.max_products))
         self.beta = np.zeros((lanes, self.max_products))
-        self.last = np.full((lanes, 2), np.nan)  # the two values before
-        self.value, self.residual = np.full(lanes, np.nan), np.full(lanes, np.nan)
+        self.last = np.full((lanes, 2, top), np.nan)  # the values of the two products before
+        self.values, self.residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
         self.products = np.zeros(lanes, dtype=np.int64)
         self.rule = np.full(lanes, "nonfinite", dtype="<U10")
         self.vector = torch.full_like(start, torch.nan)
+        self.blend = self.vector if top == 1 else torch.full_like(start, torch.nan)
 
     def step(self) -> None:
         """One product for every lane in the batch."""
@@ -96,19 +115,20 @@ class _Run:
         self.products[self.lanes] = j + 1
         finite = np.isfinite(alpha) & np.isfinite(beta)
         leaves = ~finite
-        weights = np.zeros((self.lanes.size, j + 1))  # of the Ritz vector in the basis
+        k = min(self.top, j + 1)
+        weights = np.zeros((self.lanes.size, k, j + 1))  # of the Ritz vectors in the basis
         if finite.any():
             alive = self.lanes[finite]
             values, vectors = np.linalg.eigh(self._tridiagonal(alive))
-            theta, s = values[:, -1], vectors[:, :, -1]
-            norm = np.abs(values).max(axis=1)
-            error = beta[finite] * np.abs(s[:, -1])
-            rule = self._rules(alive, theta, error, beta[finite], norm)
+            values, s = values[:, ::-1], vectors[:, :, ::-1].swapaxes(1, 2)[:, :k]  # falling
+            error = beta[finite, None] * np.abs(s[:, :, -1])  # [alive, k]
+            rule = self._rules(alive, values, error, beta[finite])
             done = rule != ""
             self.rule[alive[done]] = rule[done]
-            self.value[alive] = theta
-            self.residual[alive] = _relative(error, theta)
-            self.last[alive] = np.stack([theta, self.last[alive, 0]], axis=1)
+            self.values[alive, :k] = values[:, :k]
+            self.residuals[alive, :k] = _relative(error, values[:, :k])
+            self.last[alive, 1] = self.last[alive, 0]
+            self.last[alive, 0, :k] = values[:, :k]
             weights[finite] = s
             leaves[finite] = done
         if leaves.any():
@@ -140,28 +160,40 @@ class _Run:
         t[:, i[1:], i[:-1]] = self.beta[lanes, : k - 1]  # eigh reads the lower triangle
         return t
 
-    def _rules(
-        self, lanes: npt.NDArray[np.intp], theta: Floats, error: Floats, beta: Floats, norm: Floats
-    ) -> npt.NDArray[np.str_]:
-        half = 0.5 * self.tolerance * np.abs(theta)
-        before = self.last[lanes]
-        calm = (np.abs(theta - before[:, 0]) <= half) & (np.abs(before[:, 0] - before[:, 1]) <= half)
-        met = calm & (error <= self.tolerance * np.abs(theta))
+    def _rules(self, lanes: npt.NDArray[np.intp], values: Floats, error: Floats, beta: Floats) -> npt.NDArray[np.str_]:
+        """Why each lane stops, or "". values [lanes, depth] falling, error [lanes, k] of the first of them."""
         rule = np.full(lanes.size, "", dtype="<U10")
         if self.depth >= self.max_products:
             rule[:] = "exhausted" if self.depth == self.size else "budget"
-        if self.depth >= MIN_PRODUCTS:
-            rule[met] = "converged"
-        rule[beta <= self.noise * norm] = "exhausted"
+        if self.depth >= max(MIN_PRODUCTS, self.top):
+            rule[self._met(lanes, values, error).all(1)] = "converged"
+        rule[beta <= self.noise * np.abs(values).max(axis=1)] = "exhausted"
         return rule
 
+    def _met(self, lanes: npt.NDArray[np.intp], values: Floats, error: Floats) -> npt.NDArray[np.bool_]:
+        """Which of the wanted values are good enough, [lanes, top]."""
+        theta, before = values[:, : self.top], self.last[lanes]
+        limit = self.tolerance * np.abs(theta)
+        met: npt.NDArray[np.bool_] = np.abs(theta - before[:, 0]) <= 0.5 * limit
+        if self.estimate:
+            met &= _kato_temple(values, error) <= 0.1 * limit
+        else:
+            met &= (np.abs(before[:, 0] - before[:, 1]) <= 0.5 * limit) & (error <= limit)
+        return met
+
     def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:
-        """Write down the Ritz vectors of the lanes that leave."""
+        """Write down the Ritz vectors of the lanes that leave; weights [lanes, k, depth]."""
         index = torch.from_numpy(np.flatnonzero(leaves)).to(self.basis.device)
-        s = torch.from_numpy(weights[leaves]).to(self.basis.dtype).to(self.basis.device)[:, None]  # [leaving, 1, depth]
-        ritz = matmul(s, self.basis[index, : self.depth])[:, 0, : self.size]  # [leaving, size]
         at = torch.from_numpy(self.lanes[leaves]).to(self.basis.device)
-        self.vector[at] = ritz / _norm(ritz)[:, None].to(ritz.dtype)
+        self.vector[at] = self._combined(index, weights[leaves, 0])
+        if self.top > 1:
+            self.blend[at] = self._combined(index, weights[leaves].sum(1))
+
+    def _combined(self, index: Tensor, weights: Floats) -> Tensor:
+        """Unit vectors [leaving, size] of these combinations [leaving, depth] of the basis."""
+        s = torch.from_numpy(weights).to(self.basis.dtype).to(self.basis.device)[:, None]  # [leaving, 1, depth]
+        ritz = matmul(s, self.basis[index, : self.depth])[:, 0, : self.size]  # [leaving, size]
+        return ritz / _norm(ritz)[:, None].to(ritz.dtype)
 
     def _advance(self, w: Tensor, beta: Floats, stays: npt.NDArray[np.bool_]) -> None:
         """Take w / β as the next basis vector of the lanes that stay."""
@@ -186,3 +218,15 @@ def _relative(error: Floats, value: Floats) -> Floats:
     """error / |value|; 0 where both vanish."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(error == 0.0, 0.0, error / np.abs(value))
+
+
+def _kato_temple(values: Floats, error: Floats) -> Floats:
+    """Error estimates [lanes, k] of the first Ritz values of [lanes, depth], falling, with these residual norms."""
+    k = error.shape[1]
+    none = np.full((len(values), 1), np.inf)
+    gaps = np.concatenate([none, values[:, :-1] - values[:, 1:], none], axis=1)  # [lanes, depth + 1]
+    gap = np.minimum(gaps[:, :k], gaps[:, 1 : k + 1]) - error
+    if values.shape[1] == k:
+        gap[:, -1] = 0.0  # nothing is known of the next one
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(gap > error, error * error / gap, error)

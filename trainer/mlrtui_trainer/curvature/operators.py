@@ -1,4 +1,4 @@
-"""Products with the Gauss-Newton matrix and the Hessian of the training loss, derived by hand for fully connected nets.
+"""Products with the Hessian, the Gauss-Newton matrix and the NTK, derived by hand for fully connected nets.
 
 One interface: vectors [lanes, n_params] in, vectors out; lanes share nothing, so the operator is block-diagonal.
 Everything that does not depend on the vector is computed once per weights.
@@ -17,7 +17,7 @@ from mlrtui_trainer.models.mlp import Mlp, Trace, Weights, forward, runs_togethe
 
 __all__ = ["OPERATORS", "Operator", "Preconditioned", "curvature", "preconditioned"]
 
-OPERATORS = ("gauss-newton", "hessian")
+OPERATORS = ("gauss-newton", "hessian", "ntk")
 
 
 class Operator(Protocol):
@@ -42,18 +42,24 @@ def curvature(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: str, opera
     """The operator of the mean loss over samples x [samples, inputs], y [samples, outputs] at these weights.
 
     "gauss-newton" is Jᵀ H J / samples with H the loss's second derivative by the outputs; "hessian" adds the term of
-    the network's own second derivative (zero at ReLU's kinks). Raises ValueError for another name.
+    the network's own second derivative (zero at ReLU's kinks). "ntk" is Jᵀ J / samples, whose non-zero eigenvalues are
+    those of the tangent kernel J Jᵀ / samples: under mse, whose H is the identity, it is the Gauss-Newton matrix; under
+    ce, whose H is at most ½, it is at least twice as large and no curvature of the loss. Raises ValueError for another
+    name.
     """
     if operator not in OPERATORS:
         raise ValueError(f"operator {operator!r} is not built: use one of {', '.join(OPERATORS)}")
-    full = operator == "hessian"
+    full, of = operator == "hessian", LOSSES["mse" if operator == "ntk" else loss]
     if weights.lanes == 1 or x.device.type != "cpu" or runs_together(mlp, x.shape[0], x.element_size()):
-        return _MlpCurvature.at(mlp, weights, x, y, LOSSES[loss], full)
-    return _LaneByLane([_MlpCurvature.at(mlp, weights.lane(i), x, y, LOSSES[loss], full) for i in range(weights.lanes)])
+        return _MlpCurvature.at(mlp, weights, x, y, of, full)
+    return _LaneByLane([_MlpCurvature.at(mlp, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
 
 
 def preconditioned(operator: Operator, scale: Tensor) -> Operator:
-    """D^½ A D^½ with D = diag(scale), scale [size] ≥ 0: its 2/λ is the edge when parameter i has rate η·scale_i."""
+    """D^½ A D^½ with D = diag(scale): its 2/λ is the edge when parameter i has rate η·scale_i.
+
+    scale ≥ 0 is [size], the same for all lanes (rates of layers), or [lanes, size] (an adaptive optimizer's diagonal).
+    """
     return operator if bool((scale == 1.0).all()) else Preconditioned(operator, scale.sqrt())
 
 
@@ -62,7 +68,7 @@ class Preconditioned:
     """R A R with R = diag(root)."""
 
     inner: Operator
-    root: Tensor  # [size]
+    root: Tensor  # [size] or [lanes, size]
 
     @property
     def lanes(self) -> int:
@@ -80,7 +86,7 @@ class Preconditioned:
 
     def select(self, keep: Tensor) -> "Preconditioned":
         """The operator of the lanes with these numbers."""
-        return replace(self, inner=self.inner.select(keep))
+        return replace(self, inner=self.inner.select(keep), root=self.root[keep] if self.root.ndim == 2 else self.root)
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,12 @@ class Weights:
         """The lanes with these numbers, as a copy."""
         return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b))
 
+    def to(self, dtype: torch.dtype) -> "Weights":
+        """The same in another precision; itself where that is its own."""
+        if self.w[0].dtype == dtype:
+            return self
+        return Weights(tuple(w.to(dtype) for w in self.w), tuple(b.to(dtype) for b in self.b))
+
     def lane(self, i: int) -> "Weights":
         """One lane, sharing memory."""
         return Weights(tuple(w[i : i + 1] for w in self.w), tuple(b[i : i + 1] for b in self.b))

@@ -1,0 +1,113 @@
+"""Measures λ of lanes along training: which lanes are due, every operator that is asked for, several eigenvalues."""
+
+from collections.abc import Sequence
+from math import isfinite
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.curvature.lanczos import Eigen
+from mlrtui_trainer.curvature.operators import curvature, preconditioned
+from mlrtui_trainer.curvature.schedule import Schedule
+from mlrtui_trainer.curvature.tracker import Tracker
+from mlrtui_trainer.models.mlp import Mlp, Weights, rate_vector
+from mlrtui_trainer.rows import Sharpness
+from mlrtui_trainer.samples import Samples
+from mlrtui_trainer.spec import Eigenvalue, SharpnessSpec
+
+__all__ = ["EXACT_TOLERANCE", "Meter", "measured_samples"]
+
+EXACT_TOLERANCE = 1e-8
+
+Floats = npt.NDArray[np.float64]
+
+
+def measured_samples(samples: Samples, spec: SharpnessSpec) -> Samples:
+    """The samples on which λ is measured, in its precision."""
+    chosen = samples.first(spec.samples) if spec.samples else samples
+    return chosen.to(torch.float64) if spec.exact else chosen
+
+
+class Meter:
+    """λ of some lanes over time. Lanes are numbered as the weights that are measured stack them."""
+
+    def __init__(
+        self, mlp: Mlp, loss: str, spec: SharpnessSpec, seeds: list[int], samples: Samples, device: str
+    ) -> None:
+        self._mlp, self._loss, self._samples = mlp, loss, samples
+        self._operators = (spec.operator, *spec.others)
+        self._top = spec.top
+        self._dtype = samples.x.dtype
+        self._rates = rate_vector(mlp, self._dtype, device)
+        self._schedule = Schedule(spec, len(seeds))
+        tolerance = EXACT_TOLERANCE if spec.exact else spec.tolerance
+        self._trackers = [
+            Tracker(seeds, mlp.n_params, tolerance, self._dtype, device, top=spec.top, estimate=not spec.exact)
+            for _ in self._operators
+        ]
+
+    def measure(self, step: int, weights: Weights, loss: Floats) -> dict[int, Sharpness]:
+        """λ of the lanes that are due at this step, by lane; their losses at this step [lanes]."""
+        due = np.flatnonzero(self._schedule.due(step, loss))
+        if not due.size:
+            return {}
+        lanes = None if due.size == weights.lanes else torch.from_numpy(due).to(self._rates.device)
+        part = weights if lanes is None else weights.select(lanes)
+        found = [
+            self._solved(tracker, name, part, lanes)
+            for tracker, name in zip(self._trackers, self._operators, strict=True)
+        ]
+        self._schedule.measured(due, step, loss[due], found[0].value)
+        return dict(zip(due.tolist(), self._described(found), strict=True))
+
+    def look(self, weights: Weights, lanes: Sequence[int]) -> dict[int, Sharpness]:
+        """λ of these lanes, due or not, as their last one: what comes later does not know of it."""
+        if not lanes:
+            return {}
+        keep = torch.tensor(lanes, device=self._rates.device)
+        part = weights.select(keep)
+        found = [
+            self._solved(tracker.select(keep), name, part, None)
+            for tracker, name in zip(self._trackers, self._operators, strict=True)
+        ]
+        return dict(zip(lanes, self._described(found), strict=True))
+
+    def keep(self, lanes: list[int]) -> None:
+        """Forget all lanes but those with these numbers."""
+        self._schedule.keep(lanes)
+        keep = torch.tensor(lanes, dtype=torch.int64, device=self._rates.device)
+        self._trackers = [tracker.select(keep) for tracker in self._trackers]
+
+    @torch.inference_mode()
+    def _solved(self, tracker: Tracker, operator: str, weights: Weights, lanes: Tensor | None) -> Eigen:
+        at = weights.to(self._dtype)
+        matrix = curvature(self._mlp, at, self._samples.x, self._samples.y, self._loss, operator)
+        return tracker.measure(preconditioned(matrix, self._rates), lanes)
+
+    def _described(self, found: Sequence[Eigen]) -> list[Sharpness]:
+        main = found[0]
+        return [
+            Sharpness(
+                float(main.value[i]),
+                float(main.residual[i]),
+                int(main.products[i]),
+                bool(main.converged[i]),
+                self._beside(found, i),
+            )
+            for i in range(len(main.value))
+        ]
+
+    def _beside(self, found: Sequence[Eigen], lane: int) -> tuple[Eigenvalue, ...]:
+        """What is kept beside a lane's λ: all that was found, unless that is λ alone."""
+        if self._top == 1 and len(found) == 1:
+            return ()
+        kept = found if self._top > 1 else found[1:]
+        names = self._operators if self._top > 1 else self._operators[1:]
+        return tuple(
+            Eigenvalue(name, rank + 1, float(value), float(eigen.residuals[lane, rank]))
+            for name, eigen in zip(names, kept, strict=True)
+            for rank, value in enumerate(eigen.values[lane])
+            if rank == 0 or isfinite(value)
+        )
