@@ -5,7 +5,7 @@ import sqlite3
 from collections import defaultdict
 
 from mlrtui_db._variant import VARIANT_COLUMNS, variants
-from mlrtui_db.models import CellRow, EventRow, FitRow, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import CellRow, EventRow, FitRow, LogRow, NetRow, SweepRow, TrialRow
 
 _SWEEPS = """
 WITH c AS (SELECT sweep_id, count(*) AS cells FROM cell GROUP BY sweep_id),
@@ -74,6 +74,12 @@ WHERE c.sweep_id = ? AND {} > 0 ORDER BY t.rev DESC, t.trial_id DESC LIMIT 1
 
 _EVENTS = "SELECT event_id, at, level, text, trial_id FROM event"
 
+_LOG = """
+SELECT event_id, at, level, text, e.sweep_id, e.trial_id, n.cell_id, host
+FROM event e LEFT JOIN trial t USING (trial_id) LEFT JOIN net n USING (net_id)
+WHERE event_id > ? ORDER BY event_id DESC LIMIT ?
+"""
+
 _FITS = """
 SELECT fit, term, y, exponent, low, high, r2, cells, decades, where_expr, excluded, f_equal, p_equal, method,
        warnings, intercept
@@ -140,6 +146,16 @@ def read_events_after(connection: sqlite3.Connection, event_id: int, limit: int)
     """Events after a number, oldest first."""
     rows = connection.execute(f"{_EVENTS} WHERE event_id > ? ORDER BY event_id LIMIT ?", (event_id, limit))
     return tuple(EventRow(*row) for row in rows)
+
+
+def read_log(connection: sqlite3.Connection, event_id: int, limit: int) -> tuple[LogRow, ...]:
+    """The newest events of all sweeps after a number, oldest first."""
+    return tuple(LogRow(*row) for row in connection.execute(_LOG, (event_id, limit)))[::-1]
+
+
+def read_sizes(connection: sqlite3.Connection, sweep_id: int) -> dict[str, int]:
+    """Trained parameters of the cells of a sweep, by label."""
+    return dict(connection.execute("SELECT label, n_params FROM cell WHERE sweep_id = ?", (sweep_id,)))
 
 
 def read_fits(connection: sqlite3.Connection, sweep_id: int) -> tuple[FitRow, ...]:

@@ -17,6 +17,7 @@ __all__ = [
     "EventRow",
     "FitRow",
     "LiveSnapshot",
+    "LogRow",
     "NetRow",
     "NetState",
     "SweepRow",
@@ -133,6 +134,20 @@ class EventRow:
     level: str
     text: str
     trial_id: int | None
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """One line of the log of the whole store, with what it is about."""
+
+    event_id: int
+    at: float
+    level: str
+    text: str
+    sweep_id: int | None
+    trial_id: int | None
+    cell_id: int | None  # of the trial
+    host: str | None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import is_held
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, SweepRow, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialRow
 
 __all__ = ["Reader"]
 
@@ -127,6 +127,16 @@ class Reader:
         """Events of all sweeps after a number, oldest first."""
         with self._picture() as connection:
             return _live.read_events_after(connection, after_event_id, limit)
+
+    def log(self, after_event_id: int = 0, limit: int = 20_000) -> tuple[LogRow, ...]:
+        """The newest events of all sweeps after a number, oldest first, each with the cell of its trial."""
+        with self._picture() as connection:
+            return _live.read_log(connection, after_event_id, limit)
+
+    def sizes(self, sweep_id: int) -> dict[str, int]:
+        """Trained parameters of each cell of a sweep, by its label."""
+        with self._picture() as connection:
+            return _live.read_sizes(connection, sweep_id)
 
     def views(self) -> tuple[str, ...]:
         """Names of the views for people."""

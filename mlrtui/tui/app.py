@@ -14,13 +14,19 @@ from mlrtui.tui.filters import NoColour
 from mlrtui.tui.keymap import bindings
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
+from mlrtui.tui.pages import PAGES
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.screens.boundary import BoundaryScreen
 from mlrtui.tui.screens.browse import BrowseScreen
+from mlrtui.tui.screens.exponents import ExponentsScreen
 from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.screens.log import LogScreen
+from mlrtui.tui.screens.phases import PhasesScreen
 from mlrtui.tui.state import Look, Reading, Wanted
 from mlrtui.tui.terminal import ascii_needed
+from mlrtui.tui.widgets.prompt import Prompt
 
 __all__ = ["MlrtuiApp", "run_app", "store_source"]
 
@@ -31,7 +37,14 @@ class MlrtuiApp(App[None], inherit_bindings=False):
     """Screens over the stores that were named. It never writes to a store and never signals a process."""
 
     ENABLE_COMMAND_PALETTE = False
-    MODES = {"live": LiveScreen, "browse": BrowseScreen}  # noqa: RUF012
+    MODES = {  # noqa: RUF012
+        "live": LiveScreen,
+        "browse": BrowseScreen,
+        "boundary": BoundaryScreen,
+        "exponents": ExponentsScreen,
+        "phases": PhasesScreen,
+        "log": LogScreen,
+    }
     BINDINGS = [*bindings(None)]  # noqa: RUF012
     TITLE = "mlrtui"
 
@@ -99,13 +112,21 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_live(self) -> None:
         """The Live screen."""
-        self.want(replace(self.wanted, browsing=False))
-        self._to("live")
+        self.action_page("live")
 
     def action_browse(self) -> None:
         """The Browse screen."""
-        self.want(replace(self.wanted, browsing=True))
+        self.want(replace(self.wanted, browsing=True, page=""))
         self._to("browse")
+
+    def action_page(self, mode: str) -> None:
+        """Another screen on the same sweep, with the rows that it needs."""
+        self.want(replace(self.wanted, browsing=False, page=mode if mode in PAGES else ""))
+        self._to(mode)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key is a command while text is being typed."""
+        return not isinstance(self.focused, Prompt)
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
@@ -123,7 +144,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.reread()
 
-    def _to(self, mode: Start) -> None:
+    def _to(self, mode: str) -> None:
         if isinstance(self.screen, HelpScreen):
             self.pop_screen()
         self.switch_mode(mode)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mlrtui.tui.curves import Trace
+from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
     QUIET_AFTER,
@@ -77,6 +78,7 @@ class Feed:
         self._snapshot: LiveSnapshot | None = None
         self._trial_id: int | None = None
         self._trace: Trace | None = None
+        self._page: Page | None = None
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
 
@@ -161,6 +163,9 @@ class Feed:
         self._snapshot = snapshot
         self._trial_id = None if snapshot is None else choose_trial(snapshot, wanted, self._trial_id)
         self._trace = None if self._trial_id is None else read_trace(reader, self._trial_id, self._trace)
+        same_store = self._read_for is not None and self._read_for.store == wanted.store
+        known = self._page if same_store else None
+        self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
 
     def _followed_runs(self, wanted: Wanted) -> bool:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
@@ -181,6 +186,7 @@ class Feed:
             freshness=Freshness("") if snapshot is None else freshness(snapshot, self._changed_at, now),
             seconds_left=None if snapshot is None else self._seconds_left(snapshot.sweep),
             at=now,
+            page=self._page,
         )
 
     def _seconds_left(self, sweep: SweepRow) -> float | None:

@@ -23,16 +23,24 @@ class Key:
 
 _LISTS = ("live", "browse", "help")
 
+_PAGES = ("boundary", "exponents", "phases", "log")
+_CHARTS = ("boundary", "exponents", "phases")
+_EXPONENTS = ("exponents",)
+_PANED = ("live", *_CHARTS)
+
 KEYS: tuple[Key, ...] = (
     Key("quit", ("q", "ctrl+c"), "leave", "quit", "leave; training runs on", "Everywhere", (), 90),
     Key("help", ("question_mark", "f1"), "help", "help", "this page", "Everywhere", (), 80),
     Key("live", ("1",), "live", "live", "watch one sweep", "Everywhere", (), 60),
     Key("browse", ("3",), "browse", "browse", "all sweeps of the store", "Everywhere", (), 61),
+    Key("exponents", ("2",), "page('exponents')", "exponents", "scaling laws", "Everywhere", (), 62),
+    Key("phases", ("6",), "page('phases')", "phases", "trials by phase", "Everywhere", (), 64),
+    Key("log", ("5",), "page('log')", "log", "all events of the store", "Everywhere", (), 63),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
     Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "browse"), 10),
     Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
-    Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", ("live",), 14),
-    Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", ("live",)),
+    Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", _PANED, 14),
+    Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", _PANED),
     Key("up", ("up", "k"), "move(0, -1)", "up", "up", "Grid and lists", _LISTS),
     Key("down", ("down", "j"), "move(0, 1)", "down", "down", "Grid and lists", _LISTS),
     Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", ("live",)),
@@ -45,11 +53,33 @@ KEYS: tuple[Key, ...] = (
     Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", ("live",), 30),
     Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", ("live",), 31),
     Key("edge", ("e",), "edge", "λ", "λη/2 or λ itself", "Charts", ("live",)),
-    Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", ("live",), 26),
+    Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", _PANED, 28),
+    # Boundary, Exponents, Phases and Log.
+    Key("boundary", ("b",), "boundary", "boundary", "the search of this net", "Laws and log", ("live",), 16),
+    Key("page_open", ("enter",), "open", "open", "open what is under it", "Laws and log", _PAGES, 10),
+    Key("page_back", ("escape",), "back", "back", "go back", "Laws and log", _PAGES, 50),
+    Key("page_up", ("up", "k"), "move(0, -1)", "up", "up", "Laws and log", _PAGES),
+    Key("page_down", ("down", "j"), "move(0, 1)", "down", "down", "Laws and log", _PAGES),
+    Key("page_left", ("left", "h"), "move(-1, 0)", "left", "left", "Laws and log", _CHARTS),
+    Key("page_right", ("right", "l"), "move(1, 0)", "right", "right", "Laws and log", _CHARTS),
+    Key("page_first", ("home", "g"), "move(0, -1000000)", "first", "first row", "Laws and log", ("log",)),
+    Key("page_last", ("end", "G"), "move(0, 1000000)", "last", "last row", "Laws and log", ("log",)),
+    Key("page_more", ("pagedown", "space"), "move(0, 20)", "more", "20 rows down", "Laws and log", ("log",)),
+    Key("page_less", ("pageup",), "move(0, -20)", "less", "20 rows up", "Laws and log", ("log",)),
+    Key("seed_previous", ("left_square_bracket",), "seed(-1)", "seed", "previous seed", "Laws and log", ("boundary",)),
+    Key("seed_next", ("right_square_bracket",), "seed(1)", "seed", "next seed", "Laws and log", ("boundary",), 20),
+    Key("law_previous", ("left_square_bracket",), "law(-1)", "law", "previous stored law", "Laws and log", _EXPONENTS),
+    Key("law_next", ("right_square_bracket",), "law(1)", "law", "next stored law", "Laws and log", _EXPONENTS, 20),
+    Key("law_x", ("x",), "quantity_x", "against", "against what", "Laws and log", ("exponents", "phases"), 22),
+    Key("law_y", ("y",), "quantity_y", "quantity", "what is fitted", "Laws and log", _EXPONENTS, 24),
+    Key("where", ("slash",), "type", "where", "type a condition", "Laws and log", _EXPONENTS, 21),
+    Key("filter", ("slash",), "type", "filter", "type words to look for", "Laws and log", ("log",), 26),
+    Key("level", ("v",), "level", "level", "events of which level", "Laws and log", ("log",), 22),
 )
 
 _SHOWN = {
     "question_mark": "?",
+    "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "escape": "esc",

@@ -27,6 +27,8 @@ _ROLES: Mapping[str, Style] = MappingProxyType(
         "curve": Style(color=_SKY),
         "curve-2": Style(color=_PURPLE),
         "edge": Style(color=_ORANGE),
+        "band": Style(color=_ORANGE, dim=True),
+        "zone": Style(color=_PURPLE),
         "bad": Style(color=_RED, bold=True),
         "done": Style(color=_GREEN),
         "running": Style(color=_SKY, bold=True),

@@ -1,10 +1,10 @@
 """What the screens need of a store: the methods of `mlrtui_db.reader.Reader`, as a protocol."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from mlrtui_db.models import Curve, LiveSnapshot, SweepRow
+from mlrtui_db.models import Curve, LiveSnapshot, LogRow, SweepRow
 
 __all__ = ["StoreReader", "StoreSource"]
 
@@ -23,6 +23,15 @@ class StoreReader(Protocol):
 
     def curve(self, trial_id: int, after_step: int = -1) -> Curve:
         """The steps of a trial's newest attempt after a step."""
+
+    def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+        """Columns and rows of a view for people."""
+
+    def sizes(self, sweep_id: int) -> dict[str, int]:
+        """Trained parameters of each cell of a sweep, by its label."""
+
+    def log(self, after_event_id: int = 0, limit: int = 20_000) -> Sequence[LogRow]:
+        """The newest events of all sweeps after a number, oldest first."""
 
     def close(self) -> None:
         """Give the connection back."""

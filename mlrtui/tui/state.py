@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.marks import Marks
+from mlrtui.tui.pages import Page
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialRow
 
 __all__ = [
@@ -33,6 +34,7 @@ class Wanted:
     cell_id: int | None = None
     trial_id: int | None = None
     browsing: bool = False  # the Browse screen is up: headlines of all sweeps are wanted
+    page: str = ""  # one of `pages.PAGES`: the screen that is up wants these rows beside the snapshot
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Reading:
     freshness: Freshness
     seconds_left: float | None
     at: float
+    page: Page | None = None
 
     @property
     def trouble(self) -> str:

@@ -19,8 +19,10 @@ __all__ = [
     "fit_plain",
     "join",
     "line",
+    "merge",
     "plain",
     "width_of",
+    "wrapped",
 ]
 
 Run = tuple[str, str]
@@ -61,6 +63,17 @@ def join(*parts: Iterable[Run]) -> Line:
     return tuple(run for part in parts for run in part)
 
 
+def merge(cells: Sequence[Run]) -> Line:
+    """Neighbours of equal role as one run; blanks join the run before them."""
+    runs: list[Run] = []
+    for text, role in cells:
+        if runs and (runs[-1][1] == role or not text.strip()):
+            runs[-1] = (runs[-1][0] + text, runs[-1][1])
+        else:
+            runs.append((text, role))
+    return tuple(runs)
+
+
 def plain(runs: Line) -> str:
     """The text of a line without its roles."""
     return "".join(text for text, _ in runs)
@@ -69,6 +82,17 @@ def plain(runs: Line) -> str:
 def width_of(runs: Line) -> int:
     """How many terminal cells a line takes."""
     return sum(cell_len(text) for text, _ in runs)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` characters, broken at spaces."""
+    rows = [""]
+    for word in text.split():
+        if rows[-1] and len(rows[-1]) + 1 + len(word) > width:
+            rows.append(word)
+        else:
+            rows[-1] = f"{rows[-1]} {word}".strip()
+    return rows
 
 
 def clean(text: str) -> str:

@@ -2,12 +2,15 @@
 
 import math
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from tui_page_rows import log_rows, view_rows
 from tui_rows import NOW, make_cell, make_curve, make_fit, make_net, make_sweep, make_trial
 
 from mlrtui.tui.ports import StoreSource
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, NetRow, SweepRow, TrialRow
 
 
 @dataclass
@@ -83,6 +86,18 @@ class FakeReader:
             curve.sharpness_residual[start:],
             curve.flags[start:],
         )
+
+    def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+        self._called("query", view, where_sweep)
+        return view_rows(self.store, view, where_sweep)
+
+    def sizes(self, sweep_id: int) -> dict[str, int]:
+        self._called("sizes", sweep_id)
+        return {cell.label: 100 * cell.depth * cell.width for cell in self.store.snapshots[sweep_id].cells}
+
+    def log(self, after_event_id: int = 0, limit: int = 20_000) -> tuple[LogRow, ...]:
+        self._called("log", after_event_id)
+        return tuple(row for row in log_rows(self.store) if row.event_id > after_event_id)
 
     def close(self) -> None:
         self.store.closed += 1
@@ -266,7 +281,7 @@ def search_store(status: str = "open", alive: bool = True) -> FakeStore:
                         first_failure=star * 1.02 if done else None,
                         lambda0=0.1 * depth * width,
                         status="done" if done else "open",
-                        censored="none" if done else None,
+                        censored=None,
                     )
                 )
             nets[position], trials[position] = tuple(net_rows), tuple(rows)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlrtui.tui.charts import ticks
-from mlrtui.tui.text import Line, Run, fit, fit_plain, line
+from mlrtui.tui.text import Line, Run, fit, fit_plain, line, merge
 
-__all__ = ["Probe", "draw_boundary"]
+__all__ = ["Bracket", "Probe", "Ragged", "draw_boundary"]
 
 _LEFT = 7  # cells of the round numbers and the axis line
 
@@ -23,6 +23,24 @@ class Probe:
     chosen: bool = False
 
 
+@dataclass(frozen=True)
+class Bracket:
+    """What the answers up to a round leave open: between the last success and the failure above it."""
+
+    round: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """The zone in which successes and failures mix, and the estimate that weighs it."""
+
+    plateau: float  # where the unbroken successes end
+    last_success: float
+    area: float | None
+
+
 def draw_boundary(
     probes: Sequence[Probe],
     eta_star: float | None,
@@ -30,13 +48,16 @@ def draw_boundary(
     width: int,
     height: int,
     ascii_only: bool = False,
+    brackets: Sequence[Bracket] = (),
+    ragged: Ragged | None = None,
 ) -> list[Line]:
     """Draw `probes` into `width` x `height` cells: log η to the right, rounds from top to bottom.
 
     η* (last success) and the first failure above it are vertical lines, named in the row above the axis labels. Where
-    there are more rounds than rows, neighbouring rounds share a row.
+    there are more rounds than rows, neighbouring rounds share a row. `brackets` are drawn behind their rounds, `ragged`
+    as a row of its own.
     """
-    plot_width, plot_height = width - _LEFT, height - 2
+    plot_width, plot_height = width - _LEFT, height - 2 - (ragged is not None)
     if not probes or plot_width < 12 or plot_height < 2:
         words = "no room for this chart" if probes else "no trial yet: the search starts from the sharpness at init"
         rows = [fit((), width)] * height
@@ -50,6 +71,10 @@ def draw_boundary(
     used = math.ceil(rounds / per_row)
     spread = min(plot_height // used, 2)  # few rounds stand apart, many stand close
     cells: list[list[Run]] = [[(" ", "")] * plot_width for _ in range(plot_height)]
+    for bracket in brackets:
+        row = cells[min((bracket.round - first) // per_row * spread, plot_height - 1)]
+        start, stop = (_column(eta, low, high, plot_width) for eta in (bracket.low, bracket.high))
+        row[start : stop + 1] = [("-" if ascii_only else "─", "axis")] * (stop + 1 - start)
     bar = "|" if ascii_only else "┆"
     lines = [(first_failure, "diverged"), (eta_star, "done")]
     for eta, role in lines:
@@ -67,7 +92,9 @@ def draw_boundary(
     for row_index, row in enumerate(cells):
         shown = row_index % spread == 0 and row_index // spread < used
         name = f"r{first + row_index // spread * per_row}" if shown else ""
-        out.append(_merge([(f"{name:>{_LEFT - 1}}{axis}", "axis"), *row]))
+        out.append(merge([(f"{name:>{_LEFT - 1}}{axis}", "axis"), *row]))
+    if ragged is not None:
+        out.append(_ragged_row(ragged, low, high, plot_width, ascii_only))
     out.append(_names(eta_star, first_failure, low, high, plot_width, width, ascii_only))
     out.append(_axis(low, high, plot_width, width))
     return out
@@ -87,15 +114,15 @@ def _column(eta: float, low: float, high: float, width: int) -> int:
     return min(max(round(share * (width - 1)), 0), width - 1)
 
 
-def _merge(cells: Sequence[Run]) -> Line:
-    """Neighbours of equal role as one run."""
-    runs: list[Run] = []
-    for text, role in cells:
-        if runs and (runs[-1][1] == role or not text.strip()):
-            runs[-1] = (runs[-1][0] + text, runs[-1][1])
-        else:
-            runs.append((text, role))
-    return tuple(runs)
+def _ragged_row(ragged: Ragged, low: float, high: float, plot_width: int, ascii_only: bool) -> Line:
+    """The zone as a shade, the area estimate as a mark on it."""
+    row: list[Run] = [(" ", "")] * plot_width
+    if ragged.plateau < ragged.last_success:
+        start, stop = (_column(eta, low, high, plot_width) for eta in (ragged.plateau, ragged.last_success))
+        row[start : stop + 1] = [(":" if ascii_only else "░", "zone")] * (stop + 1 - start)
+    if ragged.area is not None:
+        row[_column(ragged.area, low, high, plot_width)] = ("^" if ascii_only else "▲", "value")
+    return merge([(f"{'zone':>{_LEFT - 1}}" + ("|" if ascii_only else "│"), "axis"), *row])
 
 
 def _names(

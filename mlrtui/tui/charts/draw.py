@@ -10,7 +10,7 @@ from mlrtui.tui.charts.raster import dot_shape, draw_columns, to_text
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Series
 from mlrtui.tui.text import Line, Run, ascii_text, fit, fit_plain, line
 
-__all__ = ["LABEL_WIDTH", "Drawing", "draw"]
+__all__ = ["LABEL_WIDTH", "Drawing", "draw", "row_of", "sentence", "y_labels"]
 
 LABEL_WIDTH = 6  # cells of the y labels, the axis line not counted
 
@@ -36,9 +36,9 @@ def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> 
     limits = spec.y_limits or ticks.limits(everything, spec.y_log)
     plot_width, plot_height = width - LABEL_WIDTH - 1, height - 1
     if not sum(series.y.size for series in spec.series):
-        return Drawing(_sentence(spec.empty, width, height, ascii_only), limits)
+        return Drawing(sentence(spec.empty, width, height, ascii_only), limits)
     if plot_width < 8 or plot_height < 2:
-        return Drawing(_sentence("no room for this chart", width, height, ascii_only), limits)
+        return Drawing(sentence("no room for this chart", width, height, ascii_only), limits)
     x_axis = Axis(0.0, max(spec.x_end, 1.0), spec.x_log)
     y_axis = Axis(*limits, spec.y_log)
     cells = [[_Cell(" ", "")] * plot_width for _ in range(plot_height)]
@@ -46,7 +46,7 @@ def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> 
     drawn = _put_series(cells, spec, x_axis, y_axis, ascii_only)
     if all(columns.bad == columns.points for columns in drawn):
         _put_words(cells, f"no finite value among {sum(columns.points for columns in drawn)}")
-    labels = _y_labels(y_axis, plot_height, ascii_only)
+    labels = y_labels(y_axis, plot_height, ascii_only)
     rows = [join_row(labels[row], cells[row]) for row in range(plot_height)]
     return Drawing((*rows, _x_line(x_axis, plot_width, width)), limits)
 
@@ -67,7 +67,7 @@ def join_row(label: str, cells: list[_Cell]) -> Line:
 
 def _put_hlines(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_only: bool) -> None:
     for hline in spec.hlines:
-        row = _row_of(hline.value, axis, len(cells), ascii_only)
+        row = row_of(hline.value, axis, len(cells), ascii_only)
         if row is None:
             continue
         dash = "." if ascii_only else "┄"
@@ -114,7 +114,7 @@ def _put_rings(cells: list[list[_Cell]], series: Series, x_axis: Axis, y_axis: A
     per_cell = dots // len(cells[0])
     places = np.rint(np.clip(position(series.x[shown], x_axis), 0.0, 1.0) * (dots - 1)).astype(np.intp) // per_cell
     for place, value in zip(places.tolist(), series.y[shown].tolist(), strict=True):
-        row = _row_of(value, y_axis, len(cells), ascii_only)
+        row = row_of(value, y_axis, len(cells), ascii_only)
         if row is not None:
             cells[row][place] = _Cell(ring, "slow")
 
@@ -125,7 +125,7 @@ def _put_words(cells: list[list[_Cell]], words: str) -> None:
         row[place + 1] = _Cell(char, "note")
 
 
-def _row_of(value: float, axis: Axis, rows: int, ascii_only: bool) -> int | None:
+def row_of(value: float, axis: Axis, rows: int, ascii_only: bool) -> int | None:
     """The text row in which a dot of this value lies, or None outside the axis."""
     if not axis.low <= value <= axis.high:
         return None
@@ -133,11 +133,12 @@ def _row_of(value: float, axis: Axis, rows: int, ascii_only: bool) -> int | None
     return int(dot_row(np.array([value]), axis, dot_rows)[0]) * rows // dot_rows
 
 
-def _y_labels(axis: Axis, rows: int, ascii_only: bool) -> list[str]:
+def y_labels(axis: Axis, rows: int, ascii_only: bool) -> list[str]:
+    """The left edge of a plot: one text a row, a number where a tick is."""
     bar, tick = ("|", "+") if ascii_only else ("│", "┤")
     labels = [" " * LABEL_WIDTH + bar for _ in range(rows)]
     for value in ticks.y_ticks(axis.low, axis.high, axis.log, rows):
-        row = _row_of(value, axis, rows, ascii_only)
+        row = row_of(value, axis, rows, ascii_only)
         if row is not None:
             labels[row] = f"{ticks.label(value)[:LABEL_WIDTH]:>{LABEL_WIDTH}}{tick}"
     return labels
@@ -158,7 +159,7 @@ def _x_line(axis: Axis, plot_width: int, width: int) -> Line:
     return line("".join(text), "axis")
 
 
-def _sentence(words: str, width: int, height: int, ascii_only: bool) -> tuple[Line, ...]:
+def sentence(words: str, width: int, height: int, ascii_only: bool) -> tuple[Line, ...]:
     """The words in the middle of an otherwise empty area."""
     blank = fit((), width)
     rows = [blank] * height

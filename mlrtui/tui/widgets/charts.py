@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrtui.tui.charts.boundary import Probe, draw_boundary
+from mlrtui.tui.charts.boundary import draw_boundary
 from mlrtui.tui.charts.draw import draw
 from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import caption, loss_points, not_converged, sharpness_points
-from mlrtui.tui.marks import trial_state
 from mlrtui.tui.numbers import number
+from mlrtui.tui.searches import edge_so_far, probe_of
 from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, line
 from mlrtui.tui.widgets.pane import Pane
@@ -138,16 +138,8 @@ class LowerChart(ChartPane):
         if net is None:
             return _middle("no net yet", width, height)
         trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
-        states = ["done" if trial.verdict == "reached" else trial_state(trial) for trial in trials]
-        probes = [
-            Probe(trial.eta, trial.round, self.look.marks.glyph(state), state, trial.trial_id == self.reading.trial_id)
-            for trial, state in zip(trials, states, strict=True)
-        ]
-        best, worst = net.eta_star, net.first_failure
-        if best is None:  # the search is still under way: what is known so far
-            best = max((trial.eta for trial in trials if trial.verdict == "reached"), default=None)
-            failed = (trial.eta for trial in trials if _fails(trial) and (best is None or trial.eta > best))
-            worst = min(failed, default=None)
+        probes = [probe_of(trial, self.look.marks, trial.trial_id == self.reading.trial_id) for trial in trials]
+        best, worst = edge_so_far(net, trials)
         self._caption = _search_caption(net.status, best, worst, net.lambda0, net.censored, net.reason)
         return draw_boundary(probes, best, worst, width, height, self.look.marks.ascii_only)
 
@@ -172,11 +164,6 @@ def _search_caption(
     if censored in ("at_min", "at_max"):
         parts.append(f"censored {censored.replace('_', ' ')}")
     return " · ".join(parts)
-
-
-def _fails(trial: TrialRow) -> bool:
-    """Ended without success, and not by the machine's fault."""
-    return trial.status == "done" and trial.verdict not in ("reached", "finished", "failed", None)
 
 
 def _planned_end(trial: TrialRow | None, last_step: int) -> float:

@@ -7,7 +7,7 @@ from textual.geometry import Size
 from mlrtui.tui.keymap import footer_keys, shown_keys
 from mlrtui.tui.numbers import clock
 from mlrtui.tui.state import Look, Reading, headline
-from mlrtui.tui.text import Line, clean, fit, line, width_of
+from mlrtui.tui.text import Line, clean, fit, line, width_of, wrapped
 from mlrtui.tui.widgets.pane import LinesWidget, Pane
 from mlrtui.tui.words import condition, fit_groups, fit_notes, fit_sentence
 
@@ -83,11 +83,11 @@ class FitsPane(Pane):
         fits = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
         rows: list[Line] = []
         for terms in fit_groups(fits):
-            law = _wrapped(clean(fit_sentence(terms)), max(width - 2, 10))
+            law = wrapped(clean(fit_sentence(terms)), max(width - 2, 10))
             rows += [line(f"{'   ' if at else ' '}{part}", "value") for at, part in enumerate(law)]
             for note in fit_notes(terms):
                 role = "stale" if note.startswith("!") else "dim"
-                rows += [line(f"   {part}", role) for part in _wrapped(clean(note), max(width - 4, 10))]
+                rows += [line(f"   {part}", role) for part in wrapped(clean(note), max(width - 4, 10))]
         return rows or [line(" none yet", "note")]
 
 
@@ -141,14 +141,3 @@ class Footer(LinesWidget):
         while len(parts) > 2 and sum(map(width_of, parts)) + len(parts) > width:
             parts.pop(-3)
         return [tuple(run for part in parts for run in (*part, (" ", "")))]
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """The text in lines of at most `width` characters, broken at spaces."""
-    rows = [""]
-    for word in text.split():
-        if rows[-1] and len(rows[-1]) + 1 + len(word) > width:
-            rows.append(word)
-        else:
-            rows[-1] = f"{rows[-1]} {word}".strip()
-    return rows

@@ -1,0 +1,41 @@
+"""Rows of the store's views `eta_star` and `grid` to the points that a fit sees: one a cell."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
+from mlrtui.analysis.fits import CellPoint
+
+__all__ = ["Row", "points"]
+
+Row = Mapping[str, object]
+"""One row of a view by column name."""
+
+_VIEW_NAMES = {"loss": "training_loss"}  # a view calls the setting so, beside a step's loss
+
+
+def points(rows: Sequence[Row], y: str, n_params: Mapping[str, int]) -> list[CellPoint]:
+    """One point per cell: the nets' ln y, how many are censored, and the values that expressions may name."""
+    by_cell: dict[str, list[Row]] = {}
+    for row in rows:
+        by_cell.setdefault(str(row["cell"]), []).append(row)
+    return [_point(label, nets, y, n_params[label]) for label, nets in by_cell.items()]
+
+
+def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
+    row = nets[0]
+    values: dict[str, float | str] = {"n_params": float(n_params)}
+    values |= {name: float(row[name]) for name in CELL_NUMBERS if row.get(name) is not None}  # type: ignore[arg-type]
+    values |= {name: str(row[_VIEW_NAMES.get(name, name)]) for name in CELL_TEXTS}
+    lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
+    if lambda0:
+        values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))
+    if y == "lambda0":
+        return CellPoint(label, values, tuple(map(math.log, lambda0)), 0)
+    known = _positive(row["eta_star"] for row in nets if row["censored"] is None)
+    censored = sum(row["censored"] is not None for row in nets)
+    return CellPoint(label, values, tuple(map(math.log, known)), censored)
+
+
+def _positive(values: Iterable[object]) -> list[float]:
+    return [float(v) for v in values if isinstance(v, int | float) and v > 0]

@@ -1,0 +1,86 @@
+"""Boundary: the search of one net, from its first question to η*."""
+
+from dataclasses import replace
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from mlrtui.tui.keymap import bindings
+from mlrtui.tui.screens.panes import PanesScreen
+from mlrtui.tui.state import Reading, Wanted
+from mlrtui.tui.widgets.header import Header
+from mlrtui.tui.widgets.lists import Footer, StatusLine
+from mlrtui.tui.widgets.search_panes import FoundPane, RoundsPane, SearchPane, SearchView, SearchWidget
+
+__all__ = ["BoundaryScreen"]
+
+
+class BoundaryScreen(PanesScreen, inherit_bindings=False):
+    """One net at a time; the other seeds of its cell are one key away."""
+
+    CSS_PATH = "boundary.tcss"
+    BINDINGS = [*bindings("boundary")]  # noqa: RUF012
+    PANES = ("search", "found", "rounds")
+    GROUPS = ".pane, #side"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = SearchView()
+        self._wanted: Wanted | None = None
+        self._net_id: int | None = None  # None: the net that is looked at elsewhere
+        self._trial_id: int | None = None  # None: the one at η*
+
+    def compose(self) -> ComposeResult:
+        """Header, the picture beside words and rounds, status, footer."""
+        yield Header(self.look, "Boundary")
+        with Container(id="body"):
+            yield SearchPane(self.look)
+            with Container(id="side"):
+                yield FoundPane(self.look)
+                yield RoundsPane(self.look)
+        yield StatusLine(self.look)
+        yield Footer(self.look, "boundary")
+
+    def show(self, reading: Reading | None) -> None:
+        """Show the search of the net."""
+        wanted = None if reading is None else replace(reading.wanted, page="")
+        if wanted != self._wanted:  # another net was chosen elsewhere
+            self._wanted, self._net_id, self._trial_id = wanted, None, None
+        self._view = SearchView.of(reading, self._net_id, self._trial_id)
+        for pane in self.query(SearchWidget):
+            pane.view = self._view
+        super().show(reading)
+
+    @on(SearchWidget.Moved)
+    def move_cursor(self, event: SearchWidget.Moved) -> None:
+        """To the next smaller or larger rate."""
+        trials = self._view.trials
+        if self._view.trial in trials:
+            at = min(max(trials.index(self._view.trial) + event.step, 0), len(trials) - 1)
+            self._trial_id = trials[at].trial_id
+            self.show(self.owner.reading)
+
+    def action_seed(self, step: int) -> None:
+        """The next net of this cell."""
+        reading = self.owner.reading
+        if reading is None or reading.snapshot is None or self._view.net is None:
+            return
+        nets = reading.snapshot.nets
+        at = [net.net_id for net in nets].index(self._view.net.net_id)
+        self._net_id, self._trial_id = nets[(at + step) % len(nets)].net_id, None
+        self.show(reading)
+
+    def action_open(self) -> None:
+        """The curves of the trial under the cursor."""
+        if self._view.trial is not None:
+            trial = self._view.trial
+            self.owner.want(replace(self.owner.wanted, cell_id=trial.cell_id, trial_id=trial.trial_id))
+            self.owner.action_live()
+
+    def action_back(self) -> None:
+        """Out of the zoom, else to Live."""
+        if self.has_class("-zoomed"):
+            self.action_zoom()
+        else:
+            self.owner.action_live()

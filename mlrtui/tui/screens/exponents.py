@@ -1,0 +1,167 @@
+"""Exponents: a scaling law over the cells of a sweep, fitted anew for every choice of quantities and condition."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
+from mlrtui.tui.keymap import bindings
+from mlrtui.tui.laws import QUANTITIES, Choice, first_choice, make_law, stored, xs
+from mlrtui.tui.pages import FitPage
+from mlrtui.tui.screens.panes import PanesScreen
+from mlrtui.tui.state import Reading
+from mlrtui.tui.widgets.header import Header
+from mlrtui.tui.widgets.law_panes import CellPane, LawPane, LawView, LawWidget, PlotPane, ResidualPane
+from mlrtui.tui.widgets.lists import Footer, StatusLine
+from mlrtui.tui.widgets.prompt import Prompt
+from mlrtui_db.models import FitRow
+
+__all__ = ["ExponentsScreen"]
+
+
+class ExponentsScreen(PanesScreen, inherit_bindings=False):
+    """The law, its picture and its cells. Choice and cursor belong to the screen, the rows to the feed."""
+
+    CSS_PATH = "exponents.tcss"
+    BINDINGS = [*bindings("exponents")]  # noqa: RUF012
+    PANES = ("plot", "law", "residuals", "cell")
+    GROUPS = ".pane, #upper, #side"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._choice: Choice | None = None  # None: the main law of the sweep
+        self._label: str | None = None  # the cell under the cursor
+        self._view = LawView()
+        self._made: tuple[FitPage, Choice] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, the picture beside law and residuals, the cell, condition, status, footer."""
+        yield Header(self.look, "2 Exponents")
+        with Container(id="body"):
+            with Container(id="upper"):
+                yield PlotPane(self.look)
+                with Container(id="side"):
+                    yield LawPane(self.look)
+                    yield ResidualPane(self.look)
+            yield CellPane(self.look)
+        yield Prompt(self.look, "where", "all cells; / types a condition", CELL_NUMBERS + CELL_TEXTS)
+        yield StatusLine(self.look)
+        yield Footer(self.look, "exponents")
+
+    def show(self, reading: Reading | None) -> None:
+        """Fit what was read, if it differs from what is fitted, and show it."""
+        self._view = self._viewed(reading)
+        for pane in self.query(LawWidget):
+            pane.view = self._view
+        if not isinstance(self.focused, Prompt):
+            self.query_one(Prompt).text = "" if self._choice is None else self._choice.where
+        super().show(reading)
+
+    @on(LawWidget.Moved)
+    def move_cursor(self, event: LawWidget.Moved) -> None:
+        """To the next or previous cell by x."""
+        if self._view.law is not None and self._view.law.places:
+            at = min(max(self._view.at + event.step, 0), len(self._view.law.places) - 1)
+            self._label = self._view.law.places[at].label
+            self.show(self.owner.reading)
+
+    @on(Prompt.Applied)
+    def apply_where(self, event: Prompt.Applied) -> None:
+        """Fit over other cells, if the condition can be read."""
+        prompt = self.query_one(Prompt)
+        if self._made is None:
+            prompt.refuse("no cells have been read yet")
+            return
+        page, choice = self._made
+        wanted = replace(choice, where=event.text.strip())
+        try:
+            make_law(page, wanted)
+        except ExpressionError as error:
+            prompt.refuse(str(error))
+            return
+        prompt.accept()
+        self._choose(wanted)
+
+    @on(Prompt.Closed)
+    def stop_typing(self) -> None:
+        """Back to the pane that had the focus."""
+        self.focus_pane(self._current)
+
+    def action_type(self) -> None:
+        """Type a condition."""
+        self.query_one(Prompt).focus()
+
+    def action_quantity_x(self) -> None:
+        """The next expression to draw against."""
+        if self._choice is not None:
+            known = xs(self._fits(), self._choice.y)
+            self._choose(replace(self._choice, x=_next(known, self._choice.x)))
+
+    def action_quantity_y(self) -> None:
+        """The next quantity to fit: η* where the sweep searched for it, λ₀ always."""
+        reading = self.owner.reading
+        if self._choice is None or reading is None or reading.snapshot is None:
+            return
+        search = reading.snapshot.sweep.mode == "search"
+        y = _next(QUANTITIES if search else QUANTITIES[1:], self._choice.y)
+        x = self._choice.x if self._choice.x != y else xs((), y)[0]
+        self._choose(replace(self._choice, y=y, x=x))
+
+    def action_law(self, step: int) -> None:
+        """The next law that the store holds, with its condition."""
+        laws = stored(self._fits())
+        if laws and self._choice is not None:
+            at = laws.index(self._choice) + step if self._choice in laws else 0
+            self._choose(laws[at % len(laws)])
+
+    def action_open(self) -> None:
+        """The searches of the cell; in a scan its trials."""
+        reading, place = self.owner.reading, self._view.place
+        if reading is None or reading.snapshot is None or place is None:
+            return
+        cell_id = next((cell.cell_id for cell in reading.snapshot.cells if cell.label == place.label), None)
+        self.owner.want(replace(self.owner.wanted, cell_id=cell_id, trial_id=None))
+        self.owner.action_page("boundary" if reading.snapshot.sweep.mode == "search" else "live")
+
+    def action_back(self) -> None:
+        """Out of the zoom, else to Live."""
+        if self.has_class("-zoomed"):
+            self.action_zoom()
+        else:
+            self.owner.action_live()
+
+    def _choose(self, choice: Choice) -> None:
+        self._choice = choice
+        self.show(self.owner.reading)
+
+    def _fits(self) -> Sequence[FitRow]:
+        reading = self.owner.reading
+        return () if reading is None or reading.snapshot is None else reading.snapshot.fits
+
+    def _viewed(self, reading: Reading | None) -> LawView:
+        """The law for this reading; the one that is there where nothing has changed."""
+        if reading is None:
+            return LawView(words="opening the store")
+        if reading.snapshot is None:
+            return LawView(words="no sweep in this store yet")
+        if not isinstance(reading.page, FitPage) or reading.page.sweep_id != reading.snapshot.sweep.sweep_id:
+            return self._view if self._view.law is not None else LawView()
+        if self._made is not None and self._made[0].sweep_id != reading.page.sweep_id:
+            self._choice = None
+        if self._choice is None:
+            self._choice = first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search")
+        made = (reading.page, self._choice)
+        law = self._view.law if made == self._made else make_law(*made)
+        self._made = made
+        if law is None:
+            return LawView()
+        labels = [place.label for place in law.places]
+        at = labels.index(self._label) if self._label in labels else 0
+        return LawView(law, at, "no cell in this sweep")
+
+
+def _next(known: Sequence[str], now: str) -> str:
+    return known[(known.index(now) + 1) % len(known)] if now in known else known[0]

@@ -1,0 +1,172 @@
+"""The panes of Boundary: the search as a picture, what it found, its rounds one by one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.message import Message
+
+from mlrtui.tui.charts.boundary import draw_boundary
+from mlrtui.tui.numbers import number
+from mlrtui.tui.searches import RoundRow, brackets, edge_so_far, findings, probe_of, ragged, rounds
+from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.text import Line, clean, line, wrapped
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.scroll import window
+from mlrtui.tui.words import outcome
+from mlrtui_db.models import CellRow, NetRow, TrialRow
+
+__all__ = ["FoundPane", "RoundsPane", "SearchPane", "SearchView", "SearchWidget"]
+
+
+@dataclass(frozen=True)
+class SearchView:
+    """One net with its trials by learning rate, and the trial under the cursor; without a net, why."""
+
+    cell: CellRow | None = None
+    net: NetRow | None = None
+    seeds: int = 0  # nets of the cell
+    trials: tuple[TrialRow, ...] = ()
+    trial: TrialRow | None = None
+    words: str = "opening the store"
+
+    @classmethod
+    def of(cls, reading: Reading | None, net_id: int | None, trial_id: int | None) -> "SearchView":
+        """The net of this number, else the one that is looked at; the cursor on this trial, else on its η*."""
+        if reading is None:
+            return cls()
+        if reading.snapshot is None:
+            return cls(words="no sweep in this store yet")
+        if reading.snapshot.sweep.mode != "search":
+            return cls(reading.cell, words="a scan trains given rates: there is no search to show; 6 shows its phases")
+        net = next((net for net in reading.snapshot.nets if net.net_id == net_id), reading.net)
+        if net is None:
+            return cls(reading.cell, words="no net yet")
+        mine = (trial for trial in reading.snapshot.trials if trial.net_id == net.net_id)
+        trials = tuple(sorted(mine, key=lambda trial: trial.eta))
+        best, _ = edge_so_far(net, trials)
+        chosen = (trial for trial in trials if trial.trial_id == trial_id)
+        at = (
+            next(chosen, None)
+            or next((trial for trial in trials if trial.eta == best), None)
+            or next(iter(trials), None)
+        )
+        return cls(reading.cell, net, len(reading.snapshot.nets), trials, at, "the search starts from λ at init")
+
+
+class SearchWidget(Pane):
+    """A pane that shows a search; the screen sets `view` before it shows a reading."""
+
+    class Moved(Message):
+        """The cursor is to move along the trials."""
+
+        def __init__(self, step: int) -> None:
+            self.step = step
+            super().__init__()
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane")
+        self.view = SearchView()
+        self._first = 0
+
+    def move(self, dx: int, dy: int) -> None:
+        """Sideways along the trials; up and down scrolls."""
+        if dx:
+            self.post_message(self.Moved(dx))
+        else:
+            self._first = max(self._first + dy, 0)
+            self.update_rows()
+
+    def scrolled(self, rows: Sequence[Line], height: int) -> Sequence[Line]:
+        """The visible part."""
+        self._first = min(self._first, max(len(rows) - height, 0))
+        return rows[self._first : self._first + height]
+
+
+class SearchPane(SearchWidget):
+    """Every trial at its learning rate, rounds downwards, what each round left open as a bar."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "search")
+
+    def title(self) -> Line:
+        """Which net."""
+        view = self.view
+        if view.cell is None or view.net is None:
+            return line("search", "title")
+        return (
+            ("search", "title"),
+            (f"  {clean(view.cell.label)} seed {view.net.seed}", ""),
+            (f"  ({view.seeds} seed{'' if view.seeds == 1 else 's'}, [ ])", "dim"),
+        )
+
+    def caption(self) -> Line:
+        """The trial under the cursor, exactly."""
+        trial = self.view.trial
+        if trial is None:
+            return ()
+        c = "" if trial.eta_lambda0 is None else f" · ηλ₀ {number(trial.eta_lambda0)}"
+        best = "" if trial.best_accuracy is None else f" · best accuracy {trial.best_accuracy:.3f}"
+        return line(f"η {trial.eta:.6g} · {outcome(trial)}{c} · round {trial.round}{best}")
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The picture."""
+        view = self.view
+        if view.net is None:
+            return [line()] * (height // 2) + [line(view.words.center(width), "note")]
+        marks = self.look.marks
+        probes = [probe_of(trial, marks, trial is view.trial) for trial in view.trials]
+        found = rounds(view.trials)
+        edge = edge_so_far(view.net, view.trials)
+        return draw_boundary(
+            probes, *edge, width, height, marks.ascii_only, brackets=brackets(found), ragged=ragged(view.net)
+        )
+
+
+class FoundPane(SearchWidget):
+    """The result in words, censoring with its reason."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "found")
+
+    def title(self) -> Line:
+        """What it is."""
+        return line("found", "title")
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """Sentences."""
+        view = self.view
+        if view.net is None:
+            return [line(f" {part}", "note") for part in wrapped(view.words, max(width - 2, 10))]
+        rows: list[Line] = []
+        for role, text in findings(view.net, view.trials):
+            parts = wrapped(clean(text), max(width - 3, 10))
+            rows += [line(f"{'   ' if at else ' '}{part}", role) for at, part in enumerate(parts)]
+        return self.scrolled(rows, height)
+
+
+class RoundsPane(SearchWidget):
+    """The questions of the search and what each left open."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "rounds")
+
+    def title(self) -> Line:
+        """What it is."""
+        return (("rounds", "title"), ("  success – failure", "dim"))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """One round a row: its outcomes by rising rate, then the bracket after it."""
+        view = self.view
+        found = rounds(view.trials)
+        if not found:
+            return [line(" no trial yet", "note")]
+        now = next((at for at, row in enumerate(found) if view.trial in row.trials), 0)
+        return [self._row(found[at], at == now) for at in window(len(found), now, height)]
+
+    def _row(self, row: RoundRow, chosen: bool) -> Line:
+        marks = self.look.marks
+        signs = tuple((probe.glyph, probe.role) for probe in (probe_of(trial, marks, False) for trial in row.trials))
+        open_ = f"{number(row.low)} – {number(row.high)}" if row.low or row.high else "-"
+        lead = ("›" if chosen else " ", "strong")
+        pad = " " * max(4 - len(signs), 0)
+        return (lead, (f"r{row.round:<3}", "dim"), *signs, (f"{pad} {open_}", "strong" if chosen else ""))
