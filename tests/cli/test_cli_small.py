@@ -14,6 +14,7 @@ from mlrtui.errors import BadInput
 
 WriteSweep = Callable[..., Path]
 COMMANDS = ("run", "watch", "browse", "status", "stop", "export", "examples", "doctor")
+COMMANDS += ("resume", "rerun", "backup", "archive", "merge", "prune")
 
 
 @pytest.fixture
