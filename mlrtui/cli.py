@@ -128,7 +128,9 @@ def status(
 @app.command()
 def stop(
     store: StoreOption = None,
-    now: Annotated[bool, typer.Option("--now", help="Kill it and its workers at once; what is committed stays.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Kill it and its workers at once; what is committed stays.")
+    ] = False,
 ) -> None:
     """End the driver cleanly: it finishes its commit; `mlrtui resume` goes on from there."""
     from mlrtui.driver import launch

@@ -22,11 +22,10 @@ def back_up(store: Path | str, copy: Path) -> int:
     """
     sqlite_version.require()
     source, connection = _opening.open_to_read(store)
-    with closing(connection), whole_or_not(copy) as draft, translated(draft):
-        with closing(sqlite3.connect(draft, isolation_level=None)) as target:
-            with translated(source):
-                connection.backup(target)
-            target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(connection), whole_or_not(copy) as draft, translated(draft), closing(_new(draft)) as target:
+        with translated(source):
+            connection.backup(target)
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return copy.stat().st_size
 
 
@@ -39,13 +38,15 @@ def archive(store: Path | str, copy: Path) -> int:
     """
     sqlite_version.require()
     if is_held(store):
-        raise StoreLocked(f"{store} is being written: `mlrtui stop` ends its driver, `mlrtui backup` copies it as it is")
+        raise StoreLocked(
+            f"{store} is being written: `mlrtui stop` ends its driver, `mlrtui backup` copies it as it is"
+        )
     source, connection = _opening.open_to_read(store)
     with closing(connection), whole_or_not(copy) as draft, translated(draft):
         with translated(source):
             connection.execute("PRAGMA query_only = OFF")  # it would refuse the copy, too; mode=ro still protects us
             connection.execute("VACUUM INTO ?", (str(draft),))
-        with closing(sqlite3.connect(draft, isolation_level=None)) as target:
+        with closing(_new(draft)) as target:
             target.execute("PRAGMA journal_mode = DELETE")
     return copy.stat().st_size
 
@@ -73,3 +74,7 @@ def whole_or_not(path: Path) -> Iterator[Path]:
     finally:
         for leftover in leftovers:
             leftover.unlink(missing_ok=True)
+
+
+def _new(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None)

@@ -18,7 +18,7 @@ from typing import Self
 
 from mlrtui_db.errors import StoreLocked, StoreUnwritable
 
-__all__ = ["Lock", "LockHolder", "acquire", "holder", "is_held", "lock_path", "refuse_if_held"]
+__all__ = ["Lock", "LockHolder", "acquire", "holder", "is_held", "lock_path", "look", "refuse_if_held"]
 
 _PATIENCE = 0.5  # s; a look by `holder` lasts microseconds, so only a real holder outlasts this
 _PAUSE = 0.01  # s
@@ -108,9 +108,7 @@ def acquire(store: Path | str) -> Lock:
             os.close(descriptor)
             raise StoreUnwritable(f"{path} cannot be locked ({error.strerror}); use a local disk") from None
         if _is_current(path, descriptor):
-            me = LockHolder(
-                os.getpid(), socket.gethostname(), time.time(), " ".join(sys.argv)[:_LONGEST], _namespace()
-            )
+            me = LockHolder(os.getpid(), socket.gethostname(), time.time(), " ".join(sys.argv)[:_LONGEST], _namespace())
             try:
                 _write_holder(descriptor, me)
             except OSError as error:
@@ -122,7 +120,12 @@ def acquire(store: Path | str) -> Lock:
 
 def is_held(store: Path | str) -> bool:
     """Whether somebody holds the writer's lock of a store. Never keeps the lock from a writer."""
-    return _look(lock_path(store))[0]
+    return look(store)[0]
+
+
+def look(store: Path | str) -> tuple[bool, LockHolder | None]:
+    """Whether the writer's lock of a store is held, and by whom where its file says so at this moment."""
+    return _look(lock_path(store))
 
 
 def holder(store: Path | str) -> LockHolder | None:

@@ -116,9 +116,7 @@ class _Merge:
         self._events(sweep["sweep_id"], sweep_id)
 
     def _cell(self, cell: Row, sweep_id: int) -> None:
-        known = _one(
-            self._target, "SELECT * FROM cell WHERE sweep_id = ? AND settings = ?", sweep_id, cell["settings"]
-        )
+        known = _one(self._target, "SELECT * FROM cell WHERE sweep_id = ? AND settings = ?", sweep_id, cell["settings"])
         if known is not None and known["data_id"] != cell["data_id"]:
             raise MergeConflict(
                 f"{self._path}: cell {cell['label']} was trained on other data than in the stores before it, under the "
@@ -133,7 +131,7 @@ class _Merge:
         if known is None:
             net_id = self._insert("net", net | {"cell_id": cell_id}, "net_id")
         else:
-            net_id = known["net_id"]
+            net_id = int(known["net_id"])
             further = self._progress(self._source, net) > self._progress(self._target, known)
             if known["lambda0"] != net["lambda0"] and not further:
                 return net_id
@@ -146,9 +144,7 @@ class _Merge:
         return net_id
 
     def _progress(self, connection: sqlite3.Connection, net: Row) -> tuple[int, int]:
-        done = _one(
-            connection, "SELECT count(*) AS n FROM trial WHERE net_id = ? AND status = 'done'", net["net_id"]
-        )
+        done = _one(connection, "SELECT count(*) AS n FROM trial WHERE net_id = ? AND status = 'done'", net["net_id"])
         return _RANK[net["status"]], done["n"] if done else 0
 
     def _trial(self, trial: Row, net_id: int) -> None:

@@ -125,7 +125,8 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
     while (left := lock.holder(store)) is not None and left.pid == holder.pid:
         if time.monotonic() > deadline:
             raise StoreTrouble(
-                f"{store}: the driver (pid {holder.pid}) did not end within {timeout:.0f} s; `mlrtui stop --now` kills it"
+                f"{store}: the driver (pid {holder.pid}) did not end within {timeout:.0f} s: `mlrtui stop --now` "
+                "kills it"
             )
         time.sleep(0.05)
     if now:

@@ -117,7 +117,8 @@ def big_probe(engine: LocalEngine, sweep_file) -> tuple[int, Probe]:  # type: ig
 def test_silence_counts_only_while_somebody_listens() -> None:
     now = 0.0
     silence = Silence(clock=lambda: now)
-    for now in (0.5, 1.0, 500.0, 400.0, 400.5):  # away for minutes; then a clock that steps back
+    for moment in (0.5, 1.0, 500.0, 400.0, 400.5):  # away for minutes; then a clock that steps back
+        now = moment
         silence.look()
     assert silence.beat == pytest.approx(0.5 + 0.5 + 1.0 + 0.0 + 0.5)
     silence.heard(record=False)
