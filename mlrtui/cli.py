@@ -8,7 +8,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from mlrtui import __version__
-from mlrtui.errors import MlrtuiError
+from mlrtui.errors import BadInput, MlrtuiError
+from mlrtui.plain import one_line
 from mlrtui.where import store_path
 
 __all__ = ["app", "main"]
@@ -26,6 +27,12 @@ StoreOption = Annotated[
     Path | None, typer.Option("--store", help="The store; else $MLRTUI_STORE, else mlrtui.db.", show_default=False)
 ]
 AsciiOption = Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII characters only.")]
+DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
+NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Plain progress lines instead of the screen.")]
+DevicesOption = Annotated[
+    str, typer.Option("--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1, or fake (makes numbers up).")
+]
+SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps.", show_default=False)]
 RefreshOption = Annotated[float, typer.Option("--refresh", min=0.1, max=60, help="Seconds between looks at the store.")]
 
 _debug = False
@@ -52,17 +59,15 @@ def _options(
 def run(
     files: Annotated[list[Path] | None, typer.Argument(help="Sweep files; none: the quick start.")] = None,
     store: StoreOption = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Start and return at once.")] = False,
-    no_tui: Annotated[bool, typer.Option("--no-tui", help="Plain progress lines instead of the screen.")] = False,
+    detach: DetachOption = False,
+    no_tui: NoTuiOption = False,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: training.epochs=3.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the grid and what it costs; start nothing.")
     ] = False,
-    devices: Annotated[
-        str, typer.Option("--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1, or fake (makes numbers up).")
-    ] = "auto",
+    devices: DevicesOption = "auto",
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = 2.0,
 ) -> None:
@@ -121,11 +126,100 @@ def status(
 
 
 @app.command()
-def stop(store: StoreOption = None) -> None:
-    """End the driver cleanly: it finishes its commit; `mlrtui run` goes on from there."""
+def stop(
+    store: StoreOption = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="Kill it and its workers at once; what is committed stays.")
+    ] = False,
+) -> None:
+    """End the driver cleanly: it finishes its commit; `mlrtui resume` goes on from there."""
     from mlrtui.driver import launch
 
-    typer.echo(launch.stop(store_path(store)))
+    typer.echo(launch.stop(store_path(store), now=now))
+
+
+@app.command()
+def resume(
+    sweeps: SweepsArgument = None,
+    store: StoreOption = None,
+    detach: DetachOption = False,
+    no_tui: NoTuiOption = False,
+    devices: DevicesOption = "auto",
+    ascii_only: AsciiOption = False,
+    refresh: RefreshOption = 2.0,
+) -> None:
+    """Go on with sweeps of the store, without their files; no names: all that are not done."""
+    from mlrtui.commands import resume as command
+    from mlrtui.commands.run import RunOptions
+
+    options = RunOptions(
+        store_path(store), devices=devices, detach=detach, plain=no_tui, ascii_only=ascii_only, refresh=refresh
+    )
+    raise typer.Exit(command.resume(tuple(sweeps or ()), options))
+
+
+@app.command()
+def rerun(
+    sweeps: SweepsArgument = None,
+    store: StoreOption = None,
+    failed: Annotated[bool, typer.Option("--failed", help="What failed before is queued again.")] = False,
+    detach: DetachOption = False,
+    no_tui: NoTuiOption = False,
+    devices: DevicesOption = "auto",
+    ascii_only: AsciiOption = False,
+    refresh: RefreshOption = 2.0,
+) -> None:
+    """Train again what the machine failed to train, in the sweeps named or in all."""
+    from mlrtui.commands import resume as command
+    from mlrtui.commands.run import RunOptions
+
+    if not failed:
+        raise BadInput("rerun: say what: --failed queues failed trials and nets again; finished ones are never redone")
+    options = RunOptions(
+        store_path(store), devices=devices, detach=detach, plain=no_tui, ascii_only=ascii_only, refresh=refresh
+    )
+    raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
+
+
+@app.command()
+def backup(out: Annotated[Path, typer.Argument(help="The copy.")], store: StoreOption = None) -> None:
+    """Copy the store as it is at this moment, also while a sweep runs."""
+    from mlrtui.commands import copies
+
+    copies.backup(store_path(store), out)
+
+
+@app.command()
+def archive(
+    store: Annotated[Path, typer.Argument(help="The store.")], out: Annotated[Path, typer.Argument(help="The copy.")]
+) -> None:
+    """Copy a store into one packed file, which opens from read-only media too."""
+    from mlrtui.commands import copies
+
+    copies.archive(store, out)
+
+
+@app.command()
+def merge(
+    out: Annotated[Path, typer.Argument(help="The store to make.")],
+    stores: Annotated[list[Path], typer.Argument(help="The stores to put together; they stay as they are.")],
+) -> None:
+    """Make one store out of several, by the keys of sweeps and trials."""
+    from mlrtui.commands import copies
+
+    copies.merge(out, stores)
+
+
+@app.command()
+def prune(
+    sweeps: Annotated[list[str], typer.Argument(help="Names of the sweeps.", show_default=False)],
+    store: StoreOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the steps of sweeps; their outcomes, eta* and fits stay. Asks first."""
+    from mlrtui.commands import copies
+
+    raise typer.Exit(copies.prune(store_path(store), sweeps, sure=yes))
 
 
 @app.command()
@@ -179,7 +273,7 @@ def check_claims(store: StoreOption = None) -> None:
 
 def _fail(error: Exception, code: int) -> NoReturn:
     for line in str(error).splitlines():
-        typer.echo(f"mlrtui: {line}", err=True)
+        typer.echo(f"mlrtui: {one_line(line)}", err=True)
     sys.exit(code)
 
 

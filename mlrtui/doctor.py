@@ -67,9 +67,7 @@ def store(path: Path) -> Iterator[Finding]:
     yield Finding(
         "file system",
         network is None,
-        "local"
-        if network is None
-        else f"{network} is a network file system: SQLite's WAL is not safe there; move the store",
+        "local" if network is None else filesystem.network_warning(path, network),
     )
     yield _disk(path.absolute().parent)
 

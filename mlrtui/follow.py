@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mlrtui.plain import one_line
 from mlrtui.printing import needs_ascii, show
 from mlrtui.report import report, sweep_line
 from mlrtui_db.errors import StoreError
@@ -25,12 +26,16 @@ class _Printer:
         self._reported: set[int] = set()
         self._lines: dict[int, str] = {}
         self._printed_at = 0.0
+        self._note = ""
 
     def show(self, reader: Reader, snapshot: LiveSnapshot) -> None:
         for event in reversed(snapshot.events):
             if event.event_id > self._seen_event:
                 self._seen_event = event.event_id
-                self._print(f"{time.strftime('%H:%M:%S', time.localtime(event.at))}  {event.text}")
+                self._print(f"{_clock(event.at)}  {one_line(event.text)}")
+        if snapshot.writer_note != self._note:
+            self._note = snapshot.writer_note
+            self._print(f"{_clock(time.time())}  {one_line(self._note) or 'training goes on'}")
         sweep, line = snapshot.sweep, sweep_line(snapshot.sweep)
         due = time.monotonic() - self._printed_at >= _PROGRESS_SECONDS
         if due and sweep.status == "open" and line != self._lines.get(sweep.sweep_id):
@@ -42,6 +47,10 @@ class _Printer:
 
     def _print(self, text: str) -> None:
         show(text, self._ascii)
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def follow(store: Path, names: list[str], alive: Callable[[], bool], ascii_only: bool = False) -> None:

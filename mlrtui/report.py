@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 from mlrtui.analysis.leftout import left_out
+from mlrtui.plain import one_line
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
 
@@ -14,7 +15,7 @@ def sweep_line(sweep: SweepRow) -> str:
     """One sweep in one line."""
     failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
     return (
-        f"{sweep.name}: {sweep.status}, {sweep.nets_done}/{sweep.nets} nets, "
+        f"{one_line(sweep.name)}: {one_line(sweep.status)}, {sweep.nets_done}/{sweep.nets} nets, "
         f"{sweep.trials_done}/{sweep.trials} trials{failed}"
     )
 
@@ -32,7 +33,7 @@ def fit_line(fit: FitRow) -> str:
         parts.append(fit.warnings)
     if fit.excluded:
         parts.append(f"left out: {left_out(fit.excluded)}")
-    return "; ".join(parts)
+    return one_line("; ".join(parts))
 
 
 def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) -> str:
@@ -43,8 +44,8 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
     if snapshot.fits:
         lines += ["", *map(fit_line, snapshot.fits)]
     if sweep.mode == "search":
-        lines += ["", *_picture(snapshot, ascii_only)]
-    return "\n".join(lines).rstrip()
+        lines += ["", *(line for block in _picture(snapshot, ascii_only) for line in block.splitlines())]
+    return "\n".join(map(one_line, lines)).rstrip()  # whatever the store says, it stays on its line
 
 
 def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:

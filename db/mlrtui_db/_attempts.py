@@ -175,6 +175,33 @@ def fail_trials(tx: Transaction, trial_ids: Iterable[int], error: str) -> int:
     return failed
 
 
+def requeue_failed(tx: Transaction, sweep_id: int) -> tuple[int, int]:
+    """See `Store.requeue_failed`. A scan's net that went on without a failed trial is opened again, too."""
+    nets = [
+        net_id
+        for (net_id,) in tx.connection.execute(
+            "SELECT net_id FROM net JOIN cell USING (cell_id) WHERE sweep_id = ? AND (status = 'failed'"
+            " OR EXISTS (SELECT 1 FROM trial t WHERE t.net_id = net.net_id AND t.status = 'failed')) ORDER BY net_id",
+            (sweep_id,),
+        )
+    ]
+    trials = 0
+    for net_id in nets:
+        trials += tx.connection.execute(
+            "UPDATE trial SET status = 'queued', verdict = NULL, phase = NULL, error = NULL, rev = ?"
+            " WHERE net_id = ? AND status = 'failed'",
+            (tx.rev, net_id),
+        ).rowcount
+        tx.connection.execute(
+            "UPDATE net SET status = 'queued', reason = NULL, rev = ? WHERE net_id = ?", (tx.rev, net_id)
+        )
+    if nets:
+        tx.connection.execute(
+            "UPDATE sweep SET status = 'open', finished_at = NULL WHERE sweep_id = ? AND status <> 'open'", (sweep_id,)
+        )
+    return trials, len(nets)
+
+
 def lost_trials(connection: sqlite3.Connection) -> list[int]:
     """Trials whose attempt was never ended: what a driver that died leaves behind."""
     rows = connection.execute("SELECT trial_id FROM attempt WHERE ended_at IS NULL ORDER BY trial_id")

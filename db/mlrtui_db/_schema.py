@@ -36,6 +36,16 @@ def view_names() -> tuple[str, ...]:
     return tuple(name for name in found if name != "axes")
 
 
+def tables_of_trials(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Names of the tables whose rows belong to a trial, by the schema's own references."""
+    tables = [name for name in schema_names() if name not in (*view_names(), "axes")]
+    return tuple(
+        table
+        for table in tables
+        if any(row[2] == "trial" for row in connection.execute(f"PRAGMA foreign_key_list({table})"))
+    )
+
+
 def install_schema(connection: sqlite3.Connection, now: float) -> None:
     """Fill an empty database, in one transaction."""
     connection.executescript(

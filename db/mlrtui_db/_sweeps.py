@@ -114,7 +114,7 @@ def fail_net(tx: Transaction, net_id: int, reason: str) -> None:
     tx.connection.execute(
         "UPDATE net SET status = 'failed', reason = ?, rev = ? WHERE net_id = ?", (reason, tx.rev, net_id)
     )
-    _refresh_cell(tx, net_id)
+    refresh_cell(tx, net_id)
 
 
 def close_net(tx: Transaction, net_id: int, boundary: BoundaryRecord | None) -> None:
@@ -137,7 +137,7 @@ def close_net(tx: Transaction, net_id: int, boundary: BoundaryRecord | None) -> 
                 net_id,
             ),
         )
-    _refresh_cell(tx, net_id)
+    refresh_cell(tx, net_id)
 
 
 def mean_and_sd(logs: Sequence[float]) -> tuple[float | None, float | None]:
@@ -150,7 +150,8 @@ def mean_and_sd(logs: Sequence[float]) -> tuple[float | None, float | None]:
     return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in logs) / (len(logs) - 1))
 
 
-def _refresh_cell(tx: Transaction, net_id: int) -> None:
+def refresh_cell(tx: Transaction, net_id: int) -> None:
+    """Recompute mean and spread of ln eta* of a net's cell."""
     rows = tx.connection.execute(
         "SELECT eta_star FROM net WHERE cell_id = (SELECT cell_id FROM net WHERE net_id = ?)"
         " AND status = 'done' AND censored IS NULL AND eta_star > 0 ORDER BY seed",

@@ -10,10 +10,12 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreFull               no room, or an input/output error: nothing was written, the same may be tried again
 ├── StoreBusy               another program holds SQLite's own lock: nothing was written, may be tried again
 ├── SequenceGap             a worker's record came before an earlier one of the same attempt
+├── MergeConflict           stores that are to be merged contradict each other
 └── SweepConflict           the store holds a sweep of this name with other settings
 """
 
 __all__ = [
+    "MergeConflict",
     "SequenceGap",
     "StoreBusy",
     "StoreDamaged",
@@ -66,6 +68,10 @@ class StoreBusy(StoreError):
 
 class SequenceGap(StoreError):
     """A record of an attempt came while an earlier one is missing."""
+
+
+class MergeConflict(StoreError):
+    """Stores that are to be merged contradict each other."""
 
 
 class SweepConflict(StoreError):

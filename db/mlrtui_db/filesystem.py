@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-__all__ = ["filesystem_kind", "network_kind"]
+__all__ = ["filesystem_kind", "network_kind", "network_warning"]
 
 _MOUNTS = Path("/proc/mounts")
 
@@ -24,6 +24,14 @@ def network_kind(path: Path | str, mounts: str | None = None) -> str | None:
     """
     kind = filesystem_kind(path, mounts)
     return kind if kind in _NETWORK else None
+
+
+def network_warning(path: Path | str, kind: str) -> str:
+    """The risk of a store on a network file system of this kind, and what to do."""
+    return (
+        f"{path} lies on a network file system ({kind}): SQLite's log needs memory shared between processes, so the "
+        "store can be damaged when two machines use it; move it to a local disk"
+    )
 
 
 def filesystem_kind(path: Path | str, mounts: str | None = None) -> str | None:

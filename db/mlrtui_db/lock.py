@@ -10,17 +10,20 @@ import os
 import socket
 import sys
 import time
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from mlrtui_db.errors import StoreLocked, StoreUnwritable
 
-__all__ = ["Lock", "LockHolder", "acquire", "holder", "is_held", "lock_path", "refuse_if_held"]
+__all__ = ["Lock", "LockHolder", "acquire", "holder", "is_held", "lock_path", "look", "refuse_if_held"]
 
 _PATIENCE = 0.5  # s; a look by `holder` lasts microseconds, so only a real holder outlasts this
 _PAUSE = 0.01  # s
+_ROOM = 4096  # bytes of the lock file: a note is written into room that the file has already, also on a full disk
+_LONGEST = 400  # characters of a command or a note
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,28 @@ class LockHolder:
     host: str
     started_at: float  # s (Unix time)
     command: str
+    namespace: str = ""  # where the number is valid: containers number processes by themselves; "" where unknown
+    note: str = ""  # what the holder waits for, "" while all is well
+
+    def is_here(self) -> bool:
+        """Whether ``pid`` names a process of this machine and this container."""
+        return self.host == socket.gethostname() and self.namespace == _namespace()
 
 
 class Lock:
     """A held writer's lock; `release` it, or leave its ``with`` block. It dies with the process."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
+    def __init__(self, path: Path, descriptor: int, me: LockHolder) -> None:
         self.path = path
         self._descriptor: int | None = descriptor
+        self._me = me
+
+    def note(self, text: str) -> None:
+        """Tell lookers what the holder waits for; "" when it goes on. Needs no room on the disk; never fails."""
+        if self._descriptor is not None and text != self._me.note:
+            self._me = replace(self._me, note=text[:_LONGEST])
+            with suppress(OSError):
+                _write_holder(self._descriptor, self._me)
 
     def release(self) -> None:
         """Remove the lock file and let go; a second call does nothing."""
@@ -91,14 +108,24 @@ def acquire(store: Path | str) -> Lock:
             os.close(descriptor)
             raise StoreUnwritable(f"{path} cannot be locked ({error.strerror}); use a local disk") from None
         if _is_current(path, descriptor):
-            _write_holder(descriptor)
-            return Lock(path, descriptor)
+            me = LockHolder(os.getpid(), socket.gethostname(), time.time(), " ".join(sys.argv)[:_LONGEST], _namespace())
+            try:
+                _write_holder(descriptor, me)
+            except OSError as error:
+                os.close(descriptor)
+                raise StoreUnwritable(f"{path} cannot be written ({error.strerror}): free some room") from None
+            return Lock(path, descriptor, me)
         os.close(descriptor)
 
 
 def is_held(store: Path | str) -> bool:
     """Whether somebody holds the writer's lock of a store. Never keeps the lock from a writer."""
-    return _look(lock_path(store))[0]
+    return look(store)[0]
+
+
+def look(store: Path | str) -> tuple[bool, LockHolder | None]:
+    """Whether the writer's lock of a store is held, and by whom where its file says so at this moment."""
+    return _look(lock_path(store))
 
 
 def holder(store: Path | str) -> LockHolder | None:
@@ -149,18 +176,24 @@ def _is_current(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _write_holder(descriptor: int) -> None:
-    me = LockHolder(os.getpid(), socket.gethostname(), time.time(), " ".join(sys.argv))
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(asdict(me)).encode() + b"\n", 0)
+def _write_holder(descriptor: int, me: LockHolder) -> None:
+    os.pwrite(descriptor, json.dumps(asdict(me)).encode().ljust(_ROOM - 1) + b"\n", 0)
 
 
 def _read_holder(descriptor: int) -> LockHolder | None:
     try:
         said = json.loads(os.pread(descriptor, 65536, 0))
-        return LockHolder(int(said["pid"]), str(said["host"]), float(said["started_at"]), str(said["command"]))
+        known = LockHolder(int(said["pid"]), str(said["host"]), float(said["started_at"]), str(said["command"]))
+        return replace(known, namespace=str(said.get("namespace", "")), note=str(said.get("note", "")))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _namespace() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _refusal(store: Path, who: LockHolder | None) -> str:

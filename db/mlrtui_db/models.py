@@ -185,6 +185,7 @@ class LiveSnapshot:
     events: tuple[EventRow, ...]  # newest first
     fits: tuple[FitRow, ...]
     writer_alive: bool  # somebody holds the writer's lock
+    writer_note: str = ""  # what the writer waits for, "" while all is well
 
 
 @dataclass(frozen=True)

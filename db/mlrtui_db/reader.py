@@ -17,7 +17,7 @@ from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
-from mlrtui_db.lock import is_held
+from mlrtui_db.lock import look
 from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialRow
 
 __all__ = ["Reader"]
@@ -89,6 +89,7 @@ class Reader:
             if sweep is None:
                 return None
             cells = _live.read_cells(connection, sweep.sweep_id)
+            held, holder = look(self.path)
             newest_trial, newest_cell = _live.read_newest(connection, sweep.sweep_id)
             if cell_id not in {cell.cell_id for cell in cells}:
                 cell_id = newest_cell if newest_cell is not None else cells[0].cell_id if cells else None
@@ -101,7 +102,8 @@ class Reader:
                 newest_trial_id=newest_trial,
                 events=_live.read_events(connection, sweep.sweep_id, events),
                 fits=_live.read_fits(connection, sweep.sweep_id),
-                writer_alive=is_held(self.path),
+                writer_alive=held,
+                writer_note="" if holder is None else holder.note,
             )
 
     def curve(self, trial_id: int, after_step: int = -1) -> Curve:

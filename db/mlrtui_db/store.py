@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlrtui_db import _attempts, _fits, _opening, _steps, _sweeps, sqlite_version
+from mlrtui_db import _attempts, _fits, _opening, _pruning, _steps, _sweeps, sqlite_version
 from mlrtui_db._schema import create_store
 from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
 from mlrtui_db._writing import Transaction
@@ -133,6 +133,16 @@ class Store:
         """Size of the write-ahead log. It grows without bound while a reader holds a transaction open."""
         return wal_bytes(self.path)
 
+    def note(self, text: str) -> None:
+        """Say beside the store what its writer waits for; "" when it goes on. Works on a full disk, too."""
+        self._lock.note(text)
+
+    def compact(self) -> None:
+        """Give the room of deleted rows back to the disk; needs as much free room as the store takes."""
+        with translated(self.path):
+            self._connection.execute("VACUUM")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes of the block are committed together when it ends, or none of them when it raises.
@@ -158,6 +168,12 @@ class Store:
                 self._transaction = None
             if self._connection.total_changes != before:
                 self._rev += 1
+
+    @contextmanager
+    def maintenance(self) -> Iterator[Transaction]:
+        """A transaction for the rest of this room, which writes with SQL of its own."""
+        with self.transaction():
+            yield self._tx()
 
     def add_sweep(self, sweep: SweepRecord) -> int:
         """Store a planned sweep with its cells and nets, and return its sweep_id; a known sweep_key writes nothing.
@@ -237,6 +253,14 @@ class Store:
     def fail_trials(self, trial_ids: Iterable[int], error: str) -> int:
         """Give up trials that are not done, whether they run or wait; returns how many. Their open attempts end."""
         return _attempts.fail_trials(self._tx(), trial_ids, error)
+
+    def requeue_failed(self, sweep_id: int) -> tuple[int, int]:
+        """Queue the failed trials and nets of a sweep again, and open it; returns how many trials and nets."""
+        return _attempts.requeue_failed(self._tx(), sweep_id)
+
+    def prune_steps(self, sweep_id: int) -> int:
+        """Delete the steps of a sweep's trials that have ended; their outcomes stay. Returns how many steps."""
+        return _pruning.prune_steps(self._tx(), sweep_id)
 
     def replace_fits(self, sweep_id: int, fits: Sequence[FitRecord]) -> bool:
         """Make these the fits of a sweep; writes only what differs and says whether anything did."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlrtui.plain import one_line
 from mlrtui.printing import needs_ascii, show
 from mlrtui.report import fit_line, sweep_line
 from mlrtui_db import lock
@@ -71,8 +72,9 @@ def status(store: Path, *, as_json: bool) -> int:
         }
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        who = "no driver is running" if holder is None else f"driver {holder.pid} on {holder.host} is at work"
-        show(f"{store}: {who}")
+        who = "no driver is running" if holder is None else f"driver {holder.pid} on {one_line(holder.host)} is at work"
+        waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
+        show(f"{store}: {who}{waits}")
         for row in sweeps:
             created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
             show(f"  {created}  {sweep_line(row)}")

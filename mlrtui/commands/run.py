@@ -12,10 +12,10 @@ from mlrtui.driver import launch
 from mlrtui.engines import devices
 from mlrtui.errors import BadInput
 from mlrtui.printing import needs_ascii, show
-from mlrtui_db import lock
+from mlrtui_db import filesystem, lock
 from mlrtui_db.reader import Reader
 
-__all__ = ["RunOptions", "run"]
+__all__ = ["RunOptions", "run", "start"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,18 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
         for spec, plan in zip(specs, plans, strict=True):
             show(_description(spec, plan), options.ascii_only)
         return 0
-    workers = devices.resolve(options.devices, useful=useful)
     if not _anything_to_do(options.store, specs):
+        devices.resolve(options.devices, useful=useful)  # a mistake in an option is told all the same
         return _finished(options, specs)
+    return start(specs, useful, options)
+
+
+def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
+    """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
+    workers = devices.resolve(options.devices, useful=useful)
+    network = filesystem.network_kind(options.store)
+    if network is not None:
+        print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
     driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers)
     if options.detach:
         print(f"driver {driver.pid} writes {options.store}; look on with: mlrtui watch --store {options.store}")
@@ -144,7 +153,8 @@ def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
     code = driver.process.wait()
     if code not in (0, 1):
         log = launch.log_path(options.store)
-        print(f"mlrtui: the driver ended with exit code {code}; its last words are in {log}", file=sys.stderr)
+        words = launch.last_words(options.store) or f"it ended with exit code {code}"
+        print(f"mlrtui: the driver ended: {words} (its log: {log})", file=sys.stderr)
         return code if code in (2, 3) else 1
     return code
 

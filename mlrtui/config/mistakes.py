@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from mlrtui.plain import one_line
+
 __all__ = ["NO_VALUE", "Mistake", "enumerate_words", "one_line", "toml_text"]
 
 NO_VALUE: Final = object()
@@ -27,11 +29,6 @@ class Mistake:
         """The sentence for the user; ``place`` is the file."""
         shown = "" if self.value is NO_VALUE else f" = {toml_text(self.value)}"
         return f"{one_line(place)}: {one_line(self.field[:_LONGEST_FIELD])}{shown}: {self.text}"
-
-
-def one_line(text: str) -> str:
-    """The text with every character that could break or recolour a terminal line written as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def toml_text(value: object) -> str:

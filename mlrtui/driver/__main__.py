@@ -12,8 +12,12 @@ import sys
 import time
 import traceback
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mlrtui.errors import MlrtuiError
+
+if TYPE_CHECKING:
+    from mlrtui_db.store import Store
 
 __all__ = ["main"]
 
@@ -52,6 +56,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     store = Store.open(str(job["store"]))
     engine = None
     try:
+        _report(store)
         _answer(answer_fd, ready=True, pid=os.getpid())
         driver_id = f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
         engine = open_engine([str(name) for name in job["devices"]])  # type: ignore[attr-defined]
@@ -69,6 +74,22 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         store.close()
 
 
+def _report(store: "Store") -> None:
+    """Put into the log what this driver found when it came."""
+    from mlrtui_db import filesystem
+
+    found = []
+    if store.recovered:
+        found.append(f"the driver before this one died; {store.recovered} trainings start again")
+    if (network := filesystem.network_kind(store.path)) is not None:
+        found.append(filesystem.network_warning(store.path, network))
+    if found:
+        with store.transaction():
+            for text in found:
+                _say(text)
+                store.add_event("warning", text)
+
+
 def main() -> int:
     """Run the job on standard input; 0 done, 1 something failed, 2 bad input, 3 store trouble."""
     from mlrtui_db.errors import StoreError
@@ -82,7 +103,7 @@ def main() -> int:
         return _run(json.load(sys.stdin), answer_fd, stop)
     except (MlrtuiError, StoreError) as error:
         code = error.exit_code if isinstance(error, MlrtuiError) else 3
-        _say(f"ended: {error}")
+        _say(f"ended: {' '.join(str(error).split())}")
         _answer(answer_fd, ready=False, error=str(error), code=code)
         return code
     except Exception as error:

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui.errors import EngineFailed, MlrtuiError, StoreTrouble
 from mlrtui_db import lock
 from mlrtui_db import store as stores
+from mlrtui_db.reader import Reader
 
-__all__ = ["DriverProcess", "launch", "log_path", "stop"]
+__all__ = ["DriverProcess", "last_words", "launch", "log_path", "stop"]
 
 
 @dataclass(frozen=True)
@@ -84,26 +86,62 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverP
     return DriverProcess(int(reply["pid"]), process)
 
 
-def stop(store: Path, *, timeout: float = 60.0) -> str:
-    """Ask the driver of a store to finish its commit and end; waits until it has.
+def last_words(store: Path) -> str:
+    """What the driver wrote into its log when it ended by itself; "" when it had no time to."""
+    with suppress(OSError), log_path(store).open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
+        lines = log.read().decode(errors="replace").splitlines()
+        _, ended, words = (lines[-1] if lines else "").partition(" ended: ")
+        return words if ended else ""
+    return ""
+
+
+def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
+    """End the driver of a store; waits until it has ended.
+
+    Asked, it finishes its commit first. ``now`` kills it with its workers: what is committed stays, trainings that are
+    under way start again when the sweep is resumed.
 
     Raises:
-        StoreTrouble: the driver is on another host, belongs to somebody else, or does not end.
+        StoreTrouble: the driver is on another host or in another container, belongs to somebody else, or does not end.
     """
     holder = lock.holder(store)
     if holder is None:
         return f"no driver is running on {store}"
-    if holder.host != os.uname().nodename:
-        raise StoreTrouble(f"{store}: its driver runs on host {holder.host} (pid {holder.pid}); stop it there")
+    if not holder.is_here():
+        raise StoreTrouble(
+            f"{store}: its driver runs elsewhere (host {holder.host}, process {holder.pid} there); stop it there"
+        )
     try:
-        os.kill(holder.pid, signal.SIGTERM)
+        if now and os.getpgid(holder.pid) == holder.pid:
+            os.killpg(holder.pid, signal.SIGKILL)  # a driver leads a group of its own, with its workers in it
+        else:
+            os.kill(holder.pid, signal.SIGKILL if now else signal.SIGTERM)
     except ProcessLookupError:
         pass
     except PermissionError:
         raise StoreTrouble(f"{store}: its driver (pid {holder.pid}) belongs to another user") from None
     deadline = time.monotonic() + timeout
-    while lock.holder(store) is not None:
+    while (left := lock.holder(store)) is not None and left.pid == holder.pid:
         if time.monotonic() > deadline:
-            raise StoreTrouble(f"{store}: the driver (pid {holder.pid}) did not end within {timeout:.0f} s")
+            raise StoreTrouble(
+                f"{store}: the driver (pid {holder.pid}) did not end within {timeout:.0f} s: `mlrtui stop --now` "
+                "kills it"
+            )
         time.sleep(0.05)
-    return f"stopped the driver of {store} (pid {holder.pid}); the same `mlrtui run` resumes"
+    if now:
+        _tidy(store)
+    return f"{'killed' if now else 'stopped'} the driver of {store} (pid {holder.pid}); `mlrtui resume` goes on"
+
+
+def _tidy(store: Path) -> None:
+    """After a kill: say in the store what has happened. Not needed for its soundness."""
+    with stores.Store.open(store) as opened, Reader.open(store) as reader, opened.transaction():
+        for sweep in reader.sweeps():
+            if sweep.status == "open":
+                opened.end_sweep(sweep.sweep_id, "stopped")
+                opened.add_event(
+                    "warning",
+                    f"stopped {sweep.name!r} at once; {opened.recovered} trainings start again when it is resumed",
+                    sweep.sweep_id,
+                )

@@ -7,16 +7,15 @@ the driver knows is never ahead of what a resumed driver would find.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from mlrtui.config import SweepSpec
 from mlrtui.driver import conversion
+from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import refresh_fits
 from mlrtui.driver.sweep_run import MAX_LOST, CellRun, Draft, NetRun, SweepRun
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Plan, trial_key
-from mlrtui_db.errors import StoreBusy, StoreFull
 from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
@@ -35,11 +34,8 @@ from mlrtui_trainer.spec import (
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 
 COMMIT_SECONDS = 0.2
-_WAL_WARNING_BYTES = 64 << 20
 
 _URGENT = (LambdaAtInit, Outcome, TaskDone, TaskFailed)  # a slot or a search waits for these
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,13 +84,14 @@ class Driver:
         self._driver_id = driver_id
         self._should_stop = should_stop
         self._say = say
+        self._committer = Committer(store, should_stop, say)
+        self._commit = self._committer.commit
         self._clock = clock
         self._env: dict[int, dict[str, str]] = {}
         self._running: dict[int, _Running] = {}
         self._inbox: list[tuple[int, Message]] = []
         self._next_task = 0
         self._sweep_id = 0
-        self._wal_warned = False
 
     def run_sweep(self, spec: SweepSpec, plan: Plan) -> SweepEnd:
         """Train whatever the sweep still lacks. Returns when it is done or a stop was asked for.
@@ -368,24 +365,8 @@ class Driver:
         self._commit(lambda: self._store.add_event(level, text, self._sweep_id))
 
     def _watch_wal(self) -> None:
-        large = self._store.wal_bytes() > _WAL_WARNING_BYTES
-        if large and not self._wal_warned:
+        if self._committer.log_is_large():
             self._event("warning", "the store's -wal file passed 64 MB: some reader holds an old view open; close it")
-        self._wal_warned = large
-
-    def _commit(self, write: Callable[[], T]) -> T:
-        """Run ``write`` in a transaction; where the disk is full, wait for space and do it again."""
-        pause = 0.5
-        while True:
-            try:
-                with self._store.transaction():
-                    return write()
-            except (StoreFull, StoreBusy) as error:
-                self._say(f"{error}; training waits and tries again")
-                if self._should_stop():
-                    raise
-                time.sleep(pause)
-                pause = min(2 * pause, 10.0)
 
 
 def _trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui.engines.deadlines import Deadlines, Silence
 from mlrtui_trainer.spec import Dataset, Message, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
@@ -30,13 +32,25 @@ class _Worker:
     restarts: int = 0
     dead: bool = False
     known: set[str] = field(default_factory=set)
+    silence: Silence = field(default_factory=Silence)
+
+    def hangs(self, deadlines: Deadlines) -> str | None:
+        """Why the worker counts as hanging, or None."""
+        if not self.ready:
+            return _after("did not start", deadlines.start) if self.silence.beat > deadlines.start else None
+        if self.silence.beat > deadlines.beat:
+            return _after("gave no sign of life", deadlines.beat)
+        if self.busy and self.silence.record > deadlines.record:
+            return _after("recorded nothing", deadlines.record)
+        return None
 
 
 class LocalEngine:
     """Worker processes on this machine. CPU workers run one thread each: a trial's bits never depend on them."""
 
-    def __init__(self, devices: Sequence[str]) -> None:
+    def __init__(self, devices: Sequence[str], deadlines: Deadlines | None = None) -> None:
         self._datasets: dict[str, Dataset] = {}
+        self._deadlines = deadlines or Deadlines()
         self._workers = [self._spawn(device) for device in devices]
 
     @property
@@ -56,6 +70,7 @@ class LocalEngine:
         """Send a task. A worker that died meanwhile is reported by the next `poll`, with the task lost."""
         worker = self._workers[slot]
         worker.busy = True
+        worker.silence.heard(record=True)  # its time starts now
         try:
             if task.data_id not in worker.known:
                 worker.connection.send(self._datasets[task.data_id])
@@ -63,6 +78,8 @@ class LocalEngine:
             worker.connection.send(task)
         except (BrokenPipeError, ConnectionResetError):
             pass  # poll sees the closed socket and reports the death
+        except BlockingIOError:
+            worker.process.kill()  # it takes nothing in, so it hangs; poll sees the rest
 
     def poll(self, timeout: float) -> list[EngineEvent]:
         """Messages in order of arrival per worker; deaths after the worker's last message."""
@@ -71,6 +88,11 @@ class LocalEngine:
         for connection in wait(list(slots), timeout):
             slot = slots[connection]  # type: ignore[index]
             events.extend(self._drain(slot))
+        for slot, worker in enumerate(self._workers):
+            worker.silence.look()
+            reason = None if worker.dead else worker.hangs(self._deadlines)
+            if reason is not None:
+                events.append(self._bury(slot, reason))
         return events
 
     def close(self) -> None:
@@ -92,6 +114,9 @@ class LocalEngine:
             except (EOFError, OSError):
                 events.append(self._bury(slot))
                 break
+            worker.silence.heard(record=received is not None)
+            if received is None:
+                continue  # only a sign of life
             if not worker.ready:
                 worker.ready = True
                 env: dict[str, str] = received  # type: ignore[assignment]
@@ -104,12 +129,13 @@ class LocalEngine:
             events.append(FromWorker(slot, message))
         return events
 
-    def _bury(self, slot: int) -> WorkerDied:
-        """Report a dead worker and start it anew, unless it keeps dying."""
+    def _bury(self, slot: int, reason: str | None = None) -> WorkerDied:
+        """Report a worker that is dead, or hangs for a reason, and start it anew, unless it keeps dying."""
         worker = self._workers[slot]
         worker.connection.close()
         worker.process.kill()
-        detail = _cause(worker.process.wait())
+        cause = _cause(worker.process.wait())
+        detail = reason or cause
         if worker.restarts >= _MAX_RESTARTS:
             worker.dead = True
             return WorkerDied(slot, detail, final=True)
@@ -120,6 +146,8 @@ class LocalEngine:
 
     def _spawn(self, device: str) -> _Worker:
         ours, theirs = socket.socketpair()
+        # Else a worker that hangs would hang whoever sends it a data set.
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(self._deadlines.beat) or 1, 0))
         environment = dict(os.environ)
         if device == "cpu":
             environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -132,6 +160,10 @@ class LocalEngine:
         )
         theirs.close()
         return _Worker(device, process, Connection(ours.detach()))
+
+
+def _after(what: str, seconds: float) -> str:
+    return f"{what} for {seconds:g} s and was killed"
 
 
 def _cause(returncode: int) -> str:

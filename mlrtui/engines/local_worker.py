@@ -5,18 +5,43 @@ Started by `mlrtui.engines.local` as ``python -P -m mlrtui.engines.local_worker 
 
 import signal
 import sys
+import threading
+import time
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
+from mlrtui.engines.deadlines import BEAT_SECONDS
 from mlrtui_trainer.spec import Dataset, Task
 
 __all__ = ["serve"]
+
+
+class _Line:
+    """The socket to the driver, shared by the thread that works and the one that only says that we live."""
+
+    def __init__(self, connection: "Connection[object, object]") -> None:
+        self._connection = connection
+        self._turn = threading.Lock()
+
+    def send(self, message: object) -> None:
+        with self._turn:
+            self._connection.send(message)
+
+    def beat(self) -> None:
+        """Send None every few seconds until the driver hangs up."""
+        with suppress(OSError):
+            while True:
+                time.sleep(BEAT_SECONDS)
+                self.send(None)
 
 
 def serve(connection: "Connection[object, object]", device: str) -> None:
     """Answer the driver until it hangs up."""
     from mlrtui_trainer import worker
 
-    connection.send(worker.describe(device))
+    line = _Line(connection)
+    line.send(worker.describe(device))
+    threading.Thread(target=line.beat, daemon=True).start()
     datasets: dict[str, Dataset] = {}
     while True:
         received = connection.recv()
@@ -25,7 +50,7 @@ def serve(connection: "Connection[object, object]", device: str) -> None:
             continue
         task: Task = received  # type: ignore[assignment]
         for message in worker.run_task(task, datasets[task.data_id], device):
-            connection.send(message)
+            line.send(message)
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ class Wanted:
 class Freshness:
     """How alive a sweep is. `since` is a moment, not an age: an age would repaint the screen at every tick."""
 
-    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver"
+    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", or what the driver waits for
     since: float | None = None
 
 
@@ -158,6 +158,8 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
         return Freshness("done", sweep.finished_at)
     if not snapshot.writer_alive:
         return Freshness("stopped" if sweep.status == "stopped" else "no driver", sweep.heartbeat_at)
+    if snapshot.writer_note:
+        return Freshness(snapshot.writer_note)
     alive_at = max(changed_at, sweep.heartbeat_at or sweep.created_at)
     if now - alive_at < QUIET_AFTER:
         return Freshness("live")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mlrtui.analysis.leftout import left_out
 from mlrtui.tui.numbers import clock, moment, number
 from mlrtui.tui.state import Freshness
+from mlrtui.tui.text import clean
 from mlrtui_db.models import FitRow, SweepRow, TrialRow
 
 __all__ = [
@@ -55,7 +56,7 @@ def progress(sweep: SweepRow) -> str:
 def fresh_text(fresh: Freshness) -> str:
     """The state of a sweep in words."""
     if fresh.since is None:
-        return fresh.state
+        return clean(fresh.state)
     if fresh.state in ("done", "stopped"):
         return f"{fresh.state} {moment(fresh.since)}"
     return f"{fresh.state} since {clock(fresh.since)}"

@@ -15,6 +15,7 @@ from mlrtui.errors import BadInput
 
 WriteSweep = Callable[..., Path]
 COMMANDS = ("run", "watch", "browse", "status", "stop", "export", "examples", "check-claims", "doctor")
+COMMANDS += ("resume", "rerun", "backup", "archive", "merge", "prune")
 
 
 @pytest.fixture

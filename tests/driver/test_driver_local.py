@@ -10,6 +10,7 @@ from conftest import SMALL_SCAN
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui.engines.deadlines import BEAT_SECONDS, Deadlines, Silence
 from mlrtui.engines.local import LocalEngine
 from mlrtui_trainer.spec import LambdaAtInit, Outcome, Probe, Round, TaskDone, TrialSpec
 
@@ -72,3 +73,55 @@ def test_workers_end_with_their_driver(engine: LocalEngine) -> None:
     process = engine._workers[0].process
     engine._workers[0].connection.close()
     assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_worker_that_stops_answering_is_killed_and_replaced(sweep_file, busy: bool) -> None:  # type: ignore[no-untyped-def]
+    engine = LocalEngine(["cpu"], Deadlines(beat=3 * BEAT_SECONDS))
+    try:
+        until(engine, WorkerReady)
+        first = engine._workers[0].process
+        if busy:
+            engine.submit(*big_probe(engine, sweep_file))
+        os.kill(first.pid, signal.SIGSTOP)
+        died = next(e for e in until(engine, WorkerDied) if isinstance(e, WorkerDied))
+        assert died.detail == "gave no sign of life for 6 s and was killed"
+        assert not died.final
+        assert first.returncode == -signal.SIGKILL
+        until(engine, WorkerReady)
+        assert engine.idle() == [0]
+    finally:
+        engine.close()
+
+
+def test_a_worker_that_lives_but_records_nothing_is_killed(sweep_file) -> None:  # type: ignore[no-untyped-def]
+    engine = LocalEngine(["cpu"], Deadlines(record=0.2))
+    try:
+        until(engine, WorkerReady)
+        engine.submit(*big_probe(engine, sweep_file))
+        died = next(e for e in until(engine, WorkerDied) if isinstance(e, WorkerDied))
+        assert died.detail == "recorded nothing for 0.2 s and was killed"
+    finally:
+        engine.close()
+
+
+def big_probe(engine: LocalEngine, sweep_file) -> tuple[int, Probe]:  # type: ignore[no-untyped-def]
+    """A slot and a task that takes a while."""
+    text = SMALL_SCAN.replace("width = 64", "width = 2048").replace("depth = 1", "depth = 6")
+    plan = planning.plan(load_sweep(sweep_file(text)), data.load)
+    cell = plan.cells[0]
+    engine.add_datasets(plan.datasets)
+    return 0, Probe(1, cell.data_id, cell.net, cell.train, cell.sharpness, tuple((n, n) for n in range(64)))
+
+
+def test_silence_counts_only_while_somebody_listens() -> None:
+    now = 0.0
+    silence = Silence(clock=lambda: now)
+    for moment in (0.5, 1.0, 500.0, 400.0, 400.5):  # away for minutes; then a clock that steps back
+        now = moment
+        silence.look()
+    assert silence.beat == pytest.approx(0.5 + 0.5 + 1.0 + 0.0 + 0.5)
+    silence.heard(record=False)
+    now = 401.0
+    silence.look()
+    assert (silence.beat, silence.record) == (pytest.approx(0.5), pytest.approx(3.0))

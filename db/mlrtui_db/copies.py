@@ -1,0 +1,80 @@
+"""Copies of a store that is left as it is: a backup beside a running driver, and an archive for read-only media."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from mlrtui_db import _opening, sqlite_version
+from mlrtui_db._sqlite import translated
+from mlrtui_db.errors import StoreLocked, StoreUnwritable
+from mlrtui_db.lock import is_held
+
+__all__ = ["archive", "back_up", "whole_or_not"]
+
+
+def back_up(store: Path | str, copy: Path) -> int:
+    """Copy a store as it is at this moment, also while a driver writes to it; returns the copy's size in bytes.
+
+    Raises:
+        StoreError: the store cannot be read, or the copy not be made; no half copy is left.
+    """
+    sqlite_version.require()
+    source, connection = _opening.open_to_read(store)
+    with closing(connection), whole_or_not(copy) as draft, translated(draft), closing(_new(draft)) as target:
+        with translated(source):
+            connection.backup(target)
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return copy.stat().st_size
+
+
+def archive(store: Path | str, copy: Path) -> int:
+    """Copy a store, packed, into one file that never needs a log beside it; returns its size in bytes.
+
+    Raises:
+        StoreLocked: a driver is at work on the store.
+        StoreError: the store cannot be read, or the copy not be made; no half copy is left.
+    """
+    sqlite_version.require()
+    if is_held(store):
+        raise StoreLocked(
+            f"{store} is being written: `mlrtui stop` ends its driver, `mlrtui backup` copies it as it is"
+        )
+    source, connection = _opening.open_to_read(store)
+    with closing(connection), whole_or_not(copy) as draft, translated(draft):
+        with translated(source):
+            connection.execute("PRAGMA query_only = OFF")  # it would refuse the copy, too; mode=ro still protects us
+            connection.execute("VACUUM INTO ?", (str(draft),))
+        with closing(_new(draft)) as target:
+            target.execute("PRAGMA journal_mode = DELETE")
+    return copy.stat().st_size
+
+
+@contextmanager
+def whole_or_not(path: Path) -> Iterator[Path]:
+    """Where to build a file that appears under its name when the block ends well, and leaves nothing when it fails.
+
+    Raises:
+        StoreUnwritable: something is there already, or the folder cannot be written.
+    """
+    if path.exists() or path.is_symlink():
+        raise StoreUnwritable(f"{path} is there already: choose another name, or remove it first")
+    if not path.absolute().parent.is_dir():
+        raise StoreUnwritable(f"the folder {path.absolute().parent} does not exist: make it first")
+    draft = path.with_name(f".{path.name}.part")
+    leftovers = [draft.with_name(draft.name + suffix) for suffix in ("", "-wal", "-shm", "-journal", ".lock")]
+    try:
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
+        yield draft
+        os.replace(draft, path)
+    except OSError as error:
+        raise StoreUnwritable(f"{path} cannot be made ({error.strerror}): check the folder and its free room") from None
+    finally:
+        for leftover in leftovers:
+            leftover.unlink(missing_ok=True)
+
+
+def _new(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None)

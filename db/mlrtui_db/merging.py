@@ -1,0 +1,218 @@
+"""One store out of several, by the keys of sweeps and trials: what machines trained apart, put together.
+
+A sweep that lies in several stores becomes one. Where a net's λ is the same in two stores, its trials are put together;
+where it is not (another device rounds otherwise), the net is taken whole from the store in which it is further.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlrtui_db import _opening
+from mlrtui_db._attempts import lost_trials
+from mlrtui_db._schema import SCHEMA_VERSION, tables_of_trials
+from mlrtui_db._sqlite import translated
+from mlrtui_db._sweeps import refresh_cell
+from mlrtui_db._writing import Transaction
+from mlrtui_db.copies import whole_or_not
+from mlrtui_db.errors import MergeConflict, StoreError, StoreLocked
+from mlrtui_db.lock import is_held
+from mlrtui_db.store import Store
+
+__all__ = ["Merged", "merge"]
+
+Row = dict[str, Any]
+_RANK = {"queued": 0, "open": 1, "failed": 2, "done": 3}
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merged store holds."""
+
+    sweeps: int
+    trials: int
+    steps: int
+
+
+def merge(out: Path, sources: Sequence[Path]) -> Merged:
+    """Make a store that holds everything of ``sources``, which stay as they are.
+
+    Raises:
+        MergeConflict: two stores contradict each other; the message says in what. Nothing is made.
+        StoreError: another of its kinds; nothing is made.
+    """
+    with whole_or_not(out) as draft:
+        with Store.open(draft) as store:
+            for source in sources:
+                if is_held(source):
+                    raise StoreLocked(f"{source} is being written: stop its driver first, or merge a backup of it")
+                path, connection = _opening.open_to_read(source)
+                with closing(connection), translated(path), store.maintenance() as tx:
+                    _Merge(connection, tx, path).run()
+            with store.maintenance() as tx:
+                counted = [
+                    tx.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                    for table in ("sweep", "trial", "step")
+                ]
+        return Merged(*counted)
+
+
+class _Merge:
+    """Copies one source into the open transaction of the store that is made."""
+
+    def __init__(self, source: sqlite3.Connection, tx: Transaction, path: Path) -> None:
+        self._source, self._tx, self._target, self._path = source, tx, tx.connection, path
+
+    def run(self) -> None:
+        """Sweep by sweep, in the order of their making."""
+        (version,) = self._source.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self._path} has schema {version}, this mlrtui writes {SCHEMA_VERSION}: bring it up to date first, "
+                "with `mlrtui resume` of the newest version"
+            )
+        self._source.execute("BEGIN")  # all of it from one moment
+        for sweep in _rows(self._source, "SELECT * FROM sweep ORDER BY sweep_id"):
+            self._sweep(sweep)
+        self._events(None, None)
+        for trial_id in lost_trials(self._target):
+            self._target.execute(
+                "UPDATE attempt SET ended_at = ?, outcome = 'lost', detail = 'its driver died before the merge'"
+                " WHERE trial_id = ? AND ended_at IS NULL",
+                (self._tx.now, trial_id),
+            )
+            self._target.execute("UPDATE trial SET status = 'queued' WHERE trial_id = ?", (trial_id,))
+
+    def _sweep(self, sweep: Row) -> None:
+        known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
+        if known is not None and known["sweep_key"] != sweep["sweep_key"]:
+            raise MergeConflict(
+                f"{self._path} holds a sweep {sweep['name']!r} with other settings than the stores before it: "
+                "merge them into two stores"
+            )
+        if known is None:
+            sweep_id = self._insert("sweep", sweep, "sweep_id")
+        else:
+            sweep_id = known["sweep_id"]
+            if known["code_id"] != sweep["code_id"]:
+                raise MergeConflict(
+                    f"{self._path}: sweep {sweep['name']!r} was trained by other code ({sweep['code_id']}) than in the "
+                    f"stores before it ({known['code_id']}): merge them into two stores"
+                )
+            if sweep["status"] == "done" and known["status"] != "done":
+                self._target.execute(
+                    "UPDATE sweep SET status = 'done', finished_at = ? WHERE sweep_id = ?",
+                    (sweep["finished_at"], sweep_id),
+                )
+                self._target.execute("DELETE FROM fit WHERE sweep_id = ?", (sweep_id,))
+        for cell in _rows(self._source, "SELECT * FROM cell WHERE sweep_id = ? ORDER BY position", sweep["sweep_id"]):
+            self._cell(cell, sweep_id)
+        if _one(self._target, "SELECT 1 FROM fit WHERE sweep_id = ?", sweep_id) is None:
+            for fit in _rows(self._source, "SELECT * FROM fit WHERE sweep_id = ?", sweep["sweep_id"]):
+                self._insert("fit", fit | {"sweep_id": sweep_id})
+        self._events(sweep["sweep_id"], sweep_id)
+
+    def _cell(self, cell: Row, sweep_id: int) -> None:
+        known = _one(self._target, "SELECT * FROM cell WHERE sweep_id = ? AND settings = ?", sweep_id, cell["settings"])
+        if known is not None and known["data_id"] != cell["data_id"]:
+            raise MergeConflict(
+                f"{self._path}: cell {cell['label']} was trained on other data than in the stores before it, under the "
+                "same name: merge them into two stores"
+            )
+        cell_id = known["cell_id"] if known else self._insert("cell", cell | {"sweep_id": sweep_id}, "cell_id")
+        for net in _rows(self._source, "SELECT * FROM net WHERE cell_id = ? ORDER BY seed", cell["cell_id"]):
+            refresh_cell(self._tx, self._net(net, cell_id))
+
+    def _net(self, net: Row, cell_id: int) -> int:
+        known = _one(self._target, "SELECT * FROM net WHERE cell_id = ? AND seed = ?", cell_id, net["seed"])
+        if known is None:
+            net_id = self._insert("net", net | {"cell_id": cell_id}, "net_id")
+        else:
+            net_id = int(known["net_id"])
+            further = self._progress(self._source, net) > self._progress(self._target, known)
+            if known["lambda0"] != net["lambda0"] and not further:
+                return net_id
+            if known["lambda0"] != net["lambda0"]:
+                self._target.execute("DELETE FROM trial WHERE net_id = ?", (net_id,))
+            if further:
+                self._update("net", net | {"cell_id": cell_id, "net_id": net_id}, "net_id")
+        for trial in _rows(self._source, "SELECT * FROM trial WHERE net_id = ? ORDER BY trial_id", net["net_id"]):
+            self._trial(trial, net_id)
+        return net_id
+
+    def _progress(self, connection: sqlite3.Connection, net: Row) -> tuple[int, int]:
+        done = _one(connection, "SELECT count(*) AS n FROM trial WHERE net_id = ? AND status = 'done'", net["net_id"])
+        return _RANK[net["status"]], done["n"] if done else 0
+
+    def _trial(self, trial: Row, net_id: int) -> None:
+        known = _one(self._target, "SELECT * FROM trial WHERE net_id = ? AND eta = ?", net_id, trial["eta"])
+        if known is not None:
+            if trial["status"] == known["status"] == "done":
+                self._same(trial, known)
+            if known["status"] == "done" or trial["status"] != "done":
+                return
+            self._target.execute("DELETE FROM trial WHERE trial_id = ?", (known["trial_id"],))
+        trial_id = self._insert("trial", trial | {"net_id": net_id}, "trial_id")
+        for table in tables_of_trials(self._source):
+            if table != "event":
+                names = _columns(self._source, table)
+                values = self._source.execute(f"SELECT * FROM {table} WHERE trial_id = ?", (trial["trial_id"],))
+                at = names.index("trial_id")
+                self._target.executemany(
+                    _insertion(table, names), ((*row[:at], trial_id, *row[at + 1 :]) for row in values)
+                )
+
+    def _same(self, trial: Row, known: Row) -> None:
+        for name in ("trial_key", "verdict"):
+            if trial[name] != known[name]:
+                raise MergeConflict(
+                    f"{self._path}: the training at rate {trial['eta']:.6g} (trial {trial['trial_id']}) has another "
+                    f"{name.replace('_', ' ')} than in the stores before it: merge them into two stores"
+                )
+
+    def _events(self, sweep_id: int | None, new_id: int | None) -> None:
+        """Events of a sweep, or of none, that are not there yet; they no longer name a trial."""
+        self._target.executemany(
+            "INSERT INTO event (at, level, sweep_id, host, text) SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS"
+            " (SELECT 1 FROM event WHERE at = ?1 AND text = ?5 AND host IS ?4 AND sweep_id IS ?3)",
+            [
+                (at, level, new_id, host, text)
+                for at, level, host, text in self._source.execute(
+                    "SELECT at, level, host, text FROM event WHERE sweep_id IS ? ORDER BY event_id", (sweep_id,)
+                )
+            ],
+        )
+
+    def _insert(self, table: str, row: Row, numbered: str = "") -> int:
+        """Insert a row; the column ``numbered`` gets a new number, which is returned. ``rev`` is that of the merge."""
+        kept = {name: value for name, value in row.items() if name != numbered}
+        if "rev" in kept:
+            kept["rev"] = self._tx.rev
+        return self._target.execute(_insertion(table, list(kept)), tuple(kept.values())).lastrowid or 0
+
+    def _update(self, table: str, row: Row, key: str) -> None:
+        kept = {name: value for name, value in row.items() if name != key} | {"rev": self._tx.rev}
+        setting = ", ".join(f"{name} = ?" for name in kept)
+        self._target.execute(f"UPDATE {table} SET {setting} WHERE {key} = ?", (*kept.values(), row[key]))
+
+
+def _rows(connection: sqlite3.Connection, query: str, *values: object) -> Iterator[Row]:
+    found = connection.execute(query, values)
+    names = [column[0] for column in found.description]
+    for row in found.fetchall():
+        yield dict(zip(names, row, strict=True))
+
+
+def _one(connection: sqlite3.Connection, query: str, *values: object) -> Row | None:
+    return next(_rows(connection, query, *values), None)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def _insertion(table: str, names: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"

@@ -1,0 +1,63 @@
+"""`mlrtui backup`, `archive`, `merge` and `prune`: what is done with whole stores."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mlrtui.commands.resume import chosen
+from mlrtui.errors import BadInput
+from mlrtui_db import copies, merging
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import Store
+
+__all__ = ["archive", "backup", "merge", "prune"]
+
+
+def backup(store: Path, out: Path) -> None:
+    """Copy a store, also while it is written."""
+    print(f"{out}: {_size(copies.back_up(store, out))}, {store} as it was at this moment")
+
+
+def archive(store: Path, out: Path) -> None:
+    """Copy a store into one packed file for read-only media."""
+    print(f"{out}: {_size(copies.archive(store, out))}, one file; look at it with: mlrtui browse {out}")
+
+
+def merge(out: Path, stores: Sequence[Path]) -> None:
+    """Put several stores together in a new one."""
+    twice = [path for path in stores if path.resolve() == out.resolve()]
+    if twice:
+        raise BadInput(f"{twice[0]}: cannot be merged into itself; give the new store another name")
+    made = merging.merge(out, stores)
+    print(f"{out}: {made.sweeps} sweeps, {made.trials} trials, {made.steps} steps")
+
+
+def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
+    """Delete the stored steps of sweeps and give their room back; asks first. Returns the exit code."""
+    with Reader.open(store) as reader:
+        rows = chosen(reader, names)
+    told = ", ".join(repr(row.name) for row in rows)
+    if not sure:
+        if not sys.stdin.isatty():
+            raise BadInput("prune deletes curves for good, and there is no terminal to ask at; say --yes")
+        print(f"This deletes every step (loss, accuracy, λ) of {told} for good. η*, λ₀, outcomes and fits stay.")
+        if input("Delete them? Type yes: ").strip().lower() != "yes":
+            print("nothing was deleted")
+            return 1
+    before = store.stat().st_size
+    with Store.open(store) as opened:
+        with opened.transaction():
+            deleted = 0
+            for row in rows:
+                gone = opened.prune_steps(row.sweep_id)
+                deleted += gone
+                if gone:
+                    opened.add_event("warning", f"pruned: {gone} steps deleted by the user", row.sweep_id)
+        if deleted:
+            opened.compact()
+    print(f"{store}: {deleted} steps of {told} deleted, {_size(before)} before, {_size(store.stat().st_size)} now")
+    return 0
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"

@@ -1,0 +1,90 @@
+"""`mlrtui resume` and `mlrtui rerun`: go on from what the store knows, without a sweep file."""
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from mlrtui import estimate, planning
+from mlrtui.commands.run import RunOptions, start
+from mlrtui.config import SweepSpec
+from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.plain import one_line
+from mlrtui_db.models import SweepRow
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import Store
+
+__all__ = ["chosen", "rerun_failed", "resume"]
+
+
+def resume(names: Sequence[str], options: RunOptions) -> int:
+    """Go on with these sweeps, or with all that are not done; returns the exit code.
+
+    Raises:
+        BadInput: the store holds no sweep of such a name.
+        StoreError: the store cannot be used.
+    """
+    with Reader.open(options.store) as reader:
+        rows = chosen(reader, names) if names else [row for row in reader.sweeps() if row.status != "done"]
+    unfinished = [row for row in rows if row.status != "done"]
+    if not unfinished:
+        where = "named" if names else f"in {options.store}"
+        print(f"nothing to resume: every sweep {where} is done")
+        return 1 if any(row.trials_failed for row in rows) else 0
+    return _start(unfinished, options)
+
+
+def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
+    """Queue the failed trials and nets of these sweeps, or of all, again, and train them; returns the exit code.
+
+    Raises:
+        BadInput: the store holds no sweep of such a name.
+        StoreError: the store cannot be used.
+    """
+    with Reader.open(options.store) as reader:
+        rows = chosen(reader, names)
+    for row in rows:
+        _spec(row)  # a sweep that cannot go on is told before anything is changed
+    again = []
+    with Store.open(options.store) as store, store.transaction():
+        for row in rows:
+            trials, nets = store.requeue_failed(row.sweep_id)
+            if nets:
+                again.append(row)
+                text = f"failed before, queued again: {trials} trials, {nets} nets"
+                store.add_event("info", text, row.sweep_id)
+                print(f"{one_line(row.name)}: {text}")
+    if not again:
+        print("nothing failed; nothing is run again")
+        return 0
+    return _start(again, options)
+
+
+def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
+    """The sweeps of these names, or all of the store, oldest first.
+
+    Raises:
+        BadInput: there is none of such a name.
+    """
+    known = {row.name: row for row in reversed(reader.sweeps())}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        held = ", ".join(repr(name) for name in known) or "none"
+        raise BadInput(f"{unknown[0]!r}: no sweep of this name in {reader.path}; it holds {held}")
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+
+def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
+    specs = [_spec(row) for row in rows]
+    useful = max(estimate.parallel_lanes(planning.plan(spec, None)) for spec in specs)
+    return start(specs, useful, options)
+
+
+def _spec(row: SweepRow) -> SweepSpec:
+    """The sweep's settings as stored; a store is data from anywhere, so they are checked as a file's are."""
+    try:
+        return SweepSpec.from_canonical(row.spec)
+    except ValidationError:
+        raise StoreTrouble(
+            f"the settings of sweep {row.name!r} in the store are not those of this mlrtui: "
+            "run its sweep file with `mlrtui run` under another sweep.name"
+        ) from None

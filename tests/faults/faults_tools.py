@@ -1,0 +1,74 @@
+"""Driving real sweeps, breaking them, and comparing what is left with an undisturbed run."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from mlrtui import data, planning
+from mlrtui.config import load_sweep
+from mlrtui.driver.loop import Driver, SweepEnd
+from mlrtui.engines.base import Engine
+from mlrtui_db import invariants, lock
+from mlrtui_db.store import Store
+
+ETA_STAR = "SELECT * FROM eta_star ORDER BY cell, seed"
+CURVES = "SELECT cell, seed, eta, step, loss, accuracy, sharpness, products FROM curves ORDER BY cell, seed, eta, step"
+EXPONENTS = "SELECT * FROM exponents ORDER BY fit, term"
+
+
+def drive(
+    store: Path,
+    sweep: Path,
+    engine: Engine,
+    *,
+    stop_after: int | None = None,
+    clock: Callable[[], float] = time.time,
+) -> SweepEnd:
+    """Run a sweep in this process; stop when the driver has looked ``stop_after`` times whether it should."""
+    spec = load_sweep(sweep)
+    looks = 0
+
+    def should_stop() -> bool:
+        nonlocal looks
+        looks += 1
+        return stop_after is not None and looks > stop_after
+
+    with Store.open(store, clock=clock) as opened:
+        driver = Driver(opened, engine, driver_id="test", should_stop=should_stop)
+        return driver.run_sweep(spec, planning.plan(spec, data.load))
+
+
+def rows(store: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def one(store: Path, sql: str) -> object:
+    return rows(store, sql)[0][0]
+
+
+def last_event(store: Path) -> object:
+    return one(store, "SELECT text FROM event ORDER BY event_id DESC LIMIT 1")
+
+
+def driver_pid(store: Path) -> int | None:
+    holder = lock.holder(store)
+    return None if holder is None else holder.pid
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def same_results(store: Path, whole: Path) -> None:
+    """Every invariant holds, and answers, curves and fits are those of the undisturbed run, bit for bit."""
+    assert invariants.check(store) == []
+    for query in (ETA_STAR, CURVES, EXPONENTS):
+        found = rows(store, query)
+        assert found == rows(whole, query)
+    assert rows(store, "SELECT DISTINCT status FROM sweep") == [("done",)]
