@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from mlrtui_trainer import lanes
+from mlrtui_trainer.meter import Meter
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.curvature.operators import curvature, preconditioned
-from mlrtui_trainer.models.mlp import Mlp, Weights, rate_vector
+from mlrtui_trainer.models.mlp import Mlp, rate_vector
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import (
     Dataset,
@@ -52,10 +52,10 @@ class Referee:
         self.products: list[int] = []
         self.missed = 0
 
-    def wrap(self, measure):  # type: ignore[no-untyped-def]
-        def measured(chunk, tracker, weights: Weights):  # type: ignore[no-untyped-def]
-            found = measure(chunk, tracker, weights)
-            doubles = Weights(tuple(w.double() for w in weights.w), tuple(b.double() for b in weights.b))
+    def wrap(self, solve):  # type: ignore[no-untyped-def]
+        def solved(meter, tracker, operator, weights, which):  # type: ignore[no-untyped-def]
+            found = solve(meter, tracker, operator, weights, which)
+            doubles = weights.to(torch.float64)
             matrix = curvature(self.mlp, doubles, self.samples.x, self.samples.y, self.loss, self.operator)
             rates = rate_vector(self.mlp, torch.float64, "cpu")
             start = start_vectors([99] * weights.lanes, self.mlp.n_params, torch.float64, "cpu")
@@ -65,7 +65,7 @@ class Referee:
             self.missed += int((~found.converged).sum())
             return found
 
-        return measured
+        return solved
 
 
 def cases() -> Iterator[tuple[str, NetSpec, Dataset, TrainSpec, str, tuple[float, ...]]]:
@@ -89,7 +89,7 @@ def cases() -> Iterator[tuple[str, NetSpec, Dataset, TrainSpec, str, tuple[float
 
 def main() -> None:
     torch.set_num_threads(1)
-    own = lanes._Chunk._measure
+    own = Meter._solved
     print("case | operator | λ values | products each | not converged | median | 99 % | worst")
     for name, net, data, spec, operator, cs in cases():
         referee = Referee(net, data, spec.loss, operator)
@@ -98,9 +98,9 @@ def main() -> None:
         trials = tuple(
             TrialSpec(10 * seed + i, 1, seed, c / lam0[seed], lam0[seed]) for seed in SEEDS for i, c in enumerate(cs)
         )
-        lanes._Chunk._measure = referee.wrap(own)  # type: ignore[method-assign]
+        Meter._solved = referee.wrap(own)  # type: ignore[method-assign]
         messages = list(run_task(Round(2, "digits", net, spec, SharpnessSpec(operator, 1), trials), data, "cpu"))
-        lanes._Chunk._measure = own  # type: ignore[method-assign]
+        Meter._solved = own  # type: ignore[method-assign]
         errors = np.array(referee.errors)
         rows = sum(m.step.size for m in messages if isinstance(m, StepBatch))
         diverged = sum(m.verdict == "diverged" for m in messages if isinstance(m, Outcome))
