@@ -17,7 +17,8 @@ folder. One driver writes it; any number of programs may read it at the same tim
 
 ## Asking it questions
 
-The seven views are made for people. Their names and columns are stable: columns may be added, none is renamed or removed.
+The seven views are made for people. Their names and columns are stable: columns may be added, none is renamed or
+removed.
 
 ```sh
 sqlite-utils tables mlrtui.db --counts
@@ -50,7 +51,7 @@ sqlite-utils query mlrtui.db "SELECT col, unit, text FROM column_doc WHERE tbl =
 - A store of a newer mlrtui is never written to. Before a store of an older one is brought up to date, a copy of it is
   made beside it (`mlrtui.db.v1`).
 
-`mlrtui doctor --store mlrtui.db` checks all of this.
+`mlrtui doctor mlrtui.db` checks all of this.
 
 Units: `1` is a pure number, `eta` a learning rate, `loss` a value of the training loss in the convention that
 `net.loss_convention` names, `1/eta` a curvature of that loss (η·λ is a pure number).

@@ -193,7 +193,7 @@ class SharpnessSection(Section):
     """How λ, the largest eigenvalue of the loss's curvature, is measured."""
 
     operator: Annotated[Words, listed(choice("gauss-newton", "hessian", "ntk"))] = _key(
-        "Whose largest eigenvalue. Of a list, the first is λ everywhere, the others are stored beside it (view spectra).",
+        "Whose largest eigenvalue. Of a list, the first is λ, the others are stored beside it (view spectra).",
         "gauss-newton",
         ("gauss-newton",),
     )

@@ -7,7 +7,7 @@ from trainer_runs import digits, run_trials, trial
 
 from mlrtui_trainer.lanes import lanes_per_chunk
 from mlrtui_trainer.models.mlp import Mlp
-from mlrtui_trainer.spec import NetSpec, TrainSpec
+from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
 
 ETA = 0.02
 
@@ -17,13 +17,13 @@ def company(count: int):
     return [trial(i, ETA * (1.0, 2.0, 0.5, 30.0, 1e3)[i % 5], seed=(1, 4, 5, 6)[i % 4]) for i in range(count)]
 
 
-def compare(data, net, spec, counts, every, operator="gauss-newton"):
+def compare(data, net, spec, counts, every, operator="gauss-newton", how=None):
     mine = trial(500, ETA)
-    alone = run_trials(data, net, spec, [mine], every, operator).bits(500)
+    alone = run_trials(data, net, spec, [mine], every, operator, how).bits(500)
     for count in counts:
         others = company(count)
         trials = [*others[: count // 2], mine, *others[count // 2 :]]
-        assert run_trials(data, net, spec, trials, every, operator).bits(500) == alone, f"beside {count}"
+        assert run_trials(data, net, spec, trials, every, operator, how).bits(500) == alone, f"beside {count}"
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,21 @@ def test_odd_shapes_biases_and_doubles(samples, width, inputs, bias, dtype, oper
     batch = batch or samples
     net = NetSpec("mlp", inputs, 10, 2, width, "relu", bias, layer_lr=(0.1, 1.0, 1.0))
     compare(data, net, TrainSpec("ce", batch, 6, samples // batch, dtype), (7,), every=2, operator=operator)
+
+
+@pytest.mark.parametrize("batch", [16, 64])
+@pytest.mark.parametrize(
+    "how",
+    [
+        SharpnessSpec("hessian", 1, rest_every=6),
+        SharpnessSpec("ntk", 1, others=("gauss-newton", "hessian"), top=3),
+        SharpnessSpec("gauss-newton", 2, samples=24, rest_every=4, top=2),
+        SharpnessSpec("hessian", 2, samples=27, exact=True),
+    ],
+    ids=["rest", "several", "probe", "exact"],
+)
+def test_every_way_of_measuring(batch, how):
+    compare(digits(64), NetSpec("mlp", 64, 10, 2, 16), TrainSpec("ce", batch, 24, 64 // batch), (7,), 1, how=how)
 
 
 def test_a_single_input_and_a_single_output():

@@ -43,11 +43,12 @@ class Run:
     columns: dict[int, dict[str, Any]]
     outcomes: dict[int, Outcome]
     messages: Sequence[Any]
+    beside: dict[int, list[tuple[int, str, int, float, float]]]  # step, operator, rank, value, residual
 
     def bits(self, trial_id: int) -> tuple[Any, ...]:
         """All that may not depend on company: every byte of the rows and of the outcome, but not how rows were cut."""
         rows = tuple(self.columns[trial_id][name].tobytes() for name in COLUMNS)
-        return (*rows, repr(replace(self.outcomes[trial_id], seq=0)))
+        return (*rows, repr(self.beside[trial_id]), repr(replace(self.outcomes[trial_id], seq=0)))
 
 
 def train(
@@ -68,26 +69,34 @@ def run_trials(
     trials: Sequence[TrialSpec],
     every: int = 0,
     operator: str = "gauss-newton",
+    how: SharpnessSpec | None = None,
 ) -> Run:
-    task = Round(1, data.data_id, net, spec, SharpnessSpec(operator, every), tuple(trials))
+    """Train these trials; ``how`` says more of λ than ``every`` and ``operator`` do."""
+    task = Round(1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials))
     messages = list(run_task(task, data, "cpu"))
     assert isinstance(messages[-1], TaskDone), messages[-1]
     parts: dict[int, dict[str, list[Any]]] = {}
     seqs: dict[int, int] = {}
     outcomes: dict[int, Outcome] = {}
+    beside: dict[int, list[tuple[int, str, int, float, float]]] = {}
     for message in messages:
         if isinstance(message, StepBatch):
             for segment in message.segments:
                 assert segment.seq == seqs.get(segment.trial_id, 0)
                 seqs[segment.trial_id] = segment.seq + 1
                 of_trial = parts.setdefault(segment.trial_id, {name: [] for name in COLUMNS})
+                beside.setdefault(segment.trial_id, []).extend(
+                    (int(message.step[row]), one.operator, one.rank, one.value, one.residual)
+                    for row, one in message.eigenvalues
+                    if segment.start <= row < segment.stop
+                )
                 for name in COLUMNS:
                     of_trial[name].append(getattr(message, name)[segment.start : segment.stop])
         elif isinstance(message, Outcome):
             assert message.seq == seqs[message.trial_id]
             outcomes[message.trial_id] = message
     columns = {key: {name: np.concatenate(value) for name, value in of.items()} for key, of in parts.items()}
-    return Run(columns, outcomes, messages)
+    return Run(columns, outcomes, messages, beside)
 
 
 def lambda_at_init(data: Dataset, net: NetSpec, spec: TrainSpec, operator: str = "gauss-newton") -> LambdaAtInit:

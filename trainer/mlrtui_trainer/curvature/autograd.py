@@ -14,7 +14,7 @@ __all__ = ["AutogradCurvature"]
 
 @dataclass(frozen=True)
 class AutogradCurvature:
-    """Hessian or Gauss-Newton of ``loss(model(flat))`` at ``flat`` [lanes, size]; the latter of half squares is the NTK.
+    """Hessian or Gauss-Newton of ``loss(model(flat))`` at ``flat`` [lanes, size]; that of half squares is the NTK.
 
     model: [lanes, size] → f [lanes, samples, outputs]; loss: f → [lanes], the mean over samples of each lane.
     """
