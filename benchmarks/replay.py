@@ -35,6 +35,7 @@ class Moment:
     lanes: tuple[int, ...]  # places in the round's list of trials
     weights: Weights
     sharpness: npt.NDArray[np.float64]  # [lanes]
+    flags: npt.NDArray[np.int64]  # [lanes]
 
 
 def track(task: Round, dataset: Dataset) -> Tracked:
@@ -103,16 +104,16 @@ def moments(task: Round, tracked: Tracked, dataset: Dataset) -> Iterator[Moment]
                 raise SystemExit(f"step {step}: the trials cannot be trained again to the last bit")
             if lanes:
                 kept = weights.select(torch.tensor(lanes))
-                yield Moment(step, tuple(lanes), kept, np.array([rows[i][step][1] for i in lanes]))
+                here = np.array([rows[i][step] for i in lanes])
+                yield Moment(step, tuple(lanes), kept, here[:, 1], here[:, 2].astype(np.int64))
             if not last:
                 descend_(mlp, weights, trace, loss.signal(e, y) * factor.float()[:, None, None])
 
 
-def _by_step(columns: dict[str, npt.NDArray[np.float64]]) -> dict[int, tuple[float, float]]:
-    return {
-        int(step): (float(loss), float(lam))
-        for step, loss, lam in zip(columns["step"], columns["loss"], columns["sharpness"], strict=True)
-    }
+def _by_step(columns: dict[str, npt.NDArray[np.float64]]) -> dict[int, tuple[float, float, float]]:
+    names = ("step", "loss", "sharpness", "flags")
+    rows = zip(*(columns[name].tolist() for name in names), strict=True)
+    return {int(step): (loss, lam, flags) for step, loss, lam, flags in rows}
 
 
 def reference(apply: Callable[[Tensor], Tensor], lanes: int, size: int, products: int = 40) -> tuple[Tensor, Tensor]:

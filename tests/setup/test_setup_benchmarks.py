@@ -33,7 +33,9 @@ def test_a_benchmark_runs(module: str, options: str, cases: int, tmp_path: Path)
 
 
 def test_the_error_of_sharpness_is_that_of_every_stored_value(tmp_path: Path) -> None:
-    options = "--steps 3 --nets 1x32 2x16 --rates 0.5 1.0 --losses mse --batches 128 --operators hessian"
+    options = (
+        "--steps 3 --judge-every 1 --nets 1x32 2x16 --rates 0.5 1.0 --losses mse --batches 128 --operators hessian"
+    )
     lines, written = run("sharpness_error", options, tmp_path)
     assert len(lines) == 2 + 1 + 2 + 1  # both nets, each, everything
     for case in written["cases"]:
