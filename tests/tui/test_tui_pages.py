@@ -1,5 +1,6 @@
 """Exponents, Boundary, Phases and Log together: whole screens as text, every key at every size, stores in trouble."""
 
+import itertools
 import math
 import os
 import shutil
@@ -167,7 +168,7 @@ def _constant() -> FakeStore:
 
 def _extreme() -> FakeStore:
     store = law_store()
-    at = iter((5e-324, 1e-300, 1.0, 1e300, 1.7e308) * 100)
+    at = itertools.cycle((5e-324, 1e-300, 1.0, 1e300, 1.7e308))
     store.nets = {
         cell: tuple(replace(net, eta_star=next(at), first_failure=1.7e308, zone_octaves=900.0) for net in nets)
         for cell, nets in store.nets.items()
@@ -203,14 +204,11 @@ TROUBLE: dict[str, tuple[Callable[[], FakeStore], str]] = {
 }
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("screen", [name for name in OPENED_BY if name != "help"])
 @pytest.mark.parametrize("trouble", TROUBLE)
-async def test_every_screen_says_what_it_sees_and_never_raises(
-    trouble: str, screen: str, size: tuple[int, int]
-) -> None:
+async def test_every_screen_says_what_it_sees_and_never_raises(trouble: str, screen: str) -> None:
     make, words = TROUBLE[trouble]
-    async with shown(make(), size) as view:
+    async with shown(make()) as view:
         await view.press(OPENED_BY[screen])
         await view.until(lambda: words in view.text())
         await view.press("x", "y", "down", "right", "r")
@@ -230,6 +228,7 @@ def _real(folder: Path, kind: str) -> Path:
         path.write_bytes(b"not a store at all, but longer than a header" * 40)
     elif kind == "newer":
         with sqlite3.connect(path) as connection:
+            connection.execute("DROP VIEW exponents")
             connection.execute("PRAGMA user_version = 999")
         connection.close()
     elif kind == "read-only":

@@ -40,7 +40,7 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class ScatterSpec:
-    """A scatter. Dots without a place on the axes (not finite; not positive on a log axis) are left out."""
+    """A scatter. Dots without a place on the axes (not finite, or beyond 10^±300; not positive on a log axis) are left out."""
 
     dots: tuple[Dot, ...]
     strokes: tuple[Stroke, ...] = ()
@@ -93,7 +93,8 @@ def padded(values: Sequence[float], log: bool) -> tuple[float, float]:
 
 
 def _placed(value: float, log: bool) -> bool:
-    return math.isfinite(value) and (value > 0 or not log)
+    """Far inside what a double holds, so that margins and differences stay finite."""
+    return 1e-300 < value < 1e300 if log else abs(value) < 1e300
 
 
 def _share(value: float, axis: Axis) -> float:
