@@ -20,7 +20,7 @@ from mlrtui.tui.screens.live import LiveScreen
 from mlrtui.tui.state import Reading
 from mlrtui_db.errors import StoreMissing
 
-SCREENS = {"live": LiveScreen, "browse": BrowseScreen, "help": HelpScreen}
+SCREENS = {**MlrtuiApp.MODES, "help": HelpScreen}
 
 
 class Shown:
@@ -91,7 +91,7 @@ def test_keys_pass_every_terminal() -> None:
 async def test_keys_bound_are_keys_documented(screen: str) -> None:
     async with shown(scan_store()) as view:
         if screen != "live":
-            await view.press({"browse": "3", "help": "question_mark"}[screen])
+            await view.press(next(key.keys[0] for key in KEYS if key.id == screen))
         bound = set(view.app.screen.active_bindings)
         documented = {name for key in KEYS if not key.screens or screen in key.screens for name in key.keys}
         assert bound == documented

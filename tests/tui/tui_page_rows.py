@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 _AXES = {
     "data": "digits", "samples": 256, "target": "classes", "standardize": "global", "model": "mlp",
-    "activation": "relu", "bias": 0, "parametrization": "sp", "input_lr": 1.0, "training_loss": "ce", "optimizer": "sgd", "batch": 64,
-    "max_steps": 80, "dtype": "float32",
+    "activation": "relu", "bias": 0, "parametrization": "sp", "input_lr": 1.0, "training_loss": "ce",
+
+    "optimizer": "sgd", "batch": 64, "max_steps": 80, "dtype": "float32",
 }  # fmt: skip
 
 

@@ -58,6 +58,8 @@ def draw_boundary(
     as a row of its own.
     """
     plot_width, plot_height = width - _LEFT, height - 2 - (ragged is not None)
+    probes = [probe for probe in probes if _drawable(probe.eta)]
+    eta_star, first_failure = (eta if _drawable(eta) else None for eta in (eta_star, first_failure))
     if not probes or plot_width < 12 or plot_height < 2:
         words = "no room for this chart" if probes else "no trial yet: the search starts from the sharpness at init"
         rows = [fit((), width)] * height
@@ -109,8 +111,14 @@ def _range(probes: Sequence[Probe], *extra: float | None) -> tuple[float, float]
     return low - margin, high + margin
 
 
+def _drawable(eta: float | None) -> bool:
+    return eta is not None and 0 < eta < math.inf
+
+
 def _column(eta: float, low: float, high: float, width: int) -> int:
-    share = (math.log10(eta) - low) / (high - low)
+    if not eta > 0:
+        return 0
+    share = (math.log10(eta) - low) / (high - low) if eta < math.inf else 1.0
     return min(max(round(share * (width - 1)), 0), width - 1)
 
 
@@ -153,13 +161,13 @@ def _names(
 
 def _axis(low: float, high: float, plot_width: int, width: int) -> Line:
     """Labels of 1, 2 and 5 times powers of ten, as many as there is room for."""
-    first, last = math.floor(low), math.ceil(high)
+    first, last = max(math.floor(low), -307), min(math.ceil(high), 308)
     decades = [10.0**k for k in range(first, last + 1)]
     steps = (1.0,) if high - low > 2.5 else (1.0, 2.0, 5.0)
     text = [" "] * width
     free = 0
     for value in [decade * step for decade in decades for step in steps]:
-        if not low <= math.log10(value) <= high:
+        if not (value < math.inf and low <= math.log10(value) <= high):
             continue
         name = ticks.label(value)
         at = _LEFT + _column(value, low, high, plot_width) - (len(name) - 1) // 2

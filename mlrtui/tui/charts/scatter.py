@@ -40,7 +40,7 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class ScatterSpec:
-    """A scatter. Dots without a place on the axes (not finite; not positive on a log axis) are left out."""
+    """A scatter. Dots without a place on the axes (not finite, or beyond 10^±300; not positive on a log axis) are left out."""
 
     dots: tuple[Dot, ...]
     strokes: tuple[Stroke, ...] = ()
@@ -93,13 +93,15 @@ def padded(values: Sequence[float], log: bool) -> tuple[float, float]:
 
 
 def _placed(value: float, log: bool) -> bool:
-    return math.isfinite(value) and (value > 0 or not log)
+    """Far inside what a double holds, so that margins and differences stay finite."""
+    return 1e-300 < value < 1e300 if log else abs(value) < 1e300
 
 
 def _share(value: float, axis: Axis) -> float:
     """Where a value lies between the ends of an axis, from 0 to 1."""
     if axis.log:
-        return math.log(value / axis.low) / math.log(axis.high / axis.low)
+        low = math.log(axis.low)  # a quotient of the values could overflow
+        return (math.log(value) - low) / (math.log(axis.high) - low)
     return (value - axis.low) / (axis.high - axis.low)
 
 
@@ -121,13 +123,15 @@ def _put_stroke(cells: list[list[Run]], stroke: Stroke, x_axis: Axis, y_axis: Ax
     """The line in dots: between its points it is straight on these axes."""
     height, width = len(cells), len(cells[0])
     dot_rows, dot_columns = dot_shape(width, height, ascii_only)
-    good = np.isfinite(stroke.x) & np.isfinite(stroke.y)
-    for axis, values in ((x_axis, stroke.x), (y_axis, stroke.y)):
-        good &= values > 0 if axis.log else True
-    if good.sum() < 2:
+    placed = [
+        (_share(x, x_axis), 1.0 - _share(y, y_axis))
+        for x, y in zip(stroke.x.tolist(), stroke.y.tolist(), strict=True)
+        if _placed(x, x_axis.log) and _placed(y, y_axis.log)
+    ]
+    if len(placed) < 2:
         return
-    x = np.array([_share(float(value), x_axis) for value in stroke.x[good]]) * (dot_columns - 1)  # [points]
-    y = np.array([1.0 - _share(float(value), y_axis) for value in stroke.y[good]]) * (dot_rows - 1)  # [points]
+    shares = np.clip(placed, -1e6, 1e6)  # [points, 2]; far outside nothing is seen
+    x, y = shares[:, 0] * (dot_columns - 1), shares[:, 1] * (dot_rows - 1)  # [points] each
     fine = np.linspace(0.0, dot_columns - 1.0, 2 * dot_columns)  # steep lines need more than one dot a column
     column = np.rint(fine).astype(np.intp)
     row = np.interp(fine, x, y, left=np.nan, right=np.nan)
