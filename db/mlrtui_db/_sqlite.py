@@ -21,6 +21,7 @@ from mlrtui_db.errors import (
 _BUSY_MS = 5000
 _READER_BUSY_MS = 2000
 _WAL_LIMIT = 64 * 1024 * 1024
+_CACHE_KIB = 65536
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
@@ -34,7 +35,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("PRAGMA mmap_size = 0")
         except BaseException:
             connection.close()

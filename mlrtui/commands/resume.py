@@ -1,6 +1,7 @@
 """`mlrtui resume` and `mlrtui rerun`: go on from what the store knows, without a sweep file."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -81,10 +82,11 @@ def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
 
 def _spec(row: SweepRow) -> SweepSpec:
     """The sweep's settings as stored; a store is data from anywhere, so they are checked as a file's are."""
-    try:
-        return SweepSpec.from_canonical(row.spec)
-    except ValidationError:
-        raise StoreTrouble(
-            f"the settings of sweep {row.name!r} in the store are not those of this mlrtui: "
-            "run its sweep file with `mlrtui run` under another sweep.name"
-        ) from None
+    with suppress(ValidationError):
+        spec = SweepSpec.from_canonical(row.spec)
+        if spec.sweep.name == row.name:
+            return spec
+    raise StoreTrouble(
+        f"the settings of sweep {row.name!r} in the store are not those of this mlrtui: "
+        "run its sweep file with `mlrtui run` under another sweep.name"
+    )

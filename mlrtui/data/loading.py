@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.data.shapes import SOURCES, DataSpec, describe, resolve
+from mlrtui.errors import BadInput
 from mlrtui_trainer.spec import Dataset
 
 __all__ = ["data_id", "load"]
@@ -25,11 +26,12 @@ def load(spec: DataSpec) -> Dataset:
 
     The permutation is ``numpy.random.RandomState(0).permutation(all rows)``; generated data is random already and is
     not permuted. "global": the mean row is subtracted, then all is divided by one standard deviation. "feature": each
-    feature has mean 0 and standard deviation 1; a constant feature is only centred. Raises KeyError for an unknown name
-    and ValueError for more samples than there are.
+    feature has mean 0 and standard deviation 1; a constant feature is only centred. Raises KeyError for an unknown
+    name, ValueError for more samples than there are, and BadInput for values that are not finite.
     """
     shape, whole = describe(spec), resolve(spec)
     x, labels = _READERS[spec.name](shape.samples)  # x [samples, inputs], labels [samples]
+    _refuse_non_finite(spec.name, x)
     x = _standardise(x, whole.standardize)
     if shape.kind == "classes":
         y = np.eye(shape.classes)[labels]  # [samples, classes]
@@ -49,6 +51,17 @@ def data_id(kind: str, x: Floats, y: Floats, labels: Ints) -> str:
         seen.update(f"{array.shape}".encode())
         seen.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
     return seen.hexdigest()
+
+
+def _refuse_non_finite(name: str, x: Floats) -> None:
+    """One NaN would make every loss NaN, and every learning rate a failure."""
+    bad = np.argwhere(~np.isfinite(x))
+    if len(bad):
+        row, column = bad[0]
+        raise BadInput(
+            f"data.name = {name!r}: {len(bad)} of its values are NaN or infinite, the first in sample {row}, feature "
+            f"{column}; repair or drop these samples"
+        )
 
 
 def _standardise(x: Floats, how: str) -> Floats:

@@ -97,6 +97,8 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def clean(text: str) -> str:
     """Text from a store, made safe for a terminal: control and formatting characters become visible dots."""
+    if text.isprintable():
+        return text
     return "".join("·" if unicodedata.category(char)[0] == "C" else char for char in text)
 
 

@@ -31,7 +31,7 @@ def outcome(trial: TrialRow) -> str:
     if trial.status == "running":
         return f"step {max(trial.last_step or 0, 0)}"
     if trial.bad_kind is not None and trial.verdict == "diverged":
-        return f"{_BAD[trial.bad_kind]} @{trial.bad_step}"
+        return f"{_BAD.get(trial.bad_kind, trial.bad_kind)} @{trial.bad_step}"
     if trial.verdict == "reached":
         return "reached"
     if trial.phase in ("catapult", "controlled") and trial.peak_step is not None:

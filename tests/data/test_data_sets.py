@@ -1,10 +1,13 @@
 """Data sets: sizes as promised, standardisation, targets, and the same arrays in every run."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mlrtui.data import SOURCES, DataSpec, describe, load, resolve
+from mlrtui.data import SOURCES, DataSpec, describe, load, loading, resolve
+from mlrtui.errors import BadInput
 
 REAL = ["digits", "breast_cancer", "wine"]
 
@@ -159,3 +162,15 @@ def test_mnist_images_are_images() -> None:
     dataset = load(DataSpec("mnist5k", standardize="none"))
     assert (dataset.x.min(), dataset.x.max()) == (0.0, 1.0)
     assert np.bincount(dataset.labels).tolist() == [500] * 10
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_is_refused_by_its_place(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(samples: int) -> tuple[Any, Any]:
+        x = np.ones((samples, 30))
+        x[3, 7] = value
+        return x, np.zeros(samples, dtype=np.int64)
+
+    monkeypatch.setitem(loading._READERS, "breast_cancer", broken)
+    with pytest.raises(BadInput, match=r"1 of its values .* sample 3, feature 7"):
+        load(DataSpec("breast_cancer", 10))

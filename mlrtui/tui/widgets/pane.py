@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.state import Look, Reading
-from mlrtui.tui.text import Line, ascii_line, boxed, fit, fit_plain
+from mlrtui.tui.text import Line, ascii_line, boxed, clean, fit, fit_plain
 
 __all__ = ["LinesWidget", "Pane"]
 
@@ -64,7 +64,8 @@ class LinesWidget(Widget):
     def _build(self) -> list[Line]:
         """Make the lines for the present size, which may have changed without an event yet."""
         width, height = self.size
-        made = self.lines(width, height)[:height]
+        # Most texts come from a store: none of them may reach the terminal as anything but text.
+        made = [tuple((clean(text), role) for text, role in runs) for runs in self.lines(width, height)[:height]]
         if self.look.marks.ascii_only:
             made = [ascii_line(runs) for runs in made]
         fitted = [fit_plain(runs, width, self.look.marks.ascii_only) for runs in made]

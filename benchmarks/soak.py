@@ -1,0 +1,315 @@
+"""A driver under load for a long time: an engine that makes up rows at a given rate, one driver, readers that look on.
+
+    python -m benchmarks.soak                  # twenty minutes at 20 000 rows a second, two readers
+    python -m benchmarks.soak --seconds 60 --rate 5000 --json soak.json
+
+Ends with exit code 1 when memory grew by more than a tenth after the first quarter, when the write-ahead log passed
+200 MB, when a row is missing, or when a reader met an error.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.machine import describe
+from mlrtui import data, planning
+from mlrtui.config import SweepSpec, parse_sweep
+from mlrtui.driver.loop import Driver
+from mlrtui.engines.base import EngineEvent, FromWorker, WorkerReady
+from mlrtui_db import invariants
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import Store
+from mlrtui_trainer.spec import (
+    Dataset,
+    LambdaAtInit,
+    Message,
+    Outcome,
+    Probe,
+    Segment,
+    StepBatch,
+    Task,
+    TaskDone,
+    TrialSpec,
+)
+
+MOST_GROWTH = 0.10
+MOST_LOG = 200 << 20
+LANES = 64
+STEPS = 1000
+ROWS = 20  # of each lane in a message
+
+
+@dataclass(frozen=True)
+class Soaked:
+    """What came of it."""
+
+    seconds: float
+    rows: int
+    stored: int
+    memory_quarter: int  # bytes of the process after a quarter of the time
+    memory_end: int
+    memory_top: int
+    log_top: int
+    looks: int
+    trouble: tuple[str, ...]
+
+    def faults(self) -> list[str]:
+        """What is wrong; empty when the soak is passed."""
+        found = list(self.trouble)
+        growth = self.memory_end / self.memory_quarter - 1
+        if growth > MOST_GROWTH:
+            found.append(f"memory grew by {growth:.0%} after the first quarter")
+        if self.log_top > MOST_LOG:
+            found.append(f"the write-ahead log grew to {self.log_top >> 20} MB")
+        if self.stored != self.rows:
+            found.append(f"{self.rows} rows were sent, {self.stored} are stored")
+        return found
+
+
+class SteadyEngine:
+    """One slot that trains made-up lanes at ``rate`` rows a second in all; it counts the rows that it sent."""
+
+    def __init__(self, rate: float) -> None:
+        self.sent = 0
+        self._rate = rate
+        self._events: deque[EngineEvent] = deque([WorkerReady(0, {"device": "steady"})])
+        self._messages: Iterator[Message] | None = None
+        self._begun = time.monotonic()
+
+    @property
+    def devices(self) -> Sequence[str]:
+        return ["steady"]
+
+    def add_datasets(self, datasets: Mapping[str, Dataset]) -> None:
+        """It looks at no data."""
+
+    def idle(self) -> Sequence[int]:
+        return [0] if self._messages is None else []
+
+    def submit(self, slot: int, task: Task) -> None:
+        if isinstance(task, Probe):
+            self._messages = self._probe(task)
+        else:
+            self._messages = self._round(task.task_id, task.trials, task.train.max_steps)
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
+        until = time.monotonic() + timeout
+        while self._messages is not None and time.monotonic() < until:
+            if self.sent > self._rate * (time.monotonic() - self._begun):
+                time.sleep(0.005)
+                continue
+            message = next(self._messages)
+            if isinstance(message, TaskDone):
+                self._messages = None
+            self._events.append(FromWorker(0, message))
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+    def _probe(self, task: Probe) -> Iterator[Message]:
+        for net_id, _ in task.nets:
+            yield LambdaAtInit(net_id, 8.0, 1e-6, 8.0, 1e-6, 8.0, 1e-6, 8.1, 1e-6, converged=True)
+        yield TaskDone(task.task_id, 0.0)
+
+    def _round(self, task_id: int, trials: Sequence[TrialSpec], steps: int) -> Iterator[Message]:
+        seq = 0
+        for first in range(0, steps, ROWS):
+            yield self._batch(trials, seq, first, min(ROWS, steps - first))
+            seq += 1
+        for trial in trials:
+            yield _outcome(trial, seq)
+        yield TaskDone(task_id, 0.0)
+
+    def _batch(self, trials: Sequence[TrialSpec], seq: int, first: int, rows: int) -> StepBatch:
+        count = rows * len(trials)
+        self.sent += count
+        step = np.tile(np.arange(first, first + rows, dtype=np.int64), len(trials))
+        sharpness = np.where(step % 10 == 0, 8.0, np.nan)
+        return StepBatch(
+            segments=tuple(
+                Segment(trial.trial_id, trial.attempt, seq, at * rows, (at + 1) * rows)
+                for at, trial in enumerate(trials)
+            ),
+            step=step,
+            loss=2.3 / (1.0 + step),
+            accuracy=np.full(count, np.nan),
+            sharpness=sharpness,
+            sharpness_residual=np.where(step % 10 == 0, 1e-6, np.nan),
+            products=np.where(step % 10 == 0, 3, 0),
+            flags=np.zeros(count, dtype=np.int64),
+        )
+
+
+def _outcome(trial: TrialSpec, seq: int) -> Outcome:
+    return Outcome(
+        trial_id=trial.trial_id,
+        attempt=trial.attempt,
+        seq=seq,
+        verdict="finished",
+        phase="lazy",
+        reached_epoch=None,
+        loss_initial=2.3,
+        loss_final=0.1,
+        best_accuracy=0.9,
+        final_accuracy=0.9,
+        peak_ratio=1.0,
+        peak_step=0,
+        final_sharpness=8.0,
+        logit_rms_initial=1.0,
+        logit_rms_peak=1.0,
+        bad_step=None,
+        bad_kind=None,
+    )
+
+
+def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[[str], None] = print) -> Soaked:
+    """Run for some seconds, stop the driver as `mlrtui stop` does, and look at what is there."""
+    importlib.import_module("scipy.special")  # the first fit would bring it in, which is no growth
+    store, engine = folder / "soak.db", SteadyEngine(rate)
+    begun = time.monotonic()
+    watch = _Watch(store, seconds, say)
+    spec = spec_of(rate * seconds)
+    Store.open(store).close()
+    looking = [
+        subprocess.Popen(
+            [sys.executable, "-c", _READER, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(readers)
+    ]
+    with Store.open(store) as opened:
+        driver = Driver(opened, engine, driver_id="soak", should_stop=watch.over)
+        driver.run_sweep(spec, planning.plan(spec, data.load))
+    looks, trouble = 0, list[str]()
+    for process in looking:
+        out, _ = process.communicate("")
+        seen = json.loads(out.splitlines()[-1]) if out.strip() else {"looks": 0, "trouble": ["a reader died"]}
+        looks += seen["looks"]
+        trouble += seen["trouble"]
+    with Reader.open(store) as reader:
+        _, curves = reader.query("curves")
+        stored = sum(1 for _ in curves)
+    trouble += invariants.check(store)
+    return Soaked(
+        time.monotonic() - begun,
+        engine.sent,
+        stored,
+        watch.quarter,
+        watch.memory,
+        watch.top,
+        watch.log_top,
+        looks,
+        tuple(trouble),
+    )
+
+
+class _Watch:
+    """Looks at memory and log now and then, and says when the time is over."""
+
+    def __init__(self, store: Path, seconds: float, say: Callable[[str], None]) -> None:
+        self._log, self._seconds, self._say = store.with_name(store.name + "-wal"), seconds, say
+        self._begun: float | None = None  # counted from the first record on, when everything is loaded
+        self._looked = self._said = 0.0
+        self.quarter = self.memory = self.top = self.log_top = 0
+
+    def over(self) -> bool:
+        now = time.monotonic()
+        if self._begun is None:
+            self._begun = now
+        passed = now - self._begun
+        if passed - self._looked >= 0.2:
+            self._looked = passed
+            self.memory = _memory()
+            self.top = max(self.top, self.memory)
+            if passed <= self._seconds / 4 or not self.quarter:
+                self.quarter = self.memory
+            if self._log.exists():
+                self.log_top = max(self.log_top, self._log.stat().st_size)
+        if passed - self._said >= 30:
+            self._said = passed
+            self._say(f"{passed:5.0f} s: {self.memory >> 20} MB of memory, log at most {self.log_top >> 20} MB")
+        return passed >= self._seconds
+
+
+_READER = """
+import json, select, sys
+from pathlib import Path
+from mlrtui.tui.feed import Feed
+from mlrtui.tui.ports import StoreSource
+from mlrtui.tui.state import Wanted
+from mlrtui_db.reader import Reader
+path = Path(sys.argv[1])
+readings, trouble = [], set()
+source = StoreSource(path.name, lambda: Reader.open(path))
+feed = Feed([source], lambda reading: readings.append(reading.trouble), Wanted())
+looks = 0
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    feed.turn()
+    looks += 1
+    trouble.update(filter(None, readings))
+    readings.clear()
+feed.close()
+print(json.dumps({"looks": looks, "trouble": sorted(trouble)}))
+"""
+
+
+def _memory() -> int:
+    """Bytes that this process holds in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def spec_of(rows: float) -> SweepSpec:
+    """A scan with more rows than will be sent: each cell is a round of its own."""
+    cells = int(rows / (LANES * STEPS)) + 2
+    widths = -(-cells // 20)
+    document = {
+        "sweep": {"name": "soak", "seeds": 1},
+        "data": {"name": "gaussian", "samples": 64},
+        "model": {"depth": list(range(1, 21)), "width": list(range(16, 16 + widths))},
+        "training": {"loss": "mse", "batch": "full", "steps": STEPS},
+        "scan": {"eta": [0.001 * (1 + at) for at in range(LANES)]},
+        "sharpness": {"every": 10},
+    }
+    return parse_sweep(document, "soak")
+
+
+def main() -> None:
+    """Soak, print what came of it, and say whether it is passed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1200.0, help="how long (1200)")
+    parser.add_argument("--rate", type=float, default=20_000.0, help="rows a second (20000)")
+    parser.add_argument("--readers", type=int, default=2, help="programs that look on (2)")
+    parser.add_argument("--folder", type=Path, help="where the store is made (the system's temporary folder)")
+    parser.add_argument("--json", type=Path, help="write every number here")
+    options = parser.parse_args()
+    print(*(f"{name}: {value}" for name, value in describe().items()), sep="\n", end="\n\n", flush=True)
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix=f"soak-{os.getpid()}-") as name:
+        done = soak(Path(name), options.seconds, options.rate, options.readers)
+    print(
+        f"{done.stored} rows in {done.seconds:.0f} s ({done.stored / done.seconds:.0f} a second), {done.looks} looks; "
+        f"memory {done.memory_quarter >> 20} MB after a quarter, {done.memory_end >> 20} MB at the end, "
+        f"log at most {done.log_top >> 20} MB"
+    )
+    if options.json is not None:
+        options.json.write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
+    for fault in done.faults():
+        print(f"!! {fault}")
+    sys.exit(1 if done.faults() else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""The soak of `benchmarks/soak.py` in short: many rows, two readers, flat memory, a small log, no row lost."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from faults_tools import one, rows
+
+from benchmarks.soak import LANES, MOST_GROWTH, MOST_LOG, ROWS, Soaked, SteadyEngine, soak, spec_of
+from mlrtui import data, planning
+from mlrtui.driver.committing import WAL_WARNING_BYTES
+from mlrtui.driver.loop import Driver
+from mlrtui_db import invariants
+from mlrtui_db.store import Store
+
+SECONDS = float(os.environ.get("MLRTUI_SOAK_SECONDS", "12"))
+RATE = 20_000.0
+HELD_ROWS = int(os.environ.get("MLRTUI_HELD_ROWS", "150000"))
+
+
+def test_a_short_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlrtui_db._sqlite._CACHE_KIB", 2048)  # the usual one takes minutes to fill
+    done = soak(tmp_path, SECONDS, RATE, readers=2)
+    assert done.faults() == []
+    assert done.rows > LANES * ROWS
+    assert done.looks > 2
+
+
+def test_the_soak_sees_what_it_looks_for() -> None:
+    fine = Soaked(1.0, 10, 10, 100, 105, 120, 5, 3, ())
+    assert fine.faults() == []
+    grown, large = 100 * (1 + 2 * MOST_GROWTH), MOST_LOG + 1
+    bad = Soaked(1.0, 10, 9, 100, int(grown), 120, large, 3, ("a reader died",))
+    assert bad.faults() == [
+        "a reader died",
+        "memory grew by 20% after the first quarter",
+        "the write-ahead log grew to 200 MB",
+        "10 rows were sent, 9 are stored",
+    ]
+
+
+def test_many_rows_under_a_reader_that_holds_on(tmp_path: Path) -> None:
+    """The log passes its bound, which is said once; nothing fails, and the log is brought in when the reader is gone."""
+    store, engine = tmp_path / "s.db", SteadyEngine(rate=1e9)
+    Store.open(store).close()
+    log = store.with_name("s.db-wal")
+    with closing(sqlite3.connect(store, isolation_level=None)) as held:
+        held.execute("BEGIN")
+        assert held.execute("SELECT count(*) FROM step").fetchone() == (0,)
+        plan = planning.plan(spec_of(2 * HELD_ROWS), data.load)
+        with Store.open(store) as opened:
+            driver = Driver(opened, engine, driver_id="held", should_stop=lambda: engine.sent >= HELD_ROWS)
+            assert driver.run_sweep(plan.spec, plan).status == "stopped"
+            assert log.stat().st_size > WAL_WARNING_BYTES
+            assert held.execute("SELECT count(*) FROM step").fetchone() == (0,)
+            held.execute("COMMIT")
+    assert not log.exists()
+    assert one(store, "SELECT count(*) FROM step") == engine.sent >= HELD_ROWS
+    assert rows(store, "SELECT count(*) FROM event WHERE text LIKE '%-wal file passed 64 MB%'") == [(1,)]
+    assert invariants.check(store) == []
