@@ -19,8 +19,10 @@ __all__ = [
     "LiveSnapshot",
     "NetRow",
     "NetState",
+    "Pairs",
     "SweepRow",
     "SweepState",
+    "TrialDetails",
     "TrialRow",
     "TrialState",
 ]
@@ -121,6 +123,22 @@ class TrialRow:
     bad_kind: str | None
     lambda0_preconditioned: float | None
     rev: int
+
+
+Pairs = tuple[tuple[str, str | float | int | None], ...]
+"""Columns of one row with their values; blobs do not occur."""
+
+
+@dataclass(frozen=True)
+class TrialDetails:
+    """Everything stored about one trial but its steps: its row, and the rows of what it belongs to."""
+
+    trial_id: int
+    sweep: Pairs
+    cell: Pairs  # with the settings that have no column of their own
+    net: Pairs
+    trial: Pairs
+    attempt: Pairs  # the newest one; empty before the first
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.screens.browse import BrowseScreen
 from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import Look, Reading, Wanted
 
 __all__ = ["MlrtuiApp", "ascii_needed", "run_app", "store_source"]
@@ -97,14 +98,28 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.want(wanted)
         self.switch_mode("live")
 
+    def open_trial(self) -> None:
+        """Show the chosen trial in full; from now on it stays chosen."""
+        reading = self.reading
+        if reading is None or reading.snapshot is None or reading.trial_id is None:
+            return
+        cell_id = reading.snapshot.cell_id
+        self.want(replace(self.wanted, cell_id=cell_id, trial_id=reading.trial_id, detailed=True))
+        self.push_screen(TrialScreen())
+
+    def close_trial(self) -> None:
+        """Back to Live."""
+        self.want(replace(self.wanted, detailed=False))
+        self.pop_screen()
+
     def action_live(self) -> None:
         """The Live screen."""
-        self.want(replace(self.wanted, browsing=False))
+        self.want(replace(self.wanted, browsing=False, detailed=False))
         self._to("live")
 
     def action_browse(self) -> None:
         """The Browse screen."""
-        self.want(replace(self.wanted, browsing=True))
+        self.want(replace(self.wanted, browsing=True, detailed=False))
         self._to("browse")
 
     def action_help(self) -> None:
@@ -124,7 +139,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             self._feed.reread()
 
     def _to(self, mode: Start) -> None:
-        if isinstance(self.screen, HelpScreen):
+        while len(self.screen_stack) > 1:
             self.pop_screen()
         self.switch_mode(mode)
 

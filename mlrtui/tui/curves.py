@@ -10,7 +10,7 @@ from mlrtui.tui.charts.spec import Floats
 from mlrtui.tui.numbers import number
 from mlrtui_db.models import Curve
 
-__all__ = ["Trace", "caption", "loss_points", "ratio_points"]
+__all__ = ["Trace", "caption", "loss_points", "peak_of", "ratio_points", "sharpness_points"]
 
 Ints = NDArray[np.integer[Any]]
 
@@ -69,16 +69,27 @@ def loss_points(trace: Trace) -> tuple[Floats, Floats]:
 
 def ratio_points(trace: Trace, eta: float) -> tuple[Floats, Floats]:
     """Steps and sharpness over the edge, λη/2 [points], at the steps where it was measured."""
-    step, sharpness = _points(trace, trace.sharpness, _SHARPNESS_BAD)
+    step, sharpness = sharpness_points(trace)
     return step, sharpness * (eta / 2)
+
+
+def sharpness_points(trace: Trace) -> tuple[Floats, Floats]:
+    """Steps and sharpness [points] at the steps where it was measured."""
+    return _points(trace, trace.sharpness, _SHARPNESS_BAD)
+
+
+def peak_of(values: Floats) -> int | None:
+    """Index of the largest finite value, None without any."""
+    finite = np.isfinite(values)
+    return int(np.argmax(np.where(finite, values, -np.inf))) if finite.any() else None
 
 
 def caption(step: Floats, values: Floats, log: bool) -> str:
     """Peak and its step, newest value and its step, how many values could not be drawn."""
     finite = np.isfinite(values)
     parts = []
-    if finite.any():
-        peak = int(np.argmax(np.where(finite, values, -np.inf)))
+    peak = peak_of(values)
+    if peak is not None:
         now = int(np.flatnonzero(finite)[-1])
         parts.append(f"peak {number(float(values[peak]))} @{int(step[peak])}")
         parts.append(f"now {number(float(values[now]))} @{int(step[now])}")

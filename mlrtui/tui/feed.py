@@ -19,7 +19,7 @@ from mlrtui.tui.state import (
     headline,
 )
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
+from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
 
 __all__ = ["EVENTS", "Feed", "read_trace"]
 
@@ -77,6 +77,7 @@ class Feed:
         self._snapshot: LiveSnapshot | None = None
         self._trial_id: int | None = None
         self._trace: Trace | None = None
+        self._details: TrialDetails | None = None
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
 
@@ -161,6 +162,8 @@ class Feed:
         self._snapshot = snapshot
         self._trial_id = None if snapshot is None else choose_trial(snapshot, wanted, self._trial_id)
         self._trace = None if self._trial_id is None else read_trace(reader, self._trial_id, self._trace)
+        in_full = self._trial_id if wanted.detailed else None
+        self._details = None if in_full is None else reader.trial_details(in_full)
 
     def _followed_runs(self, wanted: Wanted) -> bool:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
@@ -181,6 +184,7 @@ class Feed:
             freshness=Freshness("") if snapshot is None else freshness(snapshot, self._changed_at, now),
             seconds_left=None if snapshot is None else self._seconds_left(snapshot.sweep),
             at=now,
+            details=self._details,
         )
 
     def _seconds_left(self, sweep: SweepRow) -> float | None:

@@ -21,7 +21,8 @@ class Key:
     footer: int = 0  # order in the footer; 0: not shown there
 
 
-_LISTS = ("live", "browse", "help")
+_LISTS = ("live", "trial", "browse", "help")
+_CHARTS = ("live", "trial")
 
 KEYS: tuple[Key, ...] = (
     Key("quit", ("q", "ctrl+c"), "leave", "quit", "leave; training runs on", "Everywhere", (), 90),
@@ -29,22 +30,32 @@ KEYS: tuple[Key, ...] = (
     Key("live", ("1",), "live", "live", "watch one sweep", "Everywhere", (), 60),
     Key("browse", ("3",), "browse", "browse", "all sweeps of the store", "Everywhere", (), 61),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
-    Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "browse"), 10),
+    Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "trial", "browse"), 10),
     Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
-    Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", ("live",), 14),
-    Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", ("live",)),
+    Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", _CHARTS, 14),
+    Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", _CHARTS),
     Key("up", ("up", "k"), "move(0, -1)", "up", "up", "Grid and lists", _LISTS),
     Key("down", ("down", "j"), "move(0, 1)", "down", "down", "Grid and lists", _LISTS),
-    Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", ("live",)),
-    Key("right", ("right", "l"), "move(1, 0)", "right", "right", "Grid and lists", ("live",)),
-    Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", ("live",)),
-    Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", ("live",)),
+    Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", _CHARTS),
+    Key("right", ("right", "l"), "move(1, 0)", "right", "right", "Grid and lists", _CHARTS),
+    Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", _CHARTS),
+    Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", _CHARTS),
     Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),
     Key("pause", ("p",), "pause", "pause", "stop drawing, keep data", "Live", ("live",), 22),
     Key("value", ("v",), "value", "value", "next value in the grid", "Live", ("live",), 24),
-    Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", ("live",), 30),
-    Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", ("live",), 31),
-    Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", ("live",), 26),
+    Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", _CHARTS, 30),
+    Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", _CHARTS, 31),
+    Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", _CHARTS, 26),
+    Key("peak", ("t",), "peak", "peak", "cursor to the peak", "Trial", ("trial",), 12),
+    Key("further_back", ("shift+left", "ctrl+left"), "move(-10, 0)", "back", "ten columns back", "Trial", ("trial",)),
+    Key("further", ("shift+right", "ctrl+right"), "move(10, 0)", "on", "ten columns on", "Trial", ("trial",)),
+    Key("step_back", ("comma",), "step(-1)", "step", "one stored step back", "Trial", ("trial",)),
+    Key("step_on", ("full_stop",), "step(1)", "step", "one stored step on", "Trial", ("trial",)),
+    Key("first", ("home",), "end(False)", "first", "first step", "Trial", ("trial",)),
+    Key("last", ("end",), "end(True)", "last", "last step", "Trial", ("trial",)),
+    Key("closer", ("plus", "equals_sign"), "zoom_x(0.5)", "zoom", "fewer steps at the cursor", "Trial", ("trial",), 32),
+    Key("wider", ("minus",), "zoom_x(2.0)", "wider", "more steps", "Trial", ("trial",)),
+    Key("whole", ("0",), "zoom_x(0.0)", "all", "all steps", "Trial", ("trial",), 33),
 )
 
 _SHOWN = {
@@ -57,8 +68,18 @@ _SHOWN = {
     "down": "↓",
     "left": "←",
     "right": "→",
+    "comma": ",",
+    "full_stop": ".",
+    "plus": "+",
+    "minus": "-",
+    "equals_sign": "=",
+    "shift+left": "S-←",
+    "shift+right": "S-→",
+    "ctrl+left": "ctrl+←",
+    "ctrl+right": "ctrl+→",
 }
 _SHOWN_ASCII = {**_SHOWN, "up": "up", "down": "down", "left": "left", "right": "right"}
+_SHOWN_ASCII |= {"shift+left": "S-left", "shift+right": "S-right", "ctrl+left": "ctrl+left", "ctrl+right": "ctrl+right"}
 
 
 def bindings(screen: str | None) -> list[Binding]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mlrtui_db.models import Curve, LiveSnapshot, SweepRow
+from mlrtui_db.models import Curve, LiveSnapshot, SweepRow, TrialDetails
 
 __all__ = ["StoreReader", "StoreSource"]
 
@@ -23,6 +23,9 @@ class StoreReader(Protocol):
 
     def curve(self, trial_id: int, after_step: int = -1) -> Curve:
         """The steps of a trial's newest attempt after a step."""
+
+    def trial_details(self, trial_id: int) -> TrialDetails | None:
+        """Everything stored about a trial but its steps."""
 
     def close(self) -> None:
         """Give the connection back."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.marks import Marks
-from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 
 __all__ = [
     "GRID_VALUES",
@@ -33,6 +33,7 @@ class Wanted:
     cell_id: int | None = None
     trial_id: int | None = None
     browsing: bool = False  # the Browse screen is up: headlines of all sweeps are wanted
+    detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Reading:
     freshness: Freshness
     seconds_left: float | None
     at: float
+    details: TrialDetails | None = None
 
     @property
     def trouble(self) -> str:

@@ -4,10 +4,10 @@ import math
 import threading
 from dataclasses import dataclass, field, replace
 
-from tui_rows import NOW, make_cell, make_curve, make_fit, make_net, make_sweep, make_trial
+from tui_rows import NOW, make_cell, make_curve, make_details, make_fit, make_net, make_sweep, make_trial
 
 from mlrtui.tui.ports import StoreSource
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 
 
 @dataclass
@@ -83,6 +83,12 @@ class FakeReader:
             curve.sharpness_residual[start:],
             curve.flags[start:],
         )
+
+    def trial_details(self, trial_id: int) -> TrialDetails | None:
+        self._called("trial_details", trial_id)
+        trials = (trial for rows in self.store.trials.values() for trial in rows)
+        trial = next((trial for trial in trials if trial.trial_id == trial_id), None)
+        return None if trial is None else make_details(trial)
 
     def close(self) -> None:
         self.store.closed += 1

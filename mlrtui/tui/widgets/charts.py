@@ -16,7 +16,7 @@ from mlrtui.tui.text import Line, line
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import TrialRow
 
-__all__ = ["LossChart", "LowerChart"]
+__all__ = ["LossChart", "LowerChart", "middle", "planned_end"]
 
 
 class ChartPane(Pane):
@@ -46,7 +46,7 @@ class ChartPane(Pane):
         self._caption = caption(step, values, log)
         spec = ChartSpec(
             series=(Series(step, values),),
-            x_end=_planned_end(trial, trace.last_step),
+            x_end=planned_end(trial, trace.last_step),
             x_log=self.look.x_log,
             y_log=log,
             y_limits=y_limits,
@@ -75,7 +75,7 @@ class LossChart(ChartPane):
         """The curve."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None:
-            return _middle("no trial yet", width, height)
+            return middle("no trial yet", width, height)
         return self.chart(loss_points(self.reading.trace), self.look.loss_log, (), width, height)
 
 
@@ -98,10 +98,10 @@ class LowerChart(ChartPane):
         if self._shows_search():
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return _middle("no trial yet", width, height)
+            return middle("no trial yet", width, height)
         points = ratio_points(self.reading.trace, self.reading.trial.eta)
         if not points[0].size:
-            return _middle("sharpness is measured at initialisation only", width, height)
+            return middle("sharpness is measured at initialisation only", width, height)
         return self.chart(points, self.look.ratio_log, (HLine(1.0, "2/η"),), width, height)
 
     def _shows_search(self) -> bool:
@@ -118,7 +118,7 @@ class LowerChart(ChartPane):
         assert self.reading.snapshot is not None
         net = self.reading.net
         if net is None:
-            return _middle("no net yet", width, height)
+            return middle("no net yet", width, height)
         trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
         states = ["done" if trial.verdict == "reached" else trial_state(trial) for trial in trials]
         probes = [
@@ -161,7 +161,7 @@ def _fails(trial: TrialRow) -> bool:
     return trial.status == "done" and trial.verdict not in ("reached", "finished", "failed", None)
 
 
-def _planned_end(trial: TrialRow | None, last_step: int) -> float:
+def planned_end(trial: TrialRow | None, last_step: int) -> float:
     """The end of the step axis: planned while a trial can still grow, actual once it has ended."""
     if trial is None or trial.status in ("running", "queued"):
         return float(max(trial.max_steps if trial else 0, last_step, 1))
@@ -173,5 +173,6 @@ def _with(values: Floats, hlines: tuple[HLine, ...]) -> Floats:
     return np.append(values, [hline.value for hline in hlines])
 
 
-def _middle(words: str, width: int, height: int) -> list[Line]:
+def middle(words: str, width: int, height: int) -> list[Line]:
+    """Words in the middle of a pane that has nothing to draw."""
     return [line()] * (height // 2) + [line(words.center(width), "note")]

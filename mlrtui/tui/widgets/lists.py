@@ -11,7 +11,7 @@ from mlrtui.tui.text import Line, clean, fit, line, width_of
 from mlrtui.tui.widgets.pane import LinesWidget, Pane
 from mlrtui.tui.words import condition, fit_groups, fit_notes, fit_sentence
 
-__all__ = ["EventList", "FitsPane", "Footer", "StatusLine"]
+__all__ = ["EventList", "FitsPane", "Footer", "StatusLine", "wrapped"]
 
 _LEVELS = {"error": ("!", "failed"), "warning": ("!", "stale")}
 
@@ -83,11 +83,11 @@ class FitsPane(Pane):
         fits = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
         rows: list[Line] = []
         for terms in fit_groups(fits):
-            law = _wrapped(clean(fit_sentence(terms)), max(width - 2, 10))
+            law = wrapped(clean(fit_sentence(terms)), max(width - 2, 10))
             rows += [line(f"{'   ' if at else ' '}{part}", "value") for at, part in enumerate(law)]
             for note in fit_notes(terms):
                 role = "stale" if note.startswith("!") else "dim"
-                rows += [line(f"   {part}", role) for part in _wrapped(clean(note), max(width - 4, 10))]
+                rows += [line(f"   {part}", role) for part in wrapped(clean(note), max(width - 4, 10))]
         return rows or [line(" none yet", "note")]
 
 
@@ -142,7 +142,7 @@ class Footer(LinesWidget):
         return [tuple(run for part in parts for run in (*part, (" ", "")))]
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
     """The text in lines of at most `width` characters, broken at spaces."""
     rows = [""]
     for word in text.split():

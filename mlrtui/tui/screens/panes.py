@@ -1,0 +1,74 @@
+"""A screen of panes: tab moves between them, one may have the whole screen, arrows act on the current one."""
+
+from typing import ClassVar
+
+from textual import on
+from textual.events import DescendantFocus
+
+from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.widgets.pane import Pane
+
+__all__ = ["PanesScreen"]
+
+
+class PanesScreen(ReadingScreen, inherit_bindings=False):
+    """Its style sheet shows `.pane.-current` alone under the classes -narrow, -low and -zoomed."""
+
+    PANES: ClassVar[tuple[str, ...]] = ()  # ids, in the order in which tab visits them; the first one is the start
+    AUTO_FOCUS = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._current = self.PANES[0]
+
+    def on_mount(self) -> None:
+        """The first pane is where a person starts."""
+        self.focus_pane(self.PANES[0])
+
+    @on(DescendantFocus)
+    def follow_focus(self) -> None:
+        """Where all panes are visible the focused one is the current one.
+
+        Where only one is, a focus elsewhere was moved by the library when that pane was hidden, and is moved back.
+        """
+        focused = self.focused
+        if isinstance(focused, Pane) and focused is not self.current:
+            self.focus_pane(str(self.current.id if self.single else focused.id))
+
+    @property
+    def current(self) -> Pane:
+        """The pane that keys act on, and the one that stays where there is room for one only."""
+        return self.query_one(f"#{self._current}", Pane)
+
+    @property
+    def single(self) -> bool:
+        """Whether one pane has the whole screen."""
+        return self.look.zoomed or self.has_class("-narrow") or self.has_class("-low")
+
+    def action_move(self, dx: int, dy: int) -> None:
+        """An arrow key, for the focused pane."""
+        self.current.move(dx, dy)
+
+    def action_pane(self, step: int) -> None:
+        """The next pane that this layout has; with one pane at a time, all of them."""
+        reachable = [name for name in self.PANES if self.single or self.query_one(f"#{name}").display]
+        at = reachable.index(self._current) if self._current in reachable else -step
+        self.focus_pane(reachable[(at + step) % len(reachable)])
+
+    def action_zoom(self) -> None:
+        """The focused pane alone, and back."""
+        self.owner.change(zoomed=not self.look.zoomed)
+        self.set_class(self.look.zoomed, "-zoomed")
+
+    def on_screen_resume(self) -> None:
+        """Another screen may have zoomed meanwhile."""
+        super().on_screen_resume()
+        self.set_class(self.look.zoomed, "-zoomed")
+
+    def focus_pane(self, name: str) -> None:
+        """Make a pane the current one; it takes the focus once it is shown, since what is hidden takes none."""
+        self._current = name
+        pane = self.current
+        for node in self.query(".pane, .column"):
+            node.set_class(node is pane or node is pane.parent, "-current")
+        self.call_after_refresh(pane.focus)
