@@ -7,7 +7,10 @@ from mlrtui_db.models import Pairs, TrialDetails
 
 # Table, and how its one row is found from the trial.
 _ROWS = (
-    ("sweep", "SELECT s.* FROM trial t JOIN net USING (net_id) JOIN cell USING (cell_id) JOIN sweep s USING (sweep_id)"),
+    (
+        "sweep",
+        "SELECT s.* FROM trial t JOIN net USING (net_id) JOIN cell USING (cell_id) JOIN sweep s USING (sweep_id)",
+    ),
     ("cell", "SELECT c.* FROM trial t JOIN net USING (net_id) JOIN cell c USING (cell_id)"),
     ("net", "SELECT n.* FROM trial t JOIN net n USING (net_id)"),
     ("trial", "SELECT t.* FROM trial t"),
@@ -31,7 +34,9 @@ def read_details(connection: sqlite3.Connection, trial_id: int) -> TrialDetails 
 def _row(connection: sqlite3.Connection, query: str, trial_id: int) -> Pairs:
     cursor = connection.execute(query, (trial_id,))
     row = cursor.fetchone()
-    return () if row is None else tuple((column[0], value) for column, value in zip(cursor.description, row, strict=True))
+    return (
+        () if row is None else tuple((column[0], value) for column, value in zip(cursor.description, row, strict=True))
+    )
 
 
 def _plain(value: object) -> str | float | int | None:

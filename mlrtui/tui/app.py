@@ -18,21 +18,23 @@ from mlrtui.tui.messages import StoreRead
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.screens.browse import BrowseScreen
+from mlrtui.tui.screens.compare import CompareScreen
 from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
 from mlrtui.tui.screens.trial import TrialScreen
-from mlrtui.tui.state import Look, Reading, Wanted
+from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
 
 __all__ = ["MlrtuiApp", "ascii_needed", "run_app", "store_source"]
 
 Start = Literal["live", "browse"]
+Mode = Literal["live", "browse", "compare"]
 
 
 class MlrtuiApp(App[None], inherit_bindings=False):
     """Screens over the stores that were named. It never writes to a store and never signals a process."""
 
     ENABLE_COMMAND_PALETTE = False
-    MODES = {"live": LiveScreen, "browse": BrowseScreen}  # noqa: RUF012
+    MODES = {"live": LiveScreen, "browse": BrowseScreen, "compare": CompareScreen}  # noqa: RUF012
     BINDINGS = [*bindings(None)]  # noqa: RUF012
     TITLE = "mlrtui"
 
@@ -59,6 +61,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.reading: Reading | None = still
         self._latest: Reading | None = still
         self._start: Start = start
+        self._before_compare: Start = start
         self._feed = None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -96,7 +99,8 @@ class MlrtuiApp(App[None], inherit_bindings=False):
     def open_sweep(self, wanted: Wanted) -> None:
         """Show a sweep in Live."""
         self.want(wanted)
-        self.switch_mode("live")
+        self._before_compare = "live"
+        self._to("live")
 
     def open_trial(self) -> None:
         """Show the chosen trial in full; from now on it stays chosen."""
@@ -114,13 +118,33 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_live(self) -> None:
         """The Live screen."""
-        self.want(replace(self.wanted, browsing=False, detailed=False))
+        self.want(replace(self.wanted, browsing=False, detailed=False, compared=()))
+        self._before_compare = "live"
         self._to("live")
 
     def action_browse(self) -> None:
         """The Browse screen."""
-        self.want(replace(self.wanted, browsing=True, detailed=False))
+        self.want(replace(self.wanted, browsing=True, detailed=False, compared=()))
+        self._before_compare = "browse"
         self._to("browse")
+
+    def action_compare(self) -> None:
+        """The Compare screen with what is marked."""
+        self.want(replace(self.wanted, browsing=False, detailed=False, compared=self.look.marked))
+        self._to("compare")
+
+    def leave_compare(self) -> None:
+        """Back to Live or Browse."""
+        if self._before_compare == "live":
+            self.action_live()
+        else:
+            self.action_browse()
+
+    def toggle(self, mark: Mark) -> None:
+        """Mark, or take the mark away; a seventh mark takes the place of the first."""
+        marked = self.look.marked
+        kept = tuple(other for other in marked if other != mark)
+        self.change(marked=kept if mark in marked else (*kept, mark)[-MOST_MARKS:])
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
@@ -138,7 +162,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.reread()
 
-    def _to(self, mode: Start) -> None:
+    def _to(self, mode: Mode) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.switch_mode(mode)

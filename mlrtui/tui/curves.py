@@ -1,7 +1,7 @@
 """A trial's curve in memory: grown by what a reader returns, and turned into points for charts."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,20 @@ from mlrtui.tui.charts.spec import Floats
 from mlrtui.tui.numbers import number
 from mlrtui_db.models import Curve
 
-__all__ = ["Trace", "caption", "loss_points", "peak_of", "ratio_points", "sharpness_points"]
+__all__ = ["Trace", "caption", "loss_points", "peak_of", "ratio_points", "read_trace", "sharpness_points"]
 
 Ints = NDArray[np.integer[Any]]
 
 # Bits of the store's step.flags.
 _LOSS_BAD = {1: np.nan, 2: np.inf, 4: -np.inf}
 _SHARPNESS_BAD = {8: np.nan, 16: np.inf}
+
+
+class CurveReader(Protocol):
+    """What a trace is read from."""
+
+    def curve(self, trial_id: int, after_step: int = -1) -> Curve:
+        """The steps of a trial's newest attempt after a step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +67,15 @@ class Trace:
             np.concatenate([self.sharpness, more.sharpness]),
             np.concatenate([self.flags, more.flags]),
         )
+
+
+def read_trace(reader: CurveReader, trial_id: int, known: Trace | None) -> Trace:
+    """The trial's curve: only the steps after the known ones are read, unless another attempt has begun."""
+    if known is not None and known.trial_id == trial_id:
+        more = reader.curve(trial_id, after_step=known.last_step)
+        if more.attempt == known.attempt:
+            return known.extended(more)
+    return Trace.of(reader.curve(trial_id))
 
 
 def loss_points(trace: Trace) -> tuple[Floats, Floats]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from mlrtui.tui.curves import Trace
+from mlrtui.tui.comparison import Comparison
+from mlrtui.tui.curves import Trace, read_trace
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
     QUIET_AFTER,
@@ -21,7 +22,7 @@ from mlrtui.tui.state import (
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
 
-__all__ = ["EVENTS", "Feed", "read_trace"]
+__all__ = ["EVENTS", "Feed"]
 
 EVENTS = 60  # how many events a reading carries
 
@@ -78,6 +79,7 @@ class Feed:
         self._trial_id: int | None = None
         self._trace: Trace | None = None
         self._details: TrialDetails | None = None
+        self._comparison = Comparison()
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
 
@@ -185,6 +187,7 @@ class Feed:
             seconds_left=None if snapshot is None else self._seconds_left(snapshot.sweep),
             at=now,
             details=self._details,
+            compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )
 
     def _seconds_left(self, sweep: SweepRow) -> float | None:
@@ -203,15 +206,6 @@ class Feed:
             with suppress(Exception):
                 store.reader.close()
         store.reader = None
-
-
-def read_trace(reader: StoreReader, trial_id: int, known: Trace | None) -> Trace:
-    """The trial's curve: only the steps after the known ones are read, unless another attempt has begun."""
-    if known is not None and known.trial_id == trial_id:
-        more = reader.curve(trial_id, after_step=known.last_step)
-        if more.attempt == known.attempt:
-            return known.extended(more)
-    return Trace.of(reader.curve(trial_id))
 
 
 def _runs(snapshot: LiveSnapshot, trial_id: int | None) -> bool:

@@ -21,14 +21,17 @@ class Key:
     footer: int = 0  # order in the footer; 0: not shown there
 
 
-_LISTS = ("live", "trial", "browse", "help")
-_CHARTS = ("live", "trial")
+_LISTS = ("live", "trial", "browse", "compare", "help")
+_CHARTS = ("live", "trial", "compare")
+_ONE = ("live", "trial")
+_MARKING = ("live", "browse")
 
 KEYS: tuple[Key, ...] = (
     Key("quit", ("q", "ctrl+c"), "leave", "quit", "leave; training runs on", "Everywhere", (), 90),
     Key("help", ("question_mark", "f1"), "help", "help", "this page", "Everywhere", (), 80),
     Key("live", ("1",), "live", "live", "watch one sweep", "Everywhere", (), 60),
     Key("browse", ("3",), "browse", "browse", "all sweeps of the store", "Everywhere", (), 61),
+    Key("compare", ("4",), "compare", "compare", "what is marked, together", "Everywhere", (), 62),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
     Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "trial", "browse"), 10),
     Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
@@ -38,8 +41,11 @@ KEYS: tuple[Key, ...] = (
     Key("down", ("down", "j"), "move(0, 1)", "down", "down", "Grid and lists", _LISTS),
     Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", _CHARTS),
     Key("right", ("right", "l"), "move(1, 0)", "right", "right", "Grid and lists", _CHARTS),
-    Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", _CHARTS),
-    Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", _CHARTS),
+    Key("mark", ("space",), "mark", "mark", "mark for comparing", "Grid and lists", _MARKING, 16),
+    Key("overlay", ("equals_sign",), "overlay", "compare", "compare what is marked", "Grid and lists", _MARKING, 17),
+    Key("unmark", ("backspace",), "unmark", "unmark", "take all marks away", "Grid and lists", (*_MARKING, "compare")),
+    Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", _ONE),
+    Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", _ONE),
     Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),
     Key("pause", ("p",), "pause", "pause", "stop drawing, keep data", "Live", ("live",), 22),
     Key("value", ("v",), "value", "value", "next value in the grid", "Live", ("live",), 24),
@@ -53,9 +59,10 @@ KEYS: tuple[Key, ...] = (
     Key("step_on", ("full_stop",), "step(1)", "step", "one stored step on", "Trial", ("trial",)),
     Key("first", ("home",), "end(False)", "first", "first step", "Trial", ("trial",)),
     Key("last", ("end",), "end(True)", "last", "last step", "Trial", ("trial",)),
-    Key("closer", ("plus", "equals_sign"), "zoom_x(0.5)", "zoom", "fewer steps at the cursor", "Trial", ("trial",), 32),
+    Key("closer", ("plus",), "zoom_x(0.5)", "zoom", "fewer steps at the cursor", "Trial", ("trial",), 32),
     Key("wider", ("minus",), "zoom_x(2.0)", "wider", "more steps", "Trial", ("trial",)),
     Key("whole", ("0",), "zoom_x(0.0)", "all", "all steps", "Trial", ("trial",), 33),
+    Key("all_settings", ("d",), "all_settings", "all", "all settings, or differing", "Compare", ("compare",), 12),
 )
 
 _SHOWN = {

@@ -8,8 +8,11 @@ from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, Tr
 
 __all__ = [
     "GRID_VALUES",
+    "MOST_MARKS",
+    "Compared",
     "Freshness",
     "Look",
+    "Mark",
     "Reading",
     "StoreState",
     "Wanted",
@@ -24,6 +27,29 @@ QUIET_AFTER = 10.0
 STALE_AFTER = 600.0
 
 
+# As many curves as can be told apart on one chart.
+MOST_MARKS = 6
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A trial that the user marked, or for `trial_id` None a sweep, for which a trial of it stands."""
+
+    store: int
+    sweep_id: int
+    trial_id: int | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is known of a mark. The trace compares by identity, as in a reading."""
+
+    mark: Mark
+    details: TrialDetails
+    trace: Trace
+    law: FitRow | None  # the main fit of a marked sweep
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the user looks at. None means: whatever is newest."""
@@ -34,6 +60,7 @@ class Wanted:
     trial_id: int | None = None
     browsing: bool = False  # the Browse screen is up: headlines of all sweeps are wanted
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
+    compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,7 @@ class Reading:
     seconds_left: float | None
     at: float
     details: TrialDetails | None = None
+    compared: tuple[Compared, ...] = ()
 
     @property
     def trouble(self) -> str:
@@ -108,6 +136,7 @@ class Look:
     ratio_log: bool = False
     paused: bool = False
     zoomed: bool = False
+    marked: tuple[Mark, ...] = ()
 
 
 def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> int | None:

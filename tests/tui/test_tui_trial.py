@@ -211,7 +211,12 @@ def test_verdicts_in_words(changes: dict[str, object], facts: dict[str, object],
         ("divergent", {"verdict": "diverged"}, {}, "the trial diverged"),
         ("catastrophic", {}, {"final_accuracy": 0.2}, "the accuracy ended at 0.200, below 0.5"),
         ("controlled", {"peak_ratio": 2.5}, {}, "peaked at 2.5·L₀ (limit 1.5)"),
-        ("stable", {"peak_ratio": 1.1}, {"logit_rms_initial": 0.5, "logit_rms_peak": 1.0}, "2 times their start (limit 5)"),
+        (
+            "stable",
+            {"peak_ratio": 1.1},
+            {"logit_rms_initial": 0.5, "logit_rms_peak": 1.0},
+            "2 times their start (limit 5)",
+        ),
     ],
 )
 def test_phases_in_words(phase: str, changes: dict[str, object], facts: dict[str, object], words: str) -> None:
@@ -227,7 +232,11 @@ def test_a_cursor_on_a_step_that_is_gone_goes_to_the_nearest() -> None:
     trace = Trace.of(make_curve(1, [1.0, 2.0, 3.0]))
     assert moving.place(trace, Sight(50)) == 2
     assert moving.place(Trace.of(make_curve(1, [])), Sight(50)) is None
-    assert np.isnan(moving.column_at(Trace.of(make_curve(1, [math.nan])), (np.array([0.0]), np.array([math.nan])), 0, Axis(0.0, 1.0, False), 9).high)
+    assert np.isnan(
+        moving.column_at(
+            Trace.of(make_curve(1, [math.nan])), (np.array([0.0]), np.array([math.nan])), 0, Axis(0.0, 1.0, False), 9
+        ).high
+    )
 
 
 async def test_an_empty_store_has_no_trial_to_open() -> None:

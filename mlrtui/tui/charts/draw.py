@@ -137,7 +137,9 @@ def _put_point(cells: list[list[_Cell]], spec: ChartSpec, x_axis: Axis, y_axis: 
         cells[row][place] = _Cell("O" if ascii_only else "●", "value")
 
 
-def _put_letters(cells: list[list[_Cell]], series: Series, columns: Columns, order: int, per_cell: tuple[int, int]) -> None:
+def _put_letters(
+    cells: list[list[_Cell]], series: Series, columns: Columns, order: int, per_cell: tuple[int, int]
+) -> None:
     """The letter of a curve along it, every sixteen cells, curves shifted against one another."""
     free = 0
     for column, row in zip((columns.column // per_cell[0]).tolist(), columns.last.tolist(), strict=True):

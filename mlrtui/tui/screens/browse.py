@@ -10,7 +10,7 @@ from mlrtui.tui.keymap import bindings
 from mlrtui.tui.marks import Marks
 from mlrtui.tui.numbers import day
 from mlrtui.tui.screens.base import ReadingScreen
-from mlrtui.tui.state import Look, StoreState, Wanted
+from mlrtui.tui.state import Look, Mark, StoreState, Wanted
 from mlrtui.tui.text import Line, clean, fit, line
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.pane import LinesWidget, Pane
@@ -87,14 +87,15 @@ class SweepList(Pane):
         columns = _columns(width, several=len(self.reading.stores) > 1)
         used = sum(abs(column.width) + 1 for column in columns)
         longest = max(len(clean(entry.sweep.name)) for entry in entries)
-        name_width = max(min(longest, width - used - 4), 6)
+        name_width = max(min(longest, width - used - 5), 6)
         head = " ".join(_pad(column.name, column.width) for column in columns)
-        lines = [line(f"   {'name':<{name_width}} {head}", "dim")]
+        lines = [line(f"    {'name':<{name_width}} {head}", "dim")]
         for index in rows:
             entry = entries[index]
             runs = _row(entry, columns, name_width, self.look.marks, self.reading.at)
+            runs = (("•" if _mark(entry) in self.look.marked else " ", "strong"), *runs)
             if index == self._at:
-                runs = (runs[0], *((text, "cursor") for text, _ in fit(runs, width)[1:]))
+                runs = (*runs[:2], *((text, "cursor") for text, _ in fit(runs, width)[2:]))
             lines.append(runs)
         return lines
 
@@ -114,6 +115,11 @@ class SweepList(Pane):
         """What the cursor is on."""
         entries = self._entries()
         return Wanted(entries[self._at].store, entries[self._at].sweep.sweep_id) if entries else None
+
+    def mark(self) -> Mark | None:
+        """The sweep under the cursor as a mark."""
+        entries = self._entries()
+        return _mark(entries[self._at]) if entries else None
 
     def _entries(self) -> list[_Entry]:
         if self.reading is None:
@@ -177,9 +183,27 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         if wanted is not None:
             self.owner.open_sweep(wanted)
 
+    def action_mark(self) -> None:
+        """Mark the sweep for comparing, or take its mark away."""
+        mark = self.query_one(SweepList).mark()
+        if mark is not None:
+            self.owner.toggle(mark)
+
+    def action_overlay(self) -> None:
+        """What is marked, on the same axes."""
+        self.owner.action_compare()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.owner.change(marked=())
+
     def action_back(self) -> None:
         """To Live as it was left."""
         self.owner.action_live()
+
+
+def _mark(entry: _Entry) -> Mark:
+    return Mark(entry.store, entry.sweep.sweep_id, None)
 
 
 def _columns(width: int, several: bool) -> tuple[_Column, ...]:

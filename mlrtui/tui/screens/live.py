@@ -8,7 +8,7 @@ from textual.containers import Container
 
 from mlrtui.tui.keymap import bindings
 from mlrtui.tui.screens.panes import PanesScreen
-from mlrtui.tui.state import GRID_VALUES
+from mlrtui.tui.state import GRID_VALUES, Mark
 from mlrtui.tui.widgets.charts import LossChart, LowerChart
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import EventList, FitsPane, Footer, StatusLine
@@ -73,6 +73,20 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
             self.focus_pane("grid")
         else:
             self.owner.action_browse()
+
+    def action_mark(self) -> None:
+        """Mark the chosen trial for comparing, or take its mark away."""
+        reading = self.owner.reading
+        if reading is not None and reading.snapshot is not None and reading.trial_id is not None:
+            self.owner.toggle(Mark(reading.wanted.store, reading.snapshot.sweep.sweep_id, reading.trial_id))
+
+    def action_overlay(self) -> None:
+        """What is marked, on the same axes."""
+        self.owner.action_compare()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.owner.change(marked=())
 
     def action_follow(self) -> None:
         """Let the newest trial be shown."""

@@ -111,7 +111,9 @@ class TrialFacts(Pane):
         for key, other in zip("[]", neighbours(reading), strict=True):
             if other is not None:
                 glyph, state = self.look.marks.glyph(trial_state(other)), trial_state(other)
-                parts.append(((key, "key"), (f" {number(other.eta)} ", ""), (glyph, state), (f" {outcome(other)}   ", "")))
+                parts.append(
+                    ((key, "key"), (f" {number(other.eta)} ", ""), (glyph, state), (f" {outcome(other)}   ", ""))
+                )
         return join(*parts)
 
     def _counts(self, reading: Reading) -> str:
@@ -211,7 +213,9 @@ class ReadOut(LinesWidget):
         if column.first == column.last or not math.isfinite(column.high):
             return [left]
         name = "λ" if self.on_sharpness else "loss"
-        span = f"{column.first}–{column.last}: {name} {number(column.low, 4)} to {_exact(column.high)} @{column.high_step}"
+        span = (
+            f"{column.first}–{column.last}: {name} {number(column.low, 4)} to {_exact(column.high)} @{column.high_step}"
+        )
         return [join(left, line(f"column {span}", "dim"))]
 
 
