@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from platformdirs import user_state_path
 from textual.app import App
 from textual.filter import LineFilter
 
+from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
 from mlrtui.tui.keymap import bindings
@@ -49,6 +51,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         color: bool | None = None,
         clock: Callable[[], float] = time.time,
         still: Reading | None = None,
+        bookmarks: Bookmarks | None = None,
     ) -> None:
         """`still` is a reading to show without any feed; `color` None leaves it to NO_COLOR."""
         super().__init__(ansi_color=True)
@@ -58,6 +61,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self._strict = [NoColour()] if self.no_color else []
         self.look = Look(ASCII if ascii_only else UNICODE)
         self.wanted = Wanted(sweep_id=sweep_id, browsing=start == "browse")
+        self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still
         self._latest: Reading | None = still
         self._start: Start = start
@@ -93,8 +97,12 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def change(self, **how: Any) -> None:
         """Draw the same data in another way."""
-        self.look = replace(self.look, **how)
+        self.look = replace(self.look, **({"note": ""} | how))
         self._draw()
+
+    def say(self, words: str) -> None:
+        """A sentence in the status line until the next one."""
+        self.change(note=words)
 
     def open_sweep(self, wanted: Wanted) -> None:
         """Show a sweep in Live."""
@@ -199,6 +207,7 @@ def run_app(
         refresh=refresh,
         ascii_only=ascii_needed() if ascii is None else ascii,
         color=color,
+        bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
     )
     app.run(mouse=mouse)
     return app.return_code or 0
@@ -208,7 +217,7 @@ def store_source(path: Path) -> StoreSource:
     """A store file, opened by the thread that reads it."""
     from mlrtui_db.reader import Reader
 
-    return StoreSource(path.name, lambda: Reader.open(path))
+    return StoreSource(path.name, lambda: Reader.open(path), str(path.resolve()))
 
 
 def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:

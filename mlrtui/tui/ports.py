@@ -37,3 +37,4 @@ class StoreSource:
 
     label: str
     open: Callable[[], StoreReader]
+    place: str = ""  # the file, for bookmarks

@@ -79,6 +79,7 @@ class StoreState:
     sweeps: tuple[SweepRow, ...]
     headlines: tuple[tuple[int, FitRow], ...]  # (sweep_id, fit)
     trouble: str  # a sentence, or ""
+    place: str = ""  # the file, which tells stores of equal labels apart
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class Look:
     paused: bool = False
     zoomed: bool = False
     marked: tuple[Mark, ...] = ()
+    note: str = ""  # what the last command has to say, until the next key
 
 
 def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> int | None:

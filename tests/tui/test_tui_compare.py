@@ -52,7 +52,7 @@ async def test_marked_trials_share_one_axis() -> None:
 
 async def test_a_mark_is_taken_away_by_the_same_key_and_a_seventh_replaces_the_first() -> None:
     async with shown(scan_store(), (160, 48)) as view:
-        await view.press("enter", "space", "space")
+        await view.press("space", "space")
         assert view.app.look.marked == ()
         await mark_trials(view, MOST_MARKS + 1)
         assert [mark.trial_id for mark in view.app.look.marked] == [6, 5, 4, 3, 2, 1]

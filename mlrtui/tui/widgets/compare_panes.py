@@ -45,7 +45,7 @@ class Overlay(Pane):
         return self._caption
 
     @property
-    def log(self) -> bool:
+    def y_log(self) -> bool:
         """As the look says."""
         return self.look.loss_log if self.id == "loss" else self.look.ratio_log
 
@@ -83,8 +83,8 @@ class Overlay(Pane):
             ),
             x_end=_end(self.reading),
             x_log=self.look.x_log,
-            y_log=self.log,
-            y_limits=limits(everything, self.log),
+            y_log=self.y_log,
+            y_limits=limits(everything, self.y_log),
             hlines=hlines,
             cursor=cursor,
         )

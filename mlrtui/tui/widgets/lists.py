@@ -105,6 +105,8 @@ class StatusLine(LinesWidget):
             return [line(" opening the store", "note")]
         if reading.trouble:
             return [((" ! ", "failed"), (clean(reading.trouble), "failed"))]
+        if self.look.note:
+            return [line(f" {clean(self.look.note)}", "value")]
         if reading.snapshot is None:
             return [line(" no sweep in this store yet; `mlrtui run` starts one", "note")]
         following = reading.wanted.trial_id is None and reading.wanted.cell_id is None

@@ -41,7 +41,7 @@ class TrialChart(Pane):
         raise NotImplementedError
 
     @property
-    def log(self) -> bool:
+    def y_log(self) -> bool:
         """Whether the values are drawn on a log scale."""
         raise NotImplementedError
 
@@ -69,11 +69,11 @@ class TrialChart(Pane):
         low, high = visible(self.sight, axis_end(self.reading))
         seen = values[(step >= low) & (step <= high)]
         hlines = self.hlines(seen)
-        key = (trace.trial_id, trace.attempt, self.log, self.sight.window, len(hlines))
+        key = (trace.trial_id, trace.attempt, self.y_log, self.sight.window, len(hlines))
         held = self._held[1] if self._held is not None and self._held[0] == key else None
-        y_limits = limits(np.append(seen, [hline.value for hline in hlines]), self.log, held)
+        y_limits = limits(np.append(seen, [hline.value for hline in hlines]), self.y_log, held)
         self._held = (key, y_limits)
-        self._caption = caption(step, values, self.log)
+        self._caption = caption(step, values, self.y_log)
         at = place(trace, self.sight)
         cursor = None if at is None else float(trace.step[at])
         here = np.searchsorted(step, -1.0 if cursor is None else cursor)
@@ -83,7 +83,7 @@ class TrialChart(Pane):
             x_end=high,
             x_start=low,
             x_log=self.look.x_log,
-            y_log=self.log,
+            y_log=self.y_log,
             y_limits=y_limits,
             hlines=hlines,
             cursor=cursor,
@@ -111,7 +111,7 @@ class LossView(TrialChart):
         return loss_points(trace)
 
     @property
-    def log(self) -> bool:
+    def y_log(self) -> bool:
         """As the look says."""
         return self.look.loss_log
 
@@ -131,7 +131,7 @@ class SharpnessView(TrialChart):
         return sharpness_points(trace)
 
     @property
-    def log(self) -> bool:
+    def y_log(self) -> bool:
         """As the look says."""
         return self.look.ratio_log
 

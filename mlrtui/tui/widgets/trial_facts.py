@@ -194,6 +194,8 @@ class ReadOut(LinesWidget):
         reading = self.reading
         if reading is not None and reading.trouble:
             return [((" ! ", "failed"), (clean(reading.trouble), "failed"))]
+        if self.look.note:
+            return [line(f" {clean(self.look.note)}", "value")]
         if reading is None or reading.trace is None or reading.trial is None:
             return [line(" no trial yet", "note")]
         trace = reading.trace
