@@ -32,7 +32,138 @@ class StoreLine(LinesWidget):
         trouble = next((store.trouble for store in stores if store.trouble), "")
         if trouble:
             return [((" ! ", "failed"), (clean(trouble), "failed"))]
+        if self.look.note:
+            return [line(f" {clean(self.look.note)}", "value")]
+        names = ", ".join(clean(store.label) for store in stores)
+        return [line(f" {names} · read-only" if names else " opening the store", "dim")]
+
+
+class BrowseHeader(LinesWidget):
+    """One row: the place."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="header")
+
+    def lines(self, width: int, height: int) -> list[Line]:
+        """The row."""
+        return [((" mlrtui ", "strong"), (" 3 Browse", "dim"))]
+
+
+class BrowseScreen(ReadingScreen, inherit_bindings=False):
+    """A list; enter opens the sweep in Live."""
+
+    CSS_PATH = "browse.tcss"
+    BINDINGS = [*bindings("browse")]  # noqa: RUF012
+
+    def compose(self) -> ComposeResult:
+        """Header, filter, list, status, footer."""
+        yield BrowseHeader(self.look)
+        yield Prompt(self.look, id="filter", hint=_HINT)
+        yield SweepList(self.look)
+        yield StoreLine(self.look)
+        yield Footer(self.look, "browse")
+
+    def on_mount(self) -> None:
+        """The list is where a person starts."""
+        self.list.bookmarks = self.owner.bookmarks.keys
+        self.list.focus()
+
+    def show(self, reading: Reading | None) -> None:
+        """New sweeps may fit the filter, or lift what was wrong with it."""
+        super().show(reading)
+        self._say()
+
+    @property
+    def list(self) -> SweepList:
+        """The sweeps."""
+        return self.query_one(SweepList)
+
+    @property
+    def prompt(self) -> Prompt:
+        """The filter."""
+        return self.query_one(Prompt)
+
+    @on(Prompt.Changed)
+    def filter_as_typed(self, event: Prompt.Changed) -> None:
+        """The list follows every letter."""
+        self.list.filter = event.text
+        self.list.update_rows()
+        self._say()
+
+    @on(Prompt.Pressed)
+    def leave_or_complete(self, event: Prompt.Pressed) -> None:
+        """Enter keeps the filter, escape clears it, tab completes, arrows go through the list."""
+        if event.key == "tab":
+            options = complete(self.prompt.typed)
+            self.prompt.put(options[0] if options else self.prompt.typed)
+        elif event.key in ("up", "down"):
+            self.list.move(0, -1 if event.key == "up" else 1)
+        else:
+            self.prompt.put("" if event.key == "escape" else self.prompt.typed)
+            self.list.focus()
+            self.set_class(bool(self.prompt.typed), "-filtered")
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.add_class("-filtered")
+        self.prompt.focus()
+
+    def action_sort(self) -> None:
+        """By the next column."""
+        self.list.sort = (self.list.sort + 1) % len(SORTS)
+        self.list.update_rows()
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self.list.reverse = not self.list.reverse
+        self.list.update_rows()
+
+    def action_bookmark(self) -> None:
+        """Remember the sweep in the user's state folder, or forget it."""
+        entry = self.list.entry()
+        if entry is not None:
+            self.owner.bookmarks.toggle(entry.key)
+            self.list.bookmarks = self.owner.bookmarks.keys
+            self.list.update_rows()
+            if self.owner.bookmarks.trouble:
+                self.owner.say(self.owner.bookmarks.trouble)
+
+    def action_move(self, dx: int, dy: int) -> None:
+        """An arrow key."""
+        self.list.move(dx, dy)
+
+    def action_open(self) -> None:
+        """Live on the sweep under the cursor."""
+        wanted = self.list.chosen()
+        if wanted is not None:
+            self.owner.open_sweep(wanted)
+
+    def action_mark(self) -> None:
+        """Mark the sweep for comparing, or take its mark away."""
+        entry = self.list.entry()
+        if entry is not None:
+            self.owner.toggle(entry.mark)
+
+    def action_overlay(self) -> None:
+        """What is marked, on the same axes."""
+        self.owner.action_compare()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.owner.change(marked=())
+
+    def action_back(self) -> None:
+        """The filter away, else to Live as it was left."""
+        if self.prompt.typed:
+            self.prompt.put("")
+            self.remove_class("-filtered")
+        else:
+            self.owner.action_live()
+
+    def _say(self) -> None:
+        """Beside the filter: what cannot be read of it, or what tab would complete."""
+        trouble = self.list.found().trouble
+        options = complete(self.prompt.typed) if self.prompt.has_focus else ()
         names = " ".join(option.split()[-1] for option in options[:6])
-        trouble = found.trouble and not options
-        self.prompt.note = line(found.trouble, "failed") if trouble else line(names, "dim")
+        self.prompt.note = line(trouble, "failed") if trouble and not options else line(names, "dim")
         self.prompt.update_rows()
