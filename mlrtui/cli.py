@@ -86,13 +86,14 @@ def run(
 def watch(
     store: StoreOption = None,
     once: Annotated[bool, typer.Option("--once", help="Print the picture once, as text.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the data behind the picture once.")] = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = 2.0,
 ) -> None:
     """Look on while a sweep runs, from any terminal."""
     from mlrtui.commands import look
 
-    raise typer.Exit(look.watch(store_path(store), once=once, ascii_only=ascii_only, refresh=refresh))
+    raise typer.Exit(look.watch(store_path(store), once=once, as_json=as_json, ascii_only=ascii_only, refresh=refresh))
 
 
 @app.command()

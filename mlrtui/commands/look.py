@@ -15,9 +15,14 @@ from mlrtui_db.reader import Reader
 __all__ = ["browse", "status", "watch"]
 
 
-def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
+def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float, as_json: bool = False) -> int:
     """The live screen; where there is no terminal, progress lines until the driver ends."""
     with Reader.open(store) as reader:  # a store that cannot be read is one sentence, not a screen
+        if as_json:
+            from mlrtui.tui.once import data_once
+
+            print(json.dumps(data_once(reader), ensure_ascii=False, allow_nan=False))
+            return 0
         if once:
             from mlrtui.tui.once import render_once
 
@@ -29,7 +34,7 @@ def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
 
         follow(store, [], lambda: lock.holder(store) is not None, sys.stdout)
         return 0
-    from mlrtui.tui.app import run_app
+    from mlrtui.tui.starting import run_app
 
     return run_app([store], start="live", refresh=refresh, ascii=ascii_only or None)
 
@@ -43,7 +48,7 @@ def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
             with Reader.open(store) as reader:
                 print(f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps()), sep="\n")
         return 0
-    from mlrtui.tui.app import run_app
+    from mlrtui.tui.starting import run_app
 
     return run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None)
 

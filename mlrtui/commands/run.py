@@ -54,7 +54,7 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
         return 0
     if options.plain or not sys.stdout.isatty():
         return _plain(options, specs, driver)
-    from mlrtui.tui.app import run_app
+    from mlrtui.tui.starting import run_app
 
     run_app([options.store], start="live", refresh=options.refresh, ascii=options.ascii_only or None)
     return _left(options, driver)
@@ -98,7 +98,7 @@ def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
     """Everything was done before: show it, train nothing, write nothing."""
     names = [spec.sweep.name for spec in specs]
     if not options.detach and not options.plain and sys.stdout.isatty():
-        from mlrtui.tui.app import run_app
+        from mlrtui.tui.starting import run_app
 
         run_app([options.store], start="live", refresh=options.refresh, ascii=options.ascii_only or None)
     else:

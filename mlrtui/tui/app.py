@@ -1,20 +1,19 @@
 """The app: it owns the feed, what is looked at and how it is drawn; screens show it."""
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from platformdirs import user_state_path
 from textual.app import App
 from textual.filter import LineFilter
 
 from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keeping import command_for, screen_table, write_screen
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
 from mlrtui.tui.ports import StoreSource
@@ -23,10 +22,12 @@ from mlrtui.tui.screens.browse import BrowseScreen
 from mlrtui.tui.screens.compare import CompareScreen
 from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.screens.palette import PaletteScreen
 from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
+from mlrtui.tui.widgets.lists import Footer
 
-__all__ = ["MlrtuiApp", "ascii_needed", "run_app", "store_source"]
+__all__ = ["MlrtuiApp", "Mode", "Start"]
 
 Start = Literal["live", "browse"]
 Mode = Literal["live", "browse", "compare"]
@@ -156,10 +157,37 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
-        if isinstance(self.screen, HelpScreen):
-            self.pop_screen()
+        self._over(HelpScreen, HelpScreen)
+
+    def action_palette(self) -> None:
+        """All commands of this screen over it, or away again."""
+        footer = self.screen.query(Footer).first()
+        self._over(PaletteScreen, lambda: PaletteScreen(footer.screen_name))
+
+    def do_below(self, key: Key) -> None:
+        """Close the palette and do a command on the screen below it."""
+        self.pop_screen()
+        self.call_after_refresh(self.run_action, key.action, self.screen if key.screens else self)
+
+    def action_copy(self) -> None:
+        """What is selected and the command that shows it again, to the terminal's clipboard (OSC 52)."""
+        text = command_for(self.reading, self.wanted.browsing)
+        if text:
+            self.copy_to_clipboard(text)
+            self.say(f"copied: {text}")
+
+    def action_write(self) -> None:
+        """What is on screen, as files in the working folder."""
+        if not isinstance(self.screen, ReadingScreen):
+            return
+        stem = f"mlrtui-{self.screen.query(Footer).first().screen_name}"
+        table = screen_table(self.reading, self.wanted.browsing)
+        try:
+            files = write_screen(Path.cwd(), stem, self.screen.text(), self.export_screenshot(title="mlrtui"), table)
+        except OSError as error:
+            self.say(f"nothing written: {error.strerror or error}: {error.filename}")
         else:
-            self.push_screen(HelpScreen())
+            self.say(f"written: {', '.join(file.name for file in files)}")
 
     def action_leave(self) -> None:
         """End the screen; whatever trains goes on."""
@@ -169,6 +197,13 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """Read everything again."""
         if self._feed is not None:
             self._feed.reread()
+
+    def _over(self, kind: type[ReadingScreen], make: Callable[[], ReadingScreen]) -> None:
+        """Put a screen over this one, or take it away again."""
+        if isinstance(self.screen, kind):
+            self.pop_screen()
+        elif not isinstance(self.screen, HelpScreen | PaletteScreen):
+            self.push_screen(make())
 
     def _to(self, mode: Mode) -> None:
         while len(self.screen_stack) > 1:
@@ -184,50 +219,3 @@ class MlrtuiApp(App[None], inherit_bindings=False):
     def _post(self, reading: Reading) -> None:
         """Called in the feed's thread."""
         self.post_message(StoreRead(reading))
-
-
-def run_app(
-    store_paths: Sequence[Path],
-    *,
-    start: Start = "live",
-    sweep_id: int | None = None,
-    refresh: float = 2.0,
-    ascii: bool | None = None,
-    color: bool | None = None,
-    mouse: bool = True,
-) -> int:
-    """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
-
-    `ascii` None: decided by the locale and TERM. `color` None: decided by NO_COLOR.
-    """
-    app = MlrtuiApp(
-        [store_source(path) for path in store_paths],
-        start=start,
-        sweep_id=sweep_id,
-        refresh=refresh,
-        ascii_only=ascii_needed() if ascii is None else ascii,
-        color=color,
-        bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
-    )
-    app.run(mouse=mouse)
-    return app.return_code or 0
-
-
-def store_source(path: Path) -> StoreSource:
-    """A store file, opened by the thread that reads it."""
-    from mlrtui_db.reader import Reader
-
-    return StoreSource(path.name, lambda: Reader.open(path), str(path.resolve()))
-
-
-def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this terminal cannot be trusted with braille: a locale that is not UTF-8, or a plain console.
-
-    LC_CTYPE=C.UTF-8 does not count, since Python itself sets it under LANG=C. Without any locale, as in most
-    containers, UTF-8 is assumed.
-    """
-    if environment.get("TERM", "dumb") in ("", "dumb", "linux", "unknown"):
-        return True
-    ctype = environment.get("LC_CTYPE", "")
-    named = environment.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environment.get("LANG")
-    return bool(named) and "utf" not in str(named).lower()

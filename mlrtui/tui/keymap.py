@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-__all__ = ["KEYS", "Key", "bindings", "footer_keys", "shown_keys"]
+__all__ = ["KEYS", "Key", "bindings", "commands", "footer_keys", "shown_keys"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Key:
     footer: int = 0  # order in the footer; 0: not shown there
 
 
-_LISTS = ("live", "trial", "browse", "compare", "help")
+_LISTS = ("live", "trial", "browse", "compare", "help", "palette")
 _CHARTS = ("live", "trial", "compare")
 _ONE = ("live", "trial")
 _MARKING = ("live", "browse")
@@ -32,6 +32,9 @@ KEYS: tuple[Key, ...] = (
     Key("live", ("1",), "live", "live", "watch one sweep", "Everywhere", (), 60),
     Key("browse", ("3",), "browse", "browse", "all sweeps of the store", "Everywhere", (), 61),
     Key("compare", ("4",), "compare", "compare", "what is marked, together", "Everywhere", (), 62),
+    Key("palette", ("ctrl+p", "colon"), "palette", "commands", "find a command", "Everywhere", (), 70),
+    Key("copy", ("C",), "copy", "copy", "copy id and command", "Everywhere", ()),
+    Key("write", ("w",), "write", "write", "write csv, svg and text", "Everywhere", ()),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
     Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "trial", "browse"), 10),
     Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
@@ -83,6 +86,7 @@ _SHOWN = {
     "full_stop": ".",
     "plus": "+",
     "slash": "/",
+    "colon": ":",
     "minus": "-",
     "equals_sign": "=",
     "shift+left": "S-←",
@@ -104,6 +108,12 @@ def footer_keys(screen: str) -> list[Key]:
     """The commands that the footer of a screen names, most useful first."""
     usable = [key for key in KEYS if key.footer and (not key.screens or screen in key.screens)]
     return sorted(usable, key=lambda key: key.footer)
+
+
+def commands(screen: str) -> list[Key]:
+    """Everything that can be done on a screen: its own commands first, moving about left out."""
+    usable = [key for key in KEYS if not key.screens or screen in key.screens]
+    return sorted((key for key in usable if not key.action.startswith("move(")), key=lambda key: not key.screens)
 
 
 def shown_keys(key: Key, ascii_only: bool = False) -> str:

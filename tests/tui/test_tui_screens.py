@@ -15,14 +15,30 @@ from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.keymap import KEYS, bindings, shown_keys
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.screens.browse import BrowseScreen
+from mlrtui.tui.screens.compare import CompareScreen
 from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.screens.palette import PaletteScreen
 from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import Reading
 from mlrtui_db.errors import StoreMissing
 
-SCREENS = {"live": LiveScreen, "trial": TrialScreen, "browse": BrowseScreen, "help": HelpScreen}
-WAYS = {"live": ("1",), "trial": ("1", "enter", "enter"), "browse": ("3",), "help": ("question_mark",)}
+SCREENS = {
+    "compare": CompareScreen,
+    "palette": PaletteScreen,
+    "live": LiveScreen,
+    "trial": TrialScreen,
+    "browse": BrowseScreen,
+    "help": HelpScreen,
+}
+WAYS = {
+    "live": ("1",),
+    "trial": ("1", "enter", "enter"),
+    "browse": ("3",),
+    "help": ("question_mark",),
+    "compare": ("4",),
+    "palette": ("colon",),
+}
 
 
 class Shown:

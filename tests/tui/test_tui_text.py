@@ -7,12 +7,12 @@ import pytest
 from tui_fakes import scan_store, search_store
 from tui_rows import NOW, make_cell, make_curve, make_fit, make_sweep, make_trial
 
-from mlrtui.tui.app import ascii_needed
 from mlrtui.tui.curves import Trace, caption, loss_points, ratio_points
 from mlrtui.tui.marks import ASCII, UNICODE, cell_state, trial_state
 from mlrtui.tui.numbers import day, number, span
 from mlrtui.tui.once import render_once
 from mlrtui.tui.palette import style_of
+from mlrtui.tui.starting import ascii_needed
 from mlrtui.tui.state import headline
 from mlrtui.tui.text import boxed, clean, fit, line, plain, width_of
 from mlrtui.tui.widgets.scroll import window

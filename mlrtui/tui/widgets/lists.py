@@ -130,14 +130,14 @@ class Footer(LinesWidget):
 
     def __init__(self, look: Look, screen: str) -> None:
         super().__init__(look, id="footer")
-        self._screen = screen
+        self.screen_name = screen
 
     def lines(self, width: int, height: int) -> list[Line]:
         """As many keys as there is room for; help and quit always."""
         ascii_only = self.look.marks.ascii_only
         parts: list[Line] = [
             ((f" {shown_keys(key, ascii_only).split()[0]}", "key"), (f" {key.label}", "dim"))
-            for key in footer_keys(self._screen)
+            for key in footer_keys(self.screen_name)
         ]
         while len(parts) > 2 and sum(map(width_of, parts)) + len(parts) > width:
             parts.pop(-3)

@@ -1,0 +1,60 @@
+"""Starting the app on stores: what the terminal can show, which files are opened, where bookmarks are kept."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from mlrtui.tui.app import MlrtuiApp, Start
+from mlrtui.tui.bookmarks import Bookmarks
+from mlrtui.tui.ports import StoreSource
+
+__all__ = ["ascii_needed", "run_app", "store_source"]
+
+
+def run_app(
+    store_paths: Sequence[Path],
+    *,
+    start: Start = "live",
+    sweep_id: int | None = None,
+    refresh: float = 2.0,
+    ascii: bool | None = None,
+    color: bool | None = None,
+    mouse: bool = True,
+) -> int:
+    """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
+
+    `ascii` None: decided by the locale and TERM. `color` None: decided by NO_COLOR.
+    """
+    app = MlrtuiApp(
+        [store_source(path) for path in store_paths],
+        start=start,
+        sweep_id=sweep_id,
+        refresh=refresh,
+        ascii_only=ascii_needed() if ascii is None else ascii,
+        color=color,
+        bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
+    )
+    app.run(mouse=mouse)
+    return app.return_code or 0
+
+
+def store_source(path: Path) -> StoreSource:
+    """A store file, opened by the thread that reads it."""
+    from mlrtui_db.reader import Reader
+
+    return StoreSource(path.name, lambda: Reader.open(path), str(path.resolve()))
+
+
+def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this terminal cannot be trusted with braille: a locale that is not UTF-8, or a plain console.
+
+    LC_CTYPE=C.UTF-8 does not count, since Python itself sets it under LANG=C. Without any locale, as in most
+    containers, UTF-8 is assumed.
+    """
+    if environment.get("TERM", "dumb") in ("", "dumb", "linux", "unknown"):
+        return True
+    ctype = environment.get("LC_CTYPE", "")
+    named = environment.get("LC_ALL") or (ctype if ctype != "C.UTF-8" else "") or environment.get("LANG")
+    return bool(named) and "utf" not in str(named).lower()
