@@ -15,7 +15,9 @@ from mlrtui_db.reader import Reader
 __all__ = ["browse", "status", "watch"]
 
 
-def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float, as_json: bool = False) -> int:
+def watch(
+    store: Path, *, once: bool, ascii_only: bool, refresh: float | None, mouse: bool = True, as_json: bool = False
+) -> int:
     """The live screen; where there is no terminal, progress lines until the driver ends."""
     with Reader.open(store) as reader:  # a store that cannot be read is one sentence, not a screen
         if as_json:
@@ -36,10 +38,10 @@ def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float, as_json:
         return 0
     from mlrtui.tui.starting import run_app
 
-    return run_app([store], start="live", refresh=refresh, ascii=ascii_only or None)
+    return run_app([store], start="live", refresh=refresh, ascii=ascii_only or None, mouse=mouse)
 
 
-def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
+def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float | None, mouse: bool = True) -> int:
     """The list of sweeps; where there is no terminal, as text."""
     for store in stores:
         Reader.open(store).close()
@@ -50,7 +52,7 @@ def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
         return 0
     from mlrtui.tui.starting import run_app
 
-    return run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None)
+    return run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None, mouse=mouse)
 
 
 def status(store: Path, *, as_json: bool) -> int:

@@ -13,7 +13,8 @@ from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
 from mlrtui.tui.keeping import command_for, screen_table, write_screen
-from mlrtui.tui.keymap import Key, bindings
+from mlrtui.tui.keymap import Key, Keys, bindings
+from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
 from mlrtui.tui.ports import StoreSource
@@ -49,25 +50,30 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         sweep_id: int | None = None,
         refresh: float = 2.0,
         ascii_only: bool = False,
+        light: bool = False,
+        keys: Keys | None = None,
         color: bool | None = None,
         clock: Callable[[], float] = time.time,
         still: Reading | None = None,
         bookmarks: Bookmarks | None = None,
+        machine: Callable[[], Load] | None = None,
     ) -> None:
         """`still` is a reading to show without any feed; `color` None leaves it to NO_COLOR."""
         super().__init__(ansi_color=True)
-        self.theme = "ansi-dark"
+        self.theme = "ansi-light" if light else "ansi-dark"
         self.animation_level = "none"
         self.no_color = self.no_color if color is None else not color
         self._strict = [NoColour()] if self.no_color else []
-        self.look = Look(ASCII if ascii_only else UNICODE)
+        self.look = Look(ASCII if ascii_only else UNICODE, light=light, keys=keys or {})
         self.wanted = Wanted(sweep_id=sweep_id, browsing=start == "browse")
         self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still
         self._latest: Reading | None = still
         self._start: Start = start
         self._before_compare: Start = start
-        self._feed = None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock)
+        self._feed = (
+            None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
+        )
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Without colour: no colour code at all, where the library would send greys or resets."""
@@ -75,6 +81,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Show the first screen and start reading."""
+        self.set_keymap({name: ",".join(chosen) for name, chosen in self.look.keys.items()})
         self.switch_mode(self._start)
         if self._feed is not None:
             self.run_worker(self._feed.run, thread=True, exit_on_error=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mlrtui.tui.comparison import Comparison
 from mlrtui.tui.curves import Trace, read_trace
+from mlrtui.tui.machine import Load
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
     QUIET_AFTER,
@@ -63,6 +64,7 @@ class Feed:
         *,
         refresh: float = 2.0,
         clock: Callable[[], float] = time.time,
+        machine: Callable[[], Load] | None = None,
     ) -> None:
         self.refresh = refresh
         self._clock = clock
@@ -80,6 +82,8 @@ class Feed:
         self._trace: Trace | None = None
         self._details: TrialDetails | None = None
         self._comparison = Comparison()
+        self._machine = machine
+        self._load: Load | None = None
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
 
@@ -147,6 +151,7 @@ class Feed:
         if now is not None and store.sweeps:
             if version != store.version:
                 self._changed_at = now
+                self._load = None if self._machine is None else self._machine()
             # The driver's lock is no part of the data: whether it is still held shows only by looking again.
             overdue = now - self._read_at >= QUIET_AFTER and not self._ended()
             if moved or wanted != self._read_for or overdue:
@@ -187,6 +192,7 @@ class Feed:
             seconds_left=None if snapshot is None else self._seconds_left(snapshot.sweep),
             at=now,
             details=self._details,
+            load=None if snapshot is None or not snapshot.writer_alive else self._load,
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )
 

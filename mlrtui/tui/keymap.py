@@ -1,10 +1,18 @@
 """The one table of keys: bindings, footer and help are made from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from textual.binding import Binding
 
-__all__ = ["KEYS", "Key", "bindings", "commands", "footer_keys", "shown_keys"]
+__all__ = ["KEYS", "SPELLED", "Key", "Keys", "bindings", "commands", "footer_keys", "shown_keys"]
+
+
+Keys = Mapping[str, tuple[str, ...]]
+"""The user's own keys by the id of the command."""
+
+_AS_BUILT: Keys = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,16 @@ KEYS: tuple[Key, ...] = (
     Key("copy", ("C",), "copy", "copy", "copy id and command", "Everywhere", ()),
     Key("write", ("w",), "write", "write", "write csv, svg and text", "Everywhere", ()),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
-    Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "trial", "browse"), 10),
+    Key(
+        "open",
+        ("enter",),
+        "open",
+        "open",
+        "open under the cursor",
+        "Everywhere",
+        ("live", "trial", "browse", "palette"),
+        10,
+    ),
     Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
     Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", _CHARTS, 14),
     Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", _CHARTS),
@@ -69,10 +86,10 @@ KEYS: tuple[Key, ...] = (
     Key("closer", ("plus",), "zoom_x(0.5)", "zoom", "fewer steps at the cursor", "Trial", ("trial",), 32),
     Key("wider", ("minus",), "zoom_x(2.0)", "wider", "more steps", "Trial", ("trial",)),
     Key("whole", ("0",), "zoom_x(0.0)", "all", "all steps", "Trial", ("trial",), 33),
-    Key("all_settings", ("d",), "all_settings", "all", "all settings, or differing", "Compare", ("compare",), 12),
+    Key("all_settings", ("d",), "all_settings", "all", "all or differing settings", "Compare", ("compare",), 12),
 )
 
-_SHOWN = {
+SPELLED = {
     "question_mark": "?",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
@@ -94,19 +111,28 @@ _SHOWN = {
     "ctrl+left": "ctrl+←",
     "ctrl+right": "ctrl+→",
 }
-_SHOWN_ASCII = {**_SHOWN, "up": "up", "down": "down", "left": "left", "right": "right"}
-_SHOWN_ASCII |= {"shift+left": "S-left", "shift+right": "S-right", "ctrl+left": "ctrl+left", "ctrl+right": "ctrl+right"}
+SPELLED_ASCII = {**SPELLED, "up": "up", "down": "down", "left": "left", "right": "right"}
+SPELLED_ASCII |= {
+    "shift+left": "S-left",
+    "shift+right": "S-right",
+    "ctrl+left": "ctrl+left",
+    "ctrl+right": "ctrl+right",
+}
 
 
 def bindings(screen: str | None) -> list[Binding]:
     """The bindings of a screen, or of the app for None."""
     chosen = [key for key in KEYS if (screen in key.screens if screen else not key.screens)]
-    return [Binding(",".join(key.keys), key.action, key.label, show=False, priority=screen is None) for key in chosen]
+    return [
+        Binding(",".join(key.keys), key.action, key.label, show=False, priority=screen is None, id=key.id)
+        for key in chosen
+    ]
 
 
 def footer_keys(screen: str) -> list[Key]:
     """The commands that the footer of a screen names, most useful first."""
-    usable = [key for key in KEYS if key.footer and (not key.screens or screen in key.screens)]
+    typing = screen == "palette"  # what is typed there is text
+    usable = [key for key in KEYS if key.footer and (screen in key.screens or not (key.screens or typing))]
     return sorted(usable, key=lambda key: key.footer)
 
 
@@ -116,7 +142,7 @@ def commands(screen: str) -> list[Key]:
     return sorted((key for key in usable if not key.action.startswith("move(")), key=lambda key: not key.screens)
 
 
-def shown_keys(key: Key, ascii_only: bool = False) -> str:
-    """The keys of a command as people read them: "q ctrl+c", "↑ k"."""
-    names = _SHOWN_ASCII if ascii_only else _SHOWN
-    return " ".join(names.get(name, name) for name in key.keys)
+def shown_keys(key: Key, ascii_only: bool = False, keys: Keys = _AS_BUILT) -> str:
+    """The keys of a command as people read them: "q ctrl+c", "↑ k"; `keys` are the user's own."""
+    names = SPELLED_ASCII if ascii_only else SPELLED
+    return " ".join(names.get(name, name) for name in keys.get(key.id, key.keys))

@@ -8,9 +8,11 @@ from platformdirs import user_state_path
 
 from mlrtui.tui.app import MlrtuiApp, Start
 from mlrtui.tui.bookmarks import Bookmarks
+from mlrtui.tui.machine import Machine
 from mlrtui.tui.ports import StoreSource
+from mlrtui.tui.settings import load_settings, settings_path
 
-__all__ = ["ascii_needed", "run_app", "store_source"]
+__all__ = ["ascii_needed", "is_light", "run_app", "store_source"]
 
 
 def run_app(
@@ -18,25 +20,34 @@ def run_app(
     *,
     start: Start = "live",
     sweep_id: int | None = None,
-    refresh: float = 2.0,
+    refresh: float | None = None,
     ascii: bool | None = None,
     color: bool | None = None,
     mouse: bool = True,
 ) -> int:
     """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
 
-    `ascii` None: decided by the locale and TERM. `color` None: decided by NO_COLOR.
+    What is None is taken from the user's settings; `ascii` then from the locale and TERM, `color` from NO_COLOR.
+
+    Raises:
+        BadInput: the settings have a mistake.
     """
+    chosen = load_settings(settings_path())
+    if ascii is None:
+        ascii = ascii_needed() if chosen.ascii is None else chosen.ascii
     app = MlrtuiApp(
         [store_source(path) for path in store_paths],
         start=start,
         sweep_id=sweep_id,
-        refresh=refresh,
-        ascii_only=ascii_needed() if ascii is None else ascii,
+        refresh=chosen.refresh if refresh is None else refresh,
+        ascii_only=ascii,
+        light=is_light(chosen.theme),
+        keys=chosen.keys,
         color=color,
         bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
+        machine=Machine().look,
     )
-    app.run(mouse=mouse)
+    app.run(mouse=mouse and chosen.mouse)
     return app.return_code or 0
 
 
@@ -45,6 +56,13 @@ def store_source(path: Path) -> StoreSource:
     from mlrtui_db.reader import Reader
 
     return StoreSource(path.name, lambda: Reader.open(path), str(path.resolve()))
+
+
+def is_light(theme: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether colours are to suit a light terminal. "auto" reads COLORFGBG, "text;background" in the 16 colours."""
+    if theme != "auto":
+        return theme == "light"
+    return environment.get("COLORFGBG", "").rsplit(";", 1)[-1] in ("7", "15")
 
 
 def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:

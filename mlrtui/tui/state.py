@@ -1,8 +1,10 @@
 """What is on screen, as frozen data: what was asked for, what was read, how it is shown."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mlrtui.tui.curves import Trace
+from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import Marks
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 
@@ -96,6 +98,7 @@ class Reading:
     at: float
     details: TrialDetails | None = None
     compared: tuple[Compared, ...] = ()
+    load: Load | None = None  # of this machine, when the store last moved
 
     @property
     def trouble(self) -> str:
@@ -138,6 +141,8 @@ class Look:
     paused: bool = False
     zoomed: bool = False
     marked: tuple[Mark, ...] = ()
+    light: bool = False  # colours for a light terminal
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the user's own, by command
     note: str = ""  # what the last command has to say, until the next key
 
 

@@ -43,7 +43,7 @@ class CommandList(Pane):
         rows = []
         for index in window(len(found), self._at, height):
             key = found[index]
-            keys = shown_keys(key, self.look.marks.ascii_only)
+            keys = shown_keys(key, self.look.marks.ascii_only, self.look.keys)
             text = fit(((f" {key.help:<28} ", ""), (f"{key.group:<16} ", "dim"), (keys, "key")), width)
             rows.append(tuple((part, "cursor") for part, _ in text) if index == self._at else text)
         return rows
@@ -99,15 +99,19 @@ class PaletteScreen(ReadingScreen, inherit_bindings=False):
         if event.key in ("up", "down"):
             self.action_move(0, -1 if event.key == "up" else 1)
         elif event.key == "enter":
-            key = self.query_one(CommandList).chosen()
-            if key is not None:
-                self.owner.do_below(key)
+            self.action_open()
         elif event.key == "escape":
             self.action_back()
 
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key."""
         self.query_one(CommandList).move(dx, dy)
+
+    def action_open(self) -> None:
+        """Do the command under the cursor."""
+        key = self.query_one(CommandList).chosen()
+        if key is not None:
+            self.owner.do_below(key)
 
     def action_back(self) -> None:
         """Back to the screen below."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from mlrtui.tui.keymap import footer_keys, shown_keys
+from mlrtui.tui.machine import load_text
 from mlrtui.tui.numbers import clock
 from mlrtui.tui.state import Look, Reading, headline
 from mlrtui.tui.text import Line, clean, fit, line, width_of
@@ -26,6 +27,11 @@ class EventList(Pane):
     def title(self) -> Line:
         """What it is."""
         return line("events", "title")
+
+    def caption(self) -> Line:
+        """How busy the machine was when the store last moved."""
+        load = None if self.reading is None else self.reading.load
+        return () if load is None else line(load_text(load), "dim")
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """One event a row."""
@@ -136,7 +142,7 @@ class Footer(LinesWidget):
         """As many keys as there is room for; help and quit always."""
         ascii_only = self.look.marks.ascii_only
         parts: list[Line] = [
-            ((f" {shown_keys(key, ascii_only).split()[0]}", "key"), (f" {key.label}", "dim"))
+            ((f" {shown_keys(key, ascii_only, self.look.keys).split()[0]}", "key"), (f" {key.label}", "dim"))
             for key in footer_keys(self.screen_name)
         ]
         while len(parts) > 2 and sum(map(width_of, parts)) + len(parts) > width:
