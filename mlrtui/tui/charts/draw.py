@@ -149,7 +149,7 @@ def _put_letters(
 
 
 def _cell_column(x: float, axis: Axis, width: int, ascii_only: bool) -> int:
-    _, dots = dot_shape(1, width, ascii_only)
+    _, dots = dot_shape(width, 1, ascii_only)
     return int(dot_column(np.array([x]), axis, dots)[0]) * width // dots
 
 
