@@ -33,7 +33,13 @@ DevicesOption = Annotated[
     str, typer.Option("--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1, or fake (makes numbers up).")
 ]
 SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps.", show_default=False)]
-RefreshOption = Annotated[float, typer.Option("--refresh", min=0.1, max=60, help="Seconds between looks at the store.")]
+RefreshOption = Annotated[
+    float | None,
+    typer.Option("--refresh", min=0.1, max=60, help="Seconds between looks at the store; else your setting, else 2."),
+]
+NoMouseOption = Annotated[
+    bool, typer.Option("--no-mouse", help="Leave the mouse, and selecting text, to the terminal.")
+]
 
 _debug = False
 
@@ -69,7 +75,8 @@ def run(
     ] = False,
     devices: DevicesOption = "auto",
     ascii_only: AsciiOption = False,
-    refresh: RefreshOption = 2.0,
+    refresh: RefreshOption = None,
+    no_mouse: NoMouseOption = False,
 ) -> None:
     """Train the sweeps of some files into the store, and watch. The same command again resumes."""
     from mlrtui.commands import run as command
@@ -83,6 +90,7 @@ def run(
         dry_run=dry_run,
         ascii_only=ascii_only,
         refresh=refresh,
+        mouse=not no_mouse,
     )
     raise typer.Exit(command.run(tuple(files or ()), options))
 
@@ -91,13 +99,19 @@ def run(
 def watch(
     store: StoreOption = None,
     once: Annotated[bool, typer.Option("--once", help="Print the picture once, as text.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the data behind the picture once.")] = False,
     ascii_only: AsciiOption = False,
-    refresh: RefreshOption = 2.0,
+    refresh: RefreshOption = None,
+    no_mouse: NoMouseOption = False,
 ) -> None:
     """Look on while a sweep runs, from any terminal."""
     from mlrtui.commands import look
 
-    raise typer.Exit(look.watch(store_path(store), once=once, ascii_only=ascii_only, refresh=refresh))
+    raise typer.Exit(
+        look.watch(
+            store_path(store), once=once, as_json=as_json, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse
+        )
+    )
 
 
 @app.command()
@@ -105,13 +119,14 @@ def browse(
     stores: Annotated[list[Path] | None, typer.Argument(help="Stores; none: the one that --store names.")] = None,
     store: StoreOption = None,
     ascii_only: AsciiOption = False,
-    refresh: RefreshOption = 2.0,
+    refresh: RefreshOption = None,
+    no_mouse: NoMouseOption = False,
 ) -> None:
     """Look at past sweeps."""
     from mlrtui.commands import look
 
     paths = tuple(stores or ()) or (store_path(store),)
-    raise typer.Exit(look.browse(paths, ascii_only=ascii_only, refresh=refresh))
+    raise typer.Exit(look.browse(paths, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse))
 
 
 @app.command()

@@ -20,8 +20,10 @@ __all__ = [
     "LogRow",
     "NetRow",
     "NetState",
+    "Pairs",
     "SweepRow",
     "SweepState",
+    "TrialDetails",
     "TrialRow",
     "TrialState",
 ]
@@ -123,6 +125,22 @@ class TrialRow:
     bad_kind: str | None
     lambda0_preconditioned: float | None
     rev: int
+
+
+Pairs = tuple[tuple[str, str | float | int | None], ...]
+"""Columns of one row with their values; blobs do not occur."""
+
+
+@dataclass(frozen=True)
+class TrialDetails:
+    """Everything stored about one trial but its steps: its row, and the rows of what it belongs to."""
+
+    trial_id: int
+    sweep: Pairs
+    cell: Pairs  # with the settings that have no column of their own
+    net: Pairs
+    trial: Pairs
+    attempt: Pairs  # the newest one; empty before the first
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _live, _opening, sqlite_version
+from mlrtui_db import _details, _live, _opening, sqlite_version
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow
 
 __all__ = ["Reader"]
 
@@ -124,6 +124,11 @@ class Reader:
         """One trial, or None."""
         with self._picture() as connection:
             return _live.read_trial(connection, trial_id)
+
+    def trial_details(self, trial_id: int) -> TrialDetails | None:
+        """Everything stored about a trial but its steps, or None."""
+        with self._picture() as connection:
+            return _details.read_details(connection, trial_id)
 
     def tail_events(self, after_event_id: int = 0, limit: int = 200) -> tuple[EventRow, ...]:
         """Events of all sweeps after a number, oldest first."""

@@ -17,9 +17,16 @@ from mlrtui_db.reader import Reader
 __all__ = ["browse", "status", "watch"]
 
 
-def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
+def watch(
+    store: Path, *, once: bool, ascii_only: bool, refresh: float | None, mouse: bool = True, as_json: bool = False
+) -> int:
     """The live screen; where there is no terminal, progress lines until the driver ends."""
     with Reader.open(store) as reader:  # a store that cannot be read is one sentence, not a screen
+        if as_json:
+            from mlrtui.tui.once import data_once
+
+            print(json.dumps(data_once(reader), ensure_ascii=False, allow_nan=False))
+            return 0
         if once:
             from mlrtui.tui.once import render_once
 
@@ -31,12 +38,12 @@ def watch(store: Path, *, once: bool, ascii_only: bool, refresh: float) -> int:
 
         follow(store, [], lambda: lock.holder(store) is not None, ascii_only)
         return 0
-    from mlrtui.tui.app import run_app
+    from mlrtui.tui.starting import run_app
 
-    return run_app([store], start="live", refresh=refresh, ascii=ascii_only or None)
+    return run_app([store], start="live", refresh=refresh, ascii=ascii_only or None, mouse=mouse)
 
 
-def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
+def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float | None, mouse: bool = True) -> int:
     """The list of sweeps; where there is no terminal, as text."""
     for store in stores:
         Reader.open(store).close()
@@ -46,9 +53,9 @@ def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float) -> int:
                 lines = [f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps())]
             show("\n".join(lines), ascii_only)
         return 0
-    from mlrtui.tui.app import run_app
+    from mlrtui.tui.starting import run_app
 
-    return run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None)
+    return run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None, mouse=mouse)
 
 
 def status(store: Path, *, as_json: bool) -> int:

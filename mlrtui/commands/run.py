@@ -29,7 +29,8 @@ class RunOptions:
     plain: bool = False
     dry_run: bool = False
     ascii_only: bool = False
-    refresh: float = 2.0
+    refresh: float | None = None
+    mouse: bool = True
 
 
 def run(files: Sequence[Path], options: RunOptions) -> int:
@@ -49,6 +50,10 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     if not _anything_to_do(options.store, specs):
         devices.resolve(options.devices, useful=useful)  # a mistake in an option is told all the same
         return _finished(options, specs)
+    if not options.detach and not options.plain and sys.stdout.isatty():
+        from mlrtui.tui.settings import load_settings, settings_path
+
+        load_settings(settings_path())  # a mistake there is said before anything is started
     return start(specs, useful, options)
 
 
@@ -64,9 +69,7 @@ def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
         return 0
     if options.plain or not sys.stdout.isatty():
         return _plain(options, specs, driver)
-    from mlrtui.tui.app import run_app
-
-    run_app([options.store], start="live", refresh=options.refresh, ascii=options.ascii_only or None)
+    _attach(options)
     return _left(options, driver)
 
 
@@ -104,13 +107,19 @@ def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
     return any(spec.sweep.name not in known or known[spec.sweep.name].status != "done" for spec in specs)
 
 
+def _attach(options: RunOptions) -> None:
+    """The screens, until the user leaves."""
+    from mlrtui.tui.starting import run_app
+
+    ascii_only = options.ascii_only or None
+    run_app([options.store], start="live", refresh=options.refresh, ascii=ascii_only, mouse=options.mouse)
+
+
 def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
     """Everything was done before: show it, train nothing, write nothing."""
     names = [spec.sweep.name for spec in specs]
     if not options.detach and not options.plain and sys.stdout.isatty():
-        from mlrtui.tui.app import run_app
-
-        run_app([options.store], start="live", refresh=options.refresh, ascii=options.ascii_only or None)
+        _attach(options)
     else:
         from mlrtui.report import report
 

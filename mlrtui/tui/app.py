@@ -9,9 +9,12 @@ from typing import Any, Literal
 from textual.app import App
 from textual.filter import LineFilter
 
+from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keeping import command_for, screen_table, write_screen
+from mlrtui.tui.keymap import Key, Keys, bindings
+from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
 from mlrtui.tui.pages import PAGES
@@ -19,16 +22,19 @@ from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.screens.boundary import BoundaryScreen
 from mlrtui.tui.screens.browse import BrowseScreen
+from mlrtui.tui.screens.compare import CompareScreen
 from mlrtui.tui.screens.exponents import ExponentsScreen
 from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
 from mlrtui.tui.screens.log import LogScreen
+from mlrtui.tui.screens.palette import PaletteScreen
 from mlrtui.tui.screens.phases import PhasesScreen
-from mlrtui.tui.state import Look, Reading, Wanted
-from mlrtui.tui.terminal import ascii_needed
+from mlrtui.tui.screens.trial import TrialScreen
+from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
+from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.prompt import Prompt
 
-__all__ = ["MlrtuiApp", "run_app", "store_source"]
+__all__ = ["MlrtuiApp", "Start"]
 
 Start = Literal["live", "browse"]
 
@@ -41,6 +47,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         "live": LiveScreen,
         "browse": BrowseScreen,
         "boundary": BoundaryScreen,
+        "compare": CompareScreen,
         "exponents": ExponentsScreen,
         "phases": PhasesScreen,
         "log": LogScreen,
@@ -56,22 +63,30 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         sweep_id: int | None = None,
         refresh: float = 2.0,
         ascii_only: bool = False,
+        light: bool = False,
+        keys: Keys | None = None,
         color: bool | None = None,
         clock: Callable[[], float] = time.time,
         still: Reading | None = None,
+        bookmarks: Bookmarks | None = None,
+        machine: Callable[[], Load] | None = None,
     ) -> None:
         """`still` is a reading to show without any feed; `color` None leaves it to NO_COLOR."""
         super().__init__(ansi_color=True)
-        self.theme = "ansi-dark"
+        self.theme = "ansi-light" if light else "ansi-dark"
         self.animation_level = "none"
         self.no_color = self.no_color if color is None else not color
         self._strict = [NoColour()] if self.no_color else []
-        self.look = Look(ASCII if ascii_only else UNICODE)
+        self.look = Look(ASCII if ascii_only else UNICODE, light=light, keys=keys or {})
         self.wanted = Wanted(sweep_id=sweep_id, browsing=start == "browse")
+        self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still
         self._latest: Reading | None = still
         self._start: Start = start
-        self._feed = None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock)
+        self._before_compare: Start = start
+        self._feed = (
+            None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
+        )
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Without colour: no colour code at all, where the library would send greys or resets."""
@@ -79,6 +94,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Show the first screen and start reading."""
+        self.set_keymap({name: ",".join(chosen) for name, chosen in self.look.keys.items()})
         self.switch_mode(self._start)
         if self._feed is not None:
             self.run_worker(self._feed.run, thread=True, exit_on_error=False)
@@ -102,38 +118,105 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def change(self, **how: Any) -> None:
         """Draw the same data in another way."""
-        self.look = replace(self.look, **how)
+        self.look = replace(self.look, **({"note": ""} | how))
         self._draw()
+
+    def say(self, words: str) -> None:
+        """A sentence in the status line until the next one."""
+        self.change(note=words)
 
     def open_sweep(self, wanted: Wanted) -> None:
         """Show a sweep in Live."""
         self.want(wanted)
-        self.switch_mode("live")
+        self._before_compare = "live"
+        self._to("live")
+
+    def open_trial(self) -> None:
+        """Show the chosen trial in full; from now on it stays chosen."""
+        reading = self.reading
+        if reading is None or reading.snapshot is None or reading.trial_id is None:
+            return
+        cell_id = reading.snapshot.cell_id
+        self.want(replace(self.wanted, cell_id=cell_id, trial_id=reading.trial_id, detailed=True))
+        self.push_screen(TrialScreen())
+
+    def close_trial(self) -> None:
+        """Back to Live."""
+        self.want(replace(self.wanted, detailed=False))
+        self.pop_screen()
 
     def action_live(self) -> None:
         """The Live screen."""
+        self._before_compare = "live"
         self.action_page("live")
 
     def action_browse(self) -> None:
         """The Browse screen."""
-        self.want(replace(self.wanted, browsing=True, page=""))
+        self.want(replace(self.wanted, browsing=True, page="", detailed=False, compared=()))
+        self._before_compare = "browse"
         self._to("browse")
 
     def action_page(self, mode: str) -> None:
         """Another screen on the same sweep, with the rows that it needs."""
-        self.want(replace(self.wanted, browsing=False, page=mode if mode in PAGES else ""))
+        page = mode if mode in PAGES else ""
+        self.want(replace(self.wanted, browsing=False, page=page, detailed=False, compared=()))
         self._to(mode)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """No key is a command while text is being typed."""
         return not isinstance(self.focused, Prompt)
 
+    def action_compare(self) -> None:
+        """The Compare screen with what is marked."""
+        self.want(replace(self.wanted, browsing=False, page="", detailed=False, compared=self.look.marked))
+        self._to("compare")
+
+    def leave_compare(self) -> None:
+        """Back to Live or Browse."""
+        if self._before_compare == "live":
+            self.action_live()
+        else:
+            self.action_browse()
+
+    def toggle(self, mark: Mark) -> None:
+        """Mark, or take the mark away; a seventh mark takes the place of the first."""
+        marked = self.look.marked
+        kept = tuple(other for other in marked if other != mark)
+        self.change(marked=kept if mark in marked else (*kept, mark)[-MOST_MARKS:])
+
     def action_help(self) -> None:
         """The help over this screen, or away again."""
-        if isinstance(self.screen, HelpScreen):
-            self.pop_screen()
+        self._over(HelpScreen, HelpScreen)
+
+    def action_palette(self) -> None:
+        """All commands of this screen over it, or away again."""
+        footer = self.screen.query(Footer).first()
+        self._over(PaletteScreen, lambda: PaletteScreen(footer.screen_name))
+
+    def do_below(self, key: Key) -> None:
+        """Close the palette and do a command on the screen below it."""
+        self.pop_screen()
+        self.call_after_refresh(self.run_action, key.action, self.screen if key.screens else self)
+
+    def action_copy(self) -> None:
+        """What is selected and the command that shows it again, to the terminal's clipboard (OSC 52)."""
+        text = command_for(self.reading, self.wanted.browsing)
+        if text:
+            self.copy_to_clipboard(text)
+            self.say(f"copied: {text}")
+
+    def action_write(self) -> None:
+        """What is on screen, as files in the working folder."""
+        if not isinstance(self.screen, ReadingScreen):
+            return
+        stem = f"mlrtui-{self.screen.query(Footer).first().screen_name}"
+        table = screen_table(self.reading, self.wanted.browsing)
+        try:
+            files = write_screen(Path.cwd(), stem, self.screen.text(), self.export_screenshot(title="mlrtui"), table)
+        except OSError as error:
+            self.say(f"nothing written: {error.strerror or error}: {error.filename}")
         else:
-            self.push_screen(HelpScreen())
+            self.say(f"written: {', '.join(file.name for file in files)}")
 
     def action_leave(self) -> None:
         """End the screen; whatever trains goes on."""
@@ -144,8 +227,15 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.reread()
 
+    def _over(self, kind: type[ReadingScreen], make: Callable[[], ReadingScreen]) -> None:
+        """Put a screen over this one, or take it away again."""
+        if isinstance(self.screen, kind):
+            self.pop_screen()
+        elif not isinstance(self.screen, HelpScreen | PaletteScreen):
+            self.push_screen(make())
+
     def _to(self, mode: str) -> None:
-        if isinstance(self.screen, HelpScreen):
+        while len(self.screen_stack) > 1:
             self.pop_screen()
         self.switch_mode(mode)
 
@@ -158,36 +248,3 @@ class MlrtuiApp(App[None], inherit_bindings=False):
     def _post(self, reading: Reading) -> None:
         """Called in the feed's thread."""
         self.post_message(StoreRead(reading))
-
-
-def run_app(
-    store_paths: Sequence[Path],
-    *,
-    start: Start = "live",
-    sweep_id: int | None = None,
-    refresh: float = 2.0,
-    ascii: bool | None = None,
-    color: bool | None = None,
-    mouse: bool = True,
-) -> int:
-    """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
-
-    `ascii` None: decided by the locale and TERM. `color` None: decided by NO_COLOR.
-    """
-    app = MlrtuiApp(
-        [store_source(path) for path in store_paths],
-        start=start,
-        sweep_id=sweep_id,
-        refresh=refresh,
-        ascii_only=ascii_needed() if ascii is None else ascii,
-        color=color,
-    )
-    app.run(mouse=mouse)
-    return app.return_code or 0
-
-
-def store_source(path: Path) -> StoreSource:
-    """A store file, opened by the thread that reads it."""
-    from mlrtui_db.reader import Reader
-
-    return StoreSource(path.name, lambda: Reader.open(path))

@@ -1,7 +1,7 @@
 """A trial's curve in memory: grown by what a reader returns, and turned into points for charts."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,16 @@ from mlrtui.tui.charts.spec import Floats
 from mlrtui.tui.numbers import number
 from mlrtui_db.models import Curve
 
-__all__ = ["Trace", "caption", "loss_points", "not_converged", "sharpness_points"]
+__all__ = [
+    "Trace",
+    "caption",
+    "loss_points",
+    "not_converged",
+    "peak_of",
+    "ratio_points",
+    "read_trace",
+    "sharpness_points",
+]
 
 Ints = NDArray[np.integer[Any]]
 
@@ -18,6 +27,13 @@ Ints = NDArray[np.integer[Any]]
 _LOSS_BAD = {1: np.nan, 2: np.inf, 4: -np.inf}
 _SHARPNESS_BAD = {8: np.nan, 16: np.inf}
 _NOT_CONVERGED = 32
+
+
+class CurveReader(Protocol):
+    """What a trace is read from."""
+
+    def curve(self, trial_id: int, after_step: int = -1) -> Curve:
+        """The steps of a trial's newest attempt after a step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +79,18 @@ class Trace:
         )
 
 
+def read_trace(reader: CurveReader, trial_id: int, known: Trace | None) -> Trace:
+    """The trial's curve: only the steps after the known ones are read, unless another attempt has begun."""
+    if known is not None and known.trial_id == trial_id:
+        more = reader.curve(trial_id, after_step=known.last_step)
+        if more.attempt == known.attempt:
+            return known.extended(more)
+    return Trace.of(reader.curve(trial_id))
+
+
 def loss_points(trace: Trace) -> tuple[Floats, Floats]:
     """Steps and losses [points]; NaN and infinities where the loss was not finite."""
     return _points(trace, trace.loss, _LOSS_BAD)
-
-
-def sharpness_points(trace: Trace) -> tuple[Floats, Floats]:
-    """Steps and sharpness λ [points], at the steps where it was measured."""
-    return _points(trace, trace.sharpness, _SHARPNESS_BAD)
 
 
 def not_converged(trace: Trace) -> NDArray[np.bool_]:
@@ -78,12 +98,29 @@ def not_converged(trace: Trace) -> NDArray[np.bool_]:
     return (trace.flags[_measured(trace, trace.sharpness, _SHARPNESS_BAD)] & _NOT_CONVERGED) > 0
 
 
+def ratio_points(trace: Trace, eta: float) -> tuple[Floats, Floats]:
+    """Steps and sharpness over the edge, λη/2 [points], at the steps where it was measured."""
+    step, sharpness = sharpness_points(trace)
+    return step, sharpness * (eta / 2)
+
+
+def sharpness_points(trace: Trace) -> tuple[Floats, Floats]:
+    """Steps and sharpness [points] at the steps where it was measured."""
+    return _points(trace, trace.sharpness, _SHARPNESS_BAD)
+
+
+def peak_of(values: Floats) -> int | None:
+    """Index of the largest finite value, None without any."""
+    finite = np.isfinite(values)
+    return int(np.argmax(np.where(finite, values, -np.inf))) if finite.any() else None
+
+
 def caption(step: Floats, values: Floats, log: bool) -> str:
     """Peak and its step, newest value and its step, how many values could not be drawn."""
     finite = np.isfinite(values)
     parts = []
-    if finite.any():
-        peak = int(np.argmax(np.where(finite, values, -np.inf)))
+    peak = peak_of(values)
+    if peak is not None:
         now = int(np.flatnonzero(finite)[-1])
         parts.append(f"peak {number(float(values[peak]))} @{int(step[peak])}")
         parts.append(f"now {number(float(values[now]))} @{int(step[now])}")

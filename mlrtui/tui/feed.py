@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from mlrtui.tui.curves import Trace
+from mlrtui.tui.comparison import Comparison
+from mlrtui.tui.curves import Trace, read_trace
+from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
@@ -20,9 +22,9 @@ from mlrtui.tui.state import (
     headline,
 )
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
+from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
 
-__all__ = ["EVENTS", "Feed", "read_trace"]
+__all__ = ["EVENTS", "Feed"]
 
 EVENTS = 60  # how many events a reading carries
 
@@ -63,6 +65,7 @@ class Feed:
         *,
         refresh: float = 2.0,
         clock: Callable[[], float] = time.time,
+        machine: Callable[[], Load] | None = None,
     ) -> None:
         self.refresh = refresh
         self._clock = clock
@@ -79,6 +82,10 @@ class Feed:
         self._trial_id: int | None = None
         self._trace: Trace | None = None
         self._page: Page | None = None
+        self._details: TrialDetails | None = None
+        self._comparison = Comparison()
+        self._machine = machine
+        self._load: Load | None = None
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
 
@@ -146,6 +153,7 @@ class Feed:
         if now is not None and store.sweeps:
             if version != store.version:
                 self._changed_at = now
+                self._load = None if self._machine is None else self._machine()
             # The driver's lock is no part of the data: whether it is still held shows only by looking again.
             overdue = now - self._read_at >= QUIET_AFTER and not self._ended()
             if moved or wanted != self._read_for or overdue:
@@ -166,6 +174,8 @@ class Feed:
         same_store = self._read_for is not None and self._read_for.store == wanted.store
         known = self._page if same_store else None
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
+        in_full = self._trial_id if wanted.detailed else None
+        self._details = None if in_full is None else reader.trial_details(in_full)
 
     def _followed_runs(self, wanted: Wanted) -> bool:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
@@ -187,6 +197,9 @@ class Feed:
             seconds_left=None if snapshot is None else self._seconds_left(snapshot.sweep),
             at=now,
             page=self._page,
+            details=self._details,
+            load=None if snapshot is None or not snapshot.writer_alive else self._load,
+            compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )
 
     def _seconds_left(self, sweep: SweepRow) -> float | None:
@@ -207,15 +220,6 @@ class Feed:
         store.reader = None
 
 
-def read_trace(reader: StoreReader, trial_id: int, known: Trace | None) -> Trace:
-    """The trial's curve: only the steps after the known ones are read, unless another attempt has begun."""
-    if known is not None and known.trial_id == trial_id:
-        more = reader.curve(trial_id, after_step=known.last_step)
-        if more.attempt == known.attempt:
-            return known.extended(more)
-    return Trace.of(reader.curve(trial_id))
-
-
 def _runs(snapshot: LiveSnapshot, trial_id: int | None) -> bool:
     return any(trial.trial_id == trial_id and trial.status == "running" for trial in snapshot.trials)
 
@@ -231,7 +235,7 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
 
 def _state(store: _Open) -> StoreState:
     known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
-    return StoreState(store.source.label, store.sweeps, known, store.trouble)
+    return StoreState(store.source.label, store.sweeps, known, store.trouble, store.source.place)
 
 
 def _sentence(error: Exception) -> str:

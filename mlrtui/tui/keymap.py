@@ -1,10 +1,18 @@
 """The one table of keys: bindings, footer and help are made from it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from textual.binding import Binding
 
-__all__ = ["KEYS", "Key", "bindings", "footer_keys", "shown_keys"]
+__all__ = ["KEYS", "SPELLED", "Key", "Keys", "bindings", "commands", "footer_keys", "shown_keys"]
+
+
+Keys = Mapping[str, tuple[str, ...]]
+"""The user's own keys by the id of the command."""
+
+_AS_BUILT: Keys = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -21,12 +29,15 @@ class Key:
     footer: int = 0  # order in the footer; 0: not shown there
 
 
-_LISTS = ("live", "browse", "help")
+_LISTS = ("live", "trial", "browse", "compare", "help", "palette")
+_CHARTS = ("live", "trial", "compare")
+_ONE = ("live", "trial")
+_MARKING = ("live", "browse")
 
 _PAGES = ("boundary", "exponents", "phases", "log")
-_CHARTS = ("boundary", "exponents", "phases")
+_LAWS = ("boundary", "exponents", "phases")
 _EXPONENTS = ("exponents",)
-_PANED = ("live", *_CHARTS)
+_PANED = ("live", "trial", "compare", *_LAWS)
 
 KEYS: tuple[Key, ...] = (
     Key("quit", ("q", "ctrl+c"), "leave", "quit", "leave; training runs on", "Everywhere", (), 90),
@@ -36,32 +47,63 @@ KEYS: tuple[Key, ...] = (
     Key("exponents", ("2",), "page('exponents')", "exponents", "scaling laws", "Everywhere", (), 62),
     Key("phases", ("6",), "page('phases')", "phases", "trials by phase", "Everywhere", (), 64),
     Key("log", ("5",), "page('log')", "log", "all events of the store", "Everywhere", (), 63),
+    Key("compare", ("4",), "compare", "compare", "what is marked, together", "Everywhere", (), 62),
+    Key("palette", ("ctrl+p", "colon"), "palette", "commands", "find a command", "Everywhere", (), 70),
+    Key("copy", ("C",), "copy", "copy", "copy id and command", "Everywhere", ()),
+    Key("write", ("w",), "write", "write", "write csv, svg and text", "Everywhere", ()),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
-    Key("open", ("enter",), "open", "open", "open under the cursor", "Everywhere", ("live", "browse"), 10),
+    Key(
+        "open",
+        ("enter",),
+        "open",
+        "open",
+        "open under the cursor",
+        "Everywhere",
+        ("live", "trial", "browse", "palette"),
+        10,
+    ),
     Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
     Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", _PANED, 14),
     Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", _PANED),
     Key("up", ("up", "k"), "move(0, -1)", "up", "up", "Grid and lists", _LISTS),
     Key("down", ("down", "j"), "move(0, 1)", "down", "down", "Grid and lists", _LISTS),
-    Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", ("live",)),
-    Key("right", ("right", "l"), "move(1, 0)", "right", "right", "Grid and lists", ("live",)),
-    Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", ("live",)),
-    Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", ("live",)),
+    Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", _CHARTS),
+    Key("right", ("right", "l"), "move(1, 0)", "right", "right", "Grid and lists", _CHARTS),
+    Key("mark", ("space",), "mark", "mark", "mark for comparing", "Grid and lists", _MARKING, 16),
+    Key("overlay", ("equals_sign",), "overlay", "compare", "compare what is marked", "Grid and lists", _MARKING, 17),
+    Key("unmark", ("backspace",), "unmark", "unmark", "take all marks away", "Grid and lists", (*_MARKING, "compare")),
+    Key("filter", ("slash",), "filter", "filter", "filter the sweeps", "Browse", ("browse",), 12),
+    Key("sort", ("s",), "sort", "sort", "sort by the next column", "Browse", ("browse",), 30),
+    Key("sort_reverse", ("S",), "reverse", "reverse", "the other way round", "Browse", ("browse",)),
+    Key("bookmark", ("b",), "bookmark", "bookmark", "bookmark, kept on disk", "Browse", ("browse",), 31),
+    Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", _ONE),
+    Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", _ONE),
     Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),
     Key("pause", ("p",), "pause", "pause", "stop drawing, keep data", "Live", ("live",), 22),
     Key("value", ("v",), "value", "value", "next value in the grid", "Live", ("live",), 24),
-    Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", ("live",), 30),
-    Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", ("live",), 31),
-    Key("edge", ("e",), "edge", "λ", "λη/2 or λ itself", "Charts", ("live",)),
+    Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", _CHARTS, 30),
+    Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", _CHARTS, 31),
     Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", _PANED, 28),
+    Key("edge", ("e",), "edge", "λ", "λη/2 or λ itself", "Charts", ("live",)),
+    Key("peak", ("t",), "peak", "peak", "cursor to the peak", "Trial", ("trial",), 12),
+    Key("further_back", ("shift+left", "ctrl+left"), "move(-10, 0)", "back", "ten columns back", "Trial", ("trial",)),
+    Key("further", ("shift+right", "ctrl+right"), "move(10, 0)", "on", "ten columns on", "Trial", ("trial",)),
+    Key("step_back", ("comma",), "step(-1)", "step", "one stored step back", "Trial", ("trial",)),
+    Key("step_on", ("full_stop",), "step(1)", "step", "one stored step on", "Trial", ("trial",)),
+    Key("first", ("home",), "end(False)", "first", "first step", "Trial", ("trial",)),
+    Key("last", ("end",), "end(True)", "last", "last step", "Trial", ("trial",)),
+    Key("closer", ("plus",), "zoom_x(0.5)", "zoom", "fewer steps at the cursor", "Trial", ("trial",), 32),
+    Key("wider", ("minus",), "zoom_x(2.0)", "wider", "more steps", "Trial", ("trial",)),
+    Key("whole", ("0",), "zoom_x(0.0)", "all", "all steps", "Trial", ("trial",), 33),
+    Key("all_settings", ("d",), "all_settings", "all", "all or differing settings", "Compare", ("compare",), 12),
     # Boundary, Exponents, Phases and Log.
     Key("boundary", ("b",), "boundary", "boundary", "the search of this net", "Laws and log", ("live",), 16),
     Key("page_open", ("enter",), "open", "open", "open what is under it", "Laws and log", _PAGES, 10),
     Key("page_back", ("escape",), "back", "back", "go back", "Laws and log", _PAGES, 50),
     Key("page_up", ("up", "k"), "move(0, -1)", "up", "up", "Laws and log", _PAGES),
     Key("page_down", ("down", "j"), "move(0, 1)", "down", "down", "Laws and log", _PAGES),
-    Key("page_left", ("left", "h"), "move(-1, 0)", "left", "left", "Laws and log", _CHARTS),
-    Key("page_right", ("right", "l"), "move(1, 0)", "right", "right", "Laws and log", _CHARTS),
+    Key("page_left", ("left", "h"), "move(-1, 0)", "left", "left", "Laws and log", _LAWS),
+    Key("page_right", ("right", "l"), "move(1, 0)", "right", "right", "Laws and log", _LAWS),
     Key("page_first", ("home", "g"), "move(0, -1000000)", "first", "first row", "Laws and log", ("log",)),
     Key("page_last", ("end", "G"), "move(0, 1000000)", "last", "last row", "Laws and log", ("log",)),
     Key("page_more", ("pagedown", "space"), "move(0, 20)", "more", "20 rows down", "Laws and log", ("log",)),
@@ -73,11 +115,11 @@ KEYS: tuple[Key, ...] = (
     Key("law_x", ("x",), "quantity_x", "against", "against what", "Laws and log", ("exponents", "phases"), 22),
     Key("law_y", ("y",), "quantity_y", "quantity", "what is fitted", "Laws and log", _EXPONENTS, 24),
     Key("where", ("slash",), "type", "where", "type a condition", "Laws and log", _EXPONENTS, 21),
-    Key("filter", ("slash",), "type", "filter", "type words to look for", "Laws and log", ("log",), 26),
+    Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Laws and log", ("log",), 26),
     Key("level", ("v",), "level", "level", "events of which level", "Laws and log", ("log",), 22),
 )
 
-_SHOWN = {
+SPELLED = {
     "question_mark": "?",
     "slash": "/",
     "left_square_bracket": "[",
@@ -88,23 +130,49 @@ _SHOWN = {
     "down": "↓",
     "left": "←",
     "right": "→",
+    "comma": ",",
+    "full_stop": ".",
+    "plus": "+",
+    "colon": ":",
+    "minus": "-",
+    "equals_sign": "=",
+    "shift+left": "S-←",
+    "shift+right": "S-→",
+    "ctrl+left": "ctrl+←",
+    "ctrl+right": "ctrl+→",
 }
-_SHOWN_ASCII = {**_SHOWN, "up": "up", "down": "down", "left": "left", "right": "right"}
+SPELLED_ASCII = {**SPELLED, "up": "up", "down": "down", "left": "left", "right": "right"}
+SPELLED_ASCII |= {
+    "shift+left": "S-left",
+    "shift+right": "S-right",
+    "ctrl+left": "ctrl+left",
+    "ctrl+right": "ctrl+right",
+}
 
 
 def bindings(screen: str | None) -> list[Binding]:
     """The bindings of a screen, or of the app for None."""
     chosen = [key for key in KEYS if (screen in key.screens if screen else not key.screens)]
-    return [Binding(",".join(key.keys), key.action, key.label, show=False, priority=screen is None) for key in chosen]
+    return [
+        Binding(",".join(key.keys), key.action, key.label, show=False, priority=screen is None, id=key.id)
+        for key in chosen
+    ]
 
 
 def footer_keys(screen: str) -> list[Key]:
     """The commands that the footer of a screen names, most useful first."""
-    usable = [key for key in KEYS if key.footer and (not key.screens or screen in key.screens)]
+    typing = screen == "palette"  # what is typed there is text
+    usable = [key for key in KEYS if key.footer and (screen in key.screens or not (key.screens or typing))]
     return sorted(usable, key=lambda key: key.footer)
 
 
-def shown_keys(key: Key, ascii_only: bool = False) -> str:
-    """The keys of a command as people read them: "q ctrl+c", "↑ k"."""
-    names = _SHOWN_ASCII if ascii_only else _SHOWN
-    return " ".join(names.get(name, name) for name in key.keys)
+def commands(screen: str) -> list[Key]:
+    """Everything that can be done on a screen: its own commands first, moving about left out."""
+    usable = [key for key in KEYS if not key.screens or screen in key.screens]
+    return sorted((key for key in usable if not key.action.startswith("move(")), key=lambda key: not key.screens)
+
+
+def shown_keys(key: Key, ascii_only: bool = False, keys: Keys = _AS_BUILT) -> str:
+    """The keys of a command as people read them: "q ctrl+c", "↑ k"; `keys` are the user's own."""
+    names = SPELLED_ASCII if ascii_only else SPELLED
+    return " ".join(names.get(name, name) for name in keys.get(key.id, key.keys))

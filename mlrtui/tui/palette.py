@@ -4,6 +4,7 @@ Only foregrounds are set, so the terminal's own background, light or dark, stays
 """
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 from rich.style import Style
@@ -26,6 +27,11 @@ _ROLES: Mapping[str, Style] = MappingProxyType(
         "axis": Style(dim=True),
         "curve": Style(color=_SKY),
         "curve-2": Style(color=_PURPLE),
+        "cursor-line": Style(dim=True),
+        "curve-3": Style(color=_GREEN),
+        "curve-4": Style(color=_ORANGE),
+        "curve-5": Style(color=_RED),
+        "curve-6": Style(color=_BLUE),
         "edge": Style(color=_ORANGE),
         "band": Style(color=_ORANGE, dim=True),
         "zone": Style(color=_PURPLE),
@@ -46,10 +52,26 @@ _ROLES: Mapping[str, Style] = MappingProxyType(
 )
 
 
-def style_of(role: str, color: bool = True) -> Style:
+# The same hues, dark enough to be read on white: each has a contrast of at least 4.5 there.
+_ON_LIGHT: Mapping[str, str] = MappingProxyType(
+    {
+        _BLUE: "#0067a8",
+        _SKY: "#0b6fae",
+        _GREEN: "#00704f",
+        _ORANGE: "#8f5f00",
+        _RED: "#b23c06",
+        _PURPLE: "#9a3f73",
+    }
+)
+
+
+@cache
+def style_of(role: str, color: bool = True, light: bool = False) -> Style:
     """The style of a role; "ROLE-chosen" is the role under the cursor. Unknown roles are plain."""
     base = role.removesuffix("-chosen")
     style = _ROLES.get(base, _ROLES[""])
+    if light and style.color is not None:
+        style += Style(color=_ON_LIGHT[style.color.name])
     if role != base:
         style += _ROLES["cursor"]
     return style if color else style.without_color

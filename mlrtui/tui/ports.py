@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mlrtui_db.models import Curve, LiveSnapshot, LogRow, SweepRow
+from mlrtui_db.models import Curve, LiveSnapshot, LogRow, SweepRow, TrialDetails
 
 __all__ = ["StoreReader", "StoreSource"]
 
@@ -33,6 +33,9 @@ class StoreReader(Protocol):
     def log(self, after_event_id: int = 0, limit: int = 20_000) -> Sequence[LogRow]:
         """The newest events of all sweeps after a number, oldest first."""
 
+    def trial_details(self, trial_id: int) -> TrialDetails | None:
+        """Everything stored about a trial but its steps."""
+
     def close(self) -> None:
         """Give the connection back."""
 
@@ -43,3 +46,4 @@ class StoreSource:
 
     label: str
     open: Callable[[], StoreReader]
+    place: str = ""  # the file, for bookmarks

@@ -1,16 +1,21 @@
 """What is on screen, as frozen data: what was asked for, what was read, how it is shown."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from mlrtui.tui.curves import Trace
+from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import Marks
 from mlrtui.tui.pages import Page
-from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 
 __all__ = [
     "GRID_VALUES",
+    "MOST_MARKS",
+    "Compared",
     "Freshness",
     "Look",
+    "Mark",
     "Reading",
     "StoreState",
     "Wanted",
@@ -25,6 +30,29 @@ QUIET_AFTER = 10.0
 STALE_AFTER = 600.0
 
 
+# As many curves as can be told apart on one chart.
+MOST_MARKS = 6
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A trial that the user marked, or for `trial_id` None a sweep, for which a trial of it stands."""
+
+    store: int
+    sweep_id: int
+    trial_id: int | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What is known of a mark. The trace compares by identity, as in a reading."""
+
+    mark: Mark
+    details: TrialDetails
+    trace: Trace
+    law: FitRow | None  # the main fit of a marked sweep
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the user looks at. None means: whatever is newest."""
@@ -35,6 +63,8 @@ class Wanted:
     trial_id: int | None = None
     browsing: bool = False  # the Browse screen is up: headlines of all sweeps are wanted
     page: str = ""  # one of `pages.PAGES`: the screen that is up wants these rows beside the snapshot
+    detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
+    compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
 
 
 @dataclass(frozen=True)
@@ -53,6 +83,7 @@ class StoreState:
     sweeps: tuple[SweepRow, ...]
     headlines: tuple[tuple[int, FitRow], ...]  # (sweep_id, fit)
     trouble: str  # a sentence, or ""
+    place: str = ""  # the file, which tells stores of equal labels apart
 
 
 @dataclass(frozen=True)
@@ -68,6 +99,9 @@ class Reading:
     seconds_left: float | None
     at: float
     page: Page | None = None
+    details: TrialDetails | None = None
+    compared: tuple[Compared, ...] = ()
+    load: Load | None = None  # of this machine, when the store last moved
 
     @property
     def trouble(self) -> str:
@@ -110,6 +144,10 @@ class Look:
     raw_sharpness: bool = False  # λ itself, with its edge at 2/η, instead of λη/2
     paused: bool = False
     zoomed: bool = False
+    marked: tuple[Mark, ...] = ()
+    light: bool = False  # colours for a light terminal
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the user's own, by command
+    note: str = ""  # what the last command has to say, until the next key
 
 
 def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> int | None:

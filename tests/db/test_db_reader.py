@@ -234,3 +234,24 @@ def test_a_reader_closes_once(tmp_path: Path) -> None:
     reader.close()
     with pytest.raises(StoreError):
         reader.sweeps()
+
+
+def test_everything_about_a_trial(tmp_path: Path) -> None:
+    samples.filled(tmp_path / "a.db")
+    with Reader.open(tmp_path / "a.db") as reader:
+        snapshot = reader.live()
+        assert snapshot is not None
+        trial = snapshot.trials[0]
+        details = reader.trial_details(trial.trial_id)
+        assert details is not None
+        stored = dict(details.trial)
+        assert (stored["eta"], stored["verdict"]) == (trial.eta, trial.verdict)
+        assert "loss_initial" in stored
+        assert dict(details.net)["lambda0"] == 8.0
+        cell = dict(details.cell)
+        assert cell["cell_id"] == snapshot.cell_id
+        assert cell["activation"] == "relu"
+        assert "settings" not in cell
+        assert dict(details.sweep)["name"] == "one"
+        assert dict(details.attempt)["attempt"] == trial.attempt
+        assert reader.trial_details(10**6) is None

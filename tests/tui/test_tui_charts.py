@@ -252,3 +252,31 @@ def test_plain_chart_names_what_it_leaves_out_and_is_ascii_when_asked() -> None:
 def test_plain_chart_twice_is_the_same() -> None:
     points = [(1.0, 2.0), (30.0, 0.1)]
     assert loglog_text(points, (-0.5, 1.0)) == loglog_text(points, (-0.5, 1.0))
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize(("x", "cell"), [(0.0, 0), (30.0, 18), (100.0, 59)])
+def test_the_cursor_stands_where_its_step_is_drawn(ascii_only: bool, x: float, cell: int) -> None:
+    steps = np.arange(101.0)
+    spec = ChartSpec((Series(steps, steps),), x_end=100.0, cursor=x, point=x)
+    rows = [plain(row)[LABEL_WIDTH + 1 :] for row in draw(spec, 67, 11, ascii_only).lines[:-1]]
+    sign = "O" if ascii_only else "●"
+    assert [row.index(sign) for row in rows if sign in row] == [cell]
+    assert sum(row[cell] in ":┊" for row in rows) >= len(rows) - 2
+
+
+@pytest.mark.parametrize("x_log", [True, False])
+def test_a_part_of_the_steps_has_its_own_labels_and_no_curve_from_outside(x_log: bool) -> None:
+    steps = np.arange(1001.0)
+    values = np.where(steps < 400, 5.0, 1.0)
+    spec = ChartSpec((Series(steps, values),), x_start=500.0, x_end=700.0, x_log=x_log, y_limits=(0.0, 6.0))
+    rows = [plain(row) for row in draw(spec, 80, 12).lines]
+    assert {"500", "600", "700"} <= set(rows[-1].split())
+    assert not any(char > "⠀" and char < "⣿" for row in rows[:3] for char in row)
+
+
+def test_letters_tell_curves_apart() -> None:
+    steps = np.arange(100.0)
+    series = tuple(Series(steps, np.full(100, float(k)), letter=letter) for k, letter in enumerate("ABC"))
+    text = "\n".join(plain(row) for row in draw(ChartSpec(series, x_end=99.0), 80, 12).lines)
+    assert all(text.count(letter) >= 3 for letter in "ABC")

@@ -17,11 +17,12 @@ from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
 from tui_laws import law_store, talking_store, wide_scan_store
 from tui_rows import NOW, make_curve
 
-from mlrtui.tui.app import MlrtuiApp, store_source
+from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.keymap import KEYS
 from mlrtui.tui.pages import LogPage
 from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.starting import store_source
 from mlrtui.tui.state import Reading, Wanted
 from mlrtui_db.errors import StoreLocked, StoreMissing
 from mlrtui_db.models import EventRow

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mlrtui.tui.app import store_source
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.once import render_once
+from mlrtui.tui.starting import store_source
 from mlrtui.tui.state import Reading, Wanted
 from mlrtui_db.reader import Reader
 from mlrtui_db.records import CellRecord, NetLambdas, NetRecord, Segment, StepRows, SweepRecord, TrialRecord

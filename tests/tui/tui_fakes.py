@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tui_page_rows import log_rows, view_rows
-from tui_rows import NOW, make_cell, make_curve, make_fit, make_net, make_sweep, make_trial
+from tui_rows import NOW, make_cell, make_curve, make_details, make_fit, make_net, make_sweep, make_trial
 
 from mlrtui.tui.ports import StoreSource
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, NetRow, SweepRow, TrialDetails, TrialRow
 
 
 @dataclass
@@ -98,6 +98,12 @@ class FakeReader:
     def log(self, after_event_id: int = 0, limit: int = 20_000) -> tuple[LogRow, ...]:
         self._called("log", after_event_id)
         return tuple(row for row in log_rows(self.store) if row.event_id > after_event_id)
+
+    def trial_details(self, trial_id: int) -> TrialDetails | None:
+        self._called("trial_details", trial_id)
+        trials = (trial for rows in self.store.trials.values() for trial in rows)
+        trial = next((trial for trial in trials if trial.trial_id == trial_id), None)
+        return None if trial is None else make_details(trial)
 
     def close(self) -> None:
         self.store.closed += 1

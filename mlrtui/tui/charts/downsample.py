@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from mlrtui.tui.charts.spec import Axis, Floats
 
-__all__ = ["Columns", "dot_row", "position", "reduce_columns"]
+__all__ = ["Columns", "dot_column", "dot_row", "position", "reduce_columns"]
 
 Ints = NDArray[np.intp]
 
@@ -32,8 +32,16 @@ class Columns:
 def position(values: Floats, axis: Axis) -> Floats:
     """Values as fractions of an x axis: 0 at its left end, 1 at its right end."""
     if axis.log:
-        return np.log1p(values) / math.log1p(max(axis.high, 1e-12))
-    return values / max(axis.high, 1e-12)
+        low = math.log1p(axis.low)
+        return (np.log1p(values) - low) / max(math.log1p(axis.high) - low, 1e-12)
+    return (values - axis.low) / max(axis.high - axis.low, 1e-12)
+
+
+def dot_column(x: Floats, axis: Axis, columns: int) -> Ints:
+    """The dot columns of x values; those outside the axis count as its ends."""
+    place = np.clip(position(x, axis), 0.0, 1.0) * (columns - 1)
+    column: Ints = np.rint(place).astype(np.intp)
+    return column
 
 
 def reduce_columns(x: Floats, y: Floats, x_axis: Axis, y_axis: Axis, columns: int, rows: int) -> Columns:
@@ -42,8 +50,7 @@ def reduce_columns(x: Floats, y: Floats, x_axis: Axis, y_axis: Axis, columns: in
     A column depends on x alone, so it does not move when points are added. Values beyond the y range are drawn at its
     edge; non-finite ones break the line and are kept as marks.
     """
-    place = np.clip(position(x, x_axis), 0.0, 1.0) * (columns - 1)  # [points]
-    column = np.rint(place).astype(np.intp)
+    column = dot_column(x, x_axis, columns)  # [points]
     good = np.isfinite(y) & (y > 0) if y_axis.log else np.isfinite(y)
     low_bad = ~good & (y == -np.inf if not y_axis.log else ~(np.isnan(y) | (y == np.inf)))
     high_bad = ~good & ~low_bad

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlrtui.tui.charts import ticks
-from mlrtui.tui.charts.downsample import Columns, dot_row, position, reduce_columns
+from mlrtui.tui.charts.downsample import Columns, dot_column, dot_row, position, reduce_columns
 from mlrtui.tui.charts.raster import dot_shape, draw_columns, to_text
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Series
 from mlrtui.tui.text import Line, Run, ascii_text, fit, fit_plain, line
@@ -39,13 +39,16 @@ def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> 
         return Drawing(sentence(spec.empty, width, height, ascii_only), limits)
     if plot_width < 8 or plot_height < 2:
         return Drawing(sentence("no room for this chart", width, height, ascii_only), limits)
-    x_axis = Axis(0.0, max(spec.x_end, 1.0), spec.x_log)
+    x_axis = Axis(spec.x_start, max(spec.x_end, spec.x_start + 1.0), spec.x_log)
     y_axis = Axis(*limits, spec.y_log)
     cells = [[_Cell(" ", "")] * plot_width for _ in range(plot_height)]
     _put_hlines(cells, spec, y_axis, ascii_only)
+    _put_cursor(cells, spec, x_axis, ascii_only)
     drawn = _put_series(cells, spec, x_axis, y_axis, ascii_only)
     if all(columns.bad == columns.points for columns in drawn):
-        _put_words(cells, f"no finite value among {sum(columns.points for columns in drawn)}")
+        count = sum(columns.points for columns in drawn)
+        _put_words(cells, f"no finite value among {count}" if count else "no step in this part")
+    _put_point(cells, spec, x_axis, y_axis, ascii_only)
     labels = y_labels(y_axis, plot_height, ascii_only)
     rows = [join_row(labels[row], cells[row]) for row in range(plot_height)]
     return Drawing((*rows, _x_line(x_axis, plot_width, width)), limits)
@@ -85,7 +88,8 @@ def _put_series(
     drawn = []
     for series in spec.series:
         grid = np.zeros((dot_rows, dot_columns), dtype=np.bool_)
-        columns = reduce_columns(series.x, series.y, x_axis, y_axis, dot_columns, dot_rows)
+        seen = slice(*np.searchsorted(series.x, (x_axis.low, np.nextafter(x_axis.high, np.inf))))
+        columns = reduce_columns(series.x[seen], series.y[seen], x_axis, y_axis, dot_columns, dot_rows)
         draw_columns(grid, columns)
         for row, text in enumerate(to_text(grid, ascii_only, series.sign)):
             for place, char in enumerate(text):
@@ -94,7 +98,11 @@ def _put_series(
         drawn.append(columns)
     for series in spec.series:
         _put_rings(cells, series, x_axis, y_axis, ascii_only)
-    per_cell = 1 if ascii_only else 2
+    shape = (1, 1) if ascii_only else (2, 4)
+    for order, (series, columns) in enumerate(zip(spec.series, drawn, strict=True)):
+        if series.letter:
+            _put_letters(cells, series, columns, order, shape)
+    per_cell = shape[0]
     cross = "x" if ascii_only else "×"
     for columns in drawn:
         for place in set((columns.bad_high // per_cell).tolist()):
@@ -125,6 +133,43 @@ def _put_words(cells: list[list[_Cell]], words: str) -> None:
         row[place + 1] = _Cell(char, "note")
 
 
+def _put_cursor(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_only: bool) -> None:
+    """A vertical line, behind the curves."""
+    if spec.cursor is None or not axis.low <= spec.cursor <= axis.high:
+        return
+    place = _cell_column(spec.cursor, axis, len(cells[0]), ascii_only)
+    for row in cells:
+        row[place] = _Cell(":" if ascii_only else "┊", "cursor-line")
+
+
+def _put_point(cells: list[list[_Cell]], spec: ChartSpec, x_axis: Axis, y_axis: Axis, ascii_only: bool) -> None:
+    """Where the cursor stands on the curve."""
+    if spec.cursor is None or spec.point is None or not x_axis.low <= spec.cursor <= x_axis.high:
+        return
+    if not np.isfinite(spec.point) or (y_axis.log and spec.point <= 0):
+        return
+    row = row_of(spec.point, y_axis, len(cells), ascii_only)
+    if row is not None:
+        place = _cell_column(spec.cursor, x_axis, len(cells[0]), ascii_only)
+        cells[row][place] = _Cell("O" if ascii_only else "●", "value")
+
+
+def _put_letters(
+    cells: list[list[_Cell]], series: Series, columns: Columns, order: int, per_cell: tuple[int, int]
+) -> None:
+    """The letter of a curve along it, every sixteen cells, curves shifted against one another."""
+    free = 0
+    for column, row in zip((columns.column // per_cell[0]).tolist(), columns.last.tolist(), strict=True):
+        if column >= free and (column - 5 * order) % 16 < 4:
+            cells[row // per_cell[1]][column] = _Cell(series.letter, series.role)
+            free = column + 12
+
+
+def _cell_column(x: float, axis: Axis, width: int, ascii_only: bool) -> int:
+    _, dots = dot_shape(width, 1, ascii_only)
+    return int(dot_column(np.array([x]), axis, dots)[0]) * width // dots
+
+
 def row_of(value: float, axis: Axis, rows: int, ascii_only: bool) -> int | None:
     """The text row in which a dot of this value lies, or None outside the axis."""
     if not axis.low <= value <= axis.high:
@@ -148,11 +193,11 @@ def _x_line(axis: Axis, plot_width: int, width: int) -> Line:
     """Labels below the plot; one that would touch its left neighbour is left out."""
     text = [" "] * width
     free = 0
-    for value in ticks.x_ticks(axis.high, axis.log, plot_width):
+    for value in ticks.x_ticks(axis.high, axis.log, plot_width, axis.low):
         name = ticks.label(value)
         share = float(position(np.array([value]), axis)[0])
         at = LABEL_WIDTH + 1 + round(share * (plot_width - 1)) - (len(name) - 1) // 2
-        at = min(at, width - len(name))
+        at = max(min(at, width - len(name)), 0)
         if at >= free:
             text[at : at + len(name)] = name
             free = at + len(name) + 1

@@ -20,6 +20,7 @@ class Series:
     role: str = "curve"
     sign: str = "*"  # how ASCII draws it
     hollow: NDArray[np.bool_] | None = None  # [points] which are marked by a ring: less certain than the others
+    letter: str = ""  # written along the curve, so that curves are told apart without colours
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class ChartSpec:
-    """A chart. `x_end` is the planned end of x: columns that are drawn never move while data arrives."""
+    """A chart of x from `x_start` to `x_end`, the planned end: columns that are drawn never move while data arrives."""
 
     series: tuple[Series, ...]
     x_end: float
@@ -49,4 +50,7 @@ class ChartSpec:
     y_log: bool = False
     y_limits: tuple[float, float] | None = None  # None: from the data
     hlines: tuple[HLine, ...] = ()
+    x_start: float = 0.0
+    cursor: float | None = None  # x of a vertical line
+    point: float | None = None  # y of the mark where the cursor meets the curve
     empty: str = "nothing to draw yet"  # the sentence shown when there is not one point

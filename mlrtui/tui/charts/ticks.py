@@ -51,10 +51,14 @@ def y_ticks(low: float, high: float, log: bool, rows: int) -> list[float]:
     return _log_ticks(low, high, room) if log else _linear_ticks(low, high, room)
 
 
-def x_ticks(end: float, log: bool, columns: int) -> list[float]:
-    """Values to label on an x axis from 0 to `end` with room for `columns` text columns."""
-    if not log:
-        return _linear_ticks(0.0, end, max(columns // 12, 2))
+def x_ticks(end: float, log: bool, columns: int, start: float = 0.0) -> list[float]:
+    """Values to label on an x axis from `start` to `end` with room for `columns` text columns."""
+    if not log or (start > 0 and end < 4 * start):  # a part of a log axis that is nearly straight
+        return [value for value in _linear_ticks(start, end, max(columns // 12, 2)) if value == round(value)]
+    if start > 0:
+        bases = [10.0**k for k in range(math.floor(math.log10(start)), math.ceil(math.log10(end)) + 1)]
+        steps = _STEPS[:3] if len(bases) < 4 else _STEPS[:1]
+        return [base * step for base in bases for step in steps if start <= base * step <= end]
     decades = [10.0**k for k in range(math.floor(math.log10(max(end, 1.0)) + _SLACK) + 1)]
     every = max(1, math.ceil(len(decades) * 8 / max(columns, 1)))
     return [0.0, *decades[::every], end]
@@ -89,13 +93,15 @@ def _snap_linear(low: float, high: float) -> tuple[float, float]:
     if high - low <= abs(high) * _SLACK:  # constant: leave room on both sides
         if high == 0:
             return 0.0, 1.0
-        low, high = (0.0, 2 * high) if high > 0 else (2 * high, 0.0)
+        twice = min(abs(high), sys.float_info.max / 2) * 2
+        low, high = (0.0, twice) if high > 0 else (-twice, 0.0)
     if 0 < low < 0.5 * high:  # a range that starts near zero may as well start at zero
         low = 0.0
     step = _step(low, high, 5)
     if not math.isfinite(step):
         return low, high
-    return math.floor(low / step + _SLACK) * step, math.ceil(high / step - _SLACK) * step
+    lower, upper = math.floor(low / step + _SLACK) * step, math.ceil(high / step - _SLACK) * step
+    return (lower, upper) if math.isfinite(lower) and math.isfinite(upper) else (low, high)
 
 
 def _step(low: float, high: float, parts: int) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
-from mlrtui.tui.keymap import KEYS, bindings, shown_keys
+from mlrtui.tui.keymap import KEYS, Keys, bindings, shown_keys
 from mlrtui.tui.marks import Marks
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Look
@@ -58,7 +58,7 @@ class HelpPage(Pane):
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The visible part."""
-        rows = help_lines(width, self.look.marks)
+        rows = help_lines(width, self.look.marks, self.look.keys)
         self._first = min(self._first, max(len(rows) - height, 0))
         visible = rows[self._first : self._first + height]
         self._note = (
@@ -95,10 +95,10 @@ class HelpScreen(ReadingScreen, inherit_bindings=False):
         self.owner.pop_screen()
 
 
-def help_lines(width: int, marks: Marks) -> list[Line]:
+def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
     """The whole page: keys in two columns where there is room, marks, words."""
     groups = [
-        [line(f" {group}", "title"), *(_key_line(*entry) for entry in _entries(group, marks.ascii_only)), line()]
+        [line(f" {group}", "title"), *(_key_line(*entry) for entry in _entries(group, marks.ascii_only, keys)), line()]
         for group in dict.fromkeys(key.group for key in KEYS)
     ]
     rows: list[Line] = []
@@ -128,8 +128,8 @@ def help_lines(width: int, marks: Marks) -> list[Line]:
     return rows
 
 
-def _entries(group: str, ascii_only: bool) -> list[tuple[str, str]]:
-    return [(shown_keys(key, ascii_only), key.help) for key in KEYS if key.group == group]
+def _entries(group: str, ascii_only: bool, keys: Keys) -> list[tuple[str, str]]:
+    return [(shown_keys(key, ascii_only, keys), key.help) for key in KEYS if key.group == group]
 
 
 def _key_line(keys: str, text: str) -> Line:

@@ -8,7 +8,7 @@ from textual.containers import Container
 
 from mlrtui.tui.keymap import bindings
 from mlrtui.tui.screens.panes import PanesScreen
-from mlrtui.tui.state import GRID_VALUES
+from mlrtui.tui.state import GRID_VALUES, Mark
 from mlrtui.tui.widgets.charts import LossChart, LowerChart
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import EventList, FitsPane, Footer, StatusLine
@@ -30,12 +30,12 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         """Header, two columns of panes, status, footer."""
         yield Header(self.look, "1 Live")
         with Container(id="body"):
-            with Container(id="left"):
+            with Container(id="left", classes="column"):
                 yield SweepGrid(self.look)
                 yield TrialTable(self.look)
                 yield FitsPane(self.look)
                 yield EventList(self.look)
-            with Container(id="right"):
+            with Container(id="right", classes="column"):
                 yield LossChart(self.look)
                 yield LowerChart(self.look)
         yield StatusLine(self.look)
@@ -58,10 +58,11 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         self.query_one(TrialTable).move(0, step)
 
     def action_open(self) -> None:
-        """From the grid to its trials, from a trial to its loss, from a pane to the whole screen."""
-        following = {"grid": "trials", "trials": "loss"}
-        if self._current in following:
-            self.focus_pane(following[self._current])
+        """From the grid to its trials, from a trial or its charts to the Trial screen, else the whole screen."""
+        if self._current == "grid":
+            self.focus_pane("trials")
+        elif self._current in ("trials", "loss", "lower"):
+            self.owner.open_trial()
         else:
             self.action_zoom()
 
@@ -74,10 +75,19 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         else:
             self.owner.action_browse()
 
-    def action_zoom(self) -> None:
-        """The focused pane alone, and back."""
-        self.owner.change(zoomed=not self.look.zoomed)
-        self.set_class(self.look.zoomed, "-zoomed")
+    def action_mark(self) -> None:
+        """Mark the chosen trial for comparing, or take its mark away."""
+        reading = self.owner.reading
+        if reading is not None and reading.snapshot is not None and reading.trial_id is not None:
+            self.owner.toggle(Mark(reading.wanted.store, reading.snapshot.sweep.sweep_id, reading.trial_id))
+
+    def action_overlay(self) -> None:
+        """What is marked, on the same axes."""
+        self.owner.action_compare()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.owner.change(marked=())
 
     def action_boundary(self) -> None:
         """The search of the chosen net; its cell stays chosen."""

@@ -44,7 +44,7 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
     @property
     def single(self) -> bool:
         """Whether one pane has the whole screen."""
-        return self.has_class("-zoomed") or self.has_class("-narrow") or self.has_class("-low")
+        return self.look.zoomed or self.has_class("-narrow") or self.has_class("-low")
 
     def focus_pane(self, name: str) -> None:
         """Make a pane the current one; it takes the focus once it is shown, since what is hidden takes none."""
@@ -67,4 +67,10 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
 
     def action_zoom(self) -> None:
         """The focused pane alone, and back."""
-        self.toggle_class("-zoomed")
+        self.owner.change(zoomed=not self.look.zoomed)
+        self.set_class(self.look.zoomed, "-zoomed")
+
+    def on_screen_resume(self) -> None:
+        """Another screen may have zoomed meanwhile."""
+        super().on_screen_resume()
+        self.set_class(self.look.zoomed, "-zoomed")

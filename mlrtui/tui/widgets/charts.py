@@ -17,7 +17,7 @@ from mlrtui.tui.text import Line, line
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import TrialRow
 
-__all__ = ["LossChart", "LowerChart"]
+__all__ = ["LossChart", "LowerChart", "middle", "planned_end"]
 
 
 class ChartPane(Pane):
@@ -53,7 +53,7 @@ class ChartPane(Pane):
         self._caption = caption(step, values, log)
         spec = ChartSpec(
             series=(Series(step, values, hollow=hollow),),
-            x_end=_planned_end(trial, trace.last_step),
+            x_end=planned_end(trial, trace.last_step),
             x_log=self.look.x_log,
             y_log=log,
             y_limits=y_limits,
@@ -82,7 +82,7 @@ class LossChart(ChartPane):
         """The curve."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None:
-            return _middle("no trial yet", width, height)
+            return middle("no trial yet", width, height)
         return self.chart(loss_points(self.reading.trace), self.look.loss_log, width, height)
 
 
@@ -108,10 +108,10 @@ class LowerChart(ChartPane):
         if self._shows_search():
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return _middle("no trial yet", width, height)
+            return middle("no trial yet", width, height)
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
-            return _middle("sharpness is measured at initialisation only", width, height)
+            return middle("sharpness is measured at initialisation only", width, height)
         eta = self.reading.trial.eta
         unit = 1.0 if self.look.raw_sharpness else 2 / eta
         hollow = not_converged(self.reading.trace)
@@ -136,7 +136,7 @@ class LowerChart(ChartPane):
         assert self.reading.snapshot is not None
         net = self.reading.net
         if net is None:
-            return _middle("no net yet", width, height)
+            return middle("no net yet", width, height)
         trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
         probes = [probe_of(trial, self.look.marks, trial.trial_id == self.reading.trial_id) for trial in trials]
         best, worst = edge_so_far(net, trials)
@@ -166,7 +166,7 @@ def _search_caption(
     return " · ".join(parts)
 
 
-def _planned_end(trial: TrialRow | None, last_step: int) -> float:
+def planned_end(trial: TrialRow | None, last_step: int) -> float:
     """The end of the step axis: planned while a trial can still grow, actual once it has ended."""
     if trial is None or trial.status in ("running", "queued"):
         return float(max(trial.max_steps if trial else 0, last_step, 1))
@@ -178,5 +178,6 @@ def _with(values: Floats, hlines: tuple[HLine, ...]) -> Floats:
     return np.append(values, [hline.value for hline in hlines])
 
 
-def _middle(words: str, width: int, height: int) -> list[Line]:
+def middle(words: str, width: int, height: int) -> list[Line]:
+    """Words in the middle of a pane that has nothing to draw."""
     return [line()] * (height // 2) + [line(words.center(width), "note")]

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from textual.geometry import Size
 
 from mlrtui.tui.keymap import footer_keys, shown_keys
+from mlrtui.tui.machine import load_text
 from mlrtui.tui.numbers import clock
 from mlrtui.tui.state import Look, Reading, headline
 from mlrtui.tui.text import Line, clean, fit, line, width_of, wrapped
 from mlrtui.tui.widgets.pane import LinesWidget, Pane
 from mlrtui.tui.words import condition, fit_groups, fit_notes, fit_sentence
 
-__all__ = ["EventList", "FitsPane", "Footer", "StatusLine"]
+__all__ = ["EventList", "FitsPane", "Footer", "StatusLine", "wrapped"]
 
 _LEVELS = {"error": ("!", "failed"), "warning": ("!", "stale")}
 
@@ -26,6 +27,11 @@ class EventList(Pane):
     def title(self) -> Line:
         """What it is."""
         return line("events", "title")
+
+    def caption(self) -> Line:
+        """How busy the machine was when the store last moved."""
+        load = None if self.reading is None else self.reading.load
+        return () if load is None else line(load_text(load), "dim")
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """One event a row."""
@@ -105,6 +111,8 @@ class StatusLine(LinesWidget):
             return [line(" opening the store", "note")]
         if reading.trouble:
             return [((" ! ", "failed"), (clean(reading.trouble), "failed"))]
+        if self.look.note:
+            return [line(f" {clean(self.look.note)}", "value")]
         if reading.snapshot is None:
             return [line(" no sweep in this store yet; `mlrtui run` starts one", "note")]
         following = reading.wanted.trial_id is None and reading.wanted.cell_id is None
@@ -129,14 +137,14 @@ class Footer(LinesWidget):
 
     def __init__(self, look: Look, screen: str) -> None:
         super().__init__(look, id="footer")
-        self._screen = screen
+        self.screen_name = screen
 
     def lines(self, width: int, height: int) -> list[Line]:
         """As many keys as there is room for; help and quit always."""
         ascii_only = self.look.marks.ascii_only
         parts: list[Line] = [
-            ((f" {shown_keys(key, ascii_only).split()[0]}", "key"), (f" {key.label}", "dim"))
-            for key in footer_keys(self._screen)
+            ((f" {shown_keys(key, ascii_only, self.look.keys).split()[0]}", "key"), (f" {key.label}", "dim"))
+            for key in footer_keys(self.screen_name)
         ]
         while len(parts) > 2 and sum(map(width_of, parts)) + len(parts) > width:
             parts.pop(-3)

@@ -58,7 +58,7 @@ class LinesWidget(Widget):
             self._build()
         runs = self._lines[y] if y < len(self._lines) else ()
         color = not self.app.no_color
-        segments = [Segment(text, style_of(role, color)) for text, role in runs]
+        segments = [Segment(text, style_of(role, color, self.look.light)) for text, role in runs]
         return Strip(segments, self.size.width)
 
     def _build(self) -> list[Line]:

@@ -85,8 +85,10 @@ class TrialTable(Pane):
         self._first = rows.start
         if len(rows) < len(trials):
             self._note = f"{rows.start + 1}-{rows.stop} of {len(trials)}"
+        marked = self._marked()
         head = "   " + " ".join(_pad(self._heading(column), column.width) for column in columns)
-        return [line(head, "dim"), *(_row(trials[i], columns, self.look.marks, i == at, self.has_focus) for i in rows)]
+        shown = [(trials[i], i == at, trials[i].trial_id in marked) for i in rows]
+        return [line(head, "dim"), *(_row(*one, columns, self.look.marks, self.has_focus) for one in shown)]
 
     def move(self, dx: int, dy: int) -> None:
         """Up and down the list."""
@@ -101,6 +103,10 @@ class TrialTable(Pane):
         trials = self._trials()
         if event.y >= 2 and row < len(trials):
             self.post_message(self.Chosen(trials[row].trial_id))
+
+    def _marked(self) -> set[int | None]:
+        store = None if self.reading is None else self.reading.wanted.store
+        return {mark.trial_id for mark in self.look.marked if mark.store == store}
 
     def _heading(self, column: _Column) -> str:
         return "c" if column is _C and self.look.marks.ascii_only else column.name
@@ -122,11 +128,11 @@ def _columns(width: int, seeds: bool) -> tuple[_Column, ...]:
     return (_C, _ETA, _STATE)
 
 
-def _row(trial: TrialRow, columns: Sequence[_Column], marks: Marks, chosen: bool, focused: bool) -> Line:
+def _row(trial: TrialRow, chosen: bool, marked: bool, columns: Sequence[_Column], marks: Marks, focused: bool) -> Line:
     state = trial_state(trial)
     text = " ".join(_pad(column.text(trial), column.width) for column in columns)
     role = "cursor" if chosen and focused else ("strong" if chosen else "")
-    return (("›" if chosen else " ", "strong"), (marks.glyph(state) + " ", state), (text, role))
+    return (("•" if marked else "›" if chosen else " ", "strong"), (marks.glyph(state) + " ", state), (text, role))
 
 
 def _pad(text: str, width: int) -> str:

@@ -1,0 +1,128 @@
+"""Filtering and sorting of the sweeps in Browse: pure functions on entries."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mlrtui.analysis.expressions import ExpressionError, parse
+from mlrtui.tui.state import Mark, StoreState
+from mlrtui_db.models import FitRow, SweepRow
+
+__all__ = ["NAMES", "SORTS", "Entry", "Found", "complete", "entries_of", "find"]
+
+_TEXTS = ("name", "status", "mode", "store")
+_NUMBERS = ("cells", "nets", "nets_done", "trials", "trials_done", "trials_running", "trials_failed", "exponent")
+NAMES = (*_TEXTS, *_NUMBERS, "marked", "bookmarked")
+"""What a filter may speak of. `marked` and `bookmarked` are 0 or 1; `exponent` is that of the main law."""
+
+_VALUES = {"status": ("open", "done", "stopped"), "mode": ("search", "scan")}
+_OPERATORS = re.compile(r"[<>=!*/()'\"+]|\b(and|or|not)\b")
+_LAST_WORD = re.compile(r"[A-Za-z_]*$")
+_VALUE_OF = re.compile(r"(\w+)\s*(?:==|!=)\s*(['\"])([^'\"]*)$")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sweep of one store."""
+
+    store: int
+    label: str
+    place: str  # tells stores of equal names apart
+    sweep: SweepRow
+    law: FitRow | None
+
+    @property
+    def mark(self) -> Mark:
+        """The sweep as something to compare."""
+        return Mark(self.store, self.sweep.sweep_id, None)
+
+    @property
+    def key(self) -> str:
+        """What a bookmark remembers."""
+        return f"{self.place}#{self.sweep.name}"
+
+
+@dataclass(frozen=True)
+class Found:
+    """The entries that a filter keeps, sorted; `trouble` says what could not be read of it (then all are kept)."""
+
+    entries: tuple[Entry, ...]
+    trouble: str = ""
+
+
+def _exponent(entry: Entry) -> float:
+    return float("inf") if entry.law is None else entry.law.exponent
+
+
+SORTS: tuple[tuple[str, Callable[[Entry], float | str], bool], ...] = (
+    ("when", lambda entry: entry.sweep.created_at, True),
+    ("name", lambda entry: entry.sweep.name.lower(), False),
+    ("status", lambda entry: entry.sweep.status, False),
+    ("nets", lambda entry: entry.sweep.nets, True),
+    ("trials", lambda entry: entry.sweep.trials_done, True),
+    ("failed", lambda entry: entry.sweep.trials_failed, True),
+    ("exponent", _exponent, False),
+)
+"""(name, key, whether the largest comes first)."""
+
+
+def entries_of(stores: Sequence[StoreState]) -> list[Entry]:
+    """All sweeps of all stores."""
+    found = []
+    for index, store in enumerate(stores):
+        laws = dict(store.headlines)
+        found += [Entry(index, store.label, store.place, sweep, laws.get(sweep.sweep_id)) for sweep in store.sweeps]
+    return found
+
+
+def find(
+    entries: Sequence[Entry],
+    text: str,
+    sort: int = 0,
+    reverse: bool = False,
+    marked: Sequence[Mark] = (),
+    bookmarks: frozenset[str] = frozenset(),
+) -> Found:
+    """The entries that fit a filter: text with an operator is an expression over `NAMES`, other text parts of names."""
+    _, key, largest_first = SORTS[sort]
+    ordered = sorted(entries, key=key, reverse=largest_first != reverse)
+    words = text.strip()
+    if not words:
+        return Found(tuple(ordered))
+    if not _OPERATORS.search(words):
+        parts = words.lower().split()
+        return Found(tuple(entry for entry in ordered if all(part in entry.sweep.name.lower() for part in parts)))
+    try:
+        expression = parse(words, frozenset(NAMES))
+        if not expression.is_condition:
+            raise ExpressionError("a condition belongs here, as in trials_failed > 0 or status == 'open'")
+        return Found(
+            tuple(entry for entry in ordered if expression.evaluate(_values(entry, marked, bookmarks)) is True)
+        )
+    except ExpressionError as error:
+        return Found(tuple(ordered), str(error))
+
+
+def complete(text: str) -> tuple[str, ...]:
+    """The texts that the last word of a filter may be completed to: names, or after `name == '` its values."""
+    inside = _VALUE_OF.search(text)
+    if inside is not None:
+        name, quote, begun = inside.groups()
+        stem = text[: len(text) - len(begun)]
+        return tuple(stem + value + quote for value in _VALUES.get(name, ()) if value.startswith(begun))
+    word = _LAST_WORD.search(text)
+    begun = word[0] if word is not None else ""
+    if not begun:
+        return ()
+    stem = text[: len(text) - len(begun)]
+    return tuple(stem + name for name in NAMES if name.startswith(begun) and name != begun)
+
+
+def _values(entry: Entry, marked: Sequence[Mark], bookmarks: frozenset[str]) -> dict[str, float | str]:
+    sweep = entry.sweep
+    values: dict[str, float | str] = {name: getattr(sweep, name) for name in (*_TEXTS[:3], *_NUMBERS[:-1])}
+    values["store"] = entry.label
+    values["exponent"] = float("nan") if entry.law is None else entry.law.exponent
+    values["marked"] = float(entry.mark in marked)
+    values["bookmarked"] = float(entry.key in bookmarks)
+    return values

@@ -1,0 +1,183 @@
+"""The panes of the Compare screen: curves of all that is marked on the same axes, and a table of differences."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from textual.geometry import Size
+
+from mlrtui.tui.charts.draw import LABEL_WIDTH, draw
+from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
+from mlrtui.tui.charts.ticks import limits
+from mlrtui.tui.curves import loss_points, ratio_points
+from mlrtui.tui.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
+from mlrtui.tui.numbers import number
+from mlrtui.tui.sight import Sight, place
+from mlrtui.tui.state import Compared, Look, Reading
+from mlrtui.tui.text import Line, Run, clean, fit, line
+from mlrtui.tui.widgets.charts import middle
+from mlrtui.tui.widgets.pane import Pane
+
+__all__ = ["DifferenceTable", "Overlay", "role_of"]
+
+_NOTHING = "nothing is marked: space marks a trial in Live or a sweep in Browse, = compares"
+_SIGNS = ("A", "B", "C", "D", "E", "F")
+
+
+def role_of(order: int) -> str:
+    """The role of the curve at this place."""
+    return "curve" if order == 0 else f"curve-{order + 1}"
+
+
+class Overlay(Pane):
+    """The losses, or λη/2 with its edge at 1, of all that is compared."""
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane chart")
+        self.sight = Sight()
+        self._caption: Line = ()
+
+    def title(self) -> Line:
+        """What is drawn."""
+        return line("loss" if self.id == "loss" else "λη/2, edge at 1", "title")
+
+    def caption(self) -> Line:
+        """The values at the cursor."""
+        return self._caption
+
+    @property
+    def y_log(self) -> bool:
+        """As the look says."""
+        return self.look.loss_log if self.id == "loss" else self.look.ratio_log
+
+    def points(self, one: Compared) -> tuple[Floats, Floats]:
+        """Steps and values [points] of one curve."""
+        if self.id == "loss":
+            return loss_points(one.trace)
+        eta = dict(one.details.trial).get("eta")
+        return ratio_points(one.trace, float(eta) if isinstance(eta, int | float) else 0.0)
+
+    def axis(self) -> tuple[Axis, int]:
+        """The step axis as it is drawn, and how many dot columns it has."""
+        width = max(self.size.width - 2 - LABEL_WIDTH - 1, 1)
+        dots = width if self.look.marks.ascii_only else 2 * width
+        return Axis(0.0, _end(self.reading), self.look.x_log), dots
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The curves, each with its letter along it."""
+        self._caption = ()
+        compared = () if self.reading is None else self.reading.compared
+        if not compared:
+            return middle(_NOTHING, width, height)
+        curves = [self.points(one) for one in compared]
+        hlines = () if self.id == "loss" else (HLine(1.0, "2/η"),)
+        if not sum(step.size for step, _ in curves):
+            return middle("not measured along these trials", width, height)
+        everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
+        at = place(compared[0].trace, self.sight)
+        cursor = None if at is None else float(compared[0].trace.step[at])
+        self._caption = _values(curves, cursor)
+        spec = ChartSpec(
+            series=tuple(
+                Series(step, values, role_of(order), _SIGNS[order], letter=LETTERS[order])
+                for order, (step, values) in enumerate(curves)
+            ),
+            x_end=_end(self.reading),
+            x_log=self.look.x_log,
+            y_log=self.y_log,
+            y_limits=limits(everything, self.y_log),
+            hlines=hlines,
+            cursor=cursor,
+        )
+        return draw(spec, width, height, self.look.marks.ascii_only).lines
+
+
+class DifferenceTable(Pane):
+    """One row a setting that differs, then the results; one column a curve. Scrolls."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="table", classes="pane")
+        self.all_settings = False
+        self._first = 0
+        self._note = ""
+
+    def show(self, reading: Reading | None, look: Look) -> None:
+        """Take new data; the number of rows may have changed."""
+        before = self._count()
+        super().show(reading, look)
+        if self._count() != before:
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Rows of the table with its head and frame."""
+        return max(self._count(), 1) + 3
+
+    def title(self) -> Line:
+        """How many settings differ."""
+        compared = self._compared()
+        settings = setting_rows(compared)
+        count = sum(row.differs for row in settings)
+        return line(f"what differs: {count} of {len(settings)} settings" if compared else "compare", "title")
+
+    def caption(self) -> Line:
+        """Which part is visible."""
+        return line(self._note, "dim") if self._note else ()
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """Head and rows."""
+        compared = self._compared()
+        self._note = ""
+        if not compared:
+            return [line(" nothing is marked yet", "note")]
+        settings, results = self._rows()
+        label = min(max((len(row.name) for row in (*settings, *results)), default=8), 18)
+        room = max((width - label - 3) // len(compared) - 1, 4)
+        head: list[Run] = [(" " * (label + 3), "")]
+        for order, one in enumerate(compared):
+            head += [*fit(((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), "")), room), (" ", "")]
+        rows = [_row(row, label, room, "") for row in settings] + [_row(row, label, room, "value") for row in results]
+        self._first = min(self._first, max(len(rows) - height + 1, 0))
+        shown = rows[self._first : self._first + height - 1]
+        if len(shown) < len(rows):
+            self._note = f"{self._first + 1}-{self._first + len(shown)} of {len(rows)}"
+        return [tuple(head), *shown]
+
+    def move(self, dx: int, dy: int) -> None:
+        """Scroll."""
+        self._first = max(self._first + dy, 0)
+        self.update_rows()
+
+    def _compared(self) -> Sequence[Compared]:
+        return () if self.reading is None else self.reading.compared
+
+    def _rows(self) -> tuple[list[Difference], list[Difference]]:
+        compared = self._compared()
+        settings = [row for row in setting_rows(compared) if self.all_settings or row.differs]
+        return settings, result_rows(compared)
+
+    def _count(self) -> int:
+        return sum(map(len, self._rows()))
+
+
+def _row(row: Difference, label: int, room: int, role: str) -> Line:
+    runs: list[Run] = [(f" {row.name[:label]:<{label}}  ", "dim")]
+    for value in row.values:
+        runs += [*fit(line(clean(value), role), room), (" ", "")]
+    return tuple(runs)
+
+
+def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None) -> Line:
+    """What each curve says at the cursor's step."""
+    if cursor is None:
+        return ()
+    runs: list[Run] = [(f"step {cursor:.0f}", "")]
+    for order, (step, values) in enumerate(curves):
+        at = int(np.searchsorted(step, cursor))
+        value = float(values[at]) if at < step.size and step[at] == cursor else None
+        runs += [(" · ", "dim"), (LETTERS[order], role_of(order)), (f" {number(value, 4)}", "")]
+    return tuple(runs)
+
+
+def _end(reading: Reading | None) -> float:
+    """The last step of the longest curve."""
+    compared = () if reading is None else reading.compared
+    return float(max((one.trace.last_step for one in compared), default=1) or 1)

@@ -1,0 +1,245 @@
+"""The Trial screen: cursor, zoom, reasons, what is stored."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_tui_screens import Shown, shown
+from tui_fakes import FakeStore, scan_store
+from tui_rows import make_curve, make_details, make_trial
+
+from mlrtui.tui import sight as moving
+from mlrtui.tui.charts.spec import Axis
+from mlrtui.tui.curves import Trace, loss_points
+from mlrtui.tui.reasons import phase_reason, verdict_reason
+from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.screens.trial import TrialScreen
+from mlrtui.tui.sight import Sight
+
+
+def long_trace(steps: int = 100_000, peak: int = 54_321) -> Trace:
+    loss = [1.0 / (1 + step) for step in range(steps)]
+    loss[peak] = 62.3456
+    return Trace.of(make_curve(1, loss))
+
+
+async def open_trial(view: Shown, moves: int = 0) -> None:
+    await view.press("enter")
+    for _ in range(moves):
+        before = view.reading.trial_id
+        await view.press("down")
+        await view.until(lambda before=before: view.reading.trial_id != before)  # type: ignore[misc]
+    await view.press("enter")
+    await view.until(lambda: isinstance(view.app.screen, TrialScreen) and view.reading.details is not None)
+    await view.pilot.pause()
+
+
+def read_out(view: Shown) -> str:
+    return view.text().splitlines()[-2]
+
+
+async def test_the_cursor_begins_at_the_peak_and_its_numbers_are_exact() -> None:
+    async with shown(scan_store()) as view:
+        await open_trial(view)
+        trace = view.reading.trace
+        assert trace is not None
+        assert "step 14 " in read_out(view)
+        assert f"loss {trace.loss[14]:.7g}" in read_out(view)
+        assert f"λ {trace.sharpness[14]:.7g}" in read_out(view)
+
+
+async def test_arrows_steps_ends_and_the_peak() -> None:
+    async with shown(scan_store()) as view:
+        await open_trial(view)
+        for key, step in (("home", 0), ("full_stop", 1), ("comma", 0), ("end", 70), ("comma", 69), ("t", 14)):
+            await view.press(key)
+            assert f" step {step} " in read_out(view)
+        await view.press("right")
+        assert " step 15 " in read_out(view)
+        await view.press("left", "left")
+        assert " step 13 " in read_out(view)
+        await view.press("tab", "t")  # the sharpness is largest at the start
+        assert " step 0 " in read_out(view)
+        await view.press("shift+right")
+        assert " step 1 " in read_out(view)  # ten dot columns on a log axis that begins with few steps
+        await view.press("ctrl+left")
+        assert " step 0 " in read_out(view)
+
+
+async def test_zoom_shows_a_part_and_comes_back() -> None:
+    async with shown(scan_store(), (160, 48)) as view:
+        await open_trial(view)
+        whole = view.text()
+        await view.press("x", "plus", "plus")
+        assert "0 shows all" in view.text()
+        low, high = view.app.screen.sight.window  # type: ignore[attr-defined]
+        assert 0 <= low < 14 < high < 60
+        await view.press("end")
+        assert " step 70 " in read_out(view)
+        assert view.app.screen.sight.window[1] >= 70  # type: ignore[attr-defined]
+        await view.press("t", "0", "x")
+        assert view.text() == whole
+        await view.press("plus", "minus", "minus")
+        assert view.app.screen.sight.window is None  # type: ignore[attr-defined]
+
+
+async def test_both_edges_are_lines_where_they_are_near() -> None:
+    async with shown(scan_store(), (160, 48)) as view:
+        await open_trial(view)
+        text = view.text()
+        assert "2/η 13.3" in text.split("sharpness λ")[1]
+        assert "4/η 26.7" in text.split("sharpness λ")[1]
+        for _ in range(6):
+            before = view.reading.trial_id
+            await view.press("left_square_bracket")
+            await view.until(lambda before=before: view.reading.trial_id != before)  # type: ignore[misc]
+        assert "4/η" not in view.text().split("sharpness λ")[1]
+
+
+async def test_brackets_go_to_the_neighbours_in_eta_and_escape_to_live() -> None:
+    async with shown(scan_store(), (160, 48)) as view:
+        await open_trial(view)
+        assert "[ 0.125 ~ catapult @14" in view.text()
+        assert "] 0.175 · waiting" in view.text()
+        await view.press("left_square_bracket")
+        await view.until(lambda: "trial 6 " in view.text())
+        await view.until(lambda: "catapult: one step raised the loss (+3.39 at step 11)" in view.text())
+        assert "hidden_lr" in view.text()
+        await view.press("escape")
+        await view.until(lambda: isinstance(view.app.screen, LiveScreen))
+        assert view.reading.trial_id == 6
+
+
+async def test_values_that_are_not_finite_are_counted_and_the_reason_names_them() -> None:
+    async with shown(scan_store(), (160, 48)) as view:
+        await open_trial(view, moves=2)
+        await view.until(lambda: "diverged: the loss was NaN at step 37" in view.text())
+        assert "not finite: 1 loss, 1 λ" in view.text()
+        await view.press("end")
+        assert " step 37  loss NaN" in read_out(view)
+
+
+async def test_a_trial_without_steps_says_so_and_keys_do_nothing() -> None:
+    async with shown(scan_store()) as view:
+        await open_trial(view, moves=1)
+        assert "no step stored yet" in view.text()
+        await view.press("left", "right", "home", "end", "t", "plus", "minus", "0", "comma", "full_stop", "y", "x")
+        assert "no step stored yet" in view.text()
+
+
+async def test_everything_stored_is_one_tab_away_on_a_small_screen() -> None:
+    async with shown(scan_store()) as view:
+        await open_trial(view)
+        assert "activation" not in view.text()
+        await view.press("tab", "tab")
+        await view.until(lambda: "activation" in view.text())
+        await view.press("down")
+        assert "2-" in view.text()
+        await view.press("shift+tab")
+        await view.until(lambda: "activation" not in view.text())
+
+
+@pytest.mark.parametrize("curve", [[1.0], [math.nan] * 5, [0.5] * 9, [math.inf, -math.inf, 0.0]])
+async def test_odd_curves_are_drawn_or_said(curve: list[float]) -> None:
+    store = scan_store()
+    flags = [1 if math.isnan(v) else 2 if v == math.inf else 4 if v == -math.inf else 0 for v in curve]
+    store.curves[7] = make_curve(7, curve, [math.nan] * len(curve), flags)
+    async with shown(store) as view:
+        await open_trial(view)
+        await view.press("t", "left", "right", "shift+right", "home", "end", "plus", "minus", "y", "x")
+        assert " step " in read_out(view)
+
+
+@pytest.mark.parametrize(("log", "width"), [(True, 140), (False, 140), (False, 60)])
+def test_a_peak_of_one_step_among_many_is_under_the_cursor(log: bool, width: int) -> None:
+    trace, axis = long_trace(), Axis(0.0, 99_999.0, log)
+    points = loss_points(trace)
+    at = moving.place(trace, Sight())
+    assert at == 54_321
+    sight, seen = Sight(0), set()
+    while sight.step != 99_999 and sight.step not in seen:
+        assert sight.step is not None
+        seen.add(sight.step)
+        sight = moving.by_column(trace, points, sight, 1, axis, width, 99_999.0)
+    assert 54_321 in seen
+    assert len(seen) <= width + 1
+    column = moving.column_at(trace, points, 54_321, axis, width)
+    assert (column.high, column.high_step) == (62.3456, 54_321)
+    assert column.first <= 54_321 <= column.last
+
+
+def test_zoom_keeps_the_cursor_inside_and_ends_at_a_few_steps() -> None:
+    sight = Sight(54_321)
+    for _ in range(40):
+        sight = moving.zoomed(sight, 54_321.0, 0.5, False, 99_999.0)
+    assert sight.window is not None
+    assert sight.window[0] < 54_321 < sight.window[1]
+    assert 4 <= sight.window[1] - sight.window[0] <= 20
+    moved = moving.by_column(long_trace(), loss_points(long_trace()), sight, 200, Axis(*sight.window, False), 80, 1e5)
+    assert moved.step is not None
+    assert moved.window is not None
+    assert moved.window[0] <= moved.step <= moved.window[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts", "words"),
+    [
+        ({"verdict": "diverged", "bad_kind": "threshold", "bad_step": 9}, {}, "passed 1e6 = 1e6·max(L₀, 1) at step 9"),
+        ({"verdict": "dead"}, {}, "dead: no unit"),
+        ({"verdict": "reached", "best_accuracy": 0.91}, {"reached_epoch": 3}, "epoch 3 with accuracy 0.910"),
+        ({"verdict": "too-slow"}, {}, "too slow"),
+        ({"verdict": "stalled"}, {}, "no better than at the start (loss 0.5 → 0.0123)"),
+        ({"status": "failed", "verdict": "failed"}, {"error": "out of memory"}, "says nothing about η: out of memory"),
+        ({"status": "queued", "verdict": None}, {}, "waiting"),
+    ],
+)
+def test_verdicts_in_words(changes: dict[str, object], facts: dict[str, object], words: str) -> None:
+    trial = make_trial(1, 1, 0.1, **changes)
+    details = make_details(trial)
+    details = replace(details, trial=(*details.trial, *facts.items()))  # type: ignore[arg-type]
+    assert words in verdict_reason(trial, details)
+    assert verdict_reason(trial, None)
+
+
+@pytest.mark.parametrize(
+    ("phase", "changes", "facts", "words"),
+    [
+        ("lazy", {}, {}, "no single step raised the loss by more than 0.01·L₀ = 5e-3"),
+        ("catapult", {}, {}, "(+1 at step 2)"),
+        ("divergent", {"verdict": "finished"}, {"loss_final": 0.7}, "ended at 0.7, no lower than it began (0.5)"),
+        ("divergent", {"verdict": "diverged"}, {}, "the trial diverged"),
+        ("catastrophic", {}, {"final_accuracy": 0.2}, "the accuracy ended at 0.200, below 0.5"),
+        ("controlled", {"peak_ratio": 2.5}, {}, "peaked at 2.5·L₀ (limit 1.5)"),
+        (
+            "stable",
+            {"peak_ratio": 1.1},
+            {"logit_rms_initial": 0.5, "logit_rms_peak": 1.0},
+            "2 times their start (limit 5)",
+        ),
+    ],
+)
+def test_phases_in_words(phase: str, changes: dict[str, object], facts: dict[str, object], words: str) -> None:
+    trial = make_trial(1, 1, 0.1, phase=phase, last_loss=0.1, **changes)
+    details = make_details(trial)
+    details = replace(details, trial=tuple((dict(details.trial) | facts).items()))  # type: ignore[arg-type]
+    trace = Trace.of(make_curve(1, [0.5, 0.25, 1.25, 0.1]))
+    assert words in phase_reason(trial, details, trace)
+    assert phase_reason(trial, None, None).startswith(phase)
+
+
+def test_a_cursor_on_a_step_that_is_gone_goes_to_the_nearest() -> None:
+    trace = Trace.of(make_curve(1, [1.0, 2.0, 3.0]))
+    assert moving.place(trace, Sight(50)) == 2
+    assert moving.place(Trace.of(make_curve(1, [])), Sight(50)) is None
+    assert np.isnan(
+        moving.column_at(
+            Trace.of(make_curve(1, [math.nan])), (np.array([0.0]), np.array([math.nan])), 0, Axis(0.0, 1.0, False), 9
+        ).high
+    )
+
+
+async def test_an_empty_store_has_no_trial_to_open() -> None:
+    async with shown(FakeStore()) as view:
+        await view.press("enter", "enter")
+        assert isinstance(view.app.screen, LiveScreen)
