@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from mlrtui_trainer.meter import Meter
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.curvature.operators import curvature, preconditioned
+from mlrtui_trainer.meter import Meter
 from mlrtui_trainer.models.mlp import Mlp, rate_vector
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import (

@@ -190,9 +190,7 @@ def test_several_values_each_with_its_vector_and_residual(spectrum, top):
 def test_a_repeated_value_is_found_once_and_what_is_not_there_is_nan():
     found = solve(with_spectra([3.0] * 20 + [1.0] * 10), start=start_vectors([1], 30, torch.float64, "cpu"))
     assert found.value[0] == pytest.approx(3.0)
-    both = largest(
-        with_spectra([3.0] * 20 + [1.0] * 10), start_vectors([1], 30, torch.float64, "cpu"), 1e-6, 60, top=3
-    )
+    both = largest(with_spectra([3.0] * 20 + [1.0] * 10), start_vectors([1], 30, torch.float64, "cpu"), 1e-6, 60, top=3)
     assert both.values[0, :2].tolist() == pytest.approx([3.0, 1.0])
     assert np.isnan(both.values[0, 2])
     assert both.rule[0] == "exhausted"
