@@ -11,7 +11,7 @@ _FLOPS_PER_CORE = 15e9
 _SECONDS_PER_STEP = 20e-6
 """What a step of the smallest net costs beside its arithmetic."""
 
-_PRODUCTS_PER_LAMBDA = 5
+_PRODUCTS_PER_LAMBDA = 6
 """Operator products that one warm λ takes along training, on average."""
 
 
@@ -29,8 +29,10 @@ def seconds_per_core(plan: Plan) -> float:
     for cell in plan.cells:
         params, samples, steps = cell.net.n_params, cell.data.samples, cell.train.max_steps
         step = _SECONDS_PER_STEP + 6 * params * cell.train.batch / _FLOPS_PER_CORE
-        if cell.sharpness.every:
-            step += _PRODUCTS_PER_LAMBDA * 8 * params * int(samples) / _FLOPS_PER_CORE / cell.sharpness.every
+        how = cell.sharpness
+        if how.every:
+            products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
+            step += products * 8 * params * (how.samples or int(samples)) / _FLOPS_PER_CORE
         total += per_cell * steps * step
     return total
 

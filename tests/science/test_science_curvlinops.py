@@ -1,6 +1,6 @@
 """The same products by an independent library; `pip install -e ".[oracle]"` brings it."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "linear": nn.I
 def network(activation: str, bias: bool) -> nn.Sequential:
     torch.manual_seed(3)
     layers: list[nn.Module] = []
-    for fan_in, out in zip(SIZES, SIZES[1:], strict=False):
+    for fan_in, out in pairwise(SIZES):
         layers += [nn.Linear(fan_in, out, bias=bias), ACTIVATIONS[activation]()]
     return nn.Sequential(*layers[:-1]).to(F64)
 

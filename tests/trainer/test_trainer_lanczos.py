@@ -164,6 +164,83 @@ def test_a_tracker_of_some_lanes_goes_on_as_the_whole_would():
     assert torch.equal(a.vector[0], b.vector[1])
 
 
+SPECTRA = [
+    [1.0, 0.999, 0.99, *TAIL],
+    [*TAIL, *(-value for value in TAIL), 0.7, -0.7, 0.66][:50],
+    [-1.0, -1.5, -4.0, *(-5.0 - value for value in TAIL)],
+]
+
+
+@pytest.mark.parametrize("spectrum", SPECTRA)
+@pytest.mark.parametrize("top", [2, 3, 5])
+def test_several_values_each_with_its_vector_and_residual(spectrum, top):
+    found = largest(with_spectra(spectrum), start_vectors([2], len(spectrum), torch.float64, "cpu"), 1e-7, 60, top=top)
+    assert found.converged[0]
+    expected = sorted(spectrum, reverse=True)[:top]
+    assert found.values[0].tolist() == pytest.approx(expected, rel=1e-9)
+    assert found.residuals.max() <= 1e-7
+    blend = found.blend[0]
+    assert (blend * blend).sum().item() == pytest.approx(1.0)
+    operator = with_spectra(spectrum)
+    for value in expected:  # the blend holds every one of the vectors
+        rest = (operator.apply(blend[None])[0] - value * blend).norm().item()
+        assert rest < 3 * max(abs(value - other) for other in expected) + 1e-6
+
+
+def test_a_repeated_value_is_found_once_and_what_is_not_there_is_nan():
+    found = solve(with_spectra([3.0] * 20 + [1.0] * 10), start=start_vectors([1], 30, torch.float64, "cpu"))
+    assert found.value[0] == pytest.approx(3.0)
+    both = largest(with_spectra([3.0] * 20 + [1.0] * 10), start_vectors([1], 30, torch.float64, "cpu"), 1e-6, 60, top=3)
+    assert both.values[0, :2].tolist() == pytest.approx([3.0, 1.0])
+    assert np.isnan(both.values[0, 2])
+    assert both.rule[0] == "exhausted"
+
+
+def test_an_estimated_solve_stops_earlier_and_stays_within_the_tolerance():
+    spectrum = [*TAIL, 0.9, 1.0]
+    operator = with_spectra(spectrum)
+    start = start_vectors([4], len(spectrum), torch.float64, "cpu")
+    strict, early = (largest(operator, start, 1e-3, 60, estimate=estimate) for estimate in (False, True))
+    assert early.products[0] < strict.products[0]
+    for found in (strict, early):
+        assert found.converged[0]
+        assert abs(found.value[0] - 1.0) <= 1e-3
+    assert strict.residual[0] <= 1e-3
+    assert early.residual[0] <= 2e-3
+
+
+def test_the_wanted_number_is_refused_where_it_means_nothing():
+    operator = with_spectra([1.0, 2.0])
+    for most, top in ((0, 1), (3, 0)):
+        with pytest.raises(ValueError, match="at least 1"):
+            largest(operator, start_vectors([0], 2, torch.float64, "cpu"), 1e-3, most, top=top)
+
+
+@pytest.mark.parametrize("top", [1, 3])
+def test_a_lane_that_overflowed_once_is_measured_again(top):
+    good = with_spectra([2.0, 1.5, *TAIL], [3.0, 1.0, *TAIL])
+    bad = good.matrix.clone()
+    bad[0] = torch.nan
+    tracker = Tracker([3, 4], 49, 1e-3, torch.float64, "cpu", top=top)
+    tracker.measure(good)
+    assert np.isnan(tracker.measure(Dense(bad)).value[0])
+    again = tracker.measure(good)
+    assert again.value.tolist() == pytest.approx([2.0, 3.0], rel=1e-3)
+    assert again.converged.all()
+
+
+def test_lanes_left_out_of_a_measurement_go_on_from_their_own_last_one():
+    operator = with_spectra([2.0, 1.0, *TAIL], [3.0, 2.5, *TAIL])
+    both, one = (Tracker([3, 4], 49, 1e-3, torch.float64, "cpu") for _ in range(2))
+    for tracker in (both, one):
+        tracker.measure(operator)
+    only = torch.tensor([1])
+    for _ in range(AUDIT_EVERY + 2):  # the audits of the one lane come by its own count
+        alone = one.measure(operator.select(only), only)
+        together = both.measure(operator)
+        assert (alone.value[0], alone.products[0]) == (together.value[1], together.products[1])
+
+
 @dataclass(frozen=True)
 class _Diagonal:
     values: Tensor  # [lanes, size]

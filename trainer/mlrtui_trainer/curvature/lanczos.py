@@ -68,8 +68,8 @@ def largest(
 
     A lane has converged when, after at least `MIN_PRODUCTS` products, every value has changed by less than half the
     ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. With ``estimate``, for values
-    that follow one another along a training, one small change is enough, the residual may be 3 times the tolerance,
-    and the estimated relative error must be at most a tenth of it. The estimate is the smaller of residual and
+    that follow one another along a training, one small change is enough, the residual may be twice the tolerance, and
+    the estimated relative error must be at most a tenth of it. The estimate is the smaller of residual and
     residual²/gap (Kato and Temple), by the gap to the nearest value seen. Never raises for a lane's numbers.
     """
     if max_products < 1 or top < 1:
@@ -176,7 +176,7 @@ class _Run:
         limit = self.tolerance * np.abs(theta)
         met: npt.NDArray[np.bool_] = np.abs(theta - before[:, 0]) <= 0.5 * limit
         if self.estimate:
-            met &= (_kato_temple(values, error) <= 0.1 * limit) & (error <= 3.0 * limit)
+            met &= (_kato_temple(values, error) <= 0.1 * limit) & (error <= 2.0 * limit)
         else:
             met &= (np.abs(before[:, 0] - before[:, 1]) <= 0.5 * limit) & (error <= limit)
         return met

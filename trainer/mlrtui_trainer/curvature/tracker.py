@@ -70,14 +70,14 @@ class Tracker:
         """
         cold = self._random[self._net if lanes is None else self._net[lanes]]  # [lanes, size]
         if self._start is None:
-            found = self._solve(operator, cold, COLD_PRODUCTS)
+            found = self._solve(operator, cold, COLD_PRODUCTS, estimate=False)
             self._start, self._value = found.blend.clone(), found.value.copy()
             self._measured += 1
             return found
         at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy()
         start = self._start if lanes is None else self._start[lanes]
         finite = (start * 0.0 == 0.0).all(1, keepdim=True)  # a lane that overflowed starts anew
-        found = self._solve(operator, torch.where(finite, start, 0.0) + NOISE * cold, WARM_PRODUCTS)
+        found = self._solve(operator, torch.where(finite, start, 0.0) + NOISE * cold, WARM_PRODUCTS, self._estimate)
         found = self._audited(operator, found, cold, at)
         self._value[at] = found.value
         self._measured[at] += 1
@@ -91,9 +91,9 @@ class Tracker:
         part._start = None if self._start is None else self._start[keep]
         return part
 
-    def _solve(self, operator: Operator, start: Tensor, most: int) -> Eigen:
+    def _solve(self, operator: Operator, start: Tensor, most: int, estimate: bool) -> Eigen:
         most = (most + MORE_PRODUCTS * (self._top - 1)) * (1 if self._estimate else TIGHT_BUDGET)
-        return largest(operator, start, self._tolerance, most, top=self._top, estimate=self._estimate)
+        return largest(operator, start, self._tolerance, most, top=self._top, estimate=estimate)
 
     def _audited(self, operator: Operator, found: Eigen, cold: Tensor, at: npt.NDArray[np.intp]) -> Eigen:
         """What was found, with the doubtful lanes solved a second time."""
@@ -106,7 +106,8 @@ class Tracker:
         keep = torch.from_numpy(doubtful).to(cold.device)
         old = torch.from_numpy(fallen[doubtful]).to(cold.device)[:, None]  # [doubtful, 1]
         start = torch.where(old, found.blend[keep], 0.0) + torch.where(old, FALLEN_NOISE, 1.0) * cold[keep]
-        return _larger(found, self._solve(operator.select(keep), start, WARM_PRODUCTS), doubtful)
+        audit = self._solve(operator.select(keep), start, WARM_PRODUCTS, estimate=False)
+        return _larger(found, audit, doubtful)
 
 
 def _larger(warm: Eigen, audit: Eigen, lanes: npt.NDArray[np.intp]) -> Eigen:

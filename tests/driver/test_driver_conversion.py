@@ -1,0 +1,58 @@
+"""From the trainer's rows to the views: what a sweep file asks of λ arrives in the store."""
+
+import pytest
+from conftest import SMALL_SCAN
+
+from mlrtui import data, planning
+from mlrtui.config import load_sweep
+from mlrtui.driver import conversion
+from mlrtui_db.invariants import check
+from mlrtui_db.reader import Reader
+from mlrtui_db.records import TrialRecord
+from mlrtui_db.store import Store
+from mlrtui_trainer.spec import Outcome, Round, StepBatch, TrialSpec
+from mlrtui_trainer.worker import run_task
+
+ASKED = (
+    'sharpness.operator=["hessian","ntk"]',
+    "sharpness.every=2",
+    "sharpness.top=2",
+    "sharpness.samples=20",
+)
+
+
+def test_operators_and_eigenvalues_arrive_in_the_view(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), ASKED), data.load)
+    cell = plan.cells[0]
+    path = tmp_path / "a.db"
+    with Store.open(path, host="here") as store:
+        with store.transaction():
+            sweep_id = store.add_sweep(plan.sweep)
+        net = store.sweep_state(sweep_id).nets[0]
+        with store.transaction():
+            key = planning.trial_key(cell, net.seed, 0.01)
+            (trial_id,) = store.add_trials([TrialRecord(net.net_id, key, 0.01, 1.0, 0, cell.train.max_steps)])
+            store.open_attempts([trial_id], "driver", "cpu", {})
+        trials = (TrialSpec(trial_id, 1, net.seed, 0.01, float("nan")),)
+        task = Round(1, cell.data_id, cell.net, cell.train, cell.sharpness, trials)
+        for message in run_task(task, plan.datasets[cell.data_id], "cpu"):
+            with store.transaction():
+                if isinstance(message, StepBatch):
+                    assert store.append_steps(conversion.step_rows(message)).dropped == 0
+                elif isinstance(message, Outcome):
+                    assert store.finish_trial(conversion.trial_outcome(message))
+    assert check(path) == []
+    with Reader.open(path) as reader:
+        curve = reader.curve(trial_id)
+        names, rows = reader.query("spectra")
+        found = [dict(zip(names, row, strict=True)) for row in rows]
+        live = reader.live()
+    measured = [step for step, value in zip(curve.step, curve.sharpness, strict=True) if value == value]
+    assert [(row["step"], row["operator"], row["rank"]) for row in found] == [
+        (step, operator, rank) for step in measured for operator in ("hessian", "ntk") for rank in (1, 2)
+    ]
+    main = {row["step"]: row["value"] for row in found if (row["operator"], row["rank"]) == ("hessian", 1)}
+    assert main == {step: curve.sharpness[list(curve.step).index(step)] for step in measured}
+    assert all(row["value_ratio"] == pytest.approx(row["value"] * 0.005) for row in found)
+    assert live is not None
+    assert live.nets[0].sharpness_samples == f"first 20 of {cell.data.samples}: another loss"
