@@ -32,9 +32,9 @@ from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import Dataset, NetSpec, Round, SharpnessSpec, TrainSpec
 
 SAMPLES = 128
-SEEDS = (0, 1, 2, 3)
+SEEDS = (0, 1)
 RATES = (0.5, 1.5, 2.5, 4.0)  # η·λ₀
-JUDGED = (0, 1)  # seeds whose trainings the others see
+JUDGED = (0,)  # seeds whose trainings the others see
 STRIDE = 6
 GEMM_SIZE = 1024
 OURS = "mlrtui"
@@ -257,7 +257,7 @@ def _versions() -> dict[str, str]:
 def main() -> None:
     """Measure, print two tables, and write all numbers to a file if asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sharpness_cost", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="measured rounds of every net (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="measured rounds of every net (3)")
     parser.add_argument("--steps", type=int, default=24, help="steps of every trial (24)")
     parser.add_argument("--depths", type=int, nargs="+", default=(2, 4), help="hidden layers (2 4)")
     parser.add_argument("--widths", type=int, nargs="+", default=(32, 64, 128), help="units of a hidden layer")
@@ -271,7 +271,8 @@ def main() -> None:
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)
     for width, depth in product(options.widths, options.depths):
         results.append(measure(depth, width, options.steps, options.rounds, data))
-        print(" · ".join(cost_row(results[-1])), file=sys.stderr, flush=True)
+        done = [cost_row(results[-1]), *peer_rows(results[-1])]
+        print(*(" · ".join(line) for line in done), sep="\n", file=sys.stderr, flush=True)
     print(table(COST_HEAD, [cost_row(one) for one in results]))
     print()
     print(table(PEER_HEAD, [row for one in results for row in peer_rows(one)]))
