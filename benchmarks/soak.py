@@ -180,7 +180,6 @@ def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[
     """Run for some seconds, stop the driver as `mlrtui stop` does, and look at what is there."""
     importlib.import_module("scipy.special")  # the first fit would bring it in, which is no growth
     store, engine = folder / "soak.db", SteadyEngine(rate)
-    begun = time.monotonic()
     watch = _Watch(store, seconds, say)
     spec = spec_of(rate * seconds)
     Store.open(store).close()
@@ -191,8 +190,10 @@ def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[
         for _ in range(readers)
     ]
     with Store.open(store) as opened:
+        begun = time.monotonic()
         driver = Driver(opened, engine, driver_id="soak", should_stop=watch.over)
         driver.run_sweep(spec, planning.plan(spec, data.load))
+        seconds = time.monotonic() - begun
     looks, trouble = 0, list[str]()
     for process in looking:
         out, _ = process.communicate("")
@@ -204,7 +205,7 @@ def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[
         stored = sum(1 for _ in curves)
     trouble += invariants.check(store)
     return Soaked(
-        time.monotonic() - begun,
+        seconds,
         engine.sent,
         stored,
         watch.quarter,

@@ -7,12 +7,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui.engines.devices import cpu_cores
-from mlrtui_db import filesystem, invariants, sqlite_version
+from mlrtui_db import filesystem, invariants, lock, sqlite_version
+from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
 __all__ = ["Finding", "machine", "store"]
@@ -23,6 +24,8 @@ cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
 print(json.dumps({"version": torch.__version__, "cuda": cuda}))
 """
 _LOW_DISK_BYTES = 1 << 30
+_LARGE_LOG_BYTES = 64 << 20
+_NVIDIA = Path("/proc/driver/nvidia/version")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def machine() -> Iterator[Finding]:
 
 
 def store(path: Path) -> Iterator[Finding]:
-    """Integrity and invariants of a store, and where it lies.
+    """Integrity and invariants of a store, who writes it, what is left to do in it, and where it lies.
 
     Raises:
         StoreError: it cannot be read at all.
@@ -62,7 +65,11 @@ def store(path: Path) -> Iterator[Finding]:
     with Reader.open(path) as reader:
         sweeps = reader.sweeps()
     broken = invariants.check(path)
-    yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken))
+    remedy = "; look on with `mlrtui browse`, but train into a new store, or restore a copy made by `mlrtui backup`"
+    yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
+    writer = lock.holder(path)
+    yield _driver(writer, path)
+    yield from _left_to_do(sweeps, writer is not None)
     network = filesystem.network_kind(path)
     yield Finding(
         "file system",
@@ -72,12 +79,41 @@ def store(path: Path) -> Iterator[Finding]:
     yield _disk(path.absolute().parent)
 
 
+def _driver(writer: lock.LockHolder | None, path: Path) -> Finding:
+    log = path.with_name(path.name + "-wal")
+    size = log.stat().st_size if log.exists() else 0
+    if size > _LARGE_LOG_BYTES:
+        return Finding(
+            "driver", False, f"the -wal file has {size >> 20} MB: some reader holds an old view open; close it"
+        )
+    if writer is None:
+        return Finding("driver", True, "none is at work")
+    who = f"process {writer.pid} on {writer.host}"
+    return Finding("driver", not writer.note, f"{who} is at work" if not writer.note else f"{who}: {writer.note}")
+
+
+def _left_to_do(sweeps: Sequence[SweepRow], driven: bool) -> Iterator[Finding]:
+    failed = [repr(row.name) for row in sweeps if row.trials_failed]
+    if failed:
+        yield Finding("failed trials", False, f"in {', '.join(failed)}: `mlrtui rerun --failed` trains them again")
+    waiting = [repr(row.name) for row in sweeps if row.status != "done"]
+    if waiting and not driven:
+        yield Finding("unfinished", True, f"{', '.join(waiting)}: `mlrtui resume` goes on")
+
+
 def _torch() -> Finding:
     done = subprocess.run([sys.executable, "-P", "-c", _TORCH_PROBE], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return Finding("torch", False, f"cannot be imported ({last}); install torch into this environment")
     found = json.loads(done.stdout)
+    if not found["cuda"] and _NVIDIA.exists():
+        return Finding(
+            "torch",
+            False,
+            f"{found['version']} finds no CUDA device, but an NVIDIA driver is here: "
+            "install a torch built for CUDA, no newer than the driver allows (`nvidia-smi` tells)",
+        )
     devices = ", ".join(found["cuda"]) or "no CUDA device: trainings run on the CPU"
     return Finding("torch", True, f"{found['version']}; {devices}")
 

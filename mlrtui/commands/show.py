@@ -6,6 +6,7 @@ from pathlib import Path
 from mlrtui import doctor as checks
 from mlrtui import examples as shipped
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.plain import one_line
 
 __all__ = ["doctor", "examples"]
 
@@ -35,5 +36,5 @@ def doctor(store: Path | None) -> int:
     """Print every check; exit code 1 when one asks for something to be done."""
     findings = [*checks.machine(), *(checks.store(store) if store is not None else ())]
     for finding in findings:
-        print(f"{'ok ' if finding.fine else '!! '} {finding.subject}: {finding.text}")
+        print(f"{'ok ' if finding.fine else '!! '} {finding.subject}: {one_line(finding.text)}")
     return 0 if all(finding.fine for finding in findings) else 1
