@@ -320,7 +320,14 @@ def _readings(law: Law, place: Place) -> list[tuple[str, str]]:
         rows.append(("stale", f"left out: {place.reason}"))
     if place.residual is not None:
         said = math.exp(place.residual)
-        rows.append(("", f"the law says {place.height / said:.6g} · residual {place.residual:+.4f} (×{said:.3f})".replace("-0.", "−0.")))
+        rows.append(
+            (
+                "",
+                f"the law says {place.height / said:.6g} · residual {place.residual:+.4f} (×{said:.3f})".replace(
+                    "-0.", "−0."
+                ),
+            )
+        )
     slopes = local_slopes(law, place)
     if slopes:
         around = " · ".join(f"{axis} {between} {slope:+.2f}" for axis, between, slope in slopes)
