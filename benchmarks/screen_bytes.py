@@ -121,14 +121,15 @@ def interpreter() -> float:
     return time.perf_counter() - begun
 
 
-def first_frame(store: Path, size: tuple[int, int]) -> tuple[float, float, float]:
-    """Seconds to the frame, to the data of the followed trial, each less the interpreter's own; and MiB."""
+def first_frame(store: Path, size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Seconds to the frame and to the data of the followed trial, each less the interpreter's own; its work; MiB."""
     own = interpreter()
     with watching(store, size) as screen:
         frame = screen.wait_for(b"mlrtui")
         data = screen.wait_for(b"peak ")
+        work = screen.cpu()
         screen.quiet(0.5)
-        return frame - own, data - own, screen.memory()
+        return frame - own, data - own, work, screen.memory()
 
 
 def ticks(store: Path, made: Made, size: tuple[int, int], count: int) -> tuple[list[float], float, int]:
@@ -159,8 +160,8 @@ def ticks(store: Path, made: Made, size: tuple[int, int], count: int) -> tuple[l
         return found, (screen.cpu() - spent) / (time.perf_counter() - begun), silent
 
 
-def keys(store: Path, size: tuple[int, int], count: int) -> dict[str, list[tuple[float, float, int]]]:
-    """Times and bytes of keys on the chart of the long trial."""
+def keys(store: Path, size: tuple[int, int], count: int) -> tuple[list[tuple[float, float, int]], float]:
+    """Times and bytes of keys on the chart of the long trial, and the processor's seconds for one key."""
     with watching(store, size) as screen:
         screen.wait_for(b"peak ")
         screen.quiet(REFRESH + 0.5)
@@ -169,7 +170,9 @@ def keys(store: Path, size: tuple[int, int], count: int) -> dict[str, list[tuple
         os.write(screen.master, b"[")  # from the running trial to the long one
         screen.wait_for(b"61.8", after=before)
         screen.quiet(REFRESH + 0.5)
-        return {name: [screen.key(key) for _ in range(count)] for name, key in (("x", b"x"), ("y", b"y"), ("v", b"v"))}
+        spent = screen.cpu()
+        found = [screen.key(key) for key in (b"x", b"y", b"v") for _ in range(count)]
+        return found, (screen.cpu() - spent) / len(found)
 
 
 def drill_down(store: Path, size: tuple[int, int], count: int) -> list[float]:
@@ -214,18 +217,19 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
     for size in SIZES:
         frames = [first_frame(store, size) for _ in range(rounds)]
         live, core, silent = ticks(store, made, size, 15)
-        pressed = keys(store, size, 30)
+        every, work = keys(store, size, 30)
         drilled = drill_down(store, size, 6)
-        every = [entry for entries in pressed.values() for entry in entries]
         rows += [
-            [f"{size[0]}x{size[1]}", "first frame, s", spread([frame for frame, _, _ in frames])],
-            ["", "data of the followed trial, s", spread([data for _, data, _ in frames])],
-            ["", "resident, MiB", spread([memory for _, _, memory in frames], 0)],
+            [f"{size[0]}x{size[1]}", "first frame, s", spread([frame for frame, _, _, _ in frames])],
+            ["", "data of the followed trial, s", spread([data for _, data, _, _ in frames])],
+            ["", "processor time until then, s", spread([spent for _, _, spent, _ in frames])],
+            ["", "resident, MiB", spread([memory for _, _, _, memory in frames], 0)],
             ["", "bytes a tick, one live trial", spread(live, 0)],
             ["", "share of a core meanwhile, %", f"{100 * core:.1f}"],
             ["", "bytes of three ticks without news", str(silent)],
             ["", "key to first byte, ms (median / 95 %)", _milliseconds([first for first, _, _ in every])],
             ["", "key to last byte, ms (median / 95 %)", _milliseconds([last for _, last, _ in every])],
+            ["", "processor time a key, ms", f"{1000 * work:.1f}"],
             ["", "bytes a key", spread([float(sent) for _, _, sent in every], 0)],
             ["", "to a neighbouring trial, ms (median / 95 %)", _milliseconds(drilled)],
         ]
