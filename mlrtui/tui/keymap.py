@@ -27,6 +27,7 @@ class Key:
     group: str
     screens: tuple[str, ...]  # empty: on every screen, handled by the app
     footer: int = 0  # order in the footer; 0: not shown there
+    first: bool = False  # acts before the panes see it: what is typed right behind it is text already
 
 
 _LISTS = ("live", "trial", "browse", "compare", "help", "palette")
@@ -114,8 +115,8 @@ KEYS: tuple[Key, ...] = (
     Key("law_next", ("right_square_bracket",), "law(1)", "law", "next stored law", "Laws and log", _EXPONENTS, 20),
     Key("law_x", ("x",), "quantity_x", "against", "against what", "Laws and log", ("exponents", "phases"), 22),
     Key("law_y", ("y",), "quantity_y", "quantity", "what is fitted", "Laws and log", _EXPONENTS, 24),
-    Key("where", ("slash",), "type", "where", "type a condition", "Laws and log", _EXPONENTS, 21),
-    Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Laws and log", ("log",), 26),
+    Key("where", ("slash",), "type", "where", "type a condition", "Laws and log", _EXPONENTS, 21, True),
+    Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Laws and log", ("log",), 26, True),
     Key("level", ("v",), "level", "level", "events of which level", "Laws and log", ("log",), 22),
 )
 
@@ -154,7 +155,14 @@ def bindings(screen: str | None) -> list[Binding]:
     """The bindings of a screen, or of the app for None."""
     chosen = [key for key in KEYS if (screen in key.screens if screen else not key.screens)]
     return [
-        Binding(",".join(key.keys), key.action, key.label, show=False, priority=screen is None, id=key.id)
+        Binding(
+            ",".join(key.keys),
+            key.action,
+            key.label,
+            show=False,
+            priority=screen is None or key.first,
+            id=key.id,
+        )
         for key in chosen
     ]
 

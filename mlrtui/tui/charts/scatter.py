@@ -40,7 +40,7 @@ class Stroke:
 
 @dataclass(frozen=True, eq=False)
 class ScatterSpec:
-    """A scatter. Dots without a place on the axes (not finite, beyond 10^±300, not positive on a log axis) are left out."""
+    """A scatter. Dots without a place (not finite, not positive on a log axis, beyond 1e±300) are left out."""
 
     dots: tuple[Dot, ...]
     strokes: tuple[Stroke, ...] = ()

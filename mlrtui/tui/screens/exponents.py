@@ -92,7 +92,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
 
     def action_type(self) -> None:
         """Type a condition."""
-        self.query_one(Prompt).focus()
+        self.set_focus(self.query_one(Prompt))
 
     def action_quantity_x(self) -> None:
         """The next expression to draw against."""

@@ -146,7 +146,7 @@ class LogScreen(ReadingScreen, inherit_bindings=False):
 
     def action_type(self) -> None:
         """Type a filter."""
-        self.query_one(Prompt).focus()
+        self.set_focus(self.query_one(Prompt))
 
     def action_level(self) -> None:
         """The next set of levels."""
