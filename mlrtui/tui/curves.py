@@ -1,6 +1,7 @@
 """A trial's curve in memory: grown by what a reader returns, and turned into points for charts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,6 +65,28 @@ class Trace:
         """The newest step, -1 without any."""
         return int(self.step[-1]) if self.step.size else -1
 
+    @cached_property
+    def losses(self) -> tuple[Floats, Floats]:
+        """Steps and losses [points]; NaN and infinities where the loss was not finite."""
+        return _points(self, self.loss, _LOSS_BAD)
+
+    @cached_property
+    def sharpnesses(self) -> tuple[Floats, Floats]:
+        """Steps and sharpness [points] at the steps where it was measured."""
+        return _points(self, self.sharpness, _SHARPNESS_BAD)
+
+    @cached_property
+    def ratios(self) -> dict[float, Floats]:
+        """Sharpness over the edge by learning rate, as far as it was asked for."""
+        return {}
+
+    @cached_property
+    def loss_peak(self) -> int | None:
+        """The step of the largest finite loss."""
+        step, loss = self.losses
+        at = peak_of(loss)
+        return None if at is None else int(step[at])
+
     def extended(self, curve: Curve) -> "Trace":
         """This trace with later steps of the same attempt; itself when there are none."""
         more = Trace.of(curve)
@@ -90,7 +113,7 @@ def read_trace(reader: CurveReader, trial_id: int, known: Trace | None) -> Trace
 
 def loss_points(trace: Trace) -> tuple[Floats, Floats]:
     """Steps and losses [points]; NaN and infinities where the loss was not finite."""
-    return _points(trace, trace.loss, _LOSS_BAD)
+    return trace.losses
 
 
 def not_converged(trace: Trace) -> NDArray[np.bool_]:
@@ -100,13 +123,15 @@ def not_converged(trace: Trace) -> NDArray[np.bool_]:
 
 def ratio_points(trace: Trace, eta: float) -> tuple[Floats, Floats]:
     """Steps and sharpness over the edge, λη/2 [points], at the steps where it was measured."""
-    step, sharpness = sharpness_points(trace)
-    return step, sharpness * (eta / 2)
+    step, sharpness = trace.sharpnesses
+    if eta not in trace.ratios:
+        trace.ratios[eta] = sharpness * (eta / 2)
+    return step, trace.ratios[eta]
 
 
 def sharpness_points(trace: Trace) -> tuple[Floats, Floats]:
     """Steps and sharpness [points] at the steps where it was measured."""
-    return _points(trace, trace.sharpness, _SHARPNESS_BAD)
+    return trace.sharpnesses
 
 
 def peak_of(values: Floats) -> int | None:

@@ -4,10 +4,12 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrtui.tui.charts.downsample import dot_column
+from mlrtui.tui.charts.kept import Kept
 from mlrtui.tui.charts.spec import Axis, Floats
-from mlrtui.tui.curves import Trace, loss_points, peak_of
+from mlrtui.tui.curves import Trace, peak_of
 
 __all__ = ["Column", "Sight", "at_end", "at_step", "by_column", "by_step", "column_at", "place", "visible", "zoomed"]
 
@@ -38,9 +40,7 @@ def place(trace: Trace, sight: Sight) -> int | None:
     if not trace.step.size:
         return None
     if sight.step is None:
-        step, loss = loss_points(trace)
-        peak = peak_of(loss)
-        return _nearest(trace, step[peak]) if peak is not None else 0
+        return 0 if trace.loss_peak is None else _nearest(trace, trace.loss_peak)
     return _nearest(trace, sight.step)
 
 
@@ -77,8 +77,7 @@ def by_column(
     at = place(trace, sight)
     if at is None:
         return sight
-    column = dot_column(trace.step.astype(np.float64), axis, width)
-    inside = (trace.step >= axis.low) & (trace.step <= axis.high)
+    column, inside = _columns(trace, axis, width)
     if sight.window is None and not (inside & ((column > column[at]) if count > 0 else (column < column[at]))).any():
         return at_end(trace, sight, count > 0, end)
     target = int(column[at]) + count
@@ -127,12 +126,24 @@ def zoomed(sight: Sight, centre: float, factor: float, log: bool, end: float) ->
 
 def column_at(trace: Trace, points: tuple[Floats, Floats], index: int, axis: Axis, width: int) -> Column:
     """What the cursor's column holds of `points`."""
-    column = dot_column(trace.step.astype(np.float64), axis, width)
-    inside = (trace.step >= axis.low) & (trace.step <= axis.high)
+    column, inside = _columns(trace, axis, width)
     members = trace.step[inside & (column == column[index])]
     if not members.size:
         members = trace.step[index : index + 1]
     return _among(points, float(members[0]), float(members[-1]))
+
+
+_COLUMNS: Kept[tuple[NDArray[np.intp], NDArray[np.bool_]]] = Kept(4)
+
+
+def _columns(trace: Trace, axis: Axis, width: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The dot column of every step [steps], and whether it is visible [steps]."""
+
+    def make() -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        column = dot_column(trace.step.astype(np.float64), axis, width)
+        return column, (trace.step >= axis.low) & (trace.step <= axis.high)
+
+    return _COLUMNS.get((trace.step,), (axis, width), make)
 
 
 def _among(points: tuple[Floats, Floats], first: float, last: float) -> Column:

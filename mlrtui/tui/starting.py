@@ -48,6 +48,7 @@ def run_app(
         bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
         machine=Machine().look,
     )
+    leave_with_terminal()
     app.run(mouse=mouse and chosen.mouse)
     return app.return_code or 0
 

@@ -1,10 +1,13 @@
 """What a terminal, or a pipe, can be trusted to show."""
 
 import os
+import select
+import sys
+import threading
 from collections.abc import Mapping
 from typing import TextIO
 
-__all__ = ["ascii_needed", "ascii_output"]
+__all__ = ["ascii_needed", "ascii_output", "leave_with_terminal"]
 
 
 def ascii_needed(environment: Mapping[str, str] = os.environ) -> bool:
@@ -25,3 +28,21 @@ def ascii_output(out: TextIO, environment: Mapping[str, str] = os.environ) -> bo
     if "utf" not in (out.encoding or "").lower():
         return True
     return ascii_needed(environment if out.isatty() else {**environment, "TERM": "xterm"})
+
+
+def leave_with_terminal() -> None:
+    """End this process at once when its terminal is gone, also where no SIGHUP says so.
+
+    Without it a screen whose terminal was taken away (under nohup, or when the session's leader died first) would read
+    from it without end.
+    """
+    if not hasattr(select, "poll") or not sys.stdin.isatty():
+        return
+    hang_up = select.poll()
+    hang_up.register(sys.stdin.fileno(), 0)  # errors and hang-ups are reported without being asked for
+
+    def wait() -> None:
+        hang_up.poll()
+        os._exit(129)  # nothing can be drawn any more, and nothing here is worth keeping
+
+    threading.Thread(target=wait, name="terminal", daemon=True).start()

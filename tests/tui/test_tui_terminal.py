@@ -146,3 +146,52 @@ def test_a_key_moves_the_picture(start: Callable[..., Terminal]) -> None:
     terminal.wait_for(lambda: "ηλ₀=2.5 " in terminal.text())
     terminal.press(b"\x03")  # ctrl+c
     assert terminal.wait_end() == 0
+
+
+@pytest.mark.parametrize(("size", "most"), [((80, 24), 3_000), ((160, 48), 8_000)])
+def test_trial_and_compare_are_silent_and_a_cursor_key_sends_little(
+    start: Callable[..., Terminal], size: tuple[int, int], most: int
+) -> None:
+    terminal = start(size)
+    terminal.wait_for(lambda: "peak 20.4 @14" in terminal.text())
+    terminal.press(b" \r")
+    terminal.wait_for(lambda: "•" in terminal.text())
+    terminal.press(b"\r")
+    terminal.wait_for(lambda: "running: step 70 of 120" in terminal.text() and "┏━ loss" in terminal.text())
+    for keys, words in ((b"\x1b[C", " step 15 "), (b"\x1b[D", " step 14 "), (b"1=", "what differs")):
+        while terminal.read(0.3):  # let what is under way arrive
+            pass
+        before = len(terminal.sent)
+        terminal.wait_turns(10)
+        assert terminal.read(0.0) == b""
+        assert len(terminal.sent) == before
+        terminal.press(keys)
+        terminal.wait_for(lambda words=words: words in terminal.text())  # type: ignore[misc]
+        if b"\x1b" in keys:
+            while terminal.read(0.3):
+                pass
+            assert len(terminal.sent) - before <= most
+    terminal.wait_turns(2)
+    while terminal.read(0.3):
+        pass
+    before = len(terminal.sent)
+    terminal.wait_turns(10)
+    assert len(terminal.sent) == before
+
+
+def test_no_color_holds_on_every_screen(start: Callable[..., Terminal]) -> None:
+    terminal = start((100, 30), NO_COLOR="1")
+    terminal.wait_for(lambda: "peak 20.4 @14" in terminal.text())
+    for keys, words in (
+        (b" ", "•"),
+        (b"=", "what differs"),
+        (b"3", "newest first"),
+        (b"/", "words of the name"),
+        (b"nets>0\r", "1 of 1 sweep"),
+        (b":", "commands"),
+    ):
+        terminal.press(keys)
+        terminal.wait_for(lambda words=words: words in terminal.text())  # type: ignore[misc]
+    parameters = [code for run in re.findall(rb"\x1b\[([0-9;]*)m", terminal.sent) for code in run.split(b";")]
+    colours = {str(code).encode() for code in (*range(30, 50), *range(90, 108))}
+    assert colours.isdisjoint(parameters)

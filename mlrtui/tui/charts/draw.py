@@ -6,11 +6,14 @@ import numpy as np
 
 from mlrtui.tui.charts import ticks
 from mlrtui.tui.charts.downsample import Columns, dot_column, dot_row, position, reduce_columns
+from mlrtui.tui.charts.kept import Kept
 from mlrtui.tui.charts.raster import dot_shape, draw_columns, to_text
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Series
 from mlrtui.tui.text import Line, Run, ascii_text, fit, fit_plain, line
 
 __all__ = ["LABEL_WIDTH", "Drawing", "draw", "row_of", "sentence", "y_labels"]
+
+_CURVES: Kept[tuple[list[str], Columns]] = Kept(12)  # two charts of up to six curves
 
 LABEL_WIDTH = 6  # cells of the y labels, the axis line not counted
 
@@ -80,6 +83,21 @@ def _put_hlines(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_onl
         cells[row] = [_Cell(char, "edge") for char in chars[:width]]
 
 
+def _raster(
+    series: Series, x_axis: Axis, y_axis: Axis, dots: tuple[int, int], ascii_only: bool
+) -> tuple[list[str], Columns]:
+    """One curve as rows of text; kept, since it stays the same while a cursor moves over it."""
+
+    def make() -> tuple[list[str], Columns]:
+        grid = np.zeros(dots, dtype=np.bool_)
+        seen = slice(*np.searchsorted(series.x, (x_axis.low, np.nextafter(x_axis.high, np.inf))))
+        columns = reduce_columns(series.x[seen], series.y[seen], x_axis, y_axis, dots[1], dots[0])
+        draw_columns(grid, columns)
+        return to_text(grid, ascii_only, series.sign), columns
+
+    return _CURVES.get((series.x, series.y), (x_axis, y_axis, dots, ascii_only, series.sign), make)
+
+
 def _put_series(
     cells: list[list[_Cell]], spec: ChartSpec, x_axis: Axis, y_axis: Axis, ascii_only: bool
 ) -> list[Columns]:
@@ -87,11 +105,8 @@ def _put_series(
     dot_rows, dot_columns = dot_shape(width, height, ascii_only)
     drawn = []
     for series in spec.series:
-        grid = np.zeros((dot_rows, dot_columns), dtype=np.bool_)
-        seen = slice(*np.searchsorted(series.x, (x_axis.low, np.nextafter(x_axis.high, np.inf))))
-        columns = reduce_columns(series.x[seen], series.y[seen], x_axis, y_axis, dot_columns, dot_rows)
-        draw_columns(grid, columns)
-        for row, text in enumerate(to_text(grid, ascii_only, series.sign)):
+        rows, columns = _raster(series, x_axis, y_axis, (dot_rows, dot_columns), ascii_only)
+        for row, text in enumerate(rows):
             for place, char in enumerate(text):
                 if char != " ":
                     cells[row][place] = _Cell(char, series.role)

@@ -80,8 +80,8 @@ class Entry(LinesWidget, can_focus=True):
 
     def on_focus(self) -> None:
         """The mark shows where letters go."""
-        self.update_rows()
+        self.call_later(self.update_rows)  # the library notes the focus after this
 
     def on_blur(self) -> None:
         """The mark goes."""
-        self.update_rows()
+        self.call_later(self.update_rows)  # the library notes the focus after this

@@ -23,6 +23,7 @@ class LinesWidget(Widget):
         self.reading: Reading | None = None
         self._lines: list[Line] = []
         self._made_for = Size(0, 0)
+        self._cuts: dict[int, tuple[int, int]] = {}  # by row: the cells that changed last
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The content as lines of `width` cells."""
@@ -40,13 +41,16 @@ class LinesWidget(Widget):
         resized = self._made_for != self.size
         old, new = self._lines, self._build()
         if resized:
+            self._cuts = {}
             self.refresh()
-        elif changed := [
-            Region(0, row, self.size.width, 1)
+            return
+        self._cuts = {
+            row: _changed_cells(now, before, self.size.width)
             for row, (now, before) in enumerate(zip(new, old, strict=True))
             if now != before
-        ]:
-            self.refresh(*changed)
+        }
+        if self._cuts:
+            self.refresh(*(Region(start, row, end - start, 1) for row, (start, end) in self._cuts.items()))
 
     def picture(self) -> list[Line]:
         """The lines as they are on the screen; none while hidden."""
@@ -59,7 +63,11 @@ class LinesWidget(Widget):
         runs = self._lines[y] if y < len(self._lines) else ()
         color = not self.app.no_color
         segments = [Segment(text, style_of(role, color, self.look.light)) for text, role in runs]
-        return Strip(segments, self.size.width)
+        strip = Strip(segments, self.size.width)
+        if y not in self._cuts:
+            return strip
+        start, end = self._cuts[y]  # whole segments are sent, so one begins and one ends where the row changed
+        return Strip.join(strip.divide([cut for cut in (start, end) if 0 < cut < self.size.width] + [self.size.width]))
 
     def _build(self) -> list[Line]:
         """Make the lines for the present size, which may have changed without an event yet."""
@@ -107,8 +115,17 @@ class Pane(LinesWidget, can_focus=True):
 
     def on_focus(self) -> None:
         """The frame shows the focus."""
-        self.update_rows()
+        self.call_later(self.update_rows)  # the library notes the focus after this
 
     def on_blur(self) -> None:
         """The frame shows the focus."""
-        self.update_rows()
+        self.call_later(self.update_rows)  # the library notes the focus after this
+
+
+def _changed_cells(now: Line, before: Line, width: int) -> tuple[int, int]:
+    """First and one past the last cell in which two lines differ; the whole row where one of them has wide letters."""
+    new, old = ([(char, role) for text, role in runs for char in text] for runs in (now, before))
+    if not len(new) == len(old) == width:
+        return 0, width
+    differing = [at for at, (one, other) in enumerate(zip(new, old, strict=True)) if one != other]
+    return (differing[0], differing[-1] + 1) if differing else (0, width)

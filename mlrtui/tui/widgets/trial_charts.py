@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlrtui.tui.charts.draw import LABEL_WIDTH, draw
+from mlrtui.tui.charts.kept import Kept
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import Trace, caption, loss_points, sharpness_points
@@ -31,6 +32,7 @@ class TrialChart(Pane):
         self.sight = Sight()
         self._held: tuple[tuple[object, ...], tuple[float, float]] | None = None
         self._caption = ""
+        self._seen: Kept[tuple[tuple[HLine, ...], tuple[float, float], str]] = Kept(1)
 
     def caption(self) -> Line:
         """Peak, newest value, what could not be drawn."""
@@ -67,13 +69,8 @@ class TrialChart(Pane):
         if not step.size:
             return middle(self.nothing(), width, height)
         low, high = visible(self.sight, axis_end(self.reading))
-        seen = values[(step >= low) & (step <= high)]
-        hlines = self.hlines(seen)
-        key = (trace.trial_id, trace.attempt, self.y_log, self.sight.window, len(hlines))
-        held = self._held[1] if self._held is not None and self._held[0] == key else None
-        y_limits = limits(np.append(seen, [hline.value for hline in hlines]), self.y_log, held)
-        self._held = (key, y_limits)
-        self._caption = caption(step, values, self.y_log)
+        seen = self._seen.get((values,), (low, high, self.y_log), lambda: self._scaled(step, values, low, high))
+        hlines, y_limits, self._caption = seen
         at = place(trace, self.sight)
         cursor = None if at is None else float(trace.step[at])
         here = np.searchsorted(step, -1.0 if cursor is None else cursor)
@@ -90,6 +87,21 @@ class TrialChart(Pane):
             point=float(values[here]) if on_curve else None,
         )
         return draw(spec, width, height, self.look.marks.ascii_only).lines
+
+    def _scaled(
+        self, step: Floats, values: Floats, low: float, high: float
+    ) -> tuple[tuple[HLine, ...], tuple[float, float], str]:
+        """Reference lines, y range and caption of what is visible: the same while only the cursor moves."""
+        assert self.reading is not None
+        assert self.reading.trace is not None
+        trace = self.reading.trace
+        seen = values[slice(*np.searchsorted(step, (low, np.nextafter(high, np.inf))))]
+        hlines = self.hlines(seen)
+        key = (trace.trial_id, trace.attempt, self.y_log, self.sight.window, len(hlines))
+        held = self._held[1] if self._held is not None and self._held[0] == key else None
+        y_limits = limits(np.append(seen, [hline.value for hline in hlines]), self.y_log, held)
+        self._held = (key, y_limits)
+        return hlines, y_limits, caption(step, values, self.y_log)
 
     def nothing(self) -> str:
         """What to say without any point."""
