@@ -11,7 +11,7 @@ from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.machine import Machine
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.settings import load_settings, settings_path
-from mlrtui.tui.terminal import ascii_needed
+from mlrtui.tui.terminal import ascii_needed, leave_with_terminal
 
 __all__ = ["is_light", "run_app", "store_source"]
 
