@@ -20,7 +20,7 @@ RATES = (0.5, 1.5, 2.5, 4.0)
 
 
 def precision() -> None:
-    """λ along 40 steps by precision, tolerance and start."""
+    """λ along 20 steps by precision, tolerance and start."""
     data = digits(128, "classes")
     own_solve, own_measure = Meter._solved, Tracker.measure
 
@@ -37,11 +37,11 @@ def precision() -> None:
         ("float64, 1e-3, warm", "float64", SharpnessSpec("hessian", 1, 1e-3), own_measure),
         ("float32, exact", "float32", SharpnessSpec("hessian", 1, exact=True), own_measure),
     ):
-        spec = TrainSpec("ce", 128, 40, 1, dtype)
+        spec = TrainSpec("ce", 128, 20, 1, dtype)
         referee = Referee(NET, data, "ce", "hessian")
         if dtype == "float32":
             referee.samples = referee.samples.to(torch.float32).to(torch.float64)
-        probe = Probe(1, "digits", NET, spec, SharpnessSpec("hessian"), ((0, 0), (1, 1)))
+        probe = Probe(1, "digits", NET, spec, SharpnessSpec("hessian"), ((0, 0),))
         lam0 = {m.net_id: m.preconditioned for m in run_task(probe, data, "cpu") if isinstance(m, LambdaAtInit)}
         trials = tuple(TrialSpec(10 * s + i, 1, s, c / lam0[s], lam0[s]) for s in lam0 for i, c in enumerate(RATES))
         Meter._solved, Tracker.measure = referee.wrap(own_solve), measure  # type: ignore[method-assign]
