@@ -162,6 +162,15 @@ def test_out_of_memory_halves_the_round_and_goes_on(tmp_path: Path, sweep_file: 
     assert any("out of memory with 3 lanes" in str(text) for (text,) in warnings)
 
 
+def test_a_lane_that_does_not_fit_alone_fails_alone(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    engine = _Faulty(["oom", "oom"])
+    end = drive(tmp_path / "s.db", sweep_file(SMALL_SCAN), engine)
+    assert (end.status, end.failed) == ("done", 1)
+    assert engine.lanes == [3, 1, 1, 1]
+    assert rows(tmp_path / "s.db", "SELECT error FROM trial WHERE status = 'failed'") == [("oom",)]
+    assert invariants.check(tmp_path / "s.db") == []
+
+
 def test_an_error_in_a_training_fails_its_net_and_only_its_net(tmp_path: Path, sweep_file: WriteSweep) -> None:
     end = drive(tmp_path / "s.db", sweep_file(SMALL_SEARCH), _Faulty(["ValueError: no such thing"]))
     assert end.status == "done"

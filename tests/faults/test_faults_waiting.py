@@ -78,6 +78,18 @@ def test_a_full_disk_is_waited_out(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_p
     same_results(store, tmp_path / "whole.db")
 
 
+def test_a_driver_that_waits_can_be_stopped(mlrtui: Mlrtui, sweep_file: WriteSweep, small_disk: Path) -> None:
+    store = small_disk / "s.db"
+    Store.open(store).close()
+    (small_disk / "s.db.log").touch()
+    (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free - 150_000))
+    assert mlrtui("run", sweep_file(SMALL_SEARCH), "--store", store, "--devices", "fake", "--detach").returncode == 0
+    wait_for(lambda: waits(store), "the disk to be full")
+    assert mlrtui("stop", "--store", store).returncode == 0
+    assert lock.holder(store) is None
+    assert invariants.check(store) == []
+
+
 def test_a_limit_on_the_size_of_files_is_waited_out_too(
     sweep_file: WriteSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
