@@ -118,10 +118,10 @@ def _step(low: float, high: float, parts: int) -> float:
 def _linear_ticks(low: float, high: float, room: int) -> list[float]:
     step = _step(low, high, room)
     if not math.isfinite(step):
-        return [low]
+        return [low] if math.isfinite(low) else []
     first = math.ceil(low / step - _SLACK)
     last = math.floor(high / step + _SLACK)
-    return [k * step for k in range(first, last + 1)]
+    return [value for value in (k * step for k in range(first, last + 1)) if math.isfinite(value)]
 
 
 def _log_ticks(low: float, high: float, room: int) -> list[float]:
