@@ -212,7 +212,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         stem = f"mlrtui-{self.screen.query(Footer).first().screen_name}"
         table = screen_table(self.reading, self.wanted.browsing)
         try:
-            files = write_screen(Path.cwd(), stem, self.screen.text(), self.export_screenshot(title="mlrtui"), table)
+            files = write_screen(
+                Path.cwd(), stem, self.screen.text(), self.export_screenshot(title="mlrtui", simplify=True), table
+            )
         except OSError as error:
             self.say(f"nothing written: {error.strerror or error}: {error.filename}")
         else:

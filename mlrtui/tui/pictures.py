@@ -78,7 +78,7 @@ def _photographer(app: MlrtuiApp, keys: Sequence[str], keep: Callable[[str], Non
         for key in keys:
             await pilot.press(key)
             await _settle(app, pilot)
-        keep(app.export_screenshot(title="mlrtui"))
+        keep(app.export_screenshot(title="mlrtui", simplify=True))
         app.exit()
 
     return shoot
