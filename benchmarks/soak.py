@@ -145,7 +145,7 @@ class SteadyEngine:
                 for at, trial in enumerate(trials)
             ),
             step=step,
-            loss=2.3 / (1.0 + step),
+            loss=(2.3 / (1.0 + step)).astype(np.float64),
             accuracy=np.full(count, np.nan),
             sharpness=sharpness,
             sharpness_residual=np.where(step % 10 == 0, 1e-6, np.nan),
@@ -197,7 +197,10 @@ def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[
     looks, trouble = 0, list[str]()
     for process in looking:
         out, _ = process.communicate("")
-        seen = json.loads(out.splitlines()[-1]) if out.strip() else {"looks": 0, "trouble": ["a reader died"]}
+        if not out.strip():
+            trouble.append("a reader died")
+            continue
+        seen = json.loads(out.splitlines()[-1])
         looks += seen["looks"]
         trouble += seen["trouble"]
     with Reader.open(store) as reader:
