@@ -1,6 +1,5 @@
 """A full disk, a clock that steps back, a reader that holds on, another program's lock: training waits or goes on."""
 
-import io
 import itertools
 import json
 import os
@@ -138,13 +137,15 @@ def test_another_programs_lock_is_waited_out(sweep_file: WriteSweep, tmp_path: P
     assert invariants.check(store) == []
 
 
-def test_progress_lines_say_what_is_waited_for(sweep_file: WriteSweep, tmp_path: Path) -> None:
-    store, out = tmp_path / "s.db", io.StringIO()
+def test_progress_lines_say_what_is_waited_for(
+    sweep_file: WriteSweep, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "s.db"
     drive(store, sweep_file(SMALL_SCAN), FakeEngine())
     with Store.open(store) as opened:
         opened.note("training waits: the disk is full")
-        follow(store, [], iter([True, False]).__next__, out, interval=0.0)
-    assert out.getvalue().count("training waits: the disk is full") == 1
+        follow(store, [], iter([True, False]).__next__)
+    assert capsys.readouterr().out.count("training waits: the disk is full") == 1
 
 
 def test_a_clock_that_steps_back_changes_no_result(sweep_file: WriteSweep, tmp_path: Path) -> None:
