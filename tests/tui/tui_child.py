@@ -13,11 +13,13 @@ import tui_fakes
 import tui_laws
 import tui_rows
 
-from mlrtui.tui.app import MlrtuiApp, ascii_needed
+from mlrtui.tui.app import MlrtuiApp
+from mlrtui.tui.terminal import ascii_needed, leave_with_terminal
 
 
 def main() -> None:
     report = int(sys.argv[1])
+    leave_with_terminal()  # a test that is killed must leave nothing behind
 
     words = sys.argv[2:]
     store = tui_laws.law_store("open", True) if "law" in words else tui_fakes.scan_store()
