@@ -4,8 +4,9 @@ One thread owns the store. An outcome reaches a search only after the transactio
 the driver knows is never ahead of what a resumed driver would find.
 """
 
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mlrtui.config import SweepSpec
@@ -34,6 +35,7 @@ from mlrtui_trainer.spec import (
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 
 COMMIT_SECONDS = 0.2
+FIT_SECONDS = 1.0  # fits are redone at most so often: each reads the rows of all nets
 
 _URGENT = (LambdaAtInit, Outcome, TaskDone, TaskFailed)  # a slot or a search waits for these
 
@@ -89,9 +91,11 @@ class Driver:
         self._clock = clock
         self._env: dict[int, dict[str, str]] = {}
         self._running: dict[int, _Running] = {}
+        self._dead: set[int] = set()  # slots whose worker will not be started again
         self._inbox: list[tuple[int, Message]] = []
-        self._next_task = 0
+        self._task_ids = itertools.count(1)
         self._sweep_id = 0
+        self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
 
     def run_sweep(self, spec: SweepSpec, plan: Plan) -> SweepEnd:
         """Train whatever the sweep still lacks. Returns when it is done or a stop was asked for.
@@ -111,7 +115,7 @@ class Driver:
         self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._open_measured(run, [net for net in run.nets.values() if net.lambdas is not None and not net.closed])
-        self._close_answered(run)
+        self._close_answered(run, run.nets.values())
         last_commit = self._clock()
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
@@ -122,6 +126,8 @@ class Driver:
             if self._inbox and (urgent or self._clock() - last_commit >= COMMIT_SECONDS):
                 self._flush(run)
                 last_commit = self._clock()
+            if self._fits_due is not None and self._clock() >= self._fits_due:
+                self._refit(run)
         return self._end(run, spec.sweep.name)
 
     # --- handing out -------------------------------------------------------------------------------------------
@@ -140,7 +146,7 @@ class Driver:
         draft.cell.probing = True
         cell = draft.cell.plan
         nets = tuple((net.net_id, net.seed) for net in draft.probe)
-        return Probe(self._task_id(), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
+        return Probe(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
 
     def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
         cell = draft.cell.plan
@@ -159,11 +165,7 @@ class Driver:
             lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
             trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        return Round(self._task_id(), cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials)), lanes
-
-    def _task_id(self) -> int:
-        self._next_task += 1
-        return self._next_task
+        return Round(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials)), lanes
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
@@ -175,9 +177,10 @@ class Driver:
                 self._inbox.append((slot, message))
             case WorkerDied(slot, detail, final):
                 self._flush(run)  # what it sent before it died counts
-                self._mourn(run, slot, detail)
-                self._close_answered(run)
-                if final and not any(self._engine.idle()) and not self._running:
+                self._close_answered(run, self._mourn(run, slot, detail))
+                if final:
+                    self._dead.add(slot)
+                if len(self._dead) == len(self._engine.devices):
                     raise EngineFailed(f"every worker died again and again; the last one was {detail}")
 
     def _flush(self, run: SweepRun) -> None:
@@ -196,6 +199,7 @@ class Driver:
 
         self._commit(write)
         measured: list[NetRun] = []
+        told: list[NetRun] = []
         for slot, message in inbox:
             match message:
                 case LambdaAtInit():
@@ -203,20 +207,21 @@ class Driver:
                     net.lambdas = conversion.net_lambdas(message)
                     measured.append(net)
                 case Outcome():
-                    self._tell(slot, message)
+                    told.append(self._tell(slot, message))
                 case TaskDone():
                     self._free(slot)
                 case TaskFailed():
-                    self._task_failed(run, slot, message)
+                    told += self._task_failed(run, slot, message)
         self._open_measured(run, measured)
-        self._close_answered(run)
+        self._close_answered(run, told)
         self._watch_wal()
 
-    def _tell(self, slot: int, outcome: Outcome) -> None:
+    def _tell(self, slot: int, outcome: Outcome) -> NetRun:
         lane = self._running[slot].lanes.pop(outcome.trial_id)
         lane.net.running.discard(lane.eta)
         assert lane.net.questions is not None
         lane.net.questions.tell(lane.eta, outcome.verdict)
+        return lane.net
 
     def _free(self, slot: int) -> _Running:
         running = self._running.pop(slot)
@@ -250,10 +255,10 @@ class Driver:
             net.closed = True
             self._event("error", f"{run.cell_of[net.net_id].plan.label} seed {net.seed}: {reason}")
 
-    def _close_answered(self, run: SweepRun) -> None:
-        """Close nets that have asked all they wanted, and redo the fits."""
+    def _close_answered(self, run: SweepRun, told: Iterable[NetRun]) -> None:
+        """Close those of these nets that have asked all they wanted."""
         answered = [
-            net for net in run.nets.values() if not net.closed and net.questions is not None and net.questions.closed
+            net for net in dict.fromkeys(told) if not net.closed and net.questions is not None and net.questions.closed
         ]
         if not answered:
             return
@@ -272,11 +277,16 @@ class Driver:
         self._commit(write)
         for net in answered:
             net.closed = True
+        self._fits_due = self._fits_due or self._clock() + FIT_SECONDS
+
+    def _refit(self, run: SweepRun) -> None:
+        self._fits_due = None
         self._commit(lambda: refresh_fits(self._store, self._sweep_id, run))
 
     # --- when things go wrong ----------------------------------------------------------------------------------
 
-    def _task_failed(self, run: SweepRun, slot: int, failed: TaskFailed) -> None:
+    def _task_failed(self, run: SweepRun, slot: int, failed: TaskFailed) -> list[NetRun]:
+        """A task raised. Returns the nets that were told something."""
         running = self._free(slot)
         cell, lanes = running.draft.cell, list(running.lanes.values())
         size = max(len(running.draft.probe), len(running.draft.trainings))
@@ -286,14 +296,15 @@ class Driver:
             self._event(
                 "warning", f"{cell.plan.label}: out of memory with {size} lanes; goes on with {cell.lanes} at a time"
             )
-            return
+            return []
         self._fail_lanes(run, lanes, failed.error)
         self._fail_nets(run, running.draft.probe, failed.error)
+        return [lane.net for lane in lanes]
 
-    def _mourn(self, run: SweepRun, slot: int, detail: str) -> None:
-        """A worker died: its trials start again, unless they have killed too many workers."""
+    def _mourn(self, run: SweepRun, slot: int, detail: str) -> list[NetRun]:
+        """A worker died: its trials start again, unless they have killed too many workers. Returns the nets told."""
         if slot not in self._running:
-            return
+            return []
         running = self._free(slot)
         cell, lanes = running.draft.cell, list(running.lanes.values())
         self._release(lanes, "lost", f"worker {detail}")
@@ -306,6 +317,7 @@ class Driver:
             lane.net.lost[lane.eta] = lane.net.lost.get(lane.eta, 0) + 1
         hopeless = [lane for lane in lanes if lane.net.lost[lane.eta] >= MAX_LOST]
         self._fail_lanes(run, hopeless, f"worker {detail}, {MAX_LOST} times")
+        return [lane.net for lane in hopeless]
 
     def _fail_lanes(self, run: SweepRun, lanes: list[_Lane], error: str) -> None:
         """Trials that the machine could not train: a scan goes on without them, a search cannot."""
@@ -341,8 +353,8 @@ class Driver:
     # --- ending and small things -------------------------------------------------------------------------------
 
     def _end(self, run: SweepRun, name: str) -> SweepEnd:
-        status = "done" if run.closed else "stopped"
         self._flush(run)
+        status = "done" if run.closed else "stopped"
         for slot in list(self._running):
             self._release(list(self._free(slot).lanes.values()), "cancelled", "stopped by the user")
         failed = self._failures()
@@ -350,7 +362,7 @@ class Driver:
         if failed:
             text += f"; {failed} trials or nets failed"
         self._event("warning" if failed else "info", text)
-        self._commit(lambda: refresh_fits(self._store, self._sweep_id, run))
+        self._refit(run)
         self._commit(lambda: self._store.end_sweep(self._sweep_id, status))
         return SweepEnd(name, status, failed)
 

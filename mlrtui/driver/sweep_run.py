@@ -6,6 +6,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
@@ -144,8 +145,9 @@ class SweepRun:
             unknown = tuple(net for net in cell.nets if net.lambdas is None and not net.closed)
             if unknown and not cell.probing:
                 return Draft(cell, probe=unknown[: cell.lanes])
-        waiting = [(cell, list(_wanted(cell))) for cell in self.cells if not cell.closed]
-        waiting = [(cell, trainings) for cell, trainings in waiting if trainings]
+        wanting = ((cell, list(_wanted(cell))) for cell in self.cells)
+        # As many as there are slots settle everything: a large grid is not walked to its end for each of them.
+        waiting = list(islice(((cell, trainings) for cell, trainings in wanting if trainings), idle_slots))
         if not waiting:
             return None
         cell, trainings = waiting[0]
