@@ -32,7 +32,6 @@ from mlrtui.tui.screens.phases import PhasesScreen
 from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
 from mlrtui.tui.widgets.lists import Footer
-from mlrtui.tui.widgets.prompt import Prompt
 
 __all__ = ["MlrtuiApp", "Start"]
 
@@ -161,10 +160,6 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         page = mode if mode in PAGES else ""
         self.want(replace(self.wanted, browsing=False, page=page, detailed=False, compared=()))
         self._to(mode)
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No key is a command while text is being typed."""
-        return not isinstance(self.focused, Prompt)
 
     def action_compare(self) -> None:
         """The Compare screen with what is marked."""

@@ -7,7 +7,6 @@ from textual.screen import Screen
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, fit, plain
 from mlrtui.tui.widgets.pane import LinesWidget
-from mlrtui.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from mlrtui.tui.app import MlrtuiApp
@@ -30,10 +29,6 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
     def look(self) -> Look:
         """How things are drawn now."""
         return self.owner.look
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """No key is a command while text is being typed."""
-        return not isinstance(self.focused, Prompt)
 
     def show(self, reading: Reading | None) -> None:
         """Hand a reading to every widget; each repaints only what differs. One batch is one write to the terminal."""

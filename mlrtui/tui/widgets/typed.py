@@ -1,0 +1,118 @@
+"""A row in which text is typed: where the next letter goes, and what keys do to the text."""
+
+from collections.abc import Callable
+
+from textual import events
+from textual.keys import KEY_NAME_REPLACEMENTS
+from textual.message import Message
+
+from mlrtui.tui.state import Look
+from mlrtui.tui.text import Line, clean
+from mlrtui.tui.widgets.pane import LinesWidget
+
+__all__ = ["TypedRow"]
+
+_NAMELESS = frozenset(KEY_NAME_REPLACEMENTS.values())  # signs such as / and +, asked for without their character
+LONGEST = 500
+"""Characters that are taken; also the longest expression that is read."""
+
+
+class TypedRow(LinesWidget, can_focus=True):
+    """No blinking cursor, and nothing is sent while nothing is typed.
+
+    While it has the focus its keys are text, also those that are commands elsewhere; `finish` takes the keys that end
+    typing or ask for help with it.
+    """
+
+    ENDING: tuple[str, ...] = ()  # keys for `finish`
+
+    class Changed(Message):
+        """The text is another one."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id)
+        self.typed = ""
+        self._at = 0
+
+    def finish(self, key: str) -> None:
+        """One of the `ENDING` keys."""
+        raise NotImplementedError
+
+    def typed_line(self, room: int) -> Line:
+        """The text with the mark at the next letter, moved so that the mark is within `room` cells."""
+        start = max(self._at - room + 1, 0)
+        text = clean(self.typed)[start:]
+        at = self._at - start
+        return ((text[:at], "value"), (text[at : at + 1] or " ", "cursor"), (text[at + 1 :], "value"))
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Letters belong to the text, and the keys that work on it are no commands."""
+        printable = character is not None and character.isprintable()
+        return key in self.ENDING or key in self._edits() or printable or key in _NAMELESS
+
+    def on_key(self, event: events.Key) -> None:
+        """One key of typing."""
+        if not self.check_consume_key(event.key, event.character):
+            return
+        event.stop()
+        event.prevent_default()
+        edit = self._edits().get(event.key)
+        if event.key in self.ENDING:
+            self.finish(event.key)
+        elif edit is not None:
+            edit()
+        elif event.character is not None:
+            self.insert(event.character)
+        self.update_rows()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """The first line of what is pasted."""
+        event.stop()
+        self.insert("".join(event.text.splitlines()[:1]))
+        self.update_rows()
+
+    def insert(self, text: str) -> None:
+        """Text where the mark is."""
+        self.put(self.typed[: self._at] + text + self.typed[self._at :], self._at + len(text))
+
+    def put(self, text: str, at: int | None = None) -> None:
+        """Another text, with the mark at its end if no place is given."""
+        changed = text[:LONGEST] != self.typed
+        self.typed = text[:LONGEST]
+        self._go(len(self.typed) if at is None else at)
+        if changed:
+            self.update_rows()
+            self.post_message(self.Changed(self.typed))
+
+    def on_focus(self) -> None:
+        """The mark shows where letters go."""
+        self.call_later(self.update_rows)  # the library notes the focus after this
+
+    def on_blur(self) -> None:
+        """The mark goes."""
+        self.call_later(self.update_rows)  # the library notes the focus after this
+
+    def _edits(self) -> dict[str, Callable[[], None]]:
+        back = lambda: self._cut(self._at - 1, self._at)  # noqa: E731  (two keys, one edit)
+        return {
+            "backspace": back,
+            "ctrl+h": back,
+            "delete": lambda: self._cut(self._at, self._at + 1),
+            "ctrl+u": lambda: self._cut(0, self._at),
+            "ctrl+w": lambda: self._cut(self.typed[: self._at].rstrip().rfind(" ") + 1, self._at),
+            "left": lambda: self._go(self._at - 1),
+            "right": lambda: self._go(self._at + 1),
+            "home": lambda: self._go(0),
+            "end": lambda: self._go(len(self.typed)),
+        }
+
+    def _go(self, to: int) -> None:
+        self._at = min(max(to, 0), len(self.typed))
+
+    def _cut(self, start: int, stop: int) -> None:
+        start = max(start, 0)
+        self.put(self.typed[:start] + self.typed[stop:], start)
