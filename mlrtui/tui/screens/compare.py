@@ -75,9 +75,6 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         else:
             self.owner.change(loss_log=not self.look.loss_log)
 
-    def action_back(self) -> None:
-        """Out of the zoom, else to where the marks were made."""
-        if self.look.zoomed:
-            self.action_zoom()
-        else:
-            self.owner.leave_compare()
+    def leave(self) -> None:
+        """To where the marks were made."""
+        self.owner.leave_compare()

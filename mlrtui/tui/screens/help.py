@@ -11,7 +11,7 @@ from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, fit, join, line
 from mlrtui.tui.widgets.lists import Footer
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane
 
 __all__ = ["WORDS", "HelpPage", "HelpScreen", "help_lines"]
 
@@ -40,38 +40,19 @@ _STATES = (
 )
 
 
-class HelpPage(Pane):
-    """The page; scrolls by rows."""
+class HelpPage(RowsPane):
+    """The page."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="page", classes="pane")
-        self._first = 0
-        self._note = ""
 
     def title(self) -> Line:
         """What it is."""
         return line("help", "title")
 
-    def caption(self) -> Line:
-        """Which part is visible."""
-        return line(self._note, "dim") if self._note else ()
-
-    def body(self, width: int, height: int) -> Sequence[Line]:
-        """The visible part."""
-        rows = help_lines(width, self.look.marks, self.look.keys)
-        self._first = min(self._first, max(len(rows) - height, 0))
-        visible = rows[self._first : self._first + height]
-        self._note = (
-            ""
-            if len(rows) <= height
-            else f"{self._first + 1}-{self._first + len(visible)} of {len(rows)}, arrows scroll"
-        )
-        return visible
-
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll."""
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
+    def rows(self, width: int) -> Sequence[Line]:
+        """Keys, marks, words."""
+        return help_lines(width, self.look.marks, self.look.keys)
 
 
 class HelpScreen(ReadingScreen, inherit_bindings=False):

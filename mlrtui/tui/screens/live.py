@@ -66,11 +66,9 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         else:
             self.action_zoom()
 
-    def action_back(self) -> None:
-        """Out of the zoom, else to the grid, else to Browse."""
-        if self.look.zoomed:
-            self.action_zoom()
-        elif self._current != "grid":
+    def leave(self) -> None:
+        """To the grid, else to Browse."""
+        if self._current != "grid":
             self.focus_pane("grid")
         else:
             self.owner.action_browse()
