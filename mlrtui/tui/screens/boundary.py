@@ -77,4 +77,4 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
         if self._view.trial is not None:
             trial = self._view.trial
             self.owner.want(replace(self.owner.wanted, cell_id=trial.cell_id, trial_id=trial.trial_id))
-            self.owner.action_live()
+            self.owner.action_page("live")

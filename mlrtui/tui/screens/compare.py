@@ -62,7 +62,7 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         for overlay in self.query(Overlay):
             overlay.sight = Sight()
         self.owner.change(marked=())
-        self.owner.action_compare()
+        self.owner.action_page("compare")
 
     def action_log_x(self) -> None:
         """Both charts share their step axis."""

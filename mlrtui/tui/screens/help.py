@@ -1,16 +1,18 @@
-"""Help: made from the table of keys and the words of the field; scrolls."""
+"""Help: made from the table of keys and the words of the field; `/` leaves the rows that hold what is typed."""
 
 import itertools
 from collections.abc import Sequence
 
+from textual import on
 from textual.app import ComposeResult
 
-from mlrtui.tui.keymap import KEYS, Keys, bindings, shown_keys
+from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
 from mlrtui.tui.marks import Marks
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Look
-from mlrtui.tui.text import Line, fit, join, line
+from mlrtui.tui.text import Line, fit, join, line, plain
 from mlrtui.tui.widgets.lists import Footer
+from mlrtui.tui.widgets.prompt import Prompt
 from mlrtui.tui.widgets.rows import RowsPane
 
 __all__ = ["WORDS", "HelpPage", "HelpScreen", "help_lines"]
@@ -45,14 +47,19 @@ class HelpPage(RowsPane):
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="page", classes="pane")
+        self.filter = ""
 
     def title(self) -> Line:
         """What it is."""
         return line("help", "title")
 
     def rows(self, width: int) -> Sequence[Line]:
-        """Keys, marks, words."""
-        return help_lines(width, self.look.marks, self.look.keys)
+        """Keys, marks, words; of these what holds all the words of the filter."""
+        wanted = self.filter.lower().split()
+        if not wanted:
+            return help_lines(width, self.look.marks, self.look.keys)
+        found = [row for row in plain_help(width, self.look) if all(word in plain(row).lower() for word in wanted)]
+        return found or [line(" nothing here is called so", "note")]
 
 
 class HelpScreen(ReadingScreen, inherit_bindings=False):
@@ -63,9 +70,31 @@ class HelpScreen(ReadingScreen, inherit_bindings=False):
     AUTO_FOCUS = "#page"
 
     def compose(self) -> ComposeResult:
-        """The page and the footer."""
+        """The page, what is sought in it, the footer."""
         yield HelpPage(self.look)
+        yield Prompt(self.look, "find", "all; / types words that a row must hold")
         yield Footer(self.look, "help")
+
+    @on(Prompt.Changed)
+    def follow_typing(self, event: Prompt.Changed) -> None:
+        """The page follows every letter."""
+        page = self.query_one(HelpPage)
+        page.filter = event.text
+        page.update_rows()
+
+    @on(Prompt.Applied)
+    def keep_words(self, event: Prompt.Applied) -> None:
+        """Keep what was typed."""
+        self.query_one(Prompt).accept()
+
+    @on(Prompt.Closed)
+    def stop_typing(self) -> None:
+        """Back to the page."""
+        self.query_one(HelpPage).focus()
+
+    def action_type(self) -> None:
+        """Type what to look for."""
+        self.set_focus(self.query_one(Prompt))
 
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key."""
@@ -74,6 +103,16 @@ class HelpScreen(ReadingScreen, inherit_bindings=False):
     def action_back(self) -> None:
         """Back to the screen below."""
         self.owner.pop_screen()
+
+
+def plain_help(width: int, look: Look) -> list[Line]:
+    """Every key and word on a row of its own, with where it holds."""
+    ascii_only = look.marks.ascii_only
+    rows = [
+        (*_key_line(shown_keys(key, ascii_only, look.keys), f"{key.help:<26}"), (f" {_where(key)}", "dim"))
+        for key in KEYS
+    ]
+    return rows + _explained(WORDS, width)
 
 
 def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
@@ -107,6 +146,10 @@ def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
     rows += [line(), line(" Words", "title"), *_explained(WORDS, width)]
     rows += [line(), line(" Charts keep the minimum and maximum of every column: a peak of one step is drawn.", "dim")]
     return rows
+
+
+def _where(key: Key) -> str:
+    return ", ".join(key.screens) or "everywhere"
 
 
 def _entries(group: str, ascii_only: bool, keys: Keys) -> list[tuple[str, str]]:

@@ -71,7 +71,7 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         if self._current != "grid":
             self.focus_pane("grid")
         else:
-            self.owner.action_browse()
+            self.owner.action_page("browse")
 
     def action_mark(self) -> None:
         """Mark the chosen trial for comparing, or take its mark away."""
@@ -81,7 +81,7 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
 
     def action_overlay(self) -> None:
         """What is marked, on the same axes."""
-        self.owner.action_compare()
+        self.owner.action_page("compare")
 
     def action_unmark(self) -> None:
         """Take all marks away."""

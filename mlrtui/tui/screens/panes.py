@@ -79,7 +79,7 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
 
     def leave(self) -> None:
         """Where esc leads."""
-        self.owner.action_live()
+        self.owner.action_page("live")
 
     def on_screen_resume(self) -> None:
         """Another screen may have zoomed meanwhile."""

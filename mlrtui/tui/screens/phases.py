@@ -73,7 +73,7 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             return
         cell_id = next((cell.cell_id for cell in reading.snapshot.cells if cell.label == mark.label), None)
         self.owner.want(replace(self.owner.wanted, cell_id=cell_id, trial_id=mark.trial_id))
-        self.owner.action_live()
+        self.owner.action_page("live")
 
     def _viewed(self, reading: Reading | None) -> PhaseView:
         if reading is None:
