@@ -19,7 +19,7 @@ from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
 from mlrtui_db._writing import Transaction
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
-from mlrtui_db.models import AppendResult, SweepState
+from mlrtui_db.models import AppendResult, NamedSweep, SweepState
 from mlrtui_db.records import (
     BoundaryRecord,
     FitRecord,
@@ -182,6 +182,11 @@ class Store:
             SweepConflict: the name is taken by a sweep with another key.
         """
         return _sweeps.add_sweep(self._tx(), sweep)
+
+    def sweep_named(self, name: str) -> NamedSweep | None:
+        """The sweep of this name, or None; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.sweep_named(self._connection, name)
 
     def sweep_state(self, sweep_id: int) -> SweepState:
         """Everything that the search of a sweep rests on; also outside a transaction."""

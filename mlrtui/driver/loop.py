@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mlrtui.config import SweepSpec
-from mlrtui.driver import conversion
+from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import refresh_fits
 from mlrtui.driver.sweep_run import MAX_LOST, CellRun, Draft, NetRun, SweepRun
@@ -102,17 +102,22 @@ class Driver:
 
         Raises:
             SweepConflict: the store holds a sweep of this name with other settings.
+            BadInput: the data is no longer that of the sweep.
             EngineFailed: no worker is left.
         """
-        self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep))
+        known = identity.stored_sweep(self._store, plan)
+        self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep)) if known is None else known
         state = self._store.sweep_state(self._sweep_id)
         if state.status == "done":
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
+        identity.refuse_other_data(plan, state)
         run = SweepRun(spec, plan, state)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
         self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
+        if (other := identity.other_code(plan, state)) is not None:
+            self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._open_measured(run, [net for net in run.nets.values() if net.lambdas is not None and not net.closed])
         self._close_answered(run, run.nets.values())
