@@ -15,39 +15,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import numpy as np
 
 from benchmarks.machine import describe
 from mlrtui import data, planning
 from mlrtui.config import SweepSpec, parse_sweep
 from mlrtui.driver.loop import Driver
-from mlrtui.engines.base import EngineEvent, FromWorker, WorkerReady
+from mlrtui.engines.base import EngineEvent, FromWorker
+from mlrtui.engines.fake import FakeEngine
 from mlrtui_db import invariants
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
-from mlrtui_trainer.spec import (
-    Dataset,
-    LambdaAtInit,
-    Message,
-    Outcome,
-    Probe,
-    Segment,
-    StepBatch,
-    Task,
-    TaskDone,
-    TrialSpec,
-)
+from mlrtui_trainer.spec import StepBatch
 
 MOST_GROWTH = 0.10
 MOST_LOG = 200 << 20
 LANES = 64
 STEPS = 1000
-ROWS = 20  # of each lane in a message
 
 
 @dataclass(frozen=True)
@@ -77,103 +63,27 @@ class Soaked:
         return found
 
 
-class SteadyEngine:
-    """One slot that trains made-up lanes at ``rate`` rows a second in all; it counts the rows that it sent."""
+class SteadyEngine(FakeEngine):
+    """The fake at ``rate`` rows a second in all; it counts the rows that it sent."""
 
     def __init__(self, rate: float) -> None:
+        super().__init__()
         self.sent = 0
         self._rate = rate
-        self._events: deque[EngineEvent] = deque([WorkerReady(0, {"device": "steady"})])
-        self._messages: Iterator[Message] | None = None
         self._begun = time.monotonic()
 
-    @property
-    def devices(self) -> Sequence[str]:
-        return ["steady"]
-
-    def add_datasets(self, datasets: Mapping[str, Dataset]) -> None:
-        """It looks at no data."""
-
-    def idle(self) -> Sequence[int]:
-        return [0] if self._messages is None else []
-
-    def submit(self, slot: int, task: Task) -> None:
-        if isinstance(task, Probe):
-            self._messages = self._probe(task)
-        else:
-            self._messages = self._round(task.task_id, task.trials, task.train.max_steps)
-
     def poll(self, timeout: float) -> list[EngineEvent]:
+        """What the rate allows within the time."""
         until = time.monotonic() + timeout
-        while self._messages is not None and time.monotonic() < until:
+        events = super().poll(0.0) if self.idle() else []
+        while not self.idle() and time.monotonic() < until:
             if self.sent > self._rate * (time.monotonic() - self._begun):
                 time.sleep(0.005)
                 continue
-            message = next(self._messages)
-            if isinstance(message, TaskDone):
-                self._messages = None
-            self._events.append(FromWorker(0, message))
-        events = list(self._events)
-        self._events.clear()
+            events += super().poll(0.0)
+            if isinstance(event := events[-1], FromWorker) and isinstance(event.message, StepBatch):
+                self.sent += len(event.message.step)
         return events
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-    def _probe(self, task: Probe) -> Iterator[Message]:
-        for net_id, _ in task.nets:
-            yield LambdaAtInit(net_id, 8.0, 1e-6, 8.0, 1e-6, 8.0, 1e-6, 8.1, 1e-6, converged=True)
-        yield TaskDone(task.task_id, 0.0)
-
-    def _round(self, task_id: int, trials: Sequence[TrialSpec], steps: int) -> Iterator[Message]:
-        seq = 0
-        for first in range(0, steps, ROWS):
-            yield self._batch(trials, seq, first, min(ROWS, steps - first))
-            seq += 1
-        for trial in trials:
-            yield _outcome(trial, seq)
-        yield TaskDone(task_id, 0.0)
-
-    def _batch(self, trials: Sequence[TrialSpec], seq: int, first: int, rows: int) -> StepBatch:
-        count = rows * len(trials)
-        self.sent += count
-        step = np.tile(np.arange(first, first + rows, dtype=np.int64), len(trials))
-        sharpness = np.where(step % 10 == 0, 8.0, np.nan)
-        return StepBatch(
-            segments=tuple(
-                Segment(trial.trial_id, trial.attempt, seq, at * rows, (at + 1) * rows)
-                for at, trial in enumerate(trials)
-            ),
-            step=step,
-            loss=(2.3 / (1.0 + step)).astype(np.float64),
-            accuracy=np.full(count, np.nan),
-            sharpness=sharpness,
-            sharpness_residual=np.where(step % 10 == 0, 1e-6, np.nan),
-            products=np.where(step % 10 == 0, 3, 0),
-            flags=np.zeros(count, dtype=np.int64),
-        )
-
-
-def _outcome(trial: TrialSpec, seq: int) -> Outcome:
-    return Outcome(
-        trial_id=trial.trial_id,
-        attempt=trial.attempt,
-        seq=seq,
-        verdict="finished",
-        phase="lazy",
-        reached_epoch=None,
-        loss_initial=2.3,
-        loss_final=0.1,
-        best_accuracy=0.9,
-        final_accuracy=0.9,
-        peak_ratio=1.0,
-        peak_step=0,
-        final_sharpness=8.0,
-        logit_rms_initial=1.0,
-        logit_rms_peak=1.0,
-        bad_step=None,
-        bad_kind=None,
-    )
 
 
 def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[[str], None] = print) -> Soaked:

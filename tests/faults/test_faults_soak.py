@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from faults_tools import one, rows
 
-from benchmarks.soak import LANES, MOST_GROWTH, MOST_LOG, ROWS, Soaked, SteadyEngine, soak, spec_of
+from benchmarks.soak import LANES, MOST_GROWTH, MOST_LOG, Soaked, SteadyEngine, soak, spec_of
 from mlrtui import data, planning
 from mlrtui.driver import committing
 from mlrtui.driver.loop import Driver
@@ -25,7 +25,7 @@ def test_a_short_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlrtui_db._sqlite._CACHE_KIB", 2048)  # the usual one takes minutes to fill
     done = soak(tmp_path, SECONDS, RATE, readers=2)
     assert done.faults() == []
-    assert done.rows > LANES * ROWS
+    assert done.rows > 20 * LANES
     assert done.looks > 2
 
 
