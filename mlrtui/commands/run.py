@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui import estimate, examples, planning
+from mlrtui.commands.opening import open_current
 from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines import devices
@@ -94,7 +95,7 @@ def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
     """Look into the store, if there is one, before anything is started."""
     if not store.exists() or (store.stat().st_size == 0 and store.is_file()):
         return True
-    with Reader.open(store) as reader:
+    with open_current(store) as reader:
         known = {sweep.name: sweep for sweep in reader.sweeps()}
     for spec in specs:
         stored = known.get(spec.sweep.name)
