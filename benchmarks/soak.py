@@ -1,10 +1,10 @@
-"""A driver under load for a long time: an engine that makes up rows at a given rate, one driver, readers that look on.
+"""A driver under load for a long time: rows made up at a given rate, a live screen on a terminal, readers that look on.
 
-    python -m benchmarks.soak                  # twenty minutes at 20 000 rows a second, two readers
+    python -m benchmarks.soak                  # twenty minutes at 20 000 rows a second, a screen, two readers
     python -m benchmarks.soak --seconds 60 --rate 5000 --json soak.json
 
-Ends with exit code 1 when memory grew by more than a tenth after the first quarter, when the write-ahead log passed
-200 MB, when a row is missing, or when a reader met an error.
+Ends with exit code 1 when the memory of driver or screen grew by more than a tenth after the first quarter, when the
+write-ahead log passed 200 MB, when a row is missing, when the screen stood still or a reader met an error.
 """
 
 import argparse
@@ -14,40 +14,52 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.machine import describe
+from benchmarks.screen_bytes import Screen
 from mlrtui import data, planning
 from mlrtui.config import SweepSpec, parse_sweep
 from mlrtui.driver.loop import Driver
-from mlrtui.engines.base import EngineEvent, FromWorker, WorkerReady
+from mlrtui.engines.base import EngineEvent, FromWorker
+from mlrtui.engines.fake import FakeEngine
 from mlrtui_db import invariants
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
-from mlrtui_trainer.spec import (
-    Dataset,
-    LambdaAtInit,
-    Message,
-    Outcome,
-    Probe,
-    Segment,
-    StepBatch,
-    Task,
-    TaskDone,
-    TrialSpec,
-)
+from mlrtui_trainer.spec import StepBatch
 
 MOST_GROWTH = 0.10
 MOST_LOG = 200 << 20
 LANES = 64
 STEPS = 1000
-ROWS = 20  # of each lane in a message
+SETTLED = 20_000  # bytes that the screen has sent when it has drawn all that it will draw again and again
+
+
+@dataclass
+class Memory:
+    """Bytes that a process held: after a quarter of the time, at the last look, at most."""
+
+    quarter: int = 0
+    end: int = 0
+    top: int = 0
+
+    def look(self, pid: int | str, in_first_quarter: bool) -> None:
+        """Read what the process holds now; one that has ended holds what it held last."""
+        with suppress(OSError, IndexError):
+            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+            self.end = pages * os.sysconf("SC_PAGESIZE") or self.end
+        self.top = max(self.top, self.end)
+        if in_first_quarter or not self.quarter:
+            self.quarter = self.end
+
+    def growth(self) -> float:
+        """By which part of itself it grew after the first quarter."""
+        return self.end / self.quarter - 1
 
 
 @dataclass(frozen=True)
@@ -57,9 +69,9 @@ class Soaked:
     seconds: float
     rows: int
     stored: int
-    memory_quarter: int  # bytes of the process after a quarter of the time
-    memory_end: int
-    memory_top: int
+    driver: "Memory"
+    screen: "Memory | None"
+    screen_bytes: int  # sent to the terminal
     log_top: int
     looks: int
     trouble: tuple[str, ...]
@@ -67,9 +79,9 @@ class Soaked:
     def faults(self) -> list[str]:
         """What is wrong; empty when the soak is passed."""
         found = list(self.trouble)
-        growth = self.memory_end / self.memory_quarter - 1
-        if growth > MOST_GROWTH:
-            found.append(f"memory grew by {growth:.0%} after the first quarter")
+        for name, memory in (("driver", self.driver), ("screen", self.screen)):
+            if memory is not None and memory.growth() > MOST_GROWTH:
+                found.append(f"the {name}'s memory grew by {memory.growth():.0%} after the first quarter")
         if self.log_top > MOST_LOG:
             found.append(f"the write-ahead log grew to {self.log_top >> 20} MB")
         if self.stored != self.rows:
@@ -77,110 +89,73 @@ class Soaked:
         return found
 
 
-class SteadyEngine:
-    """One slot that trains made-up lanes at ``rate`` rows a second in all; it counts the rows that it sent."""
+class SteadyEngine(FakeEngine):
+    """The fake at ``rate`` rows a second in all; it counts the rows that it sent."""
 
     def __init__(self, rate: float) -> None:
+        super().__init__()
         self.sent = 0
         self._rate = rate
-        self._events: deque[EngineEvent] = deque([WorkerReady(0, {"device": "steady"})])
-        self._messages: Iterator[Message] | None = None
         self._begun = time.monotonic()
 
-    @property
-    def devices(self) -> Sequence[str]:
-        return ["steady"]
-
-    def add_datasets(self, datasets: Mapping[str, Dataset]) -> None:
-        """It looks at no data."""
-
-    def idle(self) -> Sequence[int]:
-        return [0] if self._messages is None else []
-
-    def submit(self, slot: int, task: Task) -> None:
-        if isinstance(task, Probe):
-            self._messages = self._probe(task)
-        else:
-            self._messages = self._round(task.task_id, task.trials, task.train.max_steps)
-
     def poll(self, timeout: float) -> list[EngineEvent]:
+        """What the rate allows within the time."""
         until = time.monotonic() + timeout
-        while self._messages is not None and time.monotonic() < until:
+        events = super().poll(0.0) if self.idle() else []
+        while not self.idle() and time.monotonic() < until:
             if self.sent > self._rate * (time.monotonic() - self._begun):
                 time.sleep(0.005)
                 continue
-            message = next(self._messages)
-            if isinstance(message, TaskDone):
-                self._messages = None
-            self._events.append(FromWorker(0, message))
-        events = list(self._events)
-        self._events.clear()
+            events += super().poll(0.0)
+            if isinstance(event := events[-1], FromWorker) and isinstance(event.message, StepBatch):
+                self.sent += len(event.message.step)
         return events
 
-    def close(self) -> None:
-        """Nothing to end."""
 
-    def _probe(self, task: Probe) -> Iterator[Message]:
-        for net_id, _ in task.nets:
-            yield LambdaAtInit(net_id, 8.0, 1e-6, 8.0, 1e-6, 8.0, 1e-6, 8.1, 1e-6, converged=True)
-        yield TaskDone(task.task_id, 0.0)
+class LiveScreen:
+    """`mlrtui watch` on a pseudo-terminal, whose bytes a thread takes and counts."""
 
-    def _round(self, task_id: int, trials: Sequence[TrialSpec], steps: int) -> Iterator[Message]:
-        seq = 0
-        for first in range(0, steps, ROWS):
-            yield self._batch(trials, seq, first, min(ROWS, steps - first))
-            seq += 1
-        for trial in trials:
-            yield _outcome(trial, seq)
-        yield TaskDone(task_id, 0.0)
+    def __init__(self, store: Path) -> None:
+        self._screen = Screen((120, 40), sys.executable, "-m", "mlrtui.cli", "watch", "--store", str(store))
+        self.pid = self._screen.child.pid
+        self.sent = 0
+        self._over = threading.Event()
+        self._taker = threading.Thread(target=self._take)
+        self._taker.start()
 
-    def _batch(self, trials: Sequence[TrialSpec], seq: int, first: int, rows: int) -> StepBatch:
-        count = rows * len(trials)
-        self.sent += count
-        step = np.tile(np.arange(first, first + rows, dtype=np.int64), len(trials))
-        sharpness = np.where(step % 10 == 0, 8.0, np.nan)
-        return StepBatch(
-            segments=tuple(
-                Segment(trial.trial_id, trial.attempt, seq, at * rows, (at + 1) * rows)
-                for at, trial in enumerate(trials)
-            ),
-            step=step,
-            loss=(2.3 / (1.0 + step)).astype(np.float64),
-            accuracy=np.full(count, np.nan),
-            sharpness=sharpness,
-            sharpness_residual=np.where(step % 10 == 0, 1e-6, np.nan),
-            products=np.where(step % 10 == 0, 3, 0),
-            flags=np.zeros(count, dtype=np.int64),
-        )
+    def settled(self) -> bool:
+        """It has drawn its charts, or will not."""
+        return self.sent >= SETTLED or self._screen.child.poll() is not None
 
+    def leave(self) -> list[str]:
+        """Press q; says what is wrong with how it left."""
+        alive = self._screen.child.poll() is None
+        with suppress(OSError):
+            os.write(self._screen.master, b"q")
+        with suppress(subprocess.TimeoutExpired):
+            self._screen.child.wait(30)
+        self._over.set()
+        self._taker.join()
+        code = self._screen.child.poll()
+        self._screen.close()
+        if not alive:
+            return [f"the screen died with exit code {code}"]
+        return [] if code == 0 else [f"the screen left with exit code {code}"]
 
-def _outcome(trial: TrialSpec, seq: int) -> Outcome:
-    return Outcome(
-        trial_id=trial.trial_id,
-        attempt=trial.attempt,
-        seq=seq,
-        verdict="finished",
-        phase="lazy",
-        reached_epoch=None,
-        loss_initial=2.3,
-        loss_final=0.1,
-        best_accuracy=0.9,
-        final_accuracy=0.9,
-        peak_ratio=1.0,
-        peak_step=0,
-        final_sharpness=8.0,
-        logit_rms_initial=1.0,
-        logit_rms_peak=1.0,
-        bad_step=None,
-        bad_kind=None,
-    )
+    def _take(self) -> None:
+        while not self._over.is_set():
+            if self._screen.read(0.2):
+                self.sent += len(self._screen.sent)
+                self._screen.sent.clear()  # kept, they would count as this process's memory
+                self._screen.times.clear()
 
 
-def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[[str], None] = print) -> Soaked:
+def soak(
+    folder: Path, seconds: float, rate: float, readers: int, *, screen: bool, say: Callable[[str], None] = print
+) -> Soaked:
     """Run for some seconds, stop the driver as `mlrtui stop` does, and look at what is there."""
     importlib.import_module("scipy.special")  # the first fit would bring it in, which is no growth
     store, engine = folder / "soak.db", SteadyEngine(rate)
-    watch = _Watch(store, seconds, say)
     spec = spec_of(rate * seconds)
     Store.open(store).close()
     looking = [
@@ -189,12 +164,18 @@ def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[
         )
         for _ in range(readers)
     ]
+    shown = LiveScreen(store) if screen else None
+    watch = _Watch(store, seconds, shown, say)
     with Store.open(store) as opened:
         begun = time.monotonic()
         driver = Driver(opened, engine, driver_id="soak", should_stop=watch.over)
         driver.run_sweep(spec, planning.plan(spec, data.load))
         seconds = time.monotonic() - begun
     looks, trouble = 0, list[str]()
+    if shown is not None:
+        trouble += shown.leave()
+        if shown.sent <= watch.drawn_half:
+            trouble.append("the screen stood still")
     for process in looking:
         out, _ = process.communicate("")
         if not out.strip():
@@ -208,44 +189,56 @@ def soak(folder: Path, seconds: float, rate: float, readers: int, say: Callable[
         stored = sum(1 for _ in curves)
     trouble += invariants.check(store)
     return Soaked(
-        seconds,
-        engine.sent,
-        stored,
-        watch.quarter,
-        watch.memory,
-        watch.top,
-        watch.log_top,
-        looks,
-        tuple(trouble),
+        seconds=seconds,
+        rows=engine.sent,
+        stored=stored,
+        driver=watch.driver,
+        screen=watch.screen if screen else None,
+        screen_bytes=shown.sent if shown is not None else 0,
+        log_top=watch.log_top,
+        looks=looks,
+        trouble=tuple(trouble),
     )
 
 
 class _Watch:
     """Looks at memory and log now and then, and says when the time is over."""
 
-    def __init__(self, store: Path, seconds: float, say: Callable[[str], None]) -> None:
-        self._log, self._seconds, self._say = store.with_name(store.name + "-wal"), seconds, say
-        self._begun: float | None = None  # counted from the first record on, when everything is loaded
+    def __init__(self, store: Path, seconds: float, shown: LiveScreen | None, say: Callable[[str], None]) -> None:
+        self._log, self._seconds, self._shown, self._say = store.with_name(store.name + "-wal"), seconds, shown, say
+        self._begun: float | None = None  # counted from when everything is loaded
         self._looked = self._said = 0.0
-        self.quarter = self.memory = self.top = self.log_top = 0
+        self.driver, self.screen = Memory(), Memory()
+        self.drawn_half = 0  # bytes that the screen had sent after half of the time
+        self.log_top = 0
 
     def over(self) -> bool:
         now = time.monotonic()
         if self._begun is None:
+            if self._shown is not None and not self._shown.settled():
+                return False
             self._begun = now
         passed = now - self._begun
         if passed - self._looked >= 0.2:
             self._looked = passed
-            self.memory = _memory()
-            self.top = max(self.top, self.memory)
-            if passed <= self._seconds / 4 or not self.quarter:
-                self.quarter = self.memory
-            if self._log.exists():
-                self.log_top = max(self.log_top, self._log.stat().st_size)
+            self._look(passed)
         if passed - self._said >= 30:
             self._said = passed
-            self._say(f"{passed:5.0f} s: {self.memory >> 20} MB of memory, log at most {self.log_top >> 20} MB")
+            self._say(
+                f"{passed:5.0f} s: {self.driver.end >> 20} MB of memory, the screen {self.screen.end >> 20} MB, "
+                f"log at most {self.log_top >> 20} MB"
+            )
         return passed >= self._seconds
+
+    def _look(self, passed: float) -> None:
+        early = passed <= self._seconds / 4
+        self.driver.look("self", early)
+        if self._shown is not None:
+            self.screen.look(self._shown.pid, early)
+            if passed <= self._seconds / 2:
+                self.drawn_half = self._shown.sent
+        if self._log.exists():
+            self.log_top = max(self.log_top, self._log.stat().st_size)
 
 
 _READER = """
@@ -270,12 +263,6 @@ print(json.dumps({"looks": looks, "trouble": sorted(trouble)}))
 """
 
 
-def _memory() -> int:
-    """Bytes that this process holds in memory."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE")
-
-
 def spec_of(rows: float) -> SweepSpec:
     """A scan with more rows than will be sent: each cell is a round of its own."""
     cells = int(rows / (LANES * STEPS)) + 2
@@ -297,17 +284,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1200.0, help="how long (1200)")
     parser.add_argument("--rate", type=float, default=20_000.0, help="rows a second (20000)")
     parser.add_argument("--readers", type=int, default=2, help="programs that look on (2)")
+    parser.add_argument("--no-screen", action="store_true", help="without a live screen")
     parser.add_argument("--folder", type=Path, help="where the store is made (the system's temporary folder)")
     parser.add_argument("--json", type=Path, help="write every number here")
     options = parser.parse_args()
     print(*(f"{name}: {value}" for name, value in describe().items()), sep="\n", end="\n\n", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix=f"soak-{os.getpid()}-") as name:
-        done = soak(Path(name), options.seconds, options.rate, options.readers)
+        done = soak(Path(name), options.seconds, options.rate, options.readers, screen=not options.no_screen)
     print(
-        f"{done.stored} rows in {done.seconds:.0f} s ({done.stored / done.seconds:.0f} a second), {done.looks} looks; "
-        f"memory {done.memory_quarter >> 20} MB after a quarter, {done.memory_end >> 20} MB at the end, "
-        f"log at most {done.log_top >> 20} MB"
+        f"{done.stored} rows in {done.seconds:.0f} s ({done.stored / done.seconds:.0f} a second), {done.looks} looks, "
+        f"{done.screen_bytes / 1e6:.1f} MB drawn; log at most {done.log_top >> 20} MB"
     )
+    for name, memory in (("driver", done.driver), ("screen", done.screen)):
+        if memory is not None:
+            print(
+                f"memory of the {name}: {memory.quarter >> 20} MB after a quarter, {memory.end >> 20} MB at the end "
+                f"({memory.growth():+.1%}), {memory.top >> 20} MB at most"
+            )
     if options.json is not None:
         options.json.write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
     for fault in done.faults():

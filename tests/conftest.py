@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -80,22 +81,32 @@ def sweep_file(tmp_path: Path) -> Callable[[str, str], Path]:
 @pytest.fixture
 def mlrtui(tmp_path: Path) -> Mlrtui:
     """Run the command in a folder of its own, without a terminal."""
+    return partial(_run, tmp_path)
 
-    def run(*args: object, **kwargs: object) -> "subprocess.CompletedProcess[str]":
-        environment = {k: v for k, v in os.environ.items() if k not in {"MLRTUI_STORE", "NO_COLOR"}}
-        return subprocess.run(
-            [sys.executable, "-m", "mlrtui.cli", *map(str, args)],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=240,
-            check=False,
-            **kwargs,  # type: ignore[call-overload]
-        )
 
-    return run
+@pytest.fixture(scope="session")
+def whole_search(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an undisturbed run of `SMALL_SEARCH` leaves, trained for real; only to be read."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "sweep.toml").write_text(SMALL_SEARCH)
+    done = _run(folder, "run", "sweep.toml", "--devices", "cpu:1")
+    assert done.returncode == 0, done.stderr
+    return folder / "mlrtui.db"
+
+
+def _run(folder: Path, *args: object, **kwargs: object) -> "subprocess.CompletedProcess[str]":
+    environment = {k: v for k, v in os.environ.items() if k not in {"MLRTUI_STORE", "NO_COLOR"}}
+    return subprocess.run(
+        [sys.executable, "-m", "mlrtui.cli", *map(str, args)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=240,
+        check=False,
+        **kwargs,  # type: ignore[call-overload]
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
-from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreUnwritable
+from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreOlder, StoreUnwritable
 from mlrtui_db.lock import is_held
 
 _SMALLEST_PAGE = 512
@@ -91,6 +91,26 @@ def open_to_read(path: Path | str) -> tuple[Path, sqlite3.Connection]:
             f"{target} has a log that cannot be read on read-only media: copy it together with its -wal to a "
             "writable folder"
         ) from None
+
+
+def refuse_older(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise where the store lacks what later versions read.
+
+    Raises:
+        StoreOlder: says what to do.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version >= SCHEMA_VERSION:
+        return
+    held = is_held(path)
+    raise StoreOlder(
+        f"{path} was written by an earlier mlrtui (schema {version}, this one reads {SCHEMA_VERSION}): "
+        + (
+            "a driver is at work on it, try again in a moment"
+            if held
+            else "`mlrtui resume` brings it up to date and keeps a copy; on read-only media, copy it to a folder first"
+        )
+    )
 
 
 def _probed(path: Path, *, immutable: bool) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ import os
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,7 @@ from mlrtui_db.column_docs import column_documents
 from mlrtui_db.errors import StoreUnwritable
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @cache
@@ -61,6 +62,26 @@ def install_schema(connection: sqlite3.Connection, now: float) -> None:
         ],
     )
     connection.execute("COMMIT")
+
+
+def renew_views(connection: sqlite3.Connection) -> None:
+    """Replace the views of an earlier version, and the texts about columns, inside the open transaction."""
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        if name in schema_names():
+            connection.execute(f"DROP VIEW {name}")
+    for statement in _statements((files("mlrtui_db") / "views.sql").read_text(encoding="utf-8")):
+        connection.execute(statement)
+    write_documents(connection)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: ``executescript`` would commit what is open."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def write_documents(connection: sqlite3.Connection) -> None:

@@ -1,12 +1,13 @@
 """Writing sweeps, cells and nets."""
 
 import math
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
 
 from mlrtui_db._writing import Transaction, finite
 from mlrtui_db.errors import StoreError, SweepConflict
-from mlrtui_db.models import CellState, NetState, SweepState, TrialState
+from mlrtui_db.models import CellState, NamedSweep, NetState, SweepState, TrialState
 from mlrtui_db.records import BoundaryRecord, CellRecord, NetLambdas, SweepRecord
 
 _CELL_COLUMNS = tuple(column.name for column in fields(CellRecord) if column.name != "nets")
@@ -57,13 +58,19 @@ def add_sweep(tx: Transaction, sweep: SweepRecord) -> int:
     return sweep_id
 
 
+def sweep_named(connection: sqlite3.Connection, name: str) -> NamedSweep | None:
+    """See `Store.sweep_named`."""
+    row = connection.execute("SELECT sweep_id, spec FROM sweep WHERE name = ?", (name,)).fetchone()
+    return None if row is None else NamedSweep(*row)
+
+
 def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
     """See `Store.sweep_state`."""
     execute = tx.connection.execute
-    sweep = execute("SELECT status FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
+    sweep = execute("SELECT status, code_id FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
     if sweep is None:
         raise StoreError(f"the store holds no sweep number {sweep_id}")
-    cells = execute("SELECT cell_id, position FROM cell WHERE sweep_id = ? ORDER BY position", (sweep_id,))
+    cells = execute("SELECT cell_id, position, data_id FROM cell WHERE sweep_id = ? ORDER BY position", (sweep_id,))
     nets = execute(
         f"SELECT net_id, n.cell_id, seed, status, start_eta, lambda0_converged, {', '.join(_LAMBDA_COLUMNS.values())}"
         " FROM cell c JOIN net n USING (cell_id) WHERE sweep_id = ? ORDER BY position, seed",
@@ -77,6 +84,7 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
     return SweepState(
         sweep_id=sweep_id,
         status=sweep[0],
+        code_id=sweep[1],
         cells=tuple(CellState(*row) for row in cells),
         nets=tuple(_net_state(*row) for row in nets),
         trials=tuple(TrialState(*row) for row in trials),

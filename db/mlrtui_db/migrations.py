@@ -1,17 +1,21 @@
 """Steps from one schema version to the next: named functions, each in one transaction that also bumps the version.
 
-A copy of the store as it was is made first, beside it: ``<store>.v<version>``. A step that fails leaves the store at
-the version before it. Steps use ``connection.execute`` only: ``executescript`` would commit half-way. Prefer
-``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID.
+A copy of the store as it was is made first, beside it: ``<store>.v<version>``. A step that fails, or whose process is
+killed, leaves the store at the version before it. Steps use ``connection.execute`` only: ``executescript`` would commit
+half-way. Prefer ``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID. Steps are
+about tables: views and the texts about columns are made anew with the last one.
 """
 
+import itertools
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlrtui_db._sqlite import translated
+from mlrtui_db._schema import SCHEMA_VERSION, renew_views
+from mlrtui_db._sqlite import error_name, translated
 from mlrtui_db.errors import StoreError
 
 __all__ = ["MIGRATIONS", "Migration", "migrate"]
@@ -26,14 +30,36 @@ class Migration:
     apply: Callable[[sqlite3.Connection], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
-"""In order of version. Version 1 is schema.sql with views.sql."""
+def _keep_spectra(connection: sqlite3.Connection) -> None:
+    """Eigenvalues beside λ and the rule by which λ was measured; later stores of version 1 have them already."""
+    if "sharpness_schedule" not in [row[1] for row in connection.execute("PRAGMA table_info(net)")]:
+        connection.execute("ALTER TABLE net ADD COLUMN sharpness_schedule TEXT NOT NULL DEFAULT 'at initialisation'")
+        connection.execute("""
+            UPDATE net SET sharpness_schedule = 'every ' || every || ' steps' FROM (
+              SELECT cell_id, json_extract(spec, '$.sharpness.every') AS every FROM cell JOIN sweep USING (sweep_id)
+            ) AS asked
+            WHERE asked.cell_id = net.cell_id AND every > 0""")
+    connection.execute("""
+        CREATE TABLE IF NOT EXISTS eigenvalue (
+          trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+          step     INTEGER NOT NULL CHECK (step >= 0),
+          operator TEXT NOT NULL,
+          rank     INTEGER NOT NULL CHECK (rank >= 1),
+          value    REAL,
+          residual REAL,
+          PRIMARY KEY (trial_id, step, operator, rank)
+        ) STRICT, WITHOUT ROWID""")
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, "keep spectra", _keep_spectra),)
+"""In order of version. The newest version is schema.sql with views.sql."""
 
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migration] = MIGRATIONS) -> Path | None:
     """Apply the steps that the store lacks; return where the copy of the old store lies, None when nothing was due.
 
     Raises:
+        StoreFull: there is no room for the copy or for a step; the store keeps the version that it has.
         StoreError: a step failed; the message names it, the store keeps the version before it.
     """
     with translated(path):
@@ -43,32 +69,47 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migratio
             return None
         backup = _back_up(connection, path, version)
         for step in due:
-            _apply(connection, path, step)
+            _apply(connection, path, step, backup)
     return backup
 
 
 def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
-    backup = path.with_name(f"{path.name}.v{version}")
-    draft = path.with_name(f".{path.name}.v{version}.new")
+    backup, draft = _free_name(path, version), path.with_name(f".{path.name}.v{version}.new")
     draft.unlink(missing_ok=True)
-    connection.execute("VACUUM INTO ?", (str(draft),))
-    os.replace(draft, backup)
+    try:
+        connection.execute("VACUUM INTO ?", (str(draft),))
+        os.replace(draft, backup)
+    finally:
+        draft.unlink(missing_ok=True)
     return backup
 
 
-def _apply(connection: sqlite3.Connection, path: Path, step: Migration) -> None:
+def _free_name(path: Path, version: int) -> Path:
+    """Beside the store; a copy that is there already may be of another store that had this name."""
+    name = path.with_name(f"{path.name}.v{version}")
+    numbered = (name.with_name(f"{name.name}-{number}") for number in itertools.count(2))
+    return next(place for place in itertools.chain([name], numbered) if not os.path.lexists(place))
+
+
+def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         step.apply(connection)
+        if step.version == SCHEMA_VERSION:
+            renew_views(connection)
         connection.execute(f"PRAGMA user_version = {step.version}")
         connection.execute(
             "INSERT OR REPLACE INTO meta (key, value) VALUES ('schema_version', ?)",
             (str(step.version),),
         )
+        connection.execute(
+            "INSERT INTO event (at, level, text) VALUES (?, 'info', ?)",
+            (time.time(), f"brought to schema {step.version} ({step.name}); the store as it was: {backup.name}"),
+        )
         connection.execute("COMMIT")
     except BaseException as error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error) and error_name(error) not in ("SQLITE_FULL", "SQLITE_IOERR"):
             raise StoreError(f"{path} could not be updated (step {step.name}: {error}); it is as it was") from error
         raise

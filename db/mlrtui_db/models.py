@@ -18,6 +18,7 @@ __all__ = [
     "FitRow",
     "LiveSnapshot",
     "LogRow",
+    "NamedSweep",
     "NetRow",
     "NetState",
     "Pairs",
@@ -220,11 +221,19 @@ class Curve:
     flags: "array[int]"  # typecode q
 
 
+class NamedSweep(NamedTuple):
+    """A stored sweep, found by its name; ``spec`` is canonical JSON as the version that began it wrote it."""
+
+    sweep_id: int
+    spec: str
+
+
 class CellState(NamedTuple):
     """One cell of a `SweepState`."""
 
     cell_id: int
     position: int
+    data_id: str
 
 
 class NetState(NamedTuple):
@@ -257,6 +266,7 @@ class SweepState:
 
     sweep_id: int
     status: str
+    code_id: str  # the code that began it
     cells: tuple[CellState, ...]  # by position
     nets: tuple[NetState, ...]  # by cell position, then seed
     trials: tuple[TrialState, ...]  # in the order in which they were asked for

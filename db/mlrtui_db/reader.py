@@ -47,7 +47,14 @@ class Reader:
             StoreError: one of its kinds.
         """
         sqlite_version.require()
-        return cls(*_opening.open_to_read(path))
+        target, connection = _opening.open_to_read(path)
+        try:
+            with translated(target):
+                _opening.refuse_older(target, connection)
+        except BaseException:
+            connection.close()
+            raise
+        return cls(target, connection)
 
     def close(self) -> None:
         """Give the connection back; a second call does nothing."""

@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from mlrtui_db import _attempts, _fits, _opening, _pruning, _steps, _sweeps, sqlite_version
-from mlrtui_db._schema import create_store
+from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
 from mlrtui_db._writing import Transaction
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
-from mlrtui_db.models import AppendResult, SweepState
+from mlrtui_db.models import AppendResult, NamedSweep, SweepState
 from mlrtui_db.records import (
     BoundaryRecord,
     FitRecord,
@@ -30,7 +30,7 @@ from mlrtui_db.records import (
     TrialRecord,
 )
 
-__all__ = ["Store", "check"]
+__all__ = ["Store", "bring_up_to_date", "check"]
 
 _CLOSING_PATIENCE_MS = 500
 
@@ -48,10 +48,25 @@ def check(path: Path | str) -> None:
         _opening.verify(found.path, writing=True)
 
 
+def bring_up_to_date(path: Path | str) -> Path | None:
+    """Bring an earlier version's store to this one's schema; returns where the copy of the store as it was lies.
+
+    Raises:
+        StoreError: one of its kinds; the store is as it was.
+    """
+    sqlite_version.require()
+    version = _opening.inspect(path, writing=False).version
+    if version is None or version >= SCHEMA_VERSION:
+        return None
+    with Store.open(path) as store:
+        return store.copy_of_older
+
+
 class Store:
     """An open store, with its lock. Use `open`; close it, or leave its ``with`` block.
 
-    ``recovered`` is the number of attempts that a dead driver had left open.
+    ``recovered`` is the number of attempts that a dead driver had left open; ``copy_of_older`` is where the store lies
+    as an earlier version left it, None when nothing had to be brought up to date.
     """
 
     def __init__(
@@ -60,6 +75,7 @@ class Store:
         self.path = path
         self.host = host
         self.recovered = 0
+        self.copy_of_older: Path | None = None
         self._connection = connection
         self._lock = lock
         self._clock = clock
@@ -86,9 +102,10 @@ class Store:
             _opening.verify(target, writing=True)
             connection = connect_writer(target)
             try:
-                migrate(connection, target)
+                copy = migrate(connection, target)
                 with translated(target):
                     store = cls(target, connection, lock, host or socket.gethostname(), clock)
+                store.copy_of_older = copy
                 store._recover()
             except BaseException:
                 connection.close()
@@ -182,6 +199,11 @@ class Store:
             SweepConflict: the name is taken by a sweep with another key.
         """
         return _sweeps.add_sweep(self._tx(), sweep)
+
+    def sweep_named(self, name: str) -> NamedSweep | None:
+        """The sweep of this name, or None; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.sweep_named(self._connection, name)
 
     def sweep_state(self, sweep_id: int) -> SweepState:
         """Everything that the search of a sweep rests on; also outside a transaction."""

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlrtui.commands.opening import open_current
 from mlrtui.commands.resume import chosen
 from mlrtui.errors import BadInput
 from mlrtui_db import copies, merging
-from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
 
 __all__ = ["archive", "backup", "merge", "prune"]
@@ -34,7 +34,7 @@ def merge(out: Path, stores: Sequence[Path]) -> None:
 
 def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
     """Delete the stored steps of sweeps and give their room back; asks first. Returns the exit code."""
-    with Reader.open(store) as reader:
+    with open_current(store) as reader:
         rows = chosen(reader, names)
     told = ", ".join(repr(row.name) for row in rows)
     if not sure:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from mlrtui import estimate, planning
+from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, start
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput, StoreTrouble
@@ -24,7 +25,7 @@ def resume(names: Sequence[str], options: RunOptions) -> int:
         BadInput: the store holds no sweep of such a name.
         StoreError: the store cannot be used.
     """
-    with Reader.open(options.store) as reader:
+    with open_current(options.store) as reader:
         rows = chosen(reader, names) if names else [row for row in reader.sweeps() if row.status != "done"]
     unfinished = [row for row in rows if row.status != "done"]
     if not unfinished:
@@ -41,7 +42,7 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
         BadInput: the store holds no sweep of such a name.
         StoreError: the store cannot be used.
     """
-    with Reader.open(options.store) as reader:
+    with open_current(options.store) as reader:
         rows = chosen(reader, names)
     for row in rows:
         _spec(row)  # a sweep that cannot go on is told before anything is changed

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui import estimate, examples, planning
-from mlrtui.config import SweepSpec, diff, load_sweep
+from mlrtui.commands.opening import open_current
+from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines import devices
 from mlrtui.errors import BadInput
@@ -94,15 +95,15 @@ def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
     """Look into the store, if there is one, before anything is started."""
     if not store.exists() or (store.stat().st_size == 0 and store.is_file()):
         return True
-    with Reader.open(store) as reader:
+    with open_current(store) as reader:
         known = {sweep.name: sweep for sweep in reader.sweeps()}
     for spec in specs:
         stored = known.get(spec.sweep.name)
-        if stored is not None and stored.spec != spec.canonical():
-            changes = "; ".join(diff(stored.spec, spec.canonical()))
+        changed = changes(stored.spec, spec) if stored is not None else []
+        if changed:
             raise BadInput(
                 f"sweep.name = {spec.sweep.name!r}: {store} holds a sweep of this name with other settings "
-                f"({changes}); give this one another sweep.name, or name another --store"
+                f"({'; '.join(changed)}); give this one another sweep.name, or name another --store"
             )
     return any(spec.sweep.name not in known or known[spec.sweep.name].status != "done" for spec in specs)
 

@@ -1,8 +1,8 @@
 """Sweep files: from TOML to a frozen `SweepSpec`, every mistake reported at once."""
 
-from mlrtui.config.changes import diff
+from mlrtui.config.changes import changes
 from mlrtui.config.files import load_sweep
 from mlrtui.config.parsing import parse_sweep
 from mlrtui.config.sections import SweepSpec
 
-__all__ = ["SweepSpec", "diff", "load_sweep", "parse_sweep"]
+__all__ = ["SweepSpec", "changes", "load_sweep", "parse_sweep"]

@@ -2,11 +2,25 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from mlrtui.config.mistakes import toml_text
+from pydantic import ValidationError
 
-__all__ = ["diff"]
+from mlrtui.config.mistakes import toml_text
+from mlrtui.config.sections import SweepSpec
+
+__all__ = ["changes", "diff"]
+
+
+def changes(stored: str, spec: SweepSpec) -> list[str]:
+    """What differs between a sweep's stored settings and these, a line a key; empty: it is the same sweep.
+
+    An earlier version wrote its settings down without the keys that came later: each counts as its default.
+    """
+    with suppress(ValidationError):
+        stored = SweepSpec.from_canonical(stored).canonical()
+    return diff(stored, spec.canonical())
 
 
 def diff(old_json: str, new_json: str) -> list[str]:

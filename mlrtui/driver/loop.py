@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mlrtui.config import SweepSpec
-from mlrtui.driver import conversion
+from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import refresh_fits
-from mlrtui.driver.sweep_run import MAX_LOST, CellRun, Draft, NetRun, SweepRun
+from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
-from mlrtui.planning import Plan, trial_key
+from mlrtui.planning import Plan
 from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
@@ -102,17 +102,22 @@ class Driver:
 
         Raises:
             SweepConflict: the store holds a sweep of this name with other settings.
+            BadInput: the data is no longer that of the sweep.
             EngineFailed: no worker is left.
         """
-        self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep))
+        known = identity.stored_sweep(self._store, plan)
+        self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep)) if known is None else known
         state = self._store.sweep_state(self._sweep_id)
         if state.status == "done":
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
+        identity.refuse_other_data(plan, state)
         run = SweepRun(spec, plan, state)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
         self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
+        if (other := identity.other_code(plan, state)) is not None:
+            self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._open_measured(run, [net for net in run.nets.values() if net.lambdas is not None and not net.closed])
         self._close_answered(run, run.nets.values())
@@ -150,7 +155,7 @@ class Driver:
 
     def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
         cell = draft.cell.plan
-        records = [_trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
+        records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
         device, env = self._engine.devices[slot], self._env.get(slot, {})
 
         def write() -> tuple[list[int], dict[int, int]]:
@@ -239,7 +244,7 @@ class Driver:
             if reason is not None:
                 refused.append((net, reason))
             elif run.spec.scan is not None:
-                trials += [_trial_record(run.cell_of[net.net_id], net, eta, 0) for eta in net.wanted()]
+                trials += [trial_record(run.cell_of[net.net_id], net, eta, 0) for eta in net.wanted()]
 
         def write() -> None:
             for net in nets:
@@ -288,36 +293,32 @@ class Driver:
     def _task_failed(self, run: SweepRun, slot: int, failed: TaskFailed) -> list[NetRun]:
         """A task raised. Returns the nets that were told something."""
         running = self._free(slot)
-        cell, lanes = running.draft.cell, list(running.lanes.values())
-        size = max(len(running.draft.probe), len(running.draft.trainings))
-        if failed.out_of_memory and size > 1:
-            cell.lanes = size // 2
+        lanes = list(running.lanes.values())
+        if failed.out_of_memory and running.draft.size > 1:
             self._release(lanes, "lost", "out of memory")
-            self._event(
-                "warning", f"{cell.plan.label}: out of memory with {size} lanes; goes on with {cell.lanes} at a time"
-            )
+            self._event("warning", f"{running.draft.halve()} after it was out of memory")
             return []
         self._fail_lanes(run, lanes, failed.error)
         self._fail_nets(run, running.draft.probe, failed.error)
         return [lane.net for lane in lanes]
 
     def _mourn(self, run: SweepRun, slot: int, detail: str) -> list[NetRun]:
-        """A worker died: its trials start again, unless they have killed too many workers. Returns the nets told."""
+        """A worker died: its trials start again, unless one has killed too many alone. Returns the nets told."""
         if slot not in self._running:
             return []
         running = self._free(slot)
-        cell, lanes = running.draft.cell, list(running.lanes.values())
+        draft, lanes = running.draft, list(running.lanes.values())
         self._release(lanes, "lost", f"worker {detail}")
-        self._event("warning", f"{cell.plan.label}: worker {slot} {detail}; its {len(lanes)} trials start again")
-        if running.draft.probe:
-            cell.lost_probes += 1
-            if cell.lost_probes >= MAX_LOST:
-                self._fail_nets(run, running.draft.probe, f"worker {detail}, {MAX_LOST} times")
-        for lane in lanes:
-            lane.net.lost[lane.eta] = lane.net.lost.get(lane.eta, 0) + 1
-        hopeless = [lane for lane in lanes if lane.net.lost[lane.eta] >= MAX_LOST]
-        self._fail_lanes(run, hopeless, f"worker {detail}, {MAX_LOST} times")
-        return [lane.net for lane in hopeless]
+        if draft.size > 1:  # the kernel kills whoever takes too much memory and tells nobody; and one may harm all
+            self._event("warning", f"{draft.halve()} after worker {slot} {detail}")
+            return []
+        self._event("warning", f"{draft.cell.plan.label}: worker {slot} {detail}; what it did starts again")
+        hopeless = draft.lose() >= MAX_LOST
+        if hopeless:
+            error = f"worker {detail}, {MAX_LOST} times"
+            self._fail_lanes(run, lanes, error)
+            self._fail_nets(run, draft.probe, error)
+        return [lane.net for lane in lanes] if hopeless else []
 
     def _fail_lanes(self, run: SweepRun, lanes: list[_Lane], error: str) -> None:
         """Trials that the machine could not train: a scan goes on without them, a search cannot."""
@@ -379,15 +380,3 @@ class Driver:
     def _watch_wal(self) -> None:
         if self._committer.log_is_large():
             self._event("warning", "the store's -wal file passed 64 MB: some reader holds an old view open; close it")
-
-
-def _trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:
-    lambda0 = net.lambdas.preconditioned if net.lambdas else None
-    return TrialRecord(
-        net_id=net.net_id,
-        trial_key=trial_key(cell.plan, net.seed, eta),
-        eta=eta,
-        eta_lambda0=None if lambda0 is None else eta * lambda0,
-        round=number,
-        max_steps=cell.plan.train.max_steps,
-    )

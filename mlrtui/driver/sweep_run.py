@@ -10,15 +10,15 @@ from itertools import islice
 
 from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
-from mlrtui.planning import CellPlan, Plan
+from mlrtui.planning import CellPlan, Plan, trial_key
 from mlrtui_db.models import SweepState
-from mlrtui_db.records import NetLambdas
+from mlrtui_db.records import NetLambdas, TrialRecord
 from mlrtui_trainer.search import SearchSpec
 
-__all__ = ["MAX_LOST", "CellRun", "Draft", "NetRun", "SweepRun", "sound_lambda0"]
+__all__ = ["MAX_LOST", "CellRun", "Draft", "NetRun", "SweepRun", "sound_lambda0", "trial_record"]
 
 MAX_LOST = 3
-"""Attempts at a trial that may be lost with their worker before the trial counts as failed."""
+"""Workers that may die of a trial while it runs alone before it counts as failed."""
 
 START_OVER_EDGE = {"ce": 4.0, "mse": 2.0}
 """Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
@@ -34,7 +34,7 @@ class NetRun:
     questions: Questions | None = None
     start_eta: float | None = None
     running: set[float] = field(default_factory=set)
-    lost: dict[float, int] = field(default_factory=dict)
+    lost: dict[float, int] = field(default_factory=dict)  # workers, by the rate that was trained alone; 0: a probe
     closed: bool = False
 
     def wanted(self) -> tuple[float, ...]:
@@ -46,13 +46,12 @@ class NetRun:
 
 @dataclass(eq=False)
 class CellRun:
-    """One grid point's nets. ``lanes``: how many trials may share a round; halved when memory runs out."""
+    """One grid point's nets. ``lanes``: how many trials may share a round; halved when a round of them fails."""
 
     cell_id: int
     plan: CellPlan
     nets: list[NetRun]
     probing: bool = False
-    lost_probes: int = 0
     lanes: int = 4096
 
     @property
@@ -68,6 +67,22 @@ class Draft:
     cell: CellRun
     probe: tuple[NetRun, ...] = ()
     trainings: tuple[tuple[NetRun, float, int], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many nets are measured or trained together."""
+        return len(self.probe) or len(self.trainings)
+
+    def halve(self) -> str:
+        """Let at most half as many of this cell share a round from now on; says so."""
+        self.cell.lanes = max(1, min(self.cell.lanes, self.size // 2))
+        return f"{self.cell.plan.label}: goes on with {self.cell.lanes} at a time instead of {self.size}"
+
+    def lose(self) -> int:
+        """Count a worker that died of this one lane; returns how many have."""
+        net, eta = (self.probe[0], 0.0) if self.probe else self.trainings[0][:2]
+        net.lost[eta] = net.lost.get(eta, 0) + 1
+        return net.lost[eta]
 
 
 def sound_lambda0(lambdas: NetLambdas | None) -> float | None:
@@ -162,3 +177,16 @@ def _wanted(cell: CellRun) -> Iterator[tuple[NetRun, float, int]]:
         for eta in net.wanted():
             assert net.questions is not None
             yield net, eta, net.questions.round
+
+
+def trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:
+    """A training as the store queues it; ``number``: the round of the search that asked for it."""
+    lambda0 = net.lambdas.preconditioned if net.lambdas else None
+    return TrialRecord(
+        net_id=net.net_id,
+        trial_key=trial_key(cell.plan, net.seed, eta),
+        eta=eta,
+        eta_lambda0=None if lambda0 is None else eta * lambda0,
+        round=number,
+        max_steps=cell.plan.train.max_steps,
+    )

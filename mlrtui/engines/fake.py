@@ -8,6 +8,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from mlrtui_trainer.spec import (
     StepBatch,
     Task,
     TaskDone,
+    TaskFailed,
     TrainSpec,
     TrialSpec,
 )
@@ -43,6 +45,16 @@ def fake_eta_star(net: NetSpec, seed: int) -> float:
 def fake_lambda0(net: NetSpec) -> float:
     """The fake's λ at initialisation."""
     return 2.0 * net.depth * net.width / 64
+
+
+class _Curve(NamedTuple):
+    """Loss and λ of a lane, step by step."""
+
+    loss: npt.NDArray[np.float64]
+    sharpness: npt.NDArray[np.float64]
+
+    def rows(self, start: int, stop: int) -> "_Curve":
+        return _Curve(self.loss[start:stop], self.sharpness[start:stop])
 
 
 class FakeEngine:
@@ -67,14 +79,18 @@ class FakeEngine:
 
     def submit(self, slot: int, task: Task) -> None:
         """Take a task."""
-        self._messages = _probe(task) if isinstance(task, Probe) else _round(task)
+        self._messages = self.answer(task)
+
+    def answer(self, task: Task) -> Iterator[Message]:
+        """What comes of a task, as a worker would send it."""
+        return _probe(task) if isinstance(task, Probe) else _round(task)
 
     def poll(self, timeout: float) -> list[EngineEvent]:
         """The next message, if there is any."""
         if self._messages is not None:
             time.sleep(self._pause)
             message = next(self._messages)
-            if isinstance(message, TaskDone):
+            if isinstance(message, TaskDone | TaskFailed):
                 self._messages = None
             self._events.append(FromWorker(0, message))
         events = list(self._events)
@@ -93,17 +109,19 @@ def _probe(task: Probe) -> Iterator[Message]:
 
 
 def _round(task: Round) -> Iterator[Message]:
-    for trial in task.trials:
-        loss, sharpness = _curve(task.net, task.train, trial)
-        starts = range(0, len(loss), _ROWS_PER_MESSAGE)
-        for seq, start in enumerate(starts):
-            stop = min(start + _ROWS_PER_MESSAGE, len(loss))
-            yield _batch(trial, seq, start, loss[start:stop], sharpness[start:stop])
-        yield _outcome(task, trial, len(starts), loss, sharpness)
+    curves = [_curve(task.net, task.train, trial) for trial in task.trials]
+    for seq, start in enumerate(range(0, task.train.max_steps + 1, _ROWS_PER_MESSAGE)):
+        stop = start + _ROWS_PER_MESSAGE
+        living = [lane for lane in zip(task.trials, curves, strict=True) if start < len(lane[1].loss)]
+        if living:
+            yield _batch([(trial, curve.rows(start, stop)) for trial, curve in living], seq, start)
+        for trial, curve in living:
+            if len(curve.loss) <= stop:
+                yield _outcome(task, trial, seq + 1, curve)
     yield TaskDone(task.task_id, 0.0)
 
 
-def _curve(net: NetSpec, train: TrainSpec, trial: TrialSpec) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _curve(net: NetSpec, train: TrainSpec, trial: TrialSpec) -> _Curve:
     """Loss and λ per step: a decay, with a bump between 2 and 4, or a blow-up above."""
     c, lambda0 = trial.eta * fake_lambda0(net), fake_lambda0(net)
     t = np.arange(train.max_steps + 1, dtype=np.float64)
@@ -111,31 +129,32 @@ def _curve(net: NetSpec, train: TrainSpec, trial: TrialSpec) -> tuple[npt.NDArra
     if not survives:
         loss = 2.3 * np.exp(np.minimum(t, 400.0))
         bad = int(np.argmax(loss > phases.divergence_limit(2.3)))
-        return loss[: bad + 1], np.full(bad + 1, lambda0)
+        return _Curve(loss[: bad + 1], np.full(bad + 1, lambda0))
     bump = 10 * max(c - 2, 0.0) * np.exp(-0.5 * ((t - 10) / 3) ** 2)
     fall = 0.6 / (1 + np.exp(-(t - 12))) if c > 2 else np.zeros_like(t)
-    return 2.3 * np.exp(-0.02 * c * t) + bump, lambda0 * (1 - fall)
+    return _Curve(2.3 * np.exp(-0.02 * c * t) + bump, lambda0 * (1 - fall))
 
 
-def _batch(
-    trial: TrialSpec, seq: int, start: int, loss: npt.NDArray[np.float64], sharpness: npt.NDArray[np.float64]
-) -> StepBatch:
-    rows = len(loss)
+def _batch(lanes: Sequence[tuple[TrialSpec, _Curve]], seq: int, start: int) -> StepBatch:
+    ends = np.cumsum([len(curve.loss) for _, curve in lanes]).tolist()
+    count = ends[-1]
     return StepBatch(
-        segments=(Segment(trial.trial_id, trial.attempt, seq, 0, rows),),
-        step=np.arange(start, start + rows, dtype=np.int64),
-        loss=loss,
-        accuracy=np.full(rows, np.nan),
-        sharpness=sharpness,
-        sharpness_residual=np.full(rows, 1e-6),
-        products=np.full(rows, 3, dtype=np.int64),
-        flags=np.zeros(rows, dtype=np.int64),
+        segments=tuple(
+            Segment(trial.trial_id, trial.attempt, seq, end - len(curve.loss), end)
+            for (trial, curve), end in zip(lanes, ends, strict=True)
+        ),
+        step=np.concatenate([np.arange(start, start + len(curve.loss), dtype=np.int64) for _, curve in lanes]),
+        loss=np.concatenate([curve.loss for _, curve in lanes]),
+        accuracy=np.full(count, np.nan),
+        sharpness=np.concatenate([curve.sharpness for _, curve in lanes]),
+        sharpness_residual=np.full(count, 1e-6),
+        products=np.full(count, 3, dtype=np.int64),
+        flags=np.zeros(count, dtype=np.int64),
     )
 
 
-def _outcome(
-    task: Round, trial: TrialSpec, seq: int, loss: npt.NDArray[np.float64], sharpness: npt.NDArray[np.float64]
-) -> Outcome:
+def _outcome(task: Round, trial: TrialSpec, seq: int, curve: _Curve) -> Outcome:
+    loss, sharpness = curve
     diverged = len(loss) <= task.train.max_steps
     first, last, peak = float(loss[0]), float(loss[-1]), int(np.argmax(loss))
     verdict = phases.verdict(task.train.success, not diverged, diverged, False, first, last)

@@ -16,7 +16,8 @@ from mlrtui_trainer.spec import Dataset, Message, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
 
-_MAX_RESTARTS = 3
+_MAX_STARTS = 4  # in a row that end before the worker says anything: it cannot run here
+_MAX_DEATHS = 20  # in a row without a finished task; more than halving a round of thousands down to one takes
 _MESSAGES_PER_POLL = 200  # keeps one commit bounded while workers send fast
 
 
@@ -29,7 +30,8 @@ class _Worker:
     connection: "Connection[object, object]"
     ready: bool = False
     busy: bool = False
-    restarts: int = 0
+    starts: int = 1  # in a row without a word
+    deaths: int = 0  # in a row without a finished task
     dead: bool = False
     known: set[str] = field(default_factory=set)
     silence: Silence = field(default_factory=Silence)
@@ -119,13 +121,14 @@ class LocalEngine:
                 continue  # only a sign of life
             if not worker.ready:
                 worker.ready = True
+                worker.starts = 0
                 env: dict[str, str] = received  # type: ignore[assignment]
                 events.append(WorkerReady(slot, env))
                 continue
             message: Message = received  # type: ignore[assignment]
             if isinstance(message, TaskDone | TaskFailed):
                 worker.busy = False
-                worker.restarts = 0
+                worker.deaths = 0
             events.append(FromWorker(slot, message))
         return events
 
@@ -136,11 +139,11 @@ class LocalEngine:
         worker.process.kill()
         cause = _cause(worker.process.wait())
         detail = reason or cause
-        if worker.restarts >= _MAX_RESTARTS:
+        if worker.starts >= _MAX_STARTS or worker.deaths >= _MAX_DEATHS:
             worker.dead = True
             return WorkerDied(slot, detail, final=True)
         fresh = self._spawn(worker.device)
-        fresh.restarts = worker.restarts + 1
+        fresh.starts, fresh.deaths = worker.starts + 1, worker.deaths + 1
         self._workers[slot] = fresh
         return WorkerDied(slot, detail, final=False)
 

@@ -182,3 +182,27 @@ def test_no_command_changes_a_store_that_a_driver_writes(mlrtui: Mlrtui, fake_st
             done = mlrtui(*command)
             assert done.returncode == 3, command
             assert str(os.getpid()) in done.stderr or "is being written" in done.stderr
+
+
+def test_a_store_of_an_earlier_version_is_told_and_brought_up_to_date(mlrtui: Mlrtui, tmp_path: Path) -> None:
+    """A search that an earlier version stopped half-way, with the settings that it knew."""
+    store = tmp_path / "mlrtui.db"
+    dump = Path(__file__).parents[1] / "db" / "versions" / "1-first.sql"
+    with closing(sqlite3.connect(store)) as connection:
+        connection.executescript(dump.read_text(encoding="utf-8"))
+        connection.executescript(
+            "PRAGMA application_id = 0x6D6C7274; PRAGMA user_version = 1; PRAGMA journal_mode = WAL"
+        )
+    for command in (["status"], ["doctor", "mlrtui.db"]):
+        done = mlrtui(*command)
+        assert done.returncode == 3, command
+        assert "was written by an earlier mlrtui" in done.stderr
+        assert "`mlrtui resume`" in done.stderr
+    finished = done_trials(store)
+    resumed = mlrtui("resume", "--devices", "fake")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "was brought up to date; as it was, it is kept as" in resumed.stderr
+    assert rows(store, "SELECT status FROM sweep") == [("done",)]
+    assert done_trials(store) > finished == done_trials(tmp_path / "mlrtui.db.v1") > 0
+    assert rows(store, "SELECT count(*) FROM eta_star WHERE eta_star IS NOT NULL") == [(4,)]
+    assert invariants.check(store) == []

@@ -1,6 +1,7 @@
 """What a good sweep file becomes: values, keys, differences, overrides."""
 
 import copy
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import pytest
 from config_good import GOOD
 
-from mlrtui.config import SweepSpec, diff, load_sweep, parse_sweep
+from mlrtui.config import SweepSpec, load_sweep, parse_sweep
+from mlrtui.config.changes import changes, diff
 from mlrtui.config.parsing import TABLES
 from mlrtui.config.reference import page, rule_of
 from mlrtui.config.sections import LayerRates, Section
 from mlrtui.errors import BadInput
 from mlrtui.examples import available, quickstart
+from mlrtui.keys import canonical_json
 
 Document = dict[str, Any]
 
@@ -140,6 +143,17 @@ def test_diff_names_what_changed(good: Document) -> None:
         "training.steps: (none) -> [99]",
     ]
     assert diff(old, old) == []
+
+
+def test_settings_of_an_earlier_version_lack_keys_and_mean_the_same(good: Document) -> None:
+    spec = parse_sweep(good, "f")
+    stored = json.loads(spec.canonical())
+    del stored["record"], stored["sharpness"]["top"], stored["model"]["activation"]
+    assert changes(canonical_json(stored), spec) == []
+    good["model"]["activation"] = "tanh"
+    assert changes(canonical_json(stored), parse_sweep(good, "f")) == ['model.activation: ["relu"] -> ["tanh"]']
+    stored["sharpness"]["of_a_later_version"] = 1
+    assert "sharpness.of_a_later_version: 1 -> (none)" in changes(canonical_json(stored), spec)
 
 
 # Overrides

@@ -35,8 +35,9 @@ def raise_half_way(connection: sqlite3.Connection) -> None:
     raise KeyboardInterrupt
 
 
-SECOND = Migration(2, "add_note", add_note)
-THIRD = Migration(3, "rename_note", rename_note)
+NOW = SCHEMA_VERSION
+NEXT = Migration(NOW + 1, "add_note", add_note)
+LAST = Migration(NOW + 2, "rename_note", rename_note)
 
 
 @pytest.fixture
@@ -65,54 +66,54 @@ def test_the_shipped_steps_lead_to_the_shipped_schema() -> None:
 
 def test_nothing_due_nothing_done(path: Path, connection: sqlite3.Connection) -> None:
     assert migrate(connection, path) is None
-    assert migrate(connection, path, [Migration(1, "long_ago", break_half_way)]) is None
-    assert not list(path.parent.glob("*.v1"))
+    assert migrate(connection, path, [Migration(NOW, "long_ago", break_half_way)]) is None
+    assert not list(path.parent.glob("*.v*"))
 
 
 def test_all_due_steps_are_applied_in_order_after_one_copy(path: Path, connection: sqlite3.Connection) -> None:
     before = content(connection)
-    backup = migrate(connection, path, [SECOND, THIRD])
-    assert backup == path.with_name("a.db.v1")
-    assert version(connection) == 3
-    assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == ("3",)
+    backup = migrate(connection, path, [NEXT, LAST])
+    assert backup == path.with_name(f"a.db.v{NOW}")
+    assert version(connection) == NOW + 2
+    assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (f"{NOW + 2}",)
     assert connection.execute("SELECT DISTINCT remark FROM step").fetchall() == [(None,)]
     (made,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'step'").fetchone()
     assert made.endswith("STRICT, WITHOUT ROWID")
     with closing(sqlite3.connect(backup)) as old:
-        assert version(old) == 1
+        assert version(old) == NOW
         assert content(old) == before
     with Reader.open(backup) as reader:
         assert reader.sweeps()[0].name == "one"
-    assert migrate(connection, path, [SECOND, THIRD]) is None
+    assert migrate(connection, path, [NEXT, LAST]) is None
 
 
 def test_a_step_that_fails_half_way_is_rolled_back(path: Path, connection: sqlite3.Connection) -> None:
     before = content(connection)
     with pytest.raises(StoreError, match=r"could not be updated \(step broken: no such table: no_such_table\)"):
-        migrate(connection, path, [Migration(2, "broken", break_half_way)])
-    assert version(connection) == 1
+        migrate(connection, path, [Migration(NOW + 1, "broken", break_half_way)])
+    assert version(connection) == NOW
     assert content(connection) == before
     assert not connection.in_transaction
 
 
 def test_steps_before_the_failing_one_stay(path: Path, connection: sqlite3.Connection) -> None:
     with pytest.raises(StoreError, match="step broken"):
-        migrate(connection, path, [SECOND, Migration(3, "broken", break_half_way)])
-    assert version(connection) == 2
+        migrate(connection, path, [NEXT, Migration(NOW + 2, "broken", break_half_way)])
+    assert version(connection) == NOW + 1
     assert connection.execute("SELECT DISTINCT error FROM trial").fetchall() == [("seen by the second version",)]
-    assert migrate(connection, path, [SECOND, THIRD]) == path.with_name("a.db.v2")
-    assert version(connection) == 3
+    assert migrate(connection, path, [NEXT, LAST]) == path.with_name(f"a.db.v{NOW + 1}")
+    assert version(connection) == NOW + 2
 
 
 def test_an_interrupted_step_is_rolled_back(path: Path, connection: sqlite3.Connection) -> None:
     before = content(connection)
     with pytest.raises(KeyboardInterrupt):
-        migrate(connection, path, [Migration(2, "interrupted", raise_half_way)])
-    assert version(connection) == 1
+        migrate(connection, path, [Migration(NOW + 1, "interrupted", raise_half_way)])
+    assert version(connection) == NOW
     assert content(connection) == before
 
 
 def test_a_newer_store_can_be_read_while_its_views_are_there(path: Path, connection: sqlite3.Connection) -> None:
-    migrate(connection, path, [SECOND])
+    migrate(connection, path, [NEXT])
     with Reader.open(path) as reader:
         assert reader.live() is not None

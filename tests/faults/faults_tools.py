@@ -72,3 +72,28 @@ def same_results(store: Path, whole: Path) -> None:
         found = rows(store, query)
         assert found == rows(whole, query)
     assert rows(store, "SELECT DISTINCT status FROM sweep") == [("done",)]
+
+
+def done_trials(store: Path) -> dict[object, object]:
+    """Attempt and number of steps of every trial that is done."""
+    try:
+        found = rows(store, "SELECT trial_id, attempt, n_steps FROM trial WHERE status = 'done'")
+    except sqlite3.OperationalError:  # the store is just being made
+        return {}
+    return {trial: (attempt, steps) for trial, attempt, steps in found}
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one started."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended
+        return []
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs; one that only waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

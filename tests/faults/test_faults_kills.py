@@ -8,16 +8,16 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import LONG_SEARCH, SMALL_SEARCH, Mlrtui
-from faults_tools import drive, one, rows, same_results, wait_for
+from faults_tools import alive, children, done_trials, drive, one, same_results, wait_for
 
 from mlrtui.config import load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines.fake import FakeEngine
-from mlrtui.engines.local import LocalEngine
 from mlrtui_db import invariants, lock
 from mlrtui_db.errors import StoreError
 
@@ -27,7 +27,7 @@ WriteSweep = Callable[..., Path]
 MOMENTS = int(os.environ.get("MLRTUI_KILLS", "20"))
 SEED = int(os.environ.get("MLRTUI_KILLS_SEED", "20261122"))
 SECONDS = max(45.0, 12.0 * MOMENTS if MOMENTS > 20 else 0.0)  # after which no further moment begins, for each test
-MOST_WORKERS = 2  # of one driver; a trial that loses three workers is given up, as it should
+MOST_WORKERS = 2  # of one driver; a trial that loses three workers alone is given up, as it should
 FAKE_SEARCH = LONG_SEARCH.replace("samples = 1024", "samples = 256").replace("tolerance = 0.01", "tolerance = 0.001")
 
 
@@ -53,7 +53,8 @@ class Killer:
 
     def life(self, count: int) -> None:
         """One driver, from its start to its death, or to the sweep's end."""
-        driver = launch.launch(self.store, [self.spec], [self.device])
+        workers_of_driver = self.rng.randint(1, 2) if self.device == "cpu" else 1
+        driver = launch.launch(self.store, [self.spec], [self.device] * workers_of_driver)
         if self.rng.random() < 0.25:
             time.sleep(self.rng.uniform(0.0, 1.0))  # a moment of the start, when nothing can be waited for
         else:
@@ -62,46 +63,38 @@ class Killer:
                 self.progress(driver)
                 self.kill_worker(driver.pid)
             self.progress(driver)
-        before = self.done()
+        before = done_trials(self.store)
+        orphans = children(driver.pid)
         driver.process.kill()  # does nothing where it has ended by itself
         ended = driver.process.wait()
+        wait_for(lambda: not any(map(alive, orphans)), "the workers to end")
         wait_for(lambda: lock.holder(self.store) is None, "the lock to be free")
         if ended == -signal.SIGKILL:
             self.drivers_killed += 1
         assert invariants.check(self.store) == []
-        after = self.done()
+        after = done_trials(self.store)
         assert before.items() <= after.items()  # what was committed is there
         if one(self.store, "SELECT count(*) FROM sweep WHERE status = 'done'"):
             self.next_store()
 
     def progress(self, driver: launch.DriverProcess) -> None:
         """Wait until some more trials are done, or the driver has ended, and then a moment."""
-        target = len(self.done()) + self.rng.randint(1, 4)
-        wait_for(lambda: len(self.done()) >= target or not driver.running(), "trials")
+        target = len(done_trials(self.store)) + self.rng.randint(1, 4)
+        wait_for(lambda: len(done_trials(self.store)) >= target or not driver.running(), "trials")
         time.sleep(self.rng.uniform(0.0, 0.15))
 
     def kill_worker(self, driver: int) -> None:
-        try:
-            children = Path(f"/proc/{driver}/task/{driver}/children").read_text().split()
-            os.kill(int(self.rng.choice(children)), signal.SIGKILL)
-        except (OSError, IndexError):
-            return  # the driver has ended
-        self.workers_killed += 1
-
-    def done(self) -> dict[object, object]:
-        """Attempt and number of steps of every trial that is done."""
-        try:
-            found = rows(self.store, "SELECT trial_id, attempt, n_steps FROM trial WHERE status = 'done'")
-        except Exception:  # the store is just being made
-            return {}
-        return {trial: (attempt, steps) for trial, attempt, steps in found}
+        workers = children(driver)
+        with suppress(ProcessLookupError, IndexError):  # the driver has ended
+            os.kill(self.rng.choice(workers), signal.SIGKILL)
+            self.workers_killed += 1
 
     def end(self) -> None:
         """Resume without any disturbance."""
-        finished = self.done()
+        finished = done_trials(self.store)
         driver = launch.launch(self.store, [self.spec], [self.device])
         assert driver.process.wait() == 0
-        assert finished.items() <= self.done().items()  # nothing was trained twice
+        assert finished.items() <= done_trials(self.store).items()  # nothing was trained twice
         self.next_store()
 
     def next_store(self) -> None:
@@ -110,14 +103,10 @@ class Killer:
         self.store = self.folder / f"cut-{self.stores}.db"
 
 
-def test_real_training_survives_sigkill_of_drivers_and_workers(sweep_file: WriteSweep, tmp_path: Path) -> None:
-    sweep, whole = sweep_file(SMALL_SEARCH), tmp_path / "whole.db"
-    engine = LocalEngine(["cpu"])
-    try:
-        drive(whole, sweep, engine)
-    finally:
-        engine.close()
-    killer = Killer(tmp_path, sweep, whole, "cpu", random.Random(SEED))
+def test_real_training_survives_sigkill_of_drivers_and_workers(
+    sweep_file: WriteSweep, tmp_path: Path, whole_search: Path
+) -> None:
+    killer = Killer(tmp_path, sweep_file(SMALL_SEARCH), whole_search, "cpu", random.Random(SEED))
     killer.moments(MOMENTS * 2 // 5, SECONDS)
     print(f"{killer.drivers_killed} drivers, {killer.workers_killed} workers killed, {killer.stores} stores compared")
 

@@ -1,14 +1,15 @@
-"""The soak of `benchmarks/soak.py` in short: many rows, two readers, flat memory, a small log, no row lost."""
+"""The soak of `benchmarks/soak.py` in short: many rows, a screen, two readers, flat memory, no row lost."""
 
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from faults_tools import one, rows
 
-from benchmarks.soak import LANES, MOST_GROWTH, MOST_LOG, ROWS, Soaked, SteadyEngine, soak, spec_of
+from benchmarks.soak import LANES, MOST_GROWTH, MOST_LOG, Memory, Soaked, SteadyEngine, soak, spec_of
 from mlrtui import data, planning
 from mlrtui.driver import committing
 from mlrtui.driver.loop import Driver
@@ -23,20 +24,23 @@ LOG_BOUND = 64 * HELD_ROWS  # bytes; for a million rows the driver's own bound
 
 def test_a_short_soak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlrtui_db._sqlite._CACHE_KIB", 2048)  # the usual one takes minutes to fill
-    done = soak(tmp_path, SECONDS, RATE, readers=2)
+    done = soak(tmp_path, SECONDS, RATE, readers=2, screen=True)
     assert done.faults() == []
-    assert done.rows > LANES * ROWS
+    assert done.rows > 20 * LANES
     assert done.looks > 2
+    assert done.screen_bytes > 10_000
 
 
 def test_the_soak_sees_what_it_looks_for() -> None:
-    fine = Soaked(1.0, 10, 10, 100, 105, 120, 5, 3, ())
+    flat, grown = Memory(100, 105, 120), Memory(100, int(100 * (1 + 2 * MOST_GROWTH)), 120)
+    fine = Soaked(1.0, 10, 10, flat, flat, 5000, 5, 3, ())
     assert fine.faults() == []
-    grown, large = 100 * (1 + 2 * MOST_GROWTH), MOST_LOG + 1
-    bad = Soaked(1.0, 10, 9, 100, int(grown), 120, large, 3, ("a reader died",))
+    assert replace(fine, screen=None).faults() == []
+    assert replace(fine, driver=grown).faults() == ["the driver's memory grew by 20% after the first quarter"]
+    bad = replace(fine, stored=9, screen=grown, log_top=MOST_LOG + 1, trouble=("a reader died",))
     assert bad.faults() == [
         "a reader died",
-        "memory grew by 20% after the first quarter",
+        "the screen's memory grew by 20% after the first quarter",
         "the write-ahead log grew to 200 MB",
         "10 rows were sent, 9 are stored",
     ]

@@ -46,10 +46,9 @@ def run_task(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
     begun = monotonic()
     try:
         yield from _messages(task, dataset, device)
-    except (torch.OutOfMemoryError, MemoryError):
-        failure = TaskFailed(task.task_id, f"out of memory on {device}", out_of_memory=True)
     except Exception as error:
-        failure = TaskFailed(task.task_id, _one_line(error), out_of_memory=_is_out_of_memory(error))
+        short = _is_out_of_memory(error)
+        failure = TaskFailed(task.task_id, f"out of memory on {device}" if short else _one_line(error), short)
     else:
         yield TaskDone(task.task_id, monotonic() - begun)
         return
@@ -122,8 +121,11 @@ def _probe_chunk(
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """The CPU allocator says so in a RuntimeError."""
-    return isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    """Allocators of the CPU say so in a RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("allocate memory", "bad_alloc", "out of memory"))
+    )
 
 
 def _one_line(error: Exception) -> str:

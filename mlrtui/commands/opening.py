@@ -1,0 +1,21 @@
+"""Opening a store for a command that may change it."""
+
+import sys
+from pathlib import Path
+
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import bring_up_to_date
+
+__all__ = ["open_current"]
+
+
+def open_current(store: Path) -> Reader:
+    """A reader of a store, which is first brought up to date where an earlier version made it; says so.
+
+    Raises:
+        StoreError: the store cannot be used.
+    """
+    copy = bring_up_to_date(store)
+    if copy is not None:
+        print(f"mlrtui: {store} was brought up to date; as it was, it is kept as {copy}", file=sys.stderr)
+    return Reader.open(store)

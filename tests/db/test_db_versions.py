@@ -1,0 +1,200 @@
+"""Stores as earlier versions left them: brought up to date whole, whoever kills or reads meanwhile.
+
+`versions/` holds a store of every shape that a schema ever had, as SQL. Whoever changes the schema adds the one before:
+`sqlite3 STORE .dump`, without the rows of column_doc, named by its version.
+"""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import db_samples as samples
+import pytest
+
+from mlrtui_db import migrations
+from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
+from mlrtui_db.copies import archive, back_up
+from mlrtui_db.errors import StoreFull, StoreOlder
+from mlrtui_db.invariants import check
+from mlrtui_db.lock import is_held
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import Store, bring_up_to_date
+
+DUMPS = sorted((Path(__file__).parent / "versions").glob("*.sql"))
+OLDEST = DUMPS[0]
+KEPT = ("sweep", "cell", "trial", "attempt", "step", "fit")
+
+
+def number(dump: Path) -> int:
+    return int(dump.stem.partition("-")[0])
+
+
+def restore(dump: Path, path: Path) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(dump.read_text(encoding="utf-8"))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {number(dump)}")
+        connection.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return restore(OLDEST, tmp_path / "a.db")
+
+
+def content(path: Path, tables: tuple[str, ...] = KEPT) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables}
+
+
+def version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def shape(path: Path) -> dict[str, set[tuple[object, ...]]]:
+    """Columns of every table and view, with type, whether they may be NULL, and their place in the key."""
+    with closing(sqlite3.connect(path)) as connection:
+        return {
+            name: {(*row[1:4], row[5]) for row in connection.execute(f"PRAGMA table_info({name})")}
+            for name in schema_names()
+        }
+
+
+def test_there_is_a_store_of_every_earlier_version() -> None:
+    assert {number(dump) for dump in DUMPS} >= set(range(1, SCHEMA_VERSION))
+
+
+@pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
+def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, dump: Path) -> None:
+    path, fresh = restore(dump, tmp_path / "a.db"), tmp_path / "fresh.db"
+    before = content(path)
+    Store.open(fresh).close()
+    copy = bring_up_to_date(path)
+    assert copy == path.with_name(f"a.db.v{number(dump)}")
+    assert content(copy) == before
+    assert version(copy) == number(dump)
+    assert version(path) == SCHEMA_VERSION
+    assert shape(path) == shape(fresh)
+    assert check(path) == []
+    after = content(path)
+    for table, rows in before.items():
+        assert [row[: len(old)] for row, old in zip(after[table], rows, strict=True)] == rows
+    with Reader.open(path) as reader:
+        for view in view_names():
+            columns, rows = reader.query(view)
+            assert columns
+            list(rows)
+        assert f"the store as it was: {copy.name}" in " ".join(row.text for row in reader.log())
+    assert bring_up_to_date(path) is None
+
+
+def test_a_reader_says_that_a_store_is_older_and_changes_nothing(old: Path) -> None:
+    before = old.read_bytes()
+    with pytest.raises(StoreOlder, match=r"\(schema 1, this one reads .*`mlrtui resume` brings it up to date"):
+        Reader.open(old)
+    assert old.read_bytes() == before
+    back_up(old, old.with_name("copy.db"))
+    archive(old, old.with_name("archive.db"))
+    assert content(old.with_name("copy.db")) == content(old.with_name("archive.db")) == content(old)
+
+
+def test_an_earlier_copy_is_never_replaced(old: Path) -> None:
+    taken = old.with_name("a.db.v1")
+    taken.write_text("of another store")
+    assert bring_up_to_date(old) == old.with_name("a.db.v1-2")
+    assert taken.read_text() == "of another store"
+
+
+def test_a_reader_beside_a_migration_waits_for_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told to come again while the step is under way, and reads when it is done."""
+    told: list[str] = []
+
+    def looked_at(connection: sqlite3.Connection) -> None:
+        migrations.MIGRATIONS[0].apply(connection)
+        with pytest.raises(StoreOlder) as error:
+            Reader.open(old)
+        told.append(str(error.value))
+
+    steps = [migrations.Migration(SCHEMA_VERSION, "looked at", looked_at)]
+    monkeypatch.setattr(migrations.migrate, "__defaults__", (steps,))
+    bring_up_to_date(old)
+    assert len(told) == 1
+    assert "a driver is at work on it, try again in a moment" in told[0]
+    with Reader.open(old) as reader:
+        assert reader.sweeps()[0].name == "from long ago"
+
+
+KILLED = """
+import os, signal, sys
+from mlrtui_db import migrations
+from mlrtui_db.store import Store
+step = migrations.MIGRATIONS[0]
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+def half(connection):
+    step.apply(connection)
+    connection.execute("DELETE FROM step")
+    die()
+steps = migrations.MIGRATIONS
+if sys.argv[2] == "copying":
+    os.replace = die
+elif sys.argv[2] == "copied":
+    migrations._apply = die
+elif sys.argv[2] == "half way":
+    steps = (migrations.Migration(step.version, step.name, half),)
+else:
+    steps = (step, migrations.Migration(step.version + 1, "next", half))
+migrations.migrate.__defaults__ = (steps,)
+Store.open(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("moment", ["copying", "copied", "half way", "at the next step"])
+def test_a_migration_that_is_killed_is_done_again(old: Path, moment: str) -> None:
+    before = content(old)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(old), moment], check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not is_held(old)
+    assert content(old) == before
+    assert version(old) == (2 if moment == "at the next step" else 1)
+    assert old.with_name("a.db.v1").exists() is (moment != "copying")
+    with Store.open(old) as store:
+        assert (store.copy_of_older is None) is (moment == "at the next step")
+    assert version(old) == SCHEMA_VERSION
+    assert content(old.with_name("a.db.v1")) == before
+    assert check(old) == []
+    assert not [name for name in os.listdir(old.parent) if name.startswith(".")]
+
+
+def no_room_for_the_copy(connection: sqlite3.Connection) -> None:
+    raise AssertionError("the copy comes first")
+
+
+def no_room_for_the_step(connection: sqlite3.Connection) -> None:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+    connection.execute("CREATE TABLE large AS SELECT a.*, randomblob(4000) FROM step a, step b")
+
+
+@pytest.mark.parametrize("short", [no_room_for_the_copy, no_room_for_the_step])
+def test_a_full_disk_leaves_the_store_as_it_was(
+    old: Path, monkeypatch: pytest.MonkeyPatch, short: Callable[[sqlite3.Connection], None]
+) -> None:
+    before = content(old)
+    steps = [migrations.Migration(SCHEMA_VERSION, "large", short)]
+    monkeypatch.setattr(migrations.migrate, "__defaults__", (steps,))
+    with samples.file_size_limit(40_000 if short is no_room_for_the_copy else None), pytest.raises(StoreFull):
+        Store.open(old)
+    copies = len(list(old.parent.glob("*.v1")))
+    assert copies == (short is no_room_for_the_step)
+    assert content(old) == before
+    assert version(old) == 1
+    assert not is_held(old)
+    assert not [name for name in os.listdir(old.parent) if name.startswith(".")]
