@@ -4,9 +4,10 @@ Every rule is a key's annotation; every help text and example is a row of the re
 the remedy in a message. Axis fields hold tuples, whatever was written.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from mlrtui.config.rules import axis, choice, flag, listed, number, only_yet, or_word, seed_list, text, texts, whole
 from mlrtui.data.shapes import SOURCES
@@ -25,6 +26,8 @@ __all__ = [
     "SweepSection",
     "SweepSpec",
     "TrainingSection",
+    "WidthRates",
+    "section_of",
 ]
 
 HIGHEST_SEED = 4_294_967_295
@@ -44,6 +47,12 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     later: ClassVar[tuple[str, ...]] = ()
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The table that a key holds, if it holds one rather than a value."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
 
 
 class SweepSection(Section):
@@ -156,11 +165,13 @@ class TrainingSection(Section):
 class SearchSection(Section):
     """Find the maximal initial learning rate η* of every net. Give [search] or [scan]."""
 
-    method: Annotated[str, choice("bisect", later=("section", "profile"))] = _key(
-        "bisect: geometric bisection between a success and the failure above it, then probes above.",
+    method: Annotated[str, choice("bisect", "section", "profile")] = _key(
+        "bisect: geometric bisection between a success and the failure above it, then probes above; section: the same "
+        "with several rates a round; profile: a coarse scan, then 12 to 16 rates over the whole ragged zone at once.",
         "bisect",
         "bisect",
     )
+    points: Annotated[int | None, whole(2, 1000)] = _key('Rates a round of method = "section"; 8.', 8, None)
     success: Annotated[str, choice("accuracy", "loss-below-initial", "finite")] = _key(
         "When a training counts: accuracy reaches the threshold at an epoch's end; the loss ends below its start; "
         "nothing overflows.",
@@ -178,15 +189,38 @@ class SearchSection(Section):
     eta_max: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes above.", 1e3, 1e3)
 
 
-class ScanSection(Section):
-    """Train every net at given learning rates. Give [search] or [scan], and in [scan] one of the two lists."""
+class WidthRates(Section):
+    """Learning rates that follow a power of the width: eta = factor * width^power, one training for each factor."""
 
-    later = ("eta_width",)
+    factor: Annotated[Reals, axis(number(1e-30, 1e30))] = _key("The factors.", [4.0, 8.0])
+    power: Annotated[float, number(-4.0, 4.0)] = _key("The power of the width.", -0.5)
+
+
+class ScanSection(Section):
+    """Train every net at given learning rates. Give [search] or [scan], and in [scan] one of the three."""
 
     eta: Annotated[Reals | None, axis(number(1e-30, 1e30))] = _key("Learning rates.", [0.01, 0.02], None)
     eta_lambda0: Annotated[Reals | None, axis(number(0.0, 1e6, above=True))] = _key(
         "Learning rates as multiples of 1/λ₀ of each net: eta = c / lambda0.", [0.5, 1.9, 2.1, 4.5], None
     )
+    eta_width: WidthRates | None = _key(
+        "Learning rates that follow a power of the width, as eta_width = { factor = [4.0, 8.0], power = -0.5 }.",
+        {"factor": [4.0, 8.0], "power": -0.5},
+        None,
+    )
+
+    def etas(self, width: int, lambda0: float | None) -> tuple[float, ...] | None:
+        """Learning rates of a net; None where they need a λ₀ that it has not."""
+        if self.eta is not None:
+            return self.eta
+        if self.eta_width is not None:
+            return tuple(factor * width**self.eta_width.power for factor in self.eta_width.factor)
+        return None if lambda0 is None else tuple(c / lambda0 for c in self.eta_lambda0 or ())
+
+    @property
+    def count(self) -> int:
+        """Trainings of each net."""
+        return len(self.eta or self.eta_lambda0 or (self.eta_width.factor if self.eta_width else ()))
 
 
 class SharpnessSection(Section):
