@@ -307,7 +307,7 @@ def _expression(field: str, text: str, y: str) -> Iterator[Mistake]:
         return
     if not names:
         yield Mistake(field, text, 'the same number in every cell; write e.g. "depth*width"')
-    if y == "lambda0" and "lambda0" in names:
+    if y.startswith("lambda0") and "lambda0" in names:
         yield Mistake(field, text, 'explains lambda0 by itself; write e.g. "depth*width"')
 
 

@@ -261,8 +261,11 @@ class RecordSection(Section):
 class FitSection(Section):
     """A scaling law to be fitted; repeat the table for more. Without any, sensible fits are made."""
 
-    y: Annotated[str, choice("eta_star", "lambda0", later=("eta_stable", "logit_rms"))] = _key(
-        "What is explained.", "eta_star"
+    y: Annotated[str, choice("eta_star", "lambda0", "lambda0_preconditioned", later=("eta_stable", "logit_rms"))] = (
+        _key(
+            "What is explained: η*, λ₀, or the λ₀ that counts layers by their rates (a frozen one for nothing).",
+            "eta_star",
+        )
     )
     x: Annotated[Words, texts(200, 5)] = _key(
         "By what: one expression gives one exponent, several give one each.", ["depth*width"]
