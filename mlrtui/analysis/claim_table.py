@@ -4,6 +4,8 @@ The bands stand here before the examples are run. Sources: the papers where they
 other code and other seeds, said as "near ...".
 """
 
+from collections.abc import Callable
+
 from mlrtui.analysis.claims import Claim, Row
 from mlrtui.analysis.measures import (
     average,
@@ -38,7 +40,7 @@ LAW = "eta* against depth and width on digits"
 MSE = "eta* under mse on digits"
 LOW, HIGH = "eta* at threshold 0.3 on digits", "eta* at threshold 0.8 on digits"
 GAUSSIANS = "eta* on two Gaussians"
-SHARPNESS = "sharpness against depth and width on digits"
+SHARPNESS = "sharpness against depth and width on raw and centred digits"
 RAGGED = "ragged edges on digits"
 INPUT_RATE = "input rate on mnist5k"
 SOLVABLE = "catapult: solvable model"
@@ -52,6 +54,9 @@ MUP = "width scaling: mup and full alignment on digits"
 GRID_RULE = "width scaling: grid rule on digits"
 ROOT, INVERSE = "controlled divergence: eta = 6 / sqrt(width)", "controlled divergence: eta = 16 / width"
 TANH = "edge of stability on digits"
+
+MEAN_SQUARE = {"none": 59.76, "global": 1.0}
+"""Of a pixel, over the 128 digits, by how they are standardised."""
 
 _PRODUCT = "depth*width"
 _WIDE = "width >= 16 * depth"
@@ -76,10 +81,15 @@ def _best_in_catapult(row: Row) -> bool | None:
     return 2.0 < number(row["eta_best"]) * number(row["lambda0_preconditioned"]) <= number(row["c_max"]) * (1 + 1e-9)
 
 
-def _per_size(row: Row) -> float | None:
-    """λ₀ over depth × width, of wide nets."""
-    depth, width = number(row["depth"]), number(row["width"])
-    return number(row["lambda0_preconditioned_mean"]) / (depth * width) if width >= 32 * depth else None
+def _per_size(mean_square: float) -> Callable[[Row], float | None]:
+    """λ₀ over q × depth × width, of wide nets; q is the mean square of an input."""
+
+    def ratio(row: Row) -> float | None:
+        depth, width = number(row["depth"]), number(row["width"])
+        measured = number(row["lambda0_preconditioned_mean"]) / (mean_square * depth * width)
+        return measured if width >= 32 * depth else None
+
+    return ratio
 
 
 def _late_edge(row: Row) -> float | None:
@@ -107,6 +117,23 @@ _QUICK = (
     Claim(ETA_STAR, "... and the power explains it: R²", IYER, 0.8, 1.0, r2(_PRODUCT, _WIDE)),
     Claim(ETA_STAR, "η* is related to λ₀, but not its inverse", IYER, -0.9, -0.4, exponent("lambda0")),
 )
+
+
+def _sharpness(how: str, what: str) -> tuple[Claim, ...]:
+    """λ₀ against depth × width. The bands come from raw images; centred ones are held against the same."""
+    frozen, trained = (f"standardize == '{how}' and input_lr == {rate} and width >= 32 * depth" for rate in (0.0, 1.0))
+    y = "lambda0_preconditioned"
+    return (
+        Claim(SHARPNESS, f"{what}: λ₀ without the input layer is a power of depth × width (width ≥ 32 depth)", IYER,
+              0.83, 1.03, exponent(_PRODUCT, frozen, y)),
+        Claim(SHARPNESS, f"{what}: ... and the power explains it: R²", IYER, 0.95, 1.0, r2(_PRODUCT, frozen, y)),
+        Claim(SHARPNESS, f"{what}: the input layer flattens it: exponent", IYER, 0.6, 0.85,
+              exponent(_PRODUCT, trained, y)),
+        Claim(SHARPNESS, f"{what}: λ₀ is about 0.6 q depth × width without the input layer", IYER, 0.5, 0.7,
+              average("grid", _per_size(MEAN_SQUARE[how]), input_lr=0.0, standardize=how)),
+    )  # fmt: skip
+
+
 _SLOW, _SLOW_WIDE = _rate("0.1"), _rate("0.1", _WIDE)
 _MAXIMAL = (
     Claim(LAW, "η* is a power of depth × width where width ≥ 16 depth", IYER, -0.9, -0.55,
@@ -124,14 +151,7 @@ _MAXIMAL = (
     Claim(LOW, "a low threshold keeps the law: exponent", IYER, -1.0, -0.45, exponent(_PRODUCT, _WIDE)),
     Claim(HIGH, "a high threshold keeps the law: exponent", IYER, -1.0, -0.45, exponent(_PRODUCT, _WIDE)),
     Claim(GAUSSIANS, "η* falls with depth × width on two Gaussians too", IYER, -1.0, -0.2, exponent(_PRODUCT, _WIDE)),
-    Claim(SHARPNESS, "λ₀ without the input layer is a power of depth × width (width ≥ 32 depth)", IYER, 0.83, 1.03,
-          exponent(_PRODUCT, _rate("0.0", "width >= 32 * depth"), "lambda0_preconditioned")),
-    Claim(SHARPNESS, "... and the power explains it: R²", IYER, 0.95, 1.0,
-          r2(_PRODUCT, _rate("0.0", "width >= 32 * depth"), "lambda0_preconditioned")),
-    Claim(SHARPNESS, "the input layer flattens it: exponent", IYER, 0.6, 0.85,
-          exponent(_PRODUCT, _rate("1.0", "width >= 32 * depth"), "lambda0_preconditioned")),
-    Claim(SHARPNESS, "λ₀ is about 0.6 depth × width without the input layer", IYER, 0.5, 0.7,
-          average("grid", _per_size, input_lr=0.0)),
+    *(claim for how, what in (("none", "raw"), ("global", "centred")) for claim in _sharpness(how, what)),
     Claim(RAGGED, "successes above failures in 30 to 90 % of deep networks", IYER, 0.3, 0.9,
           share("eta_star", _turns_back)),
     Claim(RAGGED, "profile and bisection agree: median distance in ln η*", IYER, 0.0, 0.1, distance(LAW, "eta_star")),
