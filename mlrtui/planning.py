@@ -11,9 +11,10 @@ from mlrtui.config.sections import SearchSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
+from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.search import SearchSpec
-from mlrtui_trainer.spec import NUMERICS_VERSION, Dataset, NetSpec, SharpnessSpec, TrainSpec
+from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
 __all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "search_rules", "trial_key"]
 
@@ -129,6 +130,10 @@ class _Point:
     output_lr: float
     loss: str
     optimizer: str
+    momentum: float
+    beta1: float
+    beta2: float
+    eps: float
     batch: int | Literal["full"]
     epochs: int | None
     steps: int | None
@@ -178,6 +183,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         success=None if search is None else search.success,
         threshold=TrainSpec.threshold if search is None else search.threshold,
         record_every=spec.record.every,
+        **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
     return CellPlan(position, _label(point, varying), _net(point, shape), train, sharpness, point.data, data_id)
@@ -242,8 +248,9 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "dtype": cell.train.dtype,
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
-    settings = canonical_json(shown | rates | {"base_width": cell.net.base_width})
-    columns: dict[str, Any] = dict(shown)
+    own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
+    settings = canonical_json(shown | rates | own | {"base_width": cell.net.base_width})
+    columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 
 
@@ -254,6 +261,10 @@ _TAGS: dict[str, str] = {
     "input_lr": "in=",
     "hidden_lr": "hid=",
     "output_lr": "out=",
+    "momentum": "momentum=",
+    "beta1": "beta1=",
+    "beta2": "beta2=",
+    "eps": "eps=",
     "batch": "batch=",
     "epochs": "epochs=",
     "steps": "steps=",

@@ -12,6 +12,7 @@ from typing import Any
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.config.mistakes import NO_VALUE, Mistake, toml_text
+from mlrtui.config.optimizer_checks import OPTIMIZER_CHECKS
 from mlrtui.config.rate_checks import RATE_CHECKS
 from mlrtui.config.sections import FitSection
 from mlrtui.data.shapes import SOURCES
@@ -26,7 +27,8 @@ MAX_PARAMETERS = 1_000_000_000
 AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
     *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
-    *(f"training.{key}" for key in ("loss", "optimizer", "batch", "epochs", "steps", "dtype")),
+    *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
+    *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
 )
 
 
@@ -342,4 +344,5 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _parameters,
     _fits,
     *RATE_CHECKS,
+    *OPTIMIZER_CHECKS,
 )
