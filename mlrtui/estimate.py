@@ -1,7 +1,7 @@
 """What a sweep will cost, guessed from its plan before anything runs."""
 
 from mlrtui.analysis.progress import format_duration
-from mlrtui.planning import Plan, expected_trainings
+from mlrtui.planning import Plan, expected_trainings, search_rules
 
 __all__ = ["parallel_lanes", "seconds_per_core", "time_estimate"]
 
@@ -18,8 +18,10 @@ _PRODUCTS_PER_LAMBDA = 6
 def parallel_lanes(plan: Plan) -> int:
     """Trainings that can run at the same time, which bounds the number of useful workers."""
     nets = len(plan.cells) * len(plan.seeds)
-    scan = plan.spec.scan
-    return nets if scan is None else nets * len(scan.eta or scan.eta_lambda0 or ())
+    if plan.spec.scan is not None:
+        return nets * plan.spec.scan.count
+    assert plan.spec.search is not None
+    return nets * search_rules(plan.spec.search).at_once
 
 
 def seconds_per_core(plan: Plan) -> float:

@@ -1,4 +1,7 @@
-"""The sweep files that are shipped: in the installed package, or in ``examples/`` of a checkout."""
+"""The sweep files that are shipped: in the installed package, or in ``examples/`` of a checkout.
+
+Files of the quick start lie at the top, those of a paper in a folder: small ones for a CPU, its own scale for a GPU.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +15,16 @@ QUICKSTART = ("quickstart-catapult", "quickstart-eta-star")
 class Example:
     """A shipped sweep file; ``title`` is its first comment line."""
 
-    name: str
+    name: str  # path below the examples' folder, without .toml
     path: Path
     title: str
 
 
 def available() -> list[Example]:
-    """All shipped sweep files by name. Raises FileNotFoundError where the installation lacks them."""
-    return [Example(path.stem, path, _title(path)) for path in sorted(_folder().glob("*.toml"))]
+    """All shipped sweep files, the quick start first. Raises FileNotFoundError where the installation lacks them."""
+    folder = _folder()
+    paths = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
+    return [Example(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path)) for path in paths]
 
 
 def quickstart() -> list[Path]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "VIEWS", "export"]
 
 FORMATS = ("csv", "jsonl", "sqlite")
-VIEWS = ("eta_star", "boundaries", "grid", "curves", "spectra", "phases", "exponents")
+VIEWS = ("eta_star", "boundaries", "grid", "curves", "spectra", "phases", "onsets", "exponents")
 
 
 def export(

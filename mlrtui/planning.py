@@ -1,6 +1,5 @@
 """From a checked sweep file to what will be trained: cells, nets, keys. Loads data only when given a loader."""
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
@@ -8,22 +7,18 @@ from typing import Any, Literal
 
 from mlrtui import data
 from mlrtui.config import SweepSpec
-from mlrtui.config.sections import SharpnessSection
+from mlrtui.config.sections import SearchSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
+from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
-from mlrtui_trainer.spec import NUMERICS_VERSION, Dataset, NetSpec, SharpnessSpec, TrainSpec
+from mlrtui_trainer.search import SearchSpec
+from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
-__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "trial_key"]
+__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "search_rules", "trial_key"]
 
 LOSS_CONVENTIONS = {"mse": "1/(2N) sum_i |f_i - y_i|^2", "ce": "mean over samples"}
-
-BRACKETING = 3
-"""Trainings that a search spends, on average, before it knows a success and a failure a factor 2 above it."""
-
-PROBES = 2
-"""Trainings above the final bracket that confirm it."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +94,22 @@ def expected_trainings(plan: Plan) -> int:
     """How many trainings the sweep will take: exact for a scan, about for a search."""
     nets = len(plan.cells) * len(plan.seeds)
     if plan.spec.scan is not None:
-        return nets * len(plan.spec.scan.eta or plan.spec.scan.eta_lambda0 or ())
+        return nets * plan.spec.scan.count
     assert plan.spec.search is not None
-    halvings = math.ceil(math.log2(math.log(2) / math.log1p(plan.spec.search.tolerance)))
-    return nets * (BRACKETING + max(halvings, 0) + PROBES)
+    return nets * search_rules(plan.spec.search).typical_trials
+
+
+def search_rules(search: SearchSection) -> SearchSpec:
+    """The rules of every net's search."""
+    points = {} if search.points is None else {"points": search.points}
+    return SearchSpec(
+        success=search.success,
+        tolerance=search.tolerance,
+        eta_min=search.eta_min,
+        eta_max=search.eta_max,
+        method=search.method,
+        **points,
+    )
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,10 @@ class _Point:
     output_lr: float
     loss: str
     optimizer: str
+    momentum: float
+    beta1: float
+    beta2: float
+    eps: float
     batch: int | Literal["full"]
     epochs: int | None
     steps: int | None
@@ -172,6 +183,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         success=None if search is None else search.success,
         threshold=TrainSpec.threshold if search is None else search.threshold,
         record_every=spec.record.every,
+        **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
     return CellPlan(position, _label(point, varying), _net(point, shape), train, sharpness, point.data, data_id)
@@ -236,8 +248,9 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "dtype": cell.train.dtype,
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
-    settings = canonical_json(shown | rates | {"base_width": cell.net.base_width})
-    columns: dict[str, Any] = dict(shown)
+    own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
+    settings = canonical_json(shown | rates | own | {"base_width": cell.net.base_width})
+    columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 
 
@@ -248,6 +261,10 @@ _TAGS: dict[str, str] = {
     "input_lr": "in=",
     "hidden_lr": "hid=",
     "output_lr": "out=",
+    "momentum": "momentum=",
+    "beta1": "beta1=",
+    "beta2": "beta2=",
+    "eps": "eps=",
     "batch": "batch=",
     "epochs": "epochs=",
     "steps": "steps=",

@@ -41,6 +41,8 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
     sweep = snapshot.sweep
     lines = [sweep_line(sweep), ""]
     lines += _boundaries(reader, sweep.name) if sweep.mode == "search" else _phases(reader, sweep.name)
+    if sweep.mode == "scan":
+        lines += ["", *_onsets(reader, sweep.name)]
     if snapshot.fits:
         lines += ["", *map(fit_line, snapshot.fits)]
     if sweep.mode == "search":
@@ -72,6 +74,26 @@ def _phases(reader: Reader, sweep: str) -> Iterator[str]:
             f"{values['peak_step'] if values['peak_step'] is not None else '-':>5}  "
             f"{_number(values['eta_final_sharpness'], 3):>8}"
         )
+
+
+def _onsets(reader: Reader, sweep: str) -> Iterator[str]:
+    """Where a scan's trainings change their kind, as bounds where the scan ends first."""
+    columns, rows = reader.query("onsets", where_sweep=sweep)
+    yield "smallest η·λ₀ at which loss, and λ, exceed their start; the largest that training survives"
+    yield f"{'cell':<16} {'seed':>4}  {'c_loss':>7}  {'c_sharp':>7}  {'c_max':>7}  {'η best':>9}  {'η below 20 %':>12}"
+    for values in rows:
+        row = dict(zip(columns, values, strict=True))
+        signs = {"c_loss": ("<=", "c_loss_above"), "c_sharp": ("<=", "c_sharp_above"), "c_max": (">=", "c_max_below")}
+        bounds = [_bound(row[name], sign if row[next_to] is None else "") for name, (sign, next_to) in signs.items()]
+        yield (
+            f"{row['cell']:<16} {row['seed']:>4}  {'  '.join(f'{bound:>7}' for bound in bounds)}  "
+            f"{_number(row['eta_best']):>9}  {_number(row['eta_unstable']):>12}"
+            f"{'  not in this order' if row['ordered'] == 0 else ''}"
+        )
+
+
+def _bound(value: object, sign: str) -> str:
+    return "-" if value is None else sign + _number(value, 3)
 
 
 def _scan_order(row: dict[str, object]) -> tuple[object, ...]:

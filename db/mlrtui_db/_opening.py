@@ -6,9 +6,10 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlrtui_db._older import complete
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
-from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreOlder, StoreUnwritable
+from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreUnwritable
 from mlrtui_db.lock import is_held
 
 _SMALLEST_PAGE = 512
@@ -72,8 +73,10 @@ def verify(path: Path, *, writing: bool) -> None:
         raise StoreDamaged(f"{path} is truncated: {_RESTORE}")
 
 
-def open_to_read(path: Path | str) -> tuple[Path, sqlite3.Connection]:
+def open_to_read(path: Path | str, *, as_it_is: bool = False) -> tuple[Path, sqlite3.Connection]:
     """A read-only connection to the store at ``path``, and the path without links.
+
+    What an older store lacks is stood in for, unless the store is wanted ``as_it_is``.
 
     Raises:
         StoreError: one of its kinds.
@@ -82,35 +85,16 @@ def open_to_read(path: Path | str) -> tuple[Path, sqlite3.Connection]:
     # Beside a live writer the file may just be growing; SQLite's own locks, which the connection takes, know.
     if wal_bytes(target) == 0 and not is_held(target):
         verify(target, writing=False)
+    connect = _probed if as_it_is else _completed
     try:
-        return target, _probed(target, immutable=False)
+        return target, connect(target, immutable=False)
     except StoreUnwritable:
         if wal_bytes(target) == 0:
-            return target, _probed(target, immutable=True)
+            return target, connect(target, immutable=True)
         raise StoreUnwritable(
             f"{target} has a log that cannot be read on read-only media: copy it together with its -wal to a "
             "writable folder"
         ) from None
-
-
-def refuse_older(path: Path, connection: sqlite3.Connection) -> None:
-    """Raise where the store lacks what later versions read.
-
-    Raises:
-        StoreOlder: says what to do.
-    """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version >= SCHEMA_VERSION:
-        return
-    held = is_held(path)
-    raise StoreOlder(
-        f"{path} was written by an earlier mlrtui (schema {version}, this one reads {SCHEMA_VERSION}): "
-        + (
-            "a driver is at work on it, try again in a moment"
-            if held
-            else "`mlrtui resume` brings it up to date and keeps a copy; on read-only media, copy it to a folder first"
-        )
-    )
 
 
 def _probed(path: Path, *, immutable: bool) -> sqlite3.Connection:
@@ -125,6 +109,18 @@ def _probed(path: Path, *, immutable: bool) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _completed(path: Path, *, immutable: bool) -> sqlite3.Connection:
+    """The same, and what an older store lacks stood in for."""
+    connection = _probed(path, immutable=immutable)
+    try:
+        with translated(path):
+            complete(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _check_names(path: Path, version: int, names: set[str]) -> None:

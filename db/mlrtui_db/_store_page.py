@@ -91,6 +91,9 @@ _WHAT = {
     "curves": "One row per stored step.",
     "spectra": "One row per eigenvalue that is kept beside a step's sharpness: `top` and further operators.",
     "phases": "One row per finished trial: how it ended.",
+    "onsets": "One row per net with trials done: the smallest eta × lambda0 whose training shows more loss, or more "
+    "sharpness, than at its start, and the largest that it survives (Kalra and Barkeshli 2023), each with the rate "
+    "trained next to it, so that the true value lies between; and the grid rule of Haas et al. 2025.",
     "exponents": "One row per fitted term.",
     "axes": "The settings of a cell that may be an axis of the grid; its columns are part of the views above.",
     "sweep": "One row per sweep file that was run.",

@@ -26,12 +26,20 @@ _SETTINGS: Docs = {
     "dtype": ("text", "Floating-point type of weights and training."),
 }
 
+_EDGE: Docs = {
+    "edge": (
+        "1",
+        "eta × sharpness at the edge of stability: 2 for sgd, 2(1 + momentum) for momentum, and (2 + 2·beta1) / "
+        "(1 - beta1) for adam, along training.",
+    ),
+}
+
 _LAMBDA0: Docs = {
     "lambda0": ("1/eta", "Sharpness at initialisation: top eigenvalue of the net's operator, without layer rates."),
     "lambda0_residual": ("1", "Relative residual ‖Av − λv‖ / |λ| of lambda0."),
     "lambda0_preconditioned": (
         "1/eta",
-        "The same with the layers' rate multipliers applied: 2 / eta is the stability edge for this one.",
+        "The same with the layers' rate multipliers applied: edge / eta is the stability edge for this one.",
     ),
     "lambda0_gauss_newton": ("1/eta", "Top eigenvalue of the Gauss-Newton matrix at initialisation."),
     "lambda0_hessian": ("1/eta", "Top eigenvalue of the Hessian at initialisation."),
@@ -78,7 +86,11 @@ _STEP: Docs = {
     "step": ("steps", "Number of updates done before; the row describes the weights before update number step."),
     "loss": ("loss", "Loss of this step's batch; NULL when not finite, flags say which. See flag 128."),
     "accuracy": ("1", "Training accuracy, from 0 to 1; NULL when not evaluated at this step."),
-    "sharpness": ("1/eta", "Sharpness λ of the preconditioned operator; NULL when not measured at this step."),
+    "sharpness": (
+        "1/eta",
+        "Sharpness λ of the operator preconditioned by the layers' rates, and by adam's 1/(√v + eps); NULL when not "
+        "measured at this step.",
+    ),
     "sharpness_residual": ("1", "Relative residual of sharpness."),
     "products": ("1", "Operator products spent on this λ."),
 }
@@ -138,6 +150,7 @@ TABLES: dict[str, Docs] = {
         "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
         **_REV,
+        **_EDGE,
     },
     "net": {
         "net_id": ("id", "Number of the net: one initialisation of a cell."),
@@ -282,22 +295,28 @@ VIEWS: dict[str, Docs] = {
         "diverged": ("1", "Trials that diverged."),
         **_pick(TABLES["cell"], "ln_eta_star_mean", "ln_eta_star_sd"),
         "lambda0_mean": ("1/eta", "Mean of lambda0 over the cell's nets."),
+        "lambda0_preconditioned_mean": ("1/eta", "Mean of lambda0_preconditioned over the cell's nets."),
         **_AXES,
     },
     "curves": {
         **_NAMES,
         **_TRIAL,
         **_STEP,
-        "sharpness_ratio": ("1", "sharpness × eta / 2: above 1 is beyond the stability edge."),
+        "sharpness_ratio": (
+            "1",
+            "sharpness × eta / edge: above 1 is beyond the edge of stability. NULL for the ntk, unless under mse.",
+        ),
         "loss_state": ("text", "finite, nan, +inf or -inf."),
         "sharpness_not_converged": ("0 or 1", "Whether sharpness missed its tolerance."),
+        **_EDGE,
         **_AXES,
     },
     "spectra": {
         **_NAMES,
         **_TRIAL,
         **_EIGENVALUE,
-        "value_ratio": ("1", "value × eta / 2."),
+        "value_ratio": ("1", "value × eta / edge, as sharpness_ratio."),
+        **_EDGE,
         **_AXES,
     },
     "phases": {
@@ -305,7 +324,29 @@ VIEWS: dict[str, Docs] = {
         **_TRIAL,
         **{name: doc for name, doc in _MEASURED.items() if name not in ("reached_epoch", "best_accuracy")},
         "lambda0": _LAMBDA0["lambda0"],
-        "eta_final_sharpness": ("1", "eta × final_sharpness: ends below 2 when training is stable."),
+        "eta_final_sharpness": ("1", "eta × final_sharpness: ends below edge when training is stable."),
+        **_EDGE,
+        **_AXES,
+    },
+    "onsets": {
+        **_NAMES,
+        **_SEED,
+        "c_loss": (
+            "1",
+            "Smallest c = eta × lambda0 that was trained at which a loss exceeds the first; NULL: at none.",
+        ),
+        "c_loss_above": ("1", "The next smaller c; NULL: c_loss is the smallest trained, an upper bound."),
+        "c_sharp": ("1", "Smallest c at which sharpness exceeds its start by 0.1 %; NULL: at none, or not measured."),
+        "c_sharp_above": ("1", "The next smaller c; NULL: c_sharp is the smallest trained, an upper bound."),
+        "c_max": ("1", "Largest c at which training survives (phase not divergent, not catastrophic); NULL: at none."),
+        "c_max_below": ("1", "The next larger c; NULL: c_max is the largest trained, a lower bound."),
+        "ordered": ("0 or 1", "Whether c_loss <= c_sharp <= c_max; NULL where one is missing."),
+        "accuracy_best": ("1", "Largest final accuracy of the net's trials; NULL where there is none."),
+        "eta_best": ("eta", "Smallest rate with that accuracy."),
+        "eta_unstable": ("eta", "Smallest rate above eta_best whose final accuracy is below 0.2; NULL: none."),
+        "trials": ("1", "Trials of the net that are done."),
+        "lambda0_preconditioned": _LAMBDA0["lambda0_preconditioned"],
+        "net_id": TABLES["net"]["net_id"],
         **_AXES,
     },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},

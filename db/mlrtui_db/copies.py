@@ -21,7 +21,7 @@ def back_up(store: Path | str, copy: Path) -> int:
         StoreError: the store cannot be read, or the copy not be made; no half copy is left.
     """
     sqlite_version.require()
-    source, connection = _opening.open_to_read(store)
+    source, connection = _opening.open_to_read(store, as_it_is=True)
     with closing(connection), whole_or_not(copy) as draft, translated(draft), closing(_new(draft)) as target:
         with translated(source):
             connection.backup(target)
@@ -41,7 +41,7 @@ def archive(store: Path | str, copy: Path) -> int:
         raise StoreLocked(
             f"{store} is being written: `mlrtui stop` ends its driver, `mlrtui backup` copies it as it is"
         )
-    source, connection = _opening.open_to_read(store)
+    source, connection = _opening.open_to_read(store, as_it_is=True)
     with closing(connection), whole_or_not(copy) as draft, translated(draft):
         with translated(source):
             connection.execute("PRAGMA query_only = OFF")  # it would refuse the copy, too; mode=ro still protects us

@@ -30,8 +30,8 @@ class Migration:
     apply: Callable[[sqlite3.Connection], None]
 
 
-def _keep_spectra(connection: sqlite3.Connection) -> None:
-    """Eigenvalues beside λ and the rule by which λ was measured; later stores of version 1 have them already."""
+def _spectra_and_edges(connection: sqlite3.Connection) -> None:
+    """Eigenvalues beside λ and the rule by which λ was measured, which some stores of version 1 have; edges."""
     if "sharpness_schedule" not in [row[1] for row in connection.execute("PRAGMA table_info(net)")]:
         connection.execute("ALTER TABLE net ADD COLUMN sharpness_schedule TEXT NOT NULL DEFAULT 'at initialisation'")
         connection.execute("""
@@ -49,10 +49,12 @@ def _keep_spectra(connection: sqlite3.Connection) -> None:
           residual REAL,
           PRIMARY KEY (trial_id, step, operator, rank)
         ) STRICT, WITHOUT ROWID""")
+    if "edge" not in [row[1] for row in connection.execute("PRAGMA table_info(cell)")]:
+        connection.execute("ALTER TABLE cell ADD COLUMN edge REAL NOT NULL DEFAULT 2.0")
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, "keep spectra", _keep_spectra),)
-"""In order of version. The newest version is schema.sql with views.sql."""
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, "spectra, edges of other optimizers", _spectra_and_edges),)
+"""In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migration] = MIGRATIONS) -> Path | None:

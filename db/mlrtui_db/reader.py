@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mlrtui_db import _details, _live, _opening, sqlite_version
+from mlrtui_db._older import complete, is_older
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
@@ -35,10 +36,13 @@ class Reader:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
+        self._stood_in = is_older(connection)
 
     @classmethod
     def open(cls, path: Path | str) -> "Reader":
         """Open the store at ``path`` for reading; its writer is not disturbed.
+
+        What a store of an earlier version lacks is stood in for; the file stays as it is.
 
         Read-only media are read too, unless a log that holds commits lies beside the store. In a writable folder SQLite
         may leave ``-shm`` and ``-wal`` files behind.
@@ -47,14 +51,7 @@ class Reader:
             StoreError: one of its kinds.
         """
         sqlite_version.require()
-        target, connection = _opening.open_to_read(path)
-        try:
-            with translated(target):
-                _opening.refuse_older(target, connection)
-        except BaseException:
-            connection.close()
-            raise
-        return cls(target, connection)
+        return cls(*_opening.open_to_read(path))
 
     def close(self) -> None:
         """Give the connection back; a second call does nothing."""
@@ -72,6 +69,9 @@ class Reader:
         """A number that moves when another connection has committed; sometimes also when nothing was written."""
         with translated(self.path):
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            if self._stood_in and not is_older(self._connection):  # somebody has brought it up to date
+                complete(self._connection)
+                self._stood_in = False
         return int(version)
 
     def sweeps(self) -> tuple[SweepRow, ...]:

@@ -1,4 +1,5 @@
 -- Views for people. Their names and columns are a contract: columns may be added, never renamed or removed.
+-- An eigenvalue over its edge has no meaning for the ntk of a loss whose curvature it is not.
 
 CREATE VIEW axes AS  -- the settings of a cell that may be an axis of the grid; appended to every view below
 SELECT cell_id, data, samples, target, standardize, model, activation, bias, parametrization, input_lr,
@@ -29,28 +30,30 @@ WITH t AS (
          sum(coalesce(t.verdict = 'diverged', 0)) AS diverged
   FROM trial t JOIN net n USING (net_id) GROUP BY n.cell_id
 ), m AS (
-  SELECT cell_id, count(*) AS nets, sum(status IN ('done', 'failed')) AS nets_done, avg(lambda0) AS lambda0_mean
+  SELECT cell_id, count(*) AS nets, sum(status IN ('done', 'failed')) AS nets_done, avg(lambda0) AS lambda0_mean,
+         avg(lambda0_preconditioned) AS lambda0_preconditioned_mean
   FROM net GROUP BY cell_id
 )
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, m.nets, m.nets_done,
        coalesce(t.trials, 0) AS trials, coalesce(t.trials_done, 0) AS trials_done, coalesce(t.diverged, 0) AS diverged,
-       c.ln_eta_star_mean, c.ln_eta_star_sd, m.lambda0_mean, axes.*
+       c.ln_eta_star_mean, c.ln_eta_star_sd, m.lambda0_mean, m.lambda0_preconditioned_mean, axes.*
 FROM cell c JOIN sweep s USING (sweep_id) JOIN m USING (cell_id) LEFT JOIN t USING (cell_id)
      JOIN axes USING (cell_id);
 
 CREATE VIEW curves AS  -- one row per stored step
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        p.step, p.loss, p.accuracy, p.sharpness, p.sharpness_residual,
-       p.sharpness * t.eta / 2 AS sharpness_ratio,
+       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN p.sharpness * t.eta / c.edge END AS sharpness_ratio,
        CASE WHEN p.flags & 1 THEN 'nan' WHEN p.flags & 2 THEN '+inf' WHEN p.flags & 4 THEN '-inf' ELSE 'finite' END
          AS loss_state,
-       p.flags & 32 > 0 AS sharpness_not_converged, p.products, axes.*
+       p.flags & 32 > 0 AS sharpness_not_converged, p.products, c.edge, axes.*
 FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
 CREATE VIEW spectra AS  -- one row per eigenvalue that is kept beside a step's sharpness
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
-       e.step, e.operator, e.rank, e.value, e.residual, e.value * t.eta / 2 AS value_ratio, axes.*
+       e.step, e.operator, e.rank, e.value, e.residual,
+       CASE WHEN e.operator <> 'ntk' OR c.loss = 'mse' THEN e.value * t.eta / c.edge END AS value_ratio, c.edge, axes.*
 FROM eigenvalue e JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
@@ -58,10 +61,37 @@ CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
        t.peak_ratio, t.peak_step, n.lambda0, t.final_sharpness, t.eta * t.final_sharpness AS eta_final_sharpness,
        t.final_accuracy, t.loss_initial, t.loss_final, t.logit_rms_initial, t.logit_rms_peak, t.bad_step, t.bad_kind,
-       t.trial_id, axes.*
+       t.trial_id, c.edge, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
 WHERE t.status IN ('done', 'failed');
+
+CREATE VIEW onsets AS  -- one row per net with trials done: at which eta x lambda0 they change their kind
+WITH t AS (
+  SELECT t.net_id, t.eta, t.eta_lambda0 AS c, t.final_accuracy,
+         t.bad_step IS NOT NULL OR coalesce(t.peak_ratio, 0) > 1.000001 AS loss_rises,
+         t.max_sharpness > 1.001 * n.lambda0_preconditioned AS sharpens,
+         t.phase NOT IN ('divergent', 'catastrophic') AS survives
+  FROM trial t JOIN net n USING (net_id) WHERE t.status = 'done'
+), o AS (
+  SELECT net_id, count(*) AS trials, min(CASE WHEN loss_rises THEN c END) AS c_loss,
+         min(CASE WHEN sharpens THEN c END) AS c_sharp, max(CASE WHEN survives THEN c END) AS c_max,
+         max(final_accuracy) AS accuracy_best
+  FROM t GROUP BY net_id
+), b AS (
+  SELECT o.*, (SELECT min(t.eta) FROM t WHERE t.net_id = o.net_id AND t.final_accuracy = o.accuracy_best) AS eta_best
+  FROM o
+)
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
+       b.c_loss, (SELECT max(t.c) FROM t WHERE t.net_id = n.net_id AND t.c < b.c_loss) AS c_loss_above,
+       b.c_sharp, (SELECT max(t.c) FROM t WHERE t.net_id = n.net_id AND t.c < b.c_sharp) AS c_sharp_above,
+       b.c_max, (SELECT min(t.c) FROM t WHERE t.net_id = n.net_id AND t.c > b.c_max) AS c_max_below,
+       b.c_loss <= b.c_sharp AND b.c_sharp <= b.c_max AS ordered,
+       b.accuracy_best, b.eta_best,
+       (SELECT min(t.eta) FROM t WHERE t.net_id = n.net_id AND t.eta > b.eta_best AND coalesce(t.final_accuracy, 0) < 0.2)
+         AS eta_unstable,
+       b.trials, n.lambda0_preconditioned, n.net_id, axes.*
+FROM b JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
 CREATE VIEW exponents AS  -- one row per fitted term
 SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,

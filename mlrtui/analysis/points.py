@@ -30,8 +30,9 @@ def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
     lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
     if lambda0:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))
-    if y == "lambda0":
-        return CellPoint(label, values, tuple(map(math.log, lambda0)), 0)
+    if y != "eta_star":
+        measured = _positive(row.get(y, row.get(f"{y}_mean")) for row in nets)
+        return CellPoint(label, values, tuple(map(math.log, measured)), 0)
     known = _positive(row["eta_star"] for row in nets if row["censored"] is None)
     censored = sum(row["censored"] is not None for row in nets)
     return CellPoint(label, values, tuple(map(math.log, known)), censored)

@@ -1,8 +1,11 @@
 """`mlrtui check-claims`: what the papers claim beside what a store measured."""
 
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
-from mlrtui.analysis import claims
+from mlrtui.analysis.claim_table import CLAIMS
+from mlrtui.analysis.claims import Finding, Results, Row, check
 from mlrtui.errors import BadInput
 from mlrtui.printing import show
 from mlrtui_db.reader import Reader
@@ -19,8 +22,10 @@ def check_claims(store: Path) -> int:
     """
     missed = shown = 0
     with Reader.open(store) as reader:
-        for sweep in reversed(reader.sweeps()):
-            findings = claims.check(sweep.name, _rows(reader, sweep.name)) if sweep.status == "done" else []
+        done = [sweep for sweep in reversed(reader.sweeps()) if sweep.status == "done"]
+        read = _looks(reader, frozenset(sweep.name for sweep in done))
+        for sweep in done:
+            findings = check(CLAIMS, Results(sweep.name, read))
             if findings:
                 show(f"{sweep.name}")
             for finding in findings:
@@ -28,20 +33,25 @@ def check_claims(store: Path) -> int:
             shown += len(findings)
             missed += sum(finding.verdict == "misses" for finding in findings)
     if not shown:
-        names = ", ".join(sorted({repr(claim.sweep) for claim in claims.CLAIMS}))
+        names = ", ".join(sorted({repr(claim.sweep) for claim in CLAIMS}))
         raise BadInput(f"{store}: no finished sweep here measures a claim; run one of {names}: see `mlrtui examples`")
     return 1 if missed else 0
 
 
-def _rows(reader: Reader, sweep: str) -> claims.Rows:
-    views = []
-    for view in ("exponents", "phases"):
+def _looks(reader: Reader, done: frozenset[str]) -> Callable[[str, str], Sequence[Row]]:
+    """Rows of a view of a finished sweep, each read once; of any other sweep, none."""
+
+    @cache
+    def read(view: str, sweep: str) -> Sequence[Row]:
+        if sweep not in done:
+            return ()
         columns, rows = reader.query(view, where_sweep=sweep)
-        views.append([dict(zip(columns, row, strict=True)) for row in rows])
-    return claims.Rows(*views)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
+    return read
 
 
-def _line(finding: claims.Finding) -> str:
+def _line(finding: Finding) -> str:
     claim, measured = finding.claim, finding.measured
     if measured.value is None:
         value = measured.note

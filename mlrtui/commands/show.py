@@ -20,14 +20,15 @@ def examples(copy: Path | None) -> None:
             print(f"{example.name:<{width}}  {example.title}")
             print(f"{'':<{width}}  mlrtui run {example.path}")
         return
-    taken = [copy / example.path.name for example in found if (copy / example.path.name).exists()]
+    places = [(example.path, copy / f"{example.name}.toml") for example in found]
+    taken = [place for _, place in places if place.exists()]
     if taken:
         raise BadInput(f"--copy {copy}: {taken[0]} is there already; choose another folder")
     try:
-        copy.mkdir(parents=True, exist_ok=True)
-        for example in found:
-            shutil.copyfile(example.path, copy / example.path.name)
-            print(copy / example.path.name)
+        for path, place in places:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+            print(place)
     except OSError as error:
         raise StoreTrouble(f"--copy {copy}: cannot write there ({error.strerror})") from None
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.config.mistakes import NO_VALUE, Mistake, toml_text
+from mlrtui.config.optimizer_checks import OPTIMIZER_CHECKS
+from mlrtui.config.rate_checks import RATE_CHECKS
 from mlrtui.config.sections import FitSection
 from mlrtui.data.shapes import SOURCES
 
@@ -25,7 +27,8 @@ MAX_PARAMETERS = 1_000_000_000
 AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
     *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
-    *(f"training.{key}" for key in ("loss", "optimizer", "batch", "epochs", "steps", "dtype")),
+    *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
+    *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
 )
 
 
@@ -61,6 +64,13 @@ class Known:
         return {key: len(self.axis(key)) for key in AXES} | {key: len(rates) for key, rates in self.rates.items()}
 
     @property
+    def scan_rates(self) -> int:
+        """Trainings of each net in a scan, as far as their list is sound."""
+        by_width = self.values.get("scan.eta_width")
+        lists = (self.axis("scan.eta"), self.axis("scan.eta_lambda0"), () if by_width is None else by_width.factor)
+        return sum(map(len, lists))
+
+    @property
     def cells(self) -> int:
         """Number of grid points."""
         return prod(max(length, 1) for length in self.lengths.values())
@@ -79,12 +89,6 @@ def _mode(known: Known) -> Iterator[Mistake]:
         yield Mistake("[search], [scan]", NO_VALUE, f"both are given; keep {keep}")
     if not given:
         yield Mistake("[search], [scan]", NO_VALUE, f"neither is given; add {keep}")
-    if "scan" in given:
-        rates = {"scan.eta", "scan.eta_lambda0"} & known.given
-        if len(rates) == 2:
-            yield Mistake("scan", NO_VALUE, "eta and eta_lambda0 are both given; keep one of them")
-        if not rates and "scan.eta" in known.values:
-            yield Mistake("scan", NO_VALUE, "no learning rates; write e.g. eta_lambda0 = [0.5, 1.9, 2.1, 4.5]")
 
 
 def _budget(known: Known) -> Iterator[Mistake]:
@@ -257,7 +261,7 @@ def _size(known: Known) -> Iterator[Mistake]:
     lengths, cells = known.lengths, known.cells
     spelled = " x ".join(f"{length} {key}" for key, length in lengths.items() if length > 1)
     nets = cells * max(len(known.axis("sweep.seeds")), 1)
-    trainings = nets * max(len(known.axis("scan.eta")) + len(known.axis("scan.eta_lambda0")), 1)
+    trainings = nets * max(known.scan_rates, 1)
     if cells > MAX_CELLS:
         yield Mistake("grid", NO_VALUE, f"{cells} cells ({spelled}); at most {MAX_CELLS}, shorten an axis")
     elif nets > MAX_NETS:
@@ -305,7 +309,7 @@ def _expression(field: str, text: str, y: str) -> Iterator[Mistake]:
         return
     if not names:
         yield Mistake(field, text, 'the same number in every cell; write e.g. "depth*width"')
-    if y == "lambda0" and "lambda0" in names:
+    if y.startswith("lambda0") and "lambda0" in names:
         yield Mistake(field, text, 'explains lambda0 by itself; write e.g. "depth*width"')
 
 
@@ -339,4 +343,6 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _size,
     _parameters,
     _fits,
+    *RATE_CHECKS,
+    *OPTIMIZER_CHECKS,
 )

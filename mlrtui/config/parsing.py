@@ -27,6 +27,7 @@ from mlrtui.config.sections import (
     SweepSection,
     SweepSpec,
     TrainingSection,
+    section_of,
 )
 from mlrtui.errors import BadInput
 
@@ -153,9 +154,8 @@ def _example(field: FieldInfo) -> Any:
 
 
 def _table_of(field: FieldInfo) -> type[Section]:
-    kind = field.annotation
-    assert isinstance(kind, type)
-    assert issubclass(kind, Section)
+    kind = section_of(field)
+    assert kind is not None
     return kind
 
 

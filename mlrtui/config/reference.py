@@ -13,7 +13,7 @@ from mlrtui.config.contradictions import MAX_CELLS, MAX_NETS, MAX_PARAMETERS, MA
 from mlrtui.config.mistakes import enumerate_words, toml_text
 from mlrtui.config.parsing import TABLES
 from mlrtui.config.rules import Rule
-from mlrtui.config.sections import LayerRates, Section
+from mlrtui.config.sections import LayerRates, Section, WidthRates, section_of
 
 __all__ = ["page"]
 
@@ -81,6 +81,8 @@ def _lines() -> Iterator[str]:
         yield from _table("[[fit]]" if name == "fit" else f"[{name}]", kind)
         if name == "model":
             yield from _table("[model] layer_lr = { ... }", LayerRates)
+        if name == "scan":
+            yield from _table("[scan] eta_width = { ... }", WidthRates)
     numbers, texts = (", ".join(f"`{name}`" for name in names) for names in (CELL_NUMBERS, CELL_TEXTS))
     yield f"An expression of `x` may use the numbers {numbers}."
     yield f"A condition in `where` may use these but `lambda0`, and the texts {texts}: `loss == 'ce'`.\n"
@@ -92,7 +94,7 @@ def _lines() -> Iterator[str]:
     for name, kind in TABLES.items():
         yield from (f"- `{name}.{key}`" for key in kind.later)
         for key, field in kind.model_fields.items():
-            later = rule_of(field).later if key != "layer_lr" else ()
+            later = () if section_of(field) else rule_of(field).later
             if later:
                 yield f"- `{name}.{key}`: {enumerate_words(later)}"
     yield ""
@@ -104,8 +106,9 @@ def _table(title: str, kind: type[Section]) -> Iterator[str]:
     yield "| key | value | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for key, field in kind.model_fields.items():
-        if key == "layer_lr":
-            yield f"| `{key}` | a table, see below | all 1.0 | {field.description} |"
+        if section_of(field):
+            default = "" if field.default is None else "all 1.0"
+            yield f"| `{key}` | a table, see below | {default} | {field.description} |"
             continue
         rule = rule_of(field)
         mark = "; *axis*" if rule.is_axis and not title.startswith("[scan]") else ""

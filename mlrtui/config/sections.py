@@ -4,9 +4,10 @@ Every rule is a key's annotation; every help text and example is a row of the re
 the remedy in a message. Axis fields hold tuples, whatever was written.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from mlrtui.config.rules import axis, choice, flag, listed, number, only_yet, or_word, seed_list, text, texts, whole
 from mlrtui.data.shapes import SOURCES
@@ -25,6 +26,8 @@ __all__ = [
     "SweepSection",
     "SweepSpec",
     "TrainingSection",
+    "WidthRates",
+    "section_of",
 ]
 
 HIGHEST_SEED = 4_294_967_295
@@ -44,6 +47,12 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     later: ClassVar[tuple[str, ...]] = ()
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """The table that a key holds, if it holds one rather than a value."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
 
 
 class SweepSection(Section):
@@ -136,8 +145,19 @@ class TrainingSection(Section):
     loss: Annotated[Words, axis(choice("ce", "mse"))] = _key(
         "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples.", "ce"
     )
-    optimizer: Annotated[Words, axis(choice("sgd", later=("momentum", "adam")))] = _key(
-        "sgd: plain gradient descent, constant learning rate.", "sgd", ("sgd",)
+    optimizer: Annotated[Words, axis(choice("sgd", "momentum", "adam"))] = _key(
+        "sgd: plain gradient descent; momentum: heavy ball, v = momentum·v + g; adam: with both corrections for its "
+        "zero start. The learning rate is constant.",
+        "sgd",
+        ("sgd",),
+    )
+    momentum: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("The heavy ball's; for momentum.", 0.9, (0.9,))
+    beta1: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("Of the mean of gradients; for adam.", 0.9, (0.9,))
+    beta2: Annotated[Reals, axis(number(0.0, 0.999999))] = _key(
+        "Of the mean of their squares; for adam.", 0.999, (0.999,)
+    )
+    eps: Annotated[Reals, axis(number(0.0, 1.0, above=True))] = _key(
+        "Added to the root of the mean square; for adam.", 1e-8, (1e-8,)
     )
     batch: Annotated[tuple[int | Literal["full"], ...], axis(or_word(whole(1, 100_000), "full"))] = _key(
         "Samples per step; an incomplete last batch is left out.", 64
@@ -156,11 +176,13 @@ class TrainingSection(Section):
 class SearchSection(Section):
     """Find the maximal initial learning rate η* of every net. Give [search] or [scan]."""
 
-    method: Annotated[str, choice("bisect", later=("section", "profile"))] = _key(
-        "bisect: geometric bisection between a success and the failure above it, then probes above.",
+    method: Annotated[str, choice("bisect", "section", "profile")] = _key(
+        "bisect: geometric bisection between a success and the failure above it, then probes above; section: the same "
+        "with several rates a round; profile: a coarse scan, then 12 to 16 rates over the whole ragged zone at once.",
         "bisect",
         "bisect",
     )
+    points: Annotated[int | None, whole(2, 1000)] = _key('Rates a round of method = "section"; 8.', 8, None)
     success: Annotated[str, choice("accuracy", "loss-below-initial", "finite")] = _key(
         "When a training counts: accuracy reaches the threshold at an epoch's end; the loss ends below its start; "
         "nothing overflows.",
@@ -178,15 +200,38 @@ class SearchSection(Section):
     eta_max: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes above.", 1e3, 1e3)
 
 
-class ScanSection(Section):
-    """Train every net at given learning rates. Give [search] or [scan], and in [scan] one of the two lists."""
+class WidthRates(Section):
+    """Learning rates that follow a power of the width: eta = factor * width^power, one training for each factor."""
 
-    later = ("eta_width",)
+    factor: Annotated[Reals, axis(number(1e-30, 1e30))] = _key("The factors.", [4.0, 8.0])
+    power: Annotated[float, number(-4.0, 4.0)] = _key("The power of the width.", -0.5)
+
+
+class ScanSection(Section):
+    """Train every net at given learning rates. Give [search] or [scan], and in [scan] one of the three."""
 
     eta: Annotated[Reals | None, axis(number(1e-30, 1e30))] = _key("Learning rates.", [0.01, 0.02], None)
     eta_lambda0: Annotated[Reals | None, axis(number(0.0, 1e6, above=True))] = _key(
         "Learning rates as multiples of 1/λ₀ of each net: eta = c / lambda0.", [0.5, 1.9, 2.1, 4.5], None
     )
+    eta_width: WidthRates | None = _key(
+        "Learning rates that follow a power of the width, as eta_width = { factor = [4.0, 8.0], power = -0.5 }.",
+        {"factor": [4.0, 8.0], "power": -0.5},
+        None,
+    )
+
+    def etas(self, width: int, lambda0: float | None) -> tuple[float, ...] | None:
+        """Learning rates of a net; None where they need a λ₀ that it has not."""
+        if self.eta is not None:
+            return self.eta
+        if self.eta_width is not None:
+            return tuple(factor * width**self.eta_width.power for factor in self.eta_width.factor)
+        return None if lambda0 is None else tuple(c / lambda0 for c in self.eta_lambda0 or ())
+
+    @property
+    def count(self) -> int:
+        """Trainings of each net."""
+        return len(self.eta or self.eta_lambda0 or (self.eta_width.factor if self.eta_width else ()))
 
 
 class SharpnessSection(Section):
@@ -227,8 +272,11 @@ class RecordSection(Section):
 class FitSection(Section):
     """A scaling law to be fitted; repeat the table for more. Without any, sensible fits are made."""
 
-    y: Annotated[str, choice("eta_star", "lambda0", later=("eta_stable", "logit_rms"))] = _key(
-        "What is explained.", "eta_star"
+    y: Annotated[str, choice("eta_star", "lambda0", "lambda0_preconditioned", later=("eta_stable", "logit_rms"))] = (
+        _key(
+            "What is explained: η*, λ₀, or the λ₀ that counts layers by their rates (a frozen one for nothing).",
+            "eta_star",
+        )
     )
     x: Annotated[Words, texts(200, 5)] = _key(
         "By what: one expression gives one exponent, several give one each.", ["depth*width"]

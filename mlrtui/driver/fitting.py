@@ -29,8 +29,9 @@ def fit_records(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int])
     wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where) for fit in spec.fit]
     found: list[FitRecord] = []
     search = spec.search is not None
-    cells = {y: points(rows, y, n_params) for y in (("eta_star", "lambda0") if search else ("lambda0",))}
-    standard = fits.standard_fits(cells["eta_star" if search else "lambda0"], search)
+    usual = ("eta_star", "lambda0") if search else ("lambda0",)
+    cells = {y: points(rows, y, n_params) for y in (*usual, *(fit.y for fit in wanted))}
+    standard = fits.standard_fits(cells[usual[0]], search)
     for fit in dict.fromkeys(wanted) or standard:
         found += fits.to_records(fits.fit(cells[fit.y], fit))
     return found

@@ -10,10 +10,9 @@ from itertools import islice
 
 from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
-from mlrtui.planning import CellPlan, Plan, trial_key
+from mlrtui.planning import CellPlan, Plan, search_rules, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
-from mlrtui_trainer.search import SearchSpec
 
 __all__ = ["MAX_LOST", "CellRun", "Draft", "NetRun", "SweepRun", "sound_lambda0", "trial_record"]
 
@@ -135,19 +134,13 @@ class SweepRun:
                 middle = math.sqrt(search.eta_min * search.eta_max)
                 start = START_OVER_EDGE[loss] * 2 / lambda0 if lambda0 else middle
                 net.start_eta = min(max(start, search.eta_min), search.eta_max)
-            rules = SearchSpec(
-                success=search.success, tolerance=search.tolerance, eta_min=search.eta_min, eta_max=search.eta_max
-            )
-            net.questions = SearchQuestions(rules, net.start_eta)
+            net.questions = SearchQuestions(search_rules(search), net.start_eta)
             return None
         assert scan is not None
-        if scan.eta is not None:
-            net.questions = ScanQuestions(scan.eta)
-            return None
-        if lambda0 is None:
+        etas = scan.etas(self.cell_of[net.net_id].plan.net.width, lambda0)
+        if etas is None:
             return "λ₀ at initialisation is not a positive number, so η = c/λ₀ has no meaning"
-        assert scan.eta_lambda0 is not None
-        net.questions = ScanQuestions(c / lambda0 for c in scan.eta_lambda0)
+        net.questions = ScanQuestions(etas)
         return None
 
     def next_draft(self, idle_slots: int) -> Draft | None:

@@ -1,12 +1,23 @@
 """Claims: numbers taken from rows and held against bands, and bands that belong to shipped examples."""
 
 import tomllib
+from collections.abc import Callable, Sequence
+from math import log
 from typing import Any
 
 import pytest
 
 from mlrtui import examples
-from mlrtui.analysis.claims import CATAPULT, CLAIMS, ETA_STAR, WIDTHS, Rows, check
+from mlrtui.analysis.claim_table import CATAPULT, CLAIMS, ETA_STAR, SP
+from mlrtui.analysis.claims import Finding, Results, Row, check
+from mlrtui.analysis.measures import average, column, distance, elsewhere, farthest, power, share, time_to_peak
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def read(**sweeps: Rows) -> Callable[[str, str], Sequence[Row]]:
+    """A store that holds these views of these sweeps."""
+    return lambda view, sweep: sweeps.get(sweep, {}).get(view, [])
 
 
 def fit(term: str, exponent: float, where: str = "", r2: float = 0.9, name: str = "") -> dict[str, Any]:
@@ -24,36 +35,47 @@ def fit(term: str, exponent: float, where: str = "", r2: float = 0.9, name: str 
 
 
 def trial(c: float, phase: str, end: float | None) -> dict[str, Any]:
-    return {"eta_lambda0": c, "phase": phase, "eta_final_sharpness": end}
+    return {"cell": "1x512", "seed": 0, "eta_lambda0": c, "phase": phase, "eta_final_sharpness": end}
+
+
+def found(sweep: str, rows: Rows) -> list[Finding]:
+    return check(CLAIMS, Results(sweep, read(**{sweep: rows})))
 
 
 def verdicts(sweep: str, rows: Rows) -> list[str]:
-    return [finding.verdict for finding in check(sweep, rows)]
+    return [finding.verdict for finding in found(sweep, rows)]
 
 
 def test_every_claim_names_a_shipped_example() -> None:
     names = {tomllib.loads(example.path.read_text())["sweep"]["name"] for example in examples.available()}
     assert {claim.sweep for claim in CLAIMS} <= names
     assert all(claim.low < claim.high and claim.source for claim in CLAIMS)
+    assert len({(claim.sweep, claim.text) for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_every_claim_says_when_the_store_holds_nothing_for_it() -> None:
+    for claim in CLAIMS:
+        (finding,) = check([claim], Results(claim.sweep, read()))
+        assert finding.verdict == "not measured"
+        assert finding.measured.note
 
 
 def test_a_good_scan_holds_and_a_shifted_one_misses() -> None:
     lazy, end = trial(1.9, "lazy", 1.9), trial(4.5, "divergent", None)
     risen = [trial(2.1, "catapult", 1.9), trial(2.3, "catapult", 1.66), trial(2.6, "catapult", 1.25)]
-    good = Rows((), [lazy, *risen, trial(3.4, "catapult", 0.6), end])
+    good = {"phases": [lazy, *risen, trial(3.4, "catapult", 0.6), end], "onsets": [{"c_max": 3.4}]}
     assert verdicts(CATAPULT, good) == ["holds"] * 5
     late = [trial(2.1, "lazy", 2.1), trial(2.3, "lazy", 2.3), trial(2.6, "catapult", 1.25), end]
-    assert verdicts(CATAPULT, Rows((), late)) == ["misses", "misses", "misses", "misses", "holds"]
-    assert verdicts(CATAPULT, Rows((), [lazy])) == ["not measured", "misses", *["not measured"] * 3]
+    assert verdicts(CATAPULT, {"phases": late, "onsets": [{"c_max": 2.6}]}) == ["misses"] * 4 + ["holds"]
 
 
 def test_only_the_fit_of_one_term_under_the_same_condition_counts() -> None:
     wide = "width >= 16 * depth"
     two = [fit("depth*width", -0.1, name="two"), fit("width", -0.1, name="two")]
-    rows = Rows([*two, fit("depth*width", -0.7, wide.replace(" ", "")), fit("lambda0", -0.6)], ())
+    rows = {"exponents": [*two, fit("depth*width", -0.7, wide.replace(" ", "")), fit("lambda0", -0.6)]}
     assert verdicts(ETA_STAR, rows) == ["holds", "holds", "holds"]
-    assert verdicts(ETA_STAR, Rows(two, ())) == ["not measured"] * 3
-    assert verdicts(ETA_STAR, Rows([fit("depth*width", -0.7, wide, r2=0.79)], ())) == [
+    assert verdicts(ETA_STAR, {"exponents": two}) == ["not measured"] * 3
+    assert verdicts(ETA_STAR, {"exponents": [fit("depth*width", -0.7, wide, r2=0.79)]}) == [
         "holds",
         "misses",
         "not measured",
@@ -62,6 +84,54 @@ def test_only_the_fit_of_one_term_under_the_same_condition_counts() -> None:
 
 @pytest.mark.parametrize(("ce", "mse", "gap"), [(-0.5, -1.0, "holds"), (-0.6, -0.85, "misses")])
 def test_the_gap_between_two_exponents(ce: float, mse: float, gap: str) -> None:
-    where = "parametrization == 'sp' and loss == '{}'"
-    rows = Rows([fit("width", ce, where.format("ce")), fit("width", mse, where.format("mse"))], ())
-    assert verdicts(WIDTHS, rows) == ["holds", "holds", gap, "not measured", "not measured"]
+    rows = {"exponents": [fit("width", ce, "loss == 'ce'"), fit("width", mse, "loss == 'mse'")]}
+    assert verdicts(SP, rows) == ["holds", "holds", gap]
+
+
+def test_powers_are_fitted_on_cell_means() -> None:
+    rows = [
+        {"cell": f"1x{n}", "width": n, "y": 3.0 * n**0.5 * off, "loss": loss}
+        for n in (64, 128, 256, 512, 1024)
+        for off in (0.9, 1 / 0.9)
+        for loss in ("ce", "mse")
+        if loss == "ce" or n < 100
+    ]
+    measured = power("v", column("y"), loss="ce")(Results("s", read(s={"v": rows})))
+    assert measured.value == pytest.approx(0.5, abs=1e-9)
+    assert measured.note == "5 cells"
+    assert power("v", column("y"), loss="mse")(Results("s", read(s={"v": rows}))).value is None
+
+
+def test_means_extremes_and_shares_keep_their_ranges() -> None:
+    rows = [{"y": y, "kind": kind} for y, kind in ((3.9, "a"), (4.05, "a"), (None, "a"), (9.0, "b"))]
+    results = Results("s", read(s={"v": rows}, t={"v": rows[:1]}))
+    mean = average("v", column("y"), kind="a")(results)
+    assert (mean.value, mean.low, mean.high, mean.note) == (pytest.approx(3.975), 3.9, 4.05, "2 nets")
+    assert farthest(4.0, "v", column("y"), kind="a")(results).value == 3.9
+    assert share("v", lambda row: None if row["y"] is None else row["y"] > 4)(results).value == pytest.approx(2 / 3)
+    assert elsewhere("t", average("v", column("y")))(results).value == 3.9
+    assert average("v", column("y"), kind="c")(results).value is None
+
+
+def test_the_distance_between_two_searches_of_the_same_nets() -> None:
+    def net(seed: int, eta_star: float | None, rate: float = 0.1) -> dict[str, Any]:
+        return {
+            "depth": 2, "width": 64, "input_lr": rate, "training_loss": "ce", "seed": seed, "eta_star": eta_star
+        }  # fmt: skip
+
+    here = {"eta_star": [net(1, 1.0), net(2, 2.0), net(3, None), net(4, 1.0)]}
+    there = {"eta_star": [net(1, 1.1), net(2, 2.0), net(3, 1.0), net(1, 9.0, rate=1.0)]}
+    measured = distance("t", "eta_star")(Results("s", read(s=here, t=there)))
+    assert measured.value == pytest.approx(0.0477, abs=1e-4)
+    assert measured.note == "2 nets"
+
+
+def test_the_peak_of_the_solvable_model_comes_after_a_time_in_proportion_to_ln_width() -> None:
+    rows = [
+        {"eta_lambda0": 3.0, "width": n, "loss_initial": 0.5 * f * f, "peak_step": 2.0 + 0.72 * log(n / f**2)}
+        for n in (16, 256, 4096)
+        for f in (0.3, 1.0)
+    ]
+    results = Results("s", read(s={"phases": [*rows, {**rows[0], "eta_lambda0": 2.6}]}))
+    assert time_to_peak(3.0)(results).value == pytest.approx(0.72, abs=1e-9)
+    assert time_to_peak(2.6)(results).value is None

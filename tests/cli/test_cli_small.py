@@ -116,6 +116,7 @@ def test_examples_are_listed_and_copied(mlrtui: Mlrtui, tmp_path: Path) -> None:
     assert "quickstart-catapult" in listed
     assert mlrtui("examples", "--copy", "mine").returncode == 0
     assert (tmp_path / "mine/quickstart-eta-star.toml").read_text()
+    assert (tmp_path / "mine/catapult/one-hidden-cpu.toml").read_text()
     assert mlrtui("examples", "--copy", "mine").returncode == 2
 
 

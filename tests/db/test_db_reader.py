@@ -24,6 +24,8 @@ VIEWS = {
     "spectra": "sweep cell depth width seed eta eta_lambda0 trial_id step operator rank value residual value_ratio",
     "phases": "sweep cell depth width seed eta eta_lambda0 verdict phase peak_ratio peak_step lambda0 final_sharpness"
     " eta_final_sharpness final_accuracy",
+    "onsets": "sweep cell depth width seed c_loss c_loss_above c_sharp c_sharp_above c_max c_max_below ordered"
+    " accuracy_best eta_best eta_unstable",
     "exponents": "sweep fit y term exponent low high r2 cells decades where_expr excluded method",
 }
 AXES = "data samples target standardize model activation bias parametrization input_lr training_loss optimizer batch"

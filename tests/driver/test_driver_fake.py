@@ -220,3 +220,31 @@ def test_the_two_rooms_mean_the_same_by_the_same_names() -> None:
     assert [getattr(records, name) for name in flags] == [getattr(spec, name) for name in flags]
     assert records.NetLambdas.__dataclass_fields__.keys() == spec.LambdaAtInit.__dataclass_fields__.keys()
     assert set(records.TrialOutcome.__dataclass_fields__) == set(spec.Outcome.__dataclass_fields__)
+
+
+@pytest.mark.parametrize("method", ["section", "profile"])
+def test_searches_with_several_rates_a_round_find_the_law_too(
+    tmp_path: Path, sweep_file: WriteSweep, method: str
+) -> None:
+    store = tmp_path / "s.db"
+    sweep = sweep_file(SMALL_SEARCH.replace("tolerance = 0.3", f'tolerance = 0.05\nmethod = "{method}"'))
+    assert drive(store, sweep, FakeEngine()).status == "done"
+    nets = {(c.net.depth, c.net.width): c.net for c in planning.plan(load_sweep(sweep), None).cells}
+    found = rows(store, "SELECT depth, width, seed, eta_star, first_failure, censored, net_id FROM eta_star")
+    assert len(found) == 8
+    for depth, width, seed, eta_star, first_failure, censored, net_id in found:
+        assert censored is None
+        assert eta_star <= fake_eta_star(nets[depth, width], seed) < first_failure < 1.09 * eta_star
+        ((most,),) = rows(
+            store, f"SELECT max(n) FROM (SELECT count(*) n FROM trial WHERE net_id = {net_id} GROUP BY round)"
+        )
+        assert most >= 8
+    assert invariants.check(store) == []
+
+
+def test_a_scan_by_width_trains_at_its_power(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    store = tmp_path / "s.db"
+    by_width = "eta_width = { factor = [2.0, 4.0], power = -0.5 }"
+    drive(store, sweep_file(SMALL_SCAN.replace("eta_lambda0 = [0.5, 2.6, 9.0]", by_width)), FakeEngine())
+    found = rows(store, "SELECT eta * eta * width FROM phases ORDER BY eta")
+    assert [row[0] for row in found] == pytest.approx([4.0, 16.0])

@@ -10,35 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from search_edges import SPEC, edge, found, run
 from sklearn.datasets import load_digits
 
 from mlrtui_trainer.phases import verdict
-from mlrtui_trainer.search import EVIDENCE, Boundary, Search, SearchSpec
+from mlrtui_trainer.search import EVIDENCE, METHODS, Search, SearchSpec
 
-SPEC = SearchSpec("accuracy", tolerance=0.05, eta_min=1e-4, eta_max=1e2)
 RELATIVE = 1e-12
-
-
-def run(search: Search, outcome: Callable[[float], str]) -> list[float]:
-    """Answer every question; the rates in the order in which they were asked."""
-    asked = []
-    while wanted := search.ask():
-        for eta in wanted:
-            asked.append(eta)
-            search.tell(eta, outcome(eta))
-    assert search.closed
-    return asked
-
-
-def found(outcome: Callable[[float], str], start: float = 1.0, spec: SearchSpec = SPEC) -> Boundary:
-    search = Search(spec, start)
-    asked = run(search, outcome)
-    assert len(set(asked)) == len(asked) == search.boundary().trials <= spec.max_trials
-    return search.boundary()
-
-
-def edge(at: float, slow: float = 0.0) -> Callable[[float], str]:
-    return lambda eta: "too-slow" if eta < slow else "reached" if eta < at else "diverged"
 
 
 # Closed forms
@@ -205,10 +183,6 @@ def test_area_of_a_ragged_edge_by_hand():
     assert boundary.reversals == 1
 
 
-def test_a_quick_search_stays_near_the_planned_number_of_trials():
-    assert found(edge(0.31), start=0.2).trials <= SPEC.typical_trials
-
-
 # Asking and telling
 
 
@@ -270,6 +244,8 @@ def test_misuse_is_refused():
         (("accuracy", 0.05, 1.0, 1.0), "eta_min"),
         (("accuracy", 0.05, 1.0, inf), "eta_max"),
         (("accuracy", 0.05, 1e-4, 1e2, 1.0), "factor"),
+        (("accuracy", 0.05, 1e-4, 1e2, 2.0, "luck"), "method"),
+        (("accuracy", 0.05, 1e-4, 1e2, 2.0, "section", 1), "points"),
     ],
 )
 def test_rules_that_cannot_work_are_refused(arguments, field):
@@ -280,11 +256,13 @@ def test_rules_that_cannot_work_are_refused(arguments, field):
 # Any verdicts at all
 
 specs = st.builds(
-    lambda tolerance, low, span, factor: SearchSpec("accuracy", tolerance, low, low * span, factor),
+    lambda tolerance, low, span, factor, *how: SearchSpec("accuracy", tolerance, low, low * span, factor, *how),
     st.floats(0.03, 3.0),
     st.floats(1e-6, 1.0),
     st.floats(1.5, 1e5),
     st.floats(1.1, 10.0),
+    st.sampled_from(METHODS),
+    st.integers(2, 20),
 )
 tables = st.lists(st.sampled_from(EVIDENCE), min_size=1, max_size=60)
 
@@ -308,6 +286,7 @@ def test_any_verdicts_end_within_the_bound_and_the_range(spec, table, start):
             asked.append(eta)
             search.tell(eta, outcome(eta))
         low, high = search.boundary().bracket
+        assert low is None or high is None or low < high
         if low is not None and high is not None and high / low > 1.0 + spec.tolerance:
             widths.append((search.boundary().eta_star, log(high / low)))
     assert len(set(asked)) == len(asked) <= spec.max_trials
@@ -319,12 +298,12 @@ def test_any_verdicts_end_within_the_bound_and_the_range(spec, table, start):
     stars = [star for star, _ in widths if star is not None]
     assert stars == sorted(stars)
     for (star, width), (next_star, next_width) in pairwise(widths):
-        assert next_width < width or star != next_star
+        assert next_width < width or star != next_star or star is None
     if boundary.censored is None:
         low, high = boundary.bracket
         assert low is not None
         assert high is not None
-        assert high / low <= 1.0 + spec.tolerance
+        assert high / low <= 1.0 + spec.tolerance or spec.method == "profile"
         assert boundary.eta_area is not None
         assert boundary.first_failure is not None
         assert boundary.first_failure <= high

@@ -127,7 +127,7 @@ def test_ours_and_theirs_live_side_by_side(installed: Installed) -> None:
 def test_the_command_answers(installed: Installed) -> None:
     assert "run" in succeed([installed.mlrtui, "--help"], installed.work)
     said = succeed([installed.mlrtui, "examples"], installed.work)
-    for path in (ROOT / "examples").glob("*.toml"):
+    for path in (ROOT / "examples").rglob("*.toml"):
         assert path.stem in said
 
 

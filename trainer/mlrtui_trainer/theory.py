@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 __all__ = [
     "TwoLayerCurve",
+    "arc_cosine_lambda0",
     "catapult_edges",
     "infinite_width_lambda0",
     "scalar_chain_hessian_top",
@@ -97,6 +98,24 @@ def infinite_width_lambda0(q: float, depth: int, width: int, inputs: int, input_
     2018, with the output layer's variance 2/n). λ₀ is a nearly constant part of it, 0.6 or so on real images.
     """
     return q * (depth * width + input_lr * inputs)
+
+
+def arc_cosine_lambda0(x: _Floats, depth: int, width: int, input_lr: float = 1.0) -> float:
+    """λ₀ of a bias-free ReLU net with one output as its width n grows, He initialisation everywhere, mse.
+
+    ``x`` [samples, inputs]. The top eigenvalue of Θ/N, Θ the tangent kernel of Jacot et al. 2018 with the arc-cosine
+    kernels of Cho and Saul 2009: with Σ¹ = 2 x·x′/d, Σˡ⁺¹ = √(Σˡ Σˡ′) (sin θ + (π − θ) cos θ)/π and θ the angle of Σˡ,
+    Θ = Σ over l = 2 … L+1 of n Σˡ/2 · Π over k = l … L of (π − θₖ)/π, and ρ x·x′ · Π over k = 1 … L of the same.
+    """
+    samples, inputs = x.shape
+    gram = x @ x.T  # [samples, samples]
+    sigma, theta = 2.0 * gram / inputs, input_lr * gram
+    scale = np.sqrt(np.outer(np.diag(sigma), np.diag(sigma)))  # the same in every layer
+    for _ in range(depth):
+        angle = np.arccos(np.clip(sigma / scale, -1.0, 1.0))
+        sigma = scale * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / np.pi
+        theta = theta * (np.pi - angle) / np.pi + 0.5 * width * sigma
+    return float(np.linalg.eigvalsh(theta / samples)[-1])
 
 
 def scalar_chain_hessian_top(weight: float, layers: int, y: float = 0.0) -> float:

@@ -72,7 +72,7 @@ def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
 
 
 def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
-    mlp = Mlp.of(task.net)
+    mlp = Mlp.of(task.net, task.train.optimizer)
     size = lanes_per_chunk(mlp, samples.count, samples.x.element_size(), device)
     for first in range(0, len(task.nets), size):
         yield from _probe_chunk(task, mlp, task.nets[first : first + size], samples, device)
