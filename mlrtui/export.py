@@ -4,15 +4,13 @@ import csv
 import json
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui_db.copies import whole_or_not
 from mlrtui_db.reader import Reader
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["FORMATS", "VIEWS", "export"]
 
@@ -25,10 +23,11 @@ def export(
 ) -> list[tuple[Path, int]]:
     """Write views into ``folder`` and return each file with its number of rows.
 
-    Each file is written under another name and renamed when it is whole.
+    Each file is written under another name and renamed when all are whole.
 
     Raises:
         BadInput: an unknown view, format or sweep, or a file that is there already.
+        StoreError: the store cannot be read, or there is no room; no file was made.
     """
     unknown = [name for name in views if name not in VIEWS]
     if unknown:
@@ -48,26 +47,21 @@ def export(
             raise BadInput(f"{taken[0]}: is there already; use --force to replace it, or another --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if file_format == "sqlite":
-                return _sqlite(reader, targets[wanted[0]], wanted, sweep)
-            return [(path, _text(reader, path, name, sweep, file_format)) for name, path in targets.items()]
         except OSError as error:
             raise StoreTrouble(f"{folder}: cannot write here ({error.strerror})") from None
-
-
-@contextmanager
-def _whole_or_not(path: Path) -> "Iterator[Path]":
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        with ExitStack() as stack:  # all of them appear, or none
+            drafts = {
+                path: stack.enter_context(whole_or_not(path, replace=force)) for path in dict.fromkeys(targets.values())
+            }
+            if file_format == "sqlite":
+                (path, draft), *_ = drafts.items()
+                return [(path, count) for count in _sqlite(reader, draft, wanted, sweep)]
+            return [(path, _text(reader, drafts[path], name, sweep, file_format)) for name, path in targets.items()]
 
 
 def _text(reader: Reader, path: Path, view: str, sweep: str | None, file_format: str) -> int:
     columns, rows = reader.query(view, where_sweep=sweep)
-    with _whole_or_not(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         count = (_csv if file_format == "csv" else _jsonl)(file, columns, rows)
         file.flush()
         os.fsync(file.fileno())
@@ -92,19 +86,16 @@ def _jsonl(file: IO[str], columns: Sequence[str], rows: Iterable[Sequence[object
     return count
 
 
-def _sqlite(reader: Reader, path: Path, views: Sequence[str], sweep: str | None) -> list[tuple[Path, int]]:
+def _sqlite(reader: Reader, path: Path, views: Sequence[str], sweep: str | None) -> list[int]:
     import sqlite_utils
 
     counts = []
-    with _whole_or_not(path) as part:
-        part.unlink(missing_ok=True)
-        database = sqlite_utils.Database(part)
+    with closing(sqlite_utils.Database(path)) as database:
         for view in views:
             columns, rows = reader.query(view, where_sweep=sweep)
             table = database.table(view)
             table.insert_all((dict(zip(columns, row, strict=True)) for row in rows), batch_size=1000)
             if not table.exists():
                 database.execute(f"CREATE TABLE [{view}] ({', '.join(f'[{name}]' for name in columns)})")
-            counts.append((path, table.count))
-        database.close()
+            counts.append(table.count)
     return counts

@@ -1,14 +1,18 @@
 """Fixtures that several areas share."""
 
+import io
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mlrtui import cli
 from mlrtui_db import lock
 
 SMALL_SEARCH = """
@@ -68,6 +72,17 @@ every = 5
 Mlrtui = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@contextmanager
+def file_size_limit(size: int | None) -> Iterator[None]:
+    """Real write errors: no file of this process may grow beyond ``size`` bytes; None: any may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft if size is None else size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.fixture
 def sweep_file(tmp_path: Path) -> Callable[[str, str], Path]:
     def write(text: str, name: str = "sweep.toml") -> Path:
@@ -80,8 +95,31 @@ def sweep_file(tmp_path: Path) -> Callable[[str, str], Path]:
 
 @pytest.fixture
 def mlrtui(tmp_path: Path) -> Mlrtui:
-    """Run the command in a folder of its own, without a terminal."""
+    """Give the command in a folder of its own, without a terminal."""
     return partial(_run, tmp_path)
+
+
+@pytest.fixture
+def made(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A store of finished sweeps of these texts, with made-up numbers: made once, then copied."""
+
+    def make(*texts: str) -> Path:
+        if texts not in _made:
+            folder = tmp_path_factory.mktemp("made")
+            files = [folder / f"{number}.toml" for number in range(len(texts))]
+            for file, text in zip(files, texts, strict=True):
+                file.write_text(text)
+            done = _run(folder, "run", *files, "--devices", "fake")
+            assert done.returncode == 0, done.stderr
+            _made[texts] = (folder / "mlrtui.db").read_bytes()
+        path = tmp_path / "mlrtui.db"
+        path.write_bytes(_made[texts])
+        return path
+
+    return make
+
+
+_made: dict[tuple[str, ...], bytes] = {}
 
 
 @pytest.fixture(scope="session")
@@ -94,18 +132,39 @@ def whole_search(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "mlrtui.db"
 
 
-def _run(folder: Path, *args: object, **kwargs: object) -> "subprocess.CompletedProcess[str]":
-    environment = {k: v for k, v in os.environ.items() if k not in {"MLRTUI_STORE", "NO_COLOR"}}
+def _run(folder: Path, *args: object) -> "subprocess.CompletedProcess[str]":
+    """What the command's own entry point does, in this process: a new one takes a second to start.
+
+    Except for what leaves a driver behind, which must not become a child of the tests.
+    """
+    words = ["mlrtui", *map(str, args)]
+    if "--detach" in words:
+        return _run_apart(folder, words[1:])
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err), chdir(folder):
+        patch.setattr(sys, "argv", words)
+        patch.setattr(sys, "stdin", io.StringIO())
+        patch.delenv("MLRTUI_STORE", raising=False)
+        patch.delenv("NO_COLOR", raising=False)
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as left:
+            code = left.code or 0
+    said = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(words, code, *said)
+
+
+def _run_apart(folder: Path, words: list[str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "mlrtui.cli", *map(str, args)],
+        [sys.executable, "-m", "mlrtui.cli", *words],
         cwd=folder,
-        env=environment,
+        env={name: value for name, value in os.environ.items() if name not in {"MLRTUI_STORE", "NO_COLOR"}},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=240,
         check=False,
-        **kwargs,  # type: ignore[call-overload]
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlrtui_db import _opening, sqlite_version
 from mlrtui_db._sqlite import translated
-from mlrtui_db.errors import StoreLocked, StoreUnwritable
+from mlrtui_db.errors import StoreFull, StoreLocked, StoreUnwritable
 from mlrtui_db.lock import is_held
 
 __all__ = ["archive", "back_up", "whole_or_not"]
@@ -22,7 +22,7 @@ def back_up(store: Path | str, copy: Path) -> int:
     """
     sqlite_version.require()
     source, connection = _opening.open_to_read(store, as_it_is=True)
-    with closing(connection), whole_or_not(copy) as draft, translated(draft), closing(_new(draft)) as target:
+    with closing(connection), whole_or_not(copy) as draft, closing(_new(draft)) as target:
         with translated(source):
             connection.backup(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -42,7 +42,7 @@ def archive(store: Path | str, copy: Path) -> int:
             f"{store} is being written: `mlrtui stop` ends its driver, `mlrtui backup` copies it as it is"
         )
     source, connection = _opening.open_to_read(store, as_it_is=True)
-    with closing(connection), whole_or_not(copy) as draft, translated(draft):
+    with closing(connection), whole_or_not(copy) as draft:
         with translated(source):
             connection.execute("PRAGMA query_only = OFF")  # it would refuse the copy, too; mode=ro still protects us
             connection.execute("VACUUM INTO ?", (str(draft),))
@@ -52,13 +52,14 @@ def archive(store: Path | str, copy: Path) -> int:
 
 
 @contextmanager
-def whole_or_not(path: Path) -> Iterator[Path]:
+def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Where to build a file that appears under its name when the block ends well, and leaves nothing when it fails.
 
     Raises:
-        StoreUnwritable: something is there already, or the folder cannot be written.
+        StoreUnwritable: something is there already and ``replace`` is not said, or the folder cannot be written.
+        StoreFull: there is no room for it.
     """
-    if path.exists() or path.is_symlink():
+    if not replace and (path.exists() or path.is_symlink()):
         raise StoreUnwritable(f"{path} is there already: choose another name, or remove it first")
     if not path.absolute().parent.is_dir():
         raise StoreUnwritable(f"the folder {path.absolute().parent} does not exist: make it first")
@@ -67,8 +68,13 @@ def whole_or_not(path: Path) -> Iterator[Path]:
     try:
         for leftover in leftovers:
             leftover.unlink(missing_ok=True)
-        yield draft
+        with translated(draft):
+            yield draft
         os.replace(draft, path)
+    except StoreFull as error:
+        raise StoreFull(
+            f"{path} cannot be made ({error.__cause__ or error}): free some room, or name another place"
+        ) from None
     except OSError as error:
         raise StoreUnwritable(f"{path} cannot be made ({error.strerror}): check the folder and its free room") from None
     finally:

@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +17,7 @@ from mlrtui_db import _attempts, _fits, _opening, _pruning, _steps, _sweeps, sql
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
 from mlrtui_db._writing import Transaction
+from mlrtui_db.errors import StoreFull
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
 from mlrtui_db.models import AppendResult, NamedSweep, SweepState
@@ -116,12 +117,15 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Bring the write-ahead log into the file and let go of the lock; a second call does nothing."""
+        """Bring the write-ahead log into the file and let go of the lock; a second call does nothing.
+
+        Where there is no room for that, the log stays beside the file, with every commit in it, for the next opening.
+        """
         if self._closed:
             return
         self._closed = True
         try:
-            with translated(self.path):
+            with suppress(StoreFull), translated(self.path):
                 # A reader that holds on keeps the log; it is brought in later, so do not wait long.
                 self._connection.execute(f"PRAGMA busy_timeout = {_CLOSING_PATIENCE_MS}")
                 if self._connection.total_changes:
@@ -155,7 +159,11 @@ class Store:
         self._lock.note(text)
 
     def compact(self) -> None:
-        """Give the room of deleted rows back to the disk; needs as much free room as the store takes."""
+        """Give the room of deleted rows back to the disk; needs as much free room as the store takes.
+
+        Raises:
+            StoreFull: there is none; the store is as it was.
+        """
         with translated(self.path):
             self._connection.execute("VACUUM")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

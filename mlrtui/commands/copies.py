@@ -6,8 +6,9 @@ from pathlib import Path
 
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.resume import chosen
-from mlrtui.errors import BadInput
+from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui_db import copies, merging
+from mlrtui_db.errors import StoreFull
 from mlrtui_db.store import Store
 
 __all__ = ["archive", "backup", "merge", "prune"]
@@ -53,8 +54,13 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
                 deleted += gone
                 if gone:
                     opened.add_event("warning", f"pruned: {gone} steps deleted by the user", row.sweep_id)
-        if deleted:
-            opened.compact()
+        try:
+            opened.compact()  # also where nothing is left to delete: the time before, there may have been no room
+        except StoreFull:
+            raise StoreTrouble(
+                f"{store}: {deleted} steps of {told} deleted, but there is no room to pack the file, which needs as "
+                "much again; what is trained next takes their room. Free some, then prune again"
+            ) from None
     print(f"{store}: {deleted} steps of {told} deleted, {_size(before)} before, {_size(store.stat().st_size)} now")
     return 0
 

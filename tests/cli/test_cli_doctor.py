@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SCAN, Mlrtui
+from conftest import SMALL_SCAN
 
 from mlrtui import doctor
 from mlrtui_db.store import Store
@@ -15,9 +15,8 @@ WriteSweep = Callable[..., Path]
 
 
 @pytest.fixture
-def store(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> Path:
-    assert mlrtui("run", sweep_file(SMALL_SCAN), "--devices", "fake").returncode == 0
-    return tmp_path / "mlrtui.db"
+def store(made: Callable[..., Path]) -> Path:
+    return made(SMALL_SCAN)
 
 
 def findings(store: Path) -> dict[str, doctor.Finding]:

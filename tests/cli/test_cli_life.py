@@ -22,10 +22,8 @@ WriteSweep = Callable[..., Path]
 
 
 @pytest.fixture
-def fake_store(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> Path:
-    done = mlrtui("run", sweep_file(SMALL_SEARCH, "a.toml"), sweep_file(SMALL_SCAN, "b.toml"), "--devices", "fake")
-    assert done.returncode == 0, done.stderr
-    return tmp_path / "mlrtui.db"
+def fake_store(made: Callable[..., Path]) -> Path:
+    return made(SMALL_SEARCH, SMALL_SCAN)
 
 
 def test_stop_now_then_resume_without_a_file(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> None:

@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import resource
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -205,14 +203,3 @@ def add_finished_sweep(path: Path, name: str, etas: Sequence[float]) -> int:
 def listing(folder: Path) -> dict[str, bytes]:
     """Names and content of all files of a folder."""
     return {item.name: item.read_bytes() for item in folder.iterdir() if item.is_file()}
-
-
-@contextmanager
-def file_size_limit(size: int | None) -> Iterator[None]:
-    """Real write errors: no file of this process may grow beyond ``size`` bytes; None: any may."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft if size is None else size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import db_samples as samples
 import pytest
+from conftest import file_size_limit
 
 from mlrtui_db import lock
 from mlrtui_db.copies import archive, back_up
-from mlrtui_db.errors import MergeConflict, StoreError, StoreLocked, StoreUnwritable
+from mlrtui_db.errors import MergeConflict, StoreError, StoreFull, StoreLocked, StoreUnwritable
 from mlrtui_db.invariants import check
 from mlrtui_db.merging import merge
 from mlrtui_db.reader import Reader
@@ -82,6 +83,20 @@ def test_a_copy_replaces_nothing_and_leaves_nothing_half_done(tmp_path: Path, ma
     with pytest.raises(StoreError):
         make(tmp_path / "missing.db", tmp_path / "b.db")
     assert {item.name for item in tmp_path.iterdir()} - {"a.db-shm", "a.db-wal"} == {"a.db", "taken"}
+
+
+@pytest.mark.parametrize("make", [back_up, archive, lambda a, b: merge(b, [a])])
+def test_a_full_disk_leaves_no_half_copy_and_names_the_copy(tmp_path: Path, make) -> None:  # type: ignore[no-untyped-def]
+    path, copy = tmp_path / "a.db", tmp_path / "copies" / "b.db"
+    copy.parent.mkdir()
+    samples.filled(path)
+    before = content(path)
+    with file_size_limit(60_000), pytest.raises(StoreFull, match=r"copies/b\.db cannot be made .* another place"):
+        make(path, copy)
+    assert list(copy.parent.iterdir()) == []
+    assert content(path) == before
+    make(path, copy)
+    assert check(copy) == []
 
 
 def test_merged_stores_hold_what_each_held(tmp_path: Path) -> None:

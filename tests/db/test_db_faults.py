@@ -14,6 +14,7 @@ from pathlib import Path
 
 import db_samples as samples
 import pytest
+from conftest import file_size_limit
 
 from mlrtui_db import _sqlite
 from mlrtui_db.errors import StoreBusy, StoreDamaged, StoreError, StoreFull
@@ -138,6 +139,27 @@ def test_full_disk_leaves_no_trace_and_the_same_may_be_repeated(
             assert (row.status, row.n_steps) == ("running", 0)
             write()
             assert len(reader.curve(trial_id).step) == 20_000
+    assert check(path) == []
+
+
+def test_a_log_that_cannot_be_brought_in_keeps_every_commit(tmp_path: Path) -> None:
+    """The disk is full when the store is closed: the log stays, and the next opening brings it in."""
+    path = tmp_path / "a.db"
+    store = Store.open(path)
+    with store.transaction():
+        sweep_id = store.add_sweep(samples.sweep())
+    net_id = samples.net_ids(store, sweep_id)[0]
+    with store.transaction():
+        (trial_id,) = store.add_trials([samples.trial(net_id, 0.1)])
+        store.open_attempts([trial_id], "driver", "cpu", {})
+        store.append_steps(samples.steps(trial_id, [1.5] * 20_000))
+    with file_size_limit(path.stat().st_size):
+        store.close()
+    assert _sqlite.wal_bytes(path) > 0
+    with Reader.open(path) as reader:
+        assert len(reader.curve(trial_id).step) == 20_000
+    Store.open(path).close()
+    assert _sqlite.wal_bytes(path) == 0
     assert check(path) == []
 
 

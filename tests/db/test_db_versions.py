@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import db_samples as samples
 import pytest
+from conftest import file_size_limit
 
 from mlrtui_db import migrations
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
@@ -224,7 +224,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(
     before = content(old)
     steps = [migrations.Migration(SCHEMA_VERSION, "large", short)]
     monkeypatch.setattr(migrations.migrate, "__defaults__", (steps,))
-    with samples.file_size_limit(40_000 if short is no_room_for_the_copy else None), pytest.raises(StoreFull):
+    with file_size_limit(40_000 if short is no_room_for_the_copy else None), pytest.raises(StoreFull):
         Store.open(old)
     copies = len(list(old.parent.glob("*.v1")))
     assert copies == (short is no_room_for_the_step)

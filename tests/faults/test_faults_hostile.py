@@ -5,10 +5,9 @@ import json
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,7 +54,10 @@ def test_one_line_leaves_nothing_that_moves_a_cursor() -> None:
     assert one_line("η* ∝ (depth·width)^−0.7") == "η* ∝ (depth·width)^−0.7"
 
 
-def test_no_command_prints_what_a_store_wants_printed(mlrtui: Mlrtui, evil_store: Path) -> None:
+def test_no_command_prints_what_a_store_wants_printed(
+    mlrtui: Mlrtui, evil_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlrtui.doctor.machine", tuple)  # what is said of this machine is not from the store
     for command in (
         ["status"],
         ["watch"],
@@ -89,11 +91,14 @@ def test_progress_and_results_of_a_hostile_sweep_name(mlrtui: Mlrtui, sweep_file
     assert not set(said) & set(FORBIDDEN)
 
 
-def sources() -> Iterator[tuple[Path, ast.AST]]:
-    for room in ("mlrtui", "trainer", "db"):
-        for path in (ROOT / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                yield path, node
+@cache
+def sources() -> list[tuple[Path, ast.AST]]:
+    return [
+        (path, node)
+        for room in ("mlrtui", "trainer", "db")
+        for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
 
 
 def test_no_code_is_made_from_data() -> None:
@@ -124,26 +129,22 @@ def test_no_socket_has_a_name() -> None:
 
 
 @pytest.mark.parametrize("mask", [0o077, 0o022])
-def test_files_get_the_users_umask(sweep_file: WriteSweep, tmp_path: Path, mask: int) -> None:
-    folder = tmp_path / "stores"
-    folder.mkdir()
-    for command in (
-        ["run", sweep_file(SMALL_SCAN), "--devices", "fake", "--store", "s.db"],
-        ["backup", "backup.db", "--store", "s.db"],
-        ["archive", "s.db", "archive.db"],
-        ["merge", "merged.db", "s.db", "archive.db"],
-        ["export", "--store", "s.db", "--out", "out"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "mlrtui.cli", *map(str, command)],
-            cwd=folder,
-            umask=mask,
-            capture_output=True,
-            text=True,
-            env={k: v for k, v in os.environ.items() if k != "MLRTUI_STORE"},
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
+def test_files_get_the_users_umask(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path, mask: int) -> None:
+    sweep, before = sweep_file(SMALL_SCAN), set(tmp_path.iterdir())
+    earlier = os.umask(mask)
+    try:
+        for command in (
+            ["run", sweep, "--devices", "fake", "--store", "s.db"],
+            ["backup", "backup.db", "--store", "s.db"],
+            ["archive", "s.db", "archive.db"],
+            ["merge", "merged.db", "s.db", "archive.db"],
+            ["export", "--store", "s.db", "--out", "out"],
+        ):
+            done = mlrtui(*command)
+            assert done.returncode == 0, done.stderr
+    finally:
+        os.umask(earlier)
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path not in before]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
     assert {"s.db", "s.db.log", "backup.db", "archive.db", "merged.db", "eta_star.csv"} <= set(modes)
     assert set(modes.values()) == {0o666 & ~mask} or set(modes.values()) == {0o644 & ~mask}

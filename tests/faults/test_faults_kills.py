@@ -26,7 +26,7 @@ WriteSweep = Callable[..., Path]
 
 MOMENTS = int(os.environ.get("MLRTUI_KILLS", "20"))
 SEED = int(os.environ.get("MLRTUI_KILLS_SEED", "20261122"))
-SECONDS = max(45.0, 12.0 * MOMENTS if MOMENTS > 20 else 0.0)  # after which no further moment begins, for each test
+SECONDS = max(30.0, 12.0 * MOMENTS if MOMENTS > 20 else 0.0)  # after which no further moment begins, for each test
 MOST_WORKERS = 2  # of one driver; a trial that loses three workers alone is given up, as it should
 FAKE_SEARCH = LONG_SEARCH.replace("samples = 1024", "samples = 256").replace("tolerance = 0.01", "tolerance = 0.001")
 

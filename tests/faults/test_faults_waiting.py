@@ -196,29 +196,12 @@ def test_a_reader_killed_inside_a_transaction_is_forgotten(sweep_file: WriteSwee
     assert invariants.check(store) == []
 
 
-def test_a_network_file_system_is_warned_of(sweep_file: WriteSweep, tmp_path: Path, mlrtui: Mlrtui) -> None:
-    patch = (
-        "import mlrtui_db.filesystem as f, sys\nf.network_kind = lambda path, mounts=None: 'nfs4'\n"
-        "from {0} import main\nsys.argv[0] = {0!r}\nsys.exit(main())\n"
-    )
-    store, sweep = tmp_path / "s.db", sweep_file(SMALL_SCAN)
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            patch.format("mlrtui.cli"),
-            "run",
-            str(sweep),
-            "--store",
-            str(store),
-            "--devices",
-            "fake",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
+def test_a_network_file_system_is_warned_of(
+    sweep_file: WriteSweep, tmp_path: Path, mlrtui: Mlrtui, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlrtui_db.filesystem.network_kind", lambda path, mounts=None: "nfs4")
+    store = tmp_path / "mlrtui.db"
+    done = mlrtui("run", sweep_file(SMALL_SCAN), "--devices", "fake")
     assert done.returncode == 0, done.stderr
     assert "network file system (nfs4)" in done.stderr
     assert "local disk" in done.stderr
