@@ -5,7 +5,7 @@ number of others. A lane that ends leaves the batch at once.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from math import nan
 from time import monotonic
@@ -47,7 +47,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Numbers over all training samples, [lanes] each."""
+    """Numbers over all samples of a set, [lanes] each."""
 
     loss: Floats
     accuracy: Floats  # NaN where it has no meaning
@@ -68,13 +68,18 @@ def lanes_per_chunk(model: Model, samples: int, itemsize: int, device: str, *, o
     return max(1, min(budget // per_lane, MOST_LANES[kind]))
 
 
-def train_round(task: Round, samples: Samples, device: str) -> Iterator[StepBatch | Outcome]:
-    """Train every trial of a round to its end, a chunk of lanes at a time; rows and outcomes as they come."""
+def train_round(
+    task: Round, samples: Samples, device: str, held_out: Samples | None = None
+) -> Iterator[StepBatch | Outcome]:
+    """Train every trial of a round to its end, a chunk of lanes at a time; rows and outcomes as they come.
+
+    Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
+    """
     model = build(task.net)
     own_inputs = task.train.batch < samples.count
     size = lanes_per_chunk(model, task.train.batch, samples.x.element_size(), device, own_inputs=own_inputs)
     for first in range(0, len(task.trials), size):
-        yield from _Chunk(task, model, task.trials[first : first + size], samples, device).run()
+        yield from _Chunk(task, model, task.trials[first : first + size], samples, device, held_out).run()
 
 
 @torch.inference_mode()
@@ -107,9 +112,17 @@ def _evaluate(model: Model, weights: Weights, samples: Samples, first: int, loss
 class _Chunk:
     """Some trials, from their initial weights to their ends."""
 
-    def __init__(self, task: Round, model: Model, trials: Sequence[TrialSpec], samples: Samples, device: str) -> None:
+    def __init__(
+        self,
+        task: Round,
+        model: Model,
+        trials: Sequence[TrialSpec],
+        samples: Samples,
+        device: str,
+        held_out: Samples | None,
+    ) -> None:
         self.train, self.sharpness, self.model = task.train, task.sharpness, model
-        self.samples, self.loss = samples, LOSSES[task.train.loss]
+        self.samples, self.held_out, self.loss = samples, held_out, LOSSES[task.train.loss]
         seeds = [trial.seed for trial in trials]
         dtype = DTYPES[self.train.dtype]
         self.block = BLOCK[torch.device(device).type]
@@ -156,6 +169,9 @@ class _Chunk:
     def _judge(self, step: int) -> None:
         """Evaluate on all samples; end the lanes for which that decides."""
         seen = evaluate(self.model, self.weights, self.samples, self.train.loss)
+        if self.held_out is not None:
+            elsewhere = evaluate(self.model, self.weights, self.held_out, self.train.loss)
+            seen = replace(seen, accuracy=elsewhere.accuracy)
         self.accuracy = seen.accuracy
         last = step == self.train.max_steps
         ends: list[int] = []
@@ -240,7 +256,12 @@ class _Chunk:
             rms = (trace.f * trace.f).sum((1, 2), dtype=torch.float64).div_(trace.f[0].numel()).sqrt_()
         if not self.batches.full:
             return trace, e, torch.stack([loss, blank, blank, rms])
-        share = accuracy(trace.f, y, labels, self.samples.kind)
+        if self.held_out is None:
+            share = accuracy(trace.f, y, labels, self.samples.kind)
+        else:
+            share = torch.from_numpy(evaluate(self.model, self.weights, self.held_out, self.train.loss).accuracy).to(
+                loss
+            )
         return trace, e, torch.stack([loss, share, self.model.dead(trace), rms])
 
     @torch.inference_mode()

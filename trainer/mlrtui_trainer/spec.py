@@ -67,7 +67,7 @@ class NetSpec:
     outputs: int
     depth: int
     width: int
-    activation: str = "relu"  # "relu" | "linear" | "tanh" | "gelu"
+    activation: str = "relu"  # "relu" | "linear" | "tanh" | "gelu" | "own", a factory's
     bias: bool = False
     parametrization: str = "sp"
     layer_lr: tuple[float, float, float] = (1.0, 1.0, 1.0)  # rate multipliers: input, hidden, output layer
@@ -120,6 +120,7 @@ class TrainSpec:
     optimizer: str = "sgd"
     success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
     threshold: float = 0.5
+    on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out
     record_every: int = 1
 
 
@@ -139,13 +140,14 @@ class SharpnessSpec:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training samples as the worker gets them, once."""
+    """Samples as the worker gets them, once; the last ``held_out`` of them are for validation, the others train."""
 
     data_id: str  # SHA-256 of the arrays
     kind: str  # "classes": y holds class numbers | "sign": y is ±1 | "regression": y is real, accuracy has no meaning
     x: npt.NDArray[np.float64]  # [samples, inputs]
     y: npt.NDArray[np.float64]  # [samples, outputs]; one-hot for classes
     labels: npt.NDArray[np.int64]  # [samples]; class numbers, all zero unless kind == "classes"
+    held_out: int = 0
 
 
 @dataclass(frozen=True)

@@ -66,11 +66,13 @@ def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)  # with more, bits would depend on how many
     torch.set_float32_matmul_precision("highest")  # no TF32
-    samples = Samples.of(dataset, DTYPES[task.train.dtype], device)
+    dtype = DTYPES[task.train.dtype]
+    samples = Samples.of(dataset, dtype, device)
     if isinstance(task, Probe):
         yield from _probe(task, measured_samples(samples, task.sharpness), device)
-    else:
-        yield from train_round(task, samples, device)
+        return
+    held_out = Samples.held_out(dataset, dtype, device) if task.train.on == "validation" else None
+    yield from train_round(task, samples, device, held_out)
 
 
 def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
