@@ -259,9 +259,8 @@ class _Chunk:
         if self.held_out is None:
             share = accuracy(trace.f, y, labels, self.samples.kind)
         else:
-            share = torch.from_numpy(evaluate(self.model, self.weights, self.held_out, self.train.loss).accuracy).to(
-                loss
-            )
+            elsewhere = evaluate(self.model, self.weights, self.held_out, self.train.loss)
+            share = torch.from_numpy(elsewhere.accuracy).to(loss)
         return trace, e, torch.stack([loss, share, self.model.dead(trace), rms])
 
     @torch.inference_mode()
