@@ -33,12 +33,11 @@ def _places(known: "Known") -> Iterator[Mistake]:
 
 def _files(known: "Known") -> Iterator[Mistake]:
     """What is wrong with the files themselves."""
-    for name in known.axis("data.name"):
-        path, which = known.one("data.path"), known.one("data.which")
-        if name not in FILES or path is None or (name == "torchvision" and which is None):
-            continue
+    in_files = [name for name in known.axis("data.name") if name in FILES]
+    path, which = known.one("data.path"), known.one("data.which")
+    if len(in_files) == 1 and path is not None and (in_files[0] == "npz" or which is not None):
         try:
-            source_of(DataSpec(name, path=path, which=which or ""))
+            source_of(DataSpec(in_files[0], path=path, which=which or ""))
         except DataTrouble as trouble:
             yield Mistake("data.path", Path(path).name, str(trouble))
 

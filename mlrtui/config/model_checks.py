@@ -38,7 +38,8 @@ def _general(known: "Known") -> Iterator[Mistake]:
         if kind == "cnn":
             continue
         if True in known.axis("model.bias"):
-            yield Mistake("model.bias", True, f'kind "{kind}" decides on its biases itself; use bias = false')
+            how = "has none" if kind == "transformer" else "decides by itself"
+            yield Mistake("model.bias", True, f'kind "{kind}" {how}; use bias = false')
         if "model.activation" in known.given:
             yield Mistake("model.activation", NO_VALUE, f'kind "{kind}" has its own; remove it')
 

@@ -42,10 +42,11 @@ def _key(help: str, example: object, default: Any = ...) -> Any:
 
 
 class Section(BaseModel):
-    """A table. ``later``: keys that the file format knows and this version does not do yet."""
+    """A table. ``later``: keys that the file format knows and this version does not do yet; ``never``: with why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     later: ClassVar[tuple[str, ...]] = ()
+    never: ClassVar[dict[str, str]] = {}
 
 
 class SweepSection(Section):
@@ -62,7 +63,7 @@ class SweepSection(Section):
 class DataSection(Section):
     """What is learnt."""
 
-    later = ("download",)
+    never = {"download": "nothing is ever downloaded; put the files there yourself, and give their path"}
 
     name: Annotated[Words, axis(choice(*SOURCES, *FILES))] = _key(
         "Data set: " + "; ".join(f"{name}, {title}" for name, title in TITLES.items()) + ".", "digits"

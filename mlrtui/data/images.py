@@ -55,7 +55,7 @@ def read(path: str, which: str) -> tuple[Bytes, Bytes]:
 def _folder(path: str) -> Path:
     folder = Path(path)
     if not folder.is_dir():
-        raise DataTrouble(f"no such folder in {folder.parent}; give the one that torchvision was told")
+        raise DataTrouble("no such folder; a path starts at the sweep file's folder")
     return folder
 
 

@@ -1,7 +1,6 @@
 """Data in a NumPy file: array x [samples, ...], and y [samples], whole numbers for classes or real targets."""
 
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ def _header(path: str, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
             reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
             shape, _, dtype = reader(file)
     except FileNotFoundError:
-        raise DataTrouble(f"no such file in {Path(path).parent}; a path is sought beside the sweep file") from None
+        raise DataTrouble("no such file; a path starts at the sweep file's folder") from None
     except KeyError:
         raise DataTrouble(f"no array {name} in it; save it with numpy.savez(path, x=..., y=...)") from None
     except (zipfile.BadZipFile, ValueError, EOFError):
