@@ -13,9 +13,10 @@ from mlrtui.data import DataShape, DataSpec
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
+from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.models.sources import source_hash, source_of
-from mlrtui_trainer.spec import NUMERICS_VERSION, Dataset, NetSpec, SharpnessSpec, TrainSpec
+from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
 __all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "trial_key"]
 
@@ -130,6 +131,10 @@ class _Point:
     output_lr: float
     loss: str
     optimizer: str
+    momentum: float
+    beta1: float
+    beta2: float
+    eps: float
     batch: int | Literal["full"]
     epochs: int | None
     steps: int | None
@@ -195,6 +200,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         threshold=TrainSpec.threshold if search is None else search.threshold,
         on=TrainSpec.on if search is None else search.on,
         record_every=spec.record.every,
+        **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
     label, net = _label(point, varying), _net(point, shape, spec.model.path or "")
@@ -274,8 +280,9 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
     origin = {name: value for name in ("path", "which", "validation") if (value := getattr(cell.data, name))}
-    settings = canonical_json(shown | rates | origin | {"base_width": cell.net.base_width})
-    columns: dict[str, Any] = dict(shown)
+    own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
+    settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
+    columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 
 
@@ -286,6 +293,10 @@ _TAGS: dict[str, str] = {
     "input_lr": "in=",
     "hidden_lr": "hid=",
     "output_lr": "out=",
+    "momentum": "momentum=",
+    "beta1": "beta1=",
+    "beta2": "beta2=",
+    "eps": "eps=",
     "batch": "batch=",
     "epochs": "epochs=",
     "steps": "steps=",

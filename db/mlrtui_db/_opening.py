@@ -6,6 +6,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlrtui_db._older import complete
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
 from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreUnwritable
@@ -83,10 +84,10 @@ def open_to_read(path: Path | str) -> tuple[Path, sqlite3.Connection]:
     if wal_bytes(target) == 0 and not is_held(target):
         verify(target, writing=False)
     try:
-        return target, _probed(target, immutable=False)
+        return target, _completed(target, immutable=False)
     except StoreUnwritable:
         if wal_bytes(target) == 0:
-            return target, _probed(target, immutable=True)
+            return target, _completed(target, immutable=True)
         raise StoreUnwritable(
             f"{target} has a log that cannot be read on read-only media: copy it together with its -wal to a "
             "writable folder"
@@ -105,6 +106,18 @@ def _probed(path: Path, *, immutable: bool) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _completed(path: Path, *, immutable: bool) -> sqlite3.Connection:
+    """The same, and what an older store lacks stood in for."""
+    connection = _probed(path, immutable=immutable)
+    try:
+        with translated(path):
+            complete(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _check_names(path: Path, version: int, names: set[str]) -> None:

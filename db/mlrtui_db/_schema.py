@@ -13,14 +13,17 @@ from mlrtui_db.column_docs import column_documents
 from mlrtui_db.errors import StoreUnwritable
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @cache
 def schema_script() -> str:
     """The SQL of all tables, indexes and views of the current version."""
-    package = files("mlrtui_db")
-    return "\n".join((package / name).read_text(encoding="utf-8") for name in ("schema.sql", "views.sql"))
+    return "\n".join(_script(name) for name in ("schema.sql", "views.sql"))
+
+
+def _script(name: str) -> str:
+    return (files("mlrtui_db") / name).read_text(encoding="utf-8")
 
 
 @cache
@@ -34,6 +37,12 @@ def view_names() -> tuple[str, ...]:
     """Names of the views for people, in the order of views.sql; `axes` only serves the others."""
     found = re.findall(r"^CREATE VIEW (\w+)", schema_script(), re.MULTILINE)
     return tuple(name for name in found if name != "axes")
+
+
+@cache
+def view_statements() -> tuple[str, ...]:
+    """The SQL of each view, in the order of views.sql."""
+    return tuple(re.findall(r"^CREATE VIEW.*?;$", _script("views.sql"), re.MULTILINE | re.DOTALL))
 
 
 def tables_of_trials(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -69,6 +78,15 @@ def write_documents(connection: sqlite3.Connection) -> None:
     connection.executemany(
         "INSERT INTO column_doc (tbl, col, unit, text) VALUES (?, ?, ?, ?)", column_documents(connection)
     )
+
+
+def renew_views(connection: sqlite3.Connection) -> None:
+    """Make the views and the documentation those of this version, whatever they were; the tables are its already."""
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        connection.execute(f'DROP VIEW "{name}"')
+    for statement in view_statements():
+        connection.execute(statement)
+    write_documents(connection)
 
 
 def create_store(path: Path, now: float) -> None:

@@ -26,12 +26,20 @@ _SETTINGS: Docs = {
     "dtype": ("text", "Floating-point type of weights and training."),
 }
 
+_EDGE: Docs = {
+    "edge": (
+        "1",
+        "eta × sharpness at the edge of stability: 2 for sgd, 2(1 + momentum) for momentum, and (2 + 2·beta1) / "
+        "(1 - beta1) for adam, along training.",
+    ),
+}
+
 _LAMBDA0: Docs = {
     "lambda0": ("1/eta", "Sharpness at initialisation: top eigenvalue of the net's operator, without layer rates."),
     "lambda0_residual": ("1", "Relative residual ‖Av − λv‖ / |λ| of lambda0."),
     "lambda0_preconditioned": (
         "1/eta",
-        "The same with the layers' rate multipliers applied: 2 / eta is the stability edge for this one.",
+        "The same with the layers' rate multipliers applied: edge / eta is the stability edge for this one.",
     ),
     "lambda0_gauss_newton": ("1/eta", "Top eigenvalue of the Gauss-Newton matrix at initialisation."),
     "lambda0_hessian": ("1/eta", "Top eigenvalue of the Hessian at initialisation."),
@@ -78,7 +86,11 @@ _STEP: Docs = {
     "step": ("steps", "Number of updates done before; the row describes the weights before update number step."),
     "loss": ("loss", "Loss of this step's batch; NULL when not finite, flags say which. See flag 128."),
     "accuracy": ("1", "Training accuracy, from 0 to 1; NULL when not evaluated at this step."),
-    "sharpness": ("1/eta", "Sharpness λ of the preconditioned operator; NULL when not measured at this step."),
+    "sharpness": (
+        "1/eta",
+        "Sharpness λ of the operator preconditioned by the layers' rates, and by adam's 1/(√v + eps); NULL when not "
+        "measured at this step.",
+    ),
     "sharpness_residual": ("1", "Relative residual of sharpness."),
     "products": ("1", "Operator products spent on this λ."),
 }
@@ -138,6 +150,7 @@ TABLES: dict[str, Docs] = {
         "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
         **_REV,
+        **_EDGE,
     },
     "net": {
         "net_id": ("id", "Number of the net: one initialisation of a cell."),
@@ -288,16 +301,21 @@ VIEWS: dict[str, Docs] = {
         **_NAMES,
         **_TRIAL,
         **_STEP,
-        "sharpness_ratio": ("1", "sharpness × eta / 2: above 1 is beyond the stability edge."),
+        "sharpness_ratio": (
+            "1",
+            "sharpness × eta / edge: above 1 is beyond the edge of stability. NULL for the ntk, unless under mse.",
+        ),
         "loss_state": ("text", "finite, nan, +inf or -inf."),
         "sharpness_not_converged": ("0 or 1", "Whether sharpness missed its tolerance."),
+        **_EDGE,
         **_AXES,
     },
     "spectra": {
         **_NAMES,
         **_TRIAL,
         **_EIGENVALUE,
-        "value_ratio": ("1", "value × eta / 2."),
+        "value_ratio": ("1", "value × eta / edge, as sharpness_ratio."),
+        **_EDGE,
         **_AXES,
     },
     "phases": {
@@ -305,7 +323,8 @@ VIEWS: dict[str, Docs] = {
         **_TRIAL,
         **{name: doc for name, doc in _MEASURED.items() if name not in ("reached_epoch", "best_accuracy")},
         "lambda0": _LAMBDA0["lambda0"],
-        "eta_final_sharpness": ("1", "eta × final_sharpness: ends below 2 when training is stable."),
+        "eta_final_sharpness": ("1", "eta × final_sharpness: ends below edge when training is stable."),
+        **_EDGE,
         **_AXES,
     },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlrtui_db._schema import SCHEMA_VERSION, renew_views
 from mlrtui_db._sqlite import translated
 from mlrtui_db.errors import StoreError
 
@@ -26,8 +27,12 @@ class Migration:
     apply: Callable[[sqlite3.Connection], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
-"""In order of version. Version 1 is schema.sql with views.sql."""
+def _add_edge(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE cell ADD COLUMN edge REAL NOT NULL DEFAULT 2.0")
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, "edges of other optimizers than plain gradient descent", _add_edge),)
+"""In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 
 def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migration] = MIGRATIONS) -> Path | None:
@@ -60,6 +65,8 @@ def _apply(connection: sqlite3.Connection, path: Path, step: Migration) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         step.apply(connection)
+        if step.version == SCHEMA_VERSION:
+            renew_views(connection)
         connection.execute(f"PRAGMA user_version = {step.version}")
         connection.execute(
             "INSERT OR REPLACE INTO meta (key, value) VALUES ('schema_version', ?)",

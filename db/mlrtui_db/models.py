@@ -125,6 +125,7 @@ class TrialRow:
     bad_kind: str | None
     lambda0_preconditioned: float | None
     rev: int
+    edge: float | None = 2.0  # eta × sharpness at the edge of stability; None: the sharpness has none
 
 
 Pairs = tuple[tuple[str, str | float | int | None], ...]

@@ -77,6 +77,7 @@ class CellRecord:
     max_steps: int
     steps_per_epoch: int
     dtype: str
+    edge: float = 2.0  # eta × sharpness at which training is at the edge of stability
     nets: tuple[NetRecord, ...] = ()
 
 
@@ -99,7 +100,7 @@ class NetLambdas:
     net_id: int
     main: float
     main_residual: float
-    preconditioned: float  # with the layers' learning rates: 2/eta is the stability edge for this one
+    preconditioned: float  # with the layers' learning rates
     preconditioned_residual: float
     gauss_newton: float
     gauss_newton_residual: float

@@ -46,6 +46,7 @@ CREATE TABLE cell (
   ln_eta_star_mean REAL,  -- over uncensored nets, kept by the writer: SQLite builds without ln() and sqrt() exist
   ln_eta_star_sd   REAL,
   rev             INTEGER NOT NULL DEFAULT 0,
+  edge            REAL NOT NULL DEFAULT 2.0,
   UNIQUE (sweep_id, settings),
   UNIQUE (sweep_id, position)
 ) STRICT;

@@ -1,4 +1,5 @@
 -- Views for people. Their names and columns are a contract: columns may be added, never renamed or removed.
+-- An eigenvalue over its edge has no meaning for the ntk of a loss whose curvature it is not.
 
 CREATE VIEW axes AS  -- the settings of a cell that may be an axis of the grid; appended to every view below
 SELECT cell_id, data, samples, target, standardize, model, activation, bias, parametrization, input_lr,
@@ -41,16 +42,17 @@ FROM cell c JOIN sweep s USING (sweep_id) JOIN m USING (cell_id) LEFT JOIN t USI
 CREATE VIEW curves AS  -- one row per stored step
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        p.step, p.loss, p.accuracy, p.sharpness, p.sharpness_residual,
-       p.sharpness * t.eta / 2 AS sharpness_ratio,
+       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN p.sharpness * t.eta / c.edge END AS sharpness_ratio,
        CASE WHEN p.flags & 1 THEN 'nan' WHEN p.flags & 2 THEN '+inf' WHEN p.flags & 4 THEN '-inf' ELSE 'finite' END
          AS loss_state,
-       p.flags & 32 > 0 AS sharpness_not_converged, p.products, axes.*
+       p.flags & 32 > 0 AS sharpness_not_converged, p.products, c.edge, axes.*
 FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
 CREATE VIEW spectra AS  -- one row per eigenvalue that is kept beside a step's sharpness
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
-       e.step, e.operator, e.rank, e.value, e.residual, e.value * t.eta / 2 AS value_ratio, axes.*
+       e.step, e.operator, e.rank, e.value, e.residual,
+       CASE WHEN e.operator <> 'ntk' OR c.loss = 'mse' THEN e.value * t.eta / c.edge END AS value_ratio, c.edge, axes.*
 FROM eigenvalue e JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
@@ -58,7 +60,7 @@ CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
        t.peak_ratio, t.peak_step, n.lambda0, t.final_sharpness, t.eta * t.final_sharpness AS eta_final_sharpness,
        t.final_accuracy, t.loss_initial, t.loss_final, t.logit_rms_initial, t.logit_rms_peak, t.bad_step, t.bad_kind,
-       t.trial_id, axes.*
+       t.trial_id, c.edge, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
 WHERE t.status IN ('done', 'failed');

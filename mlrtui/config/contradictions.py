@@ -14,6 +14,7 @@ from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_nu
 from mlrtui.config.data_checks import DATA_CHECKS
 from mlrtui.config.mistakes import NO_VALUE, Mistake, toml_text
 from mlrtui.config.model_checks import MODEL_CHECKS
+from mlrtui.config.optimizer_checks import OPTIMIZER_CHECKS
 from mlrtui.config.sections import FitSection
 from mlrtui.data.shapes import DataSpec, source_of
 from mlrtui.data.sources import DataTrouble, Source
@@ -28,7 +29,8 @@ MAX_PARAMETERS = 1_000_000_000
 AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
     *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
-    *(f"training.{key}" for key in ("loss", "optimizer", "batch", "epochs", "steps", "dtype")),
+    *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
+    *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
 )
 
 
@@ -354,4 +356,5 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _fits,
     *DATA_CHECKS,
     *MODEL_CHECKS,
+    *OPTIMIZER_CHECKS,
 )

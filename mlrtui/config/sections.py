@@ -164,8 +164,19 @@ class TrainingSection(Section):
     loss: Annotated[Words, axis(choice("ce", "mse"))] = _key(
         "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples.", "ce"
     )
-    optimizer: Annotated[Words, axis(choice("sgd", later=("momentum", "adam")))] = _key(
-        "sgd: plain gradient descent, constant learning rate.", "sgd", ("sgd",)
+    optimizer: Annotated[Words, axis(choice("sgd", "momentum", "adam"))] = _key(
+        "sgd: plain gradient descent; momentum: heavy ball, v = momentum·v + g; adam: with both corrections for its "
+        "zero start. The learning rate is constant.",
+        "sgd",
+        ("sgd",),
+    )
+    momentum: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("The heavy ball's; for momentum.", 0.9, (0.9,))
+    beta1: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("Of the mean of gradients; for adam.", 0.9, (0.9,))
+    beta2: Annotated[Reals, axis(number(0.0, 0.999999))] = _key(
+        "Of the mean of their squares; for adam.", 0.999, (0.999,)
+    )
+    eps: Annotated[Reals, axis(number(0.0, 1.0, above=True))] = _key(
+        "Added to the root of the mean square; for adam.", 1e-8, (1e-8,)
     )
     batch: Annotated[tuple[int | Literal["full"], ...], axis(or_word(whole(1, 100_000), "full"))] = _key(
         "Samples per step; an incomplete last batch is left out.", 64

@@ -77,7 +77,7 @@ class Trace:
 
     @cached_property
     def ratios(self) -> dict[float, Floats]:
-        """Sharpness over the edge by learning rate, as far as it was asked for."""
+        """Sharpness over the edge by learning rate over η·λ at the edge, as far as it was asked for."""
         return {}
 
     @cached_property
@@ -121,12 +121,12 @@ def not_converged(trace: Trace) -> NDArray[np.bool_]:
     return (trace.flags[_measured(trace, trace.sharpness, _SHARPNESS_BAD)] & _NOT_CONVERGED) > 0
 
 
-def ratio_points(trace: Trace, eta: float) -> tuple[Floats, Floats]:
-    """Steps and sharpness over the edge, λη/2 [points], at the steps where it was measured."""
+def ratio_points(trace: Trace, eta: float, edge: float) -> tuple[Floats, Floats]:
+    """Steps and sharpness over its edge ``edge``/η [points], at the steps where it was measured."""
     step, sharpness = trace.sharpnesses
-    if eta not in trace.ratios:
-        trace.ratios[eta] = sharpness * (eta / 2)
-    return step, trace.ratios[eta]
+    if eta / edge not in trace.ratios:
+        trace.ratios[eta / edge] = sharpness * (eta / edge)
+    return step, trace.ratios[eta / edge]
 
 
 def sharpness_points(trace: Trace) -> tuple[Floats, Floats]:

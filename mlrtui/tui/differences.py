@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mlrtui.tui.edges import stored_edge
 from mlrtui.tui.numbers import number
 from mlrtui.tui.state import Compared
 from mlrtui.tui.words import exponent, quantity
@@ -12,7 +13,17 @@ __all__ = ["LETTERS", "Difference", "curve_name", "result_rows", "setting_rows"]
 LETTERS = "ABCDEF"
 
 # Keys of the store, and what follows from other settings.
-_NO_SETTINGS = {"cell_id", "sweep_id", "position", "label", "rev", "data_id", "ln_eta_star_mean", "ln_eta_star_sd"}
+_NO_SETTINGS = {
+    "cell_id",
+    "sweep_id",
+    "position",
+    "label",
+    "rev",
+    "data_id",
+    "ln_eta_star_mean",
+    "ln_eta_star_sd",
+    "edge",
+}
 
 Value = str | float | int | None
 
@@ -79,9 +90,10 @@ def _peak(one: Compared) -> str:
 def _end_ratio(one: Compared) -> str:
     trial = dict(one.details.trial)
     eta, sharpness = trial.get("eta"), trial.get("final_sharpness", trial.get("last_sharpness"))
-    if not isinstance(eta, int | float) or not isinstance(sharpness, int | float):
+    edge = stored_edge(one.details)
+    if edge is None or not isinstance(eta, int | float) or not isinstance(sharpness, int | float):
         return "-"
-    return number(eta * sharpness / 2)
+    return number(eta * sharpness / edge)
 
 
 def _law(one: Compared) -> str:
@@ -94,7 +106,7 @@ _RESULTS: tuple[tuple[str, Callable[[Compared], str]], ...] = (
     ("peak / L₀", _peak),
     ("loss at the end", _stored("trial", "loss_final")),
     ("accuracy", _stored("trial", "final_accuracy")),
-    ("lambda*eta/2, end", _end_ratio),
+    ("lambda/edge, end", _end_ratio),
     ("lambda0", _stored("net", "lambda0")),
     ("eta* of the net", _stored("net", "eta_star")),
     ("steps", _stored("trial", "n_steps")),

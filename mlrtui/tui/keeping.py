@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui.tui.curves import Trace
+from mlrtui.tui.edges import stored_edge
 from mlrtui.tui.state import Reading
 
 __all__ = ["Table", "command_for", "curve_table", "screen_table", "sweep_table", "write_screen"]
 
-_CURVE = ("trial_id", "attempt", "eta", "step", "loss", "sharpness", "eta_sharpness_over_2", "flags")
+_CURVE = ("trial_id", "attempt", "eta", "step", "loss", "sharpness", "sharpness_ratio", "flags")
 _SWEEP = ("store", "name", "mode", "status", "created_at", "cells", "nets", "nets_done", "trials_done", "trials_failed")
 
 Value = str | float | int | None
@@ -32,21 +33,26 @@ def screen_table(reading: Reading | None, browsing: bool) -> Table:
     if browsing:
         return sweep_table(reading)
     if reading.compared:
-        return curve_table([(one.trace, _eta(dict(one.details.trial).get("eta"))) for one in reading.compared])
+        return curve_table(
+            [
+                (one.trace, _eta(dict(one.details.trial).get("eta")), stored_edge(one.details))
+                for one in reading.compared
+            ]
+        )
     if reading.trace is None or reading.trial is None:
         return Table(_CURVE, ())
-    return curve_table([(reading.trace, reading.trial.eta)])
+    return curve_table([(reading.trace, reading.trial.eta, reading.trial.edge)])
 
 
-def curve_table(traces: Sequence[tuple[Trace, float]]) -> Table:
-    """Every stored step of some trials, each given with its learning rate."""
+def curve_table(traces: Sequence[tuple[Trace, float, float | None]]) -> Table:
+    """Every stored step of some trials, each given with its learning rate and η·λ at its edge, if it has one."""
     rows: list[tuple[Value, ...]] = []
-    for trace, eta in traces:
+    for trace, eta, edge in traces:
         columns = zip(
             trace.step.tolist(), trace.loss.tolist(), trace.sharpness.tolist(), trace.flags.tolist(), strict=True
         )
         for step, loss, sharpness, flags in columns:
-            ratio = _finite(sharpness * eta / 2)
+            ratio = None if edge is None else _finite(sharpness * eta / edge)
             rows.append((trace.trial_id, trace.attempt, eta, step, _finite(loss), _finite(sharpness), ratio, flags))
     return Table(_CURVE, tuple(rows))
 

@@ -141,7 +141,7 @@ class Look:
     x_log: bool = True
     loss_log: bool = True
     ratio_log: bool = False
-    raw_sharpness: bool = False  # λ itself, with its edge at 2/η, instead of λη/2
+    raw_sharpness: bool = False  # λ itself instead of λ over its edge
     paused: bool = False
     zoomed: bool = False
     marked: tuple[Mark, ...] = ()

@@ -115,7 +115,8 @@ def test_canonical_text_is_pinned() -> None:
         '"sharpness":{"every":0,"exact":false,"operator":["gauss-newton"],"rest_every":0,"samples":"all",'
         '"tolerance":0.001,"top":1},'
         '"sweep":{"name":"solvable","seeds":[0]},'
-        '"training":{"batch":["full"],"dtype":["float64"],"loss":["mse"],"optimizer":["sgd"],"steps":[60]}}'
+        '"training":{"batch":["full"],"beta1":[0.9],"beta2":[0.999],"dtype":["float64"],"eps":[1e-08],"loss":["mse"],'
+        '"momentum":[0.9],"optimizer":["sgd"],"steps":[60]}}'
     )
 
 
@@ -206,10 +207,10 @@ def test_bad_overrides(good_file: Path, override: str, message: str) -> None:
 
 def test_override_values_are_checked_like_the_file(good_file: Path) -> None:
     with pytest.raises(BadInput) as caught:
-        load_sweep(good_file, ["training.epochs=many", "training.optimizer=adam", "model.widht=3"])
+        load_sweep(good_file, ["training.epochs=many", "training.optimizer=lion", "model.widht=3"])
     assert [line.removeprefix(f"{good_file}: ") for line in caught.value.messages] == [
         "model.widht = 3: unknown key; did you mean width?",
-        'training.optimizer = "adam": not built yet; use "sgd"',
+        'training.optimizer = "lion": must be "sgd", "momentum" or "adam"; write e.g. optimizer = "sgd"',
         'training.epochs = "many": must be a whole number from 1 to 1000000; write e.g. epochs = 5',
     ]
 

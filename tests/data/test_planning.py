@@ -135,6 +135,22 @@ def test_budget_in_steps() -> None:
     assert expected_trainings(sweep) == 3
 
 
+def test_an_optimizer_has_its_own_settings_and_its_edge() -> None:
+    sweep = plan(spec_of(training={"optimizer": ["sgd", "momentum", "adam"], "beta1": 0.8, "momentum": 0.5}))
+    assert [cell.label for cell in sweep.cells] == ["2x8 sgd", "2x8 momentum", "2x8 adam"]
+    settings = [json.loads(record.settings) for record in sweep.sweep.cells]
+    keys = ("momentum", "beta1", "beta2", "eps")
+    assert [{key: one[key] for key in keys if key in one} for one in settings] == [
+        {},
+        {"momentum": 0.5},
+        {"beta1": 0.8, "beta2": 0.999, "eps": 1e-8},
+    ]
+    assert [record.edge for record in sweep.sweep.cells] == pytest.approx([2.0, 3.0, 18.0])
+    assert sweep.cells[0].train.momentum == 0.9  # a trial's key does not depend on what its optimizer ignores
+    several = plan(spec_of(training={"optimizer": "adam", "beta1": [0.8, 0.9]}))
+    assert [cell.label for cell in several.cells] == ["2x8 beta1=0.8", "2x8 beta1=0.9"]
+
+
 def test_records_hold_the_plan() -> None:
     spec = spec_of(sharpness={"operator": "hessian"}, model={"input_lr": 0.5})
     sweep = plan(spec)
@@ -149,7 +165,7 @@ def test_records_hold_the_plan() -> None:
         (7, "hessian", "all"),
     ]
     settings = json.loads(record.settings)
-    columns = {field.name for field in fields(CellRecord)} - {"position", "label", "settings", "nets"}
+    columns = {field.name for field in fields(CellRecord)} - {"position", "label", "settings", "nets", "edge"}
     assert set(settings) == columns | {"hidden_lr", "output_lr", "base_width"}
     assert all(settings[name] == getattr(record, name) for name in columns)
 

@@ -12,7 +12,7 @@ import db_samples as samples
 import pytest
 
 from mlrtui_db import _sqlite, errors, sqlite_version
-from mlrtui_db._schema import APPLICATION_ID
+from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store, check
 
@@ -53,7 +53,7 @@ def newer(path: Path) -> None:
     samples.filled(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("DROP VIEW exponents")
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
 
 def truncated(path: Path) -> None:
@@ -95,7 +95,7 @@ REFUSED: list[tuple[Callable[[Path], None], type[errors.StoreError], str]] = [
     (binary_file, errors.StoreForeign, "not an SQLite database"),
     (foreign, errors.StoreForeign, "database of another application"),
     (foreign_with_log, errors.StoreForeign, "database of another application"),
-    (newer, errors.StoreNewer, "schema 2, this one knows 1"),
+    (newer, errors.StoreNewer, f"schema {SCHEMA_VERSION + 1}, this one knows {SCHEMA_VERSION}"),
     (truncated, errors.StoreDamaged, "damaged"),
     (truncated_by_a_byte, errors.StoreDamaged, "is truncated"),
     (truncated_to_its_header, errors.StoreDamaged, "is truncated"),
@@ -226,10 +226,10 @@ def test_new_store_says_what_it_is(tmp_path: Path) -> None:
     Store.open(path, clock=lambda: 1_800_000_000.0).close()
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert dict(connection.execute("SELECT key, value FROM meta")) == {
-            "schema_version": "1",
+            "schema_version": str(SCHEMA_VERSION),
             "created_at": "2027-01-15T08:00:00Z",
         }
 

@@ -20,6 +20,7 @@ from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES, accuracy, mean_loss
+from mlrtui_trainer.optimizers import STATES, optimizer_of
 from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import Outcome, Round, StepBatch, TrialSpec
@@ -54,16 +55,18 @@ class Evaluation:
     dead: npt.NDArray[np.bool_]  # every unit of the last hidden ReLU layer is zero on every sample
 
 
-def lanes_per_chunk(model: Model, samples: int, itemsize: int, device: str, *, own_inputs: bool = False) -> int:
+def lanes_per_chunk(
+    model: Model, samples: int, itemsize: int, device: str, *, own_inputs: bool = False, states: int = 0
+) -> int:
     """How many lanes train together when a step sees ``samples``.
 
-    On a CPU as many as keep weights, updates, activations and signals within `CACHE_BYTES`; one where lanes could not
-    get the bits that each gets alone.
+    On a CPU as many as keep weights, updates, the optimizer's ``states``, activations and signals within `CACHE_BYTES`;
+    one where lanes could not get the bits that each gets alone.
     """
     kind = torch.device(device).type
     if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    per_lane = 2 * itemsize * (model.n_params + samples * model.units)
+    per_lane = itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
     budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
     return max(1, min(budget // per_lane, MOST_LANES[kind]))
 
@@ -75,9 +78,10 @@ def train_round(
 
     Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
     """
-    model = build(task.net)
-    own_inputs = task.train.batch < samples.count
-    size = lanes_per_chunk(model, task.train.batch, samples.x.element_size(), device, own_inputs=own_inputs)
+    model, train = build(task.net, task.train.optimizer), task.train
+    itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
+    states = STATES[train.optimizer]
+    size = lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
     for first in range(0, len(task.trials), size):
         yield from _Chunk(task, model, task.trials[first : first + size], samples, device, held_out).run()
 
@@ -128,8 +132,7 @@ class _Chunk:
         self.block = BLOCK[torch.device(device).type]
         self.weights = model.initial_weights(seeds, dtype, device)
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
-        step = [-trial.eta / self.train.batch for trial in trials]
-        self.factor = torch.tensor(step, dtype=torch.float64).to(dtype).to(device)[:, None, None]  # [lanes, 1, 1]
+        self.optimizer = optimizer_of(model, self.train, [trial.eta for trial in trials], dtype, device)
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
@@ -190,7 +193,7 @@ class _Chunk:
                 reached[i] = step // self.train.steps_per_epoch
             if last or i in reached or i in diverged or seen.dead[i]:
                 ends.append(i)
-        lam = self.meter.look(self.weights, [i for i in ends if i not in diverged]) if self.meter else {}
+        lam = self._look_at_sharpness([i for i in ends if i not in diverged])
         for i in ends:
             row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i))
             self.logs[i].add(row, last=True, all_samples=True)
@@ -232,16 +235,22 @@ class _Chunk:
             trace, e, seen = self._look(step)
             numbers = seen.cpu().numpy()
         lam: dict[int, Sharpness] = {}
-        if self.meter is not None:
-            lam = self.meter.measure(step, self.weights, numbers[0])
+        if self.meter is not None and self.optimizer.ready:
+            lam = self.meter.measure(step, self.weights, numbers[0], self.optimizer.diagonal())
             ends = [
                 self.batches.full and (log.is_success(step, numbers[1, i]) or numbers[2, i] > 0.0)
                 for i, log in enumerate(self.logs)
             ]
-            lam |= self.meter.look(self.weights, [i for i, end in enumerate(ends) if end and i not in lam])
+            lam |= self._look_at_sharpness([i for i, end in enumerate(ends) if end and i not in lam])
         self._descend(step, trace, e)
         self._log_step(step, numbers, lam)
         self._drop_ended()
+
+    def _look_at_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
+        """λ of lanes that end here, by lane."""
+        if self.meter is None or not self.optimizer.ready:
+            return {}
+        return self.meter.look(self.weights, lanes, self.optimizer.diagonal())
 
     @torch.inference_mode()
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
@@ -265,8 +274,7 @@ class _Chunk:
 
     @torch.inference_mode()
     def _descend(self, step: int, trace: Trace, e: Tensor) -> None:
-        delta = self.loss.signal(e, self.batches.at(step)[1]) * self.factor  # [lanes, samples, outputs]
-        self.model.descend_(self.weights, trace, delta)
+        self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step)[1]))
 
     def _log_step(
         self, step: int, numbers: Floats, lam: dict[int, Sharpness], only: Sequence[bool] | None = None
@@ -300,7 +308,7 @@ class _Chunk:
         self.logs = [self.logs[i] for i in stay]
         self.accuracy = self.accuracy[stay]
         self.batches.keep(stay)
-        keep = torch.tensor(stay, dtype=torch.int64, device=self.factor.device)
-        self.weights, self.factor = self.weights.select(keep), self.factor[keep]
+        keep = torch.tensor(stay, dtype=torch.int64, device=self.samples.x.device)
+        self.weights, self.optimizer = self.weights.select(keep), self.optimizer.select(keep)
         if self.meter is not None:
             self.meter.keep(stay)

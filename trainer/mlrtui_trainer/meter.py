@@ -48,28 +48,34 @@ class Meter:
             for _ in self._operators
         ]
 
-    def measure(self, step: int, weights: Weights, loss: Floats) -> dict[int, Sharpness]:
-        """λ of the lanes that are due at this step, by lane; their losses at this step [lanes]."""
+    def measure(
+        self, step: int, weights: Weights, loss: Floats, diagonal: Tensor | None = None
+    ) -> dict[int, Sharpness]:
+        """λ of the lanes that are due at this step, by lane; their losses at this step [lanes].
+
+        ``diagonal`` [lanes, n_params]: what an adaptive optimizer multiplies the layers' rates by.
+        """
         due = np.flatnonzero(self._schedule.due(step, loss))
         if not due.size:
             return {}
         lanes = None if due.size == weights.lanes else torch.from_numpy(due).to(self._rates.device)
         part = weights if lanes is None else weights.select(lanes)
+        scale = self._scale(diagonal, lanes)
         found = [
-            self._solved(tracker, name, part, lanes)
+            self._solved(tracker, name, part, scale, lanes)
             for tracker, name in zip(self._trackers, self._operators, strict=True)
         ]
         self._schedule.measured(due, step, loss[due], found[0].value)
         return dict(zip(due.tolist(), self._described(found), strict=True))
 
-    def look(self, weights: Weights, lanes: Sequence[int]) -> dict[int, Sharpness]:
+    def look(self, weights: Weights, lanes: Sequence[int], diagonal: Tensor | None = None) -> dict[int, Sharpness]:
         """λ of these lanes, due or not, as their last one: what comes later does not know of it."""
         if not lanes:
             return {}
         keep = torch.tensor(lanes, device=self._rates.device)
-        part = weights.select(keep)
+        part, scale = weights.select(keep), self._scale(diagonal, keep)
         found = [
-            self._solved(tracker.select(keep), name, part, None)
+            self._solved(tracker.select(keep), name, part, scale, None)
             for tracker, name in zip(self._trackers, self._operators, strict=True)
         ]
         return dict(zip(lanes, self._described(found), strict=True))
@@ -80,11 +86,17 @@ class Meter:
         keep = torch.tensor(lanes, dtype=torch.int64, device=self._rates.device)
         self._trackers = [tracker.select(keep) for tracker in self._trackers]
 
+    def _scale(self, diagonal: Tensor | None, lanes: Tensor | None) -> Tensor:
+        """The rate of every parameter over η, [n_params] or [lanes, n_params]."""
+        if diagonal is None:
+            return self._rates
+        return self._rates * (diagonal if lanes is None else diagonal[lanes]).to(self._dtype)
+
     @torch.inference_mode()
-    def _solved(self, tracker: Tracker, operator: str, weights: Weights, lanes: Tensor | None) -> Eigen:
+    def _solved(self, tracker: Tracker, operator: str, weights: Weights, scale: Tensor, lanes: Tensor | None) -> Eigen:
         at = weights.to(self._dtype)
         matrix = curvature(self._model, at, self._samples.x, self._samples.y, self._loss, operator)
-        return tracker.measure(preconditioned(matrix, self._rates), lanes)
+        return tracker.measure(preconditioned(matrix, scale), lanes)
 
     def _described(self, found: Sequence[Eigen]) -> list[Sharpness]:
         main = found[0]

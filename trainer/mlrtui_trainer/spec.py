@@ -22,6 +22,7 @@ __all__ = [
     "FLAG_SHARPNESS_NAN",
     "FLAG_SHARPNESS_NOT_CONVERGED",
     "NUMERICS_VERSION",
+    "OPTIMIZER_SETTINGS",
     "Dataset",
     "Eigenvalue",
     "LambdaAtInit",
@@ -42,6 +43,13 @@ __all__ = [
 
 NUMERICS_VERSION = 1
 """Raised whenever a change alters the numbers that a trial gives; part of every trial's key."""
+
+OPTIMIZER_SETTINGS: dict[str, tuple[str, ...]] = {
+    "sgd": (),
+    "momentum": ("momentum",),
+    "adam": ("beta1", "beta2", "eps"),
+}
+"""The fields of `TrainSpec` that each optimizer has; the others leave them at their defaults."""
 
 FLAG_LOSS_NAN = 1
 FLAG_LOSS_POS_INF = 2
@@ -117,7 +125,11 @@ class TrainSpec:
     max_steps: int
     steps_per_epoch: int  # whole batches in the data; an incomplete last batch is left out
     dtype: str = "float32"  # "float32" | "float64"
-    optimizer: str = "sgd"
+    optimizer: str = "sgd"  # "sgd" | "momentum" (heavy ball) | "adam"
+    momentum: float = 0.9
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
     success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
     threshold: float = 0.5
     on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out

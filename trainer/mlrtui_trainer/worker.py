@@ -76,7 +76,7 @@ def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
 
 
 def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
-    model = build(task.net)
+    model = build(task.net, task.train.optimizer)
     size = lanes_per_chunk(model, samples.count, samples.x.element_size(), device)
     for first in range(0, len(task.nets), size):
         yield from _probe_chunk(task, model, task.nets[first : first + size], samples, device)

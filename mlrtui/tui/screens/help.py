@@ -20,7 +20,7 @@ WORDS = (
     ("η*", "largest constant learning rate at which a fresh network still succeeds"),
     ("λ, sharpness", "top eigenvalue of the curvature of the training loss; λ₀ at initialisation"),
     ("ηλ₀", "learning rate in units of the initial curvature; gradient descent on a quadratic is stable below 2"),
-    ("λη/2", "sharpness over its edge 2/η: above 1 plain gradient descent is unstable"),
+    ("λη/2", "sharpness over its edge 2/η (momentum, adam: another): above 1 training is unstable"),
     ("lazy", "the loss falls all along"),
     ("catapult", "the loss rises, sharpness falls below the edge, the loss falls again"),
     ("divergent", "the loss ends non-finite, above the limit, or no lower than it began"),

@@ -10,6 +10,7 @@ from mlrtui.tui.charts.draw import draw
 from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import caption, loss_points, not_converged, sharpness_points
+from mlrtui.tui.edges import edge_name, ratio_name
 from mlrtui.tui.numbers import number
 from mlrtui.tui.searches import edge_so_far, probe_of
 from mlrtui.tui.state import Look
@@ -97,7 +98,11 @@ class LowerChart(ChartPane):
         if self._shows_search():
             net = None if self.reading is None else self.reading.net
             return (("search", "title"), (f"  seed {'-' if net is None else net.seed}: trials over η", ""))
-        drawn = "λ, edge at 2/η" if self.look.raw_sharpness else "λη/2, edge at 1"
+        edge = 2.0 if self.reading is None or self.reading.trial is None else self.reading.trial.edge
+        if edge is None:
+            drawn = "λ, without an edge"
+        else:
+            drawn = f"λ, edge at {edge_name(edge)}" if self.look.raw_sharpness else f"{ratio_name(edge)}, edge at 1"
         net = None if self.reading is None else self.reading.net
         probe = "" if net is None or net.sharpness_samples == "all" else f", {net.sharpness_samples}"
         return (("sharpness", "title"), (f"  {drawn}{'' if net is None else f' · {net.operator}{probe}'}", ""))
@@ -112,12 +117,11 @@ class LowerChart(ChartPane):
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
             return middle("sharpness is measured at initialisation only", width, height)
-        eta = self.reading.trial.eta
-        unit = 1.0 if self.look.raw_sharpness else 2 / eta
+        eta, edge = self.reading.trial.eta, self.reading.trial.edge
+        unit = 1.0 if self.look.raw_sharpness or edge is None else edge / eta
         hollow = not_converged(self.reading.trace)
-        lines = self.chart(
-            (step, sharpness / unit), self.look.ratio_log, width, height, (HLine(2 / eta / unit, "2/η"),), hollow
-        )
+        hlines = () if edge is None else (HLine(edge / eta / unit, edge_name(edge)),)
+        lines = self.chart((step, sharpness / unit), self.look.ratio_log, width, height, hlines, hollow)
         if hollow.any():
             self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
         return lines

@@ -10,6 +10,7 @@ from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import loss_points, ratio_points
 from mlrtui.tui.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
+from mlrtui.tui.edges import edge_name, ratio_name, stored_edge
 from mlrtui.tui.numbers import number
 from mlrtui.tui.sight import Sight, place
 from mlrtui.tui.state import Compared, Look, Reading
@@ -29,7 +30,7 @@ def role_of(order: int) -> str:
 
 
 class Overlay(Pane):
-    """The losses, or λη/2 with its edge at 1, of all that is compared."""
+    """The losses, or λ over its edge, of all that is compared."""
 
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id, classes="pane chart")
@@ -38,7 +39,7 @@ class Overlay(Pane):
 
     def title(self) -> Line:
         """What is drawn."""
-        return line("loss" if self.id == "loss" else "λη/2, edge at 1", "title")
+        return line("loss" if self.id == "loss" else f"{self._ratio()}, edge at 1", "title")
 
     def caption(self) -> Line:
         """The values at the cursor."""
@@ -53,8 +54,23 @@ class Overlay(Pane):
         """Steps and values [points] of one curve."""
         if self.id == "loss":
             return loss_points(one.trace)
-        eta = dict(one.details.trial).get("eta")
-        return ratio_points(one.trace, float(eta) if isinstance(eta, int | float) else 0.0)
+        eta, edge = dict(one.details.trial).get("eta"), stored_edge(one.details)
+        if edge is None:
+            return np.empty(0), np.empty(0)
+        return ratio_points(one.trace, float(eta) if isinstance(eta, int | float) else 0.0, edge)
+
+    def _ratio(self) -> str:
+        """λη/2 where all that is compared has this edge."""
+        edges = self._edges()
+        return ratio_name(*edges) if len(edges) == 1 else "λ over its edge"
+
+    def _edge(self) -> str:
+        edges = self._edges()
+        return edge_name(*edges) if len(edges) == 1 else "edge"
+
+    def _edges(self) -> set[float]:
+        compared = () if self.reading is None else self.reading.compared
+        return {edge for one in compared if (edge := stored_edge(one.details)) is not None} or {2.0}
 
     def axis(self) -> tuple[Axis, int]:
         """The step axis as it is drawn, and how many dot columns it has."""
@@ -69,7 +85,7 @@ class Overlay(Pane):
         if not compared:
             return middle(_NOTHING, width, height)
         curves = [self.points(one) for one in compared]
-        hlines = () if self.id == "loss" else (HLine(1.0, "2/η"),)
+        hlines = () if self.id == "loss" else (HLine(1.0, self._edge()),)
         if not sum(step.size for step, _ in curves):
             return middle("not measured along these trials", width, height)
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])

@@ -9,6 +9,7 @@ from mlrtui.tui.charts.kept import Kept
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import Trace, caption, loss_points, sharpness_points
+from mlrtui.tui.edges import edge_name
 from mlrtui.tui.numbers import number
 from mlrtui.tui.sight import Sight, place, visible
 from mlrtui.tui.state import Look, Reading
@@ -129,7 +130,7 @@ class LossView(TrialChart):
 
 
 class SharpnessView(TrialChart):
-    """The sharpness as it was measured, with the learning rate's edges 2/η and 4/η."""
+    """The sharpness as it was measured, with its edge."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, "sharpness")
@@ -148,13 +149,13 @@ class SharpnessView(TrialChart):
         return self.look.ratio_log
 
     def hlines(self, values: Floats) -> tuple[HLine, ...]:
-        """2/η always; 4/η where the sharpness comes near it, since it would squeeze the curve otherwise."""
-        if self.reading is None or self.reading.trial is None:
+        """The edge; of plain gradient descent 4/η too, where the sharpness comes near: it would squeeze the curve."""
+        if self.reading is None or self.reading.trial is None or self.reading.trial.edge is None:
             return ()
-        eta = self.reading.trial.eta
-        lines = [HLine(2 / eta, f"2/η {number(2 / eta)}")]
+        eta, edge = self.reading.trial.eta, self.reading.trial.edge
+        lines = [HLine(edge / eta, f"{edge_name(edge)} {number(edge / eta)}")]
         finite = values[np.isfinite(values)]
-        if finite.size and finite.max() > 2.5 / eta:
+        if edge == 2.0 and finite.size and finite.max() > 2.5 / eta:
             lines.append(HLine(4 / eta, f"4/η {number(4 / eta)}"))
         return tuple(lines)
 

@@ -7,7 +7,8 @@ import numpy as np
 from textual.geometry import Size
 
 from mlrtui.tui.charts.spec import Axis, Floats
-from mlrtui.tui.curves import loss_points, ratio_points, sharpness_points
+from mlrtui.tui.curves import loss_points, sharpness_points
+from mlrtui.tui.edges import edge_name, ratio_name
 from mlrtui.tui.marks import trial_state
 from mlrtui.tui.numbers import moment, number
 from mlrtui.tui.reasons import phase_reason, verdict_reason
@@ -92,8 +93,12 @@ class TrialFacts(Pane):
         if reading is None or reading.trial is None:
             return [line(" no trial yet", "note")]
         trial, net = reading.trial, reading.net
-        edges = [f"λ₀ {number(net.lambda0 if net else None)}", f"2/η {number(2 / trial.eta)}"]
-        edges += [f"4/η {number(4 / trial.eta)}", f"ηλ₀ {number(trial.eta_lambda0)}"]
+        edges = [f"λ₀ {number(net.lambda0 if net else None)}"]
+        if trial.edge is not None:
+            edges.append(f"{edge_name(trial.edge)} {number(trial.edge / trial.eta)}")
+        if trial.edge == 2.0:
+            edges.append(f"4/η {number(4 / trial.eta)}")
+        edges.append(f"ηλ₀ {number(trial.eta_lambda0)}")
         if trial.peak_ratio is not None:
             edges.append(f"peak {number(trial.peak_ratio)}·L₀ @{trial.peak_step}")
         rows = [line(f" {'   '.join(edges)}")]
@@ -204,9 +209,12 @@ class ReadOut(LinesWidget):
             return [line(" no step stored yet", "note")]
         step = int(trace.step[at])
         loss = _at(loss_points(trace), step)
-        sharp, ratio = _at(sharpness_points(trace), step), _at(ratio_points(trace, reading.trial.eta), step)
+        sharp, edge = _at(sharpness_points(trace), step), reading.trial.edge
+        ratio = None if sharp is None else sharp * reading.trial.eta / (edge or 1.0)
         parts = [f"loss {_exact(loss)}"]
-        parts.append("λ not measured" if sharp is None else f"λ {_exact(sharp)} · λη/2 {_exact(ratio, 5)}")
+        parts.append(
+            "λ not measured" if sharp is None else f"λ {_exact(sharp)} · {ratio_name(edge)} {_exact(ratio, 5)}"
+        )
         left: Line = ((f" step {step} ", "value"), (f" {' · '.join(parts)}  ", ""))
         if self.axis is None:
             return [left]

@@ -1,11 +1,12 @@
 """The trials of the chosen cell, one a row."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.message import Message
 
+from mlrtui.tui.edges import ratio_name
 from mlrtui.tui.marks import Marks, trial_state
 from mlrtui.tui.numbers import number
 from mlrtui.tui.state import Look
@@ -26,7 +27,7 @@ class _Column:
 
 
 def _ratio(trial: TrialRow) -> str:
-    return "-" if trial.last_sharpness is None else number(trial.eta * trial.last_sharpness / 2)
+    return "-" if trial.last_sharpness is None else number(trial.eta * trial.last_sharpness / (trial.edge or 1.0))
 
 
 def _step(trial: TrialRow) -> str:
@@ -36,6 +37,7 @@ def _step(trial: TrialRow) -> str:
 _SEED = _Column("s", 2, lambda trial: str(trial.seed))
 _C = _Column("ηλ₀", 5, lambda trial: number(trial.eta_lambda0))
 _ETA = _Column("η", 6, lambda trial: number(trial.eta))
+_RATIO = _Column("λη/2", 5, _ratio)
 _STATE = _Column("state", 0, outcome)
 _WIDE = (
     _C,
@@ -43,7 +45,7 @@ _WIDE = (
     _Column("step", 5, _step),
     _Column("loss", 7, lambda trial: number(trial.last_loss)),
     _Column("acc", 5, lambda trial: "-" if trial.last_accuracy is None else f"{trial.last_accuracy:.3f}"),
-    _Column("λη/2", 5, _ratio),
+    _RATIO,
     _STATE,
 )
 
@@ -79,7 +81,9 @@ class TrialTable(Pane):
         if self.reading is None or not trials:
             return [line(" no trial yet", "note")]
         seeds = len({trial.seed for trial in trials}) > 1
-        columns = _columns(width, seeds)
+        ratio = ratio_name(trials[0].edge)  # the same for all trials of a cell
+        named = replace(_RATIO, name=ratio, width=max(_RATIO.width, len(ratio)))
+        columns = [named if column is _RATIO else column for column in _columns(width, seeds)]
         at = self._cursor()
         rows = window(len(trials), at, height - 1)
         self._first = rows.start

@@ -1,6 +1,8 @@
 """The edge of stability of optimizers whose learning rate is constant, in units of 1/λ."""
 
-__all__ = ["OPTIMIZERS", "edge"]
+from mlrtui_trainer.spec import TrainSpec
+
+__all__ = ["OPTIMIZERS", "edge", "edge_of"]
 
 OPTIMIZERS = ("sgd", "momentum", "adam")
 
@@ -20,3 +22,8 @@ def edge(optimizer: str, beta: float = 0.0) -> float:
         return 2.0
     heavy_ball = 2.0 * (1.0 + beta)
     return heavy_ball if optimizer == "momentum" else heavy_ball / (1.0 - beta)
+
+
+def edge_of(train: TrainSpec) -> float:
+    """`edge` of the optimizer that a training has."""
+    return edge(train.optimizer, {"momentum": train.momentum, "adam": train.beta1}.get(train.optimizer, 0.0))

@@ -62,6 +62,10 @@ class Model(Protocol):
         """Length of a flat parameter vector."""
 
     @property
+    def rate(self) -> tuple[float, ...]:
+        """Multiplier of the learning rate for each of ``Weights.w``, and its biases; 0: frozen."""
+
+    @property
     def units(self) -> int:
         """Numbers that a sample leaves in memory in a forward pass, about."""
 
@@ -76,6 +80,9 @@ class Model(Protocol):
 
         The layers' rates come on top.
         """
+
+    def gradient(self, weights: Weights, trace: Any, delta: Tensor) -> Weights:
+        """The gradient by every parameter, without the layers' rates; ``delta`` is d loss / d f over the batch."""
 
     def dead(self, trace: Any) -> Tensor:
         """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""

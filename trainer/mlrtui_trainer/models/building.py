@@ -10,12 +10,15 @@ from mlrtui_trainer.spec import NetSpec
 __all__ = ["build"]
 
 
-def build(net: NetSpec) -> Model:
-    """The model that a spec names. Raises ValueError for what is not built, FactoryError for a factory that fails."""
+def build(net: NetSpec, optimizer: str = "sgd") -> Model:
+    """The model that a spec names, with its layers' rates under an optimizer.
+
+    Raises ValueError for what is not built, FactoryError for a factory that fails.
+    """
     if net.is_factory:
         return from_factory(net)
     if net.kind == "cnn":
         return cnn(net)
     if net.kind == "transformer":
         return transformer(net)
-    return Mlp.of(net)
+    return Mlp.of(net, optimizer)

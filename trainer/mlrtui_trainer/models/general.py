@@ -41,7 +41,7 @@ class General:
 
     network: Network
     shapes: tuple[tuple[int, ...], ...]  # of one lane's parameters
-    rates: tuple[float, ...]  # multiplier of the learning rate per parameter tensor; 0: frozen
+    rate: tuple[float, ...]  # multiplier of the learning rate per parameter tensor; 0: frozen
     draw: Callable[[int], Sequence[npt.NDArray[np.float64]]]  # seed → initial parameters
     units: int
     dies: bool  # whether a last hidden layer that is zero everywhere can never come back: ReLU
@@ -66,12 +66,12 @@ class General:
         """Jᵀ δ per lane for δ [lanes, samples, outputs], in the shape of the weights, without the layers' rates."""
         with torch.inference_mode(False):
             pulled = torch.autograd.grad(trace.graph, trace.leaves, _recordable(delta), materialize_grads=True)
-        return Weights(pulled)
+        return Weights(tuple(part.contiguous() for part in pulled))
 
     def descend_(self, weights: Weights, trace: GeneralTrace, delta: Tensor) -> None:
         """One step of gradient descent, in place; ``delta`` is the loss's signal times -η/batch."""
         step = self.gradient(weights, trace, delta)
-        for w, change, rate in zip(weights.w, step.w, self.rates, strict=True):
+        for w, change, rate in zip(weights.w, step.w, self.rate, strict=True):
             if rate != 0.0:
                 w.add_(change if rate == 1.0 else change * rate)
 
@@ -83,7 +83,7 @@ class General:
 
     def rate_vector(self, dtype: torch.dtype, device: str) -> Tensor:
         """The learning-rate multiplier of every parameter, [n_params]."""
-        rates = [torch.full((prod(shape),), rate) for shape, rate in zip(self.shapes, self.rates, strict=True)]
+        rates = [torch.full((prod(shape),), rate) for shape, rate in zip(self.shapes, self.rate, strict=True)]
         return torch.cat(rates).to(dtype).to(device)
 
     def runs_together(self, samples: int, itemsize: int, *, own_inputs: bool = False) -> bool:

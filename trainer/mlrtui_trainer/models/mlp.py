@@ -4,6 +4,7 @@ A lane is one training. Layer l computes z = scale_l · W h + b, then h = φ(z);
 The order of the parameters in a flat vector is: per layer from the input, W row by row ([out, in]), then b if any.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import sqrt
 
@@ -28,6 +29,7 @@ __all__ = [
     "draw",
     "flatten",
     "forward",
+    "gradient",
     "initial_weights",
     "rate_vector",
     "runs_together",
@@ -47,10 +49,11 @@ class Mlp:
     rate: tuple[float, ...]  # multiplier of the learning rate; 0: frozen
 
     @classmethod
-    def of(cls, net: NetSpec) -> "Mlp":
-        """The architecture that a spec names. A net without hidden layers has an output layer only.
+    def of(cls, net: NetSpec, optimizer: str = "sgd") -> "Mlp":
+        """The architecture that a spec names, with its layers' rates under an optimizer.
 
-        Raises ValueError for a kind, activation or parametrization that is not built.
+        A net without hidden layers has an output layer only. Raises ValueError for a kind, activation or
+        parametrization that is not built, and for one that has no rates under the optimizer.
         """
         if net.activation not in ACTIVATIONS:
             raise ValueError(f"activation {net.activation!r} is not built: use one of {', '.join(ACTIVATIONS)}")
@@ -62,7 +65,7 @@ class Mlp:
         lr_input, lr_hidden, lr_output = net.layer_lr
         own = (lr_output,) if layers == 1 else (lr_input, *([lr_hidden] * (layers - 2)), lr_output)
         table, ratio = PARAMETRIZATIONS[net.parametrization], net.width / net.base_width
-        rate = tuple(a * b for a, b in zip(own, table.rates(layers, ratio), strict=True))
+        rate = tuple(a * b for a, b in zip(own, table.rates(layers, ratio, optimizer), strict=True))
         if net.kind == "mlp":
             gain = ACTIVATIONS[net.activation].gain
             *below, top = (sqrt(gain / fan_in) for fan_in in sizes[:-1])
@@ -111,6 +114,10 @@ class Mlp:
     def descend_(self, weights: Weights, trace: "Trace", delta: Tensor) -> None:
         """See `descend_`."""
         descend_(self, weights, trace, delta)
+
+    def gradient(self, weights: Weights, trace: "Trace", delta: Tensor) -> Weights:
+        """See `gradient`."""
+        return gradient(self, weights, trace, delta)
 
     def dead(self, trace: "Trace") -> Tensor:
         """See `dead`."""
@@ -177,17 +184,35 @@ def descend_(mlp: Mlp, weights: Weights, trace: Trace, delta: Tensor) -> None:
     ``delta`` [lanes, samples, outputs] is the loss's signal times -η/batch: the backward pass is linear, so the
     products that would be gradients are already the updates, and no gradient is ever stored.
     """
-    phi = mlp.phi
-    for layer in reversed(range(mlp.layers)):
-        w, rate = weights.w[layer], mlp.rate[layer]
-        push = delta if mlp.scale[layer] == 1.0 else delta * mlp.scale[layer]  # [lanes, samples, out]
-        back = matmul(push, w) if layer else None  # [lanes, samples, in], from the weights before the update
+    for layer, signal, push in _backward(mlp, weights, trace, delta):
+        rate = mlp.rate[layer]
         if rate != 0.0:
-            accumulate_(w, push.mT, trace.h[layer], alpha=rate)  # [lanes, out, in]
+            accumulate_(weights.w[layer], push.mT, trace.h[layer], alpha=rate)  # [lanes, out, in]
             if mlp.bias:
-                weights.b[layer].add_(delta.sum(1, keepdim=True).mul_(rate))
+                weights.b[layer].add_(signal.sum(1, keepdim=True).mul_(rate))
+
+
+def gradient(mlp: Mlp, weights: Weights, trace: Trace, delta: Tensor) -> Weights:
+    """The gradient by every parameter, without the layers' rates; ``delta`` is the loss's signal over the batch."""
+    w, b = list[Tensor](), list[Tensor]()  # from the output layer to the input layer
+    for layer, signal, push in _backward(mlp, weights, trace, delta):
+        w.append(matmul(push.mT, trace.h[layer]))  # [lanes, out, in]
+        if mlp.bias:
+            b.append(signal.sum(1, keepdim=True))  # [lanes, 1, out]
+    return Weights(tuple(w[::-1]), tuple(b[::-1]))
+
+
+def _backward(mlp: Mlp, weights: Weights, trace: Trace, delta: Tensor) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """From the output layer down: layer, the signal before it and that times its scale, [lanes, samples, out] each.
+
+    A layer's weights may be changed while it is had: what passes through them has passed.
+    """
+    for layer in reversed(range(mlp.layers)):
+        push = delta if mlp.scale[layer] == 1.0 else delta * mlp.scale[layer]
+        back = matmul(push, weights.w[layer]) if layer else None  # [lanes, samples, in]
+        yield layer, delta, push
         if back is not None:
-            delta = phi.pull(back, trace.h[layer], trace.z[layer - 1])
+            delta = mlp.phi.pull(back, trace.h[layer], trace.z[layer - 1])
 
 
 def dead(mlp: Mlp, trace: Trace) -> Tensor:

@@ -1,30 +1,37 @@
-"""How initial weights and learning rates of a layer scale with width, by the layer's role.
+"""How initial weights and learning rates of a layer scale with width, by the layer's role and the optimizer.
 
 The tables of Haas, Bordt, von Luxburg and Vankadara (2025), relative to a base width: at width = base width every
 parametrization is the standard one. A layer's learning rate is η times its rate; λ is measured with these rates, so
-2/η stays the edge.
+the optimizer's edge stays where it is.
 """
 
 from dataclasses import dataclass
 
 __all__ = ["PARAMETRIZATIONS", "Parametrization"]
 
+Powers = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Parametrization:
-    """Powers of width / base width: of the learning rate by role, and of the output layer's initial deviation."""
+    """Powers of width / base width: of the rates of input, hidden and output layer, and of the output's deviation."""
 
-    rate_input: float
-    rate_hidden: float
-    rate_output: float
+    sgd: Powers  # with momentum, too: its steps are sums of such gradients
+    adam: Powers | None  # whose steps have the same size whatever the gradient's; None: not tabulated
     output_std: float
 
-    def rates(self, layers: int, ratio: float) -> tuple[float, ...]:
-        """Learning-rate factor of each of ``layers`` weight layers; ratio = width / base width."""
+    def rates(self, layers: int, ratio: float, optimizer: str = "sgd") -> tuple[float, ...]:
+        """Learning-rate factor of each of ``layers`` weight layers; ratio = width / base width.
+
+        Raises ValueError where there are none for the optimizer.
+        """
+        powers = self.adam if optimizer == "adam" else self.sgd
+        if powers is None:
+            raise ValueError("this parametrization has no rates under adam: use sp, mup or sp-full-align")
         if layers == 1:
             return (1.0,)  # no hidden layer, no width
-        powers = (self.rate_input, *([self.rate_hidden] * (layers - 2)), self.rate_output)
-        return tuple(ratio**power for power in powers)
+        into, hidden, out = (ratio**power for power in powers)
+        return (into, *([hidden] * (layers - 2)), out)
 
     def output_factor(self, layers: int, ratio: float) -> float:
         """Factor of the output layer's initial standard deviation."""
@@ -32,8 +39,8 @@ class Parametrization:
 
 
 PARAMETRIZATIONS = {
-    "sp": Parametrization(0.0, 0.0, 0.0, 0.0),
-    "ntk": Parametrization(0.0, -1.0, -1.0, 0.0),
-    "mup": Parametrization(1.0, 0.0, -1.0, -0.5),
-    "sp-full-align": Parametrization(0.5, -0.5, -1.0, 0.0),
+    "sp": Parametrization(sgd=(0.0, 0.0, 0.0), adam=(0.0, 0.0, 0.0), output_std=0.0),
+    "ntk": Parametrization(sgd=(0.0, -1.0, -1.0), adam=None, output_std=0.0),
+    "mup": Parametrization(sgd=(1.0, 0.0, -1.0), adam=(0.0, -1.0, -1.0), output_std=-0.5),
+    "sp-full-align": Parametrization(sgd=(0.5, -0.5, -1.0), adam=(0.0, -1.0, -1.0), output_std=0.0),
 }
