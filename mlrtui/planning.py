@@ -277,6 +277,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "max_steps": cell.train.max_steps,
         "steps_per_epoch": cell.train.steps_per_epoch,
         "dtype": cell.train.dtype,
+        "accuracy_on": cell.train.on,
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
     origin = {name: value for name in ("path", "which", "validation") if (value := getattr(cell.data, name))}

@@ -29,14 +29,15 @@ CNN = """
     [training]
     loss = "ce"
     batch = 32
-    epochs = 2
+    epochs = 6
     [search]
     on = "validation"
     threshold = 0.15
     tolerance = 1.0
-    eta_max = 100.0
+    eta_min = 0.05
+    eta_max = 20.0
     [sharpness]
-    every = 3
+    every = 9
 """
 FACTORY = """
     [sweep]
@@ -89,8 +90,9 @@ def test_a_search_over_image_models_judged_on_held_out_samples(mlrtui: Mlrtui, t
     found = rows(store, "SELECT model, activation, samples, eta_star, lambda0, lambda0_residual FROM eta_star")
     assert sorted({row[:3] for row in found}) == [("cnn", "relu", 192), ("transformer", "gelu", 192)]
     assert all(eta > 0 and lam > 0 and residual < 1e-2 for *_, eta, lam, residual in found)
-    along = rows(store, "SELECT count(*) FROM curves WHERE step > 0 AND step % 3 = 0 AND sharpness > 0")
+    along = rows(store, "SELECT count(*) FROM curves WHERE step > 0 AND step % 9 = 0 AND sharpness > 0")
     assert along[0][0] >= 4
+    assert rows(store, "SELECT DISTINCT accuracy_on FROM curves") == [("validation",)]
     held = {accuracy * 48 for (accuracy,) in rows(store, "SELECT accuracy FROM curves WHERE accuracy IS NOT NULL")}
     assert all(abs(count - round(count)) < 1e-9 for count in held)  # shares of 48 held-out samples
     assert invariants.check(store) == []
