@@ -30,10 +30,11 @@ class Migration:
     apply: Callable[[sqlite3.Connection], None]
 
 
-def _spectra_and_edges(connection: sqlite3.Connection) -> None:
-    """Eigenvalues beside λ and the rule by which λ was measured, which some stores of version 1 have; edges."""
-    if "sharpness_schedule" not in [row[1] for row in connection.execute("PRAGMA table_info(net)")]:
-        connection.execute("ALTER TABLE net ADD COLUMN sharpness_schedule TEXT NOT NULL DEFAULT 'at initialisation'")
+def _second(connection: sqlite3.Connection) -> None:
+    """Eigenvalues beside λ and the rule by which it was measured, which some stores of version 1 have; edges; whose
+    accuracy.
+    """
+    if _added(connection, "net", "sharpness_schedule TEXT NOT NULL DEFAULT 'at initialisation'"):
         connection.execute("""
             UPDATE net SET sharpness_schedule = 'every ' || every || ' steps' FROM (
               SELECT cell_id, json_extract(spec, '$.sharpness.every') AS every FROM cell JOIN sweep USING (sweep_id)
@@ -49,11 +50,19 @@ def _spectra_and_edges(connection: sqlite3.Connection) -> None:
           residual REAL,
           PRIMARY KEY (trial_id, step, operator, rank)
         ) STRICT, WITHOUT ROWID""")
-    if "edge" not in [row[1] for row in connection.execute("PRAGMA table_info(cell)")]:
-        connection.execute("ALTER TABLE cell ADD COLUMN edge REAL NOT NULL DEFAULT 2.0")
+    _added(connection, "cell", "edge REAL NOT NULL DEFAULT 2.0")
+    _added(connection, "cell", "accuracy_on TEXT NOT NULL DEFAULT 'train'")
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, "spectra, edges of other optimizers", _spectra_and_edges),)
+def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
+    """Add a column, given with its type and default, where the table lacks it; whether it did."""
+    if column.split()[0] in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
+        return False
+    connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    return True
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, "spectra, edges, held-out samples", _second),)
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 
