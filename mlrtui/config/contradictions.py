@@ -15,6 +15,7 @@ from mlrtui.config.mistakes import NO_VALUE, Mistake, toml_text
 from mlrtui.config.optimizer_checks import OPTIMIZER_CHECKS
 from mlrtui.config.rate_checks import RATE_CHECKS
 from mlrtui.config.sections import FitSection
+from mlrtui.config.start_checks import START_CHECKS
 from mlrtui.data.shapes import SOURCES
 
 __all__ = ["MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Known", "contradictions"]
@@ -27,6 +28,7 @@ MAX_PARAMETERS = 1_000_000_000
 AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
     *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
+    "model.init_variance",
     *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
     *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
 )
@@ -344,5 +346,6 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _parameters,
     _fits,
     *RATE_CHECKS,
+    *START_CHECKS,
     *OPTIMIZER_CHECKS,
 )
