@@ -77,9 +77,7 @@ class NetSpec:
     parametrization: str = "sp"
     layer_lr: tuple[float, float, float] = (1.0, 1.0, 1.0)  # rate multipliers: input, hidden, output layer
     base_width: int = 64  # width at which every parametrization is the standard one
-    init_variance: float | None = (
-        None  # of the initial weights, times fan_in; None: the activation's own
-    )
+    init_variance: float | None = None  # of the initial weights, times fan_in; None: the activation's own
 
     @property
     def sizes(self) -> tuple[int, ...]:
