@@ -32,6 +32,10 @@ NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Plain progress line
 DevicesOption = Annotated[
     str, typer.Option("--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1, or fake (makes numbers up).")
 ]
+AllowCodeOption = Annotated[
+    bool,
+    typer.Option("--allow-code", help="Run the code that a sweep's model.kind names; only for files you trust."),
+]
 SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps.", show_default=False)]
 RefreshOption = Annotated[
     float | None,
@@ -74,6 +78,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print the grid and what it costs; start nothing.")
     ] = False,
     devices: DevicesOption = "auto",
+    allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
@@ -88,6 +93,7 @@ def run(
         detach=detach,
         plain=no_tui,
         dry_run=dry_run,
+        allow_code=allow_code,
         ascii_only=ascii_only,
         refresh=refresh,
         mouse=not no_mouse,
@@ -160,6 +166,7 @@ def resume(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = 2.0,
 ) -> None:
@@ -168,7 +175,13 @@ def resume(
     from mlrtui.commands.run import RunOptions
 
     options = RunOptions(
-        store_path(store), devices=devices, detach=detach, plain=no_tui, ascii_only=ascii_only, refresh=refresh
+        store_path(store),
+        devices=devices,
+        detach=detach,
+        plain=no_tui,
+        allow_code=allow_code,
+        ascii_only=ascii_only,
+        refresh=refresh,
     )
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
@@ -181,6 +194,7 @@ def rerun(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = 2.0,
 ) -> None:
@@ -191,7 +205,13 @@ def rerun(
     if not failed:
         raise BadInput("rerun: say what: --failed queues failed trials and nets again; finished ones are never redone")
     options = RunOptions(
-        store_path(store), devices=devices, detach=detach, plain=no_tui, ascii_only=ascii_only, refresh=refresh
+        store_path(store),
+        devices=devices,
+        detach=detach,
+        plain=no_tui,
+        allow_code=allow_code,
+        ascii_only=ascii_only,
+        refresh=refresh,
     )
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 

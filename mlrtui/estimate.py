@@ -29,16 +29,18 @@ def seconds_per_core(plan: Plan) -> float:
     per_cell = expected_trainings(plan) / len(plan.cells)
     total = 0.0
     for cell in plan.cells:
-        params, samples, steps = cell.net.n_params, cell.data.samples, cell.train.max_steps
-        step = _SECONDS_PER_STEP + 6 * params * cell.train.batch / _FLOPS_PER_CORE
+        work, samples, steps = cell.net.work, cell.samples, cell.train.max_steps
+        step = _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
         how = cell.sharpness
         if how.every:
             products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
-            step += products * 8 * params * (how.samples or int(samples)) / _FLOPS_PER_CORE
+            step += products * 8 * work * (how.samples or samples) / _FLOPS_PER_CORE
         total += per_cell * steps * step
     return total
 
 
 def time_estimate(plan: Plan) -> str:
     """The guess in words."""
+    if any(cell.net.work == 0 for cell in plan.cells):
+        return "not foreseen: what a factory's nets cost is not known before they are built"
     return f"about {format_duration(seconds_per_core(plan))} on one CPU core, a guess from the arithmetic alone"

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 from mlrtui import data
 from mlrtui.config import SweepSpec
-from mlrtui.config.sections import SearchSection, SharpnessSection
+from mlrtui.config.sections import DataSection, SearchSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec
+from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
+from mlrtui_trainer.models.sources import source_hash, source_of
 from mlrtui_trainer.search import SearchSpec
 from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
@@ -32,6 +34,11 @@ class CellPlan:
     sharpness: SharpnessSpec
     data: DataSpec
     data_id: str
+
+    @property
+    def samples(self) -> int:
+        """How many samples train."""
+        return data.describe(self.data).samples
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
     cells: list[CellPlan] = []
     records: list[CellRecord] = []
     for position, point in enumerate(points):
-        wanted = point.data
+        wanted = point.data(spec.data)
         if wanted not in ids:
             loaded = None if load is None else load(wanted)
             ids[wanted] = "" if loaded is None else loaded.data_id
@@ -142,9 +149,18 @@ class _Point:
     depth: int
     width: int
 
-    @property
-    def data(self) -> DataSpec:
-        return DataSpec(self.name, self.samples, self.target, self.standardize)
+    def data(self, section: DataSection) -> DataSpec:
+        """The data of this point: what is no axis stands in the section."""
+        in_files = self.name in data.FILES
+        return DataSpec(
+            self.name,
+            self.samples,
+            self.target,
+            self.standardize,
+            path=(section.path or "") if in_files else "",
+            which=(section.which or "") if self.name == "torchvision" else "",
+            validation=section.validation or 0.0,
+        )
 
 
 def _points(spec: SweepSpec) -> Iterator[_Point]:
@@ -158,18 +174,24 @@ def _points(spec: SweepSpec) -> Iterator[_Point]:
         axes.append(values or (None,))
     for values in product(*axes):
         point = _Point(*values)
-        whole = data.resolve(point.data)
+        whole = data.resolve(point.data(spec.data))
         yield replace(
             point,
             samples=int(whole.samples),
             target=whole.target,
             standardize=whole.standardize,
-            activation="linear" if point.kind == "two-layer-linear" else point.activation,
+            activation=_activation(point),
         )
 
 
+def _activation(point: _Point) -> str:
+    """What a kind fixes; of a factory's net it is not known."""
+    fixed = {"mlp": point.activation, "cnn": point.activation, "two-layer-linear": "linear", "transformer": "gelu"}
+    return fixed.get(point.kind, "own")
+
+
 def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data_id: str) -> CellPlan:
-    shape = data.describe(point.data)
+    shape = data.describe(point.data(spec.data))
     batch = shape.samples if point.batch == "full" else min(point.batch, shape.samples)
     steps_per_epoch = shape.samples // batch
     max_steps = point.steps if point.steps is not None else (point.epochs or 0) * steps_per_epoch
@@ -183,14 +205,17 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         optimizer=point.optimizer,
         success=None if search is None else search.success,
         threshold=TrainSpec.threshold if search is None else search.threshold,
+        on=TrainSpec.on if search is None else search.on,
         record_every=spec.record.every,
         **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
-    return CellPlan(position, _label(point, varying), _net(point, shape), train, sharpness, point.data, data_id)
+    label, net = _label(point, varying), _net(point, shape, spec.model.path or "")
+    return CellPlan(position, label, net, train, sharpness, point.data(spec.data), data_id)
 
 
-def _net(point: _Point, shape: DataShape) -> NetSpec:
+def _net(point: _Point, shape: DataShape, folder: str) -> NetSpec:
+    factory = ":" in point.kind
     return NetSpec(
         kind=point.kind,
         inputs=shape.inputs,
@@ -203,7 +228,19 @@ def _net(point: _Point, shape: DataShape) -> NetSpec:
         base_width=point.base_width,
         init_variance=point.init_variance,
         layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
+        shape=shape.image if point.kind in ("cnn", "transformer") else (),
+        code_path=folder if factory else "",
+        code_hash=_code_hash(point.kind, folder) if factory else "",
     )
+
+
+def _code_hash(kind: str, folder: str) -> str:
+    """Of the source that a factory's net will be made by, which is not run here."""
+    module = kind.partition(":")[0]
+    origin = source_of(module, folder)
+    if origin is None:
+        raise BadInput(f"model.kind = {kind!r}: no module {module} in {folder} or installed; put it there again")
+    return source_hash(origin)
 
 
 def _sharpness(how: SharpnessSection, samples: int) -> SharpnessSpec:
@@ -221,7 +258,7 @@ def _sharpness(how: SharpnessSection, samples: int) -> SharpnessSpec:
 
 
 def _nets(spec: SweepSpec, cell: CellPlan) -> tuple[NetRecord, ...]:
-    how, all_samples = cell.sharpness, int(cell.data.samples)
+    how, all_samples = cell.sharpness, cell.samples
     probe = f"first {how.samples} of {all_samples}: another loss" if how.samples else "all"
     convention, schedule = LOSS_CONVENTIONS[cell.train.loss], rule_text(how)
     return tuple(NetRecord(seed, how.operator, convention, probe, schedule) for seed in spec.sweep.seeds)
@@ -233,7 +270,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "width": cell.net.width,
         "n_params": cell.net.n_params,
         "data": cell.data.name,
-        "samples": int(cell.data.samples),
+        "samples": cell.samples,
         "data_id": cell.data_id,
         "target": cell.data.target,
         "standardize": cell.data.standardize,
@@ -248,11 +285,13 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "max_steps": cell.train.max_steps,
         "steps_per_epoch": cell.train.steps_per_epoch,
         "dtype": cell.train.dtype,
+        "accuracy_on": cell.train.on,
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
+    origin = {name: value for name in ("path", "which", "validation") if (value := getattr(cell.data, name))}
     own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
     own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
-    settings = canonical_json(shown | rates | own | {"base_width": cell.net.base_width})
+    settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
     columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 

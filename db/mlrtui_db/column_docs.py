@@ -12,11 +12,11 @@ _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row;
 
 _SETTINGS: Docs = {
     "data": ("text", "Name of the data set."),
-    "samples": ("1", "Training samples used."),
-    "target": ("text", "What is learnt from the data: classes or parity."),
+    "samples": ("1", "Training samples used, without those held out."),
+    "target": ("text", "What is learnt from the data: classes, parity, or regression on its own real targets."),
     "standardize": ("text", "How inputs were scaled: global, feature or none."),
-    "model": ("text", "Kind of network: mlp or two-layer-linear."),
-    "activation": ("text", "Activation of the hidden layers."),
+    "model": ("text", "Kind of network: mlp, two-layer-linear, cnn, transformer, or package.module:factory."),
+    "activation": ("text", "Activation of the hidden layers; own: a factory's."),
     "bias": ("0 or 1", "Whether layers have biases."),
     "parametrization": ("text", "How initial weights and rates scale with width: sp is the standard one."),
     "input_lr": ("1", "Multiplier of the learning rate in the input layer."),
@@ -24,6 +24,7 @@ _SETTINGS: Docs = {
     "batch": ("1", "Samples per step; equal to samples: full batch."),
     "max_steps": ("steps", "Budget of a trial."),
     "dtype": ("text", "Floating-point type of weights and training."),
+    "accuracy_on": ("text", "Whose accuracy is stored, and decides: train, or validation, the samples held out."),
 }
 
 _EDGE: Docs = {
@@ -71,8 +72,8 @@ _MEASURED: Docs = {
     "reached_epoch": ("epochs", "Epoch at whose end the threshold was reached."),
     "loss_initial": ("loss", "Loss over all training samples before the first update."),
     "loss_final": ("loss", "Loss over all training samples at the end; NULL when not finite."),
-    "best_accuracy": ("1", "Best training accuracy at any evaluation, from 0 to 1."),
-    "final_accuracy": ("1", "Training accuracy at the end, from 0 to 1."),
+    "best_accuracy": ("1", "Best accuracy at any evaluation, from 0 to 1; accuracy_on says whose."),
+    "final_accuracy": ("1", "Accuracy at the end, from 0 to 1; accuracy_on says whose."),
     "peak_ratio": ("1", "Largest loss of any step over loss_initial; NULL when not finite."),
     "peak_step": ("steps", "Step of the largest loss."),
     "final_sharpness": ("1/eta", "Sharpness at the end; NULL when not measured."),
@@ -85,7 +86,7 @@ _MEASURED: Docs = {
 _STEP: Docs = {
     "step": ("steps", "Number of updates done before; the row describes the weights before update number step."),
     "loss": ("loss", "Loss of this step's batch; NULL when not finite, flags say which. See flag 128."),
-    "accuracy": ("1", "Training accuracy, from 0 to 1; NULL when not evaluated at this step."),
+    "accuracy": ("1", "Accuracy, from 0 to 1, of what accuracy_on says; NULL when not evaluated at this step."),
     "sharpness": (
         "1/eta",
         "Sharpness λ of the operator preconditioned by the layers' rates, and by adam's 1/(√v + eps); NULL when not "
@@ -142,7 +143,7 @@ TABLES: dict[str, Docs] = {
         "settings": ("JSON", "All settings of the cell, canonical."),
         "depth": ("layers", "Hidden layers."),
         "width": ("units", "Units of each hidden layer."),
-        "n_params": ("1", "Trained parameters of one net."),
+        "n_params": ("1", "Trained parameters of one net; 0: not known, a factory's."),
         "data_id": ("SHA-256", "Hash of the training arrays."),
         **_SETTINGS,
         "loss": ("text", "Training loss: ce or mse."),

@@ -31,7 +31,14 @@ def _add_edge(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE cell ADD COLUMN edge REAL NOT NULL DEFAULT 2.0")
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, "edges of other optimizers than plain gradient descent", _add_edge),)
+def _add_accuracy_on(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE cell ADD COLUMN accuracy_on TEXT NOT NULL DEFAULT 'train'")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(2, "edges of other optimizers than plain gradient descent", _add_edge),
+    Migration(3, "accuracy of held-out samples", _add_accuracy_on),
+)
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 

@@ -78,6 +78,7 @@ class CellRecord:
     steps_per_epoch: int
     dtype: str
     edge: float = 2.0  # eta × sharpness at which training is at the edge of stability
+    accuracy_on: str = "train"  # whose accuracy is stored: "train" or "validation"
     nets: tuple[NetRecord, ...] = ()
 
 

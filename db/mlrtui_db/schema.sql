@@ -47,6 +47,7 @@ CREATE TABLE cell (
   ln_eta_star_sd   REAL,
   rev             INTEGER NOT NULL DEFAULT 0,
   edge            REAL NOT NULL DEFAULT 2.0,
+  accuracy_on     TEXT NOT NULL DEFAULT 'train',
   UNIQUE (sweep_id, settings),
   UNIQUE (sweep_id, position)
 ) STRICT;

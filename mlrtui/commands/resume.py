@@ -6,7 +6,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from mlrtui import estimate, planning
-from mlrtui.commands.run import RunOptions, start
+from mlrtui.commands.run import RunOptions, refuse_code, start
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.plain import one_line
@@ -43,8 +43,7 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
     """
     with Reader.open(options.store) as reader:
         rows = chosen(reader, names)
-    for row in rows:
-        _spec(row)  # a sweep that cannot go on is told before anything is changed
+    refuse_code([_spec(row) for row in rows], options)  # told before anything is changed, as what cannot go on is
     again = []
     with Store.open(options.store) as store, store.transaction():
         for row in rows:
@@ -76,6 +75,7 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
 
 def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
     specs = [_spec(row) for row in rows]
+    refuse_code(specs, options)
     useful = max(estimate.parallel_lanes(planning.plan(spec, None)) for spec in specs)
     return start(specs, useful, options)
 

@@ -15,7 +15,7 @@ from mlrtui.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.reader import Reader
 
-__all__ = ["RunOptions", "run", "start"]
+__all__ = ["RunOptions", "refuse_code", "run", "start"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class RunOptions:
     detach: bool = False
     plain: bool = False
     dry_run: bool = False
+    allow_code: bool = False
     ascii_only: bool = False
     refresh: float | None = None
     mouse: bool = True
@@ -41,6 +42,7 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
         StoreError: the store cannot be used.
     """
     specs = _load(files or examples.quickstart(), options.overrides)
+    refuse_code(specs, options)
     plans = [planning.plan(spec, None) for spec in specs]
     useful = max(estimate.parallel_lanes(plan) for plan in plans)
     if options.dry_run:
@@ -55,6 +57,19 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
 
         load_settings(settings_path())  # a mistake there is said before anything is started
     return start(specs, useful, options)
+
+
+def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
+    """Say what code sweeps would run, unless that was allowed; a store or a file from a stranger must not run any.
+
+    Raises:
+        BadInput: a sweep names a factory, and --allow-code is missing.
+    """
+    named = [kind for spec in specs for kind in spec.model.kind if ":" in kind]
+    if named and not options.allow_code:
+        raise BadInput(
+            f"model.kind = {named[0]!r}: would run code of that module; if you trust it, say so with --allow-code"
+        )
 
 
 def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:

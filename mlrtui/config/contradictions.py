@@ -11,12 +11,15 @@ from math import prod
 from typing import Any
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
+from mlrtui.config.data_checks import DATA_CHECKS
 from mlrtui.config.mistakes import NO_VALUE, Mistake, toml_text
+from mlrtui.config.model_checks import MODEL_CHECKS
 from mlrtui.config.optimizer_checks import OPTIMIZER_CHECKS
 from mlrtui.config.rate_checks import RATE_CHECKS
 from mlrtui.config.sections import FitSection
 from mlrtui.config.start_checks import START_CHECKS
-from mlrtui.data.shapes import SOURCES
+from mlrtui.data.shapes import DataSpec, source_of
+from mlrtui.data.sources import DataTrouble, Source
 
 __all__ = ["MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Known", "contradictions"]
 
@@ -49,6 +52,13 @@ class Known:
     def one(self, key: str) -> Any:
         """The value of a key that is no axis, or None."""
         return self.values.get(key)
+
+    def source(self, name: str) -> Source | None:
+        """What is known of a data set; None where its files cannot be used."""
+        try:
+            return source_of(DataSpec(name, path=self.one("data.path") or "", which=self.one("data.which") or ""))
+        except DataTrouble:
+            return None
 
     @property
     def rates(self) -> dict[str, tuple[float, ...]]:
@@ -120,8 +130,8 @@ def _targets(known: Known) -> Iterator[Mistake]:
 
 def _packages(known: Known) -> Iterator[Mistake]:
     for name in known.axis("data.name"):
-        source = SOURCES[name]
-        if source.package and find_spec(source.package) is None:
+        source = known.source(name)
+        if source is not None and source.package and find_spec(source.package) is None:
             remedy = f"needs the package {source.package}, which is not installed; pip install 'mlrtui[{source.extra}]'"
             yield Mistake("data.name", name, remedy)
 
@@ -152,9 +162,9 @@ def _one_sample(known: Known) -> Iterator[Mistake]:
 
 
 def _solvable_model(known: Known) -> Iterator[Mistake]:
-    """What kind "two-layer-linear" fixes, and what "mlp" needs."""
+    """What kind "two-layer-linear" fixes, and what all others need."""
     kinds = known.axis("model.kind")
-    if "mlp" in kinds and "model.depth" not in known.given:
+    if set(kinds) - {"two-layer-linear"} and "model.depth" not in known.given:
         yield Mistake("model.depth", NO_VALUE, "missing; write e.g. depth = [2, 4, 8]")
     if "two-layer-linear" not in kinds:
         return
@@ -190,8 +200,8 @@ def _samples(known: Known) -> Iterator[Mistake]:
     """Sample counts against what the data sets have, and batches against sample counts."""
     asked = known.axis("data.samples")
     for name, samples in product(known.axis("data.name"), asked):
-        source = SOURCES[name]
-        if samples == "all":
+        source = known.source(name)
+        if samples == "all" or source is None:
             continue
         if samples > source.most:
             yield Mistake("data.samples", samples, f'data "{name}" has {source.most} samples; use that or "all"')
@@ -251,11 +261,13 @@ def _batches(known: Known) -> Iterator[Mistake]:
 
 
 def _sample_counts(known: Known) -> list[tuple[str, int]]:
-    """(data, samples) of every cell, as far as they are possible."""
+    """(data, training samples) of every cell, as far as they are possible."""
     counts = []
     for name, samples in product(known.axis("data.name"), known.axis("data.samples")):
-        if samples == "all" or samples <= SOURCES[name].most:
-            counts.append((name, SOURCES[name].samples if samples == "all" else samples))
+        source = known.source(name)
+        if source is not None and (samples == "all" or samples <= source.most):
+            count = source.samples if samples == "all" else samples
+            counts.append((name, count - round(count * (known.one("data.validation") or 0.0))))
     return counts
 
 
@@ -275,10 +287,11 @@ def _size(known: Known) -> Iterator[Mistake]:
 
 def _parameters(known: Known) -> Iterator[Mistake]:
     widths, depths = known.axis("model.width"), known.axis("model.depth")
-    if not widths or not known.axis("data.name"):
+    sources = [known.source(name) for name in known.axis("data.name")]
+    if not widths or not any(sources):
         return
     width, depth = max(widths), max(depths, default=1)
-    inputs = max(SOURCES[name].inputs for name in known.axis("data.name"))
+    inputs = max(source.inputs for source in sources if source is not None)
     parameters = width * (inputs + width * (depth - 1))
     if parameters > MAX_PARAMETERS:
         yield Mistake(
@@ -347,5 +360,7 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _fits,
     *RATE_CHECKS,
     *START_CHECKS,
+    *DATA_CHECKS,
+    *MODEL_CHECKS,
     *OPTIMIZER_CHECKS,
 )

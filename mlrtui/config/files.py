@@ -29,6 +29,7 @@ def load_sweep(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
     apply_overrides(document, overrides)
     if not document:
         raise BadInput(f"{place}: no settings in it; {START}")
+    _anchor(document, path.parent)
     return parse_sweep(document, place)
 
 
@@ -69,6 +70,19 @@ def _text(path: Path, place: str) -> str:
     except UnicodeDecodeError as error:
         wrong = f"byte 0x{raw[error.start]:02x} at offset {error.start}"
         raise BadInput(f"{place}: not a UTF-8 text ({wrong}); save it as UTF-8, or check the path") from None
+
+
+def _anchor(document: dict[str, Any], folder: Path) -> None:
+    """Make paths in the document absolute, in place: a driver, or a later resume, works in another folder."""
+    here = Path(os.path.abspath(folder))
+    data, model = (document.get(name) for name in ("data", "model"))
+    for table in (data, model):
+        if isinstance(table, dict) and isinstance(table.get("path"), str) and table["path"].strip():
+            table["path"] = os.path.normpath(here / table["path"].strip())
+    if isinstance(model, dict) and "path" not in model:
+        kinds = model.get("kind")
+        if any(isinstance(kind, str) and ":" in kind for kind in (kinds if isinstance(kinds, list) else [kinds])):
+            model["path"] = str(here)
 
 
 def _document(text: str, place: str) -> dict[str, Any]:

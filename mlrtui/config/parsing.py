@@ -135,6 +135,8 @@ def _mistakes(where: str, kind: type[Section], detail: dict[str, Any]) -> Iterat
 def _unknown_key(field: str, key: str, owner: type[Section], value: object) -> Mistake:
     if key in owner.later:
         return Mistake(field, value, "not built yet; remove it")
+    if key in owner.never:
+        return Mistake(field, value, owner.never[key])
     homes = [name for name, kind in TABLES.items() if key in kind.model_fields and kind is not owner]
     close = difflib.get_close_matches(key, owner.model_fields, n=1)
     if close:

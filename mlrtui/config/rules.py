@@ -107,14 +107,17 @@ def flag() -> Rule:
     return Rule(must, check)
 
 
-def choice(*built: str, later: tuple[str, ...] = (), later_like: str = r"(?!)") -> Rule:
-    """One word of ``built``. Words of ``later`` and texts that match ``later_like`` are known but not built yet."""
-    must = enumerate_words(toml_text(word) for word in built)
+def choice(*built: str, later: tuple[str, ...] = (), like: str = r"(?!)", shown: str = "") -> Rule:
+    """One word of ``built``, or a text that matches ``like``, in messages ``shown``.
+
+    Words of ``later`` are known but not built yet.
+    """
+    must = enumerate_words([*(toml_text(word) for word in built), *([shown] if shown else [])])
 
     def check(value: object) -> str:
-        if isinstance(value, str) and (value in later or re.fullmatch(later_like, value)):
+        if isinstance(value, str) and value in later:
             raise RuleError(Fault(value, "not built yet", f"use {must}"))
-        if not isinstance(value, str) or value not in built:
+        if not isinstance(value, str) or not (value in built or re.fullmatch(like, value)):
             raise _refusal(value, must)
         return value
 

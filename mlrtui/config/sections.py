@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from mlrtui.config.rules import axis, choice, flag, listed, number, only_yet, or_word, seed_list, text, texts, whole
-from mlrtui.data.shapes import SOURCES
+from mlrtui.data.images import WHICH
+from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 
 __all__ = [
@@ -31,7 +32,8 @@ __all__ = [
 ]
 
 HIGHEST_SEED = 4_294_967_295
-FACTORY = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
+FACTORY = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+TITLES = {name: source.title for name, source in SOURCES.items()} | FILES
 
 Whole = tuple[int, ...]
 Reals = tuple[float, ...]
@@ -43,10 +45,11 @@ def _key(help: str, example: object, default: Any = ...) -> Any:
 
 
 class Section(BaseModel):
-    """A table. ``later``: keys that the file format knows and this version does not do yet."""
+    """A table. ``later``: keys that the file format knows and this version does not do yet; ``never``: with why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
     later: ClassVar[tuple[str, ...]] = ()
+    never: ClassVar[dict[str, str]] = {}
 
 
 def section_of(field: FieldInfo) -> type[Section] | None:
@@ -69,10 +72,19 @@ class SweepSection(Section):
 class DataSection(Section):
     """What is learnt."""
 
-    later = ("path", "validation", "download")
+    never = {"download": "nothing is ever downloaded; put the files there yourself, and give their path"}
 
-    name: Annotated[Words, axis(choice(*SOURCES, later=("npz", "torchvision")))] = _key(
-        "Data set: " + "; ".join(f"{name}, {source.title}" for name, source in SOURCES.items()) + ".", "digits"
+    name: Annotated[Words, axis(choice(*SOURCES, *FILES))] = _key(
+        "Data set: " + "; ".join(f"{name}, {title}" for name, title in TITLES.items()) + ".", "digits"
+    )
+    path: Annotated[str | None, text(1000)] = _key(
+        'For name = "npz" the file, for "torchvision" the folder; relative to the sweep file\'s folder. An npz file '
+        "holds x [samples, ...], and y [samples] with class numbers from 0, or real targets [samples(, outputs)].",
+        "my.npz",
+        None,
+    )
+    which: Annotated[str | None, choice(*WHICH)] = _key(
+        'Of the folder of "torchvision", its training part; read from files, nothing is downloaded.', "MNIST", None
     )
     samples: Annotated[tuple[int | Literal["all"], ...], axis(or_word(whole(1, 100_000), "all"))] = _key(
         "The first so many of a fixed permutation.", 1024, ("all",)
@@ -86,6 +98,9 @@ class DataSection(Section):
         "global: subtract the mean sample, divide by one standard deviation; feature: by each feature's own.",
         "global",
         ("global",),
+    )
+    validation: Annotated[float | None, number(0.0, 0.9, above=True)] = _key(
+        'Share of the samples, the last ones, that is held out of training; for [search] on = "validation".', 0.2, None
     )
 
 
@@ -103,21 +118,34 @@ class ModelSection(Section):
     kind: Annotated[
         Words,
         axis(
-            choice(
-                "mlp", "two-layer-linear", later=("cnn", "transformer", "package.module:factory"), later_like=FACTORY
-            )
+            choice("mlp", "two-layer-linear", "cnn", "transformer", like=FACTORY, shown='"package.module:factory"'),
         ),
     ] = _key(
-        "mlp: fully connected; two-layer-linear: f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.",
+        "mlp: fully connected; two-layer-linear: f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.; "
+        "cnn: 3x3 convolutions, mean over the image, linear head; transformer: image rows as tokens. "
+        '"package.module:factory": called as factory(inputs=, outputs=, depth=, width=), gives a torch.nn.Module of x '
+        "[samples, inputs]; needs mlrtui run --allow-code. See numerics.md.",
         "mlp",
         ("mlp",),
     )
-    depth: Annotated[Whole, axis(whole(1, 1000))] = _key(
-        "Hidden layers; a net has one weight layer more. Needed for mlp; two-layer-linear has 1.", [2, 4, 8], ()
+    path: Annotated[str | None, text(1000)] = _key(
+        "Folder in which a factory's package is sought after the installed ones; without it, the sweep file's.",
+        "models",
+        None,
     )
-    width: Annotated[Whole, axis(whole(1, 65_536))] = _key("Units of every hidden layer.", [64, 128])
+    depth: Annotated[Whole, axis(whole(1, 1000))] = _key(
+        "Hidden layers (cnn: convolutions; transformer: blocks); a net has one weight layer more. Needed for all but "
+        "two-layer-linear, which has 1.",
+        [2, 4, 8],
+        (),
+    )
+    width: Annotated[Whole, axis(whole(1, 65_536))] = _key(
+        "Units of every hidden layer (cnn: channels; transformer: numbers per token).", [64, 128]
+    )
     activation: Annotated[Words, axis(choice("relu", "linear", "tanh", "gelu"))] = _key(
-        "Of the hidden layers; gelu is the exact one (erf). two-layer-linear has none.", "relu", ("relu",)
+        "Of the hidden layers of mlp and cnn; gelu is the exact one (erf). The other kinds have their own.",
+        "relu",
+        ("relu",),
     )
     bias: Annotated[tuple[bool, ...], axis(flag())] = _key("Biases, zero at the start.", False, (False,))
     parametrization: Annotated[Words, axis(choice("sp", "ntk", "mup", "sp-full-align"))] = _key(
@@ -195,8 +223,10 @@ class SearchSection(Section):
     threshold: Annotated[float, number(0.0, 1.0, above=True)] = _key(
         'Accuracy to be reached; for success = "accuracy".', 0.5, 0.5
     )
-    on: Annotated[str, choice("train", later=("validation",))] = _key(
-        "Whose accuracy: the training samples'.", "train", "train"
+    on: Annotated[str, choice("train", "validation")] = _key(
+        "Whose accuracy decides, and is stored: the training samples', or that of those held out (data.validation).",
+        "train",
+        "train",
     )
     tolerance: Annotated[float, number(1e-6, 1.0)] = _key("Relative width of the final bracket.", 0.05, 0.05)
     eta_min: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes below.", 1e-5, 1e-5)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from mlrtui.data.shapes import SOURCES, DataSpec, describe, resolve
+from mlrtui.data import images, npz
+from mlrtui.data.shapes import FILES, SOURCES, DataSpec, describe, resolve
+from mlrtui.data.sources import DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui_trainer.spec import Dataset
 
@@ -22,35 +24,56 @@ TEACHER_KEY = 20250528
 
 
 def load(spec: DataSpec) -> Dataset:
-    """The first ``samples`` rows of a fixed permutation, standardised over these rows.
+    """The first ``samples`` rows of a fixed permutation, standardised over those of them that are for training.
 
     The permutation is ``numpy.random.RandomState(0).permutation(all rows)``; generated data is random already and is
     not permuted. "global": the mean row is subtracted, then all is divided by one standard deviation. "feature": each
-    feature has mean 0 and standard deviation 1; a constant feature is only centred. Raises KeyError for an unknown
-    name, ValueError for more samples than there are, and BadInput for values that are not finite.
+    feature has mean 0 and standard deviation 1; a constant feature is only centred. The last rows are held out for
+    validation, and standardised as the others are. Raises KeyError for an unknown name, ValueError for more samples
+    than there are, and BadInput for files that cannot be used and for values that are not finite.
     """
-    shape, whole = describe(spec), resolve(spec)
-    x, labels = _READERS[spec.name](shape.samples)  # x [samples, inputs], labels [samples]
+    try:
+        shape, whole = describe(spec), resolve(spec)
+        x, labels, y = _rows(whole)  # [samples, inputs], [samples], [samples, outputs]
+    except DataTrouble as trouble:
+        raise BadInput(f"data.path = {spec.path!r}: {trouble}") from None
     _refuse_non_finite(spec.name, x)
-    x = _standardise(x, whole.standardize)
+    x = _standardise(x, whole.standardize, shape.samples)
     if shape.kind == "classes":
         y = np.eye(shape.classes)[labels]  # [samples, classes]
     elif shape.kind == "sign":
         y = np.where(labels % 2 == 1, 1.0, -1.0)[:, None]  # [samples, 1]
-    else:
-        y = np.zeros((shape.samples, 1))
     if shape.kind != "classes":
         labels = np.zeros_like(labels)
-    return Dataset(data_id(shape.kind, x, y, labels), shape.kind, x, y, labels)
+    named = data_id(shape.kind, x, y, labels, shape.held_out)
+    return Dataset(named, shape.kind, x, y, labels, shape.held_out)
 
 
-def data_id(kind: str, x: Floats, y: Floats, labels: Ints) -> str:
-    """SHA-256 over the kind, the shapes and the bytes of the arrays (little-endian, C order)."""
+def data_id(kind: str, x: Floats, y: Floats, labels: Ints, held_out: int = 0) -> str:
+    """SHA-256 over the kind, the shapes and the bytes of the arrays (little-endian, C order), and what is held out."""
     seen = hashlib.sha256(kind.encode())
     for array, dtype in ((x, "<f8"), (y, "<f8"), (labels, "<i8")):
         seen.update(f"{array.shape}".encode())
         seen.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
+    if held_out:
+        seen.update(f"held out {held_out}".encode())
     return seen.hexdigest()
+
+
+def _rows(spec: DataSpec) -> tuple[Floats, Ints, Floats]:
+    """Inputs, class numbers and real targets of the wanted samples; of the last two, one is all zero."""
+    samples = int(spec.samples)
+    if spec.name not in FILES:
+        x, labels = _READERS[spec.name](samples)
+        return x, labels, np.zeros((samples, 1))
+    raw, targets = npz.read(spec.path) if spec.name == "npz" else images.read(spec.path, spec.which)
+    rows = np.random.RandomState(0).permutation(len(raw))[:samples]
+    x, t = np.asarray(raw[rows], dtype=np.float64), targets[rows]
+    if spec.name == "torchvision":
+        x /= 255.0
+    if spec.target == "regression":
+        return x, np.zeros(samples, dtype=np.int64), np.asarray(t, dtype=np.float64).reshape(samples, -1)
+    return x, t.astype(np.int64), np.zeros((samples, 1))
 
 
 def _refuse_non_finite(name: str, x: Floats) -> None:
@@ -64,13 +87,14 @@ def _refuse_non_finite(name: str, x: Floats) -> None:
         )
 
 
-def _standardise(x: Floats, how: str) -> Floats:
+def _standardise(x: Floats, how: str, seen: int) -> Floats:
+    """By mean and deviation of the first ``seen`` rows."""
     if how == "none":
         return x
-    centred = x - x.mean(axis=0)
-    scale = centred.std() if how == "global" else centred.std(axis=0)
+    centred = x - x[:seen].mean(axis=0)
+    scale = centred[:seen].std() if how == "global" else centred[:seen].std(axis=0)
     # a constant column keeps a rounding error of the mean, which must not be blown up to a feature
-    scale = np.where(scale > 1e-12 * np.abs(x).max(initial=0.0), scale, 1.0)
+    scale = np.where(scale > 1e-12 * np.abs(x[:seen]).max(initial=0.0), scale, 1.0)
     return np.asarray(centred / scale, dtype=np.float64)
 
 

@@ -70,6 +70,7 @@ def first_version(path: Path) -> None:
         for (view,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
             connection.execute(f"DROP VIEW {view}")
         connection.execute("ALTER TABLE cell DROP COLUMN edge")
+        connection.execute("ALTER TABLE cell DROP COLUMN accuracy_on")
         connection.execute("PRAGMA user_version = 1")
 
 

@@ -5,7 +5,7 @@ number of others. A lane that ends leaves the batch at once.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from math import nan
 from time import monotonic
@@ -17,15 +17,9 @@ from torch import Tensor
 
 from mlrtui_trainer import phases
 from mlrtui_trainer.meter import Meter, measured_samples
+from mlrtui_trainer.models.base import Model, Trace, Weights
+from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES, accuracy, mean_loss
-from mlrtui_trainer.models.mlp import (
-    Mlp,
-    Trace,
-    Weights,
-    forward,
-    initial_weights,
-    runs_together,
-)
 from mlrtui_trainer.optimizers import STATES, optimizer_of
 from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
@@ -54,7 +48,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Numbers over all training samples, [lanes] each."""
+    """Numbers over all samples of a set, [lanes] each."""
 
     loss: Floats
     accuracy: Floats  # NaN where it has no meaning
@@ -62,7 +56,7 @@ class Evaluation:
 
 
 def lanes_per_chunk(
-    mlp: Mlp, samples: int, itemsize: int, device: str, *, own_inputs: bool = False, states: int = 0
+    model: Model, samples: int, itemsize: int, device: str, *, own_inputs: bool = False, states: int = 0
 ) -> int:
     """How many lanes train together when a step sees ``samples``.
 
@@ -70,76 +64,82 @@ def lanes_per_chunk(
     one where lanes could not get the bits that each gets alone.
     """
     kind = torch.device(device).type
-    if kind == "cpu" and not runs_together(mlp, samples, itemsize, own_inputs=own_inputs):
+    if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    per_lane = itemsize * ((2 + states) * mlp.n_params + 2 * samples * sum(mlp.sizes))
+    per_lane = itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
     budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
     return max(1, min(budget // per_lane, MOST_LANES[kind]))
 
 
-def train_round(task: Round, samples: Samples, device: str) -> Iterator[StepBatch | Outcome]:
-    """Train every trial of a round to its end, a chunk of lanes at a time; rows and outcomes as they come."""
-    mlp, train = Mlp.of(task.net, task.train.optimizer), task.train
+def train_round(
+    task: Round, samples: Samples, device: str, held_out: Samples | None = None
+) -> Iterator[StepBatch | Outcome]:
+    """Train every trial of a round to its end, a chunk of lanes at a time; rows and outcomes as they come.
+
+    Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
+    """
+    model, train = build(task.net, task.train.optimizer), task.train
     itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
     states = STATES[train.optimizer]
-    size = lanes_per_chunk(mlp, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
+    size = lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
     for first in range(0, len(task.trials), size):
-        yield from _Chunk(task, mlp, task.trials[first : first + size], samples, device).run()
+        yield from _Chunk(task, model, task.trials[first : first + size], samples, device, held_out).run()
 
 
 @torch.inference_mode()
-def evaluate(mlp: Mlp, weights: Weights, samples: Samples, loss: str) -> Evaluation:
+def evaluate(model: Model, weights: Weights, samples: Samples, loss: str) -> Evaluation:
     """Loss, accuracy and dead layers over all samples."""
     starts = range(0, samples.count, EVALUATION_ROWS)
     # one by one: a tensor's own sum takes its terms in another order where a lane is alone
-    numbers = reduce(torch.add, (_evaluate(mlp, weights, samples, first, loss) for first in starts)).cpu().numpy()
+    numbers = reduce(torch.add, (_evaluate(model, weights, samples, first, loss) for first in starts)).cpu().numpy()
     return Evaluation(numbers[0] / samples.count, numbers[1] / samples.count, numbers[2] == samples.count)
 
 
-def _evaluate(mlp: Mlp, weights: Weights, samples: Samples, first: int, loss: str) -> Tensor:
+def _evaluate(model: Model, weights: Weights, samples: Samples, first: int, loss: str) -> Tensor:
     """Sums over a piece of the samples, [3, lanes]: losses, right answers, samples whose lane is dead on the piece.
 
     Only the piece is run lane by lane where its size asks for it: mostly the last, which is short.
     """
     x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
     rows = x.shape[1]
-    together = x.device.type != "cpu" or runs_together(mlp, rows, x.element_size())
+    together = x.device.type != "cpu" or model.runs_together(rows, x.element_size())
     groups = [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
     parts = []
     for group in groups:
-        trace = forward(mlp, group, x)
+        trace = model.forward(group, x)
         per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, rows]
         share = accuracy(trace.f, y, labels, samples.kind)
-        parts.append(torch.stack([per_sample.sum(1, dtype=torch.float64), share * rows, _dead(mlp, trace) * rows]))
+        parts.append(torch.stack([per_sample.sum(1, dtype=torch.float64), share * rows, model.dead(trace) * rows]))
     return torch.cat(parts, dim=1)
-
-
-def _dead(mlp: Mlp, trace: Trace) -> Tensor:
-    """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""
-    if mlp.activation != "relu" or mlp.layers == 1:
-        return torch.zeros(trace.f.shape[0], dtype=torch.float64, device=trace.f.device)
-    return (trace.h[-1].amax((1, 2)) <= 0.0).double()
 
 
 class _Chunk:
     """Some trials, from their initial weights to their ends."""
 
-    def __init__(self, task: Round, mlp: Mlp, trials: Sequence[TrialSpec], samples: Samples, device: str) -> None:
-        self.train, self.sharpness, self.mlp = task.train, task.sharpness, mlp
-        self.samples, self.loss = samples, LOSSES[task.train.loss]
+    def __init__(
+        self,
+        task: Round,
+        model: Model,
+        trials: Sequence[TrialSpec],
+        samples: Samples,
+        device: str,
+        held_out: Samples | None,
+    ) -> None:
+        self.train, self.sharpness, self.model = task.train, task.sharpness, model
+        self.samples, self.held_out, self.loss = samples, held_out, LOSSES[task.train.loss]
         seeds = [trial.seed for trial in trials]
         dtype = DTYPES[self.train.dtype]
         self.block = BLOCK[torch.device(device).type]
-        self.weights = initial_weights(mlp, seeds, dtype, device)
+        self.weights = model.initial_weights(seeds, dtype, device)
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
-        self.optimizer = optimizer_of(mlp, self.train, [trial.eta for trial in trials], dtype, device)
+        self.optimizer = optimizer_of(model, self.train, [trial.eta for trial in trials], dtype, device)
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
         self.meter = None
         if self.sharpness.every > 0:
             measured = measured_samples(samples, self.sharpness)
-            self.meter = Meter(mlp, self.train.loss, self.sharpness, seeds, measured, device)
+            self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device)
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
@@ -171,7 +171,10 @@ class _Chunk:
 
     def _judge(self, step: int) -> None:
         """Evaluate on all samples; end the lanes for which that decides."""
-        seen = evaluate(self.mlp, self.weights, self.samples, self.train.loss)
+        seen = evaluate(self.model, self.weights, self.samples, self.train.loss)
+        if self.held_out is not None:
+            elsewhere = evaluate(self.model, self.weights, self.held_out, self.train.loss)
+            seen = replace(seen, accuracy=elsewhere.accuracy)
         self.accuracy = seen.accuracy
         last = step == self.train.max_steps
         ends: list[int] = []
@@ -253,7 +256,7 @@ class _Chunk:
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
         """Forward pass on this step's batches, and [4, lanes]: loss, accuracy, dead, RMS of the outputs."""
         x, y, labels = self.batches.at(step)
-        trace = forward(self.mlp, self.weights, x)
+        trace = self.model.forward(self.weights, x)
         e = self.loss.start(trace.f, y)  # [lanes, samples, outputs]
         loss = mean_loss(self.loss.per_sample(e, labels))
         blank = torch.full_like(loss, nan)
@@ -262,8 +265,12 @@ class _Chunk:
             rms = (trace.f * trace.f).sum((1, 2), dtype=torch.float64).div_(trace.f[0].numel()).sqrt_()
         if not self.batches.full:
             return trace, e, torch.stack([loss, blank, blank, rms])
-        share = accuracy(trace.f, y, labels, self.samples.kind)
-        return trace, e, torch.stack([loss, share, _dead(self.mlp, trace), rms])
+        if self.held_out is None:
+            share = accuracy(trace.f, y, labels, self.samples.kind)
+        else:
+            elsewhere = evaluate(self.model, self.weights, self.held_out, self.train.loss)
+            share = torch.from_numpy(elsewhere.accuracy).to(loss)
+        return trace, e, torch.stack([loss, share, self.model.dead(trace), rms])
 
     @torch.inference_mode()
     def _descend(self, step: int, trace: Trace, e: Tensor) -> None:

@@ -12,7 +12,7 @@ from mlrtui_trainer.curvature.lanczos import Eigen
 from mlrtui_trainer.curvature.operators import curvature, preconditioned
 from mlrtui_trainer.curvature.schedule import Schedule
 from mlrtui_trainer.curvature.tracker import Tracker
-from mlrtui_trainer.models.mlp import Mlp, Weights, rate_vector
+from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.rows import Sharpness
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import Eigenvalue, SharpnessSpec
@@ -34,17 +34,17 @@ class Meter:
     """λ of some lanes over time. Lanes are numbered as the weights that are measured stack them."""
 
     def __init__(
-        self, mlp: Mlp, loss: str, spec: SharpnessSpec, seeds: list[int], samples: Samples, device: str
+        self, model: Model, loss: str, spec: SharpnessSpec, seeds: list[int], samples: Samples, device: str
     ) -> None:
-        self._mlp, self._loss, self._samples = mlp, loss, samples
+        self._model, self._loss, self._samples = model, loss, samples
         self._operators = (spec.operator, *spec.others)
         self._top = spec.top
         self._dtype = samples.x.dtype
-        self._rates = rate_vector(mlp, self._dtype, device)
+        self._rates = model.rate_vector(self._dtype, device)
         self._schedule = Schedule(spec, len(seeds))
         tolerance = EXACT_TOLERANCE if spec.exact else spec.tolerance
         self._trackers = [
-            Tracker(seeds, mlp.n_params, tolerance, self._dtype, device, top=spec.top, estimate=not spec.exact)
+            Tracker(seeds, model.n_params, tolerance, self._dtype, device, top=spec.top, estimate=not spec.exact)
             for _ in self._operators
         ]
 
@@ -95,7 +95,7 @@ class Meter:
     @torch.inference_mode()
     def _solved(self, tracker: Tracker, operator: str, weights: Weights, scale: Tensor, lanes: Tensor | None) -> Eigen:
         at = weights.to(self._dtype)
-        matrix = curvature(self._mlp, at, self._samples.x, self._samples.y, self._loss, operator)
+        matrix = curvature(self._model, at, self._samples.x, self._samples.y, self._loss, operator)
         return tracker.measure(preconditioned(matrix, scale), lanes)
 
     def _described(self, found: Sequence[Eigen]) -> list[Sharpness]:

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.models.mlp import Mlp, Trace, Weights, descend_, flatten, gradient
+from mlrtui_trainer.models.base import Model, Trace, Weights, flatten
 from mlrtui_trainer.spec import TrainSpec
 
 __all__ = ["STATES", "Adam", "HeavyBall", "Optimizer", "Plain", "optimizer_of"]
@@ -38,17 +38,17 @@ class Optimizer(Protocol):
         """The optimizer of the lanes with these numbers."""
 
 
-def optimizer_of(mlp: Mlp, train: TrainSpec, etas: Sequence[float], dtype: torch.dtype, device: str) -> Optimizer:
+def optimizer_of(model: Model, train: TrainSpec, etas: Sequence[float], dtype: torch.dtype, device: str) -> Optimizer:
     """The optimizer that a spec names, before its first step. Raises ValueError for one that is not built."""
     if train.optimizer not in STATES:
         raise ValueError(f"optimizer {train.optimizer!r} is not built: use one of {', '.join(STATES)}")
     eta = torch.tensor(list(etas), dtype=torch.float64)[:, None, None]  # [lanes, 1, 1]
     if train.optimizer == "sgd":
-        return Plain(mlp, (-eta / train.batch).to(dtype).to(device))
+        return Plain(model, (-eta / train.batch).to(dtype).to(device))
     eta = eta.to(dtype).to(device)
     if train.optimizer == "momentum":
-        return HeavyBall(mlp, eta, train.batch, train.momentum)
-    return Adam(mlp, eta, train.batch, train.beta1, train.beta2, train.eps)
+        return HeavyBall(model, eta, train.batch, train.momentum)
+    return Adam(model, eta, train.batch, train.beta1, train.beta2, train.eps)
 
 
 class Plain:
@@ -56,20 +56,20 @@ class Plain:
 
     ready = True
 
-    def __init__(self, mlp: Mlp, factor: Tensor) -> None:
-        self._mlp = mlp
+    def __init__(self, model: Model, factor: Tensor) -> None:
+        self._model = model
         self._factor = factor  # [lanes, 1, 1], -η/batch
 
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
         """See `Optimizer`."""
-        descend_(self._mlp, weights, trace, signal * self._factor)
+        self._model.descend_(weights, trace, signal * self._factor)
 
     def diagonal(self) -> None:
         """See `Optimizer`."""
 
     def select(self, keep: Tensor) -> "Plain":
         """See `Optimizer`."""
-        return Plain(self._mlp, self._factor[keep])
+        return Plain(self._model, self._factor[keep])
 
 
 class HeavyBall:
@@ -77,19 +77,19 @@ class HeavyBall:
 
     ready = True
 
-    def __init__(self, mlp: Mlp, eta: Tensor, batch: int, beta: float) -> None:
-        self._mlp, self._eta, self._batch, self._beta = mlp, eta, batch, beta
+    def __init__(self, model: Model, eta: Tensor, batch: int, beta: float) -> None:
+        self._model, self._eta, self._batch, self._beta = model, eta, batch, beta
         self._velocity: Weights | None = None
 
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
         """See `Optimizer`."""
-        fresh = gradient(self._mlp, weights, trace, signal / self._batch)
+        fresh = self._model.gradient(weights, trace, signal / self._batch)
         if self._velocity is None:
             self._velocity = fresh
         else:
             for v, g in _pairs(self._velocity, fresh):
                 v.mul_(self._beta).add_(g)
-        _move_(self._mlp, weights, self._velocity, -self._eta)
+        _move_(self._model, weights, self._velocity, -self._eta)
 
     def diagonal(self) -> None:
         """See `Optimizer`."""
@@ -105,8 +105,8 @@ class HeavyBall:
 class Adam:
     """Adam (Kingma and Ba 2015) with both corrections for the zero start: w ← w − η m̂ / (√v̂ + ε)."""
 
-    def __init__(self, mlp: Mlp, eta: Tensor, batch: int, beta1: float, beta2: float, eps: float) -> None:
-        self._mlp, self._eta, self._batch = mlp, eta, batch
+    def __init__(self, model: Model, eta: Tensor, batch: int, beta1: float, beta2: float, eps: float) -> None:
+        self._model, self._eta, self._batch = model, eta, batch
         self._beta1, self._beta2, self._eps = beta1, beta2, eps
         self._steps = 0
         self._mean: Weights | None = None
@@ -119,7 +119,7 @@ class Adam:
 
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
         """See `Optimizer`."""
-        fresh = gradient(self._mlp, weights, trace, signal / self._batch)
+        fresh = self._model.gradient(weights, trace, signal / self._batch)
         square = _mapped(fresh, lambda g: g * g)
         self._mean = _averaged(self._mean, fresh, self._beta1)
         self._square = _averaged(self._square, square, self._beta2)
@@ -127,7 +127,7 @@ class Adam:
         step = _mapped(self._mean, lambda m: m / (1.0 - self._beta1**self._steps))
         for m, scale in _pairs(step, _mapped(self._square, self._scale)):
             m.mul_(scale)
-        _move_(self._mlp, weights, step, -self._eta)
+        _move_(self._model, weights, step, -self._eta)
 
     def diagonal(self) -> Tensor | None:
         """1/(√v̂ + ε) of the last step: with the layers' rates, the effective sharpness of Cohen et al. (2022)."""
@@ -156,13 +156,14 @@ def _averaged(old: Weights | None, new: Weights, beta: float) -> Weights:
     return old
 
 
-def _move_(mlp: Mlp, weights: Weights, step: Weights, factor: Tensor) -> None:
+def _move_(model: Model, weights: Weights, step: Weights, factor: Tensor) -> None:
     """weights += rate·factor·step, layer by layer; ``factor`` [lanes, 1, 1]. A frozen layer stays."""
-    for layer, rate in enumerate(mlp.rate):
+    for layer, rate in enumerate(model.rate):
         if rate != 0.0:
-            weights.w[layer].add_(step.w[layer] * (factor * rate))
-            if mlp.bias:
-                weights.b[layer].add_(step.b[layer] * (factor * rate))
+            w, by = weights.w[layer], factor * rate
+            w.add_(step.w[layer] * by.reshape(-1, *[1] * (w.ndim - 1)))
+            if weights.b:
+                weights.b[layer].add_(step.b[layer] * by)
 
 
 def _pairs(a: Weights, b: Weights) -> Iterable[tuple[Tensor, Tensor]]:

@@ -1,4 +1,4 @@
-"""Training samples on a device, in the order in which each lane sees them."""
+"""Samples on a device: those that train, in the order in which each lane sees them, and those held out."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Samples:
-    """All training samples as tensors."""
+    """Samples as tensors."""
 
     kind: str  # "classes" | "sign" | "regression"
     x: Tensor  # [samples, inputs]
@@ -25,9 +25,19 @@ class Samples:
 
     @classmethod
     def of(cls, data: Dataset, dtype: torch.dtype, device: str) -> "Samples":
-        """Copy a data set to a device."""
-        x, y = (torch.from_numpy(a).to(dtype).to(device) for a in (data.x, data.y))
-        return cls(data.kind, x, y, torch.from_numpy(data.labels)[:, None].to(device))
+        """Copy the training samples of a data set to a device."""
+        return cls._rows(data, slice(len(data.x) - data.held_out), dtype, device)
+
+    @classmethod
+    def held_out(cls, data: Dataset, dtype: torch.dtype, device: str) -> "Samples":
+        """Copy those that are held out for validation."""
+        return cls._rows(data, slice(len(data.x) - data.held_out, None), dtype, device)
+
+    @classmethod
+    def _rows(cls, data: Dataset, rows: slice, dtype: torch.dtype, device: str) -> "Samples":
+        # copied: where NumPy's memory starts within a line would change the bits
+        x, y = (torch.from_numpy(a[rows]).to(dtype, copy=True).to(device) for a in (data.x, data.y))
+        return cls(data.kind, x, y, torch.from_numpy(data.labels[rows])[:, None].to(device))
 
     @property
     def count(self) -> int:

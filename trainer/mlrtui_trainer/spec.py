@@ -10,6 +10,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from mlrtui_trainer.models.parameters import Parameter, cnn_parameters, transformer_parameters
+
 __all__ = [
     "FLAG_ACCURACY_NONFINITE",
     "FLAG_ALL_SAMPLES",
@@ -64,20 +66,29 @@ class NetSpec:
     """An architecture. Depth counts hidden layers; weight layers are ``depth + 1``.
 
     kind "mlp": act(W x) per hidden layer, linear output. kind "two-layer-linear": f = width^(-1/2) v·(u x), standard
-    normal u and v (Lewkowycz et al. 2020), depth 1, no bias, activation "linear".
+    normal u and v (Lewkowycz et al. 2020), depth 1, no bias, activation "linear". kind "cnn" and "transformer": see
+    their modules. Any other kind is a factory, "package.module:function".
     """
 
-    kind: str  # "mlp" | "two-layer-linear"
+    kind: str  # "mlp" | "two-layer-linear" | "cnn" | "transformer" | "package.module:function"
     inputs: int
     outputs: int
     depth: int
     width: int
-    activation: str = "relu"  # "relu" | "linear" | "tanh" | "gelu"
+    activation: str = "relu"  # "relu" | "linear" | "tanh" | "gelu" | "own", a factory's
     bias: bool = False
     parametrization: str = "sp"
     layer_lr: tuple[float, float, float] = (1.0, 1.0, 1.0)  # rate multipliers: input, hidden, output layer
     base_width: int = 64  # width at which every parametrization is the standard one
     init_variance: float | None = None  # of the initial weights, times fan_in; None: the activation's own
+    shape: tuple[int, ...] = ()  # of a sample as an image: channels, rows, columns; for kinds that see images
+    code_path: str = ""  # folder in which a factory's module is sought beside the installed packages
+    code_hash: str = ""  # SHA-256 of the factory's source file
+
+    @property
+    def is_factory(self) -> bool:
+        """Whether the net is made by a function that is no part of this package."""
+        return ":" in self.kind
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -86,9 +97,24 @@ class NetSpec:
 
     @property
     def n_params(self) -> int:
-        """Number of trained parameters of one net."""
-        sizes = self.sizes
-        return sum((fan_in + self.bias) * out for fan_in, out in pairwise(sizes))
+        """Number of parameters of one net; 0: not known, a factory's."""
+        return self._dense + sum(one.size for one in self._table)
+
+    @property
+    def work(self) -> int:
+        """Multiplications in one sample's forward pass, about; 0: not known, a factory's."""
+        return self._dense + sum(one.size * one.uses for one in self._table)
+
+    @property
+    def _dense(self) -> int:
+        if self.kind not in ("mlp", "two-layer-linear"):
+            return 0
+        return sum((fan_in + self.bias) * out for fan_in, out in pairwise(self.sizes))
+
+    @property
+    def _table(self) -> tuple[Parameter, ...]:
+        tables = {"cnn": cnn_parameters, "transformer": transformer_parameters}
+        return tables[self.kind](self) if self.kind in tables else ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +133,7 @@ class TrainSpec:
     eps: float = 1e-8
     success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
     threshold: float = 0.5
+    on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out
     record_every: int = 1
 
 
@@ -126,13 +153,14 @@ class SharpnessSpec:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training samples as the worker gets them, once."""
+    """Samples as the worker gets them, once; the last ``held_out`` of them are for validation, the others train."""
 
     data_id: str  # SHA-256 of the arrays
     kind: str  # "classes": y holds class numbers | "sign": y is ±1 | "regression": y is real, accuracy has no meaning
     x: npt.NDArray[np.float64]  # [samples, inputs]
     y: npt.NDArray[np.float64]  # [samples, outputs]; one-hot for classes
     labels: npt.NDArray[np.int64]  # [samples]; class numbers, all zero unless kind == "classes"
+    held_out: int = 0
 
 
 @dataclass(frozen=True)

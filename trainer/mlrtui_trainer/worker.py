@@ -13,7 +13,8 @@ from mlrtui_trainer.curvature.operators import Operator, curvature, precondition
 from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
-from mlrtui_trainer.models.mlp import Mlp, initial_weights, rate_vector
+from mlrtui_trainer.models.base import Model
+from mlrtui_trainer.models.building import build
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import Dataset, LambdaAtInit, Message, Probe, Task, TaskDone, TaskFailed
 
@@ -65,44 +66,46 @@ def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)  # with more, bits would depend on how many
     torch.set_float32_matmul_precision("highest")  # no TF32
-    samples = Samples.of(dataset, DTYPES[task.train.dtype], device)
+    dtype = DTYPES[task.train.dtype]
+    samples = Samples.of(dataset, dtype, device)
     if isinstance(task, Probe):
         yield from _probe(task, measured_samples(samples, task.sharpness), device)
-    else:
-        yield from train_round(task, samples, device)
+        return
+    held_out = Samples.held_out(dataset, dtype, device) if task.train.on == "validation" else None
+    yield from train_round(task, samples, device, held_out)
 
 
 def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
-    mlp = Mlp.of(task.net, task.train.optimizer)
-    size = lanes_per_chunk(mlp, samples.count, samples.x.element_size(), device)
+    model = build(task.net, task.train.optimizer)
+    size = lanes_per_chunk(model, samples.count, samples.x.element_size(), device)
     for first in range(0, len(task.nets), size):
-        yield from _probe_chunk(task, mlp, task.nets[first : first + size], samples, device)
+        yield from _probe_chunk(task, model, task.nets[first : first + size], samples, device)
 
 
 @torch.inference_mode()
 def _probe_chunk(
-    task: Probe, mlp: Mlp, nets: tuple[tuple[int, int], ...], samples: Samples, device: str
+    task: Probe, model: Model, nets: tuple[tuple[int, int], ...], samples: Samples, device: str
 ) -> list[LambdaAtInit]:
     seeds, dtype = [seed for _, seed in nets], samples.x.dtype
-    weights = initial_weights(mlp, seeds, DTYPES[task.train.dtype], device).to(dtype)
-    cold = start_vectors(seeds, mlp.n_params, dtype, device)
-    rates = rate_vector(mlp, dtype, device)
+    weights = model.initial_weights(seeds, DTYPES[task.train.dtype], device).to(dtype)
+    cold = start_vectors(seeds, model.n_params, dtype, device)
+    rates = model.rate_vector(dtype, device)
     tolerance = EXACT_TOLERANCE if task.sharpness.exact else min(task.sharpness.tolerance, INIT_TOLERANCE)
 
-    def build(operator: str) -> Operator:
-        return curvature(mlp, weights, samples.x, samples.y, task.train.loss, operator)
+    def matrix(operator: str) -> Operator:
+        return curvature(model, weights, samples.x, samples.y, task.train.loss, operator)
 
     def solve(operator: Operator, start: Tensor) -> Eigen:
         return largest(operator, start, tolerance, COLD_PRODUCTS * (TIGHT_BUDGET if task.sharpness.exact else 1))
 
-    newton = solve(build("gauss-newton"), cold)
-    hessian = solve(build("hessian"), newton.vector + START_NOISE * cold)
+    newton = solve(matrix("gauss-newton"), cold)
+    hessian = solve(matrix("hessian"), newton.vector + START_NOISE * cold)
     main = hessian if task.sharpness.operator == "hessian" else newton
     if task.sharpness.operator == "ntk" and task.train.loss != "mse":  # under mse it is the Gauss-Newton matrix
-        main = solve(build("ntk"), newton.vector + START_NOISE * cold)
+        main = solve(matrix("ntk"), newton.vector + START_NOISE * cold)
     rated = main
-    if any(rate != 1.0 for rate in mlp.rate):
-        operator = preconditioned(build(task.sharpness.operator), rates)
+    if bool((rates != 1.0).any()):
+        operator = preconditioned(matrix(task.sharpness.operator), rates)
         rated = solve(operator, main.vector * rates.sqrt() + START_NOISE * cold)
     return [
         LambdaAtInit(

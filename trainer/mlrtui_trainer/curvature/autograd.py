@@ -4,7 +4,8 @@ Lanes share no parameters, so differentiating the sum of their losses twice give
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -16,7 +17,8 @@ __all__ = ["AutogradCurvature"]
 class AutogradCurvature:
     """Hessian or Gauss-Newton of ``loss(model(flat))`` at ``flat`` [lanes, size]; that of half squares is the NTK.
 
-    model: [lanes, size] → f [lanes, samples, outputs]; loss: f → [lanes], the mean over samples of each lane.
+    model: [lanes, size] → f [lanes, samples, outputs]; loss: f → [lanes], the mean over samples of each lane. Both take
+    any number of lanes, and treat all alike.
     """
 
     model: Callable[[Tensor], Tensor]
@@ -36,21 +38,27 @@ class AutogradCurvature:
 
     def apply(self, v: Tensor) -> Tensor:
         """A v per lane: [lanes, size] → [lanes, size]."""
-        with torch.enable_grad():
-            flat = self.flat.detach().clone().requires_grad_()
-            f = self.model(flat)
+        with torch.inference_mode(False), torch.enable_grad():
+            flat, f, u, pulled = self._graph
             if not self.gauss_newton:
-                (grad,) = torch.autograd.grad(self.loss(f).sum(), flat, create_graph=True)
-                return torch.autograd.grad(grad, flat, v)[0]
+                return torch.autograd.grad(pulled, flat, v, retain_graph=True)[0]
             # Jv as the derivative by u of <Jᵀu, v>: two backward passes instead of a forward-mode rule per operation
-            u = torch.zeros_like(f, requires_grad=True)
-            (pulled,) = torch.autograd.grad(f, flat, u, create_graph=True)
             (tangent,) = torch.autograd.grad(pulled, u, v, retain_graph=True)  # [lanes, samples, outputs]
             detached = f.detach().requires_grad_()
             (signal,) = torch.autograd.grad(self.loss(detached).sum(), detached, create_graph=True)
             (curved,) = torch.autograd.grad(signal, detached, tangent)
-            return torch.autograd.grad(f, flat, curved)[0]
+            return torch.autograd.grad(f, flat, curved, retain_graph=True)[0]
+
+    @cached_property
+    def _graph(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What no product changes, recorded: flat, f, u, and Jᵀu (Gauss-Newton) or the gradient (Hessian)."""
+        flat = self.flat.detach().clone().requires_grad_()
+        f = self.model(flat)
+        u = torch.zeros_like(f, requires_grad=True)
+        of, by = (f, u) if self.gauss_newton else (self.loss(f).sum(), None)
+        (pulled,) = torch.autograd.grad(of, flat, by, create_graph=True)
+        return flat, f, u, pulled
 
     def select(self, keep: Tensor) -> "AutogradCurvature":
-        """Not offered: a model may close over data of its own lanes. Raises NotImplementedError."""
-        raise NotImplementedError("build the operator again for fewer lanes")
+        """The operator of the lanes with these numbers."""
+        return replace(self, flat=self.flat[keep])

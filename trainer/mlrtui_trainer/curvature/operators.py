@@ -1,4 +1,4 @@
-"""Products with the Hessian, the Gauss-Newton matrix and the NTK, derived by hand for fully connected nets.
+"""Products with the Hessian, the Gauss-Newton matrix and the NTK; for fully connected nets derived by hand.
 
 One interface: vectors [lanes, n_params] in, vectors out; lanes share nothing, so the operator is block-diagonal.
 Everything that does not depend on the vector is computed once per weights.
@@ -11,9 +11,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.gemm import matmul
+from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.losses import LOSSES, Loss
-from mlrtui_trainer.models.mlp import Mlp, Trace, Weights, forward, runs_together, unflatten
+from mlrtui_trainer.models.mlp import Mlp, Trace, forward, unflatten
 
 __all__ = ["OPERATORS", "Operator", "Preconditioned", "curvature", "preconditioned"]
 
@@ -38,21 +40,25 @@ class Operator(Protocol):
         """The operator of the lanes with these numbers."""
 
 
-def curvature(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: str, operator: str) -> Operator:
+def curvature(model: Model, weights: Weights, x: Tensor, y: Tensor, loss: str, operator: str) -> Operator:
     """The operator of the mean loss over samples x [samples, inputs], y [samples, outputs] at these weights.
 
     "gauss-newton" is Jᵀ H J / samples with H the loss's second derivative by the outputs; "hessian" adds the term of
     the network's own second derivative (zero at ReLU's kinks). "ntk" is Jᵀ J / samples, whose non-zero eigenvalues are
     those of the tangent kernel J Jᵀ / samples: under mse, whose H is the identity, it is the Gauss-Newton matrix; under
     ce, whose H is at most ½, it is at least twice as large and no curvature of the loss. Raises ValueError for another
-    name.
+    name, TypeError for a model without products.
     """
     if operator not in OPERATORS:
         raise ValueError(f"operator {operator!r} is not built: use one of {', '.join(OPERATORS)}")
     full, of = operator == "hessian", LOSSES["mse" if operator == "ntk" else loss]
-    if weights.lanes == 1 or x.device.type != "cpu" or runs_together(mlp, x.shape[0], x.element_size()):
-        return _MlpCurvature.at(mlp, weights, x, y, of, full)
-    return _LaneByLane([_MlpCurvature.at(mlp, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
+    if isinstance(model, General):
+        return model.curvature(weights, x, y, of, full)
+    if not isinstance(model, Mlp):
+        raise TypeError(f"products are not known for {type(model).__name__}")
+    if weights.lanes == 1 or x.device.type != "cpu" or model.runs_together(x.shape[0], x.element_size()):
+        return _MlpCurvature.at(model, weights, x, y, of, full)
+    return _LaneByLane([_MlpCurvature.at(model, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
 
 
 def preconditioned(operator: Operator, scale: Tensor) -> Operator:

@@ -7,6 +7,8 @@ from math import pi, sqrt
 import torch
 from torch import Tensor
 
+from mlrtui_trainer.models.parameters import GAINS
+
 __all__ = ["ACTIVATIONS", "Activation"]
 
 
@@ -64,8 +66,8 @@ def _linear_pull(delta: Tensor, h: Tensor, z: Tensor) -> Tensor:
 # Sums and products are separate operations throughout: a fused multiply-add would round differently in the scalar
 # tail of a vectorised loop, and so by position in the batch.
 ACTIVATIONS = {
-    "relu": Activation(torch.relu_, _relu_pull, None, gain=2.0),
-    "linear": Activation(_same, _linear_pull, None, gain=1.0),
-    "tanh": Activation(torch.tanh_, _tanh_pull, _tanh_bend, gain=2.0),
-    "gelu": Activation(_gelu, _gelu_pull, _gelu_bend, gain=2.0, keeps_z=True),
+    "relu": Activation(torch.relu_, _relu_pull, None, gain=GAINS["relu"]),
+    "linear": Activation(_same, _linear_pull, None, gain=GAINS["linear"]),
+    "tanh": Activation(torch.tanh_, _tanh_pull, _tanh_bend, gain=GAINS["tanh"]),
+    "gelu": Activation(_gelu, _gelu_pull, _gelu_bend, gain=GAINS["gelu"], keeps_z=True),
 }

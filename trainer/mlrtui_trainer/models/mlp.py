@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer.models.activations import ACTIVATIONS, Activation
+from mlrtui_trainer.models.base import Weights, flatten, stacked
 from mlrtui_trainer.models.gemm import accumulate_, aligned, matmul
 from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS
 from mlrtui_trainer.seeds import generator
@@ -23,6 +24,7 @@ __all__ = [
     "Mlp",
     "Trace",
     "Weights",
+    "dead",
     "descend_",
     "draw",
     "flatten",
@@ -96,32 +98,38 @@ class Mlp:
         """Length of a flat parameter vector."""
         return sum(out * (fan_in + self.bias) for out, fan_in in self.shapes)
 
-
-@dataclass(frozen=True)
-class Weights:
-    """Parameters of stacked lanes: ``w[l]`` [lanes, out, in], ``b[l]`` [lanes, 1, out] (no biases: empty)."""
-
-    w: tuple[Tensor, ...]
-    b: tuple[Tensor, ...]
-
     @property
-    def lanes(self) -> int:
-        """Number of stacked lanes."""
-        return self.w[0].shape[0]
+    def units(self) -> int:
+        """Numbers that a sample leaves in memory in a forward pass."""
+        return sum(self.sizes)
 
-    def select(self, keep: Tensor) -> "Weights":
-        """The lanes with these numbers, as a copy."""
-        return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b))
+    def initial_weights(self, seeds: list[int], dtype: torch.dtype, device: str) -> Weights:
+        """See `initial_weights`."""
+        return initial_weights(self, seeds, dtype, device)
 
-    def to(self, dtype: torch.dtype) -> "Weights":
-        """The same in another precision; itself where that is its own."""
-        if self.w[0].dtype == dtype:
-            return self
-        return Weights(tuple(w.to(dtype) for w in self.w), tuple(b.to(dtype) for b in self.b))
+    def forward(self, weights: Weights, x: Tensor) -> "Trace":
+        """See `forward`."""
+        return forward(self, weights, x)
 
-    def lane(self, i: int) -> "Weights":
-        """One lane, sharing memory."""
-        return Weights(tuple(w[i : i + 1] for w in self.w), tuple(b[i : i + 1] for b in self.b))
+    def descend_(self, weights: Weights, trace: "Trace", delta: Tensor) -> None:
+        """See `descend_`."""
+        descend_(self, weights, trace, delta)
+
+    def gradient(self, weights: Weights, trace: "Trace", delta: Tensor) -> Weights:
+        """See `gradient`."""
+        return gradient(self, weights, trace, delta)
+
+    def dead(self, trace: "Trace") -> Tensor:
+        """See `dead`."""
+        return dead(self, trace)
+
+    def rate_vector(self, dtype: torch.dtype, device: str) -> Tensor:
+        """See `rate_vector`."""
+        return rate_vector(self, dtype, device)
+
+    def runs_together(self, samples: int, itemsize: int, *, own_inputs: bool = False) -> bool:
+        """See `runs_together`."""
+        return runs_together(self, samples, itemsize, own_inputs=own_inputs)
 
 
 @dataclass(frozen=True)
@@ -146,13 +154,7 @@ def draw(mlp: Mlp, seed: int) -> list[npt.NDArray[np.float64]]:
 
 def initial_weights(mlp: Mlp, seeds: list[int], dtype: torch.dtype, device: str) -> Weights:
     """Stack the initial weights of nets with these seeds; lanes of one seed start from the same net."""
-    distinct = list(dict.fromkeys(seeds))
-    nets = [draw(mlp, seed) for seed in distinct]
-    slot = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
-    w = tuple(
-        torch.from_numpy(np.stack([net[layer] for net in nets])).to(dtype).to(device)[slot]
-        for layer in range(mlp.layers)
-    )
+    w = stacked(lambda seed: draw(mlp, seed), seeds, dtype, device)
     b = tuple(torch.zeros(len(seeds), 1, out, dtype=dtype, device=device) for out, _ in mlp.shapes)
     return Weights(w, b if mlp.bias else ())
 
@@ -213,14 +215,11 @@ def _backward(mlp: Mlp, weights: Weights, trace: Trace, delta: Tensor) -> Iterat
             delta = mlp.phi.pull(back, trace.h[layer], trace.z[layer - 1])
 
 
-def flatten(weights: Weights) -> Tensor:
-    """All parameters as [lanes, n_params]."""
-    parts = []
-    for layer, w in enumerate(weights.w):
-        parts.append(w.flatten(1))
-        if weights.b:
-            parts.append(weights.b[layer].flatten(1))
-    return torch.cat(parts, dim=1)
+def dead(mlp: Mlp, trace: Trace) -> Tensor:
+    """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""
+    if mlp.activation != "relu" or mlp.layers == 1:
+        return torch.zeros(trace.f.shape[0], dtype=torch.float64, device=trace.f.device)
+    return (trace.h[-1].amax((1, 2)) <= 0.0).double()
 
 
 def unflatten(mlp: Mlp, flat: Tensor) -> Weights:

@@ -1,0 +1,86 @@
+"""What [data] must not say together with other keys: files, real-valued targets, the part that is held out."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlrtui.config.mistakes import NO_VALUE, Mistake
+from mlrtui.data.shapes import FILES, DataSpec, describe, source_of
+from mlrtui.data.sources import DataTrouble
+
+if TYPE_CHECKING:
+    from mlrtui.config.contradictions import Known
+
+__all__ = ["DATA_CHECKS"]
+
+
+def _places(known: "Known") -> Iterator[Mistake]:
+    """``path`` and ``which`` go with data in files, and only with it."""
+    names, path, which = known.axis("data.name"), known.one("data.path"), known.one("data.which")
+    in_files = [name for name in names if name in FILES]
+    if in_files and path is None and "data.path" in known.values:
+        yield Mistake("data.path", NO_VALUE, f'missing; data "{in_files[0]}" lies in files, write e.g. path = "my.npz"')
+    if len(in_files) > 1:
+        yield Mistake("data.name", list(names), "npz is a file and torchvision a folder, but path is one; keep one")
+    if path is not None and names and not in_files:
+        yield Mistake("data.path", Path(path).name, 'only data "npz" and "torchvision" lie in files; remove it')
+    if "torchvision" in names and which is None and "data.which" in known.values:
+        yield Mistake("data.which", NO_VALUE, 'missing; write e.g. which = "MNIST"')
+    if which is not None and names and "torchvision" not in names:
+        yield Mistake("data.which", which, 'only for name = "torchvision"; remove it')
+
+
+def _files(known: "Known") -> Iterator[Mistake]:
+    """What is wrong with the files themselves."""
+    in_files = [name for name in known.axis("data.name") if name in FILES]
+    path, which = known.one("data.path"), known.one("data.which")
+    if len(in_files) == 1 and path is not None and (in_files[0] == "npz" or which is not None):
+        try:
+            source_of(DataSpec(in_files[0], path=path, which=which or ""))
+        except DataTrouble as trouble:
+            yield Mistake("data.path", Path(path).name, str(trouble))
+
+
+def _real_targets(known: "Known") -> Iterator[Mistake]:
+    """Data whose own targets are real numbers has no classes. Of the built-in sets only "unit" is, told by itself."""
+    source = known.source("npz") if "npz" in known.axis("data.name") else None
+    if source is None or source.classes:
+        return
+    if "data.target" in known.given:
+        for target in known.axis("data.target"):
+            yield Mistake("data.target", target, "y of the file is real-valued, a target of its own; remove it")
+    if "ce" in known.axis("training.loss"):
+        yield Mistake("training.loss", "ce", 'y of the file is real-valued; use loss = "mse", or save class numbers')
+    if "search" in known.given and known.one("search.success") == "accuracy":
+        remedy = 'y of the file is real-valued, without accuracy; use "loss-below-initial" or "finite"'
+        yield Mistake("search.success", "accuracy", remedy)
+
+
+def _held_out(known: "Known") -> Iterator[Mistake]:
+    """A held-out part goes with a search that looks at it."""
+    share, on = known.one("data.validation"), known.one("search.on")
+    looks = "search" in known.given and on == "validation"
+    if share is None:
+        if looks and "data.validation" in known.values:
+            yield Mistake("search.on", on, "no samples are held out; write e.g. validation = 0.2 under [data]")
+        return
+    if "search" in known.given and on == "train":
+        yield Mistake("data.validation", share, 'nothing looks at these samples; set on = "validation", or remove it')
+    if "scan" in known.given and "search" not in known.given:
+        yield Mistake("data.validation", share, "a [scan] has no success to be judged on them; remove it")
+    success = known.one("search.success")
+    if looks and success in {"loss-below-initial", "finite"}:
+        yield Mistake("search.on", on, f'success = "{success}" looks at no accuracy; remove it, and data.validation')
+    for name, samples in product(known.axis("data.name"), known.axis("data.samples")):
+        source = known.source(name)
+        if source is None or (samples != "all" and samples > source.most):
+            continue
+        path, which = known.one("data.path") or "", known.one("data.which") or ""
+        shape = describe(DataSpec(name, samples, path=path, which=which, validation=share))
+        if shape.held_out < 1 or shape.samples < 2:
+            parts = f"of {shape.samples + shape.held_out} samples of {name}, {shape.held_out} would be held out"
+            yield Mistake("data.validation", share, f"{parts}; choose another share, or more samples")
+
+
+DATA_CHECKS = (_places, _files, _real_targets, _held_out)

@@ -1,0 +1,117 @@
+"""What training, λ and evaluation ask of a network: stacked lanes of it, a forward pass and a descent step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+__all__ = ["Model", "Trace", "Weights", "flatten", "stacked"]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Parameters of stacked lanes: ``w[l]`` [lanes, ...]; of fully connected nets [lanes, out, in].
+
+    ``b[l]`` [lanes, 1, out] are the biases of fully connected nets; empty where there are none, and in other models,
+    whose biases are parameters like all others.
+    """
+
+    w: tuple[Tensor, ...]
+    b: tuple[Tensor, ...] = ()
+
+    @property
+    def lanes(self) -> int:
+        """Number of stacked lanes."""
+        return self.w[0].shape[0]
+
+    def select(self, keep: Tensor) -> "Weights":
+        """The lanes with these numbers, as a copy."""
+        return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b))
+
+    def to(self, dtype: torch.dtype) -> "Weights":
+        """The same in another precision; itself where that is its own."""
+        if self.w[0].dtype == dtype:
+            return self
+        return Weights(tuple(w.to(dtype) for w in self.w), tuple(b.to(dtype) for b in self.b))
+
+    def lane(self, i: int) -> "Weights":
+        """One lane, sharing memory."""
+        return Weights(tuple(w[i : i + 1] for w in self.w), tuple(b[i : i + 1] for b in self.b))
+
+
+class Trace(Protocol):
+    """What a forward pass leaves for the descent step."""
+
+    @property
+    def f(self) -> Tensor:
+        """The outputs, [lanes, samples, outputs]."""
+
+
+class Model(Protocol):
+    """An architecture. Lanes share nothing; a flat vector of parameters holds each tensor in turn, row by row.
+
+    A trace is passed back to the model that made it, so its type is the model's own affair.
+    """
+
+    @property
+    def n_params(self) -> int:
+        """Length of a flat parameter vector."""
+
+    @property
+    def rate(self) -> tuple[float, ...]:
+        """Multiplier of the learning rate for each of ``Weights.w``, and its biases; 0: frozen."""
+
+    @property
+    def units(self) -> int:
+        """Numbers that a sample leaves in memory in a forward pass, about."""
+
+    def initial_weights(self, seeds: list[int], dtype: torch.dtype, device: str) -> Weights:
+        """Stack the initial weights of nets with these seeds; lanes of one seed start from the same net."""
+
+    def forward(self, weights: Weights, x: Tensor) -> Trace:
+        """Outputs of every lane for x [lanes or 1, samples, inputs]."""
+
+    def descend_(self, weights: Weights, trace: Any, delta: Tensor) -> None:
+        """One step of gradient descent, in place: ``delta`` [lanes, samples, outputs] is d loss / d f times -η/batch.
+
+        The layers' rates come on top.
+        """
+
+    def gradient(self, weights: Weights, trace: Any, delta: Tensor) -> Weights:
+        """The gradient by every parameter, without the layers' rates; ``delta`` is d loss / d f over the batch."""
+
+    def dead(self, trace: Any) -> Tensor:
+        """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""
+
+    def rate_vector(self, dtype: torch.dtype, device: str) -> Tensor:
+        """The learning-rate multiplier of every parameter, [n_params]."""
+
+    def runs_together(self, samples: int, itemsize: int, *, own_inputs: bool = False) -> bool:
+        """Whether lanes may share a batch on a CPU and still get the bits that each would get alone.
+
+        ``samples`` per pass; ``own_inputs``: every lane has its own copy of them. Where false, lanes run one by one.
+        """
+
+
+def stacked(
+    draw: Callable[[int], Sequence[npt.NDArray[np.float64]]], seeds: list[int], dtype: torch.dtype, device: str
+) -> tuple[Tensor, ...]:
+    """What ``draw`` gives for these seeds, [lanes, ...] each; drawn once for lanes of one seed."""
+    distinct = list(dict.fromkeys(seeds))
+    nets = [draw(seed) for seed in distinct]
+    slot = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
+    return tuple(torch.from_numpy(np.stack(same)).to(dtype).to(device)[slot] for same in zip(*nets, strict=True))
+
+
+def flatten(weights: Weights) -> Tensor:
+    """All parameters as [lanes, n_params]."""
+    parts = []
+    for layer, w in enumerate(weights.w):
+        parts.append(w.flatten(1))
+        if weights.b:
+            parts.append(weights.b[layer].flatten(1))
+    return torch.cat(parts, dim=1)

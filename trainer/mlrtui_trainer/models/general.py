@@ -1,0 +1,144 @@
+"""Networks given as a function of their parameters; every derivative comes from automatic differentiation.
+
+On a CPU each lane runs by itself, because a batch of convolutions or attentions rounds otherwise than a single one; on
+a GPU all lanes run as one batched program.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.curvature.autograd import AutogradCurvature
+from mlrtui_trainer.models.base import Weights, flatten, stacked
+from mlrtui_trainer.models.losses import Loss, mean_loss
+from mlrtui_trainer.models.parameters import Parameter
+from mlrtui_trainer.seeds import generator
+
+__all__ = ["General", "GeneralTrace", "Network", "drawn", "role_rates"]
+
+Network = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, Tensor]]
+"""Parameters and x [samples, inputs] → the outputs [samples, outputs] and the last hidden layer [samples, units]."""
+
+
+@dataclass(frozen=True)
+class GeneralTrace:
+    """A forward pass that was recorded: ``graph`` is f as a function of the ``leaves``."""
+
+    f: Tensor  # [lanes, samples, outputs]
+    last: Tensor  # [lanes, samples, units], the last hidden layer
+    graph: Tensor
+    leaves: tuple[Tensor, ...]  # the parameters, [lanes, ...] each
+
+
+@dataclass(frozen=True)
+class General:
+    """A network as a function, with what is known of its parameters."""
+
+    network: Network
+    shapes: tuple[tuple[int, ...], ...]  # of one lane's parameters
+    rate: tuple[float, ...]  # multiplier of the learning rate per parameter tensor; 0: frozen
+    draw: Callable[[int], Sequence[npt.NDArray[np.float64]]]  # seed → initial parameters
+    units: int
+    dies: bool  # whether a last hidden layer that is zero everywhere can never come back: ReLU
+
+    @property
+    def n_params(self) -> int:
+        """Length of a flat parameter vector."""
+        return sum(map(prod, self.shapes))
+
+    def initial_weights(self, seeds: list[int], dtype: torch.dtype, device: str) -> Weights:
+        """Stack the initial weights of nets with these seeds; lanes of one seed start from the same net."""
+        return Weights(stacked(self.draw, seeds, dtype, device))
+
+    def forward(self, weights: Weights, x: Tensor) -> GeneralTrace:
+        """Outputs of every lane for x [lanes or 1, samples, inputs]."""
+        with torch.inference_mode(False), torch.enable_grad():
+            leaves = tuple(_recordable(w).requires_grad_() for w in weights.w)
+            f, last = self._lanes(leaves, _recordable(x))
+        return GeneralTrace(f.detach(), last.detach(), f, leaves)
+
+    def gradient(self, weights: Weights, trace: GeneralTrace, delta: Tensor) -> Weights:
+        """Jᵀ δ per lane for δ [lanes, samples, outputs], in the shape of the weights, without the layers' rates."""
+        with torch.inference_mode(False):
+            pulled = torch.autograd.grad(trace.graph, trace.leaves, _recordable(delta), materialize_grads=True)
+        return Weights(tuple(part.contiguous() for part in pulled))
+
+    def descend_(self, weights: Weights, trace: GeneralTrace, delta: Tensor) -> None:
+        """One step of gradient descent, in place; ``delta`` is the loss's signal times -η/batch."""
+        step = self.gradient(weights, trace, delta)
+        for w, change, rate in zip(weights.w, step.w, self.rate, strict=True):
+            if rate != 0.0:
+                w.add_(change if rate == 1.0 else change * rate)
+
+    def dead(self, trace: GeneralTrace) -> Tensor:
+        """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""
+        if not self.dies:
+            return torch.zeros(trace.f.shape[0], dtype=torch.float64, device=trace.f.device)
+        return (trace.last.amax((1, 2)) <= 0.0).double()
+
+    def rate_vector(self, dtype: torch.dtype, device: str) -> Tensor:
+        """The learning-rate multiplier of every parameter, [n_params]."""
+        rates = [torch.full((prod(shape),), rate) for shape, rate in zip(self.shapes, self.rate, strict=True)]
+        return torch.cat(rates).to(dtype).to(device)
+
+    def runs_together(self, samples: int, itemsize: int, *, own_inputs: bool = False) -> bool:
+        """Never on a CPU."""
+        return False
+
+    def curvature(self, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> AutogradCurvature:
+        """The Hessian (``full``) or the Gauss-Newton matrix of the mean loss over x [samples, inputs], y."""
+        with torch.inference_mode(False):
+            inputs, targets = _recordable(x)[None], _recordable(y)[None]
+            labels = targets.argmax(-1, keepdim=True)  # [1, samples, 1]; only losses over one-hot targets look at them
+        return AutogradCurvature(
+            lambda flat: self._lanes(self._parts(flat), inputs)[0],
+            lambda f: mean_loss(loss.per_sample(loss.start(f, targets), labels)),
+            flatten(weights),
+            gauss_newton=not full,
+        )
+
+    def _parts(self, flat: Tensor) -> list[Tensor]:
+        """[lanes, n_params] → the parameters, [lanes, ...] each."""
+        sizes = [prod(shape) for shape in self.shapes]
+        cut = torch.split(flat, sizes, dim=1)
+        return [part.reshape(-1, *shape) for part, shape in zip(cut, self.shapes, strict=True)]
+
+    def _lanes(self, parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """The network of every lane: outputs [lanes, samples, outputs] and last hidden layers."""
+        own = x.shape[0] > 1
+        if x.device.type != "cpu":
+            batched = torch.func.vmap(self.network, in_dims=(0, 0 if own else None))
+            outputs, last = batched(tuple(parameters), x if own else x[0])
+            return outputs, last
+        lanes = range(parameters[0].shape[0])
+        # copies, so that each lane's parameters start on a boundary, as they do where it is alone
+        alone = [self.network([w[i].clone() for w in parameters], x[i if own else 0]) for i in lanes]
+        return torch.stack([f for f, _ in alone]), torch.stack([last for _, last in alone])
+
+
+def drawn(table: Sequence[Parameter]) -> Callable[[int], list[npt.NDArray[np.float64]]]:
+    """Initial parameters by seed: the same on every device and in every precision."""
+
+    def draw(seed: int) -> list[npt.NDArray[np.float64]]:
+        return [
+            generator(seed, "weights", i).standard_normal(one.shape) * one.std if one.std else np.zeros(one.shape)
+            for i, one in enumerate(table)
+        ]
+
+    return draw
+
+
+def role_rates(table: Sequence[Parameter], layer_lr: tuple[float, float, float]) -> tuple[float, ...]:
+    """The multiplier of every parameter's learning rate, by its role."""
+    by_role = dict(zip(("input", "hidden", "output"), layer_lr, strict=True))
+    return tuple(by_role[one.role] for one in table)
+
+
+def _recordable(values: Tensor) -> Tensor:
+    """The same numbers as a tensor that a gradient can be recorded for."""
+    return values.clone() if values.is_inference() else values.detach()

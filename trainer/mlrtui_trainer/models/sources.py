@@ -1,0 +1,26 @@
+"""Where the source of a module lies, found without running anything of it."""
+
+import sys
+from hashlib import sha256
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+__all__ = ["source_hash", "source_of"]
+
+
+def source_of(module: str, folder: str) -> Path | None:
+    """The file of a dotted module, sought among the installed packages and then in ``folder``; None: not there."""
+    path: list[str] | None = [entry for entry in sys.path if entry != folder] + [folder]
+    found = None
+    for part in module.split("."):
+        found = None if path is None else PathFinder.find_spec(part, path)
+        if found is None:
+            return None
+        path = None if found.submodule_search_locations is None else list(found.submodule_search_locations)
+    origin = None if found is None or not found.has_location or found.origin is None else Path(found.origin)
+    return origin if origin is not None and origin.is_file() else None
+
+
+def source_hash(origin: Path) -> str:
+    """SHA-256 of a source file."""
+    return sha256(origin.read_bytes()).hexdigest()
