@@ -26,7 +26,7 @@ __all__ = ["MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Known", 
 MAX_CELLS = 100_000
 MAX_NETS = 1_000_000
 MAX_TRAININGS = 10_000_000
-MAX_PARAMETERS = 1_000_000_000
+MAX_PARAMETERS = 10_000_000_000
 
 AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
