@@ -20,7 +20,11 @@ from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, N
 
 __all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "search_rules", "trial_key"]
 
-LOSS_CONVENTIONS = {"mse": "1/(2N) sum_i |f_i - y_i|^2", "ce": "mean over samples"}
+LOSS_CONVENTIONS = {
+    "mse": "1/(2N) sum_i |f_i - y_i|^2",
+    "ce": "mean over samples",
+    "mse-softmax": "1/(2N) sum_i |softmax(f_i) - y_i|^2",
+}
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ TABLES: dict[str, Docs] = {
         "n_params": ("1", "Trained parameters of one net; 0: not known, a factory's."),
         "data_id": ("SHA-256", "Hash of the training arrays."),
         **_SETTINGS,
-        "loss": ("text", "Training loss: ce or mse."),
+        "loss": ("text", "Training loss: ce, mse or mse-softmax."),
         "steps_per_epoch": ("steps", "Whole batches in the data."),
         "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
@@ -255,7 +255,7 @@ _NAMES: Docs = {
     "width": ("units", "Units of each hidden layer."),
     "cell_id": ("id", "Number of the cell."),
 }
-_AXES: Docs = {**_SETTINGS, "training_loss": ("text", "Training loss: ce or mse.")}
+_AXES: Docs = {**_SETTINGS, "training_loss": ("text", "Training loss: ce, mse or mse-softmax.")}
 _SEED: Docs = {"seed": ("1", "Seed of the net.")}
 _TRIAL: Docs = {
     **_SEED,

@@ -173,8 +173,10 @@ class ModelSection(Section):
 class TrainingSection(Section):
     """How every training goes, whatever its learning rate."""
 
-    loss: Annotated[Words, axis(choice("ce", "mse"))] = _key(
-        "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples.", "ce"
+    loss: Annotated[Words, axis(choice("ce", "mse", "mse-softmax"))] = _key(
+        "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples; "
+        "mse-softmax: the same of the outputs' softmax.",
+        "ce",
     )
     optimizer: Annotated[Words, axis(choice("sgd", "momentum", "adam"))] = _key(
         "sgd: plain gradient descent; momentum: heavy ball, v = momentum·v + g; adam: with both corrections for its "

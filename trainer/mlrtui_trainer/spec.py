@@ -121,7 +121,7 @@ class NetSpec:
 class TrainSpec:
     """How every trial of a round is trained and when it counts as a success."""
 
-    loss: str  # "ce" | "mse", conventions of docs/numerics.md
+    loss: str  # "ce" | "mse" | "mse-softmax", conventions of docs/numerics.md
     batch: int  # samples per step; equal to the number of samples: full batch, never permuted
     max_steps: int
     steps_per_epoch: int  # whole batches in the data; an incomplete last batch is left out
