@@ -136,6 +136,7 @@ class _Point:
     bias: bool
     parametrization: str
     base_width: int
+    init_variance: float | None
     input_lr: float
     hidden_lr: float
     output_lr: float
@@ -229,6 +230,7 @@ def _net(point: _Point, shape: DataShape, folder: str) -> NetSpec:
         bias=point.bias,
         parametrization=point.parametrization,
         base_width=point.base_width,
+        init_variance=point.init_variance,
         layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
         shape=shape.image if point.kind in ("cnn", "transformer") else (),
         code_path=folder if factory else "",
@@ -292,6 +294,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
     origin = {name: value for name in ("path", "which", "validation") if (value := getattr(cell.data, name))}
     own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
+    own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
     columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
@@ -301,6 +304,7 @@ _TAGS: dict[str, str] = {
     "samples": "N=",
     "bias": "bias=",
     "base_width": "base=",
+    "init_variance": "var=",
     "input_lr": "in=",
     "hidden_lr": "hid=",
     "output_lr": "out=",

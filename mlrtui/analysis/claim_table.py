@@ -229,4 +229,9 @@ _WIDTHS = (
           smallest("phases", column("final_accuracy"))),
 )  # fmt: skip
 
-CLAIMS = (*_QUICK, *_MAXIMAL, *_CATAPULTS, *_WIDTHS)
+_EDGE = (
+    Claim(TANH, "λη/2 lies at the edge from step 800 on: the value farthest from it", COHEN, 0.97, 1.07,
+          farthest(1.02, "curves", _late_edge)),
+)  # fmt: skip
+
+CLAIMS = (*_QUICK, *_MAXIMAL, *_CATAPULTS, *_WIDTHS, *_EDGE)

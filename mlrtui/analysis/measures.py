@@ -92,7 +92,7 @@ def average(view: str, y: Callable[[Row], float | None], **where: object) -> Mea
     """Mean of ``y`` over a view's rows, with the smallest and the largest."""
 
     def summed(values: Sequence[float]) -> Measured:
-        return Measured(fmean(values), min(values), max(values), _nets(values))
+        return Measured(fmean(values), min(values), max(values), _count(values))
 
     return _over(view, y, summed, where)
 
@@ -101,7 +101,7 @@ def farthest(target: float, view: str, y: Callable[[Row], float | None], **where
     """The value of ``y`` that lies farthest from ``target``, with the smallest and the largest."""
 
     def worst(values: Sequence[float]) -> Measured:
-        return Measured(max(values, key=lambda value: abs(value - target)), min(values), max(values), _nets(values))
+        return Measured(max(values, key=lambda value: abs(value - target)), min(values), max(values), _count(values))
 
     return _over(view, y, worst, where)
 
@@ -136,7 +136,7 @@ def first_catapult(**where: object) -> Measure:
         found = list(first.values())
         if not found:
             return Measured(None, note="no catapult in this scan")
-        return Measured(fmean(found), min(found), max(found), _nets(found))
+        return Measured(fmean(found), min(found), max(found), _count(found))
 
     return measure
 
@@ -163,7 +163,7 @@ def distance(sweep: str, y: str) -> Measure:
         apart = [abs(log(number(a) / number(b))) for a, b in pairs]
         if not apart:
             return Measured(None, note=f"no net in common with {sweep!r}")
-        return Measured(median(apart), min(apart), max(apart), _nets(apart))
+        return Measured(median(apart), min(apart), max(apart), _count(apart))
 
     return measure
 
@@ -180,7 +180,7 @@ def time_to_peak(c: float) -> Measure:
             return Measured(None, note=f"no runs at η·λ₀ = {c:g}")
         starts = [log(number(row["width"]) / (2.0 * number(row["loss_initial"]))) for row in runs]
         slope, _ = linear_regression(starts, [number(row["peak_step"]) for row in runs])
-        return Measured(slope, note=_nets(starts))
+        return Measured(slope, note=_count(starts))
 
     return measure
 
@@ -210,8 +210,8 @@ def _over(
     return measure
 
 
-def _nets(values: Sequence[float]) -> str:
-    return f"{len(values)} nets"
+def _count(values: Sequence[float]) -> str:
+    return f"of {len(values)}"
 
 
 def _or_none(value: object) -> float | None:

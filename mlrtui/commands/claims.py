@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 
 from mlrtui.analysis.claim_table import CLAIMS
-from mlrtui.analysis.claims import Finding, Results, Row, check
+from mlrtui.analysis.claims import Finding, Measured, Results, Row, check
 from mlrtui.errors import BadInput
 from mlrtui.printing import show
 from mlrtui_db.reader import Reader
 
-__all__ = ["check_claims"]
+__all__ = ["check_claims", "finished_sweeps", "measured_text"]
 
 
 def check_claims(store: Path) -> int:
@@ -22,12 +22,11 @@ def check_claims(store: Path) -> int:
     """
     missed = shown = 0
     with Reader.open(store) as reader:
-        done = [sweep for sweep in reversed(reader.sweeps()) if sweep.status == "done"]
-        read = _looks(reader, frozenset(sweep.name for sweep in done))
+        read, done = finished_sweeps(reader)
         for sweep in done:
-            findings = check(CLAIMS, Results(sweep.name, read))
+            findings = check(CLAIMS, Results(sweep, read))
             if findings:
-                show(f"{sweep.name}")
+                show(sweep)
             for finding in findings:
                 show(_line(finding))
             shown += len(findings)
@@ -38,8 +37,9 @@ def check_claims(store: Path) -> int:
     return 1 if missed else 0
 
 
-def _looks(reader: Reader, done: frozenset[str]) -> Callable[[str, str], Sequence[Row]]:
-    """Rows of a view of a finished sweep, each read once; of any other sweep, none."""
+def finished_sweeps(reader: Reader) -> tuple[Callable[[str, str], Sequence[Row]], list[str]]:
+    """Rows of a view of a finished sweep, each read once (of any other sweep, none); and these sweeps, oldest first."""
+    done = [sweep.name for sweep in reversed(reader.sweeps()) if sweep.status == "done"]
 
     @cache
     def read(view: str, sweep: str) -> Sequence[Row]:
@@ -48,15 +48,22 @@ def _looks(reader: Reader, done: frozenset[str]) -> Callable[[str, str], Sequenc
         columns, rows = reader.query(view, where_sweep=sweep)
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
-    return read
+    return read, done
+
+
+def measured_text(measured: Measured) -> str:
+    """The value with its interval or range, or why there is none."""
+    if measured.value is None:
+        return measured.note
+    digits = 4 if abs(measured.value - 4.0) < 0.01 else 2  # the last rate of the solvable model is known so well
+    value, *range_ = (
+        "" if number is None else f"{number:.{digits}f}" for number in (measured.value, measured.low, measured.high)
+    )
+    spread = f" [{range_[0]}, {range_[1]}]" if all(range_) else ""
+    return f"{value}{spread}{f', {measured.note}' if measured.note else ''}"
 
 
 def _line(finding: Finding) -> str:
-    claim, measured = finding.claim, finding.measured
-    if measured.value is None:
-        value = measured.note
-    else:
-        spread = "" if measured.low is None or measured.high is None else f" [{measured.low:.2f}, {measured.high:.2f}]"
-        value = f"{measured.value:.2f}{spread}{f', {measured.note}' if measured.note else ''}"
+    claim = finding.claim
     band = f"expected {claim.low:g} to {claim.high:g}"
-    return f"  {finding.verdict:<12} {claim.text}: {band}, measured {value}  ({claim.source})"
+    return f"  {finding.verdict:<12} {claim.text}: {band}, measured {measured_text(finding.measured)}  ({claim.source})"

@@ -17,6 +17,7 @@ from mlrtui.config.model_checks import MODEL_CHECKS
 from mlrtui.config.optimizer_checks import OPTIMIZER_CHECKS
 from mlrtui.config.rate_checks import RATE_CHECKS
 from mlrtui.config.sections import FitSection
+from mlrtui.config.start_checks import START_CHECKS
 from mlrtui.data.shapes import DataSpec, source_of
 from mlrtui.data.sources import DataTrouble, Source
 
@@ -25,11 +26,12 @@ __all__ = ["MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Known", 
 MAX_CELLS = 100_000
 MAX_NETS = 1_000_000
 MAX_TRAININGS = 10_000_000
-MAX_PARAMETERS = 1_000_000_000
+MAX_PARAMETERS = 10_000_000_000
 
 AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
     *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
+    "model.init_variance",
     *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
     *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
 )
@@ -363,6 +365,7 @@ _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (
     _parameters,
     _fits,
     *RATE_CHECKS,
+    *START_CHECKS,
     *DATA_CHECKS,
     *MODEL_CHECKS,
     *OPTIMIZER_CHECKS,

@@ -157,6 +157,9 @@ class ModelSection(Section):
     base_width: Annotated[Whole, axis(whole(1, 65_536))] = _key(
         "Width at which every parametrization is the standard one.", 64, (64,)
     )
+    init_variance: Annotated[Reals | None, axis(number(0.0, 100.0, above=True))] = _key(
+        "Variance of the initial weights of an mlp, times fan_in; without it, He's 2, or 1 where linear.", 0.5, None
+    )
     input_lr: Annotated[Reals | None, axis(number(0.0, 1e4))] = _key(
         "Learning-rate multiplier of the first layer; short for layer_lr.input.", 0.1, None
     )

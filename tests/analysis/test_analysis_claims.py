@@ -106,7 +106,7 @@ def test_means_extremes_and_shares_keep_their_ranges() -> None:
     rows = [{"y": y, "kind": kind} for y, kind in ((3.9, "a"), (4.05, "a"), (None, "a"), (9.0, "b"))]
     results = Results("s", read(s={"v": rows}, t={"v": rows[:1]}))
     mean = average("v", column("y"), kind="a")(results)
-    assert (mean.value, mean.low, mean.high, mean.note) == (pytest.approx(3.975), 3.9, 4.05, "2 nets")
+    assert (mean.value, mean.low, mean.high, mean.note) == (pytest.approx(3.975), 3.9, 4.05, "of 2")
     assert farthest(4.0, "v", column("y"), kind="a")(results).value == 3.9
     assert share("v", lambda row: None if row["y"] is None else row["y"] > 4)(results).value == pytest.approx(2 / 3)
     assert elsewhere("t", average("v", column("y")))(results).value == 3.9
@@ -123,7 +123,7 @@ def test_the_distance_between_two_searches_of_the_same_nets() -> None:
     there = {"eta_star": [net(1, 1.1), net(2, 2.0), net(3, 1.0), net(1, 9.0, rate=1.0)]}
     measured = distance("t", "eta_star")(Results("s", read(s=here, t=there)))
     assert measured.value == pytest.approx(0.0477, abs=1e-4)
-    assert measured.note == "2 nets"
+    assert measured.note == "of 2"
 
 
 def test_the_peak_of_the_solvable_model_comes_after_a_time_in_proportion_to_ln_width() -> None:

@@ -232,11 +232,8 @@ def test_override_values_are_checked_like_the_file(good_file: Path) -> None:
 # Shipped files and the page
 
 
-@pytest.mark.parametrize("example", available(), ids=lambda example: example.name)
-def test_shipped_files_are_good(example: Any) -> None:
-    spec = load_sweep(example.path)
-    assert example.title
-    assert spec.sweep.name
+def test_shipped_files_have_titles() -> None:
+    assert all(len(example.title) > 20 for example in available())
 
 
 def test_the_quick_start_is_shipped() -> None:

@@ -116,6 +116,13 @@ def test_weights_have_the_variance_of_their_activation():
             assert w.std() * sqrt(fan_in / gain) == pytest.approx(1.0, abs=4 / sqrt(2 * w.size))
 
 
+def test_the_initial_variance_can_be_chosen():
+    asked = Mlp.of(NetSpec("mlp", 5, 3, 2, 400, "tanh", init_variance=0.5))
+    assert asked.std == pytest.approx([sqrt(0.5 / fan_in) for fan_in in (5, 400, 400)])
+    own = draw(Mlp.of(NetSpec("mlp", 5, 3, 2, 400, "tanh")), 3)
+    assert all(np.array_equal(half, 0.5 * whole) for half, whole in zip(draw(asked, 3), own, strict=True))
+
+
 def test_the_solvable_model_is_standard_normal_and_divides_by_the_root_of_its_width():
     mlp = Mlp.of(NetSpec("two-layer-linear", 1, 1, 1, 400, "linear"))
     u, v = draw(mlp, 0)

@@ -80,6 +80,7 @@ class NetSpec:
     parametrization: str = "sp"
     layer_lr: tuple[float, float, float] = (1.0, 1.0, 1.0)  # rate multipliers: input, hidden, output layer
     base_width: int = 64  # width at which every parametrization is the standard one
+    init_variance: float | None = None  # of the initial weights, times fan_in; None: the activation's own
     shape: tuple[int, ...] = ()  # of a sample as an image: channels, rows, columns; for kinds that see images
     code_path: str = ""  # folder in which a factory's module is sought beside the installed packages
     code_hash: str = ""  # SHA-256 of the factory's source file

@@ -67,7 +67,7 @@ class Mlp:
         table, ratio = PARAMETRIZATIONS[net.parametrization], net.width / net.base_width
         rate = tuple(a * b for a, b in zip(own, table.rates(layers, ratio, optimizer), strict=True))
         if net.kind == "mlp":
-            gain = ACTIVATIONS[net.activation].gain
+            gain = ACTIVATIONS[net.activation].gain if net.init_variance is None else net.init_variance
             *below, top = (sqrt(gain / fan_in) for fan_in in sizes[:-1])
             std, scale = (*below, top * table.output_factor(layers, ratio)), (1.0,) * layers
         elif net.kind == "two-layer-linear":

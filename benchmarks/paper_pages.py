@@ -1,0 +1,102 @@
+"""Put measured tables and figures into the papers' pages: `python -m benchmarks.paper_pages STORE docs/papers/X.md`.
+
+What stands between a line `<!-- claims NAME -->` (or `law`, `chart`) and the next `<!-- end -->` is made anew from the
+store: the claims that the sweep of this name measures; a fitted law, as `<!-- law NAME | Y | X | WHERE -->`; or columns
+of a view, as `<!-- chart NAME | VIEW | X | Y | COLUMN=VALUE ... -->`. Both axes of a figure are logarithmic.
+A block of a sweep that the store does not hold finished is left as it is, and named.
+"""
+
+import argparse
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from math import exp
+from pathlib import Path
+
+from mlrtui.analysis.claim_table import CLAIMS
+from mlrtui.analysis.claims import Finding, Results, Row, check
+from mlrtui.analysis.fits import FitSpec, fit
+from mlrtui.analysis.measures import number
+from mlrtui.analysis.points import points
+from mlrtui.commands.claims import finished_sweeps, measured_text
+from mlrtui.tui.charts.plain import loglog_text
+from mlrtui_db.reader import Reader
+
+__all__ = ["main", "renewed"]
+
+SIZE = (78, 18)
+BLOCK = re.compile(r"(<!-- (claims|law|chart) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def renewed(page: str, reader: Reader) -> tuple[str, list[str]]:
+    """The page with every block made anew, and the names of the sweeps that the store lacks."""
+    read, done = finished_sweeps(reader)
+    lacking: list[str] = []
+
+    def block(match: "re.Match[str]") -> str:
+        opening, kind, arguments, closing = match.groups()
+        name, *rest = (part.strip() for part in arguments.split("|"))
+        if name not in done:
+            lacking.append(name)
+            return match.group()
+        return f"{opening}\n{_MAKERS[kind](Results(name, read), rest)}\n\n{closing}"
+
+    return BLOCK.sub(block, page), lacking
+
+
+def _claims(results: Results, rest: Sequence[str]) -> str:
+    lines = ["| claim | expected | measured | verdict |", "| --- | --- | --- | --- |"]
+    return "\n".join([*lines, *map(_row, check(CLAIMS, results))])
+
+
+def _row(finding: Finding) -> str:
+    claim = finding.claim
+    verdict = "**misses**" if finding.verdict == "misses" else finding.verdict
+    return f"| {claim.text} | {claim.low:g} to {claim.high:g} | {measured_text(finding.measured)} | {verdict} |"
+
+
+def _law(results: Results, rest: Sequence[str]) -> str:
+    y, x, *where = rest
+    rows = results.view("eta_star" if y == "eta_star" else "grid")
+    law = fit(points(rows, y, defaultdict(int)), FitSpec(y, (x,), " | ".join(where)))
+    (term,) = law.terms
+    drawn = [(at, exp(ln_y)) for _, at, ln_y in law.inputs]
+    interval = "" if term.low is None or term.high is None else f" [{term.low:.2f}, {term.high:.2f}]"
+    title = f"{law.spec.name}: exponent {term.exponent:+.2f}{interval}, R² {law.r2:.3f}, {law.cells} cells"
+    return _figure(title, loglog_text(drawn, (term.exponent, law.intercept), SIZE))
+
+
+def _chart(results: Results, rest: Sequence[str]) -> str:
+    view, x, y, *conditions = rest
+    where = dict(condition.split("=", 1) for condition in " ".join(conditions).split())
+    rows: list[Row] = [row for row in results.view(view) if all(str(row[key]) == value for key, value in where.items())]
+    drawn = [(number(row[x]), number(row[y])) for row in rows if row[x] is not None and row[y] is not None]
+    chosen = "".join(f", {key} {value}" for key, value in where.items())
+    return _figure(f"{y} against {x}{chosen}", loglog_text(drawn, None, SIZE))
+
+
+def _figure(title: str, text: str) -> str:
+    return f"{title}\n\n```text\n{text}\n```"
+
+
+_MAKERS: dict[str, Callable[[Results, Sequence[str]], str]] = {"claims": _claims, "law": _law, "chart": _chart}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.paper_pages", description=__doc__)
+    parser.add_argument("store", type=Path)
+    parser.add_argument("pages", type=Path, nargs="+")
+    options = parser.parse_args(arguments)
+    with Reader.open(options.store) as reader:
+        for path in options.pages:
+            page, lacking = renewed(path.read_text(encoding="utf-8"), reader)
+            path.write_text(page, encoding="utf-8")
+            for name in dict.fromkeys(lacking):
+                sys.stderr.write(f"{path}: {options.store} holds no finished sweep {name!r}; its blocks stay\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,69 @@
+"""Every shipped sweep file, as the command reads it: those for a GPU with small stand-ins for the local files."""
+
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from mlrtui import planning
+from mlrtui.config import load_sweep
+from mlrtui.examples import available
+
+if TYPE_CHECKING:
+    import subprocess
+
+PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability"}
+CHOSEN = [101, 102, 103]
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files, copied beside a folder with as many images as the smallest of them asks for."""
+    folder = tmp_path_factory.mktemp("examples")
+    for example in available():
+        place = folder / f"{example.name}.toml"
+        place.parent.mkdir(exist_ok=True)
+        shutil.copyfile(example.path, place)
+    images, labels = np.zeros((5000, 28, 28), np.uint8), np.zeros(5000, np.uint8)
+    (folder / "data" / "MNIST" / "raw").mkdir(parents=True)
+    for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
+        head = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+        (folder / "data" / "MNIST" / "raw" / name).write_bytes(head + array.tobytes())
+    (folder / "data" / "cifar-10-batches-bin").mkdir()
+    for number in range(1, 6):
+        (folder / "data" / "cifar-10-batches-bin" / f"data_batch_{number}.bin").write_bytes(bytes(1000 * 3073))
+    return folder
+
+
+def test_every_paper_has_small_files_and_files_at_its_own_scale() -> None:
+    for paper in PAPERS:
+        kinds = {example.name.rpartition("-")[2] for example in available() if example.name.startswith(f"{paper}/")}
+        assert kinds == {"cpu", "gpu"}
+    assert {example.name.partition("/")[0] for example in available() if "/" in example.name} == PAPERS
+
+
+def test_every_file_is_read_by_the_command(
+    mlrtui: Callable[..., "subprocess.CompletedProcess[str]"], examples: Path
+) -> None:
+    files = sorted(examples.rglob("*.toml"))
+    done = mlrtui("run", "--dry-run", *files)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("one CPU core") == len(files)
+    assert not list(examples.rglob("*.db"))
+
+
+def test_small_files_keep_to_the_seeds_that_were_chosen_first(examples: Path) -> None:
+    small = sorted(examples.glob("*/*-cpu.toml"))
+    specs = [load_sweep(path) for path in small]
+    assert len({spec.sweep.name for spec in specs}) == len(specs) >= 15
+    assert all(list(spec.sweep.seeds) == CHOSEN for spec in specs)
+
+
+def test_large_files_go_to_the_papers_own_sizes(examples: Path) -> None:
+    nets = [cell.net for path in examples.glob("*/*-gpu.toml") for cell in planning.plan(load_sweep(path), None).cells]
+    assert max(net.width for net in nets if net.kind == "mlp") == 16_384
+    assert max(net.depth for net in nets) == 32
