@@ -38,6 +38,7 @@ class Screen:
         self.master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's second start finds everything compiled
         self.begun = time.perf_counter()
         self.child = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True

@@ -81,6 +81,11 @@ class Trace:
         return {}
 
     @cached_property
+    def not_converged(self) -> NDArray[np.bool_]:
+        """Which of the `sharpnesses` missed their tolerance, [points]."""
+        return (self.flags[_measured(self, self.sharpness, _SHARPNESS_BAD)] & _NOT_CONVERGED) > 0
+
+    @cached_property
     def loss_peak(self) -> int | None:
         """The step of the largest finite loss."""
         step, loss = self.losses
@@ -118,7 +123,7 @@ def loss_points(trace: Trace) -> tuple[Floats, Floats]:
 
 def not_converged(trace: Trace) -> NDArray[np.bool_]:
     """Which of the `sharpness_points` missed their tolerance, [points]."""
-    return (trace.flags[_measured(trace, trace.sharpness, _SHARPNESS_BAD)] & _NOT_CONVERGED) > 0
+    return trace.not_converged
 
 
 def ratio_points(trace: Trace, eta: float, edge: float) -> tuple[Floats, Floats]:

@@ -34,9 +34,7 @@ class _Cell:
 
 def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> Drawing:
     """Draw a chart into `width` x `height` cells. Never raises for any data; a chart too small is a sentence."""
-    values = [series.y for series in spec.series] + [np.array([hline.value for hline in spec.hlines])]
-    everything = np.concatenate([np.asarray(value, dtype=float) for value in values])
-    limits = spec.y_limits or ticks.limits(everything, spec.y_log)
+    limits = spec.y_limits or _limits(spec)
     plot_width, plot_height = width - LABEL_WIDTH - 1, height - 1
     if not sum(series.y.size for series in spec.series):
         return Drawing(sentence(spec.empty, width, height, ascii_only), limits)
@@ -55,6 +53,12 @@ def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> 
     labels = y_labels(y_axis, plot_height, ascii_only)
     rows = [join_row(labels[row], cells[row]) for row in range(plot_height)]
     return Drawing((*rows, _x_line(x_axis, plot_width, width)), limits)
+
+
+def _limits(spec: ChartSpec) -> tuple[float, float]:
+    """Of all curves and lines."""
+    values = [*(series.y for series in spec.series), np.array([hline.value for hline in spec.hlines], dtype=float)]
+    return ticks.limits(np.concatenate(values), spec.y_log)
 
 
 def join_row(label: str, cells: list[_Cell]) -> Line:

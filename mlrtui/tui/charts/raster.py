@@ -21,12 +21,19 @@ def dot_shape(width: int, height: int, ascii_only: bool) -> tuple[int, int]:
 
 def draw_columns(grid: Grid, columns: Columns) -> None:
     """Set the dots of a reduced series: each column's whole range, and straight lines between columns."""
-    for column, top, bottom in zip(columns.column, columns.top, columns.bottom, strict=True):
-        grid[top : bottom + 1, column] = True
-    for here in np.flatnonzero(columns.joined):
-        left, right = int(columns.column[here - 1]), int(columns.column[here])
-        start, end = int(columns.last[here - 1]), int(columns.first[here])
-        _connect(grid, left, start, right, end)
+    rows = np.arange(grid.shape[0])[:, None]
+    grid[:, columns.column] |= (rows >= columns.top) & (rows <= columns.bottom)
+    here = np.flatnonzero(columns.joined)
+    left, right = columns.column[here - 1], columns.column[here]  # [lines]
+    start, end = columns.last[here - 1], columns.first[here]
+    # The dots of all lines, one after another: as many for each as its longer side has, so that there are no gaps.
+    count = np.maximum(np.maximum(right - left, np.abs(end - start)), 1)
+    line = np.repeat(np.arange(here.size), count + 1)  # [dots]
+    along = (np.arange(line.size) - np.repeat(np.cumsum(count + 1) - count - 1, count + 1)) / count[line]
+    grid[
+        np.rint(start[line] + along * (end - start)[line]).astype(np.intp),
+        np.rint(left[line] + along * (right - left)[line]).astype(np.intp),
+    ] = True
 
 
 def to_text(grid: Grid, ascii_only: bool, sign: str = "*") -> list[str]:
@@ -37,12 +44,3 @@ def to_text(grid: Grid, ascii_only: bool, sign: str = "*") -> list[str]:
     cells = grid.reshape(rows, 4, columns, 2).astype(np.uint8)  # [rows, 4, columns, 2]
     codes = np.einsum("rdcs,ds->rc", cells, _BITS)  # [rows, columns], sums of distinct bits
     return ["".join(chr(_BLANK + code) if code else " " for code in row) for row in codes.tolist()]
-
-
-def _connect(grid: Grid, left: int, start: int, right: int, end: int) -> None:
-    """A line from the last dot of one column to the first of a later one, without gaps."""
-    count = max(right - left, abs(end - start), 1)
-    along = np.linspace(0.0, 1.0, count + 1)
-    columns = np.rint(left + along * (right - left)).astype(np.intp)
-    rows = np.rint(start + along * (end - start)).astype(np.intp)
-    grid[rows, columns] = True

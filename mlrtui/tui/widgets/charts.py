@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from mlrtui.tui.charts.boundary import draw_boundary
 from mlrtui.tui.charts.draw import draw
+from mlrtui.tui.charts.kept import Kept
 from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
-from mlrtui.tui.curves import caption, loss_points, not_converged, sharpness_points
+from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
 from mlrtui.tui.edges import edge_name, ratio_name
 from mlrtui.tui.numbers import number
 from mlrtui.tui.searches import edge_so_far, probe_of
@@ -28,6 +29,7 @@ class ChartPane(Pane):
         super().__init__(look, id=id, classes="pane chart")
         self._held: tuple[tuple[object, ...], tuple[float, float]] | None = None
         self._caption = ""
+        self._seen: Kept[tuple[tuple[float, float], str]] = Kept(4)
 
     def caption(self) -> Line:
         """Peak, newest value, what could not be drawn."""
@@ -49,9 +51,10 @@ class ChartPane(Pane):
         step, values = points
         key = (trace.trial_id, trace.attempt, log, hlines)
         held = self._held[1] if self._held is not None and self._held[0] == key else None
-        y_limits = limits(_with(values, hlines), log, held)
+        y_limits, self._caption = self._seen.get(
+            (values,), (key, held), lambda: (limits(_with(values, hlines), log, held), caption(step, values, log))
+        )
         self._held = (key, y_limits)
-        self._caption = caption(step, values, log)
         spec = ChartSpec(
             series=(Series(step, values, hollow=hollow),),
             x_end=planned_end(trial, trace.last_step),
@@ -119,9 +122,11 @@ class LowerChart(ChartPane):
             return middle("sharpness is measured at initialisation only", width, height)
         eta, edge = self.reading.trial.eta, self.reading.trial.edge
         unit = 1.0 if self.look.raw_sharpness or edge is None else edge / eta
+        if edge is not None and not self.look.raw_sharpness:
+            _, sharpness = ratio_points(self.reading.trace, eta, edge)
         hollow = not_converged(self.reading.trace)
         hlines = () if edge is None else (HLine(edge / eta / unit, edge_name(edge)),)
-        lines = self.chart((step, sharpness / unit), self.look.ratio_log, width, height, hlines, hollow)
+        lines = self.chart((step, sharpness), self.look.ratio_log, width, height, hlines, hollow)
         if hollow.any():
             self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
         return lines
