@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer.curvature.operators import Operator
+from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 from mlrtui_trainer.seeds import generator
 
@@ -75,6 +76,9 @@ def largest(
     if max_products < 1 or top < 1:
         raise ValueError("max_products and top must be at least 1")
     run = _Run(operator, start, tolerance, max_products, min(top, start.shape[1]), estimate)
+    fast = route.solve(operator, start, tolerance, run.max_products, run.top, estimate, run.noise)
+    if fast is not None:
+        return Eigen(fast.values, fast.residuals, fast.vector, fast.blend, fast.products, fast.rule)
     while run.lanes.size:
         run.step()
     return Eigen(run.values, run.residuals, run.vector, run.blend, run.products, run.rule)

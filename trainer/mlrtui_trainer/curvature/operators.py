@@ -15,7 +15,15 @@ from mlrtui_trainer.models.gemm import matmul
 from mlrtui_trainer.models.losses import LOSSES, Loss
 from mlrtui_trainer.models.mlp import Mlp, Trace, Weights, forward, runs_together, unflatten
 
-__all__ = ["OPERATORS", "Operator", "Preconditioned", "curvature", "preconditioned"]
+__all__ = [
+    "OPERATORS",
+    "LaneByLane",
+    "MlpCurvature",
+    "Operator",
+    "Preconditioned",
+    "curvature",
+    "preconditioned",
+]
 
 OPERATORS = ("gauss-newton", "hessian", "ntk")
 
@@ -51,8 +59,8 @@ def curvature(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: str, opera
         raise ValueError(f"operator {operator!r} is not built: use one of {', '.join(OPERATORS)}")
     full, of = operator == "hessian", LOSSES["mse" if operator == "ntk" else loss]
     if weights.lanes == 1 or x.device.type != "cpu" or runs_together(mlp, x.shape[0], x.element_size()):
-        return _MlpCurvature.at(mlp, weights, x, y, of, full)
-    return _LaneByLane([_MlpCurvature.at(mlp, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
+        return MlpCurvature.at(mlp, weights, x, y, of, full)
+    return LaneByLane([MlpCurvature.at(mlp, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
 
 
 def preconditioned(operator: Operator, scale: Tensor) -> Operator:
@@ -90,28 +98,32 @@ class Preconditioned:
 
 
 @dataclass(frozen=True)
-class _LaneByLane:
+class LaneByLane:
     """Lanes whose matrices would start on different boundaries: each alone, so that each gets its own bits."""
 
-    parts: Sequence["_MlpCurvature"]
+    parts: Sequence["MlpCurvature"]
 
     @property
     def lanes(self) -> int:
+        """Number of lanes."""
         return len(self.parts)
 
     @property
     def size(self) -> int:
+        """Rows of each lane's matrix."""
         return self.parts[0].size
 
     def apply(self, v: Tensor) -> Tensor:
+        """A v per lane: [lanes, size] → [lanes, size]."""
         return torch.cat([part.apply(v[i : i + 1]) for i, part in enumerate(self.parts)])
 
-    def select(self, keep: Tensor) -> "_LaneByLane":
-        return _LaneByLane([self.parts[i] for i in keep.tolist()])
+    def select(self, keep: Tensor) -> "LaneByLane":
+        """The lanes with these numbers."""
+        return LaneByLane([self.parts[i] for i in keep.tolist()])
 
 
 @dataclass(frozen=True)
-class _MlpCurvature:
+class MlpCurvature:
     """The R-operator (Pearlmutter 1994) and the Gauss-Newton product (Schraudolph 2002) of one net at its weights."""
 
     mlp: Mlp
@@ -125,7 +137,8 @@ class _MlpCurvature:
     back: tuple[Tensor, ...]  # per hidden layer d loss / d h, where the activation is curved
 
     @classmethod
-    def at(cls, mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> "_MlpCurvature":
+    def at(cls, mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> "MlpCurvature":
+        """At these weights and samples; ``full``: the Hessian, else the Gauss-Newton matrix."""
         trace = forward(mlp, weights, x[None])
         e = loss.start(trace.f, y[None])
         delta, back = _signals(mlp, weights, trace, loss.signal(e, y[None]) / x.shape[0]) if full else ((), ())
@@ -133,13 +146,16 @@ class _MlpCurvature:
 
     @property
     def lanes(self) -> int:
+        """Number of stacked lanes."""
         return self.weights.lanes
 
     @property
     def size(self) -> int:
+        """Rows of each lane's matrix."""
         return self.mlp.n_params
 
-    def select(self, keep: Tensor) -> "_MlpCurvature":
+    def select(self, keep: Tensor) -> "MlpCurvature":
+        """The operator of the lanes with these numbers."""
         h = tuple(h[keep] for h in self.h)
         return replace(
             self,
@@ -152,6 +168,7 @@ class _MlpCurvature:
         )
 
     def apply(self, v: Tensor) -> Tensor:
+        """A v per lane: [lanes, size] → [lanes, size]."""
         direction = unflatten(self.mlp, v)
         dots = self._tangents(direction)
         u = self.loss.curve(self.e, dots[-1]) / self.x.shape[1]  # [lanes, samples, outputs]
