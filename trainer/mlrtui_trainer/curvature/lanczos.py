@@ -16,9 +16,11 @@ from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["MIN_PRODUCTS", "Eigen", "largest", "start_vectors"]
+__all__ = ["MIN_PRODUCTS", "RESIDUAL", "Eigen", "largest", "start_vectors"]
 
 MIN_PRODUCTS = 3
+RESIDUAL = 1.5
+"""Relative residual that an estimated solve may end with, in tolerances: less is safer and takes more products."""
 _LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
 
 Floats = npt.NDArray[np.float64]
@@ -69,14 +71,14 @@ def largest(
 
     A lane has converged when, after at least `MIN_PRODUCTS` products, every value has changed by less than half the
     ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. With ``estimate``, for values
-    that follow one another along a training, one small change is enough, the residual may be twice the tolerance, and
+    that follow one another along a training, one small change is enough, the residual may be `RESIDUAL` times the tolerance, and
     the estimated relative error must be at most a tenth of it. The estimate is the smaller of residual and
     residual²/gap (Kato and Temple), by the gap to the nearest value seen. Never raises for a lane's numbers.
     """
     if max_products < 1 or top < 1:
         raise ValueError("max_products and top must be at least 1")
     run = _Run(operator, start, tolerance, max_products, min(top, start.shape[1]), estimate)
-    fast = route.solve(operator, start, tolerance, run.max_products, run.top, estimate, run.noise)
+    fast = route.solve(operator, start, tolerance, run.max_products, run.top, RESIDUAL if estimate else 0.0, run.noise)
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.vector, fast.blend, fast.products, fast.rule)
     while run.lanes.size:
@@ -180,7 +182,7 @@ class _Run:
         limit = self.tolerance * np.abs(theta)
         met: npt.NDArray[np.bool_] = np.abs(theta - before[:, 0]) <= 0.5 * limit
         if self.estimate:
-            met &= (_kato_temple(values, error) <= 0.1 * limit) & (error <= 2.0 * limit)
+            met &= (_kato_temple(values, error) <= 0.1 * limit) & (error <= RESIDUAL * limit)
         else:
             met &= (np.abs(before[:, 0] - before[:, 1]) <= 0.5 * limit) & (error <= limit)
         return met

@@ -27,6 +27,9 @@ __all__ = [
 
 OPERATORS = ("gauss-newton", "hessian", "ntk")
 
+LARGE_OUTPUT = 1e3
+"""Outputs of single precision beyond this have errors that a softmax turns into errors of its probabilities."""
+
 
 class Operator(Protocol):
     """A symmetric matrix per lane, known by its products."""
@@ -139,8 +142,7 @@ class MlpCurvature:
     @classmethod
     def at(cls, mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> "MlpCurvature":
         """At these weights and samples; ``full``: the Hessian, else the Gauss-Newton matrix."""
-        trace = forward(mlp, weights, x[None])
-        e = loss.start(trace.f, y[None])
+        trace, e = _started(mlp, weights, x[None], y[None], loss)
         delta, back = _signals(mlp, weights, trace, loss.signal(e, y[None]) / x.shape[0]) if full else ((), ())
         return cls(mlp, weights, x[None], trace.h[1:], trace.z, loss, e, delta, back)
 
@@ -219,6 +221,27 @@ class MlpCurvature:
             if self.delta and phi.bend is not None:
                 u = u + phi.bend(self.h[below], self.z[below]) * dots[below] * self.back[below]
         return torch.cat(parts[::-1], dim=1)
+
+
+def _started(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss) -> tuple[Trace, Tensor]:
+    """The forward pass and the loss's ``e``; for lanes with large outputs done in double precision, then rounded.
+
+    The softmax of outputs of 10⁵ knows their differences to 10⁻² only in single precision, and the curvature of a
+    saturated net is all in the few samples between two classes.
+    """
+    trace = forward(mlp, weights, x)
+    e = loss.start(trace.f, y)  # [lanes, samples, outputs]
+    large = (trace.f.abs().amax((1, 2)) > LARGE_OUTPUT)[:, None, None]  # [lanes, 1, 1]
+    if x.dtype == torch.float64 or not bool(large.any()):
+        return trace, e
+    double = forward(mlp, weights.to(torch.float64), x.double())
+
+    def better(fine: Sequence[Tensor], rough: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(torch.where(large, a.to(b.dtype), b) for a, b in zip(fine, rough, strict=True))
+
+    h = (trace.h[0], *better(double.h[1:], trace.h[1:]))
+    z = better(double.z, trace.z) if mlp.phi.keeps_z else h[1:]
+    return Trace(h, z, trace.f), better((loss.start(double.f, y.double()),), (e,))[0]
 
 
 def _signals(mlp: Mlp, weights: Weights, trace: Trace, top: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

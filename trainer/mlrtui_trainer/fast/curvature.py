@@ -16,7 +16,8 @@ from numba.extending import get_cython_function_address, intrinsic
 
 __all__ = ["AT_BEND", "AT_BIAS", "AT_DELTA", "AT_H", "AT_HDOT", "AT_SLOPE", "AT_V", "AT_W", "AT_ZDOT", "RULES", "solve"]
 
-SAFE = {"contract", "reassoc", "nsz", "arcp"}  # all of fast math that leaves NaN and infinity alone
+STRICT = {"cache": True, "nogil": True, "error_model": "numpy"}  # a division by zero gives what NumPy gives
+QUICK = STRICT | {"fastmath": {"contract", "reassoc", "nsz", "arcp"}}  # leaves NaN and infinity alone
 
 numba_version = numba.__version__
 RULES = ("", "converged", "exhausted", "budget", "nonfinite")
@@ -78,7 +79,7 @@ def _gemm(typingctx, address, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, 
     return types.void(i, i, i, i, i, i, real, i, i, i, i, real, i, i), build
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _dot(a, b):
     total = a.dtype.type(0.0)
     for i in range(a.size):
@@ -86,7 +87,7 @@ def _dot(a, b):
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _length(a):
     total = 0.0
     for i in range(a.size):
@@ -94,19 +95,19 @@ def _length(a):
     return np.sqrt(total)
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _add(total, factor, a):
     for i in range(total.size):
         total[i] += factor * a[i]
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _times(out, a, b):
     for i in range(out.size):
         out[i] = a[i] * b[i]
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _curve(loss_ce, u, p, outputs, factor):
     """u ← factor · H u, with H of the loss by the outputs; p [samples · outputs] are the probabilities under ce."""
     if not loss_ce:
@@ -126,7 +127,7 @@ def _curve(loss_ce, u, p, outputs, factor):
             u[i] = factor * (u[i] - p[i] * total)
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gemm):
     """out ← A v of one lane; v and out [size], x [samples · inputs], constants and scratch by ``layout``."""
     layers, item = layout.shape[0], v.itemsize
@@ -195,7 +196,7 @@ def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gem
         push = pulled
 
 
-@njit(cache=True, nogil=True)
+@njit(**STRICT)
 def _widest(layout):
     most = 0
     for layer in range(layout.shape[0]):
@@ -203,7 +204,7 @@ def _widest(layout):
     return most
 
 
-@njit(cache=True, nogil=True)
+@njit(**STRICT)
 def _eigen(d, e, z):
     """Eigenvalues of the tridiagonal d, e into d, by implicit QL; the rows of z [any, size] are turned along.
 
@@ -250,15 +251,15 @@ def _eigen(d, e, z):
                 e[m] = 0.0
 
 
-@njit(cache=True, nogil=True)
-def _met(theta, error, order, known, wanted, before, tolerance, estimate):
-    """Whether the first ``wanted`` values are good enough: the rule of `curvature.lanczos`."""
+@njit(**STRICT)
+def _met(theta, error, order, known, wanted, before, tolerance, residual):
+    """Whether the first ``wanted`` values are good enough: the rule of `curvature.lanczos`; residual 0: without an estimate."""
     for i in range(wanted):
         value = theta[order[i]]
         limit = tolerance * abs(value)
         if not abs(value - before[0, i]) <= 0.5 * limit:
             return False
-        if not estimate:
+        if residual == 0.0:
             if not (abs(before[0, i] - before[1, i]) <= 0.5 * limit and error[i] <= limit):
                 return False
             continue
@@ -268,13 +269,13 @@ def _met(theta, error, order, known, wanted, before, tolerance, estimate):
         if i + 1 < known:
             gap = min(gap, value - theta[order[i + 1]])
         gap = 0.0 if known == wanted and i == wanted - 1 else gap - error[i]
-        guess = min(error[i], error[i] * error[i] / gap) if gap > 0.0 else error[i]
-        if not (guess <= 0.1 * limit and error[i] <= 2.0 * limit):
+        guess = error[i] * error[i] / gap if gap > error[i] else error[i]
+        if not (guess <= 0.1 * limit and error[i] <= residual * limit):
             return False
     return True
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _orthogonal(w, basis, j, before):
     """Take the basis vectors 0..j out of w; w · basis[j].
 
@@ -291,7 +292,7 @@ def _orthogonal(w, basis, j, before):
     return np.float64(alpha) + np.float64(last)
 
 
-@njit(cache=True, nogil=True, fastmath=SAFE)
+@njit(**QUICK)
 def _combined(out, basis, weights, count):
     """out ← unit vector along the combination of the first ``count`` basis vectors."""
     out[:] = 0.0
@@ -302,12 +303,12 @@ def _combined(out, basis, weights, count):
         out[i] = out[i] / out.dtype.type(length)
 
 
-@njit(cache=True, nogil=True)
+@njit(**STRICT)
 def _solve_lane(
     layout, scale, samples, loss_ce, constants, x, root, start, rules, gemm, basis, scratch, values, residuals, vectors
 ):
-    """One lane: (products, number of its rule). rules: tolerance, wanted values, whether to estimate, noise."""
-    tolerance, wanted, estimate, noise = rules
+    """One lane: (products, number of its rule). rules: tolerance, wanted values, residual (0: no estimate), noise."""
+    tolerance, wanted, residual, noise = rules
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
     w, rooted = basis[most], basis[most + 1]
     alpha, beta = np.zeros(most), np.zeros(most)
@@ -342,7 +343,7 @@ def _solve_lane(
         rule = 0
         if n == most:
             rule = EXHAUSTED if n == size else BUDGET
-        if n >= max(3, wanted) and _met(d, error, order, n, wanted, before, tolerance, estimate):
+        if n >= max(3, wanted) and _met(d, error, order, n, wanted, before, tolerance, residual):
             rule = CONVERGED
         if beta[j] <= noise * np.abs(d[:n]).max():
             rule = EXHAUSTED
@@ -361,7 +362,7 @@ def _solve_lane(
     return most, NONFINITE
 
 
-@njit(cache=True, nogil=True)
+@njit(**STRICT)
 def _write(vectors, basis, alpha, beta, k):
     """vectors [1 or 2, size] ← the largest's Ritz vector, and the sum of the first k."""
     n = alpha.size
@@ -376,7 +377,7 @@ def _write(vectors, basis, alpha, beta, k):
         _combined(vectors[1], basis, blend, n)
 
 
-@njit(cache=True, nogil=True)
+@njit(**STRICT)
 def solve(
     layout, scale, samples, loss_ce, constants, x, root, start, rules, gemm, basis, scratch, values, residuals, vectors,
     products, rule,

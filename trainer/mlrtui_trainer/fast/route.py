@@ -44,17 +44,21 @@ def version() -> str:
 
 
 def solve(
-    operator: Operator, start: Tensor, tolerance: float, most: int, top: int, estimate: bool, noise: float
+    operator: Operator, start: Tensor, tolerance: float, most: int, top: int, residual: float, noise: float
 ) -> Solved | None:
-    """The largest eigenvalues by the compiled route; None where it does not apply."""
+    """The largest eigenvalues by the compiled route; None where it does not apply.
+
+    residual: what an estimated solve may end with, in tolerances; 0: not estimated. noise: β below this part of the
+    operator's norm is rounding.
+    """
     inner, root = (operator.inner, operator.root) if isinstance(operator, Preconditioned) else (operator, None)
     if start.device.type != "cpu" or not isinstance(inner, (MlpCurvature, LaneByLane)) or _kernels() is None:
         return None
     if isinstance(inner, LaneByLane):
         roots = [root[i : i + 1] if root is not None and root.ndim == 2 else root for i in range(inner.lanes)]
-        rules = (tolerance, top, estimate, noise)
+        rules = (tolerance, top, residual, noise)
         return _joined([_solve(part, roots[i], start[i : i + 1], most, rules) for i, part in enumerate(inner.parts)])
-    return _solve(inner, root, start, most, (tolerance, top, estimate, noise))
+    return _solve(inner, root, start, most, (tolerance, top, residual, noise))
 
 
 @cache
@@ -70,7 +74,7 @@ def _kernels() -> ModuleType | None:
 
 
 def _solve(
-    matrix: MlpCurvature, root: Tensor | None, start: Tensor, most: int, rules: tuple[float, int, bool, float]
+    matrix: MlpCurvature, root: Tensor | None, start: Tensor, most: int, rules: tuple[float, int, float, float]
 ) -> Solved:
     kernels = _kernels()
     assert kernels is not None
