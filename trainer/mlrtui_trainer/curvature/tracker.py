@@ -40,9 +40,6 @@ AUDIT_DROP = 0.5
 FALLEN_NOISE = 0.5
 """Length of the random part in that solve; the regular ones start from the random vector alone."""
 
-PRIOR = 0.01
-"""Weight with which a prediction is drawn towards the last vector, against that of the fit to the vectors before."""
-
 
 class Tracker:
     """The sharpness of some lanes over time. Lanes are numbered as the operators that are measured stack them."""
@@ -62,7 +59,7 @@ class Tracker:
         self._random = start_vectors(distinct, size, dtype, device)  # [nets, size]
         self._net = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
         self._tolerance, self._top, self._estimate = tolerance, top, estimate
-        self._past: list[Tensor] = []  # the last three vectors, the newest first, each [lanes, size]
+        self._start: Tensor | None = None  # [lanes, size]
         self._value = np.full(len(seeds), np.nan)
         self._measured = np.zeros(len(seeds), dtype=np.int64)
 
@@ -72,30 +69,26 @@ class Tracker:
         The first measurement must be of all lanes.
         """
         cold = self._random[self._net if lanes is None else self._net[lanes]]  # [lanes, size]
-        if not self._past:
+        if self._start is None:
             found = self._solve(operator, cold, COLD_PRODUCTS, estimate=False)
-            self._past, self._value = [found.blend.clone() for _ in range(3)], found.value.copy()
+            self._start, self._value = found.blend.clone(), found.value.copy()
             self._measured += 1
             return found
         at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy()
-        past = self._past if lanes is None else [vector[lanes] for vector in self._past]
-        start = past[0] if self._top > 1 else _predicted(*past)
+        start = self._start if lanes is None else self._start[lanes]
         finite = (start * 0.0 == 0.0).all(1, keepdim=True)  # a lane that overflowed starts anew
         found = self._solve(operator, torch.where(finite, start, 0.0) + NOISE * cold, WARM_PRODUCTS, self._estimate)
         found = self._audited(operator, found, cold, at)
         self._value[at] = found.value
         self._measured[at] += 1
-        turned = torch.where(_along(found.blend, past[0]) < 0.0, -found.blend, found.blend)
-        rows = torch.from_numpy(at).to(cold.device)
-        for kept, vector in zip(self._past, (turned, *past[:2]), strict=True):
-            kept[rows] = vector
+        self._start[torch.from_numpy(at).to(cold.device)] = found.blend
         return found
 
     def select(self, keep: Tensor) -> "Tracker":
         """A tracker that goes on from here for the lanes with these numbers."""
         part, at = copy(self), keep.cpu().numpy()
         part._net, part._value, part._measured = self._net[keep], self._value[at], self._measured[at]
-        part._past = [vector[keep] for vector in self._past]
+        part._start = None if self._start is None else self._start[keep]
         return part
 
     def _solve(self, operator: Operator, start: Tensor, most: int, estimate: bool) -> Eigen:
@@ -115,26 +108,6 @@ class Tracker:
         start = torch.where(old, found.blend[keep], 0.0) + torch.where(old, FALLEN_NOISE, 1.0) * cold[keep]
         audit = self._solve(operator.select(keep), start, WARM_PRODUCTS, self._estimate)
         return _larger(found, audit, doubtful)
-
-
-def _along(a: Tensor, b: Tensor) -> Tensor:
-    """a · b per lane, [lanes, 1], summed in double precision."""
-    return (a * b).sum(1, dtype=torch.float64)[:, None]
-
-
-def _predicted(last: Tensor, before: Tensor, first: Tensor) -> Tensor:
-    """The next vector of three unit ones: the combination that gave the last from those before it, moved on by one.
-
-    It follows an eigenvector that turns, and one that swings to and fro as at the edge of stability. [lanes, size] all.
-    """
-    self, cross = 1.0 + PRIOR, _along(before, first)
-    near, far = _along(last, before) + PRIOR, _along(last, first)
-    determinant = self * self - cross * cross  # at least PRIOR²
-    a = ((self * near - cross * far) / determinant).to(last.dtype)
-    b = ((self * far - cross * near) / determinant).to(last.dtype)
-    guess = a * last + b * before
-    length = _along(guess, guess).sqrt().to(last.dtype)
-    return torch.where(length > 0.5, guess / length, last)
 
 
 def _larger(warm: Eigen, audit: Eigen, lanes: npt.NDArray[np.intp]) -> Eigen:

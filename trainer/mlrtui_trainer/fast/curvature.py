@@ -252,15 +252,25 @@ def _eigen(d, e, z):
 
 
 @njit(**STRICT)
+def _sort(d, order):
+    """order ← where the values of d are, the largest first."""
+    for i in range(d.size):
+        place = i
+        while place > 0 and d[order[place - 1]] < d[i]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = i
+
+
+@njit(**STRICT)
 def _met(theta, error, order, known, wanted, before, tolerance, residual):
-    """Whether the first ``wanted`` values are good enough: the rule of `curvature.lanczos`; residual 0: without an estimate."""
+    """Whether the first ``wanted`` values are good enough: by the rule of `curvature.lanczos`."""
     for i in range(wanted):
         value = theta[order[i]]
         limit = tolerance * abs(value)
-        if not abs(value - before[0, i]) <= 0.5 * limit:
-            return False
         if residual == 0.0:
-            if not (abs(before[0, i] - before[1, i]) <= 0.5 * limit and error[i] <= limit):
+            last, earlier = abs(value - before[0, i]), abs(before[0, i] - before[1, i])
+            if not (last <= 0.5 * limit and earlier <= 0.5 * limit and error[i] <= limit):
                 return False
             continue
         gap = np.inf
@@ -293,10 +303,10 @@ def _orthogonal(w, basis, j, before):
 
 
 @njit(**QUICK)
-def _combined(out, basis, weights, count):
-    """out ← unit vector along the combination of the first ``count`` basis vectors."""
+def _combined(out, basis, weights):
+    """out ← unit vector along this combination of the first basis vectors."""
     out[:] = 0.0
-    for i in range(count):
+    for i in range(weights.size):
         _add(out, out.dtype.type(weights[i]), basis[i, : out.size])
     length = _length(out)
     for i in range(out.size):
@@ -304,17 +314,20 @@ def _combined(out, basis, weights, count):
 
 
 @njit(**STRICT)
-def _solve_lane(
+def solve(
     layout, scale, samples, loss_ce, constants, x, root, start, rules, gemm, basis, scratch, values, residuals, vectors
 ):
-    """One lane: (products, number of its rule). rules: tolerance, wanted values, residual (0: no estimate), noise."""
+    """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
+
+    Returns the number of products and that of the rule in `RULES`. rules: tolerance, wanted values, the residual that
+    is allowed in tolerances (0: no estimate), and the part of the norm below which β is rounding.
+    """
     tolerance, wanted, residual, noise = rules
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
     w, rooted = basis[most], basis[most + 1]
-    alpha, beta = np.zeros(most), np.zeros(most)
-    d, e, last_row = np.empty(most), np.empty(most), np.empty((1, most))
-    before = np.full((2, wanted), np.nan)
-    error = np.empty(wanted)
+    alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
+    last_row, before, order = np.zeros((1, most)), np.zeros((2, wanted)), np.zeros(most, np.int64)
+    before[:, :] = np.nan
     length = _length(start)
     basis[0, size:] = 0.0
     w[size:] = 0.0
@@ -333,11 +346,11 @@ def _solve_lane(
         if not (np.isfinite(alpha[j]) and np.isfinite(beta[j])):
             return j + 1, NONFINITE
         n, k = j + 1, min(wanted, j + 1)
-        d[:n], e[:j] = alpha[:n], beta[:j]
-        last_row[0, :n] = 0.0
+        for i in range(n):
+            d[i], e[i], last_row[0, i] = alpha[i], beta[i], 0.0
         last_row[0, j] = 1.0
-        _eigen(d[:n], e[:n], last_row[:, :n])
-        order = np.argsort(-d[:n])
+        _eigen(d[:n], e, last_row)
+        _sort(d[:n], order)
         for i in range(k):
             error[i] = beta[j] * abs(last_row[0, order[i]])
         rule = 0
@@ -345,16 +358,16 @@ def _solve_lane(
             rule = EXHAUSTED if n == size else BUDGET
         if n >= max(3, wanted) and _met(d, error, order, n, wanted, before, tolerance, residual):
             rule = CONVERGED
-        if beta[j] <= noise * np.abs(d[:n]).max():
+        if beta[j] <= noise * max(abs(d[order[0]]), abs(d[order[j]])):
             rule = EXHAUSTED
-        before[1] = before[0]
         for i in range(k):
+            before[1, i] = before[0, i]
             before[0, i] = d[order[i]]
         if rule:
             for i in range(k):
                 values[i] = before[0, i]
                 residuals[i] = 0.0 if error[i] == 0.0 else error[i] / abs(before[0, i])
-            _write(vectors, basis, alpha[:n], beta[:n], k)
+            _write(vectors, basis, alpha, beta, n, k)
             return n, rule
         for i in range(size):
             basis[j + 1, i] = w[i] / w.dtype.type(beta[j])
@@ -363,29 +376,16 @@ def _solve_lane(
 
 
 @njit(**STRICT)
-def _write(vectors, basis, alpha, beta, k):
-    """vectors [1 or 2, size] ← the largest's Ritz vector, and the sum of the first k."""
-    n = alpha.size
-    d, e, s = alpha.copy(), beta.copy(), np.eye(n)
+def _write(vectors, basis, alpha, beta, n, k):
+    """vectors [1 or 2, size] ← the largest's Ritz vector after n products, and the sum of the first k."""
+    d, e, s, order = np.zeros(n), np.zeros(n), np.zeros((n, n)), np.zeros(n, np.int64)
+    for i in range(n):
+        d[i], e[i], s[i, i] = alpha[i], beta[i], 1.0
     _eigen(d, e, s)
-    order = np.argsort(-d)
-    _combined(vectors[0], basis, s[:, order[0]], n)
-    if vectors.shape[0] > 1:
-        blend = np.zeros(n)
-        for i in range(k):
-            blend += s[:, order[i]]
-        _combined(vectors[1], basis, blend, n)
-
-
-@njit(**STRICT)
-def solve(
-    layout, scale, samples, loss_ce, constants, x, root, start, rules, gemm, basis, scratch, values, residuals, vectors,
-    products, rule,
-):  # fmt: skip
-    """Every lane of ``start`` [lanes, size] by itself; answers go into the last five, first axis lanes."""
-    for lane in range(start.shape[0]):
-        own = root[lane % root.shape[0]]
-        products[lane], rule[lane] = _solve_lane(
-            layout, scale, samples, loss_ce, constants[lane], x, own, start[lane], rules, gemm, basis, scratch,
-            values[lane], residuals[lane], vectors[lane],
-        )  # fmt: skip
+    _sort(d, order)
+    for which in range(vectors.shape[0]):
+        e[:] = 0.0
+        for i in range(1 if which == 0 else k):
+            for row in range(n):
+                e[row] += s[row, order[i]]
+        _combined(vectors[which], basis, e)

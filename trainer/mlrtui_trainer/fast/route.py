@@ -20,7 +20,7 @@ from mlrtui_trainer.models.mlp import Mlp
 
 __all__ = ["Solved", "solve", "version"]
 
-OFF = "MLRTUI_FAST"
+SWITCH = "MLRTUI_FAST"
 """Environment variable: "0" takes the general route even where the compiled one is installed."""
 
 LINE = 16  # basis vectors and buffers are padded to this many numbers
@@ -40,7 +40,8 @@ class Solved:
 
 def version() -> str:
     """The compiler's version, or "" where λ takes the general route."""
-    return "" if _kernels() is None else str(_kernels().numba_version)
+    kernels = _kernels()
+    return "" if kernels is None else str(kernels.numba_version)
 
 
 def solve(
@@ -64,12 +65,16 @@ def solve(
 @cache
 def _kernels() -> ModuleType | None:
     """The compiled code, with its BLAS held to one thread; None where it is not installed or switched off."""
-    if os.environ.get(OFF) == "0":
+    if os.environ.get(SWITCH) == "0":
         return None
     try:
+        from threadpoolctl import threadpool_limits
+
         from mlrtui_trainer.fast import curvature
     except ImportError:
         return None
+    curvature.gemm(double=False)  # loads the BLAS whose threads are counted next
+    threadpool_limits(1, "blas")
     return curvature
 
 
@@ -81,34 +86,23 @@ def _solve(
     lanes, size = start.shape
     top, dtype = rules[1], start.dtype
     layout, room = _layout(matrix.mlp, matrix.x.shape[1], bool(matrix.delta), bool(matrix.back))
-    constants = _constants(matrix)
+    constants = _constants(matrix).numpy()
     samples = matrix.x.shape[1]
     padded = -(-size // LINE) * LINE
-    basis = torch.empty(most + 2, padded, dtype=dtype)
-    scratch = torch.empty(room, dtype=dtype)
-    roots = torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)
+    basis = torch.empty(most + 2, padded, dtype=dtype).numpy()
+    scratch = torch.empty(room, dtype=dtype).numpy()
+    roots = (torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)).contiguous().numpy()
     values, residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
     vectors = torch.full((lanes, 1 if top == 1 else 2, size), torch.nan, dtype=dtype)
     products, rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    kernels.solve(
-        layout,
-        np.array(matrix.mlp.scale, dtype=values.dtype).astype(scratch.numpy().dtype),
-        samples,
-        matrix.loss is LOSSES["ce"],
-        constants.numpy(),
-        matrix.x.contiguous().numpy().reshape(-1),
-        roots.contiguous().numpy(),
-        start.contiguous().numpy(),
-        rules,
-        kernels.gemm(dtype == torch.float64),
-        basis.numpy(),
-        scratch.numpy(),
-        values,
-        residuals,
-        vectors.numpy(),
-        products,
-        rule,
-    )
+    ce, gemm = matrix.loss is LOSSES["ce"], kernels.gemm(dtype == torch.float64)
+    scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
+    x, starts, written = matrix.x.reshape(-1).numpy(), start.contiguous().numpy(), vectors.numpy()
+    for i in range(lanes):
+        products[i], rule[i] = kernels.solve(
+            layout, scale, samples, ce, constants[i], x, roots[i % len(roots)], starts[i], rules, gemm, basis, scratch,
+            values[i], residuals[i], written[i],
+        )  # fmt: skip
     return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
 
 
