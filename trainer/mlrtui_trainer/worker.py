@@ -11,6 +11,7 @@ from torch import Tensor
 from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
+from mlrtui_trainer.fast import route
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
 from mlrtui_trainer.models.base import Model
@@ -36,6 +37,8 @@ def describe(device: str) -> dict[str, str]:
     }
     if kind.type == "cuda":
         return info | {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
+    compiled = route.version()
+    info["sharpness"] = f"compiled by numba {compiled}" if compiled else "not compiled"
     return info | {"name": torch.backends.cpu.get_cpu_capability()}
 
 

@@ -12,12 +12,18 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer.curvature.operators import Operator
+from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["MIN_PRODUCTS", "Eigen", "largest", "start_vectors"]
+__all__ = ["MIN_PRODUCTS", "RESIDUAL", "Eigen", "largest", "start_vectors"]
 
 MIN_PRODUCTS = 3
+RESIDUAL = 1.5
+"""Relative residual that an estimated solve may end with, in tolerances: less is safer and takes more products."""
+NOISE_EPS = 50.0
+"""In units of rounding, of the operator's norm: a new direction that is shorter is rounding."""
+
 _LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
 
 Floats = npt.NDArray[np.float64]
@@ -68,13 +74,20 @@ def largest(
 
     A lane has converged when, after at least `MIN_PRODUCTS` products, every value has changed by less than half the
     ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. With ``estimate``, for values
-    that follow one another along a training, one small change is enough, the residual may be twice the tolerance, and
-    the estimated relative error must be at most a tenth of it. The estimate is the smaller of residual and
-    residual²/gap (Kato and Temple), by the gap to the nearest value seen. Never raises for a lane's numbers.
+    that follow one another along a training, changes do not count: the residual may be `RESIDUAL` times the tolerance,
+    and the estimated relative error at most a tenth of it. The estimate is the smaller of residual and residual²/gap
+    (Kato and Temple), by the gap to the nearest value seen. Never raises for a lane's numbers.
+
+    Takes the compiled route where `fast.route` has one for the operator.
     """
     if max_products < 1 or top < 1:
         raise ValueError("max_products and top must be at least 1")
-    run = _Run(operator, start, tolerance, max_products, min(top, start.shape[1]), estimate)
+    most, top = min(max_products, start.shape[1]), min(top, start.shape[1])
+    noise = NOISE_EPS * torch.finfo(start.dtype).eps
+    fast = route.solve(operator, start, tolerance, most, top, RESIDUAL if estimate else 0.0, noise)
+    if fast is not None:
+        return Eigen(fast.values, fast.residuals, fast.vector, fast.blend, fast.products, fast.rule)
+    run = _Run(operator, start, tolerance, most, top, estimate, noise)
     while run.lanes.size:
         run.step()
     return Eigen(run.values, run.residuals, run.vector, run.blend, run.products, run.rule)
@@ -84,14 +97,18 @@ class _Run:
     """One solve: the basis of the lanes still in it, and the answers of those that left."""
 
     def __init__(
-        self, operator: Operator, start: Tensor, tolerance: float, max_products: int, top: int, estimate: bool
+        self,
+        operator: Operator,
+        start: Tensor,
+        tolerance: float,
+        max_products: int,
+        top: int,
+        estimate: bool,
+        noise: float,
     ) -> None:
         lanes, self.size = start.shape
         self.operator, self.tolerance, self.top, self.estimate = operator, tolerance, top, estimate
-        self.max_products = min(max_products, self.size)
-        self.noise = (
-            50.0 * torch.finfo(start.dtype).eps
-        )  # of the operator's norm: below it, a new direction is rounding
+        self.max_products, self.noise = max_products, noise
         self.lanes = np.arange(lanes)  # who is still in the batch
         padded = -(-self.size // _LINE) * _LINE
         self.basis = start.new_zeros(lanes, min(8, self.max_products), padded)  # [lanes, capacity, padded]
@@ -174,11 +191,12 @@ class _Run:
         """Which of the wanted values are good enough, [lanes, top]."""
         theta, before = values[:, : self.top], self.last[lanes]
         limit = self.tolerance * np.abs(theta)
-        met: npt.NDArray[np.bool_] = np.abs(theta - before[:, 0]) <= 0.5 * limit
+        met: npt.NDArray[np.bool_]
         if self.estimate:
-            met &= (_kato_temple(values, error) <= 0.1 * limit) & (error <= 2.0 * limit)
+            met = (_kato_temple(values, error) <= 0.1 * limit) & (error <= RESIDUAL * limit)
         else:
-            met &= (np.abs(before[:, 0] - before[:, 1]) <= 0.5 * limit) & (error <= limit)
+            changes = np.maximum(np.abs(theta - before[:, 0]), np.abs(before[:, 0] - before[:, 1]))
+            met = (changes <= 0.5 * limit) & (error <= limit)
         return met
 
     def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:

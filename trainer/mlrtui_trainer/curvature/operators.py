@@ -17,9 +17,20 @@ from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.losses import LOSSES, Loss
 from mlrtui_trainer.models.mlp import Mlp, Trace, forward, unflatten
 
-__all__ = ["OPERATORS", "Operator", "Preconditioned", "curvature", "preconditioned"]
+__all__ = [
+    "OPERATORS",
+    "LaneByLane",
+    "MlpCurvature",
+    "Operator",
+    "Preconditioned",
+    "curvature",
+    "preconditioned",
+]
 
 OPERATORS = ("gauss-newton", "hessian", "ntk")
+
+LARGE_OUTPUT = 1e3
+"""Outputs of single precision beyond this have errors that a softmax turns into errors of its probabilities."""
 
 
 class Operator(Protocol):
@@ -57,8 +68,8 @@ def curvature(model: Model, weights: Weights, x: Tensor, y: Tensor, loss: str, o
     if not isinstance(model, Mlp):
         raise TypeError(f"products are not known for {type(model).__name__}")
     if weights.lanes == 1 or x.device.type != "cpu" or model.runs_together(x.shape[0], x.element_size()):
-        return _MlpCurvature.at(model, weights, x, y, of, full)
-    return _LaneByLane([_MlpCurvature.at(model, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
+        return MlpCurvature.at(model, weights, x, y, of, full)
+    return LaneByLane([MlpCurvature.at(model, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
 
 
 def preconditioned(operator: Operator, scale: Tensor) -> Operator:
@@ -96,28 +107,32 @@ class Preconditioned:
 
 
 @dataclass(frozen=True)
-class _LaneByLane:
+class LaneByLane:
     """Lanes whose matrices would start on different boundaries: each alone, so that each gets its own bits."""
 
-    parts: Sequence["_MlpCurvature"]
+    parts: Sequence["MlpCurvature"]
 
     @property
     def lanes(self) -> int:
+        """Number of lanes."""
         return len(self.parts)
 
     @property
     def size(self) -> int:
+        """Rows of each lane's matrix."""
         return self.parts[0].size
 
     def apply(self, v: Tensor) -> Tensor:
+        """A v per lane: [lanes, size] → [lanes, size]."""
         return torch.cat([part.apply(v[i : i + 1]) for i, part in enumerate(self.parts)])
 
-    def select(self, keep: Tensor) -> "_LaneByLane":
-        return _LaneByLane([self.parts[i] for i in keep.tolist()])
+    def select(self, keep: Tensor) -> "LaneByLane":
+        """The lanes with these numbers."""
+        return LaneByLane([self.parts[i] for i in keep.tolist()])
 
 
 @dataclass(frozen=True)
-class _MlpCurvature:
+class MlpCurvature:
     """The R-operator (Pearlmutter 1994) and the Gauss-Newton product (Schraudolph 2002) of one net at its weights."""
 
     mlp: Mlp
@@ -131,21 +146,24 @@ class _MlpCurvature:
     back: tuple[Tensor, ...]  # per hidden layer d loss / d h, where the activation is curved
 
     @classmethod
-    def at(cls, mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> "_MlpCurvature":
-        trace = forward(mlp, weights, x[None])
-        e = loss.start(trace.f, y[None])
+    def at(cls, mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> "MlpCurvature":
+        """At these weights and samples; ``full``: the Hessian, else the Gauss-Newton matrix."""
+        trace, e = _started(mlp, weights, x[None], y[None], loss)
         delta, back = _signals(mlp, weights, trace, loss.signal(e, y[None]) / x.shape[0]) if full else ((), ())
         return cls(mlp, weights, x[None], trace.h[1:], trace.z, loss, e, delta, back)
 
     @property
     def lanes(self) -> int:
+        """Number of stacked lanes."""
         return self.weights.lanes
 
     @property
     def size(self) -> int:
+        """Rows of each lane's matrix."""
         return self.mlp.n_params
 
-    def select(self, keep: Tensor) -> "_MlpCurvature":
+    def select(self, keep: Tensor) -> "MlpCurvature":
+        """The operator of the lanes with these numbers."""
         h = tuple(h[keep] for h in self.h)
         return replace(
             self,
@@ -158,6 +176,7 @@ class _MlpCurvature:
         )
 
     def apply(self, v: Tensor) -> Tensor:
+        """A v per lane: [lanes, size] → [lanes, size]."""
         direction = unflatten(self.mlp, v)
         dots = self._tangents(direction)
         u = self.loss.curve(self.e, dots[-1]) / self.x.shape[1]  # [lanes, samples, outputs]
@@ -208,6 +227,27 @@ class _MlpCurvature:
             if self.delta and phi.bend is not None:
                 u = u + phi.bend(self.h[below], self.z[below]) * dots[below] * self.back[below]
         return torch.cat(parts[::-1], dim=1)
+
+
+def _started(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss) -> tuple[Trace, Tensor]:
+    """The forward pass and the loss's ``e``; for lanes with large outputs done in double precision, then rounded.
+
+    The softmax of outputs of 10⁵ knows their differences to 10⁻² only in single precision, and the curvature of a
+    saturated net is all in the few samples between two classes.
+    """
+    trace = forward(mlp, weights, x)
+    e = loss.start(trace.f, y)  # [lanes, samples, outputs]
+    large = (trace.f.abs().amax((1, 2)) > LARGE_OUTPUT)[:, None, None]  # [lanes, 1, 1]
+    if x.dtype == torch.float64 or not bool(large.any()):
+        return trace, e
+    double = forward(mlp, weights.to(torch.float64), x.double())
+
+    def better(fine: Sequence[Tensor], rough: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        return tuple(torch.where(large, a.to(b.dtype), b) for a, b in zip(fine, rough, strict=True))
+
+    h = (trace.h[0], *better(double.h[1:], trace.h[1:]))
+    z = better(double.z, trace.z) if mlp.phi.keeps_z else h[1:]
+    return Trace(h, z, trace.f), better((loss.start(double.f, y.double()),), (e,))[0]
 
 
 def _signals(mlp: Mlp, weights: Weights, trace: Trace, top: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 COLD_PRODUCTS = 60
-WARM_PRODUCTS = 20
+WARM_PRODUCTS = 40
 NOISE = 0.05
 """Length of the random part of a warm start: an eigenvector that has become exactly second would never be left."""
 
@@ -34,7 +34,7 @@ TIGHT_BUDGET = 5
 """Factor on the budget of a solve that is judged by its residual."""
 
 AUDIT_EVERY = 20
-AUDIT_DROP = 0.9
+AUDIT_DROP = 0.5
 """A value below this part of the last one is solved again: the top may have been lost."""
 
 FALLEN_NOISE = 0.5
@@ -106,7 +106,7 @@ class Tracker:
         keep = torch.from_numpy(doubtful).to(cold.device)
         old = torch.from_numpy(fallen[doubtful]).to(cold.device)[:, None]  # [doubtful, 1]
         start = torch.where(old, found.blend[keep], 0.0) + torch.where(old, FALLEN_NOISE, 1.0) * cold[keep]
-        audit = self._solve(operator.select(keep), start, WARM_PRODUCTS, estimate=False)
+        audit = self._solve(operator.select(keep), start, WARM_PRODUCTS, self._estimate)
         return _larger(found, audit, doubtful)
 
 

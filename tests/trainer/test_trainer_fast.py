@@ -1,0 +1,88 @@
+"""The compiled route of λ: the general one's answers, records and promises."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from trainer_runs import digits, run_trials, trial
+
+from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
+from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
+from mlrtui_trainer.fast import route
+from mlrtui_trainer.models.mlp import Mlp, initial_weights, rate_vector
+from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
+
+pytest.importorskip("numba")
+
+NETS = [
+    NetSpec("mlp", 64, 10, 0, 16),
+    NetSpec("mlp", 64, 10, 3, 32),
+    NetSpec("mlp", 64, 10, 2, 32, "tanh", bias=True, parametrization="ntk"),
+    NetSpec("mlp", 64, 10, 2, 17, "gelu", layer_lr=(0.0, 1.0, 2.0)),
+    NetSpec("mlp", 64, 10, 4, 16, "linear", bias=True),
+]
+
+
+def general(operator: Operator, start: torch.Tensor, monkeypatch: pytest.MonkeyPatch, top: int) -> Eigen:
+    with monkeypatch.context() as patch:
+        patch.setattr(route, "solve", lambda *_: None)
+        return largest(operator, start, 1e-3, 60, top=top)
+
+
+@pytest.mark.parametrize("net", NETS, ids=lambda net: f"{net.depth}x{net.width}-{net.activation}")
+@pytest.mark.parametrize("loss", ["ce", "mse"])
+@pytest.mark.parametrize("name", ["hessian", "gauss-newton", "ntk"])
+def test_both_routes_give_the_same(net: NetSpec, loss: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mlp, data = Mlp.of(net), digits(32)
+    weights = initial_weights(mlp, [1, 2], torch.float32, "cpu")
+    x, y = torch.from_numpy(data.x).float(), torch.from_numpy(data.y).float()
+    operator = curvature(mlp, weights, x, y, loss, name)
+    rated = preconditioned(operator, rate_vector(mlp, torch.float32, "cpu"))
+    start = start_vectors([1, 2], mlp.n_params, torch.float32, "cpu")
+    for top in (1, 3):
+        compiled, plain = largest(rated, start, 1e-3, 60, top=top), general(rated, start, monkeypatch, top)
+        assert route.solve(rated, start, 1e-3, 60, top, 0.0, 1e-5) is not None
+        assert compiled.values == pytest.approx(plain.values, rel=2e-5)
+        assert compiled.residuals == pytest.approx(plain.residuals, abs=1e-4)
+        assert compiled.rule.tolist() == plain.rule.tolist()
+        assert np.abs(compiled.products - plain.products).max() <= 1  # a value at its limit may be a rounding above it
+        overlap = (compiled.vector * plain.vector).sum(1).abs()
+        assert overlap.tolist() == pytest.approx([1.0, 1.0], abs=1e-4)
+
+
+def test_an_overflow_is_reported_and_changes_nothing_for_others() -> None:
+    mlp, data = Mlp.of(NETS[1]), digits(32)
+    weights = initial_weights(mlp, [1, 2, 3], torch.float32, "cpu")
+    x, y = torch.from_numpy(data.x).float(), torch.from_numpy(data.y).float()
+    start = start_vectors([1, 2, 3], mlp.n_params, torch.float32, "cpu")
+    clean = largest(curvature(mlp, weights, x, y, "mse", "hessian"), start, 1e-3, 60)
+    weights.w[1][1] = torch.inf
+    found = largest(curvature(mlp, weights, x, y, "mse", "hessian"), start, 1e-3, 60)
+    assert found.rule.tolist() == ["converged", "nonfinite", "converged"]
+    assert np.isnan(found.value[1])
+    assert found.value[[0, 2]].tolist() == clean.value[[0, 2]].tolist()
+    assert torch.equal(found.vector[[0, 2]], clean.vector[[0, 2]])
+
+
+@pytest.mark.parametrize("width", [16, 15])  # one runs as a batch, the other lane by lane
+def test_a_trial_has_the_same_bits_alone_and_in_company(width: int) -> None:
+    net, how = NetSpec("mlp", 64, 10, 2, width), SharpnessSpec("hessian", every=1)
+    spec = TrainSpec("ce", 48, 12, 1)
+    trials = [trial(i, eta, seed) for i, (eta, seed) in enumerate([(0.05, 1), (0.3, 2), (0.8, 1)])]
+    together = run_trials(digits(48), net, spec, trials, how=how)
+    for one in trials:
+        assert run_trials(digits(48), net, spec, [one], how=how).bits(one.trial_id) == together.bits(one.trial_id)
+
+
+def test_it_can_be_switched_off_and_a_worker_says_which_route_it_takes() -> None:
+    asked = "from mlrtui_trainer import worker; print(worker.describe('cpu')['sharpness'])"
+    said = {
+        value: subprocess.run(
+            [sys.executable, "-c", asked], env=os.environ | {route.SWITCH: value}, capture_output=True, text=True
+        ).stdout.strip()
+        for value in ("0", "1")
+    }
+    assert said == {"0": "not compiled", "1": f"compiled by numba {route.version()}"}

@@ -1,0 +1,391 @@
+"""λ compiled: products of a fully connected net and the whole Lanczos solve, one lane after the other, in one call.
+
+The twin of `curvature.operators` and `curvature.lanczos`, with the same rules and the same records, in flat buffers and
+integer offsets, so that one compilation serves every architecture. All compiled code of λ is in this file: a cached
+kernel does not notice a change in another one.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import get_cython_function_address, intrinsic
+
+__all__ = ["AT_BEND", "AT_BIAS", "AT_DELTA", "AT_H", "AT_HDOT", "AT_SLOPE", "AT_V", "AT_W", "AT_ZDOT", "RULES", "solve"]
+
+STRICT = {"cache": True, "nogil": True, "error_model": "numpy"}  # a division by zero gives what NumPy gives
+QUICK = STRICT | {"fastmath": {"contract", "reassoc", "nsz", "arcp"}}  # leaves NaN and infinity alone
+
+numba_version = numba.__version__
+RULES = ("", "converged", "exhausted", "budget", "nonfinite")
+CONVERGED, EXHAUSTED, BUDGET, NONFINITE = range(1, 5)
+
+# Columns of the layout, one row a weight layer; -1: not there.
+AT_OUT, AT_IN = 0, 1
+AT_V = 2  # in a vector: the layer's matrix
+AT_BIAS = 3  # in a vector: its biases
+AT_W = 4  # in a lane's constants: the matrix, [out, in]
+AT_H = 5  # inputs of the layer, [samples, in]; of layer 0 in ``x``
+AT_SLOPE = 6  # φ' of the layer's hidden units, [samples, out]; of the last layer what the loss bends by
+AT_DELTA = 7  # d loss / d z, [samples, out]; Hessian only
+AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved activation only
+AT_ZDOT = 9  # in the scratch: ż
+AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
+COLUMNS = 11
+
+
+def gemm(double: bool) -> int:
+    """The address of SciPy's gemm, for `solve`."""
+    return int(get_cython_function_address("scipy.linalg.cython_blas", "dgemm" if double else "sgemm"))
+
+
+@intrinsic
+def _gemm(typingctx, address, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+    """BLAS' gemm at ``address``, every argument by reference, columns first as Fortran has them."""
+    real = alpha
+
+    def build(context, builder, signature, args):
+        integer, number = ir.IntType(32), context.get_value_type(real)
+        text = ir.IntType(8)
+
+        def slot(value, kind):
+            place = cgutils.alloca_once(builder, kind)
+            builder.store(value, place)
+            return place
+
+        def whole(value):
+            return slot(builder.trunc(value, integer), integer)
+
+        def letter(flag):
+            transposed = builder.icmp_signed("!=", flag, ir.Constant(flag.type, 0))
+            return slot(builder.select(transposed, ir.Constant(text, ord("T")), ir.Constant(text, ord("N"))), text)
+
+        def pointer(value):
+            return builder.inttoptr(value, number.as_pointer())
+
+        places = [
+            letter(args[1]), letter(args[2]), whole(args[3]), whole(args[4]), whole(args[5]), slot(args[6], number),
+            pointer(args[7]), whole(args[8]), pointer(args[9]), whole(args[10]), slot(args[11], number),
+            pointer(args[12]), whole(args[13]),
+        ]  # fmt: skip
+        kind = ir.FunctionType(ir.VoidType(), [place.type for place in places])
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), places)
+        return context.get_dummy_value()
+
+    i = types.int64
+    return types.void(i, i, i, i, i, i, real, i, i, i, i, real, i, i), build
+
+
+@njit(**QUICK)
+def _dot(a, b):
+    total = a.dtype.type(0.0)
+    for i in range(a.size):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(**QUICK)
+def _length(a):
+    total = 0.0
+    for i in range(a.size):
+        total += np.float64(a[i]) * np.float64(a[i])
+    return np.sqrt(total)
+
+
+@njit(**QUICK)
+def _add(total, factor, a):
+    for i in range(total.size):
+        total[i] += factor * a[i]
+
+
+@njit(**QUICK)
+def _times(out, a, b):
+    for i in range(out.size):
+        out[i] = a[i] * b[i]
+
+
+@njit(**QUICK)
+def _curve(loss_ce, u, p, outputs, factor):
+    """u ← factor · H u, with H of the loss by the outputs; p [samples · outputs] are the probabilities under ce."""
+    if not loss_ce:
+        for i in range(u.size):
+            u[i] *= factor
+        return
+    for first in range(0, u.size, outputs):
+        likeliest = first
+        for i in range(first, first + outputs):
+            if p[i] > p[likeliest]:
+                likeliest = i
+        moved, total = u[likeliest], u.dtype.type(0.0)
+        for i in range(first, first + outputs):
+            u[i] = p[i] * (u[i] - moved)
+            total += u[i]
+        for i in range(first, first + outputs):
+            u[i] = factor * (u[i] - p[i] * total)
+
+
+@njit(**QUICK)
+def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gemm):
+    """out ← A v of one lane; v and out [size], x [samples · inputs], constants and scratch by ``layout``."""
+    layers, item = layout.shape[0], v.itemsize
+    at_v, at_out, at_x = v.ctypes.data, out.ctypes.data, x.ctypes.data
+    at_c, at_s = constants.ctypes.data, scratch.ctypes.data
+    zero, one = v.dtype.type(0.0), v.dtype.type(1.0)
+    for layer in range(layers):
+        row = layout[layer]
+        rows, columns = row[AT_OUT], row[AT_IN]
+        z = at_s + item * row[AT_ZDOT]
+        h = at_x if layer == 0 else at_c + item * row[AT_H]
+        s = scale[layer]
+        _gemm(gemm, 1, 0, rows, samples, columns, s, at_v + item * row[AT_V], columns, h, columns, zero, z, rows)
+        if layer > 0:
+            w, h_dot = at_c + item * row[AT_W], at_s + item * layout[layer - 1, AT_HDOT]
+            _gemm(gemm, 1, 0, rows, samples, columns, s, w, columns, h_dot, columns, one, z, rows)
+        z_dot = scratch[row[AT_ZDOT] : row[AT_ZDOT] + samples * rows]
+        if row[AT_BIAS] >= 0:
+            bias = v[row[AT_BIAS] : row[AT_BIAS] + rows]
+            for first in range(0, z_dot.size, rows):
+                _add(z_dot[first : first + rows], one, bias)
+        if layer < layers - 1:
+            slope = constants[row[AT_SLOPE] : row[AT_SLOPE] + samples * rows]
+            if row[AT_HDOT] == row[AT_ZDOT]:
+                _times(z_dot, z_dot, slope)
+            else:
+                _times(scratch[row[AT_HDOT] : row[AT_HDOT] + samples * rows], z_dot, slope)
+    last = layout[layers - 1]
+    n = samples * last[AT_OUT]
+    u = scratch[last[AT_ZDOT] : last[AT_ZDOT] + n]
+    _curve(loss_ce, u, constants[last[AT_SLOPE] : last[AT_SLOPE] + n], last[AT_OUT], v.dtype.type(1.0 / samples))
+    push = last[AT_ZDOT]  # where the signal is
+    for layer in range(layers - 1, -1, -1):
+        row = layout[layer]
+        rows, columns = row[AT_OUT], row[AT_IN]
+        s = scale[layer]
+        signal = at_s + item * push
+        if row[AT_BIAS] >= 0:
+            bias = out[row[AT_BIAS] : row[AT_BIAS] + rows]
+            bias[:] = zero
+            for first in range(push, push + samples * rows, rows):
+                _add(bias, one, scratch[first : first + rows])
+        h = at_x if layer == 0 else at_c + item * row[AT_H]
+        grad = at_out + item * row[AT_V]
+        _gemm(gemm, 0, 1, columns, rows, samples, s, h, columns, signal, rows, zero, grad, columns)
+        if layer == 0:
+            return
+        below = layout[layer - 1]
+        pulled = layout[layers - 1, AT_HDOT] + (layer % 2) * samples * _widest(layout)  # two places, by turns
+        w = at_c + item * row[AT_W]
+        _gemm(gemm, 0, 0, columns, samples, rows, s, w, columns, signal, rows, zero, at_s + item * pulled, columns)
+        if row[AT_DELTA] >= 0:
+            delta, h_dot = at_c + item * row[AT_DELTA], at_s + item * below[AT_HDOT]
+            _gemm(gemm, 0, 1, columns, rows, samples, s, h_dot, columns, delta, rows, one, grad, columns)
+            direction = at_v + item * row[AT_V]
+            place = at_s + item * pulled
+            _gemm(gemm, 0, 0, columns, samples, rows, s, direction, columns, delta, rows, one, place, columns)
+        n = samples * columns
+        u = scratch[pulled : pulled + n]
+        _times(u, u, constants[below[AT_SLOPE] : below[AT_SLOPE] + n])
+        if below[AT_BEND] >= 0:
+            z_dot = scratch[below[AT_ZDOT] : below[AT_ZDOT] + n]
+            bend = constants[below[AT_BEND] : below[AT_BEND] + n]
+            for i in range(n):
+                u[i] += bend[i] * z_dot[i]
+        push = pulled
+
+
+@njit(**STRICT)
+def _widest(layout):
+    most = 0
+    for layer in range(layout.shape[0]):
+        most = max(most, layout[layer, AT_IN])
+    return most
+
+
+@njit(**STRICT)
+def _eigen(d, e, z):
+    """Eigenvalues of the tridiagonal d, e into d, by implicit QL; the rows of z [any, size] are turned along.
+
+    With z the identity its columns become the eigenvectors; with its last row alone, their last components (EISPACK's
+    tql2). e is lost.
+    """
+    size = d.size
+    for first in range(size):
+        for _ in range(50):
+            m = first
+            while m < size - 1:
+                if abs(e[m]) <= 2.220446049250313e-16 * (abs(d[m]) + abs(d[m + 1])):
+                    break
+                m += 1
+            if m == first:
+                break
+            g = (d[first + 1] - d[first]) / (2.0 * e[first])
+            r = np.hypot(g, 1.0)
+            g = d[m] - d[first] + e[first] / (g + (r if g >= 0.0 else -r))
+            s, c, p = 1.0, 1.0, 0.0
+            early = False
+            for i in range(m - 1, first - 1, -1):
+                f, b = s * e[i], c * e[i]
+                r = np.hypot(f, g)
+                e[i + 1] = r
+                if r == 0.0:
+                    d[i + 1] -= p
+                    e[m] = 0.0
+                    early = True
+                    break
+                s, c = f / r, g / r
+                g = d[i + 1] - p
+                r = (d[i] - g) * s + 2.0 * c * b
+                p = s * r
+                d[i + 1] = g + p
+                g = c * r - b
+                for k in range(z.shape[0]):
+                    f = z[k, i + 1]
+                    z[k, i + 1] = s * z[k, i] + c * f
+                    z[k, i] = c * z[k, i] - s * f
+            if not early:
+                d[first] -= p
+                e[first] = g
+                e[m] = 0.0
+
+
+@njit(**STRICT)
+def _sort(d, order):
+    """order ← where the values of d are, the largest first."""
+    for i in range(d.size):
+        place = i
+        while place > 0 and d[order[place - 1]] < d[i]:
+            order[place] = order[place - 1]
+            place -= 1
+        order[place] = i
+
+
+@njit(**STRICT)
+def _met(theta, error, order, known, wanted, before, tolerance, residual):
+    """Whether the first ``wanted`` values are good enough: by the rule of `curvature.lanczos`."""
+    for i in range(wanted):
+        value = theta[order[i]]
+        limit = tolerance * abs(value)
+        if residual == 0.0:
+            last, earlier = abs(value - before[0, i]), abs(before[0, i] - before[1, i])
+            if not (last <= 0.5 * limit and earlier <= 0.5 * limit and error[i] <= limit):
+                return False
+            continue
+        gap = np.inf
+        if i > 0:
+            gap = theta[order[i - 1]] - value
+        if i + 1 < known:
+            gap = min(gap, value - theta[order[i + 1]])
+        gap = 0.0 if known == wanted and i == wanted - 1 else gap - error[i]
+        guess = error[i] * error[i] / gap if gap > error[i] else error[i]
+        if not (guess <= 0.1 * limit and error[i] <= residual * limit):
+            return False
+    return True
+
+
+@njit(**QUICK)
+def _orthogonal(w, basis, j, before):
+    """Take the basis vectors 0..j out of w; w · basis[j].
+
+    By the recurrence first, which takes out what is large, then from all of them: what is left is rounding.
+    """
+    alpha = _dot(w, basis[j])
+    _add(w, -alpha, basis[j])
+    if j > 0:
+        _add(w, -w.dtype.type(before), basis[j - 1])
+    last = alpha
+    for i in range(j + 1):
+        last = _dot(w, basis[i])
+        _add(w, -last, basis[i])
+    return np.float64(alpha) + np.float64(last)
+
+
+@njit(**QUICK)
+def _combined(out, basis, weights):
+    """out ← unit vector along this combination of the first basis vectors."""
+    out[:] = 0.0
+    for i in range(weights.size):
+        _add(out, out.dtype.type(weights[i]), basis[i, : out.size])
+    length = _length(out)
+    for i in range(out.size):
+        out[i] = out[i] / out.dtype.type(length)
+
+
+@njit(**STRICT)
+def solve(
+    layout, scale, samples, loss_ce, constants, x, root, start, rules, gemm, basis, scratch, values, residuals, vectors
+):
+    """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
+
+    Returns the number of products and that of the rule in `RULES`. rules: tolerance, wanted values, the residual that
+    is allowed in tolerances (0: no estimate), and the part of the norm below which β is rounding.
+    """
+    tolerance, wanted, residual, noise = rules
+    size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
+    w, rooted = basis[most], basis[most + 1]
+    alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
+    last_row, before, order = np.zeros((1, most)), np.zeros((2, wanted)), np.zeros(most, np.int64)
+    before[:, :] = np.nan
+    length = _length(start)
+    basis[0, size:] = 0.0
+    w[size:] = 0.0
+    for i in range(size):
+        basis[0, i] = start[i] / start.dtype.type(length)
+    for j in range(most):
+        q = basis[j, :size]
+        if root.size:
+            _times(rooted[:size], q, root)
+            q = rooted[:size]
+        _product(layout, scale, samples, loss_ce, constants, x, q, w[:size], scratch, gemm)
+        if root.size:
+            _times(w[:size], w[:size], root)
+        alpha[j] = _orthogonal(w, basis, j, beta[j - 1])
+        beta[j] = _length(w)
+        if not (np.isfinite(alpha[j]) and np.isfinite(beta[j])):
+            return j + 1, NONFINITE
+        n, k = j + 1, min(wanted, j + 1)
+        for i in range(n):
+            d[i], e[i], last_row[0, i] = alpha[i], beta[i], 0.0
+        last_row[0, j] = 1.0
+        _eigen(d[:n], e, last_row)
+        _sort(d[:n], order)
+        for i in range(k):
+            error[i] = beta[j] * abs(last_row[0, order[i]])
+        rule = 0
+        if n == most:
+            rule = EXHAUSTED if n == size else BUDGET
+        if n >= max(3, wanted) and _met(d, error, order, n, wanted, before, tolerance, residual):
+            rule = CONVERGED
+        if beta[j] <= noise * max(abs(d[order[0]]), abs(d[order[j]])):
+            rule = EXHAUSTED
+        for i in range(k):
+            before[1, i] = before[0, i]
+            before[0, i] = d[order[i]]
+        if rule:
+            for i in range(k):
+                values[i] = before[0, i]
+                residuals[i] = 0.0 if error[i] == 0.0 else error[i] / abs(before[0, i])
+            _write(vectors, basis, alpha, beta, n, k)
+            return n, rule
+        for i in range(size):
+            basis[j + 1, i] = w[i] / w.dtype.type(beta[j])
+        basis[j + 1, size:] = 0.0
+    return most, NONFINITE
+
+
+@njit(**STRICT)
+def _write(vectors, basis, alpha, beta, n, k):
+    """vectors [1 or 2, size] ← the largest's Ritz vector after n products, and the sum of the first k."""
+    d, e, s, order = np.zeros(n), np.zeros(n), np.zeros((n, n)), np.zeros(n, np.int64)
+    for i in range(n):
+        d[i], e[i], s[i, i] = alpha[i], beta[i], 1.0
+    _eigen(d, e, s)
+    _sort(d, order)
+    for which in range(vectors.shape[0]):
+        e[:] = 0.0
+        for i in range(1 if which == 0 else k):
+            for row in range(n):
+                e[row] += s[row, order[i]]
+        _combined(vectors[which], basis, e)
