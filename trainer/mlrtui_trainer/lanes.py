@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
@@ -37,6 +38,7 @@ GPU_BYTES = 1 << 29
 
 MOST_LANES = {"cpu": 64, "cuda": 1024}
 BLOCK = {"cpu": 4, "cuda": 16}
+COMPILED_BLOCK = 32
 """Steps between two looks at the numbers: a look waits for the device, a lane that diverged trains on until it."""
 
 EVALUATION_ROWS = 256
@@ -133,6 +135,10 @@ class _Chunk:
         self.weights = model.initial_weights(seeds, dtype, device)
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
         self.optimizer = optimizer_of(model, self.train, [trial.eta for trial in trials], dtype, device)
+        self.compiled = None
+        if held_out is None or not self.batches.full:  # else every step asks for an accuracy elsewhere
+            self.compiled = CompiledSteps.of(model, self.train, samples, [trial.eta for trial in trials])
+            self.block = COMPILED_BLOCK if self.compiled is not None else self.block
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
@@ -171,10 +177,9 @@ class _Chunk:
 
     def _judge(self, step: int) -> None:
         """Evaluate on all samples; end the lanes for which that decides."""
-        seen = evaluate(self.model, self.weights, self.samples, self.train.loss)
+        seen = self._evaluate(self.samples)
         if self.held_out is not None:
-            elsewhere = evaluate(self.model, self.weights, self.held_out, self.train.loss)
-            seen = replace(seen, accuracy=elsewhere.accuracy)
+            seen = replace(seen, accuracy=self._evaluate(self.held_out).accuracy)
         self.accuracy = seen.accuracy
         last = step == self.train.max_steps
         ends: list[int] = []
@@ -200,6 +205,13 @@ class _Chunk:
             self.logs[i].end(reached_epoch=reached.get(i), dead=bool(seen.dead[i]))
         self._drop_ended()
 
+    def _evaluate(self, samples: Samples) -> Evaluation:
+        """All lanes over some samples."""
+        if self.compiled is None:
+            return evaluate(self.model, self.weights, samples, self.train.loss)
+        loss, share, dead, _ = self.compiled.evaluate(self.weights, samples)
+        return Evaluation(loss, share, dead > 0.0)
+
     def _advance(self, step: int) -> int:
         """Train some steps and log them; the number of steps."""
         every, spec = self.sharpness.every, self.train
@@ -211,16 +223,24 @@ class _Chunk:
             count = min(count, spec.steps_per_epoch - step % spec.steps_per_epoch)
         if every > 0:
             count = min(count, every - step % every)
+        numbers = self._steps(step, count)  # [count, 4, lanes]
+        for k in range(count):
+            self._log_step(step + k, numbers[k], {})
+        self._drop_ended()
+        return count
+
+    def _steps(self, step: int, count: int) -> Floats:
+        """Some steps without a look in between; [count, 4, lanes] as `_look` gives them for each."""
+        if self.compiled is not None:
+            watched = max(phases.LOGIT_STEPS + 1 - step, 0)
+            limits = [log.limit for log in self.logs]
+            return self.compiled.train(self.weights, self.batches, step, count, watched, limits)
         looks = []
         for t in range(step, step + count):
             trace, e, seen = self._look(t)
             looks.append(seen)
             self._descend(t, trace, e)
-        numbers = torch.stack(looks).cpu().numpy()  # [count, 4, lanes]
-        for k in range(count):
-            self._log_step(step + k, numbers[k], {})
-        self._drop_ended()
-        return count
+        return torch.stack(looks).cpu().numpy()
 
     def _careful_step(self, step: int) -> None:
         """One step with λ before its update; lanes that diverged are gone before λ is sought."""
@@ -268,8 +288,7 @@ class _Chunk:
         if self.held_out is None:
             share = accuracy(trace.f, y, labels, self.samples.kind)
         else:
-            elsewhere = evaluate(self.model, self.weights, self.held_out, self.train.loss)
-            share = torch.from_numpy(elsewhere.accuracy).to(loss)
+            share = torch.from_numpy(self._evaluate(self.held_out).accuracy).to(loss)
         return trace, e, torch.stack([loss, share, self.model.dead(trace), rms])
 
     @torch.inference_mode()
@@ -310,5 +329,7 @@ class _Chunk:
         self.batches.keep(stay)
         keep = torch.tensor(stay, dtype=torch.int64, device=self.samples.x.device)
         self.weights, self.optimizer = self.weights.select(keep), self.optimizer.select(keep)
+        if self.compiled is not None:
+            self.compiled = self.compiled.select(stay)
         if self.meter is not None:
             self.meter.keep(stay)

@@ -83,11 +83,14 @@ class TrialLog:
         """Take the loss over all training samples at initialisation."""
         self._loss_initial = loss
 
+    @property
+    def limit(self) -> float:
+        """The largest loss that does not end the trial; NaN, which every loss exceeds, where the start is not finite."""
+        return phases.divergence_limit(self._loss_initial) if isfinite(self._loss_initial) else nan
+
     def is_bad(self, loss: float) -> bool:
-        """Whether this loss ends the trial as diverged. A start that is not finite makes every loss bad."""
-        if not isfinite(self._loss_initial):
-            return True
-        return not loss <= phases.divergence_limit(self._loss_initial)  # a NaN compares as False
+        """Whether this loss ends the trial as diverged."""
+        return not loss <= self.limit  # a NaN compares as False
 
     def is_success(self, step: int, accuracy: float) -> bool:
         """Whether this accuracy, at an epoch's end, ends the trial as a success."""

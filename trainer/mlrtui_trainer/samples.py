@@ -87,6 +87,23 @@ class Batches:
         x, y, labels = (a[:, rows] for a in self._arrays)
         return (x, y, labels) if self._slot is None else (x[self._slot], y[self._slot], labels[self._slot])
 
+    @property
+    def size(self) -> int:
+        """Samples a step."""
+        return self._batch
+
+    def block(self, step: int) -> tuple[Batch, list[int], int]:
+        """What the steps of this step's epoch see: arrays [orders, rows, ...], each lane's order, the step's first row.
+
+        A later step of the epoch sees the next ``size`` rows; where all samples are in a batch, the same.
+        """
+        if self.full:
+            return self._samples.all, [0] * len(self._seeds), 0
+        epoch, place = divmod(step, self._steps)
+        if epoch != self._epoch:
+            self._permute(epoch)
+        return self._arrays, [self._distinct.index(seed) for seed in self._seeds], place * self._batch
+
     def keep(self, lanes: list[int]) -> None:
         """Forget all lanes but those with these numbers."""
         self._seeds = [self._seeds[i] for i in lanes]

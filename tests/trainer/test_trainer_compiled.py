@@ -1,0 +1,98 @@
+"""Compiled steps: what the general ones do, to rounding; the same bits whatever runs beside."""
+
+import numpy as np
+import pytest
+from trainer_runs import Run, digits, run_trials, trial
+
+from mlrtui_trainer import lanes
+from mlrtui_trainer.fast.steps import CompiledSteps
+from mlrtui_trainer.models.building import build
+from mlrtui_trainer.samples import Samples
+from mlrtui_trainer.spec import Dataset, NetSpec, SharpnessSpec, TrainSpec
+
+pytest.importorskip("numba")
+
+ETAS = (0.01, 0.1, 40.0)
+
+
+class Never:
+    """Stands for a machine without the extra."""
+
+    @staticmethod
+    def of(*_: object) -> None:
+        return None
+
+
+def both(
+    data: Dataset, net: NetSpec, spec: TrainSpec, monkeypatch: pytest.MonkeyPatch, every: int = 0
+) -> tuple[Run, Run]:
+    trials = [trial(i, eta, 1 + i % 2) for i, eta in enumerate(ETAS)]
+    compiled = run_trials(data, net, spec, trials, every)
+    with monkeypatch.context() as patch:
+        patch.setattr(lanes, "CompiledSteps", Never)
+        return compiled, run_trials(data, net, spec, trials, every)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "linear"])
+@pytest.mark.parametrize("loss", ["ce", "mse"])
+@pytest.mark.parametrize("batch", [48, 96])
+@pytest.mark.parametrize(("bias", "target", "depth"), [(False, "classes", 3), (True, "classes", 0), (True, "parity", 1)])
+def test_both_ways_train_alike(
+    activation: str, loss: str, batch: int, bias: bool, target: str, depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (loss, target) == ("ce", "parity"):
+        loss = "mse"
+    data = digits(96, target)
+    net = NetSpec("mlp", 64, data.y.shape[1], depth, 32, activation, bias, layer_lr=(0.5, 1.0, 2.0))
+    spec = TrainSpec(loss, batch, 12, 96 // batch, "float64")
+    compiled, general = both(data, net, spec, monkeypatch)
+    for i in range(len(ETAS)):
+        ours, theirs = compiled.columns[i], general.columns[i]
+        if general.outcomes[i].verdict == "diverged":  # chaos on the way, but the same end
+            assert compiled.outcomes[i].verdict == "diverged"
+            continue
+        assert ours["step"].tolist() == theirs["step"].tolist()
+        if ETAS[i] < 1:
+            assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-10, abs=1e-12)
+            assert np.array_equal(ours["accuracy"], theirs["accuracy"], equal_nan=True)
+            assert compiled.outcomes[i].phase == general.outcomes[i].phase
+            assert compiled.outcomes[i].logit_rms_peak == pytest.approx(general.outcomes[i].logit_rms_peak, rel=1e-10)
+
+
+def test_sharpness_is_measured_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = TrainSpec("ce", 32, 12, 3, "float64")
+    compiled, general = both(digits(96), NetSpec("mlp", 64, 10, 2, 32), spec, monkeypatch, every=5)
+    for i in range(2):
+        ours, theirs = compiled.columns[i]["sharpness"], general.columns[i]["sharpness"]
+        assert np.isfinite(ours[[0, 5, 10]]).all()
+        assert np.array_equal(np.isnan(ours), np.isnan(theirs))
+        assert ours[[0, 5, 10]] == pytest.approx(theirs[[0, 5, 10]], rel=1e-4)
+
+
+@pytest.mark.parametrize("width", [16, 15])
+@pytest.mark.parametrize("batch", [32, 96])
+def test_a_trial_has_the_same_bits_alone_and_in_company(width: int, batch: int) -> None:
+    data, net = digits(96), NetSpec("mlp", 64, 10, 2, width)
+    spec = TrainSpec("ce", batch, 9, 96 // batch, success="accuracy", threshold=0.9)
+    trials = [trial(i, eta, seed) for i, (eta, seed) in enumerate([(0.05, 1), (60.0, 2), (0.3, 2), (0.3, 1)])]
+    together = run_trials(data, net, spec, trials)
+    for one in trials:
+        assert run_trials(data, net, spec, [one]).bits(one.trial_id) == together.bits(one.trial_id)
+
+
+@pytest.mark.parametrize(
+    ("net", "spec"),
+    [
+        (NetSpec("mlp", 64, 10, 1, 257), TrainSpec("ce", 32, 3, 3)),
+        (NetSpec("mlp", 64, 10, 1, 16, "gelu"), TrainSpec("ce", 32, 3, 3)),
+        (NetSpec("mlp", 64, 10, 1, 16), TrainSpec("ce", 32, 3, 3, optimizer="momentum")),
+        (NetSpec("cnn", 64, 10, 1, 8), TrainSpec("ce", 32, 3, 3)),
+    ],
+    ids=["wide", "gelu", "momentum", "cnn"],
+)
+def test_what_is_not_compiled_goes_the_general_way(net: NetSpec, spec: TrainSpec) -> None:
+    data = digits(96)
+    samples = Samples.of(data, lanes.DTYPES["float32"], "cpu")
+    assert CompiledSteps.of(build(net, spec.optimizer), spec, samples, [0.1]) is None
+    with_it = NetSpec("mlp", 64, 10, 1, 16)
+    assert CompiledSteps.of(build(with_it, "sgd"), TrainSpec("ce", 32, 3, 3), samples, [0.1]) is not None

@@ -1,0 +1,221 @@
+"""Training compiled: many steps of gradient descent of one fully connected net in one call, and its evaluation.
+
+The twin of `models.mlp` and `models.losses`, with SciPy's BLAS and the lane's own weights in place. One compilation
+serves every architecture. All compiled code of training but the call of BLAS is in this file: a cached kernel does not
+notice a change in another one.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
+
+import numpy as np
+from numba import njit
+
+from mlrtui_trainer.fast.curvature import QUICK, _gemm, gemm
+
+__all__ = ["ACCURACY", "COLUMNS", "DEAD", "LOSS", "RMS", "evaluate", "gemm", "train"]
+
+LOSS, ACCURACY, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves
+COLUMNS = 4
+
+RELU, LINEAR, TANH = 0, 1, 2
+CE, MSE = 0, 1
+CLASSES, SIGN, NEITHER = 0, 1, 2
+
+
+@njit(**QUICK)
+def _activate(z, activation):
+    """z ← φ(z); what is not finite stays so."""
+    if activation == RELU:
+        for i in range(z.size):
+            if z[i] <= 0.0:
+                z[i] = 0.0
+    elif activation == TANH:
+        for i in range(z.size):
+            z[i] = np.tanh(z[i])
+
+
+@njit(**QUICK)
+def _pull(delta, h, activation):
+    """δ ← δ φ'(z), by h = φ(z)."""
+    if activation == RELU:
+        for i in range(delta.size):
+            if not h[i] > 0.0:
+                delta[i] = 0.0
+    elif activation == TANH:
+        one = delta.dtype.type(1.0)
+        for i in range(delta.size):
+            delta[i] *= one - h[i] * h[i]
+
+
+@njit(**QUICK)
+def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address):
+    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated."""
+    layers, item = shapes.shape[0], scratch.itemsize
+    at_s = scratch.ctypes.data
+    zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
+    for layer in range(layers):
+        out, fan_in = shapes[layer, 0], shapes[layer, 1]
+        h = at_x if layer == 0 else at_s + item * places[layer - 1]
+        z = at_s + item * places[layer]
+        _gemm(address, 1, 0, out, samples, fan_in, scale[layer], weights[layer], fan_in, h, fan_in, zero, z, out)
+        if biases.size:
+            ones = at_s + item * places[layers + 2]
+            _gemm(address, 0, 0, out, samples, 1, one, biases[layer], out, ones, 1, one, z, out)
+        if layer < layers - 1:
+            _activate(scratch[places[layer] : places[layer] + samples * out], activation)
+
+
+@njit(**QUICK)
+def _finite(f, first, last):
+    total = f.dtype.type(0.0)
+    for i in range(first, last):
+        total += f[i] - f[i]
+    return total == 0.0
+
+
+@njit(**QUICK)
+def _right(f, y, label, first, outputs, kind):
+    """Whether a sample's answer is right; an output that is not finite is wrong."""
+    if kind == NEITHER or not _finite(f, first, first + outputs):
+        return False
+    if kind == SIGN:
+        for i in range(outputs):
+            if np.sign(f[first + i]) != y[i]:
+                return False
+        return True
+    best = 0
+    for i in range(1, outputs):
+        if f[first + i] > f[first + best]:
+            best = i
+    return best == label
+
+
+@njit(**QUICK)
+def _lose(f, y, labels, loss, factor):
+    """The sum of the samples' losses in double; f [samples · outputs] becomes d loss / d f times ``factor``."""
+    samples, outputs = y.shape
+    total = 0.0
+    for s in range(samples):
+        first = s * outputs
+        if loss == MSE:
+            own = f.dtype.type(0.0)
+            for i in range(outputs):
+                e = f[first + i] - y[s, i]
+                own += e * e
+                f[first + i] = e * factor
+            total += 0.5 * np.float64(own)
+            continue
+        most = f[first]
+        for i in range(1, outputs):
+            if f[first + i] > most:
+                most = f[first + i]
+        whole = f.dtype.type(0.0)
+        own = f[first + labels[s]] - most
+        for i in range(outputs):
+            p = np.exp(f[first + i] - most)
+            whole += p
+            f[first + i] = p
+        total += np.float64(np.log(whole) - own)
+        for i in range(outputs):
+            f[first + i] = (f[first + i] / whole - y[s, i]) * factor
+    return total
+
+
+@njit(**QUICK)
+def _is_dead(shapes, places, activation, samples, scratch):
+    """Whether every unit of the last hidden ReLU layer is zero on all samples."""
+    layers = shapes.shape[0]
+    if activation != RELU or layers == 1:
+        return False
+    for i in range(places[layers - 2], places[layers - 2] + samples * shapes[layers - 2, 0]):
+        if not scratch[i] <= 0.0:
+            return False
+    return True
+
+
+@njit(**QUICK)
+def _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, scratch, address):
+    """One step in place, from the signal that lies where the outputs lay."""
+    layers, item = shapes.shape[0], scratch.itemsize
+    at_s = scratch.ctypes.data
+    zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
+    push = places[layers - 1]
+    for layer in range(layers - 1, -1, -1):
+        out, fan_in = shapes[layer, 0], shapes[layer, 1]
+        delta = at_s + item * push
+        h = at_x if layer == 0 else at_s + item * places[layer - 1]
+        back = places[layers + layer % 2]  # two places, by turns
+        if layer > 0:
+            pulled = at_s + item * back
+            _gemm(address, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in, delta, out, zero, pulled,
+                  fan_in)  # fmt: skip
+        if rate[layer] != zero:
+            step = rate[layer] * scale[layer]
+            _gemm(address, 0, 1, fan_in, out, samples, step, h, fan_in, delta, out, one, weights[layer], fan_in)
+            if biases.size:
+                ones = at_s + item * places[layers + 2]
+                _gemm(address, 0, 0, out, 1, samples, rate[layer], delta, out, ones, samples, one, biases[layer], out)
+        if layer > 0:
+            size = samples * fan_in
+            hidden = scratch[places[layer - 1] : places[layer - 1] + size]
+            _pull(scratch[back : back + size], hidden, activation)
+            push = back
+
+
+@njit(**QUICK)
+def train(shapes, weights, biases, scale, rate, places, rules, x, y, labels, span, factor, limit, seen, scratch, address):
+    """Steps of one lane; how many were taken: all, or up to the first whose loss is beyond the limit.
+
+    weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, whether all
+    samples are in a batch. span: first row, samples a batch, steps, and steps whose outputs' RMS is wanted. factor:
+    -η/batch. x [rows · inputs], y [rows, outputs], labels [rows]. seen [steps, COLUMNS] is filled.
+    """
+    activation, loss, kind, full = rules
+    first, samples, count, watched = span
+    layers, inputs, outputs = shapes.shape[0], shapes[0, 1], y.shape[1]
+    item = scratch.itemsize
+    f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
+    for k in range(count):
+        row = first if full else first + k * samples
+        at_x = x.ctypes.data + item * row * inputs
+        _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address)
+        seen[k, RMS] = np.nan
+        if k < watched:
+            squares = 0.0
+            for i in range(f.size):
+                squares += np.float64(f[i]) * np.float64(f[i])
+            seen[k, RMS] = np.sqrt(squares / f.size)
+        seen[k, ACCURACY] = seen[k, DEAD] = np.nan
+        if full:
+            right = 0
+            for s in range(samples):
+                right += _right(f, y[row + s], labels[row + s], s * outputs, outputs, kind)
+            seen[k, ACCURACY] = np.nan if kind == NEITHER else right / samples
+            seen[k, DEAD] = 1.0 if _is_dead(shapes, places, activation, samples, scratch) else 0.0
+        seen[k, LOSS] = _lose(f, y[row : row + samples], labels[row : row + samples], loss, factor) / samples
+        if not seen[k, LOSS] <= limit:
+            return k + 1
+        _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, scratch, address)
+    return count
+
+
+@njit(**QUICK)
+def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece, seen, scratch, address):
+    """Loss, accuracy and deadness of one lane over all samples, ``piece`` at a time, into seen [COLUMNS]."""
+    activation, loss, kind, _ = rules
+    count, outputs = y.shape
+    layers, inputs, item = shapes.shape[0], shapes[0, 1], scratch.itemsize
+    total, right, dead = 0.0, 0, True
+    for first in range(0, count, piece):
+        samples = min(piece, count - first)
+        at_x = x.ctypes.data + item * first * inputs
+        _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address)
+        f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
+        for s in range(samples):
+            right += _right(f, y[first + s], labels[first + s], s * outputs, outputs, kind)
+        dead = dead and _is_dead(shapes, places, activation, samples, scratch)
+        last = first + samples
+        total += _lose(f, y[first:last], labels[first:last], loss, scratch.dtype.type(0.0))
+    seen[LOSS] = total / count
+    seen[ACCURACY] = np.nan if kind == NEITHER else right / count
+    seen[DEAD] = 1.0 if dead else 0.0
