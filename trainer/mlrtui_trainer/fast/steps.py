@@ -23,6 +23,8 @@ WIDEST = 256
 
 PIECE = 128  # samples that are evaluated at a time
 
+ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
+
 _ACTIVATIONS = ("relu", "linear", "tanh")
 _LOSSES = ("ce", "mse")
 _KINDS = ("classes", "sign", "regression")
@@ -91,14 +93,16 @@ class CompiledSteps:
         kernels = _kernels()
         assert kernels is not None
         (x, y, labels), slots, first = batches.block(step)
+        sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
         seen = np.full((weights.lanes, count, kernels.COLUMNS), np.nan)
         for i, slot in enumerate(slots):
             kernels.train(
                 self.shapes, *_addresses(weights, i), self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
-                (first, batches.size, count, watched), self.factors[i], limits[i], seen[i], self.scratch,
+                (first, batches.size, count, watched), self.factors[i], sums[i], seen[i], self.scratch,
                 kernels.gemm(self.scratch.itemsize == 8),
             )  # fmt: skip
+        seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
         return seen.transpose(1, 2, 0)
 
     def evaluate(self, weights: Weights, samples: Samples) -> Floats:
@@ -112,6 +116,7 @@ class CompiledSteps:
                 self.shapes, *_addresses(weights, i), self.scale, self.places, self.rules, x, y, labels, PIECE, seen[i],
                 self.scratch, kernels.gemm(self.scratch.itemsize == 8),
             )  # fmt: skip
+        seen[:, [kernels.LOSS, kernels.RIGHT]] /= samples.count
         return seen.T
 
 

@@ -12,9 +12,9 @@ from numba import njit
 
 from mlrtui_trainer.fast.curvature import QUICK, _gemm, gemm
 
-__all__ = ["ACCURACY", "COLUMNS", "DEAD", "LOSS", "RMS", "evaluate", "gemm", "train"]
+__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "gemm", "train"]
 
-LOSS, ACCURACY, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves
+LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
 COLUMNS = 4
 
 RELU, LINEAR, TANH = 0, 1, 2
@@ -163,12 +163,14 @@ def _descend(shapes, weights, biases, scale, rate, places, activation, samples, 
 
 
 @njit(**QUICK)
-def train(shapes, weights, biases, scale, rate, places, rules, x, y, labels, span, factor, limit, seen, scratch, address):
+def train(
+    shapes, weights, biases, scale, rate, places, rules, x, y, labels, span, factor, limit, seen, scratch, address
+):
     """Steps of one lane; how many were taken: all, or up to the first whose loss is beyond the limit.
 
     weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, whether all
     samples are in a batch. span: first row, samples a batch, steps, and steps whose outputs' RMS is wanted. factor:
-    -η/batch. x [rows · inputs], y [rows, outputs], labels [rows]. seen [steps, COLUMNS] is filled.
+    -η/batch. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs], labels [rows]. seen [steps, COLUMNS] is filled.
     """
     activation, loss, kind, full = rules
     first, samples, count, watched = span
@@ -185,14 +187,14 @@ def train(shapes, weights, biases, scale, rate, places, rules, x, y, labels, spa
             for i in range(f.size):
                 squares += np.float64(f[i]) * np.float64(f[i])
             seen[k, RMS] = np.sqrt(squares / f.size)
-        seen[k, ACCURACY] = seen[k, DEAD] = np.nan
+        seen[k, RIGHT] = seen[k, DEAD] = np.nan
         if full:
             right = 0
             for s in range(samples):
                 right += _right(f, y[row + s], labels[row + s], s * outputs, outputs, kind)
-            seen[k, ACCURACY] = np.nan if kind == NEITHER else right / samples
+            seen[k, RIGHT] = np.nan if kind == NEITHER else right
             seen[k, DEAD] = 1.0 if _is_dead(shapes, places, activation, samples, scratch) else 0.0
-        seen[k, LOSS] = _lose(f, y[row : row + samples], labels[row : row + samples], loss, factor) / samples
+        seen[k, LOSS] = _lose(f, y[row : row + samples], labels[row : row + samples], loss, factor)
         if not seen[k, LOSS] <= limit:
             return k + 1
         _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, scratch, address)
@@ -201,7 +203,7 @@ def train(shapes, weights, biases, scale, rate, places, rules, x, y, labels, spa
 
 @njit(**QUICK)
 def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece, seen, scratch, address):
-    """Loss, accuracy and deadness of one lane over all samples, ``piece`` at a time, into seen [COLUMNS]."""
+    """Losses, right answers and deadness of one lane over all samples, ``piece`` at a time, into seen [COLUMNS]."""
     activation, loss, kind, _ = rules
     count, outputs = y.shape
     layers, inputs, item = shapes.shape[0], shapes[0, 1], scratch.itemsize
@@ -216,6 +218,6 @@ def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece,
         dead = dead and _is_dead(shapes, places, activation, samples, scratch)
         last = first + samples
         total += _lose(f, y[first:last], labels[first:last], loss, scratch.dtype.type(0.0))
-    seen[LOSS] = total / count
-    seen[ACCURACY] = np.nan if kind == NEITHER else right / count
+    seen[LOSS] = total
+    seen[RIGHT] = np.nan if kind == NEITHER else right
     seen[DEAD] = 1.0 if dead else 0.0
