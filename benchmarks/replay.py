@@ -16,6 +16,9 @@ from mlrtui_trainer.spec import Dataset, LambdaAtInit, Outcome, Probe, Round, St
 
 __all__ = ["Moment", "Tracked", "initial_sharpness", "moments", "reference", "track", "trials_at"]
 
+EXHAUSTED = 1e-12
+"""Of the operator's norm: a new direction that is shorter is rounding, and the space found is all there is."""
+
 COLUMNS = ("step", "loss", "sharpness", "products", "flags")
 
 
@@ -130,10 +133,12 @@ def reference(apply: Callable[[Tensor], Tensor], lanes: int, size: int, products
         w = apply(basis[:, j])
         seen = basis[:, : j + 1]  # [lanes, j + 1, size]
         tridiagonal[:, j, j] = (w * basis[:, j]).sum(1)
-        w = w - torch.bmm(torch.bmm(seen, w[:, :, None]).mT, seen)[:, 0]
+        for _ in range(2):  # once is not enough when w almost lies in the basis
+            w = w - torch.bmm(torch.bmm(seen, w[:, :, None]).mT, seen)[:, 0]
         beta = w.norm(dim=1)
+        goes_on = beta > EXHAUSTED * tridiagonal.abs().amax((1, 2))
         if j + 1 < products:
-            tridiagonal[:, j, j + 1] = tridiagonal[:, j + 1, j] = beta
-            basis[:, j + 1] = w / beta.clamp_min(1e-300)[:, None]
+            tridiagonal[:, j, j + 1] = tridiagonal[:, j + 1, j] = torch.where(goes_on, beta, 0.0)
+            basis[:, j + 1] = torch.where(goes_on[:, None], w / beta[:, None], 0.0)
     values, vectors = torch.linalg.eigh(tridiagonal)
     return values[:, -1], torch.bmm(vectors[:, :, -1:].mT, basis)[:, 0]

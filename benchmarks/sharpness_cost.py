@@ -100,7 +100,7 @@ def rounds_of(depth: int, width: int, steps: int, data: Dataset) -> dict[str, Ro
 
 def moments_of(task: Round, data: Dataset) -> tuple[list[Moment], float]:
     """Every `STRIDE`-th step of the judged seeds' trainings; and our products for a λ."""
-    mlp, samples = Mlp.of(task.net), Samples.of(data, torch.float64, "cpu")
+    mlp, samples = Mlp.of(task.net), Samples.of(data, torch.float32, "cpu").to(torch.float64)
     tracked = track(task, data)
     counts = np.concatenate([columns["products"] for columns in tracked.columns.values()])
     found: list[Moment] = []

@@ -118,7 +118,7 @@ def measure(
 @torch.no_grad()
 def true_sharpness(setting: Setting, net: NetSpec, weights: Weights, data: Dataset) -> list[float]:
     """λ of every lane in double precision."""
-    mlp, samples = Mlp.of(net), Samples.of(data, torch.float64, "cpu")
+    mlp, samples = Mlp.of(net), Samples.of(data, torch.float32, "cpu").to(torch.float64)  # as the training has them
     double = Weights(tuple(w.double() for w in weights.w), tuple(b.double() for b in weights.b))
     matrix = curvature(mlp, double, samples.x, samples.y, setting.loss, setting.operator)
     values: list[float] = reference(matrix.apply, weights.lanes, mlp.n_params)[0].tolist()
