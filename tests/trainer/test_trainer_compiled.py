@@ -8,7 +8,7 @@ from mlrtui_trainer import lanes
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import Dataset, NetSpec, SharpnessSpec, TrainSpec
+from mlrtui_trainer.spec import Dataset, NetSpec, TrainSpec
 
 pytest.importorskip("numba")
 

@@ -1,4 +1,4 @@
-"""Takes plain gradient descent of narrow fully connected nets on a CPU to the compiled steps, where those are installed."""
+"""Takes gradient descent of narrow fully connected nets on a CPU to the compiled steps, where those are installed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
