@@ -181,6 +181,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         success=None if search is None else search.success,
         threshold=TrainSpec.threshold if search is None else search.threshold,
         record_every=spec.record.every,
+        record_layers=spec.record.layers,
         **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)

@@ -24,6 +24,7 @@ __all__ = [
     "Dataset",
     "Eigenvalue",
     "LambdaAtInit",
+    "LayerSizes",
     "Message",
     "NetSpec",
     "Outcome",
@@ -107,6 +108,7 @@ class TrainSpec:
     success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
     threshold: float = 0.5
     record_every: int = 1
+    record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps (`layers`)
 
 
 @dataclass(frozen=True)
@@ -207,6 +209,16 @@ class Eigenvalue:
 
 
 @dataclass(frozen=True)
+class LayerSizes:
+    """RMS over a fixed batch of what one weight layer does, against the initial net: see `layers`. May overflow."""
+
+    layer: int  # 1: the input layer
+    activation: float  # of the layer's output; of the net's outputs for the last
+    effective: float  # (W_t − W_0) h_t
+    propagating: float  # W_0 (h_t − h_0)
+
+
+@dataclass(frozen=True)
 class StepBatch:
     """Steps of several trials as columns. Row t describes the weights *before* update t.
 
@@ -222,6 +234,7 @@ class StepBatch:
     products: npt.NDArray[np.int64]  # operator products spent on this λ; 0: not measured
     flags: npt.NDArray[np.int64]
     eigenvalues: tuple[tuple[int, Eigenvalue], ...] = ()  # with the number of their row, which never decreases
+    layers: tuple[tuple[int, LayerSizes], ...] = ()  # in the same way
 
 
 @dataclass(frozen=True)
