@@ -31,9 +31,7 @@ class Migration:
 
 
 def _second(connection: sqlite3.Connection) -> None:
-    """Eigenvalues beside λ and the rule by which it was measured, which some stores of version 1 have; edges; whose
-    accuracy.
-    """
+    """Eigenvalues beside λ and the rule by which it was measured, which some stores of version 1 have, and more."""
     if _added(connection, "net", "sharpness_schedule TEXT NOT NULL DEFAULT 'at initialisation'"):
         connection.execute("""
             UPDATE net SET sharpness_schedule = 'every ' || every || ' steps' FROM (
@@ -52,6 +50,16 @@ def _second(connection: sqlite3.Connection) -> None:
         ) STRICT, WITHOUT ROWID""")
     _added(connection, "cell", "edge REAL NOT NULL DEFAULT 2.0")
     _added(connection, "cell", "accuracy_on TEXT NOT NULL DEFAULT 'train'")
+    connection.execute("""
+        CREATE TABLE IF NOT EXISTS layer (
+          trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+          step     INTEGER NOT NULL CHECK (step >= 0),
+          layer    INTEGER NOT NULL CHECK (layer >= 1),
+          activation_rms  REAL,
+          effective_rms   REAL,
+          propagating_rms REAL,
+          PRIMARY KEY (trial_id, step, layer)
+        ) STRICT, WITHOUT ROWID""")
 
 
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
@@ -62,7 +70,7 @@ def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     return True
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, "spectra, edges, held-out samples", _second),)
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, "spectra, edges, held-out samples, layers", _second),)
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 

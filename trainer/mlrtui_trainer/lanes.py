@@ -17,14 +17,16 @@ from torch import Tensor
 
 from mlrtui_trainer import phases
 from mlrtui_trainer.fast.steps import CompiledSteps
+from mlrtui_trainer.layers import LAST_STEP, LayerCheck
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES, accuracy, mean_loss
+from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import STATES, optimizer_of
 from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
-from mlrtui_trainer.spec import Outcome, Round, StepBatch, TrialSpec
+from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
 __all__ = ["DTYPES", "Evaluation", "evaluate", "lanes_per_chunk", "train_round"]
 
@@ -46,6 +48,7 @@ REPORT_SECONDS = 0.2
 REPORT_STEPS = 50
 
 Floats = npt.NDArray[np.float64]
+Layers = dict[int, tuple[LayerSizes, ...]]  # by lane
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,12 @@ class _Chunk:
         self.weights = model.initial_weights(seeds, dtype, device)
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
         self.optimizer = optimizer_of(model, self.train, [trial.eta for trial in trials], dtype, device)
+        self.layers = None
+        if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
+            self.layers = LayerCheck(model, self.weights, samples)
         self.compiled = None
-        if held_out is None or not self.batches.full:  # else every step asks for an accuracy elsewhere
+        # every step of a full batch may ask for an accuracy elsewhere, and layers are looked at between steps
+        if self.layers is None and (held_out is None or not self.batches.full):
             self.compiled = CompiledSteps.of(model, self.train, samples, [trial.eta for trial in trials])
             self.block = COMPILED_BLOCK if self.compiled is not None else self.block
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
@@ -199,8 +206,9 @@ class _Chunk:
             if last or i in reached or i in diverged or seen.dead[i]:
                 ends.append(i)
         lam = self._look_at_sharpness([i for i in ends if i not in diverged])
+        layers = self._look_at_layers(step) if ends else {}
         for i in ends:
-            row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i))
+            row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(reached_epoch=reached.get(i), dead=bool(seen.dead[i]))
         self._drop_ended()
@@ -223,24 +231,25 @@ class _Chunk:
             count = min(count, spec.steps_per_epoch - step % spec.steps_per_epoch)
         if every > 0:
             count = min(count, every - step % every)
-        numbers = self._steps(step, count)  # [count, 4, lanes]
+        numbers, layers = self._steps(step, count)
         for k in range(count):
-            self._log_step(step + k, numbers[k], {})
+            self._log_step(step + k, numbers[k], {}, layers[k])
         self._drop_ended()
         return count
 
-    def _steps(self, step: int, count: int) -> Floats:
-        """Some steps without a look in between; [count, 4, lanes] as `_look` gives them for each."""
+    def _steps(self, step: int, count: int) -> tuple[Floats, list[Layers]]:
+        """Some steps without a look in between: [count, 4, lanes] as `_look` gives them, and what their layers do."""
         if self.compiled is not None:
             watched = max(phases.LOGIT_STEPS + 1 - step, 0)
             limits = [log.limit for log in self.logs]
-            return self.compiled.train(self.weights, self.batches, step, count, watched, limits)
-        looks = []
+            return self.compiled.train(self.weights, self.batches, step, count, watched, limits), [{}] * count
+        looks, layers = [], []
         for t in range(step, step + count):
             trace, e, seen = self._look(t)
             looks.append(seen)
+            layers.append(self._look_at_layers(t))
             self._descend(t, trace, e)
-        return torch.stack(looks).cpu().numpy()
+        return torch.stack(looks).cpu().numpy(), layers
 
     def _careful_step(self, step: int) -> None:
         """One step with λ before its update; lanes that diverged are gone before λ is sought."""
@@ -248,7 +257,7 @@ class _Chunk:
         numbers = seen.cpu().numpy()
         bad = [log.is_bad(float(numbers[0, i])) for i, log in enumerate(self.logs)]
         if any(bad):
-            self._log_step(step, numbers, {}, only=bad)
+            self._log_step(step, numbers, {}, self._look_at_layers(step), only=bad)
             self._drop_ended()
             if not self.logs:
                 return
@@ -262,8 +271,9 @@ class _Chunk:
                 for i, log in enumerate(self.logs)
             ]
             lam |= self._look_at_sharpness([i for i, end in enumerate(ends) if end and i not in lam])
+        layers = self._look_at_layers(step)
         self._descend(step, trace, e)
-        self._log_step(step, numbers, lam)
+        self._log_step(step, numbers, lam, layers)
         self._drop_ended()
 
     def _look_at_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
@@ -271,6 +281,13 @@ class _Chunk:
         if self.meter is None or not self.optimizer.ready:
             return {}
         return self.meter.look(self.weights, lanes, self.optimizer.diagonal())
+
+    def _look_at_layers(self, step: int) -> Layers:
+        """What the layers of all lanes do at one of the first steps, by lane."""
+        if self.layers is None or step > LAST_STEP:
+            self.layers = None
+            return {}
+        return dict(enumerate(self.layers.measure(self.weights)))
 
     @torch.inference_mode()
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
@@ -296,7 +313,12 @@ class _Chunk:
         self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step)[1]))
 
     def _log_step(
-        self, step: int, numbers: Floats, lam: dict[int, Sharpness], only: Sequence[bool] | None = None
+        self,
+        step: int,
+        numbers: Floats,
+        lam: dict[int, Sharpness],
+        layers: Layers,
+        only: Sequence[bool] | None = None,
     ) -> None:
         """Write one step of all lanes that have not ended; numbers [4, lanes] as `_look` gives them."""
         full = self.batches.full
@@ -313,7 +335,7 @@ class _Chunk:
             if full:
                 log.compare(loss)
                 log.see_accuracy(share)
-            log.add(Row(step, loss, share, lam.get(i)), last=ends)
+            log.add(Row(step, loss, share, lam.get(i), layers=layers.get(i, ())), last=ends)
             if ends:
                 epoch = step // self.train.steps_per_epoch if reached else None
                 log.end(reached_epoch=epoch, dead=full and dead > 0.0)
@@ -331,5 +353,6 @@ class _Chunk:
         self.weights, self.optimizer = self.weights.select(keep), self.optimizer.select(keep)
         if self.compiled is not None:
             self.compiled = self.compiled.select(stay)
+        self.layers = None if self.layers is None else self.layers.select(keep)
         if self.meter is not None:
             self.meter.keep(stay)

@@ -79,10 +79,10 @@ def _right(f, y, label, first, outputs, kind):
     if kind == NEITHER or not _finite(f, first, first + outputs):
         return False
     if kind == SIGN:
+        wrong = 0
         for i in range(outputs):
-            if np.sign(f[first + i]) != y[i]:
-                return False
-        return True
+            wrong += np.sign(f[first + i]) != y[i]
+        return wrong == 0
     best = 0
     for i in range(1, outputs):
         if f[first + i] > f[first + best]:
@@ -170,7 +170,8 @@ def train(
 
     weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, whether all
     samples are in a batch. span: first row, samples a batch, steps, and steps whose outputs' RMS is wanted. factor:
-    -η/batch. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs], labels [rows]. seen [steps, COLUMNS] is filled.
+    -η/batch. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs], labels [rows]. seen
+    [steps, COLUMNS] is filled.
     """
     activation, loss, kind, full = rules
     first, samples, count, watched = span
