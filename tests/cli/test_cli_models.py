@@ -129,7 +129,16 @@ def test_code_is_run_only_when_that_is_allowed(mlrtui: Mlrtui, tmp_path: Path) -
         assert refused.returncode == 2
         assert "--allow-code" in refused.stderr
         assert rows(store, "SELECT status FROM net") == [("failed",)]
+    (tmp_path / "own_nets.py").write_text(dedent(OWN) + "# changed\n")
+    other = mlrtui("resume", "--allow-code")
+    assert (other.returncode, "is not the code that the sweep began with" in other.stderr) == (2, True)
+    renamed = mlrtui("run", sweep, "--allow-code")
+    assert (renamed.returncode, "model.code_hash" in renamed.stderr) == (2, True)
     assert not mark.exists()
+
+    (tmp_path / "own_nets.py").write_text(dedent(OWN))
+    resumed = mlrtui("resume", "--allow-code", "--devices", "cpu:1")
+    assert "finished 'own nets'" in resumed.stdout, resumed.stderr + resumed.stdout
 
 
 def test_a_factory_that_fails_is_a_failed_net_with_a_reason(mlrtui: Mlrtui, tmp_path: Path) -> None:
