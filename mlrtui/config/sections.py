@@ -125,8 +125,8 @@ class ModelSection(Section):
         None,
     )
     code_hash: Annotated[Words | None, texts(64, 100)] = _key(
-        "SHA-256 of the source files of the factories. Filled in when the sweep file is read: a sweep goes on only with "
-        "the code that began it.",
+        "SHA-256 of the source files of the factories. Filled in when the sweep file is read: a sweep goes on only "
+        "with the code that began it.",
         ["0" * 64],
         None,
     )
