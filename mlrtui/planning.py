@@ -20,7 +20,11 @@ from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, N
 
 __all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "trial_key"]
 
-LOSS_CONVENTIONS = {"mse": "1/(2N) sum_i |f_i - y_i|^2", "ce": "mean over samples"}
+LOSS_CONVENTIONS = {
+    "mse": "1/(2N) sum_i |f_i - y_i|^2",
+    "ce": "mean over samples",
+    "mse-softmax": "1/(2N) sum_i |softmax(f_i) - y_i|^2",
+}
 
 BRACKETING = 3
 """Trainings that a search spends, on average, before it knows a success and a failure a factor 2 above it."""
@@ -200,6 +204,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         threshold=TrainSpec.threshold if search is None else search.threshold,
         on=TrainSpec.on if search is None else search.on,
         record_every=spec.record.every,
+        record_layers=spec.record.layers,
         **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)

@@ -104,6 +104,20 @@ _EIGENVALUE: Docs = {
     "residual": ("1", "Its relative residual ‖Av − λv‖ / |λ|."),
 }
 
+_LAYER: Docs = {
+    "step": _STEP["step"],
+    "layer": ("1", "The weight layer: 1 is the input layer."),
+    "activation_rms": (
+        "1",
+        "RMS of its output after the activation, over a fixed batch; of the net's outputs for the last.",
+    ),
+    "effective_rms": ("1", "RMS of (W - W0) h there: what its own update adds to its output. NULL when not finite."),
+    "propagating_rms": (
+        "1",
+        "RMS of W0 (h - h0) there: what the updates of the layers below add. NULL when not finite.",
+    ),
+}
+
 _FIT: Docs = {
     "fit": ("text", "Name of the fit."),
     "y": ("text", "What is fitted: eta_star or lambda0."),
@@ -146,7 +160,7 @@ TABLES: dict[str, Docs] = {
         "n_params": ("1", "Trained parameters of one net; 0: not known, a factory's."),
         "data_id": ("SHA-256", "Hash of the training arrays."),
         **_SETTINGS,
-        "loss": ("text", "Training loss: ce or mse."),
+        "loss": ("text", "Training loss: ce, mse or mse-softmax."),
         "steps_per_epoch": ("steps", "Whole batches in the data."),
         "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
@@ -222,6 +236,10 @@ TABLES: dict[str, Docs] = {
         "trial_id": ("id", "The trial it belongs to."),
         **_EIGENVALUE,
     },
+    "layer": {
+        "trial_id": ("id", "The trial it belongs to."),
+        **_LAYER,
+    },
     "event": {
         "event_id": ("id", "Number of the event, in order of time."),
         "at": ("s (Unix time)", "When it happened."),
@@ -255,7 +273,7 @@ _NAMES: Docs = {
     "width": ("units", "Units of each hidden layer."),
     "cell_id": ("id", "Number of the cell."),
 }
-_AXES: Docs = {**_SETTINGS, "training_loss": ("text", "Training loss: ce or mse.")}
+_AXES: Docs = {**_SETTINGS, "training_loss": ("text", "Training loss: ce, mse or mse-softmax.")}
 _SEED: Docs = {"seed": ("1", "Seed of the net.")}
 _TRIAL: Docs = {
     **_SEED,
@@ -317,6 +335,13 @@ VIEWS: dict[str, Docs] = {
         **_EIGENVALUE,
         "value_ratio": ("1", "value × eta / edge, as sharpness_ratio."),
         **_EDGE,
+        **_AXES,
+    },
+    "layers": {
+        **_NAMES,
+        **_TRIAL,
+        **_LAYER,
+        "role": ("text", "input, hidden or output; a net's only layer is its output."),
         **_AXES,
     },
     "phases": {

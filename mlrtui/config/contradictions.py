@@ -120,8 +120,14 @@ def _search(known: Known) -> Iterator[Mistake]:
 
 
 def _targets(known: Known) -> Iterator[Mistake]:
-    if "parity" in known.axis("data.target") and "ce" in known.axis("training.loss"):
-        yield Mistake("training.loss", "ce", 'target = "parity" has one output of ±1; use loss = "mse"')
+    if "parity" in known.axis("data.target"):
+        for loss in _of_classes(known):
+            yield Mistake("training.loss", loss, 'target = "parity" has one output of ±1; use loss = "mse"')
+
+
+def _of_classes(known: Known) -> list[str]:
+    """The losses that need classes."""
+    return [loss for loss in known.axis("training.loss") if loss != "mse"]
 
 
 def _packages(known: Known) -> Iterator[Mistake]:
@@ -144,8 +150,8 @@ def _one_sample(known: Known) -> Iterator[Mistake]:
             yield Mistake("data.standardize", how, 'data "unit" has one sample; use "none" or remove it')
     if "mlp" in known.axis("model.kind"):
         yield Mistake("model.kind", "mlp", 'data "unit" is for the solvable model; use kind = "two-layer-linear"')
-    if "ce" in known.axis("training.loss"):
-        yield Mistake("training.loss", "ce", 'data "unit" has a real-valued target; use loss = "mse"')
+    for loss in _of_classes(known):
+        yield Mistake("training.loss", loss, 'data "unit" has a real-valued target; use loss = "mse"')
     for batch in known.axis("training.batch"):
         if batch not in {"full", 1}:
             yield Mistake("training.batch", batch, 'data "unit" has one sample; use batch = "full"')

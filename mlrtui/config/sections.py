@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mlrtui.config.rules import axis, choice, flag, listed, number, only_yet, or_word, seed_list, text, texts, whole
+from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
@@ -167,8 +167,10 @@ class ModelSection(Section):
 class TrainingSection(Section):
     """How every training goes, whatever its learning rate."""
 
-    loss: Annotated[Words, axis(choice("ce", "mse"))] = _key(
-        "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples.", "ce"
+    loss: Annotated[Words, axis(choice("ce", "mse", "mse-softmax"))] = _key(
+        "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples; "
+        "mse-softmax: the same of the outputs' softmax.",
+        "ce",
     )
     optimizer: Annotated[Words, axis(choice("sgd", "momentum", "adam"))] = _key(
         "sgd: plain gradient descent; momentum: heavy ball, v = momentum·v + g; adam: with both corrections for its "
@@ -268,7 +270,11 @@ class RecordSection(Section):
     every: Annotated[int, whole(1, 1_000_000)] = _key(
         "Steps between stored rows; the first 100 and every extreme are always kept.", 1, 1
     )
-    layers: Annotated[bool, only_yet(False, flag())] = _key("Per-layer activation and update sizes.", False, False)
+    layers: Annotated[bool, flag()] = _key(
+        "Sizes of every layer's activations and updates at the first ten steps (view layers), see numerics.md.",
+        True,
+        False,
+    )
 
 
 class FitSection(Section):

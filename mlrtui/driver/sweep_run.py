@@ -20,8 +20,11 @@ __all__ = ["MAX_LOST", "CellRun", "Draft", "NetRun", "SweepRun", "sound_lambda0"
 MAX_LOST = 3
 """Attempts at a trial that may be lost with their worker before the trial counts as failed."""
 
-START_OVER_EDGE = {"ce": 4.0, "mse": 2.0}
+START_OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
 """Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
+
+ADAM_START = 0.5
+"""The same for Adam, as a multiple of 1/λ₀: below η*, above which trainings look too slow rather than overflow."""
 
 
 @dataclass(eq=False)
@@ -116,9 +119,10 @@ class SweepRun:
         search, scan = self.spec.search, self.spec.scan
         if search is not None:
             if net.start_eta is None:
-                loss = self.cell_of[net.net_id].plan.train.loss
+                train = self.cell_of[net.net_id].plan.train
                 middle = math.sqrt(search.eta_min * search.eta_max)
-                start = START_OVER_EDGE[loss] * 2 / lambda0 if lambda0 else middle
+                c = START_OVER_EDGE[train.loss] * 2 if train.optimizer != "adam" else ADAM_START
+                start = c / lambda0 if lambda0 else middle
                 net.start_eta = min(max(start, search.eta_min), search.eta_max)
             rules = SearchSpec(
                 success=search.success, tolerance=search.tolerance, eta_min=search.eta_min, eta_max=search.eta_max

@@ -50,6 +50,8 @@ class Case:
     def loss(self, f: Tensor) -> Tensor:
         if self.loss_name == "ce":
             return nn.functional.cross_entropy(f, self.labels)
+        if self.loss_name == "mse-softmax":
+            f = torch.softmax(f, dim=-1)
         return 0.5 * ((f - self.y) ** 2).sum() / SAMPLES
 
     def dense(self, operator: str, lane: int = 0) -> Tensor:
@@ -67,7 +69,9 @@ class Case:
         return curvature(self.mlp, self.weights, self.x, self.y, self.loss_name, name)
 
 
-@pytest.mark.parametrize(("activation", "loss", "bias"), product(ACTIVATIONS, ("ce", "mse"), (False, True)))
+@pytest.mark.parametrize(
+    ("activation", "loss", "bias"), product(ACTIVATIONS, ("ce", "mse", "mse-softmax"), (False, True))
+)
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_every_column_is_that_of_the_dense_matrix(activation, loss, bias, operator):
     case = Case(activation, loss, bias)

@@ -66,13 +66,31 @@ def test_a_step_is_torchs_step_with_each_lanes_own_rate(activation, loss, bias, 
     descend_(mlp, weights, trace, LOSSES[loss].signal(e, y[None]) * factor)
     for lane, (module, eta) in enumerate(zip(modules, rates, strict=True)):
         f = module(x)
-        expected = nn.functional.cross_entropy(f, labels) if loss == "ce" else nn.MSELoss(reduction="sum")(f, y) / 22
+        if loss == "ce":
+            expected = nn.functional.cross_entropy(f, labels)
+        else:
+            expected = nn.MSELoss(reduction="sum")(f if loss == "mse" else f.softmax(-1), y) / 22
         expected.backward()
         assert losses[lane].item() == pytest.approx(expected.item(), rel=1e-13)
         torch.optim.SGD(module.parameters(), lr=eta).step()
         after = as_module(mlp, weights, lane)
         for mine, theirs in zip(after.parameters(), module.parameters(), strict=True):
             torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-13)
+
+
+def test_mse_on_the_softmax_keeps_its_digits_where_a_sample_is_fitted():
+    f = torch.tensor([[[0.0, 20.0, 3.0], [18.0, 0.0, -4.0]]])
+    y = nn.functional.one_hot(torch.tensor([[1, 0]]), 3).float()
+    loss = LOSSES["mse-softmax"]
+    exact = f.double().requires_grad_()
+    value = 0.5 * ((exact.softmax(-1) - y.double()) ** 2).sum(-1)
+    (slope,) = torch.autograd.grad(value.sum(), exact, create_graph=True)
+    u = torch.tensor([1.0, -2.0, 0.5])
+    (bend,) = torch.autograd.grad((slope * u.double()).sum(), exact)
+    e = loss.start(f, y)
+    torch.testing.assert_close(loss.per_sample(e, y.long()).double(), value.detach(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(loss.signal(e, y).double(), slope.detach(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(loss.curve(e, u.expand_as(f)).double(), bend, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("outputs", [1, 5, 10])

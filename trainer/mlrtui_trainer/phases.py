@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 VERDICTS = ("reached", "finished", "too-slow", "stalled", "diverged", "dead", "failed")
-PHASES = {"mse": ("lazy", "catapult", "divergent"), "ce": ("stable", "controlled", "catastrophic")}
+_BOUNDED = ("stable", "controlled", "catastrophic")  # losses whose gradient by the outputs is bounded
+PHASES = {"mse": ("lazy", "catapult", "divergent"), "ce": _BOUNDED, "mse-softmax": _BOUNDED}
 SUCCESS_RULES = ("accuracy", "loss-below-initial", "finite")
 
 DIVERGENCE_FACTOR = 1e6
@@ -89,7 +90,8 @@ def label(
 
     ``largest_rise`` is the largest growth of the loss in a single step, in units of the loss; ``peak_batch_ratio`` the
     largest batch loss over ``loss_initial``; the logits' RMS at the start and its peak over `LOGIT_STEPS` steps.
-    mse follows Lewkowycz et al. 2020 (2/λ and 4/λ for one hidden layer), ce the controlled divergence of Haas et al.
+    mse follows Lewkowycz et al. 2020 (2/λ and 4/λ for one hidden layer), the others, whose gradient by the outputs is
+    bounded, the controlled divergence of Haas et al. 2025.
     Raises ValueError for an unknown loss, and for a failed trial, which shows nothing about its learning rate.
     """
     if loss_kind not in PHASES:

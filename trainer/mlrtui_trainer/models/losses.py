@@ -1,7 +1,9 @@
 """The losses, as means over samples: mse is ½ the sum over outputs of squared residuals, ce the cross-entropy.
 
-So gradient descent on a linear model under mse is stable exactly below 2/λ. Each loss starts from one tensor that its
-value, gradient and curvature share: the residuals (mse) or the log-probabilities (ce), called ``e`` here.
+So gradient descent on a linear model under mse is stable exactly below 2/λ. mse-softmax is mse on the outputs' softmax
+(Haas et al. 2025, who take the mean over outputs and no ½: 2/outputs times ours). Each loss starts from one tensor that
+its value, gradient and curvature share, called ``e`` here: the residuals (mse), the log-probabilities (ce), or the
+probabilities followed by their residuals (mse-softmax).
 """
 
 from collections.abc import Callable
@@ -17,7 +19,7 @@ __all__ = ["LOSSES", "Loss", "accuracy", "mean_loss"]
 class Loss:
     """A loss per sample. f and y are [lanes, samples, outputs]; labels [lanes, samples, 1] (class numbers)."""
 
-    start: Callable[[Tensor, Tensor], Tensor]  # (f, y) → e [lanes, samples, outputs]
+    start: Callable[[Tensor, Tensor], Tensor]  # (f, y) → e [lanes, samples, outputs], or twice as many
     per_sample: Callable[[Tensor, Tensor], Tensor]  # (e, labels) → [lanes, samples]
     signal: Callable[[Tensor, Tensor], Tensor]  # (e, y) → d loss / d f
     curve: Callable[[Tensor, Tensor], Tensor]  # (e, u) → (d² loss / d f²) u
@@ -37,11 +39,22 @@ def _ce_signal(e: Tensor, y: Tensor) -> Tensor:
 
 
 def _ce_curve(e: Tensor, u: Tensor) -> Tensor:
-    # (diag p - p pᵀ) u does not change when all of u is moved: by the likeliest class, nothing of the size of 1 cancels
-    # where its p is nearly 1, and the tiny curvature of samples that are fitted well keeps its digits
-    p = torch.exp(e)
-    pu = p * (u - u.gather(-1, e.argmax(-1, keepdim=True)))
+    return _softmax_slope(torch.exp(e), u)
+
+
+def _softmax_slope(p: Tensor, u: Tensor) -> Tensor:
+    """(diag p − p pᵀ) u."""
+    pu = p * _moved(p, u)
     return pu - p * pu.sum(-1, keepdim=True)
+
+
+def _moved(p: Tensor, u: Tensor) -> Tensor:
+    """u less its entry at the likeliest class, which changes no derivative of the softmax.
+
+    Nothing of the size of 1 then cancels where that p is nearly 1, and the tiny curvature of samples that are fitted
+    well keeps its digits.
+    """
+    return u - u.gather(-1, p.argmax(-1, keepdim=True))
 
 
 def _mse_start(f: Tensor, y: Tensor) -> Tensor:
@@ -60,9 +73,33 @@ def _mse_curve(e: Tensor, u: Tensor) -> Tensor:
     return u
 
 
+def _softmax_start(f: Tensor, y: Tensor) -> Tensor:
+    p = torch.exp(_ce_start(f, y))
+    others = p * (1.0 - y)
+    # the residual of the right class as the sum of the others': 1 - p has no digits left where p is nearly 1
+    return torch.cat([p, others - y * others.sum(-1, keepdim=True)], dim=-1)
+
+
+def _softmax_per_sample(e: Tensor, labels: Tensor) -> Tensor:
+    _, r = e.chunk(2, dim=-1)
+    return (r * r).sum(-1).mul_(0.5)
+
+
+def _softmax_signal(e: Tensor, y: Tensor) -> Tensor:
+    return _softmax_slope(*e.chunk(2, dim=-1))
+
+
+def _softmax_curve(e: Tensor, u: Tensor) -> Tensor:
+    p, r = e.chunk(2, dim=-1)
+    r, p_dot = _moved(p, r), _softmax_slope(p, u)
+    bent = p_dot * (r - (p * r).sum(-1, keepdim=True)) - p * (p_dot * r).sum(-1, keepdim=True)
+    return bent + _softmax_slope(p, p_dot)  # what comes from the softmax's own curvature can be negative
+
+
 LOSSES = {
     "ce": Loss(_ce_start, _ce_per_sample, _ce_signal, _ce_curve),
     "mse": Loss(_mse_start, _mse_per_sample, _mse_signal, _mse_curve),
+    "mse-softmax": Loss(_softmax_start, _softmax_per_sample, _softmax_signal, _softmax_curve),
 }
 
 
