@@ -1,5 +1,6 @@
 """Convolutional nets and transformers against torch's own modules, and the same bits alone and in company."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import sqrt
 
@@ -14,6 +15,7 @@ from mlrtui_trainer.curvature.operators import OPERATORS, curvature
 from mlrtui_trainer.models import general
 from mlrtui_trainer.models.base import flatten
 from mlrtui_trainer.models.building import build
+from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
 
 F64 = torch.float64
@@ -241,3 +243,20 @@ def test_parameters_are_counted_and_spread_as_documented(
     )
     for w, std in zip(weights.w, expected, strict=True):
         assert float(w.std()) == pytest.approx(std, rel=4.0 / sqrt(2.0 * w.numel()))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_has_the_products_that_were_derived_by_hand(loss: str) -> None:
+    case, net = Case(CNN), NetSpec("mlp", 64, 10, 1, 8, "tanh")
+    by_hand = build(net)
+
+    def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        h = torch.tanh(x @ parameters[0].T)
+        return h @ parameters[1].T, h
+
+    by_torch = general.General(network, ((8, 64), (10, 8)), (1.0, 1.0), lambda seed: [], 100, dies=False)
+    weights = by_hand.initial_weights([1], F64, "cpu")
+    v = torch.randn(1, net.n_params, generator=torch.Generator().manual_seed(4), dtype=F64)
+    for operator in OPERATORS:
+        mine, other = (curvature(model, weights, case.x, case.y, loss, operator) for model in (by_torch, by_hand))
+        torch.testing.assert_close(mine.apply(v), other.apply(v), rtol=1e-10, atol=1e-12)
