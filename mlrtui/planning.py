@@ -211,6 +211,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         threshold=TrainSpec.threshold if search is None else search.threshold,
         on=TrainSpec.on if search is None else search.on,
         record_every=spec.record.every,
+        record_layers=spec.record.layers,
         **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)

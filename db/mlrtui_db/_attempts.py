@@ -89,7 +89,8 @@ def open_attempts(
             raise StoreError(f"trial {trial_id} is {status} and cannot be started again")
         opened[trial_id] = attempt + 1
         tx.connection.execute("DELETE FROM step WHERE trial_id = ?", (trial_id,))
-        tx.connection.execute("DELETE FROM eigenvalue WHERE trial_id = ?", (trial_id,))
+        for beside in ("eigenvalue", "layer"):
+            tx.connection.execute(f"DELETE FROM {beside} WHERE trial_id = ?", (trial_id,))
         tx.connection.execute(
             f"UPDATE trial SET status = 'running', attempt = ?, n_steps = 0, rev = ?, {_RESET} WHERE trial_id = ?",
             (attempt + 1, tx.rev, trial_id),

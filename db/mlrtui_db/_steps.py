@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
+from typing import TypeVar
 
 from mlrtui_db._attempts import fence
 from mlrtui_db._writing import Transaction, finite
@@ -18,6 +19,8 @@ from mlrtui_db.records import (
     FLAG_LOSS_POS_INF,
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
+    EigenvalueRow,
+    LayerRow,
     Segment,
     StepRows,
 )
@@ -25,6 +28,7 @@ from mlrtui_db.records import (
 _LOSS_BITS = FLAG_LOSS_NAN | FLAG_LOSS_POS_INF | FLAG_LOSS_NEG_INF
 _SHARPNESS_BITS = FLAG_SHARPNESS_NAN | FLAG_SHARPNESS_INF
 _VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | FLAG_ACCURACY_NONFINITE
+_KEPT_BESIDE = ("eigenvalues", "layers")
 _BAD_KINDS = {FLAG_LOSS_NAN: "nan", FLAG_LOSS_POS_INF: "+inf", FLAG_LOSS_NEG_INF: "-inf"}
 
 _INSERT = (
@@ -36,9 +40,16 @@ _INSERT_EIGENVALUE = (
     "INSERT INTO eigenvalue (trial_id, step, operator, rank, value, residual) VALUES (?, ?, ?, ?, ?, ?)"
 )
 
+_INSERT_LAYER = (
+    "INSERT INTO layer (trial_id, step, layer, activation_rms, effective_rms, propagating_rms)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+
 _Real = float | None
 _Row = tuple[int, int, _Real, _Real, _Real, _Real, int | None, int]
 _EigenvalueRow = tuple[int, int, str, int, _Real, _Real]
+_LayerRow = tuple[int, int, int, _Real, _Real, _Real]
+_Beside = TypeVar("_Beside", EigenvalueRow, LayerRow)
 
 
 @dataclass
@@ -102,13 +113,15 @@ def _append_to_trial(tx: Transaction, rows: StepRows, trial_id: int, segments: S
     if gate is None:
         return 0
     fresh: list[_Row] = []
-    beside: list[_EigenvalueRow] = []
+    eigenvalues: list[_EigenvalueRow] = []
+    layers: list[_LayerRow] = []
     applied = 0
     for segment in segments:
         if gate.admits(trial_id, segment.attempt, segment.seq):
             gate = type(gate)(gate.attempt, gate.next_seq + 1)
             fresh += stored_rows(rows, segment)
-            beside += _eigenvalues(rows, segment)
+            eigenvalues += _eigenvalues(rows, segment)
+            layers += _layers(rows, segment)
             applied += 1
     if not applied:
         return 0
@@ -120,7 +133,8 @@ def _append_to_trial(tx: Transaction, rows: StepRows, trial_id: int, segments: S
         summary = read_summary(tx.connection, trial_id)
         _check_order(trial_id, summary.last_step, fresh)
         tx.connection.executemany(_INSERT, fresh)
-        tx.connection.executemany(_INSERT_EIGENVALUE, beside)
+        tx.connection.executemany(_INSERT_EIGENVALUE, eigenvalues)
+        tx.connection.executemany(_INSERT_LAYER, layers)
         summary.extend(fresh)
         values = [getattr(summary, name) for name in SUMMARY_COLUMNS]
         tx.connection.execute(_UPDATE, (*values, tx.rev, trial_id))
@@ -161,13 +175,26 @@ def stored_rows(rows: StepRows, segment: Segment) -> list[_Row]:
 
 
 def _eigenvalues(rows: StepRows, segment: Segment) -> list[_EigenvalueRow]:
-    """What is kept beside the steps of one segment."""
-    first = bisect_left(rows.eigenvalues, segment.start, key=lambda one: one.row)
-    last = bisect_left(rows.eigenvalues, segment.stop, key=lambda one: one.row)
     return [
         (segment.trial_id, int(rows.step[one.row]), one.operator, one.rank, finite(one.value), finite(one.residual))
-        for one in rows.eigenvalues[first:last]
+        for one in _beside(rows.eigenvalues, segment)
     ]
+
+
+def _layers(rows: StepRows, segment: Segment) -> list[_LayerRow]:
+    return [
+        (
+            *(segment.trial_id, int(rows.step[one.row]), one.layer),
+            *(finite(one.activation_rms), finite(one.effective_rms), finite(one.propagating_rms)),
+        )
+        for one in _beside(rows.layers, segment)
+    ]
+
+
+def _beside(kept: Sequence[_Beside], segment: Segment) -> Sequence[_Beside]:
+    """What is kept beside the steps of one segment."""
+    first, last = (bisect_left(kept, end, key=lambda one: one.row) for end in (segment.start, segment.stop))
+    return kept[first:last]
 
 
 def _flags(flags: int, loss: _Real, accuracy: _Real, sharpness: _Real) -> int:
@@ -193,7 +220,7 @@ def _bad_kind(flags: int) -> str:
 
 
 def _check_columns(rows: StepRows) -> None:
-    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", "eigenvalues"))
+    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", *_KEPT_BESIDE))
     lengths = {name: len(getattr(rows, name)) for name in columns}
     if len(set(lengths.values())) != 1:
         raise StoreError(f"the columns of a batch of steps differ in length: {lengths}")
@@ -201,9 +228,10 @@ def _check_columns(rows: StepRows) -> None:
     for segment in rows.segments:
         if not 0 <= segment.start <= segment.stop <= length:
             raise StoreError(f"{segment} lies outside its batch of {length} steps")
-    places = [one.row for one in rows.eigenvalues]
-    if places != sorted(places) or (places and not 0 <= places[0] <= places[-1] < length):
-        raise StoreError(f"the eigenvalues of a batch of {length} steps are out of order, or of no row")
+    for name in _KEPT_BESIDE:
+        places = [one.row for one in getattr(rows, name)]
+        if places != sorted(places) or (places and not 0 <= places[0] <= places[-1] < length):
+            raise StoreError(f"the {name} of a batch of {length} steps are out of order, or of no row")
 
 
 def _check_order(trial_id: int, last_step: int | None, rows: Sequence[_Row]) -> None:

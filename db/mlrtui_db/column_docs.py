@@ -104,6 +104,20 @@ _EIGENVALUE: Docs = {
     "residual": ("1", "Its relative residual ‖Av − λv‖ / |λ|."),
 }
 
+_LAYER: Docs = {
+    "step": _STEP["step"],
+    "layer": ("1", "The weight layer: 1 is the input layer."),
+    "activation_rms": (
+        "1",
+        "RMS of its output after the activation, over a fixed batch; of the net's outputs for the last.",
+    ),
+    "effective_rms": ("1", "RMS of (W - W0) h there: what its own update adds to its output. NULL when not finite."),
+    "propagating_rms": (
+        "1",
+        "RMS of W0 (h - h0) there: what the updates of the layers below add. NULL when not finite.",
+    ),
+}
+
 _FIT: Docs = {
     "fit": ("text", "Name of the fit."),
     "y": ("text", "What is fitted: eta_star or lambda0."),
@@ -222,6 +236,10 @@ TABLES: dict[str, Docs] = {
         "trial_id": ("id", "The trial it belongs to."),
         **_EIGENVALUE,
     },
+    "layer": {
+        "trial_id": ("id", "The trial it belongs to."),
+        **_LAYER,
+    },
     "event": {
         "event_id": ("id", "Number of the event, in order of time."),
         "at": ("s (Unix time)", "When it happened."),
@@ -318,6 +336,13 @@ VIEWS: dict[str, Docs] = {
         **_EIGENVALUE,
         "value_ratio": ("1", "value × eta / edge, as sharpness_ratio."),
         **_EDGE,
+        **_AXES,
+    },
+    "layers": {
+        **_NAMES,
+        **_TRIAL,
+        **_LAYER,
+        "role": ("text", "input, hidden or output; a net's only layer is its output."),
         **_AXES,
     },
     "phases": {

@@ -48,6 +48,9 @@ _RULES: dict[str, str] = {
     "an eigenvalue belongs to no stored step": """
         SELECT 'trial ' || trial_id || ' step ' || step FROM eigenvalue e
         WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = e.trial_id AND s.step = e.step)""",
+    "a layer's sizes belong to no stored step": """
+        SELECT 'trial ' || trial_id || ' step ' || step FROM layer l
+        WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = l.trial_id AND s.step = l.step)""",
     "attempt is not the newest attempt": """
         SELECT 'trial ' || trial_id FROM trial t
         WHERE attempt <> (SELECT coalesce(max(attempt), 0) FROM attempt a WHERE a.trial_id = t.trial_id)

@@ -31,13 +31,23 @@ def _add_edge(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE cell ADD COLUMN edge REAL NOT NULL DEFAULT 2.0")
 
 
+def _add_layers(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "CREATE TABLE layer (trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,"
+        " step INTEGER NOT NULL CHECK (step >= 0), layer INTEGER NOT NULL CHECK (layer >= 1),"
+        " activation_rms REAL, effective_rms REAL, propagating_rms REAL,"
+        " PRIMARY KEY (trial_id, step, layer)) STRICT, WITHOUT ROWID"
+    )
+
+
 def _add_accuracy_on(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE cell ADD COLUMN accuracy_on TEXT NOT NULL DEFAULT 'train'")
 
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "edges of other optimizers than plain gradient descent", _add_edge),
-    Migration(3, "accuracy of held-out samples", _add_accuracy_on),
+    Migration(3, "what layers do", _add_layers),
+    Migration(4, "accuracy of held-out samples", _add_accuracy_on),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

@@ -25,7 +25,11 @@ __all__ = ["Reader"]
 Row = tuple[Any, ...]
 
 _CHUNK_STEPS = 20_000  # rows per transaction of a long export: some 50 ms
-_BY_STEP = {"curves": "step", "spectra": "step, operator, rank"}  # views with rows per step, and their order
+_BY_STEP = {
+    "curves": "step",
+    "spectra": "step, operator, rank",
+    "layers": "step, layer",
+}  # views with rows per step, and their order
 _ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term")
 
 

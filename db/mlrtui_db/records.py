@@ -21,6 +21,7 @@ __all__ = [
     "CellRecord",
     "EigenvalueRow",
     "FitRecord",
+    "LayerRow",
     "NetLambdas",
     "NetRecord",
     "Segment",
@@ -143,6 +144,16 @@ class EigenvalueRow(NamedTuple):
     residual: float
 
 
+class LayerRow(NamedTuple):
+    """What one weight layer does at the step of a row of a `StepRows`."""
+
+    row: int
+    layer: int  # 1: the input layer
+    activation_rms: float
+    effective_rms: float
+    propagating_rms: float
+
+
 @dataclass(frozen=True)
 class StepRows:
     """Steps of several trials as columns of equal length; a value that was not measured is None."""
@@ -156,6 +167,7 @@ class StepRows:
     products: Sequence[int | None]
     flags: Sequence[int]
     eigenvalues: Sequence[EigenvalueRow] = ()  # by row
+    layers: Sequence[LayerRow] = ()  # by row
 
 
 @dataclass(frozen=True)

@@ -167,6 +167,16 @@ CREATE TABLE eigenvalue (
   PRIMARY KEY (trial_id, step, operator, rank)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE layer (
+  trial_id        INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  step            INTEGER NOT NULL CHECK (step >= 0),
+  layer           INTEGER NOT NULL CHECK (layer >= 1),
+  activation_rms  REAL,  -- NULL: not finite
+  effective_rms   REAL,
+  propagating_rms REAL,
+  PRIMARY KEY (trial_id, step, layer)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE event (
   event_id INTEGER PRIMARY KEY,
   at       REAL NOT NULL,

@@ -21,7 +21,6 @@ __all__ = [
     "flag",
     "listed",
     "number",
-    "only_yet",
     "or_word",
     "seed_list",
     "text",
@@ -140,19 +139,6 @@ def or_word(inner: Rule, word: str) -> Rule:
     """What ``inner`` takes, or one fixed word."""
     must = f"{inner.text}, or {toml_text(word)}"
     return Rule(must, lambda value: value if value == word else _reworded(inner, value, must))
-
-
-def only_yet(built: str | bool, planned: Rule) -> Rule:
-    """One value so far; what ``planned`` takes is known but not built yet."""
-    must = toml_text(built)
-
-    def check(value: object) -> Any:
-        if type(value) is type(built) and value == built:
-            return value
-        _reworded(planned, value, must)
-        raise RuleError(Fault(value, "not built yet", f"use {must}"))
-
-    return Rule(must, check, ("true" if built is False else planned.text,))
 
 
 def axis(inner: Rule) -> Rule:

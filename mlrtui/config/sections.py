@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from mlrtui.config.rules import axis, choice, flag, listed, number, only_yet, or_word, seed_list, text, texts, whole
+from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
@@ -301,7 +301,11 @@ class RecordSection(Section):
     every: Annotated[int, whole(1, 1_000_000)] = _key(
         "Steps between stored rows; the first 100 and every extreme are always kept.", 1, 1
     )
-    layers: Annotated[bool, only_yet(False, flag())] = _key("Per-layer activation and update sizes.", False, False)
+    layers: Annotated[bool, flag()] = _key(
+        "Sizes of every layer's activations and updates at the first ten steps (view layers), see numerics.md.",
+        True,
+        False,
+    )
 
 
 class FitSection(Section):

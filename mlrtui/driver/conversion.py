@@ -29,6 +29,10 @@ def step_rows(batch: StepBatch) -> records.StepRows:
             records.EigenvalueRow(row, one.operator, one.rank, one.value, one.residual)
             for row, one in batch.eigenvalues
         ],
+        layers=[
+            records.LayerRow(row, one.layer, one.activation, one.effective, one.propagating)
+            for row, one in batch.layers
+        ],
     )
 
 

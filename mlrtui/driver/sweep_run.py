@@ -23,7 +23,7 @@ START_OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
 """Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
 
 ADAM_START = 0.5
-"""The same for Adam, as a multiple of 1/λ₀: below η*. Above it trainings rarely overflow, and look like too slow ones."""
+"""The same for Adam, as a multiple of 1/λ₀: below η*, above which trainings look too slow rather than overflow."""
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ from mlrtui_db.records import (
     CellRecord,
     EigenvalueRow,
     FitRecord,
+    LayerRow,
     NetLambdas,
     NetRecord,
     Segment,
@@ -159,6 +160,13 @@ SPECTRA = (
     EigenvalueRow(2, "hessian", 1, float("nan"), float("nan")),
 )
 
+LAYERS = (
+    LayerRow(0, 1, 0.8, 0.0, 0.0),
+    LayerRow(0, 2, 0.7, 0.0, 0.0),
+    LayerRow(1, 1, 0.8, 0.1, 0.0),
+    LayerRow(1, 2, float("inf"), 0.2, float("nan")),
+)
+
 _made: dict[tuple[str, tuple[float, ...]], tuple[int, bytes]] = {}
 
 
@@ -189,7 +197,7 @@ def add_finished_sweep(path: Path, name: str, etas: Sequence[float]) -> int:
         with store.transaction():
             for trial_id in ids:
                 curve = steps(trial_id, [2.3, 2.5, 1.0], attempt=attempts[trial_id], sharpness=[8.0, None, 4.0])
-                store.append_steps(replace(curve, eigenvalues=SPECTRA))
+                store.append_steps(replace(curve, eigenvalues=SPECTRA, layers=LAYERS))
                 store.finish_trial(outcome(trial_id, attempt=attempts[trial_id]))
         with store.transaction():
             for place, net_id in enumerate(nets):

@@ -71,6 +71,7 @@ def first_version(path: Path) -> None:
             connection.execute(f"DROP VIEW {view}")
         connection.execute("ALTER TABLE cell DROP COLUMN edge")
         connection.execute("ALTER TABLE cell DROP COLUMN accuracy_on")
+        connection.execute("DROP TABLE layer")
         connection.execute("PRAGMA user_version = 1")
 
 
@@ -101,6 +102,7 @@ def test_a_store_of_the_first_version_becomes_one_of_this(path: Path, tmp_path: 
         assert answers(reader) == seen
         assert reader.live() == live
     assert {row["edge"] for row in seen["curves"]} == {2.0}
+    assert seen["layers"] == []
     with closing(sqlite3.connect(path)) as connection, closing(sqlite3.connect(tmp_path / "fresh.db")) as fresh:
         documents = "SELECT * FROM column_doc ORDER BY tbl, col"
         assert connection.execute(documents).fetchall() == fresh.execute(documents).fetchall()

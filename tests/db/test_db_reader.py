@@ -22,6 +22,8 @@ VIEWS = {
     "curves": "sweep cell depth width seed eta eta_lambda0 trial_id step loss accuracy sharpness sharpness_residual"
     " sharpness_ratio loss_state",
     "spectra": "sweep cell depth width seed eta eta_lambda0 trial_id step operator rank value residual value_ratio",
+    "layers": "sweep cell depth width seed eta eta_lambda0 trial_id step layer role activation_rms effective_rms"
+    " propagating_rms",
     "phases": "sweep cell depth width seed eta eta_lambda0 verdict phase peak_ratio peak_step lambda0 final_sharpness"
     " eta_final_sharpness final_accuracy",
     "onsets": "sweep cell depth width seed c_loss c_loss_above c_sharp c_sharp_above c_max c_max_below ordered"
@@ -73,6 +75,16 @@ def test_what_the_views_say(tmp_path: Path) -> None:
             (2, "hessian", 1, None),
         ]
         assert spectrum[0]["value_ratio"] == pytest.approx(8.0 * 0.1 / 2)
+        layers = [row for row in query(reader, "layers") if row["trial_id"] == 1]
+        assert [
+            tuple(row[name] for name in ("step", "layer", "role", "activation_rms", "propagating_rms"))
+            for row in layers
+        ] == [
+            (0, 1, "input", 0.8, 0.0),
+            (0, 2, "hidden", 0.7, 0.0),
+            (1, 1, "input", 0.8, 0.0),
+            (1, 2, "hidden", None, None),
+        ]
         phase = query(reader, "phases")[0]
         assert phase["eta_final_sharpness"] == pytest.approx(0.1 * 3.0)
         assert query(reader, "exponents")[0]["exponent"] == -0.7

@@ -26,6 +26,7 @@ from mlrtui_db.records import (
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
     EigenvalueRow,
+    LayerRow,
     Segment,
     StepRows,
 )
@@ -290,24 +291,32 @@ def spectra(store: Store) -> list[tuple[object, ...]]:
     return store._connection.execute(query).fetchall()
 
 
-def test_eigenvalues_go_the_way_of_their_steps(tmp_path: Path) -> None:
+def layers(store: Store) -> list[tuple[object, ...]]:
+    query = "SELECT step, layer, activation_rms, effective_rms, propagating_rms FROM layer ORDER BY step, layer"
+    return store._connection.execute(query).fetchall()
+
+
+def test_what_is_kept_beside_steps_goes_their_way(tmp_path: Path) -> None:
     """Same fence, same attempt: stale and repeated segments bring none, and a new attempt starts without any."""
     bench = Bench(tmp_path / "a.db")
     first = samples.steps(bench.trial_id, [2.0, 1.0], sharpness=[8.0, 4.0])
     first = replace(
         first,
         eigenvalues=(EigenvalueRow(0, "ntk", 1, 5.0, 1e-4), EigenvalueRow(1, "ntk", 1, INF, NAN)),
+        layers=(LayerRow(0, 1, 0.5, 0.0, 0.0), LayerRow(1, 1, INF, 0.1, NAN)),
     )
     assert bench.append(first) == APPLIED
     assert bench.append(first) == DROPPED
-    stale = replace(samples.steps(bench.trial_id, [1.0], attempt=7, seq=1, first=2), eigenvalues=first.eigenvalues[:1])
+    stale = samples.steps(bench.trial_id, [1.0], attempt=7, seq=1, first=2)
+    stale = replace(stale, eigenvalues=first.eigenvalues[:1], layers=first.layers[:1])
     assert bench.append(stale) == DROPPED
     assert spectra(bench.store) == [(0, "ntk", 1, 5.0, 1e-4), (1, "ntk", 1, None, None)]
+    assert layers(bench.store) == [(0, 1, 0.5, 0.0, 0.0), (1, 1, None, 0.1, None)]
     assert check(tmp_path / "a.db") == []
     with bench.store.transaction():
         bench.store.release_attempts(bench.ids, "lost")
     bench.start()
-    assert spectra(bench.store) == []
+    assert spectra(bench.store) == layers(bench.store) == []
 
 
 def test_eigenvalues_of_no_row_are_refused(tmp_path: Path) -> None:
@@ -317,12 +326,19 @@ def test_eigenvalues_of_no_row_are_refused(tmp_path: Path) -> None:
     for wrong in ((one._replace(row=2),), (one._replace(row=1), one), (one._replace(row=-1),)):
         with pytest.raises(StoreError, match="out of order, or of no row"):
             bench.append(replace(rows, eigenvalues=wrong))
+    with pytest.raises(StoreError, match="the layers of a batch of 2 steps"):
+        bench.append(replace(rows, layers=(LayerRow(2, 1, 0.5, 0.0, 0.0),)))
 
 
-def test_an_eigenvalue_without_its_step_is_a_violation(tmp_path: Path) -> None:
+def test_what_stands_beside_no_step_is_a_violation(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "a.db")
     rows = samples.steps(bench.trial_id, [2.0], sharpness=[8.0])
-    bench.append(replace(rows, eigenvalues=(EigenvalueRow(0, "ntk", 1, 5.0, 1e-4),)))
+    one, sizes = EigenvalueRow(0, "ntk", 1, 5.0, 1e-4), LayerRow(0, 1, 0.5, 0.0, 0.0)
+    bench.append(replace(rows, eigenvalues=(one,), layers=(sizes,)))
     with bench.store.transaction():
-        bench.store._connection.execute("UPDATE eigenvalue SET step = 4")
-    assert check(tmp_path / "a.db") == ["an eigenvalue belongs to no stored step: trial 1 step 4"]
+        for table in ("eigenvalue", "layer"):
+            bench.store._connection.execute(f"UPDATE {table} SET step = 4")
+    assert check(tmp_path / "a.db") == [
+        "an eigenvalue belongs to no stored step: trial 1 step 4",
+        "a layer's sizes belong to no stored step: trial 1 step 4",
+    ]

@@ -1,4 +1,4 @@
-"""From the trainer's rows to the views: what a sweep file asks of λ arrives in the store."""
+"""From the trainer's rows to the views: what a sweep file asks for arrives in the store."""
 
 import pytest
 from conftest import SMALL_SCAN
@@ -18,10 +18,11 @@ ASKED = (
     "sharpness.every=2",
     "sharpness.top=2",
     "sharpness.samples=20",
+    "record.layers=true",
 )
 
 
-def test_operators_and_eigenvalues_arrive_in_the_view(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
     plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), ASKED), data.load)
     cell = plan.cells[0]
     path = tmp_path / "a.db"
@@ -46,6 +47,8 @@ def test_operators_and_eigenvalues_arrive_in_the_view(sweep_file, tmp_path) -> N
         curve = reader.curve(trial_id)
         names, rows = reader.query("spectra")
         found = [dict(zip(names, row, strict=True)) for row in rows]
+        names, rows = reader.query("layers")
+        layers = [dict(zip(names, row, strict=True)) for row in rows]
         live = reader.live()
     measured = [step for step, value in zip(curve.step, curve.sharpness, strict=True) if value == value]
     assert [(row["step"], row["operator"], row["rank"]) for row in found] == [
@@ -54,5 +57,10 @@ def test_operators_and_eigenvalues_arrive_in_the_view(sweep_file, tmp_path) -> N
     main = {row["step"]: row["value"] for row in found if (row["operator"], row["rank"]) == ("hessian", 1)}
     assert main == {step: curve.sharpness[list(curve.step).index(step)] for step in measured}
     assert all(row["value_ratio"] == pytest.approx(row["value"] * 0.005) for row in found)
+    assert [(row["step"], row["role"]) for row in layers] == [
+        (step, role) for step in range(11) for role in ("input", "output")
+    ]
+    assert all(row["activation_rms"] > 0 for row in layers)
+    assert all(row["effective_rms"] > 0 for row in layers if row["step"] > 0)
     assert live is not None
     assert live.nets[0].sharpness_samples == f"first 20 of {cell.data.samples}: another loss"

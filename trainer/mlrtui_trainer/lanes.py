@@ -16,14 +16,16 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.layers import LAST_STEP, LayerCheck
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES, accuracy, mean_loss
+from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import STATES, optimizer_of
 from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
-from mlrtui_trainer.spec import Outcome, Round, StepBatch, TrialSpec
+from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
 __all__ = ["DTYPES", "Evaluation", "evaluate", "lanes_per_chunk", "train_round"]
 
@@ -136,6 +138,8 @@ class _Chunk:
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
+        seen = model if self.train.record_layers and isinstance(model, Mlp) else None
+        self.layers = None if seen is None else LayerCheck(seen, self.weights, samples)
         self.meter = None
         if self.sharpness.every > 0:
             measured = measured_samples(samples, self.sharpness)
@@ -194,8 +198,9 @@ class _Chunk:
             if last or i in reached or i in diverged or seen.dead[i]:
                 ends.append(i)
         lam = self._look_at_sharpness([i for i in ends if i not in diverged])
+        layers = self._look_at_layers(step) if ends else {}
         for i in ends:
-            row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i))
+            row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(reached_epoch=reached.get(i), dead=bool(seen.dead[i]))
         self._drop_ended()
@@ -211,14 +216,15 @@ class _Chunk:
             count = min(count, spec.steps_per_epoch - step % spec.steps_per_epoch)
         if every > 0:
             count = min(count, every - step % every)
-        looks = []
+        looks, layers = [], []
         for t in range(step, step + count):
             trace, e, seen = self._look(t)
             looks.append(seen)
+            layers.append(self._look_at_layers(t))
             self._descend(t, trace, e)
         numbers = torch.stack(looks).cpu().numpy()  # [count, 4, lanes]
         for k in range(count):
-            self._log_step(step + k, numbers[k], {})
+            self._log_step(step + k, numbers[k], {}, layers[k])
         self._drop_ended()
         return count
 
@@ -228,7 +234,7 @@ class _Chunk:
         numbers = seen.cpu().numpy()
         bad = [log.is_bad(float(numbers[0, i])) for i, log in enumerate(self.logs)]
         if any(bad):
-            self._log_step(step, numbers, {}, only=bad)
+            self._log_step(step, numbers, {}, self._look_at_layers(step), only=bad)
             self._drop_ended()
             if not self.logs:
                 return
@@ -242,8 +248,9 @@ class _Chunk:
                 for i, log in enumerate(self.logs)
             ]
             lam |= self._look_at_sharpness([i for i, end in enumerate(ends) if end and i not in lam])
+        layers = self._look_at_layers(step)
         self._descend(step, trace, e)
-        self._log_step(step, numbers, lam)
+        self._log_step(step, numbers, lam, layers)
         self._drop_ended()
 
     def _look_at_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
@@ -251,6 +258,13 @@ class _Chunk:
         if self.meter is None or not self.optimizer.ready:
             return {}
         return self.meter.look(self.weights, lanes, self.optimizer.diagonal())
+
+    def _look_at_layers(self, step: int) -> dict[int, tuple[LayerSizes, ...]]:
+        """What the layers of all lanes do at one of the first steps, by lane."""
+        if self.layers is None or step > LAST_STEP:
+            self.layers = None
+            return {}
+        return dict(enumerate(self.layers.measure(self.weights)))
 
     @torch.inference_mode()
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
@@ -277,7 +291,12 @@ class _Chunk:
         self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step)[1]))
 
     def _log_step(
-        self, step: int, numbers: Floats, lam: dict[int, Sharpness], only: Sequence[bool] | None = None
+        self,
+        step: int,
+        numbers: Floats,
+        lam: dict[int, Sharpness],
+        layers: dict[int, tuple[LayerSizes, ...]],
+        only: Sequence[bool] | None = None,
     ) -> None:
         """Write one step of all lanes that have not ended; numbers [4, lanes] as `_look` gives them."""
         full = self.batches.full
@@ -294,7 +313,7 @@ class _Chunk:
             if full:
                 log.compare(loss)
                 log.see_accuracy(share)
-            log.add(Row(step, loss, share, lam.get(i)), last=ends)
+            log.add(Row(step, loss, share, lam.get(i), layers=layers.get(i, ())), last=ends)
             if ends:
                 epoch = step // self.train.steps_per_epoch if reached else None
                 log.end(reached_epoch=epoch, dead=full and dead > 0.0)
@@ -310,5 +329,6 @@ class _Chunk:
         self.batches.keep(stay)
         keep = torch.tensor(stay, dtype=torch.int64, device=self.samples.x.device)
         self.weights, self.optimizer = self.weights.select(keep), self.optimizer.select(keep)
+        self.layers = None if self.layers is None else self.layers.select(keep)
         if self.meter is not None:
             self.meter.keep(stay)

@@ -16,6 +16,7 @@ from mlrtui_trainer.spec import (
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
     Eigenvalue,
+    LayerSizes,
     Outcome,
     Segment,
     StepBatch,
@@ -58,6 +59,7 @@ class Row:
     accuracy: float = nan  # NaN: not measured
     sharpness: Sharpness | None = None
     flags: int = 0
+    layers: tuple[LayerSizes, ...] = ()
 
 
 class TrialLog:
@@ -125,7 +127,7 @@ class TrialLog:
             self._peak, self._peak_step = row.loss, row.step
         epoch_end = not self._full and row.step % self._train.steps_per_epoch == 0
         on_grid = row.step < ALWAYS_KEPT or row.step % self._train.record_every == 0
-        if last or on_grid or epoch_end or new_peak or row.sharpness:
+        if last or on_grid or epoch_end or new_peak or row.sharpness or row.layers:
             self._pending.append(row)
         self._last = row
 
@@ -205,6 +207,7 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
         products=np.array([one.products if one else 0 for one in lam], dtype=np.int64),
         flags=np.array([row.flags for row in rows], dtype=np.int64),
         eigenvalues=tuple((i, found) for i, one in enumerate(lam) if one for found in one.beside),
+        layers=tuple((i, sizes) for i, row in enumerate(rows) for sizes in row.layers),
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "Dataset",
     "Eigenvalue",
     "LambdaAtInit",
+    "LayerSizes",
     "Message",
     "NetSpec",
     "Outcome",
@@ -135,6 +136,7 @@ class TrainSpec:
     threshold: float = 0.5
     on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out
     record_every: int = 1
+    record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps (`layers`)
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,16 @@ class Eigenvalue:
 
 
 @dataclass(frozen=True)
+class LayerSizes:
+    """RMS over a fixed batch of what one weight layer does, against the initial net: see `layers`. May overflow."""
+
+    layer: int  # 1: the input layer
+    activation: float  # of the layer's output; of the net's outputs for the last
+    effective: float  # (W_t − W_0) h_t
+    propagating: float  # W_0 (h_t − h_0)
+
+
+@dataclass(frozen=True)
 class StepBatch:
     """Steps of several trials as columns. Row t describes the weights *before* update t.
 
@@ -251,6 +263,7 @@ class StepBatch:
     products: npt.NDArray[np.int64]  # operator products spent on this λ; 0: not measured
     flags: npt.NDArray[np.int64]
     eigenvalues: tuple[tuple[int, Eigenvalue], ...] = ()  # with the number of their row, which never decreases
+    layers: tuple[tuple[int, LayerSizes], ...] = ()  # in the same way
 
 
 @dataclass(frozen=True)
