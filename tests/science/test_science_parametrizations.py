@@ -18,8 +18,15 @@ POWERS = {  # of width / base width: rates of input, hidden and output layer, de
 }
 
 
-def net(parametrization, width, depth=3, layer_lr=(1.0, 1.0, 1.0)):
-    return Mlp.of(NetSpec("mlp", 64, 10, depth, width, parametrization=parametrization, layer_lr=layer_lr))
+UNDER_ADAM = {  # the rates' powers where they differ from those
+    "sp": (0.0, 0.0, 0.0),
+    "mup": (0.0, -1.0, -1.0),
+    "sp-full-align": (0.0, -1.0, -1.0),
+}
+
+
+def net(parametrization, width, depth=3, layer_lr=(1.0, 1.0, 1.0), optimizer="sgd"):
+    return Mlp.of(NetSpec("mlp", 64, 10, depth, width, parametrization=parametrization, layer_lr=layer_lr), optimizer)
 
 
 @pytest.mark.parametrize("name", POWERS)
@@ -37,6 +44,21 @@ def test_deviations_and_rates_follow_the_table(name, width):
     for w, std in zip(weights.w, expected, strict=True):
         spread = 1 / np.sqrt(2 * w.numel())  # of a measured deviation, relative
         assert float(w.std()) == pytest.approx(std, rel=5 * spread)
+
+
+@pytest.mark.parametrize("name", UNDER_ADAM)
+def test_rates_under_other_optimizers(name):
+    ratio = 256 / BASE
+    into, hidden, out = UNDER_ADAM[name]
+    adam = net(name, 256, layer_lr=(0.5, 2.0, 3.0), optimizer="adam")
+    assert adam.rate == pytest.approx((0.5 * ratio**into, 2 * ratio**hidden, 2 * ratio**hidden, 3 * ratio**out))
+    assert adam.std == net(name, 256).std
+    assert net(name, 256, optimizer="momentum") == net(name, 256)
+
+
+def test_ntk_has_no_rates_under_adam():
+    with pytest.raises(ValueError, match="no rates under adam"):
+        net("ntk", 256, optimizer="adam")
 
 
 def test_all_are_the_same_net_at_the_base_width():

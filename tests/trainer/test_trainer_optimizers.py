@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from trainer_runs import digits, run_trials, trial
+from trainer_runs import digits, lambda_at_init, run_trials, trial
 
+from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.curvature.operators import curvature, preconditioned
 from mlrtui_trainer.models.mlp import Mlp, Weights, flatten, forward, gradient, initial_weights
@@ -134,3 +135,29 @@ def test_one_that_is_not_built_is_refused_by_name():
     mlp = Mlp.of(NetSpec("mlp", 4, 2, 1, 4))
     with pytest.raises(ValueError, match="'lion' is not built"):
         optimizer_of(mlp, replace(TrainSpec("ce", 1, 1, 1), optimizer="lion"), [0.1], torch.float64, "cpu")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+def test_linear_regression_ends_at_the_edge(optimizer):
+    """By running: the loss still falls 2 % below edge/λ, and grows without bound 2 % above."""
+    data, net = digits(128), NetSpec("mlp", 64, 10, 0, 1, "linear")
+    train = TrainSpec("mse", 128, 300, 1, "float64", optimizer)
+    top = edge_of(train) / lambda_at_init(data, net, train).main
+    run = run_trials(data, net, train, [trial(0, 0.98 * top), trial(1, 1.02 * top)])
+    below, above = run.columns[0]["loss"], run.columns[1]["loss"]
+    assert below[-1] <= below[len(below) // 2] < below[0]
+    assert above[-1] > 10 * above[len(above) // 2] > 100 * below[len(above) // 2]
+
+
+def test_adam_trains_at_the_edge_of_its_effective_sharpness():
+    """Full batch (Cohen et al. 2022): λ of the operator with Adam's diagonal rises to 38/η and stays."""
+    data, net = digits(128), NetSpec("mlp", 64, 10, 2, 32, "tanh")
+    train = TrainSpec("mse", 128, 700, 1, optimizer="adam", beta2=0.99)
+    run = run_trials(data, net, train, [trial(0, 0.01)], every=25, operator="hessian").columns[0]
+    measured = np.flatnonzero(run["products"])
+    ratio = run["sharpness"][measured] * 0.01 / edge_of(train)
+    assert ratio[0] < 0.1
+    assert ratio[-10:].min() > 0.85
+    assert np.median(ratio[-10:]) == pytest.approx(1.0, abs=0.1)
+    assert ratio[-10:].max() < 1.2
+    assert run["loss"][-1] < 1e-2 * run["loss"][0]
