@@ -11,6 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from trainer_runs import digits, run_trials, train, trial
 
 from mlrtui_trainer.curvature.operators import OPERATORS, curvature
+from mlrtui_trainer.models import general
 from mlrtui_trainer.models.base import flatten
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
@@ -144,6 +145,17 @@ def test_products_are_those_of_the_dense_matrix(net: NetSpec, loss: str) -> None
         for lane in (0, 1):
             dense = case.dense(flat[lane], loss, operator)
             torch.testing.assert_close(products[lane], dense @ v[lane], rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_samples_in_pieces_give_the_same_products(operator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case(CNN, lanes=2)
+    v = torch.randn(2, case.model.n_params, generator=torch.Generator().manual_seed(4), dtype=F64)
+    whole = curvature(case.model, case.weights, case.x, case.y, "ce", operator).apply(v)
+    monkeypatch.setattr(general, "PIECE_BYTES", 4 * 8 * case.model.units)  # four samples, then the other two
+    pieces = curvature(case.model, case.weights, case.x, case.y, "ce", operator)
+    torch.testing.assert_close(pieces.apply(v), whole, rtol=1e-11, atol=1e-13)
+    assert torch.equal(pieces.select(torch.tensor([1])).apply(v[1:]), pieces.apply(v)[1:])
 
 
 @pytest.mark.parametrize("net", [CNN, TRANSFORMER], ids=["cnn", "transformer"])

@@ -3,14 +3,14 @@
 Lanes share no parameters, so differentiating the sum of their losses twice gives every lane's own product.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-__all__ = ["AutogradCurvature"]
+__all__ = ["AutogradCurvature", "PieceByPiece"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class AutogradCurvature:
     loss: Callable[[Tensor], Tensor]
     flat: Tensor
     gauss_newton: bool
+    keeps: bool = True  # what no product changes, in memory; else it is computed again for each
 
     @property
     def lanes(self) -> int:
@@ -39,7 +40,7 @@ class AutogradCurvature:
     def apply(self, v: Tensor) -> Tensor:
         """A v per lane: [lanes, size] → [lanes, size]."""
         with torch.inference_mode(False), torch.enable_grad():
-            flat, f, u, pulled = self._graph
+            flat, f, u, pulled = self._graph if self.keeps else self._recorded()
             if not self.gauss_newton:
                 return torch.autograd.grad(pulled, flat, v, retain_graph=True)[0]
             # Jv as the derivative by u of <Jᵀu, v>: two backward passes instead of a forward-mode rule per operation
@@ -51,6 +52,9 @@ class AutogradCurvature:
 
     @cached_property
     def _graph(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self._recorded()
+
+    def _recorded(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What no product changes, recorded: flat, f, u, and Jᵀu (Gauss-Newton) or the gradient (Hessian)."""
         flat = self.flat.detach().clone().requires_grad_()
         f = self.model(flat)
@@ -62,3 +66,32 @@ class AutogradCurvature:
     def select(self, keep: Tensor) -> "AutogradCurvature":
         """The operator of the lanes with these numbers."""
         return replace(self, flat=self.flat[keep])
+
+
+@dataclass(frozen=True)
+class PieceByPiece:
+    """The curvature of a mean over more samples than are looked at in one go: that of each piece, by its share."""
+
+    parts: Sequence[AutogradCurvature]
+    shares: Sequence[float]
+
+    @property
+    def lanes(self) -> int:
+        """Number of stacked lanes."""
+        return self.parts[0].lanes
+
+    @property
+    def size(self) -> int:
+        """Parameters of one lane."""
+        return self.parts[0].size
+
+    def apply(self, v: Tensor) -> Tensor:
+        """A v per lane: [lanes, size] → [lanes, size]."""
+        total = torch.zeros_like(v)
+        for part, share in zip(self.parts, self.shares, strict=True):
+            total += part.apply(v).mul_(share)
+        return total
+
+    def select(self, keep: Tensor) -> "PieceByPiece":
+        """The operator of the lanes with these numbers."""
+        return replace(self, parts=[part.select(keep) for part in self.parts])

@@ -13,13 +13,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.curvature.autograd import AutogradCurvature
+from mlrtui_trainer.curvature.autograd import AutogradCurvature, PieceByPiece
 from mlrtui_trainer.models.base import Weights, flatten, stacked
 from mlrtui_trainer.models.losses import Loss, mean_loss
 from mlrtui_trainer.models.parameters import Parameter
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["General", "GeneralTrace", "Network", "drawn", "role_rates"]
+__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Network", "drawn", "role_rates"]
+
+PIECE_BYTES = 1 << 27
+"""Numbers of one forward pass that λ looks at in one go, per lane: a product holds several times as much."""
 
 Network = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, Tensor]]
 """Parameters and x [samples, inputs] → the outputs [samples, outputs] and the last hidden layer [samples, units]."""
@@ -90,16 +93,32 @@ class General:
         """Never on a CPU."""
         return False
 
-    def curvature(self, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> AutogradCurvature:
+    def curvature(
+        self, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool
+    ) -> AutogradCurvature | PieceByPiece:
         """The Hessian (``full``) or the Gauss-Newton matrix of the mean loss over x [samples, inputs], y."""
+        flat, samples = flatten(weights), x.shape[0]
+        rows = max(1, PIECE_BYTES // (self.units * x.element_size()))
+        pieces = [
+            self._curvature(flat, x[at : at + rows], y[at : at + rows], loss, full, keeps=rows >= samples)
+            for at in range(0, samples, rows)
+        ]
+        if len(pieces) == 1:
+            return pieces[0]
+        return PieceByPiece(pieces, [min(rows, samples - at) / samples for at in range(0, samples, rows)])
+
+    def _curvature(
+        self, flat: Tensor, x: Tensor, y: Tensor, loss: Loss, full: bool, *, keeps: bool
+    ) -> AutogradCurvature:
         with torch.inference_mode(False):
             inputs, targets = _recordable(x)[None], _recordable(y)[None]
             labels = targets.argmax(-1, keepdim=True)  # [1, samples, 1]; only losses over one-hot targets look at them
         return AutogradCurvature(
             lambda flat: self._lanes(self._parts(flat), inputs)[0],
             lambda f: mean_loss(loss.per_sample(loss.start(f, targets), labels)),
-            flatten(weights),
-            gauss_newton=not full,
+            flat,
+            not full,
+            keeps,
         )
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
