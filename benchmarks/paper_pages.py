@@ -1,8 +1,9 @@
 """Put measured tables and figures into the papers' pages: `python -m benchmarks.paper_pages STORE docs/papers/X.md`.
 
-What stands between a line `<!-- claims NAME -->` (or `law`, `chart`) and the next `<!-- end -->` is made anew from the
-store: the claims that the sweep of this name measures; a fitted law, as `<!-- law NAME | Y | X | WHERE -->`; or columns
-of a view, as `<!-- chart NAME | VIEW | X | Y | COLUMN=VALUE ... -->`. Both axes of a figure are logarithmic.
+What stands between a line `<!-- claims NAME -->` (or another kind) and the next `<!-- end -->` is made anew from the
+store: the claims that the sweep of this name measures; its fits, as `<!-- fits NAME -->`; a fitted law over its cells, as
+`<!-- law NAME | Y | X | WHERE -->`; or columns of a view, as `<!-- chart NAME | VIEW | X | Y | COLUMN=VALUE ... -->`.
+Both axes of a figure are logarithmic.
 A block of a sweep that the store does not hold finished is left as it is, and named.
 """
 
@@ -26,7 +27,7 @@ from mlrtui_db.reader import Reader
 __all__ = ["main", "renewed"]
 
 SIZE = (78, 18)
-BLOCK = re.compile(r"(<!-- (claims|law|chart) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (claims|fits|law|chart) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def renewed(page: str, reader: Reader) -> tuple[str, list[str]]:
@@ -56,6 +57,17 @@ def _row(finding: Finding) -> str:
     return f"| {claim.text} | {claim.low:g} to {claim.high:g} | {measured_text(finding.measured)} | {verdict} |"
 
 
+def _fits(results: Results, rest: Sequence[str]) -> str:
+    lines = ["| y | exponent of | where | value | R² | cells |", "| --- | --- | --- | --- | --- | --- |"]
+    for row in results.view("exponents"):
+        known = row["low"] is not None and row["high"] is not None
+        interval = f" [{number(row['low']):.2f}, {number(row['high']):.2f}]" if known else ""
+        value = f"{number(row['exponent']):.2f}{interval}"
+        where = str(row["where_expr"]) or "all cells"
+        lines.append(f"| {row['y']} | {row['term']} | {where} | {value} | {number(row['r2']):.2f} | {row['cells']} |")
+    return "\n".join(lines)
+
+
 def _law(results: Results, rest: Sequence[str]) -> str:
     y, x, *where = rest
     rows = results.view("eta_star" if y == "eta_star" else "grid")
@@ -80,7 +92,12 @@ def _figure(title: str, text: str) -> str:
     return f"{title}\n\n```text\n{text}\n```"
 
 
-_MAKERS: dict[str, Callable[[Results, Sequence[str]], str]] = {"claims": _claims, "law": _law, "chart": _chart}
+_MAKERS: dict[str, Callable[[Results, Sequence[str]], str]] = {
+    "claims": _claims,
+    "fits": _fits,
+    "law": _law,
+    "chart": _chart,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,6 +21,10 @@ old
 old
 <!-- end -->
 
+<!-- fits small search -->
+old
+<!-- end -->
+
 <!-- claims another sweep -->
 old of another store
 <!-- end -->
@@ -35,11 +39,12 @@ def test_blocks_are_made_anew_from_what_the_store_holds(
     with Reader.open(store) as reader:
         page, lacking = renewed(PAGE, reader)
     assert lacking == ["another sweep"]
-    law, chart, claims = re.findall(r"-->\n(.*?)<!-- end -->", page, re.DOTALL)
+    law, chart, fits, claims = re.findall(r"-->\n(.*?)<!-- end -->", page, re.DOTALL)
     assert "exponent -0.7" in law
     assert "4 cells" in law
     assert "best_accuracy against eta, depth 2" in chart
     assert law.count("●") + chart.count("●") >= 8
+    assert fits.count("| eta_star | depth*width |") == 1
     assert claims == "old of another store\n"
     path = tmp_path / "page.md"
     path.write_text(page)
@@ -49,6 +54,6 @@ def test_blocks_are_made_anew_from_what_the_store_holds(
 
 def test_every_claim_of_a_paper_stands_on_a_page() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in PAPERS.glob("*.md"))
-    asked = {name.split(" | ")[0] for name in re.findall(r"<!-- (?:claims|law|chart) (.*?) -->", text)}
+    asked = {name.split(" | ")[0] for name in re.findall(r"<!-- (?:claims|fits|law|chart) (.*?) -->", text)}
     assert {claim.sweep for claim in CLAIMS if not claim.sweep.startswith("quick start")} <= asked
     assert asked <= {claim.sweep for claim in CLAIMS}
