@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from mlrtui import data
 from mlrtui.config import SweepSpec
-from mlrtui.config.sections import DataSection, SearchSection, SharpnessSection
+from mlrtui.config.sections import DataSection, ModelSection, SearchSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
@@ -215,11 +215,11 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
         **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
-    label, net = _label(point, varying), _net(point, shape, spec.model.path or "")
+    label, net = _label(point, varying), _net(point, shape, spec.model)
     return CellPlan(position, label, net, train, sharpness, point.data(spec.data), data_id)
 
 
-def _net(point: _Point, shape: DataShape, folder: str) -> NetSpec:
+def _net(point: _Point, shape: DataShape, section: ModelSection) -> NetSpec:
     factory = ":" in point.kind
     return NetSpec(
         kind=point.kind,
@@ -234,18 +234,24 @@ def _net(point: _Point, shape: DataShape, folder: str) -> NetSpec:
         init_variance=point.init_variance,
         layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
         shape=shape.image if point.kind in ("cnn", "transformer") else (),
-        code_path=folder if factory else "",
-        code_hash=_code_hash(point.kind, folder) if factory else "",
+        code_path=(section.path or "") if factory else "",
+        code_hash=_code_hash(point.kind, section) if factory else "",
     )
 
 
-def _code_hash(kind: str, folder: str) -> str:
+def _code_hash(kind: str, section: ModelSection) -> str:
     """Of the source that a factory's net will be made by, which is not run here."""
-    module = kind.partition(":")[0]
+    module, folder = kind.partition(":")[0], section.path or ""
     origin = source_of(module, folder)
     if origin is None:
         raise BadInput(f"model.kind = {kind!r}: no module {module} in {folder} or installed; put it there again")
-    return source_hash(origin)
+    found = source_hash(origin)
+    if section.code_hash is not None and found not in section.code_hash:
+        raise BadInput(
+            f"model.kind = {kind!r}: {origin} is not the code that the sweep began with (model.code_hash); put that "
+            "back, or give the sweep another sweep.name"
+        )
+    return found
 
 
 def _sharpness(how: SharpnessSection, samples: int) -> SharpnessSpec:

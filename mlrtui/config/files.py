@@ -12,6 +12,7 @@ from mlrtui.config.mistakes import one_line, toml_text
 from mlrtui.config.parsing import parse_sweep
 from mlrtui.config.sections import SweepSpec
 from mlrtui.errors import BadInput
+from mlrtui_trainer.models.sources import source_hash, source_of
 
 __all__ = ["apply_overrides", "load_sweep"]
 
@@ -79,10 +80,21 @@ def _anchor(document: dict[str, Any], folder: Path) -> None:
     for table in (data, model):
         if isinstance(table, dict) and isinstance(table.get("path"), str) and table["path"].strip():
             table["path"] = os.path.normpath(here / table["path"].strip())
-    if isinstance(model, dict) and "path" not in model:
-        kinds = model.get("kind")
-        if any(isinstance(kind, str) and ":" in kind for kind in (kinds if isinstance(kinds, list) else [kinds])):
-            model["path"] = str(here)
+    if isinstance(model, dict):
+        _say_which_code(model, here)
+
+
+def _say_which_code(model: dict[str, Any], here: Path) -> None:
+    """Fill in where a factory's code lies and which it is, in place; nothing of it is run."""
+    kinds = model.get("kind")
+    listed = kinds if isinstance(kinds, list) else [kinds]
+    modules = [kind.partition(":")[0] for kind in listed if isinstance(kind, str) and ":" in kind]
+    if not modules:
+        return
+    path = model.setdefault("path", str(here))
+    found = [source_of(module, path) if isinstance(path, str) else None for module in modules]
+    if "code_hash" not in model and all(found):
+        model["code_hash"] = [source_hash(origin) for origin in dict.fromkeys(found) if origin is not None]
 
 
 def _document(text: str, place: str) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def _general(known: "Known") -> Iterator[Mistake]:
 def _factory(known: "Known") -> Iterator[Mistake]:
     """Of a factory's net only the module is known before it is built."""
     factories, path = _factories(known), known.one("model.path")
+    if known.one("model.code_hash") is not None and known.axis("model.kind") and not factories:
+        yield Mistake("model.code_hash", NO_VALUE, "is of a factory's source, and kind names none; remove it")
     if path is not None and known.axis("model.kind") and not factories:
         yield Mistake(
             "model.path", Path(path).name, "is the folder of a factory's package, and kind names none; remove it"

@@ -133,6 +133,12 @@ class ModelSection(Section):
         "models",
         None,
     )
+    code_hash: Annotated[Words | None, texts(64, 100)] = _key(
+        "SHA-256 of the source files of the factories. Filled in when the sweep file is read: a sweep goes on only "
+        "with the code that began it.",
+        ["0" * 64],
+        None,
+    )
     depth: Annotated[Whole, axis(whole(1, 1000))] = _key(
         "Hidden layers (cnn: convolutions; transformer: blocks); a net has one weight layer more. Needed for all but "
         "two-layer-linear, which has 1.",

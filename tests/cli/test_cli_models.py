@@ -1,6 +1,7 @@
 """Other models than the fully connected one, as a user starts them: data in files, code only when allowed."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 from conftest import Mlrtui
 from sklearn.datasets import load_digits
 
+from mlrtui.commands.resume import resume
+from mlrtui.commands.run import RunOptions, run
+from mlrtui.errors import BadInput
 from mlrtui_db import invariants
 
 pytestmark = pytest.mark.usefixtures("no_driver_left")
@@ -46,7 +50,7 @@ FACTORY = """
     name = "digits"
     samples = 64
     [model]
-    kind = "own_nets:{}"
+    kind = ["own_nets:net", "own_nets:broken"]
     depth = 1
     width = 4
     [training]
@@ -84,7 +88,7 @@ def test_a_search_over_image_models_judged_on_held_out_samples(mlrtui: Mlrtui, t
     images, labels = load_digits(return_X_y=True)
     np.savez(tmp_path / "sweeps" / "data" / "digits.npz", x=images.reshape(-1, 8, 8).astype(np.float32), y=labels)
     (tmp_path / "sweeps" / "cnn.toml").write_text(dedent(CNN))
-    done = mlrtui("run", "sweeps/cnn.toml", "--devices", "cpu:2")
+    done = mlrtui("run", "sweeps/cnn.toml", "--devices", "cpu:1")
     assert done.returncode == 0, done.stderr + done.stdout
     store = tmp_path / "mlrtui.db"
     found = rows(store, "SELECT model, activation, samples, eta_star, lambda0, lambda0_residual FROM eta_star")
@@ -100,15 +104,13 @@ def test_a_search_over_image_models_judged_on_held_out_samples(mlrtui: Mlrtui, t
 
 def test_code_is_run_only_when_that_is_allowed(mlrtui: Mlrtui, tmp_path: Path) -> None:
     sweep, mark, store = tmp_path / "own.toml", tmp_path / "was-run", tmp_path / "mlrtui.db"
-    sweep.write_text(dedent(FACTORY.format("net")))
+    sweep.write_text(dedent(FACTORY))
     (tmp_path / "own_nets.py").write_text(dedent(OWN))
-    for options in ((), ("--dry-run",)):
-        refused = mlrtui("run", sweep, *options)
-        assert refused.returncode == 2
-        assert refused.stderr.splitlines() == [
-            "mlrtui: model.kind = 'own_nets:net': would run code of that module; if you trust it, say so with "
-            "--allow-code"
-        ]
+    refused = mlrtui("run", sweep)
+    assert refused.returncode == 2
+    assert refused.stderr.splitlines() == [
+        "mlrtui: model.kind = 'own_nets:net': would run code of that module; if you trust it, say so with --allow-code"
+    ]
     planned = mlrtui("run", sweep, "--dry-run", "--allow-code")
     assert planned.returncode == 0, planned.stderr
     assert "not foreseen" in planned.stdout
@@ -116,36 +118,30 @@ def test_code_is_run_only_when_that_is_allowed(mlrtui: Mlrtui, tmp_path: Path) -
     assert not store.exists()
 
     done = mlrtui("run", sweep, "--allow-code", "--devices", "cpu:1")
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.returncode == 1, done.stderr + done.stdout  # one of the two factories is broken
     assert mark.exists()
     assert rows(store, "SELECT model, activation, phase FROM phases") == [("own_nets:net", "own", "stable")] * 2
-    mark.unlink()
-    with sqlite3.connect(store) as connection:
-        connection.execute("UPDATE sweep SET status = 'stopped', finished_at = NULL")
-        connection.execute("UPDATE net SET status = 'failed'")
-    connection.close()
-    for command in (("resume",), ("rerun", "--failed")):
-        refused = mlrtui(*command)
-        assert refused.returncode == 2
-        assert "--allow-code" in refused.stderr
-        assert rows(store, "SELECT status FROM net") == [("failed",)]
-    assert not mark.exists()
-
-
-def test_a_factory_that_fails_is_a_failed_net_with_a_reason(mlrtui: Mlrtui, tmp_path: Path) -> None:
-    sweep = tmp_path / "own.toml"
-    sweep.write_text(dedent(FACTORY.format("broken")))
-    (tmp_path / "own_nets.py").write_text(dedent(OWN))
-    done = mlrtui("run", sweep, "--allow-code", "--devices", "cpu:1")
-    assert done.returncode == 1
-    ((status, reason),) = rows(tmp_path / "mlrtui.db", "SELECT status, reason FROM net")
-    assert status == "failed"
+    ((reason,),) = rows(store, "SELECT reason FROM net WHERE status = 'failed'")
     said = "own_nets:broken(inputs=64, outputs=10, depth=1, width=4) raised ValueError: too narrow"
     assert reason == f"FactoryError: {said}"
     assert said in done.stdout
     assert "Traceback" not in done.stdout + done.stderr + (tmp_path / "mlrtui.db.log").read_text()
 
-    sweep.write_text(dedent(FACTORY.format("net")).replace("own_nets", "no_nets"))
-    absent = mlrtui("run", sweep, "--allow-code")
-    assert absent.returncode == 2
-    assert "no module no_nets in the folder" in absent.stderr
+    mark.unlink()
+    before = rows(store, "SELECT * FROM net")
+    again = mlrtui("rerun", "--failed")
+    assert (again.returncode, "--allow-code" in again.stderr) == (2, True)
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("UPDATE sweep SET status = 'stopped', finished_at = NULL")
+    with pytest.raises(BadInput, match="--allow-code"):
+        resume((), RunOptions(store))
+    (tmp_path / "own_nets.py").write_text(dedent(OWN) + "# changed\n")
+    with pytest.raises(BadInput, match="is not the code that the sweep began with"):
+        resume((), RunOptions(store, allow_code=True))
+    with pytest.raises(BadInput, match=r"model\.code_hash"):
+        run([sweep], RunOptions(store, allow_code=True))
+    (tmp_path / "own_nets.py").unlink()
+    with pytest.raises(BadInput, match="no module own_nets in the folder"):
+        run([sweep], RunOptions(store, allow_code=True))
+    assert rows(store, "SELECT * FROM net") == before
+    assert not mark.exists()

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
     [
         ("trainings", "--rounds 1 --epochs 1 --depths 2 --widths 32 --trainings 2", 1),
         ("store_writes", "--rounds 1 --rows 400", 5),
+        ("image_models", "--rounds 1 --nets cnn:1x2 transformer:1x4", 2),
     ],
 )
 def test_a_benchmark_runs(module: str, options: str, cases: int, tmp_path: Path) -> None:

@@ -131,8 +131,9 @@ def test_outputs_and_descent_are_those_of_torchs_layers(net: NetSpec) -> None:
         torch.testing.assert_close(moved, pulled, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize("net", [CNN, CNN_TANH, SMALL], ids=["relu", "tanh", "transformer"])
-@pytest.mark.parametrize("loss", ["ce", "mse"])
+@pytest.mark.parametrize(
+    ("net", "loss"), [(CNN, "ce"), (CNN_TANH, "mse"), (SMALL, "ce")], ids=["relu", "tanh", "transformer"]
+)
 def test_products_are_those_of_the_dense_matrix(net: NetSpec, loss: str) -> None:
     case = Case(net, lanes=2)
     flat = flatten(case.weights)
@@ -168,8 +169,9 @@ def test_one_batched_program_does_the_same_as_lane_by_lane(net: NetSpec) -> None
         torch.testing.assert_close(batched, alone, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("net", [CNN, replace(TRANSFORMER, width=8, depth=1)], ids=["cnn", "transformer"])
-@pytest.mark.parametrize("batch", [16, 40])
+@pytest.mark.parametrize(
+    ("net", "batch"), [(CNN, 16), (CNN, 40), (SMALL, 16)], ids=["cnn", "cnn full batch", "transformer"]
+)
 def test_bits_do_not_depend_on_company(net: NetSpec, batch: int) -> None:
     data, spec = digits(40), TrainSpec("ce", batch, 5, 40 // batch)
     mine, how = trial(500, 0.02), SharpnessSpec("hessian", 2)

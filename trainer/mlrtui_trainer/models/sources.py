@@ -1,5 +1,6 @@
 """Where the source of a module lies, found without running anything of it."""
 
+import os
 import sys
 from hashlib import sha256
 from importlib.machinery import PathFinder
@@ -9,7 +10,7 @@ __all__ = ["source_hash", "source_of"]
 
 
 def source_of(module: str, folder: str) -> Path | None:
-    """The file of a dotted module, sought among the installed packages and then in ``folder``; None: not there."""
+    """The file of a dotted module, sought among the installed packages and then in ``folder``; None: none to read."""
     path: list[str] | None = [entry for entry in sys.path if entry != folder] + [folder]
     found = None
     for part in module.split("."):
@@ -18,7 +19,7 @@ def source_of(module: str, folder: str) -> Path | None:
             return None
         path = None if found.submodule_search_locations is None else list(found.submodule_search_locations)
     origin = None if found is None or not found.has_location or found.origin is None else Path(found.origin)
-    return origin if origin is not None and origin.is_file() else None
+    return origin if origin is not None and origin.is_file() and os.access(origin, os.R_OK) else None
 
 
 def source_hash(origin: Path) -> str:
