@@ -211,7 +211,12 @@ def test_lambda_scales_with_the_loss_convention(outputs):
         flat = torch.cat([a.flatten() for a in w])
         return torch.linalg.eigvalsh(hessian(of_flat, flat))[-1].item()
 
-    ours = top(mlp, Weights(tuple(a[None] for a in w), ()), x, y, "mse", "hessian")[0]
+    weights = Weights(tuple(a[None] for a in w), ())
+    ours = top(mlp, weights, x, y, "mse", "hessian")[0]
     assert hessian_top(lambda f: ((f - y) ** 2).mean()) == pytest.approx(ours * 2 / outputs, rel=1e-11)
     assert hessian_top(lambda f: ((f - y) ** 2).sum() / 9) == pytest.approx(ours * 2, rel=1e-11)
-    assert set(LOSSES) == {"ce", "mse"}
+    if outputs > 1:
+        hot = torch.nn.functional.one_hot(y.argmax(-1), outputs).double()
+        ours = top(mlp, weights, x, hot, "mse-softmax", "hessian")[0]
+        assert hessian_top(lambda f: ((f.softmax(-1) - hot) ** 2).mean()) == pytest.approx(ours * 2 / outputs, rel=1e-9)
+    assert set(LOSSES) == {"ce", "mse", "mse-softmax"}
