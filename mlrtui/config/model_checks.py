@@ -35,6 +35,8 @@ def _general(known: "Known") -> Iterator[Mistake]:
         for parametrization in known.axis("model.parametrization"):
             if parametrization != "sp":
                 yield Mistake("model.parametrization", parametrization, f'kind "{kind}" has its own; use "sp"')
+        if known.one("record.layers"):
+            yield Mistake("record.layers", True, f'is not built for kind "{kind}"; remove it')
         if kind == "cnn":
             continue
         if True in known.axis("model.bias"):

@@ -138,8 +138,8 @@ class _Chunk:
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
-        seen = model if self.train.record_layers and isinstance(model, Mlp) else None
-        self.layers = None if seen is None else LayerCheck(seen, self.weights, samples)
+        by_layer = self.train.record_layers
+        self.layers = LayerCheck(model, self.weights, samples) if by_layer and isinstance(model, Mlp) else None
         self.meter = None
         if self.sharpness.every > 0:
             measured = measured_samples(samples, self.sharpness)
