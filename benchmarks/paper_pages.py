@@ -1,8 +1,13 @@
 """Put measured tables and figures into the papers' pages: `python -m benchmarks.paper_pages STORE docs/papers/X.md`.
 
-What stands between a line `<!-- claims NAME -->` (or `law`, `chart`) and the next `<!-- end -->` is made anew from the
-store: the claims that the sweep of this name measures; a fitted law, as `<!-- law NAME | Y | X | WHERE -->`; or columns
-of a view, as `<!-- chart NAME | VIEW | X | Y | COLUMN=VALUE ... -->`. Both axes of a figure are logarithmic.
+What stands between a line `<!-- KIND NAME | ... -->` and the next `<!-- end -->` is made anew from the store:
+
+- `claims NAME`: the claims that the sweep of this name measures; `fits NAME`: its fits;
+- `law NAME | Y | X | WHERE`: a fitted law over its cells;
+- `chart NAME | VIEW | X | Y | COLUMN=VALUE ...`: columns of a view, on logarithmic axes;
+- `physical NAME | COLUMN=VALUE ...`: λ and accuracy of a scan's runs after the same physical time t·η = 80/λ₀, which is
+  40 times the critical rate 2/λ₀, as in figure 2 of Lewkowycz et al. (2020).
+
 A block of a sweep that the store does not hold finished is left as it is, and named.
 """
 
@@ -13,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from math import exp
 from pathlib import Path
+from statistics import fmean
 
 from mlrtui.analysis.claim_table import CLAIMS
 from mlrtui.analysis.claims import Finding, Results, Row, check
@@ -26,7 +32,8 @@ from mlrtui_db.reader import Reader
 __all__ = ["main", "renewed"]
 
 SIZE = (78, 18)
-BLOCK = re.compile(r"(<!-- (claims|law|chart) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+PHYSICAL_TIME = 80.0  # in units of 1/λ₀
+BLOCK = re.compile(r"(<!-- (claims|fits|law|chart|physical) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def renewed(page: str, reader: Reader) -> tuple[str, list[str]]:
@@ -56,6 +63,17 @@ def _row(finding: Finding) -> str:
     return f"| {claim.text} | {claim.low:g} to {claim.high:g} | {measured_text(finding.measured)} | {verdict} |"
 
 
+def _fits(results: Results, rest: Sequence[str]) -> str:
+    lines = ["| y | exponent of | where | value | R² | cells |", "| --- | --- | --- | --- | --- | --- |"]
+    for row in results.view("exponents"):
+        known = row["low"] is not None and row["high"] is not None
+        interval = f" [{number(row['low']):.2f}, {number(row['high']):.2f}]" if known else ""
+        value = f"{number(row['exponent']):.2f}{interval}"
+        where = str(row["where_expr"]) or "all cells"
+        lines.append(f"| {row['y']} | {row['term']} | {where} | {value} | {number(row['r2']):.2f} | {row['cells']} |")
+    return "\n".join(lines)
+
+
 def _law(results: Results, rest: Sequence[str]) -> str:
     y, x, *where = rest
     rows = results.view("eta_star" if y == "eta_star" else "grid")
@@ -69,18 +87,50 @@ def _law(results: Results, rest: Sequence[str]) -> str:
 
 def _chart(results: Results, rest: Sequence[str]) -> str:
     view, x, y, *conditions = rest
-    where = dict(condition.split("=", 1) for condition in " ".join(conditions).split())
+    where = _conditions(conditions)
     rows: list[Row] = [row for row in results.view(view) if all(str(row[key]) == value for key, value in where.items())]
     drawn = [(number(row[x]), number(row[y])) for row in rows if row[x] is not None and row[y] is not None]
     chosen = "".join(f", {key} {value}" for key, value in where.items())
     return _figure(f"{y} against {x}{chosen}", loglog_text(drawn, None, SIZE))
 
 
+def _physical(results: Results, rest: Sequence[str]) -> str:
+    """Means over nets, by η·λ₀, of the last values measured up to step 80/(η·λ₀); shorter runs are left out."""
+    where = _conditions(rest)
+    curves: dict[object, list[Row]] = {}
+    for row in results.view("curves"):
+        if all(str(row[key]) == value for key, value in where.items()):
+            curves.setdefault(row["trial_id"], []).append(row)
+    found: dict[float, list[tuple[float, float]]] = {}
+    for rows in curves.values():
+        c = round(number(rows[0]["eta_lambda0"]), 6)
+        until = [row for row in rows if number(row["step"]) <= PHYSICAL_TIME / c]
+        measured = [number(row["sharpness"]) for row in until if row["sharpness"] is not None]
+        accuracy = [number(row["accuracy"]) for row in until if row["accuracy"] is not None]
+        if max(number(row["step"]) for row in rows) >= PHYSICAL_TIME / c - 1 and measured and accuracy:
+            found.setdefault(c, []).append((measured[-1] / measured[0], accuracy[-1]))
+    lines = ["| η·λ₀ | step | λ/λ₀ | accuracy | runs |", "| --- | --- | --- | --- | --- |"]
+    for c, runs in sorted(found.items()):
+        ratio, accurate = (fmean(column) for column in zip(*runs, strict=True))
+        lines.append(f"| {c:g} | {PHYSICAL_TIME / c:.0f} | {ratio:.2f} | {accurate:.3f} | {len(runs)} |")
+    return "\n".join(lines)
+
+
+def _conditions(rest: Sequence[str]) -> dict[str, str]:
+    return dict(condition.split("=", 1) for condition in " ".join(rest).split())
+
+
 def _figure(title: str, text: str) -> str:
     return f"{title}\n\n```text\n{text}\n```"
 
 
-_MAKERS: dict[str, Callable[[Results, Sequence[str]], str]] = {"claims": _claims, "law": _law, "chart": _chart}
+_MAKERS: dict[str, Callable[[Results, Sequence[str]], str]] = {
+    "claims": _claims,
+    "fits": _fits,
+    "law": _law,
+    "chart": _chart,
+    "physical": _physical,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

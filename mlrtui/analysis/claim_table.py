@@ -53,6 +53,7 @@ SP = "width scaling: standard parametrization on digits"
 MUP = "width scaling: mup and full alignment on digits"
 GRID_RULE = "width scaling: grid rule on digits"
 ROOT, INVERSE = "controlled divergence: eta = 6 / sqrt(width)", "controlled divergence: eta = 16 / width"
+MOVES_ROOT, MOVES_INVERSE = "coordinate check: eta = 0.48 / sqrt(width)", "coordinate check: eta = 7.68 / width"
 TANH = "edge of stability on digits"
 
 MEAN_SQUARE = {"none": 59.76, "global": 1.0}
@@ -229,9 +230,20 @@ _WIDTHS = (
           smallest("phases", column("final_accuracy"))),
 )  # fmt: skip
 
+
+def _moves(sweep: str, alpha: float) -> tuple[Claim, ...]:
+    """Exponents of the layers' own updates after one step at η = c·width^-alpha."""
+    expected = {"input": (-0.5 - alpha, 0.25), "hidden": (0.5 - alpha, 0.25), "output": (1.0 - alpha, 0.35)}
+    return tuple(
+        Claim(sweep, f"first update of the {role} layer{'s' * (role == 'hidden')}: exponent of width", HAAS,
+              middle - band, middle + band, power("layers", column("effective_rms"), step=1, role=role))
+        for role, (middle, band) in expected.items()
+    )  # fmt: skip
+
+
 _EDGE = (
     Claim(TANH, "λη/2 lies at the edge from step 800 on: the value farthest from it", COHEN, 0.97, 1.07,
           farthest(1.02, "curves", _late_edge)),
 )  # fmt: skip
 
-CLAIMS = (*_QUICK, *_MAXIMAL, *_CATAPULTS, *_WIDTHS, *_EDGE)
+CLAIMS = (*_QUICK, *_MAXIMAL, *_CATAPULTS, *_WIDTHS, *_moves(MOVES_ROOT, 0.5), *_moves(MOVES_INVERSE, 1.0), *_EDGE)

@@ -79,6 +79,12 @@ def test_phases_of_a_real_catapult(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_p
     found = rows(tmp_path / "scan.db", "SELECT phase FROM phases ORDER BY eta")
     assert found == [("lazy",), ("catapult",), ("divergent",)]
     assert "catapult" in done.stdout
+    ((onset, survived, *next_to),) = rows(
+        tmp_path / "scan.db", "SELECT c_loss, c_max, c_loss_above, c_max_below, ordered FROM onsets"
+    )
+    assert (onset, survived) == (pytest.approx(2.6), pytest.approx(2.6))
+    assert next_to[:2] == [pytest.approx(0.5), pytest.approx(9.0)]
+    assert "the largest that training survives" in done.stdout
 
 
 def test_sigkill_and_the_same_command_again(
