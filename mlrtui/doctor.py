@@ -88,7 +88,7 @@ def _driver(writer: lock.LockHolder | None, path: Path) -> Finding:
         )
     if writer is None:
         return Finding("driver", True, "none is at work")
-    who = f"process {writer.pid} on {writer.host}"
+    who = writer.place()
     return Finding("driver", not writer.note, f"{who} is at work" if not writer.note else f"{who}: {writer.note}")
 
 

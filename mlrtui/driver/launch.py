@@ -109,9 +109,7 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
     if holder is None:
         return f"no driver is running on {store}"
     if not holder.is_here():
-        raise StoreTrouble(
-            f"{store}: its driver runs elsewhere (host {holder.host}, process {holder.pid} there); stop it there"
-        )
+        raise StoreTrouble(f"{store}: its driver runs elsewhere ({holder.place()}); stop it there")
     try:
         if now and os.getpgid(holder.pid) == holder.pid:
             os.killpg(holder.pid, signal.SIGKILL)  # a driver leads a group of its own, with its workers in it
