@@ -102,15 +102,25 @@ def refuse_older(path: Path, connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version >= SCHEMA_VERSION:
         return
-    held = is_held(path)
-    raise StoreOlder(
-        f"{path} was written by an earlier mlrtui (schema {version}, this one reads {SCHEMA_VERSION}): "
-        + (
-            "a driver is at work on it, try again in a moment"
-            if held
-            else "`mlrtui resume` brings it up to date and keeps a copy; on read-only media, copy it to a folder first"
-        )
+    remedy = (
+        f"`mlrtui resume --store {path}` brings it up to date and keeps a copy; from read-only media, copy it first"
     )
+    if is_held(path):
+        remedy = "a driver is at work on it, try again in a moment"
+    raise StoreOlder(
+        f"{path} was written by an earlier mlrtui (schema {version}, this one reads {SCHEMA_VERSION}): {remedy}"
+    )
+
+
+def refuse_newer(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise where a store, though it may be read, holds what this version does not know.
+
+    Raises:
+        StoreNewer: says what to do.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise _newer(path, version)
 
 
 def _probed(path: Path, *, immutable: bool) -> sqlite3.Connection:

@@ -129,7 +129,8 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
         time.sleep(0.05)
     if now:
         _tidy(store)
-    return f"{'killed' if now else 'stopped'} the driver of {store} (pid {holder.pid}); `mlrtui resume` goes on"
+    done = f"{'killed' if now else 'stopped'} the driver of {store} (pid {holder.pid})"
+    return f"{done}; `mlrtui resume --store {store}` goes on"
 
 
 def _tidy(store: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_store_of_an_earlier_version_is_told_and_brought_up_to_date(mlrtui: Ml
         done = mlrtui(*command)
         assert done.returncode == 3, command
         assert "was written by an earlier mlrtui" in done.stderr
-        assert "`mlrtui resume`" in done.stderr
+        assert f"`mlrtui resume --store {store}`" in done.stderr
     finished = done_trials(store)
     resumed = mlrtui("resume", "--devices", "fake")
     assert resumed.returncode == 0, resumed.stderr

@@ -19,9 +19,10 @@ from conftest import file_size_limit
 from mlrtui_db import migrations
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db.copies import archive, back_up
-from mlrtui_db.errors import StoreFull, StoreOlder
+from mlrtui_db.errors import StoreFull, StoreNewer, StoreOlder
 from mlrtui_db.invariants import check
 from mlrtui_db.lock import is_held
+from mlrtui_db.merging import merge
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store, bring_up_to_date
 
@@ -97,12 +98,26 @@ def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, du
 
 def test_a_reader_says_that_a_store_is_older_and_changes_nothing(old: Path) -> None:
     before = old.read_bytes()
-    with pytest.raises(StoreOlder, match=r"\(schema 1, this one reads .*`mlrtui resume` brings it up to date"):
+    with pytest.raises(
+        StoreOlder, match=r"\(schema 1, this one reads .*`mlrtui resume --store .* brings it up to date"
+    ):
         Reader.open(old)
     assert old.read_bytes() == before
     back_up(old, old.with_name("copy.db"))
     archive(old, old.with_name("archive.db"))
+    with pytest.raises(StoreOlder):
+        merge(old.with_name("merged.db"), [old])
+    assert not old.with_name("merged.db").exists()
     assert content(old.with_name("copy.db")) == content(old.with_name("archive.db")) == content(old)
+
+
+def test_a_newer_store_is_not_merged(old: Path) -> None:
+    Store.open(old).close()
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreNewer, match="update mlrtui"):
+        merge(old.with_name("merged.db"), [old])
+    assert not old.with_name("merged.db").exists()
 
 
 def test_an_earlier_copy_is_never_replaced(old: Path) -> None:
