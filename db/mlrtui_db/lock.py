@@ -98,7 +98,7 @@ def acquire(store: Path | str) -> Lock:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise StoreUnwritable(f"{path} cannot be written ({error.strerror}); move the store or free it") from None
         try:
