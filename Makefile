@@ -21,7 +21,7 @@ run:
 
 test:
 	@$(PYTHON) scripts/bootstrap.py test
-	$(IN) pytest $(ARGS)
+	$(IN) pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
 
 check: check-format check-lint check-types check-contracts
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -40,6 +41,11 @@ RefreshOption = Annotated[
 NoMouseOption = Annotated[
     bool, typer.Option("--no-mouse", help="Leave the mouse, and selecting text, to the terminal.")
 ]
+
+OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen once, as text.")]
+ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data behind the screen once.")]
+
+WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
 
 _debug = False
 
@@ -98,8 +104,11 @@ def run(
 @app.command()
 def watch(
     store: StoreOption = None,
-    once: Annotated[bool, typer.Option("--once", help="Print the picture once, as text.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the data behind the picture once.")] = False,
+    screen: Annotated[WatchScreen, typer.Option(help="Which screen to begin with, or to print.")] = WatchScreen.live,
+    sweep: Annotated[str | None, typer.Option(help="Which sweep, by name; else the newest.")] = None,
+    trial: Annotated[list[int] | None, typer.Option(help="Which trial, by number; several for compare.")] = None,
+    once: OnceOption = False,
+    as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
@@ -107,17 +116,16 @@ def watch(
     """Look on while a sweep runs, from any terminal."""
     from mlrtui.commands import look
 
-    raise typer.Exit(
-        look.watch(
-            store_path(store), once=once, as_json=as_json, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse
-        )
-    )
+    how = look.How(screen.value, sweep, tuple(trial or ()), once, as_json, ascii_only, refresh, not no_mouse)
+    raise typer.Exit(look.watch(store_path(store), how))
 
 
 @app.command()
 def browse(
     stores: Annotated[list[Path] | None, typer.Argument(help="Stores; none: the one that --store names.")] = None,
     store: StoreOption = None,
+    once: OnceOption = False,
+    as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
@@ -126,7 +134,8 @@ def browse(
     from mlrtui.commands import look
 
     paths = tuple(stores or ()) or (store_path(store),)
-    raise typer.Exit(look.browse(paths, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse))
+    how = look.How("browse", once=once, as_json=as_json, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse)
+    raise typer.Exit(look.browse(paths, how))
 
 
 @app.command()

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui.plain import one_line
@@ -14,48 +15,81 @@ from mlrtui.report import fit_line, sweep_line
 from mlrtui_db import lock
 from mlrtui_db.reader import Reader
 
-__all__ = ["browse", "status", "watch"]
+__all__ = ["How", "browse", "status", "watch"]
 
 
-def watch(
-    store: Path, *, once: bool, ascii_only: bool, refresh: float | None, mouse: bool = True, as_json: bool = False
-) -> int:
-    """The live screen; where there is no terminal, progress lines until the driver ends."""
-    with Reader.open(store) as reader:  # a store that cannot be read is one sentence, not a screen
-        if as_json:
-            from mlrtui.tui.once import data_once
+@dataclass(frozen=True)
+class How:
+    """What `watch` and `browse` show, and how. ``screen`` is one of `mlrtui.tui.once.SCREENS`."""
 
-            print(json.dumps(data_once(reader), ensure_ascii=False, allow_nan=False))
-            return 0
-        if once:
-            from mlrtui.tui.once import render_once
+    screen: str = "live"
+    sweep: str | None = None  # by name; None: the newest
+    trials: tuple[int, ...] = ()  # the one to look at; on Compare, all of them
+    once: bool = False  # print the screen as text
+    as_json: bool = False  # print the data behind it
+    ascii_only: bool = False
+    refresh: float | None = None
+    mouse: bool = True
 
-            size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
-            print(render_once(reader, (size.columns, size.lines), needs_ascii(ascii_only)))
-            return 0
+
+def watch(store: Path, how: How) -> int:
+    """A screen; where there is no terminal, progress lines until the driver ends."""
+    Reader.open(store).close()  # a store that cannot be read is one sentence, not a screen
+    if how.once or how.as_json:
+        return _print_once([store], how)
     if not sys.stdout.isatty():
         from mlrtui.follow import follow
 
-        follow(store, [], lambda: lock.holder(store) is not None, ascii_only)
+        follow(store, [], lambda: lock.holder(store) is not None, how.ascii_only)
         return 0
-    from mlrtui.tui.starting import run_app
-
-    return run_app([store], start="live", refresh=refresh, ascii=ascii_only or None, mouse=mouse)
+    return _show([store], how)
 
 
-def browse(stores: Sequence[Path], *, ascii_only: bool, refresh: float | None, mouse: bool = True) -> int:
+def browse(stores: Sequence[Path], how: How) -> int:
     """The list of sweeps; where there is no terminal, as text."""
     for store in stores:
         Reader.open(store).close()
+    if how.once or how.as_json:
+        return _print_once(stores, how)
     if not sys.stdout.isatty():
         for store in stores:
             with Reader.open(store) as reader:
                 lines = [f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps())]
-            show("\n".join(lines), ascii_only)
+            show("\n".join(lines), how.ascii_only)
         return 0
+    return _show(stores, how)
+
+
+def _print_once(stores: Sequence[Path], how: How) -> int:
+    from mlrtui.tui.once import data_once, looked_at, read_once, render_once
+    from mlrtui.tui.starting import store_source
+
+    with Reader.open(stores[0]) as reader:
+        wanted, marks = looked_at(reader, how.sweep, how.trials)
+    reading = read_once([store_source(store) for store in stores], how.screen, wanted, marks)
+    if how.as_json:
+        print(json.dumps(data_once(reading), ensure_ascii=False, allow_nan=False))
+    else:
+        size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
+        print(render_once(reading, how.screen, (size.columns, size.lines), needs_ascii(how.ascii_only)))
+    return 0
+
+
+def _show(stores: Sequence[Path], how: How) -> int:
+    from mlrtui.tui.once import looked_at
     from mlrtui.tui.starting import run_app
 
-    return run_app(list(stores), start="browse", refresh=refresh, ascii=ascii_only or None, mouse=mouse)
+    with Reader.open(stores[0]) as reader:
+        wanted, marks = looked_at(reader, how.sweep, how.trials)
+    return run_app(
+        list(stores),
+        start=how.screen,
+        wanted=wanted,
+        marked=marks,
+        refresh=how.refresh,
+        ascii=how.ascii_only or None,
+        mouse=how.mouse,
+    )
 
 
 def status(store: Path, *, as_json: bool) -> int:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from textual.app import App
 from textual.filter import LineFilter
@@ -12,45 +12,28 @@ from textual.filter import LineFilter
 from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
-from mlrtui.tui.keeping import command_for, screen_table, write_screen
+from mlrtui.tui.keeping import command_for, keep
 from mlrtui.tui.keymap import Key, Keys, bindings
 from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
-from mlrtui.tui.pages import PAGES
+from mlrtui.tui.modes import MODES, wanted_for
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
-from mlrtui.tui.screens.boundary import BoundaryScreen
-from mlrtui.tui.screens.browse import BrowseScreen
-from mlrtui.tui.screens.compare import CompareScreen
-from mlrtui.tui.screens.exponents import ExponentsScreen
 from mlrtui.tui.screens.help import HelpScreen
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.log import LogScreen
 from mlrtui.tui.screens.palette import PaletteScreen
-from mlrtui.tui.screens.phases import PhasesScreen
 from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
 from mlrtui.tui.widgets.lists import Footer
 
-__all__ = ["MlrtuiApp", "Start"]
-
-Start = Literal["live", "browse"]
+__all__ = ["MlrtuiApp"]
 
 
 class MlrtuiApp(App[None], inherit_bindings=False):
     """Screens over the stores that were named. It never writes to a store and never signals a process."""
 
     ENABLE_COMMAND_PALETTE = False
-    MODES = {  # noqa: RUF012
-        "live": LiveScreen,
-        "browse": BrowseScreen,
-        "boundary": BoundaryScreen,
-        "compare": CompareScreen,
-        "exponents": ExponentsScreen,
-        "phases": PhasesScreen,
-        "log": LogScreen,
-    }
+    MODES = MODES
     BINDINGS = [*bindings(None)]  # noqa: RUF012
     TITLE = "mlrtui"
 
@@ -58,8 +41,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self,
         sources: Sequence[StoreSource],
         *,
-        start: Start = "live",
-        sweep_id: int | None = None,
+        start: str = "live",
+        wanted: Wanted | None = None,
+        marked: tuple[Mark, ...] = (),
         refresh: float = 2.0,
         ascii_only: bool = False,
         light: bool = False,
@@ -70,19 +54,22 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         bookmarks: Bookmarks | None = None,
         machine: Callable[[], Load] | None = None,
     ) -> None:
-        """`still` is a reading to show without any feed; `color` None leaves it to NO_COLOR."""
+        """`start` is a screen, `wanted` what it shows, `still` a reading instead of any feed.
+
+        With `color` None NO_COLOR decides.
+        """
         super().__init__(ansi_color=True)
         self.theme = "ansi-light" if light else "ansi-dark"
         self.animation_level = "none"
         self.no_color = self.no_color if color is None else not color
         self._strict = [NoColour()] if self.no_color else []
-        self.look = Look(ASCII if ascii_only else UNICODE, light=light, keys=keys or {})
-        self.wanted = Wanted(sweep_id=sweep_id, browsing=start == "browse")
+        self.look = Look(ASCII if ascii_only else UNICODE, light=light, keys=keys or {}, marked=marked)
+        self.wanted = wanted_for(start, wanted or Wanted(), marked) if still is None else still.wanted
         self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still
         self._latest: Reading | None = still
-        self._start: Start = start
-        self._before_compare: Start = start
+        self._start = start
+        self._before_compare = "browse" if start == "browse" else "live"
         self._feed = (
             None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
         )
@@ -94,7 +81,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Show the first screen and start reading."""
         self.set_keymap({name: ",".join(chosen) for name, chosen in self.look.keys.items()})
-        self.switch_mode(self._start)
+        self.switch_mode("live" if self._start == "trial" else self._start)
+        if self._start == "trial":
+            self.push_screen(TrialScreen())
         if self._feed is not None:
             self.run_worker(self._feed.run, thread=True, exit_on_error=False)
 
@@ -144,34 +133,16 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.want(replace(self.wanted, detailed=False))
         self.pop_screen()
 
-    def action_live(self) -> None:
-        """The Live screen."""
-        self._before_compare = "live"
-        self.action_page("live")
-
-    def action_browse(self) -> None:
-        """The Browse screen."""
-        self.want(replace(self.wanted, browsing=True, page="", detailed=False, compared=()))
-        self._before_compare = "browse"
-        self._to("browse")
-
     def action_page(self, mode: str) -> None:
         """Another screen on the same sweep, with the rows that it needs."""
-        page = mode if mode in PAGES else ""
-        self.want(replace(self.wanted, browsing=False, page=page, detailed=False, compared=()))
+        if mode in ("live", "browse"):
+            self._before_compare = mode
+        self.want(wanted_for(mode, self.wanted, self.look.marked))
         self._to(mode)
-
-    def action_compare(self) -> None:
-        """The Compare screen with what is marked."""
-        self.want(replace(self.wanted, browsing=False, page="", detailed=False, compared=self.look.marked))
-        self._to("compare")
 
     def leave_compare(self) -> None:
         """Back to Live or Browse."""
-        if self._before_compare == "live":
-            self.action_live()
-        else:
-            self.action_browse()
+        self.action_page(self._before_compare)
 
     def toggle(self, mark: Mark) -> None:
         """Mark, or take the mark away; a seventh mark takes the place of the first."""
@@ -205,15 +176,8 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if not isinstance(self.screen, ReadingScreen):
             return
         stem = f"mlrtui-{self.screen.query(Footer).first().screen_name}"
-        table = screen_table(self.reading, self.wanted.browsing)
-        try:
-            files = write_screen(
-                Path.cwd(), stem, self.screen.text(), self.export_screenshot(title="mlrtui", simplify=True), table
-            )
-        except OSError as error:
-            self.say(f"nothing written: {error.strerror or error}: {error.filename}")
-        else:
-            self.say(f"written: {', '.join(file.name for file in files)}")
+        picture = self.export_screenshot(title="mlrtui", simplify=True)
+        self.say(keep(Path.cwd(), stem, self.screen.text(), picture, self.reading, self.wanted.browsing))
 
     def action_leave(self) -> None:
         """End the screen; whatever trains goes on."""

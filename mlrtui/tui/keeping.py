@@ -9,7 +9,7 @@ from pathlib import Path
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.state import Reading
 
-__all__ = ["Table", "command_for", "curve_table", "screen_table", "sweep_table", "write_screen"]
+__all__ = ["Table", "command_for", "curve_table", "keep", "screen_table", "sweep_table", "write_screen"]
 
 _CURVE = ("trial_id", "attempt", "eta", "step", "loss", "sharpness", "eta_sharpness_over_2", "flags")
 _SWEEP = ("store", "name", "mode", "status", "created_at", "cells", "nets", "nets_done", "trials_done", "trials_failed")
@@ -61,6 +61,15 @@ def sweep_table(reading: Reading) -> Table:
             fit: tuple[Value, ...] = (None,) * 4 if law is None else (law.fit, law.exponent, law.low, law.high)
             rows.append((store.place or store.label, *(getattr(sweep, name) for name in _SWEEP[1:]), *fit))
     return Table((*_SWEEP, "fit", "exponent", "low", "high"), tuple(rows))
+
+
+def keep(folder: Path, stem: str, text: str, picture: str, reading: Reading | None, browsing: bool) -> str:
+    """Write a screen and the data behind it; what came of it, in words."""
+    try:
+        files = write_screen(folder, stem, text, picture, screen_table(reading, browsing))
+    except OSError as error:
+        return f"nothing written: {error.strerror or error}: {error.filename}"
+    return f"written: {', '.join(file.name for file in files)}"
 
 
 def write_screen(folder: Path, stem: str, text: str, picture: str, table: Table) -> tuple[Path, ...]:

@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.starting import store_source
+from mlrtui.tui.state import Wanted
 from mlrtui_db.reader import Reader
 
 __all__ = ["SCENES", "Scene", "draw_pictures", "main"]
@@ -40,7 +41,11 @@ SCENES = (
         ("space", _TRIAL_BEFORE, _TRIAL_BEFORE, "space", *([_TRIAL_BEFORE] * 3), "space", "equals_sign"),
         of_scan=True,
     ),
+    Scene("boundary", ("b",)),
+    Scene("exponents", ("2",)),
+    Scene("phases", ("6",), of_scan=True),
     Scene("browse", ("3", "b", "j", "space")),
+    Scene("log", ("5",)),
     Scene("palette", ("colon",)),
     Scene("help", ("question_mark",)),
 )
@@ -59,7 +64,7 @@ def draw_pictures(store: Path, folder: Path, size: tuple[int, int] = (120, 36), 
     written = []
     for scene in SCENES:
         sweep_id = scan if scene.of_scan else None
-        app = MlrtuiApp([store_source(store)], refresh=60.0, color=True, light=light, sweep_id=sweep_id)
+        app = MlrtuiApp([store_source(store)], refresh=60.0, color=True, light=light, wanted=Wanted(sweep_id=sweep_id))
         pictures: list[str] = []
         app.run(headless=True, size=size, auto_pilot=_photographer(app, scene.keys, pictures.append))
         if not pictures:

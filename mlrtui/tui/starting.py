@@ -6,11 +6,12 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from mlrtui.tui.app import MlrtuiApp, Start
+from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.machine import Machine
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.settings import load_settings, settings_path
+from mlrtui.tui.state import Mark, Wanted
 from mlrtui.tui.terminal import ascii_needed, leave_with_terminal
 
 __all__ = ["is_light", "run_app", "store_source"]
@@ -19,8 +20,9 @@ __all__ = ["is_light", "run_app", "store_source"]
 def run_app(
     store_paths: Sequence[Path],
     *,
-    start: Start = "live",
-    sweep_id: int | None = None,
+    start: str = "live",
+    wanted: Wanted | None = None,
+    marked: tuple[Mark, ...] = (),
     refresh: float | None = None,
     ascii: bool | None = None,
     color: bool | None = None,
@@ -39,7 +41,8 @@ def run_app(
     app = MlrtuiApp(
         [store_source(path) for path in store_paths],
         start=start,
-        sweep_id=sweep_id,
+        wanted=wanted,
+        marked=marked,
         refresh=chosen.refresh if refresh is None else refresh,
         ascii_only=ascii,
         light=is_light(chosen.theme),

@@ -172,3 +172,37 @@ def test_claims_are_checked_on_finished_examples_only(mlrtui: Mlrtui, fake_store
     assert "  misses       " in done.stdout
     assert "expected" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("screen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
+def test_every_screen_is_printed_once_and_its_data_as_json(mlrtui: Mlrtui, fake_store: Path, screen: str) -> None:
+    done = mlrtui("watch", "--once", "--screen", screen, "--trial", 1, "--trial", 2)
+    assert done.returncode == 0, done.stderr
+    assert "small search" in done.stdout
+    found = json.loads(mlrtui("watch", "--json", "--screen", screen, "--trial", 1, "--trial", 2).stdout)
+    if screen == "compare":
+        assert [one["trial_id"] for one in found["compared"]] == [1, 2]
+        assert all(len(one["curve"]["loss"]) for one in found["compared"])
+    else:
+        assert found["trial_id"] == 1
+        assert len(found["curve"]["step"]) == len(found["curve"]["loss"]) > 0
+        assert ("details" in found) == (screen == "trial")
+        assert ("page" in found) == (screen in ("exponents", "phases", "log"))
+
+
+def test_the_list_of_sweeps_is_printed_once_and_as_json(mlrtui: Mlrtui, fake_store: Path) -> None:
+    assert "1 sweep, newest first" in mlrtui("browse", "--once", fake_store).stdout
+    (store,) = json.loads(mlrtui("browse", "--json", fake_store).stdout)["stores"]
+    assert [sweep["name"] for sweep in store["sweeps"]] == ["small search"]
+
+
+def test_a_sweep_or_trial_that_is_not_there_is_one_line(mlrtui: Mlrtui, fake_store: Path) -> None:
+    for args, words in (
+        (("--trial", 99999), "--trial 99999: not in this store"),
+        (("--sweep", "large"), "--sweep 'large': not in this store; it has 'small search'"),
+        (("--screen", "cellar"), "cellar"),
+    ):
+        done = mlrtui("watch", "--once", *args)
+        assert done.returncode == 2
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr

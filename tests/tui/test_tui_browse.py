@@ -13,6 +13,7 @@ from mlrtui.tui.finding import NAMES, SORTS, Entry, complete, find
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.browse import BrowseScreen
 from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.widgets.entry import Entry as Row
 
 ENTRIES = (
     Entry(0, "a.db", "/a.db", make_sweep(1, "catapult scan", "scan", trials_failed=2, created_at=NOW - 9), None),
@@ -83,6 +84,12 @@ async def test_typing_filters_at_once_and_commands_are_letters_meanwhile() -> No
         assert "2 sweeps" in view.text()
         await view.press("slash", "up", "down", "escape", "escape")
         assert isinstance(view.app.screen, LiveScreen)
+
+
+async def test_signs_that_are_commands_elsewhere_are_text_in_the_filter() -> None:
+    async with shown(both_sweeps(), start="browse") as view:
+        await view.press("slash", "q", "1", "slash", "plus", "minus", "left", "backspace")
+        assert view.app.screen.query_one(Row).typed == "q1/-"
 
 
 async def test_a_wrong_filter_is_explained_beside_it() -> None:

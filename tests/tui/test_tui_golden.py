@@ -9,7 +9,7 @@ import pytest
 from test_tui_screens import Shown, shown
 from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
 
-from mlrtui.tui.once import render_once
+from mlrtui.tui.once import read_once, render_once
 
 HERE = Path(__file__).parent / "goldens"
 
@@ -41,7 +41,7 @@ def compare(name: str, size: tuple[int, int], ascii_only: bool, text: str) -> No
 def test_live(make: Callable[[str, bool], FakeStore], ascii_only: bool, size: tuple[int, int]) -> None:
     store = make("done", False)  # a sweep that has ended: nothing depends on the time of day
     name = f"live-{make.__name__.removesuffix('_store')}"
-    compare(name, size, ascii_only, render_once(store.open(), size, ascii_only) + "\n")
+    compare(name, size, ascii_only, render_once(read_once([store.source()]), "live", size, ascii_only) + "\n")
 
 
 async def open_trial(view: Shown) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlrtui.tui.feed import Feed
-from mlrtui.tui.once import render_once
+from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.starting import store_source
 from mlrtui.tui.state import Reading, Wanted
-from mlrtui_db.reader import Reader
 from mlrtui_db.records import CellRecord, NetLambdas, NetRecord, Segment, StepRows, SweepRecord, TrialRecord
 from mlrtui_db.store import Store
 
@@ -91,8 +90,7 @@ def test_a_store_that_grows_is_followed_to_the_last_step(path: Path, store: Stor
 def test_the_picture_of_a_real_store_has_its_numbers(path: Path, store: Store) -> None:
     trial_id = begin(store)
     append(store, trial_id, 0, range(14), [2.0] * 11 + [62.5, math.nan, 1.0], [0] * 12 + [1, 0])
-    with Reader.open(path) as reader:
-        text = render_once(reader, (160, 48))
+    text = render_once(read_once([store_source(path)]), size=(160, 48))
     for words in (
         "real scan",
         "1×512",

@@ -10,7 +10,7 @@ from test_tui_screens import shown
 from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
 
 from mlrtui.tui.keymap import KEYS, commands
-from mlrtui.tui.once import data_once
+from mlrtui.tui.once import data_once, read_once
 from mlrtui.tui.screens.browse import BrowseScreen
 from mlrtui.tui.screens.live import LiveScreen
 from mlrtui.tui.screens.palette import PaletteScreen
@@ -106,7 +106,7 @@ async def test_browse_writes_its_sweeps(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_data_behind_the_picture_is_json() -> None:
     store = scan_store()
-    found = json.loads(json.dumps(data_once(store.open()), allow_nan=False))
+    found = json.loads(json.dumps(data_once(read_once([store.source()])), allow_nan=False))
     assert found["sweep"]["name"] == "catapult scan"
     assert found["trial_id"] == 7
     assert len(found["curve"]["loss"]) == len(found["curve"]["step"]) == 71
@@ -117,5 +117,4 @@ def test_an_empty_store_is_json_too() -> None:
     class Empty(FakeStore):
         pass
 
-    reader = Empty().open()
-    assert json.loads(json.dumps(data_once(reader)))["sweep"] is None
+    assert json.loads(json.dumps(data_once(read_once([Empty().source()]))))["sweep"] is None

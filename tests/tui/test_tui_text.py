@@ -10,7 +10,7 @@ from tui_rows import NOW, make_cell, make_curve, make_fit, make_sweep, make_tria
 from mlrtui.tui.curves import Trace, caption, loss_points, not_converged, sharpness_points
 from mlrtui.tui.marks import ASCII, UNICODE, cell_state, trial_state
 from mlrtui.tui.numbers import day, number, span
-from mlrtui.tui.once import render_once
+from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.state import headline
 from mlrtui.tui.terminal import ascii_needed
@@ -199,18 +199,17 @@ def test_plain_terminals_get_ascii(environment: dict[str, str], needed: bool) ->
 @pytest.mark.parametrize("ascii_only", [False, True])
 def test_one_picture_without_a_terminal(size: tuple[int, int], ascii_only: bool) -> None:
     store = search_store()
-    text = render_once(store.open(), size, ascii_only)
+    text = render_once(read_once([store.source()]), "live", size, ascii_only)
     lines = text.splitlines()
     assert len(lines) == size[1] - 1
     assert max(map(len, lines)) <= size[0]
     assert text.isascii() == ascii_only
-    assert store.closed == 0
+    assert store.closed == store.opened == 1
     if size[0] >= 80:
         assert ("(depth.width)^-0.71" if ascii_only else "(depth·width)^−0.71") in text
 
 
 def test_one_picture_of_a_failing_store_says_why() -> None:
     store = scan_store()
-    reader = store.open()
     store.error = RuntimeError("disk on fire")
-    assert "disk on fire" in render_once(reader, (80, 24))
+    assert "disk on fire" in render_once(read_once([store.source()]))

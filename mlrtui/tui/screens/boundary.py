@@ -11,6 +11,7 @@ from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import Reading, Wanted
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
+from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.search_panes import FoundPane, RoundsPane, SearchPane, SearchView, SearchWidget
 
 __all__ = ["BoundaryScreen"]
@@ -52,12 +53,12 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
             pane.view = self._view
         super().show(reading)
 
-    @on(SearchWidget.Moved)
-    def move_cursor(self, event: SearchWidget.Moved) -> None:
+    @on(Pane.Moved)
+    def move_cursor(self, event: Pane.Moved) -> None:
         """To the next smaller or larger rate."""
         trials = self._view.trials
         if self._view.trial in trials:
-            at = min(max(trials.index(self._view.trial) + event.step, 0), len(trials) - 1)
+            at = min(max(trials.index(self._view.trial) + (event.dx or event.dy), 0), len(trials) - 1)
             self._trial_id = trials[at].trial_id
             self.show(self.owner.reading)
 
@@ -76,11 +77,4 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
         if self._view.trial is not None:
             trial = self._view.trial
             self.owner.want(replace(self.owner.wanted, cell_id=trial.cell_id, trial_id=trial.trial_id))
-            self.owner.action_live()
-
-    def action_back(self) -> None:
-        """Out of the zoom, else to Live."""
-        if self.has_class("-zoomed"):
-            self.action_zoom()
-        else:
-            self.owner.action_live()
+            self.owner.action_page("live")

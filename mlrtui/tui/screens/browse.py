@@ -146,7 +146,7 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
 
     def action_overlay(self) -> None:
         """What is marked, on the same axes."""
-        self.owner.action_compare()
+        self.owner.action_page("compare")
 
     def action_unmark(self) -> None:
         """Take all marks away."""
@@ -158,7 +158,7 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
             self.prompt.put("")
             self.remove_class("-filtered")
         else:
-            self.owner.action_live()
+            self.owner.action_page("live")
 
     def _say(self) -> None:
         """Beside the filter: what cannot be read of it, or what tab would complete."""

@@ -62,7 +62,7 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         for overlay in self.query(Overlay):
             overlay.sight = Sight()
         self.owner.change(marked=())
-        self.owner.action_compare()
+        self.owner.action_page("compare")
 
     def action_log_x(self) -> None:
         """Both charts share their step axis."""
@@ -75,9 +75,6 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         else:
             self.owner.change(loss_log=not self.look.loss_log)
 
-    def action_back(self) -> None:
-        """Out of the zoom, else to where the marks were made."""
-        if self.look.zoomed:
-            self.action_zoom()
-        else:
-            self.owner.leave_compare()
+    def leave(self) -> None:
+        """To where the marks were made."""
+        self.owner.leave_compare()

@@ -16,6 +16,7 @@ from mlrtui.tui.state import Reading
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.law_panes import CellPane, LawPane, LawView, LawWidget, PlotPane, ResidualPane
 from mlrtui.tui.widgets.lists import Footer, StatusLine
+from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.prompt import Prompt
 from mlrtui_db.models import FitRow
 
@@ -60,11 +61,11 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             self.query_one(Prompt).text = "" if self._choice is None else self._choice.where
         super().show(reading)
 
-    @on(LawWidget.Moved)
-    def move_cursor(self, event: LawWidget.Moved) -> None:
+    @on(Pane.Moved)
+    def move_cursor(self, event: Pane.Moved) -> None:
         """To the next or previous cell by x."""
         if self._view.law is not None and self._view.law.places:
-            at = min(max(self._view.at + event.step, 0), len(self._view.law.places) - 1)
+            at = min(max(self._view.at + (event.dx or event.dy), 0), len(self._view.law.places) - 1)
             self._label = self._view.law.places[at].label
             self.show(self.owner.reading)
 
@@ -125,13 +126,6 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         cell_id = next((cell.cell_id for cell in reading.snapshot.cells if cell.label == place.label), None)
         self.owner.want(replace(self.owner.wanted, cell_id=cell_id, trial_id=None))
         self.owner.action_page("boundary" if reading.snapshot.sweep.mode == "search" else "live")
-
-    def action_back(self) -> None:
-        """Out of the zoom, else to Live."""
-        if self.has_class("-zoomed"):
-            self.action_zoom()
-        else:
-            self.owner.action_live()
 
     def _choose(self, choice: Choice) -> None:
         self._choice = choice

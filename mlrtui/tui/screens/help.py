@@ -1,17 +1,19 @@
-"""Help: made from the table of keys and the words of the field; scrolls."""
+"""Help: made from the table of keys and the words of the field; `/` leaves the rows that hold what is typed."""
 
 import itertools
 from collections.abc import Sequence
 
+from textual import on
 from textual.app import ComposeResult
 
-from mlrtui.tui.keymap import KEYS, Keys, bindings, shown_keys
+from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
 from mlrtui.tui.marks import Marks
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Look
-from mlrtui.tui.text import Line, fit, join, line
+from mlrtui.tui.text import Line, fit, join, line, plain
 from mlrtui.tui.widgets.lists import Footer
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.prompt import Prompt
+from mlrtui.tui.widgets.rows import RowsPane
 
 __all__ = ["WORDS", "HelpPage", "HelpScreen", "help_lines"]
 
@@ -40,38 +42,24 @@ _STATES = (
 )
 
 
-class HelpPage(Pane):
-    """The page; scrolls by rows."""
+class HelpPage(RowsPane):
+    """The page."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="page", classes="pane")
-        self._first = 0
-        self._note = ""
+        self.filter = ""
 
     def title(self) -> Line:
         """What it is."""
         return line("help", "title")
 
-    def caption(self) -> Line:
-        """Which part is visible."""
-        return line(self._note, "dim") if self._note else ()
-
-    def body(self, width: int, height: int) -> Sequence[Line]:
-        """The visible part."""
-        rows = help_lines(width, self.look.marks, self.look.keys)
-        self._first = min(self._first, max(len(rows) - height, 0))
-        visible = rows[self._first : self._first + height]
-        self._note = (
-            ""
-            if len(rows) <= height
-            else f"{self._first + 1}-{self._first + len(visible)} of {len(rows)}, arrows scroll"
-        )
-        return visible
-
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll."""
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
+    def rows(self, width: int) -> Sequence[Line]:
+        """Keys, marks, words; of these what holds all the words of the filter."""
+        wanted = self.filter.lower().split()
+        if not wanted:
+            return help_lines(width, self.look.marks, self.look.keys)
+        found = [row for row in plain_help(width, self.look) if all(word in plain(row).lower() for word in wanted)]
+        return found or [line(" nothing here is called so", "note")]
 
 
 class HelpScreen(ReadingScreen, inherit_bindings=False):
@@ -82,9 +70,31 @@ class HelpScreen(ReadingScreen, inherit_bindings=False):
     AUTO_FOCUS = "#page"
 
     def compose(self) -> ComposeResult:
-        """The page and the footer."""
+        """The page, what is sought in it, the footer."""
         yield HelpPage(self.look)
+        yield Prompt(self.look, "find", "all; / types words that a row must hold")
         yield Footer(self.look, "help")
+
+    @on(Prompt.Changed)
+    def follow_typing(self, event: Prompt.Changed) -> None:
+        """The page follows every letter."""
+        page = self.query_one(HelpPage)
+        page.filter = event.text
+        page.update_rows()
+
+    @on(Prompt.Applied)
+    def keep_words(self, event: Prompt.Applied) -> None:
+        """Keep what was typed."""
+        self.query_one(Prompt).accept()
+
+    @on(Prompt.Closed)
+    def stop_typing(self) -> None:
+        """Back to the page."""
+        self.query_one(HelpPage).focus()
+
+    def action_type(self) -> None:
+        """Type what to look for."""
+        self.set_focus(self.query_one(Prompt))
 
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key."""
@@ -93,6 +103,16 @@ class HelpScreen(ReadingScreen, inherit_bindings=False):
     def action_back(self) -> None:
         """Back to the screen below."""
         self.owner.pop_screen()
+
+
+def plain_help(width: int, look: Look) -> list[Line]:
+    """Every key and word on a row of its own, with where it holds."""
+    ascii_only = look.marks.ascii_only
+    rows = [
+        (*_key_line(shown_keys(key, ascii_only, look.keys), f"{key.help:<26}"), (f" {_where(key)}", "dim"))
+        for key in KEYS
+    ]
+    return rows + _explained(WORDS, width)
 
 
 def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
@@ -126,6 +146,10 @@ def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
     rows += [line(), line(" Words", "title"), *_explained(WORDS, width)]
     rows += [line(), line(" Charts keep the minimum and maximum of every column: a peak of one step is drawn.", "dim")]
     return rows
+
+
+def _where(key: Key) -> str:
+    return ", ".join(key.screens) or "everywhere"
 
 
 def _entries(group: str, ascii_only: bool, keys: Keys) -> list[tuple[str, str]]:

@@ -66,14 +66,12 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         else:
             self.action_zoom()
 
-    def action_back(self) -> None:
-        """Out of the zoom, else to the grid, else to Browse."""
-        if self.look.zoomed:
-            self.action_zoom()
-        elif self._current != "grid":
+    def leave(self) -> None:
+        """To the grid, else to Browse."""
+        if self._current != "grid":
             self.focus_pane("grid")
         else:
-            self.owner.action_browse()
+            self.owner.action_page("browse")
 
     def action_mark(self) -> None:
         """Mark the chosen trial for comparing, or take its mark away."""
@@ -83,7 +81,7 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
 
     def action_overlay(self) -> None:
         """What is marked, on the same axes."""
-        self.owner.action_compare()
+        self.owner.action_page("compare")
 
     def action_unmark(self) -> None:
         """Take all marks away."""

@@ -166,11 +166,11 @@ class LogScreen(ReadingScreen, inherit_bindings=False):
             return
         wanted = replace(self.owner.wanted, sweep_id=row.sweep_id, cell_id=row.cell_id, trial_id=row.trial_id)
         self.owner.want(wanted)
-        self.owner.action_live()
+        self.owner.action_page("live")
 
     def action_back(self) -> None:
         """To Live."""
-        self.owner.action_live()
+        self.owner.action_page("live")
 
 
 def matches(text: str, words: str) -> bool:

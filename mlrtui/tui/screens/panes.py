@@ -70,6 +70,17 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
         self.owner.change(zoomed=not self.look.zoomed)
         self.set_class(self.look.zoomed, "-zoomed")
 
+    def action_back(self) -> None:
+        """Out of the zoom, else out of the screen."""
+        if self.look.zoomed:
+            self.action_zoom()
+        else:
+            self.leave()
+
+    def leave(self) -> None:
+        """Where esc leads."""
+        self.owner.action_page("live")
+
     def on_screen_resume(self) -> None:
         """Another screen may have zoomed meanwhile."""
         super().on_screen_resume()

@@ -13,6 +13,7 @@ from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import Reading
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
+from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.phase_panes import AXES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
 
 __all__ = ["PhasesScreen"]
@@ -50,8 +51,8 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             pane.view = self._view
         super().show(reading)
 
-    @on(PhaseWidget.Moved)
-    def move_cursor(self, event: PhaseWidget.Moved) -> None:
+    @on(Pane.Moved)
+    def move_cursor(self, event: Pane.Moved) -> None:
         """To a neighbouring trial."""
         mark = self._view.moved(event.dx, event.dy)
         if mark is not None:
@@ -72,14 +73,7 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             return
         cell_id = next((cell.cell_id for cell in reading.snapshot.cells if cell.label == mark.label), None)
         self.owner.want(replace(self.owner.wanted, cell_id=cell_id, trial_id=mark.trial_id))
-        self.owner.action_live()
-
-    def action_back(self) -> None:
-        """Out of the zoom, else to Live."""
-        if self.has_class("-zoomed"):
-            self.action_zoom()
-        else:
-            self.owner.action_live()
+        self.owner.action_page("live")
 
     def _viewed(self, reading: Reading | None) -> PhaseView:
         if reading is None:

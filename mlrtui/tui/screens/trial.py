@@ -125,12 +125,9 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         """The focused pane alone, and back."""
         self.action_zoom()
 
-    def action_back(self) -> None:
-        """Out of the zoom, else to Live."""
-        if self.look.zoomed:
-            self.action_zoom()
-        else:
-            self.owner.close_trial()
+    def leave(self) -> None:
+        """To Live below it."""
+        self.owner.close_trial()
 
     def focus_pane(self, name: str) -> None:
         """The pane with what is stored takes the place of the charts where both do not fit."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from textual.geometry import Size
 
 from mlrtui.tui.charts.draw import LABEL_WIDTH, draw
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
@@ -16,6 +15,7 @@ from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.text import Line, Run, clean, fit, line
 from mlrtui.tui.widgets.charts import middle
 from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane
 
 __all__ = ["DifferenceTable", "Overlay", "role_of"]
 
@@ -91,25 +91,14 @@ class Overlay(Pane):
         return draw(spec, width, height, self.look.marks.ascii_only).lines
 
 
-class DifferenceTable(Pane):
-    """One row a setting that differs, then the results; one column a curve. Scrolls."""
+class DifferenceTable(RowsPane):
+    """One row a setting that differs, then the results; one column a curve."""
+
+    GROWS = True
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="table", classes="pane")
         self.all_settings = False
-        self._first = 0
-        self._note = ""
-
-    def show(self, reading: Reading | None, look: Look) -> None:
-        """Take new data; the number of rows may have changed."""
-        before = self._count()
-        super().show(reading, look)
-        if self._count() != before:
-            self.refresh(layout=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Rows of the table with its head and frame."""
-        return max(self._count(), 1) + 3
 
     def title(self) -> Line:
         """How many settings differ."""
@@ -118,44 +107,41 @@ class DifferenceTable(Pane):
         count = sum(row.differs for row in settings)
         return line(f"what differs: {count} of {len(settings)} settings" if compared else "compare", "title")
 
-    def caption(self) -> Line:
-        """Which part is visible."""
-        return line(self._note, "dim") if self._note else ()
-
-    def body(self, width: int, height: int) -> Sequence[Line]:
-        """Head and rows."""
+    def head(self, width: int) -> Sequence[Line]:
+        """Which column is which curve."""
         compared = self._compared()
-        self._note = ""
         if not compared:
-            return [line(" nothing is marked yet", "note")]
-        settings, results = self._rows()
-        label = min(max((len(row.name) for row in (*settings, *results)), default=8), 18)
-        room = max((width - label - 3) // len(compared) - 1, 4)
+            return ()
+        label, room = self._widths(width)
         head: list[Run] = [(" " * (label + 3), "")]
         for order, one in enumerate(compared):
             head += [*fit(((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), "")), room), (" ", "")]
-        rows = [_row(row, label, room, "") for row in settings] + [_row(row, label, room, "value") for row in results]
-        self._first = min(self._first, max(len(rows) - height + 1, 0))
-        shown = rows[self._first : self._first + height - 1]
-        if len(shown) < len(rows):
-            self._note = f"{self._first + 1}-{self._first + len(shown)} of {len(rows)}"
-        return [tuple(head), *shown]
+        return [tuple(head)]
 
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll."""
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
+    def rows(self, width: int) -> Sequence[Line]:
+        """Settings, then results."""
+        if not self._compared():
+            return [line(" nothing is marked yet", "note")]
+        settings, results = self._differences()
+        label, room = self._widths(width)
+        return [
+            *(_row(row, label, room, "") for row in settings),
+            *(_row(row, label, room, "value") for row in results),
+        ]
 
     def _compared(self) -> Sequence[Compared]:
         return () if self.reading is None else self.reading.compared
 
-    def _rows(self) -> tuple[list[Difference], list[Difference]]:
+    def _widths(self, width: int) -> tuple[int, int]:
+        """Cells for a name and for each value."""
+        settings, results = self._differences()
+        label = min(max((len(row.name) for row in (*settings, *results)), default=8), 18)
+        return label, max((width - label - 3) // len(self._compared()) - 1, 4)
+
+    def _differences(self) -> tuple[list[Difference], list[Difference]]:
         compared = self._compared()
         settings = [row for row in setting_rows(compared) if self.all_settings or row.differs]
         return settings, result_rows(compared)
-
-    def _count(self) -> int:
-        return sum(map(len, self._rows()))
 
 
 def _row(row: Difference, label: int, room: int, role: str) -> Line:

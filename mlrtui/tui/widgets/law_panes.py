@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from textual.message import Message
 
 from mlrtui.analysis.fits import to_records
 from mlrtui.tui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter, padded
@@ -13,8 +12,9 @@ from mlrtui.tui.laws import Law, Place, SeedValue, band, local_slopes
 from mlrtui.tui.marks import Marks
 from mlrtui.tui.numbers import number
 from mlrtui.tui.state import Look
-from mlrtui.tui.text import Line, clean, line, wrapped
+from mlrtui.tui.text import Line, clean, line
 from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane, sentence
 from mlrtui.tui.widgets.scroll import window
 from mlrtui.tui.words import exponent, fit_notes, fit_sentence, quantity
 from mlrtui_db.models import FitRow
@@ -49,20 +49,9 @@ class LawView:
 class LawWidget(Pane):
     """A pane that shows a law; the screen sets `view` before it shows a reading."""
 
-    class Moved(Message):
-        """The cursor is to move along the cells."""
-
-        def __init__(self, step: int) -> None:
-            self.step = step
-            super().__init__()
-
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id, classes="pane")
         self.view = LawView()
-
-    def move(self, dx: int, dy: int) -> None:
-        """To the next cell."""
-        self.post_message(self.Moved(dx or dy))
 
 
 class PlotPane(LawWidget):
@@ -105,45 +94,25 @@ class PlotPane(LawWidget):
         return draw_scatter(spec, width, height, self.look.marks.ascii_only)
 
 
-class LawPane(LawWidget):
+class LawPane(LawWidget, RowsPane):
     """The law with its interval, what it rests on, and whether depth and width need exponents of their own."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, "law")
-        self._first = 0
-        self._note = ""
 
     def title(self) -> Line:
         """What it is."""
         return line("law, 95 % interval", "title")
 
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """Sentences."""
         law = self.view.law
         if law is None:
-            return [line(f" {part}", "note") for part in wrapped(self.view.words, max(width - 2, 10))]
+            return sentence(self.view.words, "note", width, hang=" ")
         rows: list[Line] = []
         for role, text in _sentences(law):
-            lead = " " if role == "value" else "   "
-            rows += [
-                line(f"{lead if not at else '   '}{part}", role)
-                for at, part in enumerate(wrapped(clean(text), max(width - 4, 10)))
-            ]
-        self._first = min(self._first, max(len(rows) - height, 0))
-        last = self._first + height
-        self._note = f"{self._first + 1}-{last} of {len(rows)}" if len(rows) > height else ""
-        return rows[self._first : last]
-
-    def caption(self) -> Line:
-        """Which part is visible."""
-        return line(self._note, "dim") if self._note else ()
-
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll; sideways along the cells."""
-        if dx:
-            super().move(dx, 0)
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
+            rows += sentence(text, role, width, " " if role == "value" else "   ")
+        return rows
 
 
 class ResidualPane(LawWidget):
@@ -206,7 +175,7 @@ class CellPane(LawWidget):
             return []
         rows = []
         for role, text in _readings(law, place):
-            rows += [line(f" {part}", role) for part in wrapped(text, max(width - 2, 10))]
+            rows += sentence(text, role, width, hang=" ")
         return rows
 
 

@@ -2,27 +2,25 @@
 
 from collections.abc import Sequence
 
-from textual.geometry import Size
-
 from mlrtui.tui.keymap import footer_keys, shown_keys
 from mlrtui.tui.machine import load_text
 from mlrtui.tui.numbers import clock
-from mlrtui.tui.state import Look, Reading, headline
-from mlrtui.tui.text import Line, clean, fit, line, width_of, wrapped
-from mlrtui.tui.widgets.pane import LinesWidget, Pane
+from mlrtui.tui.state import Look, headline
+from mlrtui.tui.text import Line, clean, fit, line, width_of
+from mlrtui.tui.widgets.pane import LinesWidget
+from mlrtui.tui.widgets.rows import RowsPane, sentence
 from mlrtui.tui.words import condition, fit_groups, fit_notes, fit_sentence
 
-__all__ = ["EventList", "FitsPane", "Footer", "StatusLine", "wrapped"]
+__all__ = ["EventList", "FitsPane", "Footer", "StatusLine"]
 
 _LEVELS = {"error": ("!", "failed"), "warning": ("!", "stale")}
 
 
-class EventList(Pane):
+class EventList(RowsPane):
     """The log, newest first."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="events", classes="pane")
-        self._first = 0
 
     def title(self) -> Line:
         """What it is."""
@@ -33,67 +31,39 @@ class EventList(Pane):
         load = None if self.reading is None else self.reading.load
         return () if load is None else line(load_text(load), "dim")
 
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """One event a row."""
         events = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.events
         if not events:
             return [line(" nothing happened yet", "note")]
-        self._first = min(self._first, max(len(events) - height, 0))
         rows = []
         shown = 8 if width >= 40 else 5  # narrow: hours and minutes
-        for event in events[self._first : self._first + height]:
+        for event in events:
             sign, role = _LEVELS.get(event.level, (" ", ""))
             rows.append(((f" {clock(event.at)[:shown]} ", "dim"), (sign + " ", role), (clean(event.text), role)))
         return rows
 
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll."""
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
 
-
-class FitsPane(Pane):
+class FitsPane(RowsPane):
     """Every fitted law with its interval and what it rests on."""
+
+    GROWS = True
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="fits", classes="pane")
-        self._first = 0
-
-    def show(self, reading: Reading | None, look: Look) -> None:
-        """Take new data; the number of rows may have changed."""
-        before = len(self._rows(self.size.width - 2))
-        super().show(reading, look)
-        if len(self._rows(self.size.width - 2)) != before:
-            self.refresh(layout=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Rows of the list with its frame."""
-        return len(self._rows(width - 2)) + 2
 
     def title(self) -> Line:
         """What it is."""
         return line("fits, 95 % intervals", "title")
 
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """The laws."""
-        rows = self._rows(width)
-        self._first = min(self._first, max(len(rows) - height, 0))
-        return rows[self._first :]
-
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll."""
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
-
-    def _rows(self, width: int) -> list[Line]:
         fits = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
         rows: list[Line] = []
         for terms in fit_groups(fits):
-            law = wrapped(clean(fit_sentence(terms)), max(width - 2, 10))
-            rows += [line(f"{'   ' if at else ' '}{part}", "value") for at, part in enumerate(law)]
+            rows += sentence(fit_sentence(terms), "value", width)
             for note in fit_notes(terms):
-                role = "stale" if note.startswith("!") else "dim"
-                rows += [line(f"   {part}", role) for part in wrapped(clean(note), max(width - 4, 10))]
+                rows += sentence(note, "stale" if note.startswith("!") else "dim", width, "   ")
         return rows or [line(" none yet", "note")]
 
 

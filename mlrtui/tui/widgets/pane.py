@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -83,7 +84,20 @@ class LinesWidget(Widget):
 
 
 class Pane(LinesWidget, can_focus=True):
-    """A framed pane with a title, a caption and perhaps a cursor."""
+    """A framed pane with a title, a caption and perhaps a cursor.
+
+    With `GROWS` it is as high as it needs where its style sheet says auto.
+    """
+
+    GROWS = False
+    _tall = 0  # rows that it needed when its data last came
+
+    class Moved(Message):
+        """An arrow key whose cursor is the screen's."""
+
+        def __init__(self, dx: int, dy: int) -> None:
+            self.dx, self.dy = dx, dy
+            super().__init__()
 
     def title(self) -> Line:
         """What the upper edge says."""
@@ -97,8 +111,26 @@ class Pane(LinesWidget, can_focus=True):
         """The lines within the frame."""
         raise NotImplementedError
 
+    def needed(self, width: int) -> int:
+        """Rows that the content takes in `width` cells, without the frame; asked for where the pane grows."""
+        raise NotImplementedError
+
+    def show(self, reading: Reading | None, look: Look) -> None:
+        """Take new data; other data may need another height."""
+        super().show(reading, look)
+        if self.GROWS and self._tall != (tall := self.needed(max(self.size.width - 2, 0))):
+            self._tall = tall
+            self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Rows of the content with its frame."""
+        return (
+            self.needed(max(width - 2, 0)) + 2 if self.GROWS else super().get_content_height(container, viewport, width)
+        )
+
     def move(self, dx: int, dy: int) -> None:
         """An arrow key while this pane has the focus."""
+        self.post_message(self.Moved(dx, dy))
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The framed body."""

@@ -4,15 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual.message import Message
-
 from mlrtui.tui.charts.scatter import Dot, ScatterSpec, draw_scatter, padded
 from mlrtui.tui.charts.spec import HLine
 from mlrtui.tui.numbers import number
 from mlrtui.tui.pages import PhaseMark
 from mlrtui.tui.state import Look
-from mlrtui.tui.text import Line, clean, line, wrapped
+from mlrtui.tui.text import Line, clean, line
 from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane, sentence
 
 __all__ = ["AXES", "MapPane", "MarkPane", "PhaseView", "PhaseWidget", "RangesPane", "phase_state"]
 
@@ -68,21 +67,9 @@ class PhaseView:
 class PhaseWidget(Pane):
     """A pane that shows phases; the screen sets `view` before it shows a reading."""
 
-    class Moved(Message):
-        """The cursor is to move."""
-
-        def __init__(self, dx: int, dy: int) -> None:
-            self.dx, self.dy = dx, dy
-            super().__init__()
-
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id, classes="pane")
         self.view = PhaseView()
-        self._first = 0
-
-    def move(self, dx: int, dy: int) -> None:
-        """To another trial."""
-        self.post_message(self.Moved(dx, dy))
 
 
 class MapPane(PhaseWidget):
@@ -129,7 +116,7 @@ class MapPane(PhaseWidget):
         return draw_scatter(spec, width, height, self.look.marks.ascii_only)
 
 
-class RangesPane(PhaseWidget):
+class RangesPane(PhaseWidget, RowsPane):
     """For every value of the axis the range of η·λ₀ that each phase takes."""
 
     def __init__(self, look: Look) -> None:
@@ -139,7 +126,7 @@ class RangesPane(PhaseWidget):
         """What the numbers are."""
         return (("ranges of ηλ₀", "title"), (f"  by {self.view.axis}", "dim"))
 
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """One value a group, one phase a row."""
         rows: list[Line] = []
         wide = max((len(str(_value(mark, self.view.axis))) for mark in self.view.marks), default=0) + 1
@@ -157,16 +144,7 @@ class RangesPane(PhaseWidget):
                         (span, "value"),
                     )
                 )
-        rows += [line(), *(line(f" {part}", "dim") for part in wrapped(_THEORY_WORDS, max(width - 2, 10)))]
-        self._first = min(self._first, max(len(rows) - height, 0))
-        return rows[self._first :]
-
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll; sideways to another trial."""
-        if dx:
-            super().move(dx, 0)
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
+        return [*rows, line(), *sentence(_THEORY_WORDS, "dim", width, hang=" ")]
 
 
 _THEORY_WORDS = (
@@ -199,7 +177,7 @@ class MarkPane(PhaseWidget):
         head = f"{mark.phase or 'no phase'} ({mark.verdict or 'failed'})"
         rows: list[Line] = [((f" {self.look.marks.glyph(state)} ", state), (head, "strong"))]
         text = " · ".join(part for part in parts if part)
-        return [*rows, *(line(f" {part}") for part in wrapped(text, max(width - 2, 10)))]
+        return [*rows, *sentence(text, "", width, hang=" ")]
 
 
 def phase_state(mark: PhaseMark) -> str:

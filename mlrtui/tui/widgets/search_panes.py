@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from textual.message import Message
-
 from mlrtui.tui.charts.boundary import draw_boundary
 from mlrtui.tui.numbers import number
 from mlrtui.tui.searches import RoundRow, brackets, edge_so_far, findings, probe_of, ragged, rounds
 from mlrtui.tui.state import Look, Reading
-from mlrtui.tui.text import Line, clean, line, wrapped
+from mlrtui.tui.text import Line, clean, line
 from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane, sentence
 from mlrtui.tui.widgets.scroll import window
 from mlrtui.tui.words import outcome
 from mlrtui_db.models import CellRow, NetRow, TrialRow
@@ -56,30 +55,9 @@ class SearchView:
 class SearchWidget(Pane):
     """A pane that shows a search; the screen sets `view` before it shows a reading."""
 
-    class Moved(Message):
-        """The cursor is to move along the trials."""
-
-        def __init__(self, step: int) -> None:
-            self.step = step
-            super().__init__()
-
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id, classes="pane")
         self.view = SearchView()
-        self._first = 0
-
-    def move(self, dx: int, dy: int) -> None:
-        """Sideways along the trials; up and down scrolls."""
-        if dx:
-            self.post_message(self.Moved(dx))
-        else:
-            self._first = max(self._first + dy, 0)
-            self.update_rows()
-
-    def scrolled(self, rows: Sequence[Line], height: int) -> Sequence[Line]:
-        """The visible part."""
-        self._first = min(self._first, max(len(rows) - height, 0))
-        return rows[self._first : self._first + height]
 
 
 class SearchPane(SearchWidget):
@@ -122,7 +100,7 @@ class SearchPane(SearchWidget):
         )
 
 
-class FoundPane(SearchWidget):
+class FoundPane(SearchWidget, RowsPane):
     """The result in words, censoring with its reason."""
 
     def __init__(self, look: Look) -> None:
@@ -132,16 +110,15 @@ class FoundPane(SearchWidget):
         """What it is."""
         return line("found", "title")
 
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """Sentences."""
         view = self.view
         if view.net is None:
-            return [line(f" {part}", "note") for part in wrapped(view.words, max(width - 2, 10))]
+            return sentence(view.words, "note", width, hang=" ")
         rows: list[Line] = []
         for role, text in findings(view.net, view.trials):
-            parts = wrapped(clean(text), max(width - 3, 10))
-            rows += [line(f"{'   ' if at else ' '}{part}", role) for at, part in enumerate(parts)]
-        return self.scrolled(rows, height)
+            rows += sentence(text, role, width)
+        return rows
 
 
 class RoundsPane(SearchWidget):

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from textual import events
-from textual.geometry import Size
 from textual.message import Message
 
 from mlrtui.tui.marks import cell_state
@@ -30,6 +29,8 @@ _PHASE_LETTERS = {
 class SweepGrid(Pane):
     """Cells with a cursor. The line above the grid chooses the variant where there are several."""
 
+    GROWS = True
+
     class Chosen(Message):
         """The cursor went to a cell."""
 
@@ -44,17 +45,15 @@ class SweepGrid(Pane):
         self._places: list[tuple[int, int, int, int]] = []  # (y, x from, x to, cell_id), for the mouse
 
     def show(self, reading: Reading | None, look: Look) -> None:
-        """Take new data; the number of rows may have changed."""
-        before = self._rows_needed()
+        """Take new data, and with it the chosen cell."""
         if reading is not None and reading.snapshot is not None:
             self._cell_id = reading.snapshot.cell_id
         super().show(reading, look)
-        if self._rows_needed() != before:
-            self.refresh(layout=True)
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Rows of the grid with its frame."""
-        return self._rows_needed()
+    def needed(self, width: int) -> int:
+        """The variant line where there are several, the widths, one row a depth."""
+        depths = {cell.depth for cell in self._shown()}
+        return max(len(depths), 1) + (len(self._variants()) > 1) + 1
 
     def title(self) -> Line:
         """What the cells show."""
@@ -178,10 +177,6 @@ class SweepGrid(Pane):
         if variant is None and cells:
             variant = cells[0].variant
         return [cell for cell in cells if cell.variant == variant]
-
-    def _rows_needed(self) -> int:
-        depths = {cell.depth for cell in self._shown()}
-        return max(len(depths), 1) + (len(self._variants()) > 1) + 1 + 2
 
 
 def cell_text(cell: CellRow, value: str, search: bool) -> str:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from textual.geometry import Size
 
 from mlrtui.tui.charts.spec import Axis, Floats
 from mlrtui.tui.curves import loss_points, ratio_points, sharpness_points
@@ -14,8 +13,8 @@ from mlrtui.tui.reasons import phase_reason, verdict_reason
 from mlrtui.tui.sight import Sight, column_at, place
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, clean, join, line, width_of
-from mlrtui.tui.widgets.lists import wrapped
-from mlrtui.tui.widgets.pane import LinesWidget, Pane
+from mlrtui.tui.widgets.pane import LinesWidget
+from mlrtui.tui.widgets.rows import RowsPane, sentence
 from mlrtui.tui.words import outcome
 from mlrtui_db.models import TrialDetails, TrialRow
 
@@ -47,22 +46,13 @@ def trial_name(reading: Reading) -> str:
     return f"{cell.depth}×{cell.width} seed {trial.seed}{ratio}  η={number(trial.eta)}"
 
 
-class TrialFacts(Pane):
+class TrialFacts(RowsPane):
     """How the trial stands, why, and its neighbours."""
+
+    GROWS = True
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="facts", classes="pane")
-
-    def show(self, reading: Reading | None, look: Look) -> None:
-        """Take new data; the number of rows may have changed."""
-        before = len(self._rows(self.size.width - 2))
-        super().show(reading, look)
-        if len(self._rows(self.size.width - 2)) != before:
-            self.refresh(layout=True)
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Rows of the text with its frame."""
-        return len(self._rows(width - 2)) + 2
 
     def title(self) -> Line:
         """Which trial."""
@@ -83,11 +73,8 @@ class TrialFacts(Pane):
         steps = f" step {max(trial.last_step or 0, 0)} of {trial.max_steps}{again}{since}"
         return ((self.look.marks.glyph(state), state), (steps, ""))
 
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """The text."""
-        return self._rows(width)
-
-    def _rows(self, width: int) -> list[Line]:
         reading = self.reading
         if reading is None or reading.trial is None:
             return [line(" no trial yet", "note")]
@@ -100,7 +87,7 @@ class TrialFacts(Pane):
         reasons = [verdict_reason(trial, reading.details), phase_reason(trial, reading.details, reading.trace)]
         state = trial_state(trial)
         for reason in filter(None, reasons):
-            rows += [line(f" {'  ' if at else ''}{part}", state) for at, part in enumerate(_wrap(reason, width - 3))]
+            rows += sentence(reason, state, width)
         beside, counts = self._neighbour_line(reading), line(self._counts(reading), "dim")
         if width_of(beside) + width_of(counts) <= width:
             return [*rows, join(beside, counts)]
@@ -125,26 +112,19 @@ class TrialFacts(Pane):
         return f"{steps} steps · not finite: {bad[0]} loss, {bad[1]} λ · λ not measured at {steps - sharp.size}"
 
 
-class SettingsPane(Pane):
-    """Every setting and every stored number of the trial, its net, its cell and its sweep; scrolls."""
+class SettingsPane(RowsPane):
+    """Every setting and every stored number of the trial, its net, its cell and its sweep."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="settings", classes="pane")
-        self._first = 0
-        self._note = ""
 
     def title(self) -> Line:
         """What it is."""
         return line("everything stored", "title")
 
-    def caption(self) -> Line:
-        """Which part is visible."""
-        return line(self._note, "dim") if self._note else ()
-
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """One value a row, by table."""
         details = None if self.reading is None else self.reading.details
-        self._note = ""
         if details is None:
             return [line(" nothing read yet", "note")]
         rows: list[Line] = []
@@ -152,16 +132,7 @@ class SettingsPane(Pane):
             rows.append(line(f" {group}", "title"))
             label = max((len(name) for name, _ in pairs), default=0)
             rows += [((f"  {name:<{label}}  ", "dim"), (clean(value), "")) for name, value in pairs]
-        self._first = min(self._first, max(len(rows) - height, 0))
-        shown = rows[self._first : self._first + height]
-        if len(shown) < len(rows):
-            self._note = f"{self._first + 1}-{self._first + len(shown)} of {len(rows)}"
-        return shown
-
-    def move(self, dx: int, dy: int) -> None:
-        """Scroll."""
-        self._first = max(self._first + dy, 0)
-        self.update_rows()
+        return rows
 
 
 def setting_groups(details: TrialDetails) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -237,7 +208,3 @@ def _shown(name: str, value: str | float | int | None) -> str:
     if name in _MOMENTS and isinstance(value, int | float):
         return moment(float(value))
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return wrapped(clean(text), max(width, 10))
