@@ -4,7 +4,6 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,8 +19,11 @@ SCHEMA_VERSION = 2
 @cache
 def schema_script() -> str:
     """The SQL of all tables, indexes and views of the current version."""
-    package = files("mlrtui_db")
-    return "\n".join((package / name).read_text(encoding="utf-8") for name in ("schema.sql", "views.sql"))
+    return "\n".join(_script(name) for name in ("schema.sql", "views.sql"))
+
+
+def _script(name: str) -> str:
+    return (files("mlrtui_db") / name).read_text(encoding="utf-8")
 
 
 @cache
@@ -35,6 +37,12 @@ def view_names() -> tuple[str, ...]:
     """Names of the views for people, in the order of views.sql; `axes` only serves the others."""
     found = re.findall(r"^CREATE VIEW (\w+)", schema_script(), re.MULTILINE)
     return tuple(name for name in found if name != "axes")
+
+
+@cache
+def view_statements() -> tuple[str, ...]:
+    """The SQL of each view, in the order of views.sql."""
+    return tuple(re.findall(r"^CREATE VIEW.*?;$", _script("views.sql"), re.MULTILINE | re.DOTALL))
 
 
 def tables_of_trials(connection: sqlite3.Connection) -> tuple[str, ...]:
@@ -64,32 +72,21 @@ def install_schema(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("COMMIT")
 
 
-def renew_views(connection: sqlite3.Connection) -> None:
-    """Replace the views of an earlier version, and the texts about columns, inside the open transaction."""
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
-        if name in schema_names():
-            connection.execute(f"DROP VIEW {name}")
-    for statement in _statements((files("mlrtui_db") / "views.sql").read_text(encoding="utf-8")):
-        connection.execute(statement)
-    write_documents(connection)
-
-
-def _statements(script: str) -> Iterator[str]:
-    """One by one: ``executescript`` would commit what is open."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
 def write_documents(connection: sqlite3.Connection) -> None:
     """Replace the content of table ``column_doc`` by what this version says."""
     connection.execute("DELETE FROM column_doc")
     connection.executemany(
         "INSERT INTO column_doc (tbl, col, unit, text) VALUES (?, ?, ?, ?)", column_documents(connection)
     )
+
+
+def renew_views(connection: sqlite3.Connection) -> None:
+    """Make the views and the documentation those of this version, whatever they were; the tables are its already."""
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        connection.execute(f'DROP VIEW "{name}"')
+    for statement in view_statements():
+        connection.execute(statement)
+    write_documents(connection)
 
 
 def create_store(path: Path, now: float) -> None:

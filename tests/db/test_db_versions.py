@@ -1,7 +1,7 @@
 """Stores as earlier versions left them: brought up to date whole, whoever kills or reads meanwhile.
 
-`versions/` holds a store of every shape that a schema ever had, as SQL. Whoever changes the schema adds the one before:
-`sqlite3 STORE .dump`, without the rows of column_doc, named by its version.
+`versions/` holds stores that earlier versions made, as SQL: `sqlite3 STORE .dump` without the rows of column_doc. Their
+names begin with the number of their schema.
 """
 
 import os
@@ -18,6 +18,7 @@ from conftest import file_size_limit
 
 from mlrtui_db import migrations
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
+from mlrtui_db._sqlite import connect_writer
 from mlrtui_db.copies import archive, back_up
 from mlrtui_db.errors import StoreFull, StoreNewer, StoreOlder
 from mlrtui_db.invariants import check
@@ -68,10 +69,6 @@ def shape(path: Path) -> dict[str, set[tuple[object, ...]]]:
         }
 
 
-def test_there_is_a_store_of_every_earlier_version() -> None:
-    assert {number(dump) for dump in DUMPS} >= set(range(1, SCHEMA_VERSION))
-
-
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
 def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, dump: Path) -> None:
     path, fresh = restore(dump, tmp_path / "a.db"), tmp_path / "fresh.db"
@@ -94,6 +91,20 @@ def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, du
             list(rows)
         assert f"the store as it was: {copy.name}" in " ".join(row.text for row in reader.log())
     assert bring_up_to_date(path) is None
+
+
+@pytest.mark.parametrize("reached", range(1, SCHEMA_VERSION))
+def test_a_store_goes_on_from_every_step(old: Path, reached: int) -> None:
+    with closing(connect_writer(old)) as connection:
+        migrations.migrate(connection, old, [step for step in migrations.MIGRATIONS if step.version <= reached])
+    assert version(old) == reached
+    before = content(old, ("trial", "step"))
+    assert bring_up_to_date(old) == old.with_name(f"a.db.v{reached}")
+    fresh = old.with_name("fresh.db")
+    Store.open(fresh).close()
+    assert shape(old) == shape(fresh)
+    assert content(old, ("trial", "step")) == before
+    assert check(old) == []
 
 
 def test_a_reader_says_that_a_store_is_older_and_changes_nothing(old: Path) -> None:
@@ -132,12 +143,13 @@ def test_a_reader_beside_a_migration_waits_for_nothing(old: Path, monkeypatch: p
     told: list[str] = []
 
     def looked_at(connection: sqlite3.Connection) -> None:
-        migrations.MIGRATIONS[0].apply(connection)
+        last.apply(connection)
         with pytest.raises(StoreOlder) as error:
             Reader.open(old)
         told.append(str(error.value))
 
-    steps = [migrations.Migration(SCHEMA_VERSION, "looked at", looked_at)]
+    *steps, last = migrations.MIGRATIONS
+    steps.append(migrations.Migration(last.version, last.name, looked_at))
     monkeypatch.setattr(migrations.migrate, "__defaults__", (steps,))
     bring_up_to_date(old)
     assert len(told) == 1
@@ -180,8 +192,9 @@ def test_a_migration_that_is_killed_is_done_again(old: Path, moment: str) -> Non
     assert content(old) == before
     assert version(old) == (2 if moment == "at the next step" else 1)
     assert old.with_name("a.db.v1").exists() is (moment != "copying")
+    left = version(old)
     with Store.open(old) as store:
-        assert (store.copy_of_older is None) is (moment == "at the next step")
+        assert (store.copy_of_older is None) is (left == SCHEMA_VERSION)
     assert version(old) == SCHEMA_VERSION
     assert content(old.with_name("a.db.v1")) == before
     assert check(old) == []
