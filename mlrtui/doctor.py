@@ -69,7 +69,7 @@ def store(path: Path) -> Iterator[Finding]:
     yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
     writer = lock.holder(path)
     yield _driver(writer, path)
-    yield from _left_to_do(sweeps, writer is not None)
+    yield from _left_to_do(path, sweeps, writer is not None)
     network = filesystem.network_kind(path)
     yield Finding(
         "file system",
@@ -88,17 +88,18 @@ def _driver(writer: lock.LockHolder | None, path: Path) -> Finding:
         )
     if writer is None:
         return Finding("driver", True, "none is at work")
-    who = f"process {writer.pid} on {writer.host}"
+    who = writer.place()
     return Finding("driver", not writer.note, f"{who} is at work" if not writer.note else f"{who}: {writer.note}")
 
 
-def _left_to_do(sweeps: Sequence[SweepRow], driven: bool) -> Iterator[Finding]:
+def _left_to_do(path: Path, sweeps: Sequence[SweepRow], driven: bool) -> Iterator[Finding]:
     failed = [repr(row.name) for row in sweeps if row.trials_failed]
     if failed:
-        yield Finding("failed trials", False, f"in {', '.join(failed)}: `mlrtui rerun --failed` trains them again")
+        remedy = f"`mlrtui rerun --failed --store {path}` trains them again"
+        yield Finding("failed trials", False, f"in {', '.join(failed)}: {remedy}")
     waiting = [repr(row.name) for row in sweeps if row.status != "done"]
     if waiting and not driven:
-        yield Finding("unfinished", True, f"{', '.join(waiting)}: `mlrtui resume` goes on")
+        yield Finding("unfinished", True, f"{', '.join(waiting)}: `mlrtui resume --store {path}` goes on")
 
 
 def _torch() -> Finding:

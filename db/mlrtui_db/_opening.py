@@ -9,7 +9,7 @@ from pathlib import Path
 from mlrtui_db._older import complete
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
-from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreUnwritable
+from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreOlder, StoreUnwritable
 from mlrtui_db.lock import is_held
 
 _SMALLEST_PAGE = 512
@@ -95,6 +95,36 @@ def open_to_read(path: Path | str, *, as_it_is: bool = False) -> tuple[Path, sql
             f"{target} has a log that cannot be read on read-only media: copy it together with its -wal to a "
             "writable folder"
         ) from None
+
+
+def refuse_older(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise where the store lacks what this version keeps.
+
+    Raises:
+        StoreOlder: says what to do.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version >= SCHEMA_VERSION:
+        return
+    remedy = (
+        f"`mlrtui resume --store {path}` brings it up to date and keeps a copy; from read-only media, copy it first"
+    )
+    if is_held(path):
+        remedy = "a driver is at work on it, try again in a moment"
+    raise StoreOlder(
+        f"{path} was written by an earlier mlrtui (schema {version}, this one writes {SCHEMA_VERSION}): {remedy}"
+    )
+
+
+def refuse_newer(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise where a store, though it may be read, holds what this version does not know.
+
+    Raises:
+        StoreNewer: says what to do.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        raise _newer(path, version)
 
 
 def _probed(path: Path, *, immutable: bool) -> sqlite3.Connection:

@@ -97,6 +97,7 @@ def create_store(path: Path, now: float) -> None:
     draft = path.with_name(f".{path.name}.new")
     try:
         draft.unlink(missing_ok=True)
+        draft.touch()  # with the user's umask; SQLite would never let a group write
         with translated(path):
             connection = sqlite3.connect(draft, isolation_level=None)
             try:

@@ -68,6 +68,7 @@ def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
     try:
         for leftover in leftovers:
             leftover.unlink(missing_ok=True)
+        draft.touch()  # with the user's umask; SQLite would never let a group write
         with translated(draft):
             yield draft
         os.replace(draft, path)

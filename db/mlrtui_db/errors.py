@@ -5,6 +5,7 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreLocked             another driver writes to it
 ├── StoreForeign            not a mlrtui store (a folder, a text file, another application's database, ...)
 ├── StoreNewer              written by a newer mlrtui
+├── StoreOlder              written by an earlier mlrtui, to be brought up to date before it can be merged
 ├── StoreDamaged            truncated or corrupt
 ├── StoreUnwritable         read-only file, folder or media
 ├── StoreFull               no room, or an input/output error: nothing was written, the same may be tried again
@@ -25,6 +26,7 @@ __all__ = [
     "StoreLocked",
     "StoreMissing",
     "StoreNewer",
+    "StoreOlder",
     "StoreUnwritable",
     "SweepConflict",
 ]
@@ -48,6 +50,10 @@ class StoreForeign(StoreError):
 
 class StoreNewer(StoreError):
     """The store was written by a newer version of mlrtui."""
+
+
+class StoreOlder(StoreError):
+    """The store was written by an earlier version of mlrtui and is to be brought up to date first."""
 
 
 class StoreDamaged(StoreError):

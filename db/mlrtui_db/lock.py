@@ -41,6 +41,12 @@ class LockHolder:
         """Whether ``pid`` names a process of this machine and this container."""
         return self.host == socket.gethostname() and self.namespace == _namespace()
 
+    def place(self) -> str:
+        """Which process it is, in words; a number means nothing outside its own container."""
+        if self.host == socket.gethostname() and self.namespace != _namespace():
+            return f"process {self.pid} of another container on {self.host}"
+        return f"process {self.pid} on {self.host}"
+
 
 class Lock:
     """A held writer's lock; `release` it, or leave its ``with`` block. It dies with the process."""
@@ -92,7 +98,7 @@ def acquire(store: Path | str) -> Lock:
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise StoreUnwritable(f"{path} cannot be written ({error.strerror}); move the store or free it") from None
         try:
@@ -198,7 +204,9 @@ def _namespace() -> str:
 
 def _refusal(store: Path, who: LockHolder | None) -> str:
     remedy = "`mlrtui watch` looks on, `mlrtui stop` ends it"
+    if who is not None and not who.is_here():
+        remedy = "`mlrtui watch` looks on, `mlrtui stop` ends it there"
     if who is None:
         return f"{store} is in use by another driver: {remedy}"
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(who.started_at))
-    return f"{store} is in use by process {who.pid} on {who.host} since {since}: {remedy}"
+    return f"{store} is in use by {who.place()} since {since}: {remedy}"

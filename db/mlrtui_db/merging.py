@@ -13,12 +13,12 @@ from typing import Any
 
 from mlrtui_db import _opening
 from mlrtui_db._attempts import lost_trials
-from mlrtui_db._schema import SCHEMA_VERSION, tables_of_trials
+from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import translated
 from mlrtui_db._sweeps import refresh_cell
 from mlrtui_db._writing import Transaction
 from mlrtui_db.copies import whole_or_not
-from mlrtui_db.errors import MergeConflict, StoreError, StoreLocked
+from mlrtui_db.errors import MergeConflict, StoreLocked
 from mlrtui_db.lock import is_held
 from mlrtui_db.store import Store
 
@@ -68,12 +68,8 @@ class _Merge:
 
     def run(self) -> None:
         """Sweep by sweep, in the order of their making."""
-        (version,) = self._source.execute("PRAGMA user_version").fetchone()
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{self._path} has schema {version}, this mlrtui writes {SCHEMA_VERSION}: bring it up to date first, "
-                "with `mlrtui resume` of the newest version"
-            )
+        _opening.refuse_older(self._path, self._source)
+        _opening.refuse_newer(self._path, self._source)
         self._source.execute("BEGIN")  # all of it from one moment
         for sweep in _rows(self._source, "SELECT * FROM sweep ORDER BY sweep_id"):
             self._sweep(sweep)

@@ -96,6 +96,7 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     backup, draft = _free_name(path, version), path.with_name(f".{path.name}.v{version}.new")
     draft.unlink(missing_ok=True)
     try:
+        draft.touch()  # with the user's umask
         connection.execute("VACUUM INTO ?", (str(draft),))
         os.replace(draft, backup)
     finally:

@@ -113,7 +113,7 @@ def status(store: Path, *, as_json: bool) -> int:
         }
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        who = "no driver is running" if holder is None else f"driver {holder.pid} on {one_line(holder.host)} is at work"
+        who = "no driver is running" if holder is None else f"the driver ({one_line(holder.place())}) is at work"
         waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
         show(f"{store}: {who}{waits}")
         for row in sweeps:

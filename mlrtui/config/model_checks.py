@@ -67,14 +67,6 @@ def _factory(known: "Known") -> Iterator[Mistake]:
                 yield Mistake(f"{where}.x", list(fit.x), f'n_params of "{kind}" is not known; use depth and width')
 
 
-def _layers(known: "Known") -> Iterator[Mistake]:
-    """What layers do is known of fully connected nets."""
-    if known.one("record.layers"):
-        for kind in known.axis("model.kind"):
-            if kind not in ("mlp", "two-layer-linear"):
-                yield Mistake("record.layers", True, f'is for fully connected nets; kind is "{kind}", remove it')
-
-
 def _names(text: str) -> frozenset[str]:
     try:
         return frozenset(cell_number(text).names)
@@ -82,4 +74,4 @@ def _names(text: str) -> frozenset[str]:
         return frozenset()  # told elsewhere
 
 
-MODEL_CHECKS = (_images, _general, _factory, _layers)
+MODEL_CHECKS = (_images, _general, _factory)

@@ -109,9 +109,7 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
     if holder is None:
         return f"no driver is running on {store}"
     if not holder.is_here():
-        raise StoreTrouble(
-            f"{store}: its driver runs elsewhere (host {holder.host}, process {holder.pid} there); stop it there"
-        )
+        raise StoreTrouble(f"{store}: its driver runs elsewhere ({holder.place()}); stop it there")
     try:
         if now and os.getpgid(holder.pid) == holder.pid:
             os.killpg(holder.pid, signal.SIGKILL)  # a driver leads a group of its own, with its workers in it
@@ -131,7 +129,8 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
         time.sleep(0.05)
     if now:
         _tidy(store)
-    return f"{'killed' if now else 'stopped'} the driver of {store} (pid {holder.pid}); `mlrtui resume` goes on"
+    done = f"{'killed' if now else 'stopped'} the driver of {store} (pid {holder.pid})"
+    return f"{done}; `mlrtui resume --store {store}` goes on"
 
 
 def _tidy(store: Path) -> None:

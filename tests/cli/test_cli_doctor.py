@@ -32,9 +32,9 @@ def test_a_store_that_needs_something(store: Path) -> None:
     found = findings(store)
     assert found["store"].fine
     assert found["failed trials"] == doctor.Finding(
-        "failed trials", False, "in 'small scan': `mlrtui rerun --failed` trains them again"
+        "failed trials", False, f"in 'small scan': `mlrtui rerun --failed --store {store}` trains them again"
     )
-    assert "`mlrtui resume`" in found["unfinished"].text
+    assert f"`mlrtui resume --store {store}`" in found["unfinished"].text
 
 
 def test_a_driver_that_waits_and_a_log_that_grows(store: Path) -> None:

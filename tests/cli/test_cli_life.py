@@ -26,17 +26,30 @@ def fake_store(made: Callable[..., Path]) -> Path:
     return made(SMALL_SEARCH, SMALL_SCAN)
 
 
-def test_stop_now_then_resume_without_a_file(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> None:
-    sweep, store = sweep_file(LONG_SEARCH), tmp_path / "mlrtui.db"
+def test_backup_then_stop_now_then_resume_without_a_file(
+    mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path
+) -> None:
+    sweep, store, copy = sweep_file(LONG_SEARCH), tmp_path / "mlrtui.db", tmp_path / "copy.db"
     assert mlrtui("run", sweep, "--detach", "--devices", "cpu:1").returncode == 0
     wait_for(lambda: done_trials(store) > 2, "some trials")
     holder = lock.holder(store)
     assert holder is not None
+
+    done = mlrtui("backup", copy)
+    assert done.returncode == 0, done.stderr
+    assert lock.holder(store) == holder
+    refused = mlrtui("archive", store, tmp_path / "archive.db")
+    assert refused.returncode == 3
+    assert "mlrtui backup" in refused.stderr
+    assert done_trials(copy) > 2
+    assert invariants.check(copy) == []
+    assert "is there already" in mlrtui("backup", copy).stderr
+
     killed = mlrtui("stop", "--now")
     assert killed.returncode == 0, killed.stderr
     assert f"killed the driver of mlrtui.db (pid {holder.pid})" in killed.stdout
     assert lock.holder(store) is None
-    assert members(holder.pid) == []  # no worker is left
+    wait_for(lambda: members(holder.pid) == [], "the workers to end")
     assert rows(store, "SELECT status FROM sweep") == [("stopped",)]
     assert invariants.check(store) == []
     before = done_trials(store)
@@ -117,22 +130,6 @@ def test_rerun_of_what_failed(mlrtui: Mlrtui, fake_store: Path, tmp_path: Path) 
     assert "nothing failed" in mlrtui("rerun", "--failed").stdout
 
 
-def test_backup_of_a_live_store(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> None:
-    store, copy = tmp_path / "mlrtui.db", tmp_path / "copy.db"
-    assert mlrtui("run", sweep_file(LONG_SEARCH), "--detach", "--devices", "cpu:1").returncode == 0
-    wait_for(lambda: done_trials(store) > 2, "some trials")
-    done = mlrtui("backup", copy)
-    assert done.returncode == 0, done.stderr
-    assert lock.holder(store) is not None
-    refused = mlrtui("archive", store, tmp_path / "archive.db")
-    assert refused.returncode == 3
-    assert "mlrtui backup" in refused.stderr
-    assert mlrtui("stop").returncode == 0
-    assert done_trials(copy) > 2
-    assert invariants.check(copy) == []
-    assert "is there already" in mlrtui("backup", copy).stderr
-
-
 def test_archive_merge_and_prune(mlrtui: Mlrtui, fake_store: Path, tmp_path: Path) -> None:
     kept = "SELECT * FROM eta_star ORDER BY cell, seed"
     assert mlrtui("archive", fake_store, "packed.db").returncode == 0
@@ -195,7 +192,7 @@ def test_a_store_of_an_earlier_version_is_told_and_brought_up_to_date(mlrtui: Ml
         done = mlrtui(*command)
         assert done.returncode == 3, command
         assert "was written by an earlier mlrtui" in done.stderr
-        assert "`mlrtui resume`" in done.stderr
+        assert f"`mlrtui resume --store {store}`" in done.stderr
     finished = done_trials(store)
     resumed = mlrtui("resume", "--devices", "fake")
     assert resumed.returncode == 0, resumed.stderr

@@ -4,16 +4,19 @@ import copy
 from datetime import date
 from typing import Any
 
+import pytest
 from config_good import GOOD
+from conftest import SMALL_SEARCH
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlrtui.config import SweepSpec, parse_sweep
+from mlrtui.config import SweepSpec, load_sweep, parse_sweep
 from mlrtui.config.files import apply_overrides
 from mlrtui.config.mistakes import toml_text
 from mlrtui.config.parsing import TABLES
 from mlrtui.errors import BadInput
 
+FILE = SMALL_SEARCH.encode()
 KEYS = sorted({key for kind in TABLES.values() for key in (*kind.model_fields, *kind.later)})
 
 scalars = st.one_of(
@@ -51,9 +54,9 @@ def judge(document: dict[str, Any]) -> None:
         assert SweepSpec.from_canonical(spec.canonical()) == spec
 
 
-def judge_lines(messages: tuple[str, ...]) -> None:
+def judge_lines(messages: tuple[str, ...], place: str = "f") -> None:
     assert messages
-    assert all(message.startswith("f: ") and message.isprintable() for message in messages)
+    assert all(message.startswith(f"{place}: ") and message.isprintable() for message in messages)
 
 
 @patient
@@ -72,6 +75,21 @@ def test_a_good_document_with_anything_changed(changed: list[tuple[str, str, Any
         else:
             document.setdefault(table, {})[key] = value
     judge(document)
+
+
+@patient
+@given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 30))
+def test_any_bytes_in_a_file(tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int, cut: int) -> None:
+    """By themselves, and in the place of some of a good file's."""
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    for content in (junk, FILE[:at] + junk + FILE[at + cut :]):
+        path.write_bytes(content)
+        try:
+            spec = load_sweep(path)
+        except BadInput as error:
+            judge_lines(error.messages, str(path))
+        else:
+            assert SweepSpec.from_canonical(spec.canonical()) == spec
 
 
 @patient

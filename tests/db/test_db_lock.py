@@ -1,5 +1,6 @@
 """The writer's lock: one holder, free when it dies, never disturbed by a look."""
 
+import json
 import os
 import signal
 import socket
@@ -128,6 +129,46 @@ def test_lookers_never_keep_the_lock_from_a_writer(tmp_path: Path) -> None:
         done.set()
         for thread in lookers:
             thread.join()
+
+
+def test_a_process_number_of_another_container_is_said_to_be_one(tmp_path: Path) -> None:
+    """Whether the holder lives is the kernel's to say, in whatever container; its number is only shown."""
+    store = tmp_path / "a.db"
+    with acquire(store) as held:
+        said = json.loads(held.path.read_text())
+        held.path.write_text(json.dumps(said | {"namespace": "pid:[1]", "pid": 1}))
+        found = holder(store)
+        assert found is not None
+        assert not found.is_here()
+        with pytest.raises(StoreLocked, match=rf"process 1 of another container on {socket.gethostname()} .* there$"):
+            acquire(store)
+        held.path.write_text(json.dumps(said | {"host": "elsewhere", "namespace": "pid:[1]", "pid": 1}))
+        with pytest.raises(StoreLocked, match=r"in use by process 1 on elsewhere since .* ends it there$"):
+            acquire(store)
+    acquire(store).release()  # free at once, though process 1 lives
+
+
+def test_a_holder_in_a_real_other_container(tmp_path: Path) -> None:
+    """It calls itself process 1 or so; here that is another program, which must never be meant."""
+    store = tmp_path / "a.db"
+    apart = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    if subprocess.run([*apart, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("making a process namespace is not allowed here")
+    process = subprocess.Popen(
+        [*apart, sys.executable, "-c", HOLD, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        found = holder(store)
+        assert found is not None
+        assert found.pid != process.pid
+        assert not found.is_here()
+        with pytest.raises(StoreLocked, match=f"in use by process {found.pid} of another container on "):
+            acquire(store)
+    finally:
+        process.communicate("")  # ends when the process inside has
+    acquire(store).release()
 
 
 def test_a_held_lock_without_a_name_is_said_to_be_one(tmp_path: Path) -> None:

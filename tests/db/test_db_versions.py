@@ -1,7 +1,7 @@
 """Stores as earlier versions left them: brought up to date whole, whoever kills or reads meanwhile.
 
-`versions/` holds a store of every shape that a schema ever had, as SQL. Whoever changes the schema adds the one before:
-`sqlite3 STORE .dump`, without the rows of column_doc, named by its version.
+`versions/` holds stores that earlier versions made, as SQL: `sqlite3 STORE .dump` without the rows of column_doc. Their
+names begin with the number of their schema.
 """
 
 import os
@@ -18,10 +18,12 @@ from conftest import file_size_limit
 
 from mlrtui_db import migrations
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
+from mlrtui_db._sqlite import connect_writer
 from mlrtui_db.copies import archive, back_up
-from mlrtui_db.errors import StoreFull
+from mlrtui_db.errors import StoreFull, StoreNewer, StoreOlder
 from mlrtui_db.invariants import check
 from mlrtui_db.lock import is_held
+from mlrtui_db.merging import merge
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store, bring_up_to_date
 
@@ -75,10 +77,6 @@ def shape(path: Path) -> dict[str, set[tuple[object, ...]]]:
         }
 
 
-def test_there_is_a_store_of_every_earlier_version() -> None:
-    assert {number(dump) for dump in DUMPS} >= set(range(1, SCHEMA_VERSION))
-
-
 @pytest.mark.parametrize("dump", DUMPS, ids=lambda dump: dump.stem)
 def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, dump: Path) -> None:
     path, fresh = restore(dump, tmp_path / "a.db"), tmp_path / "fresh.db"
@@ -99,6 +97,20 @@ def test_a_store_of_every_earlier_version_becomes_one_of_this(tmp_path: Path, du
             list(rows)
         assert f"the store as it was: {copy.name}" in " ".join(row.text for row in reader.log())
     assert bring_up_to_date(path) is None
+
+
+@pytest.mark.parametrize("reached", range(1, SCHEMA_VERSION))
+def test_a_store_goes_on_from_every_step(old: Path, reached: int) -> None:
+    with closing(connect_writer(old)) as connection:
+        migrations.migrate(connection, old, [step for step in migrations.MIGRATIONS if step.version <= reached])
+    assert version(old) == reached
+    before = content(old, ("trial", "step"))
+    assert bring_up_to_date(old) == old.with_name(f"a.db.v{reached}")
+    fresh = old.with_name("fresh.db")
+    Store.open(fresh).close()
+    assert shape(old) == shape(fresh)
+    assert content(old, ("trial", "step")) == before
+    assert check(old) == []
 
 
 def answers(reader: Reader) -> dict[str, list[dict[str, object]]]:
@@ -128,7 +140,19 @@ def test_a_reader_of_an_older_store_sees_what_it_will_be_and_changes_nothing(tmp
 def test_copies_of_an_older_store_are_of_its_version(old: Path) -> None:
     back_up(old, old.with_name("copy.db"))
     archive(old, old.with_name("archive.db"))
+    with pytest.raises(StoreOlder):
+        merge(old.with_name("merged.db"), [old])
+    assert not old.with_name("merged.db").exists()
     assert content(old.with_name("copy.db")) == content(old.with_name("archive.db")) == content(old)
+
+
+def test_a_newer_store_is_not_merged(old: Path) -> None:
+    Store.open(old).close()
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(StoreNewer, match="update mlrtui"):
+        merge(old.with_name("merged.db"), [old])
+    assert not old.with_name("merged.db").exists()
 
 
 def test_an_earlier_copy_is_never_replaced(old: Path) -> None:
@@ -144,12 +168,13 @@ def test_a_reader_beside_a_migration_waits_for_nothing(old: Path, monkeypatch: p
     beside = Reader.open(old)
 
     def looked_at(connection: sqlite3.Connection) -> None:
-        migrations.MIGRATIONS[0].apply(connection)
+        last.apply(connection)
         seen.append(answers(beside))
         with Reader.open(old) as reader:
             seen.append(answers(reader))
 
-    steps = [migrations.Migration(SCHEMA_VERSION, "looked at", looked_at)]
+    *steps, last = migrations.MIGRATIONS
+    steps.append(migrations.Migration(last.version, last.name, looked_at))
     monkeypatch.setattr(migrations.migrate, "__defaults__", (steps,))
     bring_up_to_date(old)
     assert len(seen) == 2
@@ -199,8 +224,9 @@ def test_a_migration_that_is_killed_is_done_again(old: Path, moment: str) -> Non
     assert holds(old, before)
     assert version(old) == (2 if moment == "at the next step" else 1)
     assert old.with_name("a.db.v1").exists() is (moment != "copying")
+    left = version(old)
     with Store.open(old) as store:
-        assert (store.copy_of_older is None) is (moment == "at the next step")
+        assert (store.copy_of_older is None) is (left == SCHEMA_VERSION)
     assert version(old) == SCHEMA_VERSION
     assert content(old.with_name("a.db.v1")) == before
     assert check(old) == []

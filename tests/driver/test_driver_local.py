@@ -2,13 +2,17 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import SMALL_SCAN
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
+from mlrtui.driver.sweep_run import MAX_LOST
+from mlrtui.engines import local
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import BEAT_SECONDS, Deadlines, Silence
 from mlrtui.engines.local import LocalEngine
@@ -101,6 +105,53 @@ def test_a_worker_that_lives_but_records_nothing_is_killed(sweep_file) -> None: 
         engine.submit(*big_probe(engine, sweep_file))
         died = next(e for e in until(engine, WorkerDied) if isinstance(e, WorkerDied))
         assert died.detail == "recorded nothing for 0.2 s and was killed"
+    finally:
+        engine.close()
+
+
+def deaths(engine: LocalEngine, task: Probe | None = None) -> int:
+    """How many workers die until the engine starts no other; each gets the task when it is ready."""
+    count = 0
+    for _ in range(600):
+        for event in engine.poll(0.2):
+            if isinstance(event, WorkerDied):
+                count += 1
+                if event.final:
+                    return count
+        for slot in engine.idle():
+            assert task is not None
+            engine.submit(slot, task)
+    raise AssertionError(f"{count} workers died, none was the last")
+
+
+def test_a_worker_that_cannot_run_here_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    engine = LocalEngine(["cpu"])
+    try:
+        assert deaths(engine) == local._MAX_STARTS
+        assert engine.idle() == []
+    finally:
+        engine.close()
+
+
+def test_a_worker_that_dies_of_every_task_is_given_up_late(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    sweep_file,  # type: ignore[no-untyped-def]
+) -> None:
+    """Not before a round of thousands could have been halved down to one lane."""
+    assert 2 ** (local._MAX_DEATHS - MAX_LOST) > 4096
+    monkeypatch.setattr(local, "_MAX_DEATHS", local._MAX_STARTS + 2)
+    mortal = tmp_path / "python"
+    mortal.write_text(
+        f"#!{sys.executable}\nimport sys\nfrom multiprocessing.connection import Connection\n"
+        "line = Connection(int(sys.argv[4]))\nline.send({})\nline.recv()\nsys.exit(3)\n"
+    )
+    mortal.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(mortal))
+    engine = LocalEngine(["cpu"])
+    try:
+        assert deaths(engine, big_probe(engine, sweep_file)[1]) == local._MAX_DEATHS + 1
     finally:
         engine.close()
 

@@ -163,10 +163,10 @@ def test_of_two_workers_one_is_killed_and_one_hangs(sweep_file: WriteSweep, tmp_
             struck.add(event.slot)
             os.kill(engine.pid(event.slot), blows.pop(0))
 
-    with Observed(tell, 2, Deadlines(beat=2 * BEAT_SECONDS)) as engine:
+    with Observed(tell, 2, Deadlines(beat=3 * BEAT_SECONDS)) as engine:
         assert drive(store, sweep_file(SMALL_SEARCH), engine).failed == 0
     assert len(died) == 2
     assert died[0].startswith("killed by SIGKILL")
-    assert died[1] == f"gave no sign of life for {2 * BEAT_SECONDS:g} s and was killed"
+    assert died[1] == f"gave no sign of life for {3 * BEAT_SECONDS:g} s and was killed"
     assert one(store, "SELECT count(*) FROM event WHERE level = 'warning' AND text LIKE '% worker %'") == 2
     same_results(store, whole_search)

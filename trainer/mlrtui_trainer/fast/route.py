@@ -23,6 +23,8 @@ __all__ = ["Solved", "solve", "version"]
 SWITCH = "MLRTUI_FAST"
 """Environment variable: "0" takes the general route even where the compiled one is installed."""
 
+_LOSSES = (LOSSES["ce"], LOSSES["mse"])
+
 LINE = 16  # basis vectors and buffers are padded to this many numbers
 
 
@@ -54,6 +56,9 @@ def solve(
     """
     inner, root = (operator.inner, operator.root) if isinstance(operator, Preconditioned) else (operator, None)
     if start.device.type != "cpu" or not isinstance(inner, (MlpCurvature, LaneByLane)) or _kernels() is None:
+        return None
+    matrix = inner.parts[0] if isinstance(inner, LaneByLane) else inner
+    if matrix.loss not in _LOSSES:
         return None
     if isinstance(inner, LaneByLane):
         roots = [root[i : i + 1] if root is not None and root.ndim == 2 else root for i in range(inner.lanes)]
