@@ -2,8 +2,9 @@
 
 The plain loop is what a person writes: `nn.Sequential`, `optim.SGD`, `loss.item()` at every step, one training after
 the other. Both keep the loss of every step and evaluate loss and accuracy over all samples at the start and at every
-epoch's end. Rates are small enough that every training does all its steps. Only ratios taken in the same round mean
-anything on a machine that is shared.
+epoch's end. Rates are small enough that every training does all its steps. The lanes run as they are installed, and once
+more without compiled steps where these are (the extra fast). Only ratios taken in the same round mean anything on a
+machine that is shared.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice, pairwise
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -24,6 +26,8 @@ from torch import nn
 
 from benchmarks.machine import describe, spread, table
 from mlrtui_trainer import worker
+from mlrtui_trainer.fast import route
+from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.spec import Dataset, NetSpec, Outcome, Round, SharpnessSpec, StepBatch, TrainSpec, TrialSpec
 
 BATCH = 128
@@ -61,6 +65,7 @@ class Timing:
 
     plain: float
     lanes: float
+    general: float  # lanes without compiled steps
     gemm: float  # of one multiplication of two GEMM_SIZE² matrices
 
 
@@ -77,6 +82,11 @@ class Measured:
     def ratios(self) -> list[float]:
         """How many times faster the lanes were, round by round."""
         return [timing.plain / timing.lanes for timing in self.timings]
+
+    @property
+    def gains(self) -> list[float]:
+        """What compiled steps add, round by round."""
+        return [timing.general / timing.lanes for timing in self.timings]
 
     @property
     def floors(self) -> list[float]:
@@ -160,6 +170,12 @@ def train_in_lanes(case: Case, dataset: Dataset, device: str) -> int:
     return rows
 
 
+def train_generally(case: Case, dataset: Dataset, device: str) -> int:
+    """The same without compiled steps."""
+    with patch.object(CompiledSteps, "of", lambda *_: None):
+        return train_in_lanes(case, dataset, device)
+
+
 def flop_of(case: Case, samples: int) -> float:
     """Multiplications and additions of matrix products: forward, both backward products, evaluations."""
     sizes = case.net().sizes
@@ -199,6 +215,7 @@ def measure(case: Case, dataset: Dataset, device: str, rounds: int) -> Measured:
             yield Timing(
                 plain=seconds(plain, device),
                 lanes=seconds(lambda: train_in_lanes(case, dataset, device), device),
+                general=seconds(lambda: train_generally(case, dataset, device), device),
                 gemm=min(seconds(lambda: a @ a, device) for _ in range(5)),
             )
 
@@ -206,7 +223,16 @@ def measure(case: Case, dataset: Dataset, device: str, rounds: int) -> Measured:
     return Measured(case, steps, flop_of(case, len(dataset.x)), timings)
 
 
-HEAD = ("depth", "width", "trainings", "plain loop, s", "lanes, s", "times faster", "times the GEMM floor")
+HEAD = (
+    "depth",
+    "width",
+    "trainings",
+    "plain loop, s",
+    "lanes, s",
+    "times faster",
+    "compiled gains",
+    "times the GEMM floor",
+)
 
 
 def row(measured: Measured) -> list[str]:
@@ -219,6 +245,7 @@ def row(measured: Measured) -> list[str]:
         f"{statistics.median(timing.plain for timing in measured.timings):.2f}",
         f"{statistics.median(timing.lanes for timing in measured.timings):.2f}",
         spread(measured.ratios),
+        spread(measured.gains),
         spread(measured.floors, 1),
     ]
 
@@ -237,7 +264,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     dataset = digits()
-    about = describe(options.device)
+    about = describe(options.device) | {"compiled steps": route.version() or "not installed"}
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)
     results = []
     for width in options.widths:

@@ -78,7 +78,7 @@ def test_a_trial_has_the_same_bits_alone_and_in_company(width: int) -> None:
 
 
 def test_it_can_be_switched_off_and_a_worker_says_which_route_it_takes() -> None:
-    asked = "from mlrtui_trainer import worker; print(worker.describe('cpu')['sharpness'])"
+    asked = "from mlrtui_trainer import worker; print(worker.describe('cpu')['steps and sharpness'])"
     said = {
         value: subprocess.run(
             [sys.executable, "-c", asked], env=os.environ | {route.SWITCH: value}, capture_output=True, text=True

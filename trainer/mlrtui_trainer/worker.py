@@ -38,7 +38,7 @@ def describe(device: str) -> dict[str, str]:
     if kind.type == "cuda":
         return info | {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
     compiled = route.version()
-    info["sharpness"] = f"compiled by numba {compiled}" if compiled else "not compiled"
+    info["steps and sharpness"] = f"compiled by numba {compiled}" if compiled else "not compiled"
     return info | {"name": torch.backends.cpu.get_cpu_capability()}
 
 
