@@ -2,9 +2,9 @@
 
 The plain loop is what a person writes: `nn.Sequential`, `optim.SGD`, `loss.item()` at every step, one training after
 the other. Both keep the loss of every step and evaluate loss and accuracy over all samples at the start and at every
-epoch's end. Rates are small enough that every training does all its steps. The lanes run as they are installed, and once
-more without compiled steps where these are (the extra fast). Only ratios taken in the same round mean anything on a
-machine that is shared.
+epoch's end. Rates are small enough that every training does all its steps. The lanes run as they are installed, and
+once more without compiled steps where these are (the extra fast). Only ratios taken in the same round mean anything on
+a machine that is shared.
 """
 
 import argparse
