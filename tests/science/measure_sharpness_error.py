@@ -53,8 +53,8 @@ class Referee:
         self.missed = 0
 
     def wrap(self, solve):  # type: ignore[no-untyped-def]
-        def solved(meter, tracker, operator, weights, which):  # type: ignore[no-untyped-def]
-            found = solve(meter, tracker, operator, weights, which)
+        def solved(meter, tracker, operator, weights, *which):  # type: ignore[no-untyped-def]
+            found = solve(meter, tracker, operator, weights, *which)
             doubles = weights.to(torch.float64)
             matrix = curvature(self.mlp, doubles, self.samples.x, self.samples.y, self.loss, self.operator)
             rates = rate_vector(self.mlp, torch.float64, "cpu")

@@ -34,7 +34,7 @@ TIGHT_BUDGET = 5
 """Factor on the budget of a solve that is judged by its residual."""
 
 AUDIT_EVERY = 20
-AUDIT_DROP = 0.5
+AUDIT_DROP = 0.85
 """A value below this part of the last one is solved again: the top may have been lost."""
 
 FALLEN_NOISE = 0.5
