@@ -4,7 +4,7 @@ Lanes share nothing but the instructions: on a CPU with one thread a trial gives
 number of others. A lane that ends leaves the batch at once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from math import nan
@@ -141,11 +141,8 @@ class _Chunk:
         self.layers = None
         if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
             self.layers = LayerCheck(model, self.weights, samples)
-        self.compiled = None
-        # every step of a full batch may ask for an accuracy elsewhere, and layers are looked at between steps
-        if self.layers is None and (held_out is None or not self.batches.full):
-            self.compiled = CompiledSteps.of(model, self.train, samples, [trial.eta for trial in trials])
-            self.block = COMPILED_BLOCK if self.compiled is not None else self.block
+        self.compiled = CompiledSteps.of(model, self.train, samples, [trial.eta for trial in trials])
+        self.block = COMPILED_BLOCK if self.compiled is not None else self.block
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
@@ -240,9 +237,10 @@ class _Chunk:
     def _steps(self, step: int, count: int) -> tuple[Floats, list[Layers]]:
         """Some steps without a look in between: [count, 4, lanes] as `_look` gives them, and what their layers do."""
         if self.compiled is not None:
-            watched = max(phases.LOGIT_STEPS + 1 - step, 0)
-            limits = [log.limit for log in self.logs]
-            return self.compiled.train(self.weights, self.batches, step, count, watched, limits), [{}] * count
+            if self.layers is None and (self.held_out is None or not self.batches.full):
+                return self._compiled(self.compiled, step, count), [{}] * count
+            pairs = [(self._look_at_layers(t), self._compiled(self.compiled, t, 1)) for t in range(step, step + count)]
+            return np.concatenate([numbers for _, numbers in pairs]), [layers for layers, _ in pairs]
         looks, layers = [], []
         for t in range(step, step + count):
             trace, e, seen = self._look(t)
@@ -253,16 +251,14 @@ class _Chunk:
 
     def _careful_step(self, step: int) -> None:
         """One step with λ before its update; lanes that diverged are gone before λ is sought."""
-        trace, e, seen = self._look(step)
-        numbers = seen.cpu().numpy()
+        numbers, descend = self._looked(step)
         bad = [log.is_bad(float(numbers[0, i])) for i, log in enumerate(self.logs)]
         if any(bad):
             self._log_step(step, numbers, {}, self._look_at_layers(step), only=bad)
             self._drop_ended()
             if not self.logs:
                 return
-            trace, e, seen = self._look(step)
-            numbers = seen.cpu().numpy()
+            numbers, descend = self._looked(step)
         lam: dict[int, Sharpness] = {}
         if self.meter is not None and self.optimizer.ready:
             lam = self.meter.measure(step, self.weights, numbers[0], self.optimizer.diagonal())
@@ -272,7 +268,7 @@ class _Chunk:
             ]
             lam |= self._look_at_sharpness([i for i, end in enumerate(ends) if end and i not in lam])
         layers = self._look_at_layers(step)
-        self._descend(step, trace, e)
+        descend()
         self._log_step(step, numbers, lam, layers)
         self._drop_ended()
 
@@ -288,6 +284,24 @@ class _Chunk:
             self.layers = None
             return {}
         return dict(enumerate(self.layers.measure(self.weights)))
+
+    def _compiled(self, compiled: CompiledSteps, step: int, count: int, *, moves: bool = True) -> Floats:
+        """Compiled steps, [count, 4, lanes]; one at a time where accuracy is that of held-out samples."""
+        elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
+        watched = max(phases.LOGIT_STEPS + 1 - step, 0)
+        limits = [log.limit for log in self.logs]
+        numbers = compiled.train(self.weights, self.batches, step, count, watched, limits, moves=moves)
+        if elsewhere is not None:
+            numbers[:, 1] = elsewhere.accuracy
+        return numbers
+
+    def _looked(self, step: int) -> tuple[Floats, Callable[[], object]]:
+        """What `_look` gives, [4, lanes], and what takes the step."""
+        compiled = self.compiled
+        if compiled is not None:
+            return self._compiled(compiled, step, 1, moves=False)[0], lambda: self._compiled(compiled, step, 1)
+        trace, e, seen = self._look(step)
+        return seen.cpu().numpy(), lambda: self._descend(step, trace, e)
 
     @torch.inference_mode()
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:

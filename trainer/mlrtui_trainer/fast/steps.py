@@ -51,6 +51,8 @@ class CompiledSteps:
             return None
         if max(model.sizes[1:-1], default=0) > WIDEST or train.optimizer != "sgd":
             return None
+        if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
+            return None  # raised where shapes are checked
         if model.activation not in _ACTIVATIONS or train.loss not in _LOSSES:
             return None
         rows = max(train.batch, PIECE)
@@ -83,12 +85,20 @@ class CompiledSteps:
         )
 
     def train(
-        self, weights: Weights, batches: Batches, step: int, count: int, watched: int, limits: Sequence[float]
+        self,
+        weights: Weights,
+        batches: Batches,
+        step: int,
+        count: int,
+        watched: int,
+        limits: Sequence[float],
+        *,
+        moves: bool = True,
     ) -> Floats:
         """Steps ``step`` to ``step + count`` of every lane, in place; [count, columns, lanes] as `lanes` logs them.
 
-        watched: of how many of them the RMS of the outputs is wanted. A lane whose loss passes its limit stops there;
-        what would come after it is not a number.
+        watched: of how many of them the RMS of the outputs is wanted. moves: without it weights stay. A lane whose
+        loss passes its limit stops there; what would come after it is not a number.
         """
         kernels = _kernels()
         assert kernels is not None
@@ -99,7 +109,7 @@ class CompiledSteps:
             kernels.train(
                 self.shapes, *_addresses(weights, i), self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
-                (first, batches.size, count, watched), self.factors[i], sums[i], seen[i], self.scratch,
+                (first, batches.size, count, watched, moves), self.factors[i], sums[i], seen[i], self.scratch,
                 kernels.gemm(self.scratch.itemsize == 8),
             )  # fmt: skip
         seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals

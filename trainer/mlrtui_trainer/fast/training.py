@@ -169,12 +169,12 @@ def train(
     """Steps of one lane; how many were taken: all, or up to the first whose loss is beyond the limit.
 
     weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, whether all
-    samples are in a batch. span: first row, samples a batch, steps, and steps whose outputs' RMS is wanted. factor:
-    -η/batch. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs], labels [rows]. seen
-    [steps, COLUMNS] is filled.
+    samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' RMS is wanted, and whether
+    weights move at all. factor: -η/batch. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs],
+    labels [rows]. seen [steps, COLUMNS] is filled.
     """
     activation, loss, kind, full = rules
-    first, samples, count, watched = span
+    first, samples, count, watched, moves = span
     layers, inputs, outputs = shapes.shape[0], shapes[0, 1], y.shape[1]
     item = scratch.itemsize
     f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
@@ -198,7 +198,8 @@ def train(
         seen[k, LOSS] = _lose(f, y[row : row + samples], labels[row : row + samples], loss, factor)
         if not seen[k, LOSS] <= limit:
             return k + 1
-        _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, scratch, address)
+        if moves:
+            _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, scratch, address)
     return count
 
 
