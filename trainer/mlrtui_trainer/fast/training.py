@@ -91,31 +91,60 @@ def _right(f, y, label, first, outputs, kind):
 
 
 @njit(**QUICK)
+def _exp(x):
+    """x ← exp x for x ≤ 0 or NaN, to a rounding; in single precision by Cephes' polynomial, which vectorises."""
+    if x.itemsize == 8:
+        for i in range(x.size):
+            x[i] = np.exp(x[i])
+        return
+    bits = np.empty(x.size, np.int32)
+    for i in range(x.size):
+        z = x[i] if not x[i] < np.float32(-87.0) else np.float32(-87.0)  # below, 2^k would leave the exponent's range
+        k = np.floor(z * np.float32(1.44269504) + np.float32(0.5))
+        r = z - k * np.float32(0.693359375) + k * np.float32(2.12194440e-4)
+        p = np.float32(1.9875691500e-4)
+        p = p * r + np.float32(1.3981999507e-3)
+        p = p * r + np.float32(8.3334519073e-3)
+        p = p * r + np.float32(4.1665795894e-2)
+        p = p * r + np.float32(1.6666665459e-1)
+        p = p * r + np.float32(5.0000001201e-1)
+        x[i] = p * r * r + r + np.float32(1.0)
+        bits[i] = (np.int32(k) + np.int32(127)) << np.int32(23)
+    power = bits.view(np.float32)
+    for i in range(x.size):
+        x[i] *= power[i]
+
+
+@njit(**QUICK)
 def _lose(f, y, labels, loss, factor):
     """The sum of the samples' losses in double; f [samples · outputs] becomes d loss / d f times ``factor``."""
     samples, outputs = y.shape
     total = 0.0
-    for s in range(samples):
-        first = s * outputs
-        if loss == MSE:
+    if loss == MSE:
+        for s in range(samples):
             own = f.dtype.type(0.0)
             for i in range(outputs):
-                e = f[first + i] - y[s, i]
+                e = f[s * outputs + i] - y[s, i]
                 own += e * e
-                f[first + i] = e * factor
+                f[s * outputs + i] = e * factor
             total += 0.5 * np.float64(own)
-            continue
+        return total
+    for s in range(samples):
+        first = s * outputs
         most = f[first]
         for i in range(1, outputs):
             if f[first + i] > most:
                 most = f[first + i]
-        whole = f.dtype.type(0.0)
-        own = f[first + labels[s]] - most
+        total -= np.float64(f[first + labels[s]] - most)
         for i in range(outputs):
-            p = np.exp(f[first + i] - most)
-            whole += p
-            f[first + i] = p
-        total += np.float64(np.log(whole) - own)
+            f[first + i] -= most
+    _exp(f)
+    for s in range(samples):
+        first = s * outputs
+        whole = f.dtype.type(0.0)
+        for i in range(outputs):
+            whole += f[first + i]
+        total += np.log(np.float64(whole))
         for i in range(outputs):
             f[first + i] = (f[first + i] / whole - y[s, i]) * factor
     return total
