@@ -124,7 +124,8 @@ class TrialLog:
         flags = row.flags | _loss_flags(row.loss) | (row.sharpness.flags if row.sharpness else 0)
         if all_samples and not self._full:
             flags |= FLAG_ALL_SAMPLES
-        row = replace(row, flags=flags)
+        if flags != row.flags:
+            row = replace(row, flags=flags)
         new_peak = isfinite(row.loss) and not row.loss <= self._peak
         if new_peak:
             self._peak, self._peak_step = row.loss, row.step

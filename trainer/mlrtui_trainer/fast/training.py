@@ -74,20 +74,27 @@ def _finite(f, first, last):
 
 
 @njit(**QUICK)
-def _right(f, y, label, first, outputs, kind):
-    """Whether a sample's answer is right; an output that is not finite is wrong."""
-    if kind == NEITHER or not _finite(f, first, first + outputs):
-        return False
-    if kind == SIGN:
-        wrong = 0
+def _right(f, y, labels, kind):
+    """How many answers are right; an output that is not finite is wrong. f [samples · outputs]."""
+    samples, outputs = y.shape
+    whole = _finite(f, 0, f.size)
+    right = 0
+    for s in range(samples):
+        first = s * outputs
+        if not whole and not _finite(f, first, first + outputs):
+            continue
+        if kind == SIGN:
+            wrong = 0
+            for i in range(outputs):
+                wrong += np.sign(f[first + i]) != y[s, i]
+            right += wrong == 0
+            continue
+        own, label = f[first + labels[s]], labels[s]
+        above = 0  # a class before the right one wins a tie, as in argmax
         for i in range(outputs):
-            wrong += np.sign(f[first + i]) != y[i]
-        return wrong == 0
-    best = 0
-    for i in range(1, outputs):
-        if f[first + i] > f[first + best]:
-            best = i
-    return best == label
+            above += f[first + i] > own or (f[first + i] == own and i < label)
+        right += above == 0
+    return right
 
 
 @njit(**QUICK)
@@ -133,8 +140,7 @@ def _lose(f, y, labels, loss, factor):
         first = s * outputs
         most = f[first]
         for i in range(1, outputs):
-            if f[first + i] > most:
-                most = f[first + i]
+            most = f[first + i] if f[first + i] > most else most
         total -= np.float64(f[first + labels[s]] - most)
         for i in range(outputs):
             f[first + i] -= most
@@ -219,10 +225,8 @@ def train(
             seen[k, RMS] = np.sqrt(squares / f.size)
         seen[k, RIGHT] = seen[k, DEAD] = np.nan
         if full:
-            right = 0
-            for s in range(samples):
-                right += _right(f, y[row + s], labels[row + s], s * outputs, outputs, kind)
-            seen[k, RIGHT] = np.nan if kind == NEITHER else right
+            right = np.nan if kind == NEITHER else _right(f, y[row : row + samples], labels[row : row + samples], kind)
+            seen[k, RIGHT] = right
             seen[k, DEAD] = 1.0 if _is_dead(shapes, places, activation, samples, scratch) else 0.0
         seen[k, LOSS] = _lose(f, y[row : row + samples], labels[row : row + samples], loss, factor)
         if not seen[k, LOSS] <= limit:
@@ -244,10 +248,10 @@ def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece,
         at_x = x.ctypes.data + item * first * inputs
         _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address)
         f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
-        for s in range(samples):
-            right += _right(f, y[first + s], labels[first + s], s * outputs, outputs, kind)
-        dead = dead and _is_dead(shapes, places, activation, samples, scratch)
         last = first + samples
+        if kind != NEITHER:
+            right += _right(f, y[first:last], labels[first:last], kind)
+        dead = dead and _is_dead(shapes, places, activation, samples, scratch)
         total += _lose(f, y[first:last], labels[first:last], loss, scratch.dtype.type(0.0))
     seen[LOSS] = total
     seen[RIGHT] = np.nan if kind == NEITHER else right
