@@ -23,7 +23,6 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
     CSS_PATH = "boundary.tcss"
     BINDINGS = [*bindings("boundary")]  # noqa: RUF012
     PANES = ("search", "found", "rounds")
-    GROUPS = ".pane, #side"
 
     def __init__(self) -> None:
         super().__init__()

@@ -29,7 +29,6 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     CSS_PATH = "exponents.tcss"
     BINDINGS = [*bindings("exponents")]  # noqa: RUF012
     PANES = ("plot", "law", "residuals", "cell")
-    GROUPS = ".pane, #upper, #side"
 
     def __init__(self) -> None:
         super().__init__()

@@ -24,7 +24,6 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
     CSS_PATH = "live.tcss"
     BINDINGS = [*bindings("live")]  # noqa: RUF012
     PANES = ("grid", "trials", "loss", "lower", "fits", "events")
-    GROUPS = ".pane, #left, #right"
 
     def compose(self) -> ComposeResult:
         """Header, two columns of panes, status, footer."""

@@ -16,7 +16,6 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
 
     AUTO_FOCUS = ""
     PANES: ClassVar[tuple[str, ...]]  # ids, in the order in which tab visits them
-    GROUPS: ClassVar[str] = ".pane"  # what carries `.-current`: panes and the boxes around them
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +50,7 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
         self._current = name
         pane = self.current
         around = pane.ancestors_with_self
-        for node in self.query(self.GROUPS):
+        for node in self.query("Container, .pane"):
             node.set_class(node in around, "-current")
         self.call_after_refresh(pane.focus)
 

@@ -25,7 +25,6 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
     CSS_PATH = "phases.tcss"
     BINDINGS = [*bindings("phases")]  # noqa: RUF012
     PANES = ("map", "ranges", "mark")
-    GROUPS = ".pane, #upper"
 
     def __init__(self) -> None:
         super().__init__()
