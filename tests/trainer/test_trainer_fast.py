@@ -84,3 +84,19 @@ def test_it_can_be_switched_off_and_a_worker_says_which_route_it_takes() -> None
     without = os.environ | {route.SWITCH: "0"}
     said = subprocess.run([sys.executable, "-c", asked], env=without, capture_output=True, text=True, check=True)
     assert said.stdout == "not compiled\n"
+
+
+def test_where_nothing_compiled_can_be_kept_it_stays_off() -> None:
+    """numba raises a RuntimeError where neither the installation nor the user's folder can be written."""
+    asked = """
+import sys
+class Full:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mlrtui_trainer.fast.curvature":
+            raise RuntimeError("cannot cache function: no locator available")
+sys.meta_path.insert(0, Full())
+from mlrtui_trainer import worker
+print(worker.describe("cpu")["steps and sharpness"])
+"""
+    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert said.stdout == "not compiled\n"

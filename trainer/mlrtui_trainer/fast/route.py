@@ -69,14 +69,14 @@ def solve(
 
 @cache
 def _kernels() -> ModuleType | None:
-    """The compiled code, with its BLAS held to one thread; None where it is not installed or switched off."""
+    """The compiled code, with its BLAS held to one thread; None where there is none, or it is off."""
     if os.environ.get(SWITCH) == "0":
         return None
     try:
         from threadpoolctl import threadpool_limits
 
         from mlrtui_trainer.fast import curvature
-    except ImportError:
+    except (ImportError, RuntimeError):  # not there, or nowhere to keep what was compiled
         return None
     curvature.gemm(double=False)  # loads the BLAS whose threads are counted next
     threadpool_limits(1, "blas")
