@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,7 @@ def test_where_nothing_compiled_can_be_kept_it_stays_off() -> None:
     """numba raises a RuntimeError where neither the installation nor the user's folder can be written."""
     asked = """
 import sys
+from pathlib import Path
 class Full:
     def find_spec(self, name, path=None, target=None):
         if name == "mlrtui_trainer.fast.curvature":
@@ -100,3 +102,22 @@ print(worker.describe("cpu")["steps and sharpness"])
 """
     said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert said.stdout == "not compiled\n"
+
+
+def test_who_compiles_gets_the_bits_of_those_who_load_what_was_kept(tmp_path: Path) -> None:
+    asked = f"""
+import sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from trainer_runs import digits, lambda_at_init, run_trials, trial
+from mlrtui_trainer.spec import NetSpec, TrainSpec
+net, spec = NetSpec("mlp", 64, 10, 2, 32), TrainSpec("ce", 32, 8, 2)
+print(run_trials(digits(64), net, spec, [trial(1, 0.2)], every=3).bits(1), lambda_at_init(digits(64), net, spec))
+"""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    )
+    assert first.stdout == second.stdout
+    assert len(first.stdout) > 1000
