@@ -81,35 +81,27 @@ def _gemm(typingctx, address, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, 
 
 
 @njit(**QUICK)
-def _dot(a, b):
-    """In sixteen sums side by side, which vectorise."""
-    sums = np.zeros(16, a.dtype)
-    whole = a.size // 16 * 16
+def _products(a, b, sums):
+    """Σ a b in the precision of ``sums`` [16]: sixteen sums side by side, which vectorise."""
+    number, whole = sums.dtype.type, a.size // 16 * 16
     for first in range(0, whole, 16):
         for i in range(16):
-            sums[i] += a[first + i] * b[first + i]
+            sums[i] += number(a[first + i]) * number(b[first + i])
     for i in range(whole, a.size):
-        sums[i - whole] += a[i] * b[i]
-    total = sums[0]
+        sums[i - whole] += number(a[i]) * number(b[i])
     for i in range(1, 16):
-        total += sums[i]
-    return total
+        sums[0] += sums[i]
+    return sums[0]
+
+
+@njit(**QUICK)
+def _dot(a, b):
+    return _products(a, b, np.zeros(16, a.dtype))
 
 
 @njit(**QUICK)
 def _length(a):
-    """In double precision, in sixteen sums side by side."""
-    sums = np.zeros(16, np.float64)
-    whole = a.size // 16 * 16
-    for first in range(0, whole, 16):
-        for i in range(16):
-            sums[i] += np.float64(a[first + i]) * np.float64(a[first + i])
-    for i in range(whole, a.size):
-        sums[i - whole] += np.float64(a[i]) * np.float64(a[i])
-    total = sums[0]
-    for i in range(1, 16):
-        total += sums[i]
-    return np.sqrt(total)
+    return np.sqrt(_products(a, a, np.zeros(16, np.float64)))
 
 
 @njit(**QUICK)
