@@ -2,9 +2,10 @@
 
 import os
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -12,6 +13,9 @@ from mlrtui import __version__
 from mlrtui.errors import BadInput, MlrtuiError
 from mlrtui.plain import one_line
 from mlrtui.where import store_path
+
+if TYPE_CHECKING:
+    from mlrtui.commands.run import RunOptions
 
 __all__ = ["app", "main"]
 
@@ -71,6 +75,31 @@ def _options(
     _debug = debug
 
 
+def _training(
+    store: Path | None,
+    detach: bool,
+    no_tui: bool,
+    devices: str,
+    allow_code: bool,
+    ascii_only: bool,
+    refresh: float | None,
+    no_mouse: bool,
+) -> "RunOptions":
+    """The options that all commands have which train."""
+    from mlrtui.commands.run import RunOptions
+
+    return RunOptions(
+        store=store_path(store),
+        devices=devices,
+        detach=detach,
+        plain=no_tui,
+        allow_code=allow_code,
+        ascii_only=ascii_only,
+        refresh=refresh,
+        mouse=not no_mouse,
+    )
+
+
 @app.command()
 def run(
     files: Annotated[list[Path] | None, typer.Argument(help="Sweep files; none: the quick start.")] = None,
@@ -92,18 +121,8 @@ def run(
     """Train the sweeps of some files into the store, and watch. The same command again resumes."""
     from mlrtui.commands import run as command
 
-    options = command.RunOptions(
-        store=store_path(store),
-        overrides=tuple(overrides or ()),
-        devices=devices,
-        detach=detach,
-        plain=no_tui,
-        dry_run=dry_run,
-        allow_code=allow_code,
-        ascii_only=ascii_only,
-        refresh=refresh,
-        mouse=not no_mouse,
-    )
+    options = _training(store, detach, no_tui, devices, allow_code, ascii_only, refresh, no_mouse)
+    options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run)
     raise typer.Exit(command.run(tuple(files or ()), options))
 
 
@@ -177,21 +196,13 @@ def resume(
     devices: DevicesOption = "auto",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
-    refresh: RefreshOption = 2.0,
+    refresh: RefreshOption = None,
+    no_mouse: NoMouseOption = False,
 ) -> None:
     """Go on with sweeps of the store, without their files; no names: all that are not done."""
     from mlrtui.commands import resume as command
-    from mlrtui.commands.run import RunOptions
 
-    options = RunOptions(
-        store_path(store),
-        devices=devices,
-        detach=detach,
-        plain=no_tui,
-        allow_code=allow_code,
-        ascii_only=ascii_only,
-        refresh=refresh,
-    )
+    options = _training(store, detach, no_tui, devices, allow_code, ascii_only, refresh, no_mouse)
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -205,23 +216,15 @@ def rerun(
     devices: DevicesOption = "auto",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
-    refresh: RefreshOption = 2.0,
+    refresh: RefreshOption = None,
+    no_mouse: NoMouseOption = False,
 ) -> None:
     """Train again what the machine failed to train, in the sweeps named or in all."""
     from mlrtui.commands import resume as command
-    from mlrtui.commands.run import RunOptions
 
     if not failed:
         raise BadInput("rerun: say what: --failed queues failed trials and nets again; finished ones are never redone")
-    options = RunOptions(
-        store_path(store),
-        devices=devices,
-        detach=detach,
-        plain=no_tui,
-        allow_code=allow_code,
-        ascii_only=ascii_only,
-        refresh=refresh,
-    )
+    options = _training(store, detach, no_tui, devices, allow_code, ascii_only, refresh, no_mouse)
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 

@@ -20,8 +20,9 @@ __all__ = ["Finding", "machine", "store"]
 
 _TORCH_PROBE = """
 import json, torch
+from mlrtui_trainer.fast import route
 cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-print(json.dumps({"version": torch.__version__, "cuda": cuda}))
+print(json.dumps({"version": torch.__version__, "cuda": cuda, "numba": route.version()}))
 """
 _LOW_DISK_BYTES = 1 << 30
 _LARGE_LOG_BYTES = 64 << 20
@@ -40,7 +41,7 @@ class Finding:
 def machine() -> Iterator[Finding]:
     """Python, torch, devices, SQLite, terminal and disk of this machine."""
     yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}, {cpu_cores()} cores")
-    yield _torch()
+    yield from _torch()
     version, fine = sqlite_version.found(), sqlite_version.sufficient()
     yield Finding(
         "sqlite", fine, version if fine else f"{version} is too old; use a Python linked to {sqlite_version.NEEDED}"
@@ -102,21 +103,25 @@ def _left_to_do(path: Path, sweeps: Sequence[SweepRow], driven: bool) -> Iterato
         yield Finding("unfinished", True, f"{', '.join(waiting)}: `mlrtui resume --store {path}` goes on")
 
 
-def _torch() -> Finding:
+def _torch() -> Iterator[Finding]:
     done = subprocess.run([sys.executable, "-P", "-c", _TORCH_PROBE], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return Finding("torch", False, f"cannot be imported ({last}); install torch into this environment")
+        yield Finding("torch", False, f"cannot be imported ({last}); install torch into this environment")
+        return
     found = json.loads(done.stdout)
     if not found["cuda"] and _NVIDIA.exists():
-        return Finding(
+        yield Finding(
             "torch",
             False,
             f"{found['version']} finds no CUDA device, but an NVIDIA driver is here: "
             "install a torch built for CUDA, no newer than the driver allows (`nvidia-smi` tells)",
         )
-    devices = ", ".join(found["cuda"]) or "no CUDA device: trainings run on the CPU"
-    return Finding("torch", True, f"{found['version']}; {devices}")
+    else:
+        devices = ", ".join(found["cuda"]) or "no CUDA device: trainings run on the CPU"
+        yield Finding("torch", True, f"{found['version']}; {devices}")
+    slow = "not in use: narrow nets train slower on a CPU; the extra `fast` brings them, MLRTUI_FAST=0 keeps them off"
+    yield Finding("compiled steps", True, f"numba {found['numba']}" if found["numba"] else slow)
 
 
 def _disk(folder: Path) -> Finding:

@@ -14,7 +14,7 @@ from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
-from mlrtui_trainer.models.sources import source_hash, source_of
+from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
 from mlrtui_trainer.search import SearchSpec
 from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
@@ -220,7 +220,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
 
 
 def _net(point: _Point, shape: DataShape, section: ModelSection) -> NetSpec:
-    factory = ":" in point.kind
+    factory = is_factory(point.kind)
     return NetSpec(
         kind=point.kind,
         inputs=shape.inputs,
@@ -241,7 +241,7 @@ def _net(point: _Point, shape: DataShape, section: ModelSection) -> NetSpec:
 
 def _code_hash(kind: str, section: ModelSection) -> str:
     """Of the source that a factory's net will be made by, which is not run here."""
-    module, folder = kind.partition(":")[0], section.path or ""
+    module, folder = module_of(kind), section.path or ""
     origin = source_of(module, folder)
     if origin is None:
         raise BadInput(f"model.kind = {kind!r}: no module {module} in {folder} or installed; put it there again")

@@ -15,6 +15,7 @@ from mlrtui.errors import BadInput
 from mlrtui.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.reader import Reader
+from mlrtui_trainer.models.sources import is_factory
 
 __all__ = ["RunOptions", "refuse_code", "run", "start"]
 
@@ -66,7 +67,7 @@ def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
     Raises:
         BadInput: a sweep names a factory, and --allow-code is missing.
     """
-    named = [kind for spec in specs for kind in spec.model.kind if ":" in kind]
+    named = [kind for spec in specs for kind in spec.model.kind if is_factory(kind)]
     if named and not options.allow_code:
         raise BadInput(
             f"model.kind = {named[0]!r}: would run code of that module; if you trust it, say so with --allow-code"

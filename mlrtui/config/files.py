@@ -12,7 +12,7 @@ from mlrtui.config.mistakes import one_line, toml_text
 from mlrtui.config.parsing import parse_sweep
 from mlrtui.config.sections import SweepSpec
 from mlrtui.errors import BadInput
-from mlrtui_trainer.models.sources import source_hash, source_of
+from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
 
 __all__ = ["apply_overrides", "load_sweep"]
 
@@ -88,7 +88,7 @@ def _say_which_code(model: dict[str, Any], here: Path) -> None:
     """Fill in where a factory's code lies and which it is, in place; nothing of it is run."""
     kinds = model.get("kind")
     listed = kinds if isinstance(kinds, list) else [kinds]
-    modules = [kind.partition(":")[0] for kind in listed if isinstance(kind, str) and ":" in kind]
+    modules = [module_of(kind) for kind in listed if isinstance(kind, str) and is_factory(kind)]
     if not modules:
         return
     path = model.setdefault("path", str(here))

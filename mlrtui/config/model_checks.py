@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlrtui.analysis.expressions import ExpressionError, cell_number
 from mlrtui.config.mistakes import NO_VALUE, Mistake
-from mlrtui_trainer.models.sources import source_of
+from mlrtui_trainer.models.sources import is_factory, module_of, source_of
 
 if TYPE_CHECKING:
     from mlrtui.config.contradictions import Known
@@ -16,7 +16,7 @@ __all__ = ["MODEL_CHECKS"]
 
 
 def _factories(known: "Known") -> list[str]:
-    return [kind for kind in known.axis("model.kind") if ":" in kind]
+    return [kind for kind in known.axis("model.kind") if is_factory(kind)]
 
 
 def _images(known: "Known") -> Iterator[Mistake]:
@@ -56,7 +56,7 @@ def _factory(known: "Known") -> Iterator[Mistake]:
             "model.path", Path(path).name, "is the folder of a factory's package, and kind names none; remove it"
         )
     for kind in factories:
-        module = kind.partition(":")[0]
+        module = module_of(kind)
         if path is not None and source_of(module, path) is None:
             remedy = f"no module {module} in the folder {Path(path).name} or installed; set model.path to its folder"
             yield Mistake("model.kind", kind, remedy)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -50,10 +51,19 @@ def test_a_driver_that_waits_and_a_log_that_grows(store: Path) -> None:
 
 
 def test_a_gpu_that_torch_cannot_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_TORCH_PROBE", """print('{"version": "2.9", "cuda": []}')""")
+    monkeypatch.setattr(doctor, "_TORCH_PROBE", """print('{"version": "2.9", "cuda": [], "numba": ""}')""")
     monkeypatch.setattr(doctor, "_NVIDIA", tmp_path / "version")
     assert next(f for f in doctor.machine() if f.subject == "torch").fine
     (tmp_path / "version").touch()
     torch = next(f for f in doctor.machine() if f.subject == "torch")
     assert not torch.fine
     assert "built for CUDA" in torch.text
+
+
+@pytest.mark.parametrize("off", [True, False])
+def test_it_says_whether_steps_are_compiled(off: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLRTUI_FAST", "0" if off else "1")
+    said = next(f for f in doctor.machine() if f.subject == "compiled steps")
+    assert said.fine
+    installed = not off and all(map(find_spec, ("numba", "threadpoolctl")))
+    assert said.text.startswith("numba " if installed else "not in use")

@@ -1,5 +1,6 @@
 """Every column is explained, and the page about the store is current."""
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -53,6 +54,6 @@ def test_the_page_is_printed() -> None:
         [sys.executable, "-m", "mlrtui_db.column_docs"],
         capture_output=True,
         check=True,
-        env={"PYTHONIOENCODING": "utf-8"},
+        env={"PYTHONIOENCODING": "utf-8", "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.stdout.decode() == store_page()

@@ -40,8 +40,10 @@ GPU_BYTES = 1 << 29
 
 MOST_LANES = {"cpu": 64, "cuda": 1024}
 BLOCK = {"cpu": 4, "cuda": 16}
-COMPILED_BLOCK = 32
 """Steps between two looks at the numbers: a look waits for the device, a lane that diverged trains on until it."""
+
+COMPILED_BLOCK = 32
+"""The same where steps are compiled: a lane that diverged stops by itself."""
 
 EVALUATION_ROWS = 256
 REPORT_SECONDS = 0.2
@@ -132,17 +134,16 @@ class _Chunk:
     ) -> None:
         self.train, self.sharpness, self.model = task.train, task.sharpness, model
         self.samples, self.held_out, self.loss = samples, held_out, LOSSES[task.train.loss]
-        seeds = [trial.seed for trial in trials]
+        seeds, etas = [trial.seed for trial in trials], [trial.eta for trial in trials]
         dtype = DTYPES[self.train.dtype]
-        self.block = BLOCK[torch.device(device).type]
         self.weights = model.initial_weights(seeds, dtype, device)
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
-        self.optimizer = optimizer_of(model, self.train, [trial.eta for trial in trials], dtype, device)
+        self.optimizer = optimizer_of(model, self.train, etas, dtype, device)
         self.layers = None
         if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
             self.layers = LayerCheck(model, self.weights, samples)
-        self.compiled = CompiledSteps.of(model, self.train, samples, [trial.eta for trial in trials])
-        self.block = COMPILED_BLOCK if self.compiled is not None else self.block
+        self.compiled = CompiledSteps.of(model, self.train, samples, etas)
+        self.block = BLOCK[torch.device(device).type] if self.compiled is None else COMPILED_BLOCK
         self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
@@ -288,18 +289,22 @@ class _Chunk:
     def _compiled(self, compiled: CompiledSteps, step: int, count: int, *, moves: bool = True) -> Floats:
         """Compiled steps, [count, 4, lanes]; one at a time where accuracy is that of held-out samples."""
         elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
-        watched = max(phases.LOGIT_STEPS + 1 - step, 0)
-        limits = [log.limit for log in self.logs]
-        numbers = compiled.train(self.weights, self.batches, step, count, watched, limits, moves=moves)
+        numbers = self._train_compiled(compiled, step, count, moves=moves)
         if elsewhere is not None:
             numbers[:, 1] = elsewhere.accuracy
         return numbers
+
+    def _train_compiled(self, compiled: CompiledSteps, step: int, count: int, *, moves: bool = True) -> Floats:
+        """Compiled steps, [count, 4, lanes], accuracy being that of the batch."""
+        watched = max(phases.LOGIT_STEPS + 1 - step, 0)
+        limits = [log.limit for log in self.logs]
+        return compiled.train(self.weights, self.batches, step, count, watched, limits, moves=moves)
 
     def _looked(self, step: int) -> tuple[Floats, Callable[[], object]]:
         """What `_look` gives, [4, lanes], and what takes the step."""
         compiled = self.compiled
         if compiled is not None:
-            return self._compiled(compiled, step, 1, moves=False)[0], lambda: self._compiled(compiled, step, 1)
+            return self._compiled(compiled, step, 1, moves=False)[0], lambda: self._train_compiled(compiled, step, 1)
         trace, e, seen = self._look(step)
         return seen.cpu().numpy(), lambda: self._descend(step, trace, e)
 

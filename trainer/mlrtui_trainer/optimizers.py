@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer.models.base import Model, Trace, Weights, flatten
-from mlrtui_trainer.spec import TrainSpec
+from mlrtui_trainer.spec import OPTIMIZER_SETTINGS, TrainSpec
 
 __all__ = ["STATES", "Adam", "HeavyBall", "Optimizer", "Plain", "optimizer_of"]
 
-STATES = {"sgd": 0, "momentum": 2, "adam": 3}
+STATES = dict(zip(OPTIMIZER_SETTINGS, (0, 2, 3), strict=True))
 """Tensors of the weights' size that an optimizer holds during a step, beside the weights themselves."""
 
 

@@ -87,11 +87,6 @@ class NetSpec:
     code_hash: str = ""  # SHA-256 of the factory's source file
 
     @property
-    def is_factory(self) -> bool:
-        """Whether the net is made by a function that is no part of this package."""
-        return ":" in self.kind
-
-    @property
     def sizes(self) -> tuple[int, ...]:
         """Units per layer from inputs to outputs."""
         return (self.inputs, *([self.width] * self.depth), self.outputs)

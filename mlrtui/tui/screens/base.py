@@ -2,16 +2,18 @@
 
 from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.screen import Screen
 
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, fit, plain
 from mlrtui.tui.widgets.pane import LinesWidget
+from mlrtui.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from mlrtui.tui.app import MlrtuiApp
 
-__all__ = ["ReadingScreen"]
+__all__ = ["FilterScreen", "ReadingScreen"]
 
 
 class ReadingScreen(Screen[None], inherit_bindings=False):
@@ -49,3 +51,21 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
     def on_screen_resume(self) -> None:
         """Show what was read while another screen was up."""
         self.show(self.owner.reading)
+
+
+class FilterScreen(ReadingScreen, inherit_bindings=False):
+    """A screen whose first widget shows what passes the words in its prompt; the screen says what typing does."""
+
+    @on(Prompt.Applied)
+    def keep_words(self) -> None:
+        """Keep what was typed."""
+        self.query_one(Prompt).accept()
+
+    @on(Prompt.Closed)
+    def stop_typing(self) -> None:
+        """Back to what is filtered."""
+        self.query_one(str(self.AUTO_FOCUS)).focus()
+
+    def action_type(self) -> None:
+        """Type what to look for."""
+        self.set_focus(self.query_one(Prompt))

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
 from mlrtui.tui.marks import Marks
-from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.screens.base import FilterScreen
 from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, fit, join, line, plain
 from mlrtui.tui.widgets.lists import Footer
@@ -62,7 +62,7 @@ class HelpPage(RowsPane):
         return found or [line(" nothing here is called so", "note")]
 
 
-class HelpScreen(ReadingScreen, inherit_bindings=False):
+class HelpScreen(FilterScreen, inherit_bindings=False):
     """Over whichever screen was up."""
 
     CSS_PATH = "help.tcss"
@@ -81,20 +81,6 @@ class HelpScreen(ReadingScreen, inherit_bindings=False):
         page = self.query_one(HelpPage)
         page.filter = event.text
         page.update_rows()
-
-    @on(Prompt.Applied)
-    def keep_words(self, event: Prompt.Applied) -> None:
-        """Keep what was typed."""
-        self.query_one(Prompt).accept()
-
-    @on(Prompt.Closed)
-    def stop_typing(self) -> None:
-        """Back to the page."""
-        self.query_one(HelpPage).focus()
-
-    def action_type(self) -> None:
-        """Type what to look for."""
-        self.set_focus(self.query_one(Prompt))
 
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key."""

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from mlrtui.tui.keymap import bindings
 from mlrtui.tui.numbers import clock, moment
 from mlrtui.tui.pages import LOG_LIMIT, LogPage
-from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.screens.base import FilterScreen
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, clean, fit, line
 from mlrtui.tui.widgets.header import Header
@@ -113,7 +113,7 @@ class LogPane(Pane):
         return (not levels or row.level in levels) and matches(row.text, self.filter)
 
 
-class LogScreen(ReadingScreen, inherit_bindings=False):
+class LogScreen(FilterScreen, inherit_bindings=False):
     """The list and its filter; enter goes to the trial that an event is about."""
 
     CSS_PATH = "log.tcss"
@@ -133,20 +133,6 @@ class LogScreen(ReadingScreen, inherit_bindings=False):
         """The list follows every letter."""
         self.query_one(LogPane).filter = event.text
         self.show(self.owner.reading)
-
-    @on(Prompt.Applied)
-    def apply_filter(self, event: Prompt.Applied) -> None:
-        """Keep what was typed."""
-        self.query_one(Prompt).accept()
-
-    @on(Prompt.Closed)
-    def stop_typing(self) -> None:
-        """Back to the list."""
-        self.query_one(LogPane).focus()
-
-    def action_type(self) -> None:
-        """Type a filter."""
-        self.set_focus(self.query_one(Prompt))
 
     def action_level(self) -> None:
         """The next set of levels."""

@@ -1,10 +1,8 @@
 """The edge of stability of optimizers whose learning rate is constant, in units of 1/λ."""
 
-from mlrtui_trainer.spec import TrainSpec
+from mlrtui_trainer.spec import OPTIMIZER_SETTINGS, TrainSpec
 
-__all__ = ["OPTIMIZERS", "edge", "edge_of"]
-
-OPTIMIZERS = ("sgd", "momentum", "adam")
+__all__ = ["edge", "edge_of"]
 
 
 def edge(optimizer: str, beta: float = 0.0) -> float:
@@ -14,8 +12,10 @@ def edge(optimizer: str, beta: float = 0.0) -> float:
     for Adam whose second moment stands still; λ is then the effective sharpness, that of D^½ A D^½ with D the
     diagonal 1/(√v̂ + ε) (Cohen et al. 2022). β is in [0, 1). Raises ValueError for anything else.
     """
-    if optimizer not in OPTIMIZERS:
-        raise ValueError(f"the edge of optimizer {optimizer!r} is not known: use one of {', '.join(OPTIMIZERS)}")
+    if optimizer not in OPTIMIZER_SETTINGS:
+        raise ValueError(
+            f"the edge of optimizer {optimizer!r} is not known: use one of {', '.join(OPTIMIZER_SETTINGS)}"
+        )
     if not 0.0 <= beta < 1.0:
         raise ValueError(f"beta must be at least 0 and below 1, not {beta}")
     if optimizer == "sgd":

@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import get_cython_function_address, intrinsic
+from numba.extending import intrinsic
 
 __all__ = ["AT_BEND", "AT_BIAS", "AT_DELTA", "AT_H", "AT_HDOT", "AT_SLOPE", "AT_V", "AT_W", "AT_ZDOT", "RULES", "solve"]
 
@@ -36,11 +36,6 @@ AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved ac
 AT_ZDOT = 9  # in the scratch: ż
 AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
 COLUMNS = 11
-
-
-def gemm(double: bool) -> int:
-    """The address of SciPy's gemm, for `solve`."""
-    return int(get_cython_function_address("scipy.linalg.cython_blas", "dgemm" if double else "sgemm"))
 
 
 @intrinsic

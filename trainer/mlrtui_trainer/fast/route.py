@@ -75,10 +75,10 @@ def _kernels() -> ModuleType | None:
     try:
         from threadpoolctl import threadpool_limits
 
-        from mlrtui_trainer.fast import curvature
+        from mlrtui_trainer.fast import blas, curvature
     except (ImportError, RuntimeError):  # not there, or nowhere to keep what was compiled
         return None
-    curvature.gemm(double=False)  # loads the BLAS whose threads are counted next
+    blas.gemm(double=False)  # loads the BLAS whose threads are counted next
     threadpool_limits(1, "blas")
     return curvature
 
@@ -86,6 +86,8 @@ def _kernels() -> ModuleType | None:
 def _solve(
     matrix: MlpCurvature, root: Tensor | None, start: Tensor, most: int, rules: tuple[float, int, float, float]
 ) -> Solved:
+    from mlrtui_trainer.fast import blas
+
     kernels = _kernels()
     assert kernels is not None
     lanes, size = start.shape
@@ -100,7 +102,7 @@ def _solve(
     values, residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
     vectors = torch.full((lanes, 1 if top == 1 else 2, size), torch.nan, dtype=dtype)
     products, rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    ce, gemm = matrix.loss is LOSSES["ce"], kernels.gemm(dtype == torch.float64)
+    ce, gemm = matrix.loss is LOSSES["ce"], blas.gemm(double=dtype == torch.float64)
     scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
     x, starts, written = matrix.x.reshape(-1).numpy(), start.contiguous().numpy(), vectors.numpy()
     for i in range(lanes):

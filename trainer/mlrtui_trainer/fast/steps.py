@@ -1,7 +1,7 @@
 """Takes gradient descent of narrow fully connected nets on a CPU to the compiled steps, where those are installed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -80,9 +80,7 @@ class CompiledSteps:
 
     def select(self, lanes: Sequence[int]) -> "CompiledSteps":
         """The same for the lanes with these numbers."""
-        return CompiledSteps(
-            self.shapes, self.scale, self.rate, self.places, self.rules, self.factors[list(lanes)], self.scratch
-        )
+        return replace(self, factors=self.factors[list(lanes)])
 
     def train(
         self,
@@ -100,8 +98,11 @@ class CompiledSteps:
         watched: of how many of them the RMS of the outputs is wanted. moves: without it weights stay. A lane whose
         loss passes its limit stops there; what would come after it is not a number.
         """
+        from mlrtui_trainer.fast.blas import gemm
+
         kernels = _kernels()
         assert kernels is not None
+        blas = gemm(double=self.scratch.itemsize == 8)
         (x, y, labels), slots, first = batches.block(step)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
         seen = np.full((weights.lanes, count, kernels.COLUMNS), np.nan)
@@ -109,22 +110,24 @@ class CompiledSteps:
             kernels.train(
                 self.shapes, *_addresses(weights, i), self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
-                (first, batches.size, count, watched, moves), self.factors[i], sums[i], seen[i], self.scratch,
-                kernels.gemm(self.scratch.itemsize == 8),
+                (first, batches.size, count, watched, moves), self.factors[i], sums[i], seen[i], self.scratch, blas,
             )  # fmt: skip
         seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
         return seen.transpose(1, 2, 0)
 
     def evaluate(self, weights: Weights, samples: Samples) -> Floats:
         """Loss, accuracy and deadness of every lane over all samples, [columns, lanes]."""
+        from mlrtui_trainer.fast.blas import gemm
+
         kernels = _kernels()
         assert kernels is not None
+        blas = gemm(double=self.scratch.itemsize == 8)
         x, y, labels = samples.x.numpy().reshape(-1), samples.y.numpy(), samples.labels.numpy().reshape(-1)
         seen = np.full((weights.lanes, kernels.COLUMNS), np.nan)
         for i in range(weights.lanes):
             kernels.evaluate(
                 self.shapes, *_addresses(weights, i), self.scale, self.places, self.rules, x, y, labels, PIECE, seen[i],
-                self.scratch, kernels.gemm(self.scratch.itemsize == 8),
+                self.scratch, blas,
             )  # fmt: skip
         seen[:, [kernels.LOSS, kernels.RIGHT]] /= samples.count
         return seen.T

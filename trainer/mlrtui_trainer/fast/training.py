@@ -10,9 +10,9 @@ notice a change in another one.
 import numpy as np
 from numba import njit
 
-from mlrtui_trainer.fast.curvature import QUICK, _gemm, gemm
+from mlrtui_trainer.fast.curvature import QUICK, _gemm
 
-__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "gemm", "train"]
+__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
 
 LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
 COLUMNS = 4

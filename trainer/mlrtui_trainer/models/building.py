@@ -4,6 +4,7 @@ from mlrtui_trainer.models.base import Model
 from mlrtui_trainer.models.cnn import cnn
 from mlrtui_trainer.models.factory import from_factory
 from mlrtui_trainer.models.mlp import Mlp
+from mlrtui_trainer.models.sources import is_factory
 from mlrtui_trainer.models.transformer import transformer
 from mlrtui_trainer.spec import NetSpec
 
@@ -15,7 +16,7 @@ def build(net: NetSpec, optimizer: str = "sgd") -> Model:
 
     Raises ValueError for what is not built, FactoryError for a factory that fails.
     """
-    if net.is_factory:
+    if is_factory(net.kind):
         return from_factory(net)
     if net.kind == "cnn":
         return cnn(net)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlrtui_trainer.models.general import General, drawn, role_rates
+from mlrtui_trainer.models.general import General, general
 from mlrtui_trainer.models.parameters import cnn_parameters, cnn_strides
 from mlrtui_trainer.spec import NetSpec
 
@@ -38,11 +38,4 @@ def cnn(net: NetSpec) -> General:
         pooled = h.mean((2, 3))  # [samples, width]
         return functional.linear(pooled, *head), pooled
 
-    return General(
-        network,
-        tuple(one.shape for one in table),
-        role_rates(table, net.layer_lr),
-        drawn(table),
-        units=sum(one.shape[0] * one.uses for one in table) + net.inputs,
-        dies=net.activation == "relu",
-    )
+    return general(net, network, table, dies=net.activation == "relu")

@@ -18,8 +18,9 @@ from mlrtui_trainer.models.base import Weights, flatten, stacked
 from mlrtui_trainer.models.losses import Loss, mean_loss
 from mlrtui_trainer.models.parameters import Parameter
 from mlrtui_trainer.seeds import generator
+from mlrtui_trainer.spec import NetSpec
 
-__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Network", "drawn", "role_rates"]
+__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Network", "drawn", "general"]
 
 PIECE_BYTES = 1 << 27
 """Numbers of one forward pass that λ looks at in one go, per lane: a product holds several times as much."""
@@ -152,10 +153,17 @@ def drawn(table: Sequence[Parameter]) -> Callable[[int], list[npt.NDArray[np.flo
     return draw
 
 
-def role_rates(table: Sequence[Parameter], layer_lr: tuple[float, float, float]) -> tuple[float, ...]:
-    """The multiplier of every parameter's learning rate, by its role."""
-    by_role = dict(zip(("input", "hidden", "output"), layer_lr, strict=True))
-    return tuple(by_role[one.role] for one in table)
+def general(net: NetSpec, network: Network, table: Sequence[Parameter], *, dies: bool) -> General:
+    """The model of a network that has these parameters; every one's learning rate goes by its role."""
+    by_role = dict(zip(("input", "hidden", "output"), net.layer_lr, strict=True))
+    return General(
+        network,
+        tuple(one.shape for one in table),
+        tuple(by_role[one.role] for one in table),
+        drawn(table),
+        units=sum(one.shape[0] * one.uses for one in table) + net.inputs,
+        dies=dies,
+    )
 
 
 def _recordable(values: Tensor) -> Tensor:

@@ -6,7 +6,17 @@ from hashlib import sha256
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-__all__ = ["source_hash", "source_of"]
+__all__ = ["is_factory", "module_of", "source_hash", "source_of"]
+
+
+def is_factory(kind: str) -> bool:
+    """Whether a kind of net is a function that is no part of this package: "package.module:function"."""
+    return ":" in kind
+
+
+def module_of(kind: str) -> str:
+    """The module of a factory."""
+    return kind.partition(":")[0]
 
 
 def source_of(module: str, folder: str) -> Path | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlrtui_trainer.models.general import General, drawn, role_rates
+from mlrtui_trainer.models.general import General, general
 from mlrtui_trainer.models.parameters import heads, transformer_parameters
 from mlrtui_trainer.spec import NetSpec
 
@@ -34,14 +34,7 @@ def transformer(net: NetSpec) -> General:
         pooled = _norm(h).mean(1)  # [samples, width]
         return functional.linear(pooled, head), pooled
 
-    return General(
-        network,
-        tuple(one.shape for one in table),
-        role_rates(table, net.layer_lr),
-        drawn(table),
-        units=sum(one.shape[0] * one.uses for one in table) + net.inputs,
-        dies=False,
-    )
+    return general(net, network, table, dies=False)
 
 
 def _attention(qkv: Tensor, count: int) -> Tensor:
