@@ -298,7 +298,7 @@ class _Chunk:
         """Compiled steps, [count, 4, lanes], accuracy being that of the batch."""
         watched = max(phases.LOGIT_STEPS + 1 - step, 0)
         limits = [log.limit for log in self.logs]
-        return compiled.train(self.weights, self.batches, step, count, watched, limits, moves=moves)
+        return compiled.train(self.weights, self.optimizer, self.batches, step, count, watched, limits, moves=moves)
 
     def _looked(self, step: int) -> tuple[Floats, Callable[[], object]]:
         """What `_look` gives, [4, lanes], and what takes the step."""

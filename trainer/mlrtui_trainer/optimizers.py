@@ -34,6 +34,12 @@ class Optimizer(Protocol):
     def diagonal(self) -> Tensor | None:
         """What the curvature is preconditioned by beside the layers' rates, [lanes, n_params]; None: nothing."""
 
+    def memory(self, weights: Weights) -> tuple[Weights, ...]:
+        """What it remembers from step to step, for steps that are taken elsewhere and change it in place."""
+
+    def advance(self, steps: int) -> None:
+        """Count steps that were taken elsewhere."""
+
     def select(self, keep: Tensor) -> "Optimizer":
         """The optimizer of the lanes with these numbers."""
 
@@ -67,6 +73,13 @@ class Plain:
     def diagonal(self) -> None:
         """See `Optimizer`."""
 
+    def memory(self, weights: Weights) -> tuple[()]:
+        """See `Optimizer`."""
+        return ()
+
+    def advance(self, steps: int) -> None:
+        """See `Optimizer`."""
+
     def select(self, keep: Tensor) -> "Plain":
         """See `Optimizer`."""
         return Plain(self._model, self._factor[keep])
@@ -92,6 +105,14 @@ class HeavyBall:
         _move_(self._model, weights, self._velocity, -self._eta)
 
     def diagonal(self) -> None:
+        """See `Optimizer`."""
+
+    def memory(self, weights: Weights) -> tuple[Weights]:
+        """See `Optimizer`: the velocity."""
+        self._velocity = _mapped(weights, torch.zeros_like) if self._velocity is None else self._velocity
+        return (self._velocity,)
+
+    def advance(self, steps: int) -> None:
         """See `Optimizer`."""
 
     def select(self, keep: Tensor) -> "HeavyBall":
@@ -132,6 +153,16 @@ class Adam:
     def diagonal(self) -> Tensor | None:
         """1/(√v̂ + ε) of the last step: with the layers' rates, the effective sharpness of Cohen et al. (2022)."""
         return None if self._square is None else flatten(_mapped(self._square, self._scale))
+
+    def memory(self, weights: Weights) -> tuple[Weights, Weights]:
+        """See `Optimizer`: first and second moment."""
+        if self._mean is None or self._square is None:
+            self._mean, self._square = (_mapped(weights, torch.zeros_like) for _ in range(2))
+        return self._mean, self._square
+
+    def advance(self, steps: int) -> None:
+        """See `Optimizer`."""
+        self._steps += steps
 
     def select(self, keep: Tensor) -> "Adam":
         """See `Optimizer`."""

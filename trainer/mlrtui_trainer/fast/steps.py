@@ -1,4 +1,4 @@
-"""Takes gradient descent of narrow fully connected nets on a CPU to the compiled steps, where those are installed."""
+"""Takes training of narrow fully connected nets on a CPU to the compiled steps, where those are installed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +13,7 @@ import torch
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.mlp import Mlp
+from mlrtui_trainer.optimizers import Optimizer
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import TrainSpec
 
@@ -28,6 +29,7 @@ ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a tr
 _ACTIVATIONS = ("relu", "linear", "tanh")
 _LOSSES = ("ce", "mse")
 _KINDS = ("classes", "sign", "regression")
+_OPTIMIZERS = ("sgd", "momentum", "adam")
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,52 +41,64 @@ class CompiledSteps:
     shapes: npt.NDArray[np.int64]  # [layers, 2], (out, in)
     scale: npt.NDArray[Any]  # [layers], in the training's precision
     rate: npt.NDArray[Any]  # [layers]
-    places: npt.NDArray[np.int64]  # in the scratch: every layer's outputs, two signals, a row of ones
-    rules: tuple[int, int, int, bool]
-    factors: npt.NDArray[Any]  # [lanes], -η/batch
+    places: npt.NDArray[np.int64]  # in the scratch, see `fast.training`
+    rules: tuple[int, int, int, int, bool]
+    factors: npt.NDArray[Any]  # [lanes], what gradients are multiplied by
+    inertia: npt.NDArray[Any]  # [lanes, 4], the optimizer's numbers
     scratch: npt.NDArray[Any]
 
     @classmethod
     def of(cls, model: Model, train: TrainSpec, samples: Samples, etas: Sequence[float]) -> "CompiledSteps | None":
         """The steps of a round's lanes; None where the general way has to do, or does better."""
-        if not isinstance(model, Mlp) or samples.x.device.type != "cpu" or _kernels() is None:
+        kernels = _kernels()
+        if not isinstance(model, Mlp) or samples.x.device.type != "cpu" or kernels is None:
             return None
-        if max(model.sizes[1:-1], default=0) > WIDEST or train.optimizer != "sgd":
+        if max(model.sizes[1:-1], default=0) > WIDEST or train.optimizer not in _OPTIMIZERS:
             return None
         if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
             return None  # raised where shapes are checked
         if model.activation not in _ACTIVATIONS or train.loss not in _LOSSES:
             return None
         rows = max(train.batch, PIECE)
+        turned = [out * fan_in for out, fan_in in model.shapes]
         counts = [rows * out for out, _ in model.shapes] + [rows * max(model.sizes)] * 2 + [rows]
+        counts += [numbers if numbers <= kernels.TURNED else 0 for numbers in turned]
+        counts += [max(turned) if train.optimizer == "adam" else 0]  # its gradients
         lines = [-(-count // 16) * 16 for count in counts]  # each starts on a boundary of 64 bytes or more
         places = np.cumsum([0, *lines])
         number = samples.x.numpy().dtype
         scratch = torch.empty(int(places[-1]), dtype=samples.x.dtype).numpy()
-        scratch[places[-2] :] = 1.0
+        ones = len(model.shapes) + 2
+        scratch[places[ones] : places[ones + 1]] = 1.0
         rules = (
             _ACTIVATIONS.index(model.activation),
             _LOSSES.index(train.loss),
             _KINDS.index(samples.kind),
+            _OPTIMIZERS.index(train.optimizer),
             train.batch == samples.count,
         )
+        first = train.momentum if train.optimizer == "momentum" else train.beta1
+        inertia = [(eta, first, train.beta2, train.eps) for eta in etas]
+        by = -np.array(etas) if train.optimizer == "sgd" else np.ones(len(etas))
         return cls(
             np.array(model.shapes, dtype=np.int64),
             np.array(model.scale, dtype=number),
             np.array(model.rate, dtype=number),
             places[:-1].astype(np.int64),
             rules,
-            (-np.array(etas) / train.batch).astype(number),
+            (by / train.batch).astype(number),
+            np.array(inertia, dtype=number),
             scratch,
         )
 
     def select(self, lanes: Sequence[int]) -> "CompiledSteps":
         """The same for the lanes with these numbers."""
-        return replace(self, factors=self.factors[list(lanes)])
+        return replace(self, factors=self.factors[list(lanes)], inertia=self.inertia[list(lanes)])
 
     def train(
         self,
         weights: Weights,
+        optimizer: Optimizer,
         batches: Batches,
         step: int,
         count: int,
@@ -95,8 +109,9 @@ class CompiledSteps:
     ) -> Floats:
         """Steps ``step`` to ``step + count`` of every lane, in place; [count, columns, lanes] as `lanes` logs them.
 
-        watched: of how many of them the RMS of the outputs is wanted. moves: without it weights stay. A lane whose
-        loss passes its limit stops there; what would come after it is not a number.
+        The optimizer has moved as many steps afterwards. watched: of how many steps the RMS of the outputs is wanted.
+        moves: without it weights stay. A lane whose loss passes its limit stops there; what would come after it is
+        not a number.
         """
         from mlrtui_trainer.fast.blas import gemm
 
@@ -106,12 +121,16 @@ class CompiledSteps:
         (x, y, labels), slots, first = batches.block(step)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
         seen = np.full((weights.lanes, count, kernels.COLUMNS), np.nan)
+        memory = optimizer.memory(weights)
         for i, slot in enumerate(slots):
             kernels.train(
                 self.shapes, *_addresses(weights, i), self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
-                (first, batches.size, count, watched, moves), self.factors[i], sums[i], seen[i], self.scratch, blas,
+                (first, batches.size, count, watched, moves, step), self.factors[i],
+                _remembered(memory, i), self.inertia[i], sums[i], seen[i], self.scratch, blas,
             )  # fmt: skip
+        if moves:
+            optimizer.advance(count)
         seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
         return seen.transpose(1, 2, 0)
 
@@ -137,6 +156,16 @@ def _addresses(weights: Weights, lane: int) -> tuple[npt.NDArray[np.int64], npt.
     """Where a lane's matrices and its biases lie, by layer."""
     w, b = ([t.data_ptr() + t.element_size() * t.stride(0) * lane for t in part] for part in (weights.w, weights.b))
     return np.array(w, dtype=np.int64), np.array(b, dtype=np.int64)
+
+
+def _remembered(memory: Sequence[Weights], lane: int) -> npt.NDArray[np.int64]:
+    """Where a lane's optimizer keeps what it remembers, [2, tensors, layers]: of matrices and of biases."""
+    found = [_addresses(part, lane) for part in memory]
+    layers = max((len(w) for w, _ in found), default=0)
+    places = np.zeros((2, len(memory), layers), dtype=np.int64)
+    for i, (w, b) in enumerate(found):
+        places[0, i], places[1, i, : len(b)] = w, b
+    return places
 
 
 @cache

@@ -1,18 +1,22 @@
-"""Training compiled: many steps of gradient descent of one fully connected net in one call, and its evaluation.
+"""Training compiled: many steps of one fully connected net in one call, and its evaluation.
 
-The twin of `models.mlp` and `models.losses`, with SciPy's BLAS and the lane's own weights in place. One compilation
-serves every architecture. All compiled code of training but the call of BLAS is in this file: a cached kernel does not
-notice a change in another one.
+The twin of `models.mlp`, `models.losses` and `optimizers`, with SciPy's BLAS and the lane's own weights in place. One
+compilation serves every architecture. All compiled code of training but the call of BLAS is in this file: a cached
+kernel does not notice a change in another one.
+
+The scratch holds, each at its place: z of every layer, [samples, out]; two signals; a row of ones; small matrices as
+[in, out]; the gradient of one layer, for Adam.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numpy as np
-from numba import njit
+from numba import carray, njit, types
+from numba.extending import intrinsic
 
 from mlrtui_trainer.fast.curvature import QUICK, _gemm
 
-__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
+__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "TURNED", "evaluate", "train"]
 
 LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
 COLUMNS = 4
@@ -20,6 +24,22 @@ COLUMNS = 4
 RELU, LINEAR, TANH = 0, 1, 2
 CE, MSE = 0, 1
 CLASSES, SIGN, NEITHER = 0, 1, 2
+SGD, MOMENTUM, ADAM = 0, 1, 2
+ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum is the first one
+
+TURNED = 8192
+"""Numbers of a matrix up to which a copy that lies as forward products need it gains: BLAS is quicker by it."""
+
+
+@intrinsic
+def _pointer(typingctx, address, like):
+    """An address as a pointer to numbers of the kind that the array ``like`` holds."""
+    number = like.dtype
+
+    def build(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_data_type(number).as_pointer())
+
+    return types.CPointer(number)(types.int64, like), build
 
 
 @njit(**QUICK)
@@ -48,8 +68,22 @@ def _pull(delta, h, activation):
 
 
 @njit(**QUICK)
+def _turn(shapes, weights, places, scratch):
+    """Small matrices as [in, out] into the scratch."""
+    layers = shapes.shape[0]
+    for layer in range(layers):
+        out, fan_in = shapes[layer, 0], shapes[layer, 1]
+        if out * fan_in <= TURNED:
+            w = carray(_pointer(weights[layer], scratch), out * fan_in)
+            first = places[layers + 3 + layer]
+            for i in range(fan_in):
+                for o in range(out):
+                    scratch[first + i * out + o] = w[o * fan_in + i]
+
+
+@njit(**QUICK)
 def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address):
-    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated."""
+    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated. `_turn` comes first."""
     layers, item = shapes.shape[0], scratch.itemsize
     at_s = scratch.ctypes.data
     zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
@@ -57,7 +91,10 @@ def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, 
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
         h = at_x if layer == 0 else at_s + item * places[layer - 1]
         z = at_s + item * places[layer]
-        _gemm(address, 1, 0, out, samples, fan_in, scale[layer], weights[layer], fan_in, h, fan_in, zero, z, out)
+        turned = out * fan_in <= TURNED
+        w = at_s + item * places[layers + 3 + layer] if turned else weights[layer]
+        _gemm(address, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
+              fan_in, zero, z, out)  # fmt: skip
         if biases.size:
             ones = at_s + item * places[layers + 2]
             _gemm(address, 0, 0, out, samples, 1, one, biases[layer], out, ones, 1, one, z, out)
@@ -145,14 +182,19 @@ def _lose(f, y, labels, loss, factor):
         for i in range(outputs):
             f[first + i] -= most
     _exp(f)
+    product = 1.0
     for s in range(samples):
         first = s * outputs
         whole = f.dtype.type(0.0)
         for i in range(outputs):
             whole += f[first + i]
-        total += np.log(np.float64(whole))
+        product *= np.float64(whole)  # each is from 1 to the number of outputs: sixteen stay within a double's range
+        if s % 16 == 15:
+            total += np.log(product)
+            product = 1.0
         for i in range(outputs):
             f[first + i] = (f[first + i] / whole - y[s, i]) * factor
+    total += np.log(product)
     return total
 
 
@@ -169,11 +211,43 @@ def _is_dead(shapes, places, activation, samples, scratch):
 
 
 @njit(**QUICK)
-def _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, scratch, address):
-    """One step in place, from the signal that lies where the outputs lay."""
+def _move(optimizer, at_w, at_g, states, layer, size, rate, inertia, step, scratch):
+    """Move numbers at an address by what their gradients at another, and what was remembered, ask for.
+
+    states [states, layers]: addresses of what is remembered. Of heavy-ball momentum that is what ``at_g`` points to.
+    """
+    w, g = carray(_pointer(at_w, scratch), size), carray(_pointer(at_g, scratch), size)
+    by = -inertia[ETA] * rate
+    if optimizer == MOMENTUM:
+        for i in range(size):
+            w[i] += by * g[i]
+        return
+    mean = carray(_pointer(states[0, layer], scratch), size)
+    square = carray(_pointer(states[1, layer], scratch), size)
+    number = scratch.dtype.type
+    beta1, beta2, eps = inertia[BETA1], inertia[BETA2], inertia[EPS]
+    fresh1, fresh2 = number(1.0 - np.float64(beta1)), number(1.0 - np.float64(beta2))
+    whole1 = number(1.0 - np.float64(beta1) ** step)
+    whole2 = number(np.sqrt(1.0 - np.float64(beta2) ** step))
+    for i in range(size):
+        mean[i] = beta1 * mean[i] + fresh1 * g[i]
+        square[i] = beta2 * square[i] + fresh2 * (g[i] * g[i])
+        w[i] += by * (mean[i] / whole1) / (np.sqrt(square[i]) / whole2 + eps)
+
+
+@njit(**QUICK)
+def _descend(
+    shapes, weights, biases, scale, rate, places, activation, samples, at_x, optimizer, states, inertia, step, scratch,
+    address,
+):  # fmt: skip
+    """One step in place, from the signal that lies where the outputs lay; ``step`` counts from 1.
+
+    states [2, states, layers]: addresses of what an optimizer remembers of matrices and of biases.
+    """
     layers, item = shapes.shape[0], scratch.itemsize
     at_s = scratch.ctypes.data
     zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
+    ones, place = at_s + item * places[layers + 2], at_s + item * places[2 * layers + 3]
     push = places[layers - 1]
     for layer in range(layers - 1, -1, -1):
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
@@ -184,12 +258,24 @@ def _descend(shapes, weights, biases, scale, rate, places, activation, samples, 
             pulled = at_s + item * back
             _gemm(address, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in, delta, out, zero, pulled,
                   fan_in)  # fmt: skip
-        if rate[layer] != zero:
-            step = rate[layer] * scale[layer]
-            _gemm(address, 0, 1, fan_in, out, samples, step, h, fan_in, delta, out, one, weights[layer], fan_in)
-            if biases.size:
-                ones = at_s + item * places[layers + 2]
-                _gemm(address, 0, 0, out, 1, samples, rate[layer], delta, out, ones, samples, one, biases[layer], out)
+        for kind, there in enumerate((weights, biases)):
+            if there.size == 0 or (optimizer == SGD and rate[layer] == zero):
+                continue
+            # where a gradient is added, what is kept of what is there, and by what the gradient is multiplied
+            into, kept, factor = there[layer], one, rate[layer]
+            if optimizer == MOMENTUM:
+                into, kept, factor = states[kind, 0, layer], inertia[BETA1], one
+            elif optimizer == ADAM:
+                into, kept, factor = place, zero, one
+            if kind == 0:
+                size = out * fan_in
+                _gemm(address, 0, 1, fan_in, out, samples, factor * scale[layer], h, fan_in, delta, out, kept, into,
+                      fan_in)  # fmt: skip
+            else:
+                size = out
+                _gemm(address, 0, 0, out, 1, samples, factor, delta, out, ones, samples, kept, into, out)
+            if optimizer != SGD:
+                _move(optimizer, there[layer], into, states[kind], layer, size, rate[layer], inertia, step, scratch)
         if layer > 0:
             size = samples * fan_in
             hidden = scratch[places[layer - 1] : places[layer - 1] + size]
@@ -199,23 +285,26 @@ def _descend(shapes, weights, biases, scale, rate, places, activation, samples, 
 
 @njit(**QUICK)
 def train(
-    shapes, weights, biases, scale, rate, places, rules, x, y, labels, span, factor, limit, seen, scratch, address
-):
+    shapes, weights, biases, scale, rate, places, rules, x, y, labels, span, factor, states, inertia, limit, seen,
+    scratch, address,
+):  # fmt: skip
     """Steps of one lane; how many were taken: all, or up to the first whose loss is beyond the limit.
 
-    weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, whether all
-    samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' RMS is wanted, and whether
-    weights move at all. factor: -η/batch. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs],
-    labels [rows]. seen [steps, COLUMNS] is filled.
+    weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, optimizer,
+    whether all samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' RMS is wanted,
+    whether weights move at all, and how many steps were taken before. factor: what the samples' gradients are
+    multiplied by, -η/batch or 1/batch. states, inertia: see `_descend`. limit: of the sum of a step's losses.
+    x [rows · inputs], y [rows, outputs], labels [rows]. seen [steps, COLUMNS] is filled.
     """
-    activation, loss, kind, full = rules
-    first, samples, count, watched, moves = span
+    activation, loss, kind, optimizer, full = rules
+    first, samples, count, watched, moves, before = span
     layers, inputs, outputs = shapes.shape[0], shapes[0, 1], y.shape[1]
     item = scratch.itemsize
     f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
     for k in range(count):
         row = first if full else first + k * samples
         at_x = x.ctypes.data + item * row * inputs
+        _turn(shapes, weights, places, scratch)
         _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address)
         seen[k, RMS] = np.nan
         if k < watched:
@@ -232,17 +321,19 @@ def train(
         if not seen[k, LOSS] <= limit:
             return k + 1
         if moves:
-            _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, scratch, address)
+            _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, optimizer, states,
+                     inertia, before + k + 1, scratch, address)  # fmt: skip
     return count
 
 
 @njit(**QUICK)
 def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece, seen, scratch, address):
     """Losses, right answers and deadness of one lane over all samples, ``piece`` at a time, into seen [COLUMNS]."""
-    activation, loss, kind, _ = rules
+    activation, loss, kind, _, _ = rules
     count, outputs = y.shape
     layers, inputs, item = shapes.shape[0], shapes[0, 1], scratch.itemsize
     total, right, dead = 0.0, 0, True
+    _turn(shapes, weights, places, scratch)
     for first in range(0, count, piece):
         samples = min(piece, count - first)
         at_x = x.ctypes.data + item * first * inputs
