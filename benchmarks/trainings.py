@@ -3,14 +3,16 @@
 The plain loop is what a person writes: `nn.Sequential`, `optim.SGD`, `loss.item()` at every step, one training after
 the other. Both keep the loss of every step and evaluate loss and accuracy over all samples at the start and at every
 epoch's end. Rates are small enough that every training does all its steps. The lanes run as they are installed, and
-once more without compiled steps where these are (the extra fast). Only ratios taken in the same round mean anything on
-a machine that is shared.
+once more without compiled steps where these are (the extra fast). With ``--jax`` a child process does the same list by
+JAX, see `benchmarks.jax_trainings`, in the same rounds. Only ratios taken in the same round mean anything on a machine
+that is shared.
 """
 
 import argparse
 import json
 import math
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +69,7 @@ class Timing:
     lanes: float
     general: float  # lanes without compiled steps
     gemm: float  # of one multiplication of two GEMM_SIZE² matrices
+    jax: float = math.nan  # the quicker of its two ways, compiled before
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ class Measured:
     def gains(self) -> list[float]:
         """What compiled steps add, round by round."""
         return [timing.general / timing.lanes for timing in self.timings]
+
+    @property
+    def over_jax(self) -> list[float]:
+        """How many times faster than JAX the lanes were, round by round."""
+        return [timing.jax / timing.lanes for timing in self.timings]
 
     @property
     def floors(self) -> list[float]:
@@ -198,8 +206,37 @@ def _now(device: str) -> float:
     return time.perf_counter()
 
 
-def measure(case: Case, dataset: Dataset, device: str, rounds: int) -> Measured:
-    """Interleave both, and the GEMM rate, ``rounds`` times; the first turn of each only warms up."""
+class JaxChild:
+    """JAX in an environment of its own, asked for one case after the other."""
+
+    def __init__(self, python: Path) -> None:
+        program = Path(__file__).with_name("jax_trainings.py")
+        self._child = subprocess.Popen(
+            [str(python), str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.version = str(self._answer()["jax"])
+
+    def seconds(self, case: Case) -> float:
+        """Processor time of the quicker of its ways for a case's trainings."""
+        assert self._child.stdin is not None
+        etas = [trial.eta for trial in case.trials()]
+        asked = {"depth": case.depth, "width": case.width, "epochs": case.epochs, "batch": BATCH, "etas": etas}
+        self._child.stdin.write(json.dumps(asked) + "\n")
+        self._child.stdin.flush()
+        answer = self._answer()
+        return min(answer["loop"], answer["map"])
+
+    def _answer(self) -> dict[str, float]:
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            raise SystemExit("the child with JAX ended; what it said stands above")
+        found: dict[str, float] = json.loads(line)
+        return found
+
+
+def measure(case: Case, dataset: Dataset, device: str, rounds: int, jax: JaxChild | None) -> Measured:
+    """Interleave all of them, and the GEMM rate, ``rounds`` times; the first turn of each only warms up."""
     x = torch.tensor(dataset.x, dtype=torch.float32, device=device)
     labels = torch.tensor(dataset.labels, device=device)
     a = torch.randn(GEMM_SIZE, GEMM_SIZE, device=device)
@@ -217,6 +254,7 @@ def measure(case: Case, dataset: Dataset, device: str, rounds: int) -> Measured:
                 lanes=seconds(lambda: train_in_lanes(case, dataset, device), device),
                 general=seconds(lambda: train_generally(case, dataset, device), device),
                 gemm=min(seconds(lambda: a @ a, device) for _ in range(5)),
+                jax=math.nan if jax is None else jax.seconds(case),
             )
 
     timings = tuple(islice(turns(), 1, rounds + 1))
@@ -231,6 +269,7 @@ HEAD = (
     "lanes, s",
     "times faster",
     "compiled gains",
+    "times faster than JAX",
     "times the GEMM floor",
 )
 
@@ -246,6 +285,7 @@ def row(measured: Measured) -> list[str]:
         f"{statistics.median(timing.lanes for timing in measured.timings):.2f}",
         spread(measured.ratios),
         spread(measured.gains),
+        "" if math.isnan(measured.timings[0].jax) else spread(measured.over_jax),
         spread(measured.floors, 1),
     ]
 
@@ -259,19 +299,22 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="+", default=tuple(TRAININGS), help="units of a hidden layer")
     parser.add_argument("--trainings", type=int, help="trainings of every case (16 to 4, by width)")
     parser.add_argument("--device", default="cpu", help="cpu, or cuda:0")
+    parser.add_argument("--jax", type=Path, metavar="PYTHON", help="the Python of an environment that has JAX")
     parser.add_argument("--json", type=Path, help="write every timing here")
     options = parser.parse_args()
 
     torch.set_num_threads(1)
     dataset = digits()
+    jax = None if options.jax is None else JaxChild(options.jax)
     about = describe(options.device) | {"compiled steps": route.version() or "not installed"}
+    about |= {} if jax is None else {"jax": jax.version}
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)
     results = []
     for width in options.widths:
         for depth in options.depths:
             trainings = options.trainings or TRAININGS.get(width, 4)
             case = Case(depth=depth, width=width, trainings=trainings, epochs=options.epochs)
-            results.append(measure(case, dataset, options.device, options.rounds))
+            results.append(measure(case, dataset, options.device, options.rounds, jax))
             print(
                 f"depth {depth}, width {width}: {spread(results[-1].ratios)} times faster", file=sys.stderr, flush=True
             )

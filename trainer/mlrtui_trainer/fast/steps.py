@@ -22,7 +22,7 @@ __all__ = ["WIDEST", "CompiledSteps"]
 WIDEST = 256
 """Units of the widest hidden layer that gains: beyond it the products take nearly all the time."""
 
-PIECE = 128  # samples that are evaluated at a time
+PIECES = ((64, 128), (WIDEST, 256))  # samples that are evaluated at a time, by the widest hidden layer
 
 ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
 
@@ -42,6 +42,7 @@ class CompiledSteps:
     scale: npt.NDArray[Any]  # [layers], in the training's precision
     rate: npt.NDArray[Any]  # [layers]
     places: npt.NDArray[np.int64]  # in the scratch, see `fast.training`
+    piece: int  # samples that are evaluated at a time
     rules: tuple[int, int, int, int, bool]
     factors: npt.NDArray[Any]  # [lanes], what gradients are multiplied by
     inertia: npt.NDArray[Any]  # [lanes, 4], the optimizer's numbers
@@ -53,23 +54,16 @@ class CompiledSteps:
         kernels = _kernels()
         if not isinstance(model, Mlp) or samples.x.device.type != "cpu" or kernels is None:
             return None
-        if max(model.sizes[1:-1], default=0) > WIDEST or train.optimizer not in _OPTIMIZERS:
+        widest = max(model.sizes[1:-1], default=0)
+        if widest > WIDEST or train.optimizer not in _OPTIMIZERS:
             return None
         if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
             return None  # raised where shapes are checked
         if model.activation not in _ACTIVATIONS or train.loss not in _LOSSES:
             return None
-        rows = max(train.batch, PIECE)
-        turned = [out * fan_in for out, fan_in in model.shapes]
-        counts = [rows * out for out, _ in model.shapes] + [rows * max(model.sizes)] * 2 + [rows]
-        counts += [numbers if numbers <= kernels.TURNED else 0 for numbers in turned]
-        counts += [max(turned) if train.optimizer == "adam" else 0]  # its gradients
-        lines = [-(-count // 16) * 16 for count in counts]  # each starts on a boundary of 64 bytes or more
-        places = np.cumsum([0, *lines])
-        number = samples.x.numpy().dtype
-        scratch = torch.empty(int(places[-1]), dtype=samples.x.dtype).numpy()
-        ones = len(model.shapes) + 2
-        scratch[places[ones] : places[ones + 1]] = 1.0
+        piece = next(most for units, most in PIECES if widest <= units)
+        places, scratch = _scratch(model, train, max(train.batch, piece), kernels.TURNED, samples.x.dtype)
+        number = scratch.dtype
         rules = (
             _ACTIVATIONS.index(model.activation),
             _LOSSES.index(train.loss),
@@ -84,7 +78,8 @@ class CompiledSteps:
             np.array(model.shapes, dtype=np.int64),
             np.array(model.scale, dtype=number),
             np.array(model.rate, dtype=number),
-            places[:-1].astype(np.int64),
+            places,
+            piece,
             rules,
             (by / train.batch).astype(number),
             np.array(inertia, dtype=number),
@@ -145,11 +140,27 @@ class CompiledSteps:
         seen = np.full((weights.lanes, kernels.COLUMNS), np.nan)
         for i in range(weights.lanes):
             kernels.evaluate(
-                self.shapes, *_addresses(weights, i), self.scale, self.places, self.rules, x, y, labels, PIECE, seen[i],
-                self.scratch, blas,
+                self.shapes, *_addresses(weights, i), self.scale, self.places, self.rules, x, y, labels, self.piece,
+                seen[i], self.scratch, blas,
             )  # fmt: skip
         seen[:, [kernels.LOSS, kernels.RIGHT]] /= samples.count
         return seen.T
+
+
+def _scratch(
+    model: Mlp, train: TrainSpec, rows: int, turned: int, dtype: torch.dtype
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """The memory that steps over ``rows`` samples work in, and the places in it; see `fast.training`."""
+    matrices = [out * fan_in for out, fan_in in model.shapes]
+    counts = [rows * out for out, _ in model.shapes] + [rows * max(model.sizes)] * 2 + [rows]
+    counts += [numbers if numbers <= turned else 0 for numbers in matrices]
+    counts += [max(matrices) if train.optimizer == "adam" else 0]
+    lines = [-(-count // 16) * 16 for count in counts]  # each starts on a boundary of 64 bytes or more
+    places = np.cumsum([0, *lines])
+    scratch = torch.empty(int(places[-1]), dtype=dtype).numpy()
+    ones = len(matrices) + 2
+    scratch[places[ones] : places[ones + 1]] = 1.0
+    return places[:-1].astype(np.int64), scratch
 
 
 def _addresses(weights: Weights, lane: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

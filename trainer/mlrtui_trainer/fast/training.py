@@ -27,7 +27,7 @@ CLASSES, SIGN, NEITHER = 0, 1, 2
 SGD, MOMENTUM, ADAM = 0, 1, 2
 ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum is the first one
 
-TURNED = 8192
+TURNED = 4096
 """Numbers of a matrix up to which a copy that lies as forward products need it gains: BLAS is quicker by it."""
 
 
