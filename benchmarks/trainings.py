@@ -69,7 +69,6 @@ class Timing:
     lanes: float
     general: float  # lanes without compiled steps
     gemm: float  # of one multiplication of two GEMM_SIZE² matrices
-    jax: float = math.nan  # the quicker of its two ways, compiled before
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ class Measured:
     steps: int
     flop: float
     timings: tuple[Timing, ...]
+    jax: tuple[float, ...]  # seconds of the quicker of its two ways, round by round, compiled before; where asked for
 
     @property
     def ratios(self) -> list[float]:
@@ -94,7 +94,7 @@ class Measured:
     @property
     def over_jax(self) -> list[float]:
         """How many times faster than JAX the lanes were, round by round."""
-        return [timing.jax / timing.lanes for timing in self.timings]
+        return [jax / timing.lanes for jax, timing in zip(self.jax, self.timings, strict=bool(self.jax))]
 
     @property
     def floors(self) -> list[float]:
@@ -247,18 +247,18 @@ def measure(case: Case, dataset: Dataset, device: str, rounds: int, jax: JaxChil
             if len(train_plainly(case, trial, x, labels)) != steps:
                 raise SystemExit("the plain loop did not do all its steps")
 
-    def turns() -> Iterator[Timing]:
+    def turns() -> Iterator[tuple[Timing, float | None]]:
         while True:
-            yield Timing(
+            timing = Timing(
                 plain=seconds(plain, device),
                 lanes=seconds(lambda: train_in_lanes(case, dataset, device), device),
                 general=seconds(lambda: train_generally(case, dataset, device), device),
                 gemm=min(seconds(lambda: a @ a, device) for _ in range(5)),
-                jax=math.nan if jax is None else jax.seconds(case),
             )
+            yield timing, None if jax is None else jax.seconds(case)
 
-    timings = tuple(islice(turns(), 1, rounds + 1))
-    return Measured(case, steps, flop_of(case, len(dataset.x)), timings)
+    timings, beside = zip(*islice(turns(), 1, rounds + 1), strict=True)
+    return Measured(case, steps, flop_of(case, len(dataset.x)), timings, tuple(t for t in beside if t is not None))
 
 
 HEAD = (
@@ -285,7 +285,7 @@ def row(measured: Measured) -> list[str]:
         f"{statistics.median(timing.lanes for timing in measured.timings):.2f}",
         spread(measured.ratios),
         spread(measured.gains),
-        "" if math.isnan(measured.timings[0].jax) else spread(measured.over_jax),
+        spread(measured.over_jax) if measured.jax else "not run",
         spread(measured.floors, 1),
     ]
 

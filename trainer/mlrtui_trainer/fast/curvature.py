@@ -1,24 +1,19 @@
 """λ compiled: products of a fully connected net and the whole Lanczos solve, one lane after the other, in one call.
 
 The twin of `curvature.operators` and `curvature.lanczos`, with the same rules and the same records, in flat buffers and
-integer offsets, so that one compilation serves every architecture. All compiled code of λ is in this file: a cached
-kernel does not notice a change in another one.
+integer offsets, so that one compilation serves every architecture. All compiled code of λ but that of `fast.blas` is
+in this file: a cached kernel does not notice a change in another one.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
+
+from mlrtui_trainer.fast.blas import QUICK, STRICT, call_gemm
 
 __all__ = ["AT_BEND", "AT_BIAS", "AT_DELTA", "AT_H", "AT_HDOT", "AT_SLOPE", "AT_V", "AT_W", "AT_ZDOT", "RULES", "solve"]
-
-STRICT = {"cache": True, "nogil": True, "error_model": "numpy"}  # a division by zero gives what NumPy gives
-QUICK = STRICT | {"fastmath": {"contract", "nsz", "arcp"}}  # leaves NaN and infinity alone
-# No "reassoc": sums would be taken in another order in the process that compiles than in those that load what it kept.
 
 numba_version = numba.__version__
 RULES = ("", "converged", "exhausted", "budget", "nonfinite")
@@ -36,43 +31,6 @@ AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved ac
 AT_ZDOT = 9  # in the scratch: ż
 AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
 COLUMNS = 11
-
-
-@intrinsic
-def _gemm(typingctx, address, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-    """BLAS' gemm at ``address``, every argument by reference, columns first as Fortran has them."""
-    real = alpha
-
-    def build(context, builder, signature, args):
-        integer, number = ir.IntType(32), context.get_value_type(real)
-        text = ir.IntType(8)
-
-        def slot(value, kind):
-            place = cgutils.alloca_once(builder, kind)
-            builder.store(value, place)
-            return place
-
-        def whole(value):
-            return slot(builder.trunc(value, integer), integer)
-
-        def letter(flag):
-            transposed = builder.icmp_signed("!=", flag, ir.Constant(flag.type, 0))
-            return slot(builder.select(transposed, ir.Constant(text, ord("T")), ir.Constant(text, ord("N"))), text)
-
-        def pointer(value):
-            return builder.inttoptr(value, number.as_pointer())
-
-        places = [
-            letter(args[1]), letter(args[2]), whole(args[3]), whole(args[4]), whole(args[5]), slot(args[6], number),
-            pointer(args[7]), whole(args[8]), pointer(args[9]), whole(args[10]), slot(args[11], number),
-            pointer(args[12]), whole(args[13]),
-        ]  # fmt: skip
-        kind = ir.FunctionType(ir.VoidType(), [place.type for place in places])
-        builder.call(builder.inttoptr(args[0], kind.as_pointer()), places)
-        return context.get_dummy_value()
-
-    i = types.int64
-    return types.void(i, i, i, i, i, i, real, i, i, i, i, real, i, i), build
 
 
 @njit(**QUICK)
@@ -144,10 +102,10 @@ def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gem
         z = at_s + item * row[AT_ZDOT]
         h = at_x if layer == 0 else at_c + item * row[AT_H]
         s = scale[layer]
-        _gemm(gemm, 1, 0, rows, samples, columns, s, at_v + item * row[AT_V], columns, h, columns, zero, z, rows)
+        call_gemm(gemm, 1, 0, rows, samples, columns, s, at_v + item * row[AT_V], columns, h, columns, zero, z, rows)
         if layer > 0:
             w, h_dot = at_c + item * row[AT_W], at_s + item * layout[layer - 1, AT_HDOT]
-            _gemm(gemm, 1, 0, rows, samples, columns, s, w, columns, h_dot, columns, one, z, rows)
+            call_gemm(gemm, 1, 0, rows, samples, columns, s, w, columns, h_dot, columns, one, z, rows)
         z_dot = scratch[row[AT_ZDOT] : row[AT_ZDOT] + samples * rows]
         if row[AT_BIAS] >= 0:
             bias = v[row[AT_BIAS] : row[AT_BIAS] + rows]
@@ -176,19 +134,19 @@ def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gem
                 _add(bias, one, scratch[first : first + rows])
         h = at_x if layer == 0 else at_c + item * row[AT_H]
         grad = at_out + item * row[AT_V]
-        _gemm(gemm, 0, 1, columns, rows, samples, s, h, columns, signal, rows, zero, grad, columns)
+        call_gemm(gemm, 0, 1, columns, rows, samples, s, h, columns, signal, rows, zero, grad, columns)
         if layer == 0:
             return
         below = layout[layer - 1]
         pulled = layout[layers - 1, AT_HDOT] + (layer % 2) * samples * _widest(layout)  # two places, by turns
         w = at_c + item * row[AT_W]
-        _gemm(gemm, 0, 0, columns, samples, rows, s, w, columns, signal, rows, zero, at_s + item * pulled, columns)
+        call_gemm(gemm, 0, 0, columns, samples, rows, s, w, columns, signal, rows, zero, at_s + item * pulled, columns)
         if row[AT_DELTA] >= 0:
             delta, h_dot = at_c + item * row[AT_DELTA], at_s + item * below[AT_HDOT]
-            _gemm(gemm, 0, 1, columns, rows, samples, s, h_dot, columns, delta, rows, one, grad, columns)
+            call_gemm(gemm, 0, 1, columns, rows, samples, s, h_dot, columns, delta, rows, one, grad, columns)
             direction = at_v + item * row[AT_V]
             place = at_s + item * pulled
-            _gemm(gemm, 0, 0, columns, samples, rows, s, direction, columns, delta, rows, one, place, columns)
+            call_gemm(gemm, 0, 0, columns, samples, rows, s, direction, columns, delta, rows, one, place, columns)
         n = samples * columns
         u = scratch[pulled : pulled + n]
         _times(u, u, constants[below[AT_SLOPE] : below[AT_SLOPE] + n])

@@ -1,22 +1,21 @@
 """Training compiled: many steps of one fully connected net in one call, and its evaluation.
 
 The twin of `models.mlp`, `models.losses` and `optimizers`, with SciPy's BLAS and the lane's own weights in place. One
-compilation serves every architecture. All compiled code of training but the call of BLAS is in this file: a cached
-kernel does not notice a change in another one.
+compilation serves every architecture. All compiled code of training but that of `fast.blas` is in this file: a
+cached kernel does not notice a change in another one.
 
 The scratch holds, each at its place: z of every layer, [samples, out]; two signals; a row of ones; small matrices as
-[in, out]; the gradient of one layer, for Adam.
+[in, out], large ones having no place; the gradient of one layer, for Adam.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numpy as np
-from numba import carray, njit, types
-from numba.extending import intrinsic
+from numba import carray, njit
 
-from mlrtui_trainer.fast.curvature import QUICK, _gemm
+from mlrtui_trainer.fast.blas import QUICK, call_gemm, pointer
 
-__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "TURNED", "evaluate", "train"]
+__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
 
 LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
 COLUMNS = 4
@@ -26,20 +25,6 @@ CE, MSE = 0, 1
 CLASSES, SIGN, NEITHER = 0, 1, 2
 SGD, MOMENTUM, ADAM = 0, 1, 2
 ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum is the first one
-
-TURNED = 4096
-"""Numbers of a matrix up to which a copy that lies as forward products need it gains: BLAS is quicker by it."""
-
-
-@intrinsic
-def _pointer(typingctx, address, like):
-    """An address as a pointer to numbers of the kind that the array ``like`` holds."""
-    number = like.dtype
-
-    def build(context, builder, signature, args):
-        return builder.inttoptr(args[0], context.get_data_type(number).as_pointer())
-
-    return types.CPointer(number)(types.int64, like), build
 
 
 @njit(**QUICK)
@@ -73,9 +58,9 @@ def _turn(shapes, weights, places, scratch):
     layers = shapes.shape[0]
     for layer in range(layers):
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
-        if out * fan_in <= TURNED:
-            w = carray(_pointer(weights[layer], scratch), out * fan_in)
-            first = places[layers + 3 + layer]
+        first = places[layers + 3 + layer]
+        if first >= 0:
+            w = carray(pointer(weights[layer], scratch), out * fan_in)
             for i in range(fan_in):
                 for o in range(out):
                     scratch[first + i * out + o] = w[o * fan_in + i]
@@ -83,7 +68,7 @@ def _turn(shapes, weights, places, scratch):
 
 @njit(**QUICK)
 def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address):
-    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated. `_turn` comes first."""
+    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated. See `_turn`."""
     layers, item = shapes.shape[0], scratch.itemsize
     at_s = scratch.ctypes.data
     zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
@@ -91,13 +76,13 @@ def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, 
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
         h = at_x if layer == 0 else at_s + item * places[layer - 1]
         z = at_s + item * places[layer]
-        turned = out * fan_in <= TURNED
+        turned = places[layers + 3 + layer] >= 0
         w = at_s + item * places[layers + 3 + layer] if turned else weights[layer]
-        _gemm(address, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
-              fan_in, zero, z, out)  # fmt: skip
+        call_gemm(address, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
+                  fan_in, zero, z, out)  # fmt: skip
         if biases.size:
             ones = at_s + item * places[layers + 2]
-            _gemm(address, 0, 0, out, samples, 1, one, biases[layer], out, ones, 1, one, z, out)
+            call_gemm(address, 0, 0, out, samples, 1, one, biases[layer], out, ones, 1, one, z, out)
         if layer < layers - 1:
             _activate(scratch[places[layer] : places[layer] + samples * out], activation)
 
@@ -216,14 +201,14 @@ def _move(optimizer, at_w, at_g, states, layer, size, rate, inertia, step, scrat
 
     states [states, layers]: addresses of what is remembered. Of heavy-ball momentum that is what ``at_g`` points to.
     """
-    w, g = carray(_pointer(at_w, scratch), size), carray(_pointer(at_g, scratch), size)
+    w, g = carray(pointer(at_w, scratch), size), carray(pointer(at_g, scratch), size)
     by = -inertia[ETA] * rate
     if optimizer == MOMENTUM:
         for i in range(size):
             w[i] += by * g[i]
         return
-    mean = carray(_pointer(states[0, layer], scratch), size)
-    square = carray(_pointer(states[1, layer], scratch), size)
+    mean = carray(pointer(states[0, layer], scratch), size)
+    square = carray(pointer(states[1, layer], scratch), size)
     number = scratch.dtype.type
     beta1, beta2, eps = inertia[BETA1], inertia[BETA2], inertia[EPS]
     fresh1, fresh2 = number(1.0 - np.float64(beta1)), number(1.0 - np.float64(beta2))
@@ -256,8 +241,8 @@ def _descend(
         back = places[layers + layer % 2]  # two places, by turns
         if layer > 0:
             pulled = at_s + item * back
-            _gemm(address, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in, delta, out, zero, pulled,
-                  fan_in)  # fmt: skip
+            call_gemm(address, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in, delta, out, zero,
+                      pulled, fan_in)  # fmt: skip
         for kind, there in enumerate((weights, biases)):
             if there.size == 0 or (optimizer == SGD and rate[layer] == zero):
                 continue
@@ -269,11 +254,11 @@ def _descend(
                 into, kept, factor = place, zero, one
             if kind == 0:
                 size = out * fan_in
-                _gemm(address, 0, 1, fan_in, out, samples, factor * scale[layer], h, fan_in, delta, out, kept, into,
-                      fan_in)  # fmt: skip
+                call_gemm(address, 0, 1, fan_in, out, samples, factor * scale[layer], h, fan_in, delta, out, kept, into,
+                          fan_in)  # fmt: skip
             else:
                 size = out
-                _gemm(address, 0, 0, out, 1, samples, factor, delta, out, ones, samples, kept, into, out)
+                call_gemm(address, 0, 0, out, 1, samples, factor, delta, out, ones, samples, kept, into, out)
             if optimizer != SGD:
                 _move(optimizer, there[layer], into, states[kind], layer, size, rate[layer], inertia, step, scratch)
         if layer > 0:
