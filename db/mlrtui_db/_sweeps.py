@@ -72,7 +72,8 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         raise StoreError(f"the store holds no sweep number {sweep_id}")
     cells = execute("SELECT cell_id, position, data_id FROM cell WHERE sweep_id = ? ORDER BY position", (sweep_id,))
     nets = execute(
-        f"SELECT net_id, n.cell_id, seed, status, start_eta, lambda0_converged, {', '.join(_LAMBDA_COLUMNS.values())}"
+        "SELECT net_id, n.cell_id, seed, status, start_eta, CASE WHEN censored IS NULL THEN eta_star END,"
+        f" lambda0_converged, {', '.join(_LAMBDA_COLUMNS.values())}"
         " FROM cell c JOIN net n USING (cell_id) WHERE sweep_id = ? ORDER BY position, seed",
         (sweep_id,),
     )
@@ -179,6 +180,7 @@ def _net_state(
     seed: int,
     status: str,
     start_eta: float | None,
+    eta_star: float | None,
     converged: int | None,
     *values: float | None,
 ) -> NetState:
@@ -188,7 +190,7 @@ def _net_state(
             name: math.nan if value is None else value for name, value in zip(_LAMBDA_COLUMNS, values, strict=True)
         }
         lambdas = NetLambdas(net_id=net_id, converged=bool(converged), **numbers)
-    return NetState(net_id, cell_id, seed, status, lambdas, start_eta)
+    return NetState(net_id, cell_id, seed, status, lambdas, start_eta, eta_star)
 
 
 def _inserted(row_id: int | None) -> int:

@@ -246,6 +246,7 @@ class NetState(NamedTuple):
     status: str
     lambdas: NetLambdas | None
     start_eta: float | None
+    eta_star: float | None  # of a search that is done and not censored
 
 
 class TrialState(NamedTuple):

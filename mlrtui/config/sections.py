@@ -237,6 +237,13 @@ class SearchSection(Section):
         "train",
     )
     tolerance: Annotated[float, number(1e-6, 1.0)] = _key("Relative width of the final bracket.", 0.05, 0.05)
+    start: Annotated[str, choice("sharpness", "fit")] = _key(
+        "Where a search starts. sharpness: at a multiple of 1/λ₀; fit: where the law through the nets that are done "
+        "says, corners of depth and width first. fit takes fewer trainings, but what is asked then depends on what is "
+        "done first, so η* may fall otherwise within the bracket and the ragged zone.",
+        "sharpness",
+        "sharpness",
+    )
     eta_min: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes below.", 1e-5, 1e-5)
     eta_max: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes above.", 1e3, 1e3)
 

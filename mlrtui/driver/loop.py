@@ -281,7 +281,7 @@ class Driver:
 
         self._commit(write)
         for net in answered:
-            net.closed = True
+            run.close(net)
         self._fits_due = self._fits_due or self._clock() + FIT_SECONDS
 
     def _refit(self, run: SweepRun) -> None:

@@ -10,6 +10,7 @@ from itertools import islice
 
 from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
+from mlrtui.driver.starts import Starts
 from mlrtui.planning import CellPlan, Plan, search_rules, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
@@ -18,12 +19,6 @@ __all__ = ["MAX_LOST", "CellRun", "Draft", "NetRun", "SweepRun", "sound_lambda0"
 
 MAX_LOST = 3
 """Workers that may die of a trial while it runs alone before it counts as failed."""
-
-START_OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
-"""Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
-
-ADAM_START = 0.5
-"""The same for Adam, as a multiple of 1/λ₀: below η*, above which trainings look too slow rather than overflow."""
 
 
 @dataclass(eq=False)
@@ -100,6 +95,7 @@ class SweepRun:
     def __init__(self, spec: SweepSpec, plan: Plan, state: SweepState) -> None:
         self.spec = spec
         self.plan = plan
+        self._starts = None if spec.search is None else Starts(spec.search)
         by_cell: dict[int, list[NetRun]] = {}
         self.nets: dict[int, NetRun] = {}
         self.cell_of: dict[int, CellRun] = {}
@@ -108,11 +104,14 @@ class SweepRun:
             net.closed = row.status in {"done", "failed"}
             self.nets[row.net_id] = net
             by_cell.setdefault(row.cell_id, []).append(net)
-        plans = {cell.position: cell for cell in plan.cells}
-        self.cells = [CellRun(row.cell_id, plans[row.position], by_cell[row.cell_id]) for row in state.cells]
+        ids = {row.position: row.cell_id for row in state.cells}
+        order = plan.cells if self._starts is None else self._starts.in_order(plan.cells)
+        self.cells = [CellRun(ids[cell.position], cell, by_cell[ids[cell.position]]) for cell in order]
         for cell in self.cells:
             for net in cell.nets:
                 self.cell_of[net.net_id] = cell
+        for row in state.nets:
+            self._learn(self.nets[row.net_id], row.eta_star)
         for net in self.nets.values():
             if net.lambdas is not None and not net.closed:
                 self.open(net)
@@ -131,13 +130,9 @@ class SweepRun:
         """Give a measured net its questions. Returns the reason when it can have none."""
         lambda0 = sound_lambda0(net.lambdas)
         search, scan = self.spec.search, self.spec.scan
-        if search is not None:
+        if search is not None and self._starts is not None:
             if net.start_eta is None:
-                train = self.cell_of[net.net_id].plan.train
-                middle = math.sqrt(search.eta_min * search.eta_max)
-                c = START_OVER_EDGE[train.loss] * 2 if train.optimizer != "adam" else ADAM_START
-                start = c / lambda0 if lambda0 else middle
-                net.start_eta = min(max(start, search.eta_min), search.eta_max)
+                net.start_eta = self._starts.rate(self.cell_of[net.net_id].plan, lambda0)
             net.questions = SearchQuestions(search_rules(search), net.start_eta)
             return None
         assert scan is not None
@@ -147,16 +142,36 @@ class SweepRun:
         net.questions = ScanQuestions(etas)
         return None
 
-    def next_draft(self, idle_slots: int) -> Draft | None:
-        """The next piece of work in the grid's order, or None when everything wanted is running.
+    def close(self, net: NetRun) -> None:
+        """A net has asked all that it wanted."""
+        net.closed = True
+        boundary = None if net.questions is None else net.questions.boundary()
+        if boundary is not None and boundary.censored is None:
+            self._learn(net, boundary.eta_star)
 
-        Probes come before trainings: they are short, and every screen wants λ₀. Where fewer cells wait than slots, a
-        cell's trainings are shared out, since they need not run together.
+    def next_draft(self, idle_slots: int) -> Draft | None:
+        """The next piece of work in the order of the cells, or None when everything wanted is running.
+
+        Probes come before trainings: they are short, and every screen wants λ₀. Where searches start by what others
+        found, a cell waits with its probe, which opens its searches, until nothing else is wanted.
         """
+        if self._starts is not None and self._starts.learns:
+            return self._trainings(idle_slots) or self._probe()
+        return self._probe() or self._trainings(idle_slots)
+
+    def _learn(self, net: NetRun, eta_star: float | None) -> None:
+        if self._starts is not None and eta_star is not None:
+            self._starts.learn(self.cell_of[net.net_id].plan, eta_star)
+
+    def _probe(self) -> Draft | None:
         for cell in self.cells:
             unknown = tuple(net for net in cell.nets if net.lambdas is None and not net.closed)
             if unknown and not cell.probing:
                 return Draft(cell, probe=unknown[: cell.lanes])
+        return None
+
+    def _trainings(self, idle_slots: int) -> Draft | None:
+        """Where fewer cells wait than slots, a cell's trainings are shared out: they need not run together."""
         wanting = ((cell, list(_wanted(cell))) for cell in self.cells)
         # As many as there are slots settle everything: a large grid is not walked to its end for each of them.
         waiting = list(islice(((cell, trainings) for cell, trainings in wanting if trainings), idle_slots))

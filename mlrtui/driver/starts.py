@@ -1,0 +1,88 @@
+"""Where the search for η* of a net starts: near the edge of stability, or where the nets that are done say.
+
+Only how many trainings a search takes depends on it; a rate is kept once it is chosen, so that a resumed sweep asks the
+same questions.
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import replace
+from math import exp, log, log1p, sqrt
+
+import numpy as np
+
+from mlrtui.config.sections import SearchSection
+from mlrtui.planning import CellPlan
+
+__all__ = ["Starts"]
+
+OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
+"""Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
+
+ADAM = 0.5
+"""The same for Adam, as a multiple of 1/λ₀: below η*, above which trainings look too slow rather than overflow."""
+
+
+class Starts:
+    """The rates at which the searches of a sweep start, from what has been learnt so far.
+
+    With ``start = "fit"``: ln η* as a plane in ln(depth + 1) and ln width, through the nets that are done and differ in
+    nothing else, as soon as their cells are one more than the plane needs, and span what is asked for.
+    """
+
+    def __init__(self, search: SearchSection) -> None:
+        self._search = search
+        self._known: dict[Hashable, list[tuple[tuple[float, ...], float]]] = {}
+
+    @property
+    def learns(self) -> bool:
+        """Whether nets that are done say where others start: it is then worth waiting for them."""
+        return self._search.start == "fit"
+
+    def in_order(self, plans: Iterable[CellPlan]) -> list[CellPlan]:
+        """The order in which cells are worked on: the grid's; where it learns, each kind's corners come first."""
+        plans = list(plans)
+        if not self.learns:
+            return plans
+        spans: dict[Hashable, tuple[set[int], set[int]]] = {}
+        for plan in plans:
+            depths, widths = spans.setdefault(_kind(plan), (set(), set()))
+            depths.add(plan.net.depth)
+            widths.add(plan.net.width)
+
+        def inside(plan: CellPlan) -> bool:
+            depths, widths = spans[_kind(plan)]
+            return plan.net.depth not in (min(depths), max(depths)) or plan.net.width not in (min(widths), max(widths))
+
+        return sorted(plans, key=inside)
+
+    def learn(self, plan: CellPlan, eta_star: float) -> None:
+        """A net of this cell is done, and its η* is not censored."""
+        self._known.setdefault(_kind(plan), []).append((_place(plan), log(eta_star)))
+
+    def rate(self, plan: CellPlan, lambda0: float | None) -> float:
+        """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
+        rate = self._predicted(plan) if self.learns else None
+        if rate is None:
+            c = 2 * OVER_EDGE[plan.train.loss] if plan.train.optimizer != "adam" else ADAM
+            rate = c / lambda0 if lambda0 else sqrt(self._search.eta_min * self._search.eta_max)
+        return min(max(rate, self._search.eta_min), self._search.eta_max)
+
+    def _predicted(self, plan: CellPlan) -> float | None:
+        known, place = sorted(self._known.get(_kind(plan), [])), _place(plan)  # in whatever order they were learnt
+        cells = np.array(sorted({where for where, _ in known}))
+        if len(cells) < 2:
+            return None
+        rank = int(np.linalg.matrix_rank(cells))
+        if len(cells) <= rank or np.linalg.matrix_rank(np.vstack([cells, place])) > rank:
+            return None
+        law, *_ = np.linalg.lstsq(np.array([where for where, _ in known]), np.array([y for _, y in known]), rcond=None)
+        return exp(float(law @ place))
+
+
+def _kind(plan: CellPlan) -> Hashable:
+    """What cells share that differ in depth and width alone."""
+    return replace(plan.net, depth=0, width=0), plan.train, plan.data
+
+
+def _place(plan: CellPlan) -> tuple[float, ...]:
+    return 1.0, log1p(plan.net.depth), log(plan.net.width)
