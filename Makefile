@@ -51,5 +51,6 @@ fix:
 bench:
 	@$(PYTHON) scripts/bootstrap.py
 	.venv/bin/python -m benchmarks.trainings $(ARGS)
+	.venv/bin/python -m benchmarks.workers
 	.venv/bin/python -m benchmarks.store_writes
 	.venv/bin/python -m benchmarks.sharpness_cost

@@ -66,6 +66,14 @@ def run(module: str, options: str, folder: Path) -> tuple[list[str], Any]:
     return [line for line in done.stdout.splitlines() if line.startswith("| ")], written
 
 
+def test_two_workers_do_what_one_does(tmp_path: Path) -> None:
+    lines, written = run("workers", "--rounds 1 --epochs 1 --kinds scan", tmp_path)
+    (case,) = written["cases"]
+    assert len(lines) == 3
+    assert case["trainings"] == 4 * 2 * 4 * 4  # seeds, depths, widths, rates
+    assert case["one"][0] > 0 < case["two"][0]
+
+
 def test_a_hessian_product_is_counted_as_its_matrix_products() -> None:
     net = NetSpec(kind="mlp", inputs=64, outputs=10, depth=1, width=3)
     first, second = 2 * SAMPLES * 64 * 3, 2 * SAMPLES * 3 * 10
