@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
 from trainer_runs import Run, digits, run_trials, trial
 
 from mlrtui_trainer import lanes
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.models.building import build
-from mlrtui_trainer.samples import Samples
+from mlrtui_trainer.models.losses import LOSSES
+from mlrtui_trainer.optimizers import optimizer_of
+from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import Dataset, NetSpec, TrainSpec
 
 pytest.importorskip("numba")
@@ -77,6 +80,27 @@ def test_both_ways_remember_alike(optimizer: str, bias: bool, batch: int, monkey
             assert ours["step"].tolist() == theirs["step"].tolist()
             assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-10, abs=1e-12)
     assert general.outcomes[2].verdict == "diverged"
+
+
+def test_adam_keeps_its_digits_in_single_precision() -> None:
+    net, spec, dtype = NetSpec("mlp", 64, 10, 1, 16), TrainSpec("ce", 96, 6, 1, optimizer="adam"), torch.float32
+    samples, model = Samples.of(digits(96), dtype, "cpu"), build(net, "adam")
+    compiled = CompiledSteps.of(model, spec, samples, [0.01])
+    assert compiled is not None
+    moments = []
+    for general in (False, True):
+        weights, batches = model.initial_weights([1], dtype, "cpu"), Batches(samples, [1], 96, 1)
+        optimizer = optimizer_of(model, spec, [0.01], dtype, "cpu")
+        if not general:
+            compiled.train(weights, optimizer, batches, 0, 2, 0, [1e9])
+        for step in range(2 if general else 0):
+            x, y, _ = batches.at(step)
+            trace = model.forward(weights, x)
+            optimizer.descend_(weights, trace, LOSSES["ce"].signal(LOSSES["ce"].start(trace.f, y), y))
+        assert optimizer.ready
+        moments.append([part.w[0].double() for part in optimizer.memory(weights)])
+    for ours, theirs in zip(*moments, strict=True):
+        assert float((ours - theirs).norm() / theirs.norm()) < 2e-6  # 1 - 0.999 in single precision is off by 1e-5
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])

@@ -48,7 +48,7 @@ class CompiledSteps:
     piece: int  # samples that are evaluated at a time
     rules: tuple[int, int, int, int, bool]
     factors: npt.NDArray[Any]  # [lanes], what gradients are multiplied by
-    inertia: npt.NDArray[Any]  # [lanes, 4], the optimizer's numbers
+    inertia: Floats  # [lanes, 4], the optimizer's numbers
     scratch: npt.NDArray[Any]
 
     @classmethod
@@ -85,7 +85,7 @@ class CompiledSteps:
             piece,
             rules,
             (by / train.batch).astype(number),
-            np.array(inertia, dtype=number),
+            np.array(inertia),
             scratch,
         )
 

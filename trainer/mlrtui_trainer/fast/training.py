@@ -202,18 +202,18 @@ def _move(optimizer, at_w, at_g, states, layer, size, rate, inertia, step, scrat
     states [states, layers]: addresses of what is remembered. Of heavy-ball momentum that is what ``at_g`` points to.
     """
     w, g = carray(pointer(at_w, scratch), size), carray(pointer(at_g, scratch), size)
-    by = -inertia[ETA] * rate
+    number = scratch.dtype.type
+    by = number(-inertia[ETA]) * rate
     if optimizer == MOMENTUM:
         for i in range(size):
             w[i] += by * g[i]
         return
     mean = carray(pointer(states[0, layer], scratch), size)
     square = carray(pointer(states[1, layer], scratch), size)
-    number = scratch.dtype.type
-    beta1, beta2, eps = inertia[BETA1], inertia[BETA2], inertia[EPS]
-    fresh1, fresh2 = number(1.0 - np.float64(beta1)), number(1.0 - np.float64(beta2))
-    whole1 = number(1.0 - np.float64(beta1) ** step)
-    whole2 = number(np.sqrt(1.0 - np.float64(beta2) ** step))
+    beta1, beta2, eps = number(inertia[BETA1]), number(inertia[BETA2]), number(inertia[EPS])
+    fresh1, fresh2 = number(1.0 - inertia[BETA1]), number(1.0 - inertia[BETA2])
+    whole1 = number(1.0 - inertia[BETA1] ** step)
+    whole2 = number(np.sqrt(1.0 - inertia[BETA2] ** step))
     for i in range(size):
         mean[i] = beta1 * mean[i] + fresh1 * g[i]
         square[i] = beta2 * square[i] + fresh2 * (g[i] * g[i])
@@ -227,7 +227,8 @@ def _descend(
 ):  # fmt: skip
     """One step in place, from the signal that lies where the outputs lay; ``step`` counts from 1.
 
-    states [2, states, layers]: addresses of what an optimizer remembers of matrices and of biases.
+    states [2, states, layers]: addresses of what an optimizer remembers of matrices and of biases. inertia [4]: its
+    numbers, in double: 1 - β loses half of its digits in single precision.
     """
     layers, item = shapes.shape[0], scratch.itemsize
     at_s = scratch.ctypes.data
@@ -249,7 +250,7 @@ def _descend(
             # where a gradient is added, what is kept of what is there, and by what the gradient is multiplied
             into, kept, factor = there[layer], one, rate[layer]
             if optimizer == MOMENTUM:
-                into, kept, factor = states[kind, 0, layer], inertia[BETA1], one
+                into, kept, factor = states[kind, 0, layer], scratch.dtype.type(inertia[BETA1]), one
             elif optimizer == ADAM:
                 into, kept, factor = place, zero, one
             if kind == 0:
