@@ -197,15 +197,15 @@ _CATAPULTS = (
           average("onsets", _C_MAX, depth=2)),
     Claim(DEEPER, "catapults of three layers end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
           share("phases", _settles, phase="catapult", depth=3)),
-    # Small runs with four layers of width 128 and ten outputs: first rise at 3.5 to 8, survival up to 14 to 16; with three
-    # and four layers together 10 to 16. The paper: about 12.
+    # Small runs with four layers of width 128 and ten outputs: first rise at 3.5 to 8, survival up to 14 to 16; with
+    # three and four layers together 10 to 16. The paper: about 12.
     Claim(FOUR_HIDDEN, "four hidden relu layers (width 128, ten outputs): c_max near 12", LEWKOWYCZ, 10.0, 16.0,
           average("onsets", _C_MAX, target="classes", width=128)),
     Claim(FOUR_HIDDEN, "... and their catapults begin well above 2", LEWKOWYCZ, 3.5, 8.0,
           first_catapult(target="classes", width=128)),
     Claim(FOUR_HIDDEN, "catapults of four layers end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
           share("phases", _settles, phase="catapult")),
-    # Small runs on 512 digits with ten outputs, 60 steps, widths 256 and 512: linear 5.28, 4.76 (two layers), 6.28, 5.47
+    # Small runs on 512 digits, ten outputs, 60 steps, widths 256 and 512: linear 5.28, 4.76 (two layers), 6.28, 5.47
     # (three), tanh 4.92, 4.76 (two); others, width 128, two layers: linear 4 to 5, tanh 5. None of more layers.
     Claim(LINEAR_TANH, "two hidden linear layers survive beyond 4: c_max", LEWKOWYCZ, 4.0, 5.8,
           average("onsets", _C_MAX, activation="linear", depth=2)),
