@@ -4,6 +4,7 @@ What stands between a line `<!-- KIND NAME | ... -->` and the next `<!-- end -->
 
 - `claims NAME`: the claims that the sweep of this name measures; `fits NAME`: its fits;
 - `law NAME | Y | X | WHERE`: a fitted law over its cells;
+- `means NAME | VIEW | COLUMN ...`: mean of these columns over every cell's rows, with the smallest and the largest;
 - `chart NAME | VIEW | X | Y | COLUMN=VALUE ...`: columns of a view, on logarithmic axes;
 - `physical NAME | COLUMN=VALUE ...`: λ and accuracy of a scan's runs after the same physical time t·η = 80/λ₀, which is
   40 times the critical rate 2/λ₀, as in figure 2 of Lewkowycz et al. (2020).
@@ -33,7 +34,7 @@ __all__ = ["main", "renewed"]
 
 SIZE = (78, 18)
 PHYSICAL_TIME = 80.0  # in units of 1/λ₀
-BLOCK = re.compile(r"(<!-- (claims|fits|law|chart|physical) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (claims|fits|means|law|chart|physical) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def renewed(page: str, reader: Reader) -> tuple[str, list[str]]:
@@ -72,6 +73,32 @@ def _fits(results: Results, rest: Sequence[str]) -> str:
         where = str(row["where_expr"]) or "all cells"
         lines.append(f"| {row['y']} | {row['term']} | {where} | {value} | {number(row['r2']):.2f} | {row['cells']} |")
     return "\n".join(lines)
+
+
+def _means(results: Results, rest: Sequence[str]) -> str:
+    """By cell: those of one setting together, the small before the large."""
+    view, listed = rest
+    columns = listed.split()
+    cells: dict[str, list[Row]] = {}
+    for row in sorted(results.view(view), key=_setting_then_size):
+        cells.setdefault(str(row["cell"]), []).append(row)
+    lines = [f"| cell | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
+    for cell, rows in cells.items():
+        lines.append(f"| {cell} | {' | '.join(_mean(rows, name) for name in columns)} |")
+    return "\n".join(lines)
+
+
+def _setting_then_size(row: Row) -> tuple[str, float, float]:
+    _, _, setting = str(row["cell"]).partition(" ")
+    return setting, number(row["depth"]), number(row["width"])
+
+
+def _mean(rows: Sequence[Row], name: str) -> str:
+    values = [number(row[name]) for row in rows if row[name] is not None]
+    if not values:
+        return "none"
+    missing = f", {len(rows) - len(values)} without" if len(values) < len(rows) else ""
+    return f"{fmean(values):.3g} [{min(values):.3g}, {max(values):.3g}]{missing}"
 
 
 def _law(results: Results, rest: Sequence[str]) -> str:
@@ -127,6 +154,7 @@ def _figure(title: str, text: str) -> str:
 _MAKERS: dict[str, Callable[[Results, Sequence[str]], str]] = {
     "claims": _claims,
     "fits": _fits,
+    "means": _means,
     "law": _law,
     "chart": _chart,
     "physical": _physical,

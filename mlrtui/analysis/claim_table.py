@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mlrtui.analysis.claims import Claim, Row
 from mlrtui.analysis.measures import (
+    Measure,
     average,
     column,
     difference,
@@ -47,11 +48,15 @@ SOLVABLE = "catapult: solvable model"
 EDGE = "catapult: edge of the solvable model"
 ONE_HIDDEN = "catapult: one hidden layer on digits"
 DEEPER = "catapult: two and three hidden layers on digits"
+FOUR_HIDDEN = "catapult: four hidden layers on digits"
+LINEAR_TANH = "catapult: linear and tanh networks on digits"
 ONSETS = "catapult: onsets within ten steps on digits"
 ACCURACY = "catapult: accuracy on digits"
 SP = "width scaling: standard parametrization on digits"
 MUP = "width scaling: mup and full alignment on digits"
 GRID_RULE = "width scaling: grid rule on digits"
+OPTIMIZERS = "width scaling: adam and momentum on digits"
+SOFTMAX = "width scaling: squared loss of the softmax on digits"
 ROOT, INVERSE = "controlled divergence: eta = 6 / sqrt(width)", "controlled divergence: eta = 16 / width"
 MOVES_ROOT, MOVES_INVERSE = "coordinate check: eta = 0.48 / sqrt(width)", "coordinate check: eta = 7.68 / width"
 TANH = "edge of stability on digits"
@@ -192,6 +197,27 @@ _CATAPULTS = (
           average("onsets", _C_MAX, depth=2)),
     Claim(DEEPER, "catapults of three layers end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
           share("phases", _settles, phase="catapult", depth=3)),
+    # Small runs with four layers of width 128 and ten outputs: first rise at 3.5 to 8, survival up to 14 to 16; with
+    # three and four layers together 10 to 16. The paper: about 12.
+    Claim(FOUR_HIDDEN, "four hidden relu layers (width 128, ten outputs): c_max near 12", LEWKOWYCZ, 10.0, 16.0,
+          average("onsets", _C_MAX, target="classes", width=128)),
+    Claim(FOUR_HIDDEN, "... and their catapults begin well above 2", LEWKOWYCZ, 3.5, 8.0,
+          first_catapult(target="classes", width=128)),
+    Claim(FOUR_HIDDEN, "catapults of four layers end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
+          share("phases", _settles, phase="catapult")),
+    # Small runs on 512 digits, ten outputs, 60 steps, widths 256 and 512: linear 5.28, 4.76 (two layers), 6.28, 5.47
+    # (three), tanh 4.92, 4.76 (two); others, width 128, two layers: linear 4 to 5, tanh 5. None of more layers.
+    Claim(LINEAR_TANH, "two hidden linear layers survive beyond 4: c_max", LEWKOWYCZ, 4.0, 5.8,
+          average("onsets", _C_MAX, activation="linear", depth=2)),
+    Claim(LINEAR_TANH, "three hidden linear layers: c_max", LEWKOWYCZ, 5.3, 7.2,
+          average("onsets", _C_MAX, activation="linear", depth=3)),
+    Claim(LINEAR_TANH, "... further than two", LEWKOWYCZ, 0.2, 2.0,
+          difference(average("onsets", _C_MAX, activation="linear", depth=3),
+                     average("onsets", _C_MAX, activation="linear", depth=2))),
+    Claim(LINEAR_TANH, "two hidden tanh layers survive beyond 4: c_max", LEWKOWYCZ, 4.2, 5.7,
+          average("onsets", _C_MAX, activation="tanh", depth=2)),
+    Claim(LINEAR_TANH, "catapults of linear networks end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
+          share("phases", _settles, phase="catapult", activation="linear")),
     Claim(ONSETS, "c_loss <= c_sharp <= c_max: part of the networks", KALRA, 0.95, 1.0,
           share("onsets", lambda row: None if row["ordered"] is None else bool(row["ordered"]))),
     Claim(ONSETS, "c_loss of one wide hidden layer (512) is near 2", KALRA, 2.0, 2.6,
@@ -208,6 +234,10 @@ def _loss(kind: str, parametrization: str = "") -> str:
     return (f"parametrization == '{parametrization}' and " if parametrization else "") + f"loss == '{kind}'"
 
 
+def _adam(parametrization: str) -> Measure:
+    return exponent("width", f"optimizer == 'adam' and parametrization == '{parametrization}'")
+
+
 _SP_MSE, _SP_CE = (exponent("width", _loss(kind)) for kind in ("mse", "ce"))
 _GRID_MSE, _GRID_CE = (power("onsets", column("eta_unstable"), training_loss=kind) for kind in ("mse", "ce"))
 _LOGITS = power("phases", column("logit_rms_peak"))
@@ -222,6 +252,15 @@ _WIDTHS = (
     Claim(GRID_RULE, "by the paper's grid rule: mse", HAAS, -1.15, -0.8, _GRID_MSE),
     Claim(GRID_RULE, "by the paper's grid rule: cross-entropy", HAAS, -0.5, -0.1, _GRID_CE),
     Claim(GRID_RULE, "... a gap between the two exponents", HAAS, 0.4, 1.2, difference(_GRID_CE, _GRID_MSE)),
+    # Adam: small runs had -0.65 [-0.75, -0.50] and, under muP, 0.18 [0.08, 0.25]. The limit of infinite width is -1.
+    Claim(OPTIMIZERS, "adam: the largest trainable rate falls with width under the standard parametrization", HAAS,
+          -0.75, -0.5, _adam("sp")),
+    Claim(OPTIMIZERS, "adam, muP: no width dependence", HAAS, -0.25, 0.25, _adam("mup")),
+    Claim(OPTIMIZERS, "... a gap between the two exponents", HAAS, 0.5, 1.0, difference(_adam("mup"), _adam("sp"))),
+    # The authors' code draws CIFAR-10 with -1/2 (and a teacher's classes with -1); the band is that of cross-entropy.
+    Claim(SOFTMAX, "the largest rate falls about like the root of the width", HAAS, -0.7, -0.3, exponent("width")),
+    Claim(SOFTMAX, "... less steeply than under the squared loss itself: the gap", HAAS, 0.3, 1.0,
+          difference(exponent("width"), elsewhere(SP, _SP_MSE))),
     Claim(ROOT, "logits grow with width at η = 6/√width: exponent of their RMS", HAAS, 0.3, 1.0, _LOGITS),
     Claim(ROOT, "... more than at η = 16/width", HAAS, 0.4, 1.5, difference(_LOGITS, elsewhere(INVERSE, _LOGITS))),
     Claim(ROOT, "... and training succeeds all the same: smallest accuracy", HAAS, 0.95, 1.0,

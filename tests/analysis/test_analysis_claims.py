@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlrtui import examples
-from mlrtui.analysis.claim_table import CATAPULT, CLAIMS, ETA_STAR, SP
+from mlrtui.analysis.claim_table import CATAPULT, CLAIMS, ETA_STAR, LINEAR_TANH, OPTIMIZERS, SOFTMAX, SP
 from mlrtui.analysis.claims import Finding, Results, Row, check
 from mlrtui.analysis.measures import average, column, distance, elsewhere, farthest, power, share, time_to_peak
 
@@ -86,6 +86,37 @@ def test_only_the_fit_of_one_term_under_the_same_condition_counts() -> None:
 def test_the_gap_between_two_exponents(ce: float, mse: float, gap: str) -> None:
     rows = {"exponents": [fit("width", ce, "loss == 'ce'"), fit("width", mse, "loss == 'mse'")]}
     assert verdicts(SP, rows) == ["holds", "holds", gap]
+
+
+@pytest.mark.parametrize(("sp", "mup", "expected"), [(-0.6, 0.1, "holds"), (-0.4, 0.3, "misses")])
+def test_adam_is_read_from_the_fits_that_its_example_asks_for(sp: float, mup: float, expected: str) -> None:
+    (path,) = [example.path for example in examples.available() if example.name == "width-scaling/optimizers-cpu"]
+    conditions = [str(table["where"]) for table in tomllib.loads(path.read_text())["fit"]]
+    assert len(conditions) == 4
+    of_adam = [where for where in conditions if "adam" in where]
+    rows = {"exponents": [fit("width", mup if "mup" in where else sp, where) for where in of_adam]}
+    assert verdicts(OPTIMIZERS, rows) == [expected, expected, "holds"]
+    assert (
+        verdicts(OPTIMIZERS, {"exponents": [fit("width", -0.6, w) for w in conditions if w not in of_adam]})
+        == ["not measured"] * 3
+    )
+
+
+@pytest.mark.parametrize(("softmax", "expected"), [(-0.5, "holds"), (-1.1, "misses")])
+def test_the_softmax_is_held_against_the_squared_loss_of_another_sweep(softmax: float, expected: str) -> None:
+    plain = {"exponents": [fit("width", -1.0, "loss == 'mse'")]}
+    stored = read(**{SOFTMAX: {"exponents": [fit("width", softmax)]}, SP: plain})
+    assert [finding.verdict for finding in check(CLAIMS, Results(SOFTMAX, stored))] == [expected, expected]
+
+
+def test_each_activation_and_depth_is_averaged_by_itself() -> None:
+    ends = {("linear", 2): 5.0, ("linear", 3): 6.0, ("linear", 4): 99.0, ("tanh", 2): 5.0, ("tanh", 3): 99.0}
+    onsets = [{"activation": name, "depth": depth, "c_max": c} for (name, depth), c in ends.items()]
+    phases = [
+        {**trial(4.0, "catapult", 1.5), "activation": "linear"},
+        {**trial(4.0, "catapult", 3.0), "activation": "tanh"},
+    ]
+    assert verdicts(LINEAR_TANH, {"onsets": onsets, "phases": phases}) == ["holds"] * 5
 
 
 def test_powers_are_fitted_on_cell_means() -> None:

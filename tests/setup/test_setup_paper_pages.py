@@ -25,6 +25,10 @@ old
 old
 <!-- end -->
 
+<!-- means small search | eta_star | eta_star -->
+old
+<!-- end -->
+
 <!-- claims another sweep -->
 old of another store
 <!-- end -->
@@ -39,12 +43,13 @@ def test_blocks_are_made_anew_from_what_the_store_holds(
     with Reader.open(store) as reader:
         page, lacking = renewed(PAGE, reader)
     assert lacking == ["another sweep"]
-    law, chart, fits, claims = re.findall(r"-->\n(.*?)<!-- end -->", page, re.DOTALL)
+    law, chart, fits, means, claims = re.findall(r"-->\n(.*?)<!-- end -->", page, re.DOTALL)
     assert "exponent -0.7" in law
     assert "4 cells" in law
     assert "best_accuracy against eta, depth 2" in chart
     assert law.count("●") + chart.count("●") >= 8
     assert fits.count("| eta_star | depth*width |") == 1
+    assert re.findall(r"^\| (\S+) \| \S+ \[", means, re.MULTILINE) == ["1x16", "1x32", "2x16", "2x32"]
     assert claims == "old of another store\n"
     path = tmp_path / "page.md"
     path.write_text(page)
@@ -54,7 +59,8 @@ def test_blocks_are_made_anew_from_what_the_store_holds(
 
 def test_every_claim_of_a_paper_stands_on_a_page() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in PAPERS.glob("*.md"))
-    asked = {name.split(" | ")[0] for name in re.findall(r"<!-- (?:claims|fits|law|chart|physical) (.*?) -->", text)}
+    blocks = re.findall(r"<!-- (?:claims|fits|means|law|chart|physical) (.*?) -->", text)
+    asked = {name.split(" | ")[0] for name in blocks}
     assert {claim.sweep for claim in CLAIMS if not claim.sweep.startswith("quick start")} <= asked
     assert asked <= {claim.sweep for claim in CLAIMS}
 
@@ -65,7 +71,9 @@ def test_runs_are_compared_after_the_same_physical_time(
     assert mlrtui("run", sweep_file(SMALL_SCAN), "--devices", "cpu:1").returncode == 0
     with Reader.open(tmp_path / "mlrtui.db") as reader:
         page, lacking = renewed("<!-- physical small scan | width=64 -->\n<!-- end -->\n", reader)
+        means, _ = renewed("<!-- means small scan | phases | eta_lambda0 final_sharpness -->\n<!-- end -->\n", reader)
     assert not lacking
+    assert re.search(r"^\| 1x64 \| 4\.03 \[0\.5, 9\] \| \S+ \[\S+, \S+\], 1 without \|$", means, re.MULTILINE), means
     (row,) = re.findall(r"^\| ([\d.]+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \| 1 \|$", page, re.MULTILINE)
     c, step, ratio, accuracy = map(float, row)  # 0.5 would need 160 of its 60 steps, and 9.0 was lost before its ninth
     assert (c, step) == (2.6, 31)
