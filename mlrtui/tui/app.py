@@ -24,6 +24,7 @@ from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.palette import PaletteScreen
 from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
+from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
 
 __all__ = ["MlrtuiApp"]
@@ -59,6 +60,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         With `color` None NO_COLOR decides.
         """
         super().__init__(ansi_color=True)
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.theme = "ansi-light" if light else "ansi-dark"
         self.animation_level = "none"
         self.no_color = self.no_color if color is None else not color

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mlrtui.tui.comparison import Comparison
-from mlrtui.tui.curves import Trace, read_trace
+from mlrtui.tui.curves import Trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
@@ -20,7 +20,9 @@ from mlrtui.tui.state import (
     choose_trial,
     freshness,
     headline,
+    neighbours,
 )
+from mlrtui.tui.traces import Traces
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
 
@@ -28,11 +30,15 @@ __all__ = ["EVENTS", "Feed"]
 
 EVENTS = 60  # how many events a reading carries
 
+# Seconds that the screen has for painting before curves are read ahead.
+_PAINTING = 0.05
+
 
 @dataclass
 class _Open:
     """One store and what is known of it."""
 
+    at: int  # among the stores
     source: StoreSource
     reader: StoreReader | None = None
     version: int | None = None
@@ -70,7 +76,7 @@ class Feed:
         self.refresh = refresh
         self._clock = clock
         self._post = post
-        self._stores = [_Open(source) for source in sources]
+        self._stores = [_Open(at, source) for at, source in enumerate(sources)]
         self._wake = threading.Event()
         self._stopped = False
         self._wanted = wanted
@@ -80,6 +86,7 @@ class Feed:
         self._changed_at = 0.0
         self._snapshot: LiveSnapshot | None = None
         self._trial_id: int | None = None
+        self._traces = Traces()
         self._trace: Trace | None = None
         self._page: Page | None = None
         self._details: TrialDetails | None = None
@@ -110,7 +117,9 @@ class Feed:
             while not self._stopped:
                 self._wake.clear()
                 self.turn()
-                self._wake.wait(self.refresh)
+                if not self._wake.wait(min(_PAINTING, self.refresh)):
+                    self.read_ahead()
+                    self._wake.wait(max(self.refresh - _PAINTING, 0.0))
         finally:
             self.close()
 
@@ -137,11 +146,23 @@ class Feed:
             self._posted = reading
             self._post(reading)
 
+    def read_ahead(self) -> None:
+        """Read the curves that a key leads to, piece by piece until something is wanted."""
+        reading = self._posted
+        if reading is None or not reading.stores:
+            return
+        at = reading.wanted.store
+        reader, trials = self._stores[at].reader, neighbours(reading)
+        with suppress(Exception):  # the next turn meets the same trouble and says it
+            while reader is not None and not self._wake.is_set() and self._traces.read_ahead(reader, at, trials):
+                pass
+
     def _look(self, store: _Open, wanted: Wanted, forced: bool, now: float | None) -> None:
         """Bring one store up to date; `now` is given for the store that is looked at."""
         if store.reader is None:
             store.reader = store.source.open()
             store.version = None
+            self._traces.forget(store.at)
         version = store.reader.data_version()
         moved = version != store.version or forced
         if moved and (wanted.browsing or not store.sweeps or forced):
@@ -170,7 +191,9 @@ class Feed:
             snapshot = reader.live(wanted.sweep_id, wanted.cell_id, events=EVENTS)
         self._snapshot = snapshot
         self._trial_id = None if snapshot is None else choose_trial(snapshot, wanted, self._trial_id)
-        self._trace = None if self._trial_id is None else read_trace(reader, self._trial_id, self._trace)
+        trials = () if snapshot is None else snapshot.trials
+        chosen = next((trial for trial in trials if trial.trial_id == self._trial_id), None)
+        self._trace = None if chosen is None else self._traces.read(reader, wanted.store, chosen)
         same_store = self._read_for is not None and self._read_for.store == wanted.store
         known = self._page if same_store else None
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
