@@ -1,6 +1,7 @@
 """`mlrtui watch`, `browse` and `status`: readers only."""
 
 import dataclasses
+import gc
 import json
 import os
 import sys
@@ -61,7 +62,8 @@ def browse(stores: Sequence[Path], how: How) -> int:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.once import data_once, looked_at, read_once, render_once
+    from mlrtui.tui.named import looked_at
+    from mlrtui.tui.once import data_once, read_once, render_once
     from mlrtui.tui.starting import store_source
 
     with Reader.open(stores[0]) as reader:
@@ -76,9 +78,12 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.once import looked_at
+    gc.disable()  # importing makes a hundred thousand objects, and none of them is garbage
+    from mlrtui.tui.named import looked_at
     from mlrtui.tui.starting import run_app
 
+    gc.freeze()
+    gc.enable()
     with Reader.open(stores[0]) as reader:
         wanted, marks = looked_at(reader, how.sweep, how.trials)
     return run_app(

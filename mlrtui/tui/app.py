@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.app import App
 from textual.filter import LineFilter
+from textual.worker import get_current_worker
 
 from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
@@ -17,12 +18,9 @@ from mlrtui.tui.keymap import Key, Keys, bindings
 from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
-from mlrtui.tui.modes import MODES, wanted_for
+from mlrtui.tui.modes import MODES, load_all, screen_class, wanted_for
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
-from mlrtui.tui.screens.help import HelpScreen
-from mlrtui.tui.screens.palette import PaletteScreen
-from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
 from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
@@ -85,7 +83,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.set_keymap({name: ",".join(chosen) for name, chosen in self.look.keys.items()})
         self.switch_mode("live" if self._start == "trial" else self._start)
         if self._start == "trial":
-            self.push_screen(TrialScreen())
+            self.push_screen(screen_class("trial")())
         if self._feed is not None:
             self.run_worker(self._feed.run, thread=True, exit_on_error=False)
 
@@ -95,10 +93,12 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             self._feed.stop()
 
     def on_store_read(self, message: StoreRead) -> None:
-        """Show what was read, unless drawing is paused."""
-        self._latest = message.reading
+        """Show what was read, unless drawing is paused; with the first picture up, import what the others need."""
+        first, self._latest = self._latest is None, message.reading
         if not self.look.paused:
             self._draw()
+        if first:
+            self.call_after_refresh(self.run_worker, self._load_all, thread=True, exit_on_error=False)
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else; the picture follows when it has been read."""
@@ -128,7 +128,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             return
         cell_id = reading.snapshot.cell_id
         self.want(replace(self.wanted, cell_id=cell_id, trial_id=reading.trial_id, detailed=True))
-        self.push_screen(TrialScreen())
+        self.push_screen(screen_class("trial")())
 
     def close_trial(self) -> None:
         """Back to Live."""
@@ -154,12 +154,11 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
-        self._over(HelpScreen, HelpScreen)
+        self._over("help")
 
     def action_palette(self) -> None:
         """All commands of this screen over it, or away again."""
-        footer = self.screen.query(Footer).first()
-        self._over(PaletteScreen, lambda: PaletteScreen(footer.screen_name))
+        self._over("palette", self.screen.query(Footer).first().screen_name)
 
     def do_below(self, key: Key) -> None:
         """Close the palette and do a command on the screen below it."""
@@ -190,17 +189,22 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.reread()
 
-    def _over(self, kind: type[ReadingScreen], make: Callable[[], ReadingScreen]) -> None:
+    def _over(self, name: str, *about: str) -> None:
         """Put a screen over this one, or take it away again."""
+        kind = screen_class(name)
         if isinstance(self.screen, kind):
             self.pop_screen()
-        elif not isinstance(self.screen, HelpScreen | PaletteScreen):
-            self.push_screen(make())
+        elif not (isinstance(self.screen, ReadingScreen) and self.screen.PASSING):
+            self.push_screen(kind(*about))
 
     def _to(self, mode: str) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.switch_mode(mode)
+
+    def _load_all(self) -> None:
+        worker = get_current_worker()
+        load_all(lambda: worker.is_cancelled)
 
     def _draw(self) -> None:
         if not self.look.paused:
