@@ -1,7 +1,6 @@
 """`mlrtui watch`, `browse` and `status`: readers only."""
 
 import dataclasses
-import gc
 import json
 import os
 import sys
@@ -78,12 +77,9 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
-    gc.disable()  # importing makes a hundred thousand objects, and none of them is garbage
     from mlrtui.tui.named import looked_at
     from mlrtui.tui.starting import run_app
 
-    gc.freeze()
-    gc.enable()
     with Reader.open(stores[0]) as reader:
         wanted, marks = looked_at(reader, how.sweep, how.trials)
     return run_app(

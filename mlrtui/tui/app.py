@@ -18,7 +18,7 @@ from mlrtui.tui.keymap import Key, Keys, bindings
 from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
-from mlrtui.tui.modes import MODES, load_all, screen_class, wanted_for
+from mlrtui.tui.modes import MODES, screen_class, wanted_for
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
@@ -26,6 +26,8 @@ from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
 
 __all__ = ["MlrtuiApp"]
+
+_SETTLED = 0.3  # seconds after which the first picture has been sent, and other work does not hold it up
 
 
 class MlrtuiApp(App[None], inherit_bindings=False):
@@ -52,10 +54,12 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         still: Reading | None = None,
         bookmarks: Bookmarks | None = None,
         machine: Callable[[], Load] | None = None,
+        ahead: Callable[[Callable[[], bool]], None] | None = None,
     ) -> None:
         """`start` is a screen, `wanted` what it shows, `still` a reading instead of any feed.
 
-        With `color` None NO_COLOR decides.
+        With `color` None NO_COLOR decides. `ahead` is called in a thread of its own once the first reading is on the
+        screen, with a function that says whether the app ends.
         """
         super().__init__(ansi_color=True)
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
@@ -69,6 +73,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.reading: Reading | None = still
         self._latest: Reading | None = still
         self._start = start
+        self._ahead = ahead
         self._before_compare = "browse" if start == "browse" else "live"
         self._feed = (
             None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
@@ -93,12 +98,12 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             self._feed.stop()
 
     def on_store_read(self, message: StoreRead) -> None:
-        """Show what was read, unless drawing is paused; with the first picture up, import what the others need."""
+        """Show what was read, unless drawing is paused."""
         first, self._latest = self._latest is None, message.reading
         if not self.look.paused:
             self._draw()
-        if first:
-            self.call_after_refresh(self.run_worker, self._load_all, thread=True, exit_on_error=False)
+        if first and self._ahead is not None:
+            self.set_timer(_SETTLED, self._start_ahead)
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else; the picture follows when it has been read."""
@@ -202,9 +207,13 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             self.pop_screen()
         self.switch_mode(mode)
 
-    def _load_all(self) -> None:
-        worker = get_current_worker()
-        load_all(lambda: worker.is_cancelled)
+    def _start_ahead(self) -> None:
+        def work(ahead: Callable[[Callable[[], bool]], None] | None = self._ahead) -> None:
+            worker = get_current_worker()
+            if ahead is not None:
+                ahead(lambda: worker.is_cancelled)
+
+        self.run_worker(work, thread=True, exit_on_error=False)
 
     def _draw(self) -> None:
         if not self.look.paused:
