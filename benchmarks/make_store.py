@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mlrtui_db.models import TrialRow
+from mlrtui_db.reader import Reader
 from mlrtui_db.records import (
     CellRecord,
     NetLambdas,
@@ -25,7 +27,7 @@ from mlrtui_db.records import (
 )
 from mlrtui_db.store import Store
 
-__all__ = ["Made", "make", "steps"]
+__all__ = ["Made", "made_before", "make", "steps"]
 
 DEPTHS, WIDTHS = (2, 4, 8, 16), (64, 128, 256, 512)
 RATES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)  # in units of 1/lambda0
@@ -70,6 +72,22 @@ def make(path: Path, total: int, long_steps: int = 100_000) -> Made:
         _write(store, running, 0, 100, 0)
         written = long_steps + 100 + each * (len(trial_ids) - 2)
     return Made(written, long_trial, long_steps, (long_steps // 3, SPIKE), running)
+
+
+def made_before(path: Path) -> Made:
+    """What `make` wrote into a store: its last trial is the running one, the one before it the long one."""
+    with Reader.open(path) as reader:
+        sweep = reader.live()
+        cells = () if sweep is None else sweep.cells
+        trials = [trial for cell in cells for trial in _trials(reader, cell.cell_id)]
+    running, long = sorted(trials, key=lambda trial: -trial.trial_id)[:2]
+    total = sum(trial.n_steps for trial in trials)
+    return Made(total, long.trial_id, long.n_steps, (long.n_steps // 3, SPIKE), running.trial_id)
+
+
+def _trials(reader: Reader, cell_id: int) -> tuple[TrialRow, ...]:
+    picture = reader.live(None, cell_id)
+    return () if picture is None else picture.trials
 
 
 SPIKE = 61.8
