@@ -27,7 +27,7 @@ from mlrtui_db.records import (
 )
 from mlrtui_db.store import Store
 
-__all__ = ["Made", "made_before", "make", "steps"]
+__all__ = ["Made", "made_before", "make", "restart", "steps"]
 
 DEPTHS, WIDTHS = (2, 4, 8, 16), (64, 128, 256, 512)
 RATES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)  # in units of 1/lambda0
@@ -111,6 +111,18 @@ def steps(trial_id: int, seq: int, start: int, count: int, spike_at: int = -1, a
         products=[4] * count,
         flags=[0] * count,
     )
+
+
+def restart(store: Store, trial_id: int, count: int) -> int:
+    """Begin a trial anew with its first steps, and leave it running; its attempt. Opening the store had ended it."""
+    with store.transaction():
+        store.open_attempts([trial_id], "benchmark", "none", {})
+    with Reader.open(store.path) as reader:
+        trial = reader.trial(trial_id)
+    assert trial is not None
+    with store.transaction():
+        store.append_steps(steps(trial_id, 0, 0, count, attempt=trial.attempt))
+    return trial.attempt
 
 
 def _write(store: Store, trial_id: int, start: int, stop: int, seq: int, spike: bool = False) -> int:

@@ -15,9 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.machine import describe, spread, table
-from benchmarks.make_store import Made, made_before, make, steps
+from benchmarks.make_store import Made, made_before, make, restart, steps
 from benchmarks.terminal import SIZES, Screen, milliseconds
-from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
 
 REFRESH = 2.0
@@ -56,11 +55,7 @@ def ticks(store: Path, made: Made, size: tuple[int, int], count: int) -> tuple[l
     """Bytes of each tick with one live trial, the share of a core, and the bytes of three silent ticks before."""
     trial, start = made.running_trial, 2_000
     with Store.open(store) as writer, contextlib.ExitStack() as stack:
-        with writer.transaction():  # opening a store ends the attempt that was left running
-            writer.open_attempts([trial], "benchmark", "none", {})
-        (sweep,) = _sweeps(store)
-        attempt = next(row.attempt for row in writer.sweep_state(sweep).trials if row.trial_id == trial)
-        _append(writer, trial, 0, 0, start, attempt)
+        attempt = restart(writer, trial, start)
         seq = 1
         screen = stack.enter_context(watching(store, size))
         screen.wait_for(b"peak ")
@@ -115,11 +110,6 @@ def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int]]:
             _, last, sent = screen.key(key, 0.6)
             found.append((name, last, sent))
         return found
-
-
-def _sweeps(store: Path) -> list[int]:
-    with Reader.open(store) as reader:
-        return [sweep.sweep_id for sweep in reader.sweeps()]
 
 
 def _append(writer: Store, trial: int, seq: int, start: int, count: int, attempt: int) -> None:

@@ -69,7 +69,7 @@ class Screen:
         pressed = time.perf_counter() - self.begun
         os.write(self.master, key)
         if not self.read(2.0):
-            raise SystemExit(f"key {key!r} changed nothing")
+            raise SystemExit(f"key {key!r} changed nothing after {len(self.sent)} bytes: {bytes(self.sent[-300:])!r}")
         while self.read(silence):
             pass
         return self.times[pieces][0] - pressed, self.times[-1][0] - pressed, len(self.sent) - before
