@@ -26,9 +26,11 @@ from mlrtui.tui.traces import Traces
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
 
-__all__ = ["EVENTS", "Feed"]
+__all__ = ["EVENTS", "LONG", "Feed"]
 
 EVENTS = 60  # how many events a reading carries
+
+LONG = 200_000  # steps whose reading takes so long, a fifth of a second, that the screen says so before
 
 # Seconds that the screen has for painting before curves are read ahead.
 _PAINTING = 0.05
@@ -141,6 +143,10 @@ class Feed:
                 self._drop(store)
             else:
                 store.trouble = ""
+        self._hand_on(wanted, now)
+
+    def _hand_on(self, wanted: Wanted, now: float) -> None:
+        """Post what is known, if it differs from what was posted."""
         reading = self._reading(wanted, now)
         if self._posted is None or replace(reading, at=self._posted.at) != self._posted:
             self._posted = reading
@@ -178,12 +184,12 @@ class Feed:
             # The driver's lock is no part of the data: whether it is still held shows only by looking again.
             overdue = now - self._read_at >= QUIET_AFTER and not self._ended()
             if moved or wanted != self._read_for or overdue:
-                self._read_live(store.reader, wanted)
+                self._read_live(store.reader, wanted, now)
                 self._read_for, self._read_at = wanted, now
         store.version = version
 
-    def _read_live(self, reader: StoreReader, wanted: Wanted) -> None:
-        """Read the snapshot and the new steps of the chosen trial."""
+    def _read_live(self, reader: StoreReader, wanted: Wanted, now: float) -> None:
+        """Read the snapshot and the new steps of the chosen trial; before many steps, post what is known."""
         snapshot = None
         if wanted.cell_id is None and self._snapshot is not None and self._followed_runs(wanted):
             snapshot = reader.live(wanted.sweep_id, self._snapshot.cell_id, events=EVENTS)
@@ -193,6 +199,9 @@ class Feed:
         self._trial_id = None if snapshot is None else choose_trial(snapshot, wanted, self._trial_id)
         trials = () if snapshot is None else snapshot.trials
         chosen = next((trial for trial in trials if trial.trial_id == self._trial_id), None)
+        if chosen is not None and self._traces.unread(wanted.store, chosen) > LONG:
+            self._trace = self._details = None
+            self._hand_on(wanted, now)
         self._trace = None if chosen is None else self._traces.read(reader, wanted.store, chosen)
         same_store = self._read_for is not None and self._read_for.store == wanted.store
         known = self._page if same_store else None

@@ -53,6 +53,11 @@ class Traces:
                 return self._keep(key, read_trace(reader, trial.trial_id, known, PIECE)).step.size > before
         return False
 
+    def unread(self, store: int, trial: TrialRow) -> int:
+        """How many steps of a trial are stored and not in memory."""
+        known = self._kept.get((store, trial.trial_id))
+        return trial.n_steps - (0 if known is None else known.step.size)
+
     def forget(self, store: int) -> None:
         """Drop what is known of a store that is opened anew: the file may be another one."""
         self._kept = OrderedDict((key, trace) for key, trace in self._kept.items() if key[0] != store)

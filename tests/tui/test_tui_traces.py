@@ -9,10 +9,12 @@ from test_tui_feed import Clock, Watched
 from tui_fakes import FakeReader, FakeStore, scan_store
 from tui_rows import make_curve, make_trial
 
+from mlrtui.tui import feed as feed_module
 from mlrtui.tui import traces as traces_module
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.state import Reading, Wanted, neighbours
 from mlrtui.tui.traces import Traces
+from mlrtui.tui.widgets.charts import no_curve
 from mlrtui_db.errors import StoreLocked
 from mlrtui_db.models import Curve
 
@@ -160,6 +162,21 @@ def test_reading_ahead_stops_as_soon_as_something_is_wanted(monkeypatch: pytest.
     assert trace is not None
     assert trace.step.tolist() == list(range(200))
     assert set(trace.loss.tolist()) == {4.0}
+
+
+def test_before_many_steps_are_read_the_screen_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "LONG", 120)
+    watched = Watched(scan_store())
+    watched.feed.want(Wanted(cell_id=1, trial_id=6, detailed=True))
+    watched.turn()
+    watched.feed.want(Wanted(cell_id=1, trial_id=7, detailed=True))
+    watched.turn()
+    watched.feed.want(Wanted(cell_id=1, trial_id=6, detailed=True))
+    watched.turn()
+    seen = [(one.trial_id, one.trace is not None, one.details is not None) for one in watched.posted]
+    assert seen == [(6, False, False), (6, True, True), (7, True, True), (6, True, True)]
+    assert no_curve(watched.posted[0]) == "reading 121 steps"
+    assert no_curve(None) == "no trial yet"
 
 
 def test_nothing_is_read_ahead_twice() -> None:
