@@ -210,7 +210,7 @@ def report(options: argparse.Namespace, folder: Path, print_: Callable[[str], No
             print_(f"{name}: not named by --{name}, left out")
         else:
             peers.append(make_(path.absolute(), folder, loss))
-    rows = []
+    rows: list[list[str]] = []
     with Store.open(folder / "peers.db") as writer:  # a driver is at work, as in a run that goes on
         restart(writer, made.running_trial, 2_000)
         for size in SIZES:

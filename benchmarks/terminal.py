@@ -100,12 +100,16 @@ class Screen:
         return found
 
     def close(self) -> None:
-        """End the child."""
+        """End the child, and what it started in its session."""
+        started = [pid for pid in self._tree() if pid != self.child.pid]
         self.child.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.child.wait(5)
         self.child.kill()
         self.child.wait()
+        for pid in started:
+            with contextlib.suppress(ProcessLookupError):  # it ended with the child
+                os.kill(pid, signal.SIGKILL)
         os.close(self.master)
 
 
