@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mlrtui_db.models import TrialRow
+from mlrtui_db.reader import Reader
 from mlrtui_db.records import (
     CellRecord,
     NetLambdas,
@@ -25,7 +27,7 @@ from mlrtui_db.records import (
 )
 from mlrtui_db.store import Store
 
-__all__ = ["Made", "make", "steps"]
+__all__ = ["Made", "made_before", "make", "restart", "steps"]
 
 DEPTHS, WIDTHS = (2, 4, 8, 16), (64, 128, 256, 512)
 RATES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0)  # in units of 1/lambda0
@@ -72,6 +74,22 @@ def make(path: Path, total: int, long_steps: int = 100_000) -> Made:
     return Made(written, long_trial, long_steps, (long_steps // 3, SPIKE), running)
 
 
+def made_before(path: Path) -> Made:
+    """What `make` wrote into a store: its last trial is the running one, the one before it the long one."""
+    with Reader.open(path) as reader:
+        sweep = reader.live()
+        cells = () if sweep is None else sweep.cells
+        trials = [trial for cell in cells for trial in _trials(reader, cell.cell_id)]
+    running, long = sorted(trials, key=lambda trial: -trial.trial_id)[:2]
+    total = sum(trial.n_steps for trial in trials)
+    return Made(total, long.trial_id, long.n_steps, (long.n_steps // 3, SPIKE), running.trial_id)
+
+
+def _trials(reader: Reader, cell_id: int) -> tuple[TrialRow, ...]:
+    picture = reader.live(None, cell_id)
+    return () if picture is None else picture.trials
+
+
 SPIKE = 61.8
 
 
@@ -93,6 +111,18 @@ def steps(trial_id: int, seq: int, start: int, count: int, spike_at: int = -1, a
         products=[4] * count,
         flags=[0] * count,
     )
+
+
+def restart(store: Store, trial_id: int, count: int) -> int:
+    """Begin a trial anew with its first steps, and leave it running; its attempt. Opening the store had ended it."""
+    with store.transaction():
+        store.open_attempts([trial_id], "benchmark", "none", {})
+    with Reader.open(store.path) as reader:
+        trial = reader.trial(trial_id)
+    assert trial is not None
+    with store.transaction():
+        store.append_steps(steps(trial_id, 0, 0, count, attempt=trial.attempt))
+    return trial.attempt
 
 
 def _write(store: Store, trial_id: int, start: int, stop: int, seq: int, spike: bool = False) -> int:

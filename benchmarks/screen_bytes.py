@@ -7,102 +7,20 @@ the process; times are taken from outside, so they hold the terminal's side, too
 import argparse
 import contextlib
 import os
-import pty
-import select
-import signal
-import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from collections.abc import Callable, Iterator
-from fcntl import ioctl
 from pathlib import Path
 
 from benchmarks.machine import describe, spread, table
-from benchmarks.make_store import Made, make, steps
-from mlrtui_db.reader import Reader
+from benchmarks.make_store import Made, made_before, make, restart, steps
+from benchmarks.terminal import SIZES, Screen, milliseconds
 from mlrtui_db.store import Store
 
-SIZES = ((80, 24), (160, 48))
 REFRESH = 2.0
 STEPS_A_TICK = 40
-
-
-class Screen:
-    """A child on a pseudo-terminal and the bytes that it sent."""
-
-    def __init__(self, size: tuple[int, int], *command: str) -> None:
-        self.master, slave = pty.openpty()
-        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's second start finds everything compiled
-        self.begun = time.perf_counter()
-        self.child = subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
-        )
-        os.close(slave)
-        self.sent = bytearray()
-        self.times: list[tuple[float, int]] = []  # (seconds since the start, bytes of the piece)
-
-    def read(self, seconds: float) -> bool:
-        """Take what comes within the time; whether anything came."""
-        ready, _, _ = select.select([self.master], [], [], max(seconds, 0.0))
-        if not ready:
-            return False
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:  # the child closed its side
-            return False
-        self.sent += data
-        self.times.append((time.perf_counter() - self.begun, len(data)))
-        return bool(data)
-
-    def wait_for(self, words: bytes, after: int = 0, patience: float = 60.0) -> float:
-        """Seconds from the start until the words have been sent."""
-        end = time.perf_counter() + patience
-        while words not in self.sent[after:]:
-            if time.perf_counter() > end:
-                raise SystemExit(f"{words!r} never came; the screen sent {len(self.sent)} bytes")
-            self.read(0.2)
-        return time.perf_counter() - self.begun
-
-    def quiet(self, seconds: float) -> None:
-        """Read until nothing has come for so long."""
-        while self.read(seconds):
-            pass
-
-    def key(self, key: bytes, silence: float = 0.15) -> tuple[float, float, int]:
-        """Press a key: seconds to the first byte, to the last one before a silence, and the bytes."""
-        before, pieces = len(self.sent), len(self.times)
-        pressed = time.perf_counter() - self.begun
-        os.write(self.master, key)
-        if not self.read(2.0):
-            raise SystemExit(f"key {key!r} changed nothing")
-        while self.read(silence):
-            pass
-        return self.times[pieces][0] - pressed, self.times[-1][0] - pressed, len(self.sent) - before
-
-    def memory(self) -> float:
-        """The largest resident set so far, MiB."""
-        status = Path(f"/proc/{self.child.pid}/status").read_text(encoding="utf-8")
-        return float(status.split("VmHWM:")[1].split()[0]) / 1024
-
-    def cpu(self) -> float:
-        """Seconds of processor time so far."""
-        fields = Path(f"/proc/{self.child.pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def close(self) -> None:
-        """End the child."""
-        self.child.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.child.wait(5)
-        self.child.kill()
-        self.child.wait()
-        os.close(self.master)
 
 
 @contextlib.contextmanager
@@ -137,11 +55,7 @@ def ticks(store: Path, made: Made, size: tuple[int, int], count: int) -> tuple[l
     """Bytes of each tick with one live trial, the share of a core, and the bytes of three silent ticks before."""
     trial, start = made.running_trial, 2_000
     with Store.open(store) as writer, contextlib.ExitStack() as stack:
-        with writer.transaction():  # opening a store ends the attempt that was left running
-            writer.open_attempts([trial], "benchmark", "none", {})
-        (sweep,) = _sweeps(store)
-        attempt = next(row.attempt for row in writer.sweep_state(sweep).trials if row.trial_id == trial)
-        _append(writer, trial, 0, 0, start, attempt)
+        attempt = restart(writer, trial, start)
         seq = 1
         screen = stack.enter_context(watching(store, size))
         screen.wait_for(b"peak ")
@@ -154,10 +68,7 @@ def ticks(store: Path, made: Made, size: tuple[int, int], count: int) -> tuple[l
         for _ in range(count):
             _append(writer, trial, seq, start, STEPS_A_TICK, attempt)
             seq, start = seq + 1, start + STEPS_A_TICK
-            before, end = len(screen.sent), time.perf_counter() + REFRESH
-            while (left := end - time.perf_counter()) > 0:
-                screen.read(left)
-            found.append(float(len(screen.sent) - before))
+            found.append(float(screen.listen(REFRESH)))
         return found, (screen.cpu() - spent) / (time.perf_counter() - begun), silent
 
 
@@ -176,14 +87,17 @@ def keys(store: Path, size: tuple[int, int], count: int) -> tuple[list[tuple[flo
         return found, (screen.cpu() - spent) / len(found)
 
 
-def drill_down(store: Path, size: tuple[int, int], count: int) -> list[float]:
-    """Seconds from `[` or `]` to the curve of a neighbouring trial that was not read before."""
+def drill_down(store: Path, size: tuple[int, int], count: int) -> tuple[list[float], list[float]]:
+    """Seconds to a neighbouring trial (`[`) a moment after the last one was shown, and to the newest trial of another
+    cell (arrows in the grid), of which nothing was read before.
+    """
     with watching(store, size) as screen:
         screen.wait_for(b"peak ")
         screen.quiet(REFRESH + 0.5)
-        screen.key(b"[")
-        screen.key(b"[")
-        return [screen.key(b"[")[1] for _ in range(count)]
+        near = []
+        for _ in range(count):
+            near.append(screen.key(b"[", 0.3)[1])
+        return near, [screen.key(key, 0.3)[1] for key in (b"h", b"k") * (count // 2)]
 
 
 def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int]]:
@@ -198,19 +112,9 @@ def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int]]:
         return found
 
 
-def _sweeps(store: Path) -> list[int]:
-    with Reader.open(store) as reader:
-        return [sweep.sweep_id for sweep in reader.sweeps()]
-
-
 def _append(writer: Store, trial: int, seq: int, start: int, count: int, attempt: int) -> None:
     with writer.transaction():
         writer.append_steps(steps(trial, seq, start, count, attempt=attempt))
-
-
-def _milliseconds(seconds: list[float]) -> str:
-    ordered = sorted(1000 * value for value in seconds)
-    return f"{statistics.median(ordered):.0f} / {ordered[int(0.95 * (len(ordered) - 1))]:.0f}"
 
 
 def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None]) -> None:
@@ -219,7 +123,7 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
         frames = [first_frame(store, size) for _ in range(rounds)]
         live, core, silent = ticks(store, made, size, 15)
         every, work = keys(store, size, 30)
-        drilled = drill_down(store, size, 6)
+        near, far = drill_down(store, size, 6)
         rows += [
             [f"{size[0]}x{size[1]}", "first frame, s", spread([frame for frame, _, _, _ in frames])],
             ["", "data of the followed trial, s", spread([data for _, data, _, _ in frames])],
@@ -228,11 +132,12 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
             ["", "bytes a tick, one live trial", spread(live, 0)],
             ["", "share of a core meanwhile, %", f"{100 * core:.1f}"],
             ["", "bytes of three ticks without news", str(silent)],
-            ["", "key to first byte, ms (median / 95 %)", _milliseconds([first for first, _, _ in every])],
-            ["", "key to last byte, ms (median / 95 %)", _milliseconds([last for _, last, _ in every])],
+            ["", "key to first byte, ms (median / 95 %)", milliseconds([first for first, _, _ in every])],
+            ["", "key to last byte, ms (median / 95 %)", milliseconds([last for _, last, _ in every])],
             ["", "processor time a key, ms", f"{1000 * work:.1f}"],
             ["", "bytes a key", spread([float(sent) for _, _, sent in every], 0)],
-            ["", "to a neighbouring trial, ms (median / 95 %)", _milliseconds(drilled)],
+            ["", "to a neighbouring trial, ms (median / 95 %)", milliseconds(near)],
+            ["", "to a trial of another cell, ms (median / 95 %)", milliseconds(far)],
         ]
         rows += [["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes)"] for name, last, sent in pages(store, size)]
     print_(table(("size", "measure", "value"), rows))
@@ -244,11 +149,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_000_000, help="steps in the store (1000000)")
     parser.add_argument("--rounds", type=int, default=5, help="starts of the screen at each size (5)")
     parser.add_argument("--folder", type=Path, help="where the store is made (the system's temporary folder)")
+    parser.add_argument("--store", type=Path, help="one that make_store made, instead of a new one; its steps grow")
     options = parser.parse_args()
     print(*(f"{name}: {value}" for name, value in describe().items()), sep="\n", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="screens-") as folder:
-        path = Path(folder) / "made.db"
-        made = make(path, options.steps)
+        path = options.store or Path(folder) / "made.db"
+        made = made_before(path) if options.store else make(path, options.steps)
         print(f"steps: {made.steps}, store: {path.stat().st_size / 2**20:.0f} MiB", end="\n\n", flush=True)
         _report(path, made, options.rounds, print)
 

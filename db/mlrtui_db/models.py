@@ -5,9 +5,10 @@ NULL becomes None, except inside curves, where a missing number is NaN and `flag
 
 from array import array
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from mlrtui_db.records import NetLambdas
+if TYPE_CHECKING:  # what is written is imported where something is written
+    from mlrtui_db.records import NetLambdas
 
 __all__ = [
     "AppendResult",
@@ -244,7 +245,7 @@ class NetState(NamedTuple):
     cell_id: int
     seed: int
     status: str
-    lambdas: NetLambdas | None
+    lambdas: "NetLambdas | None"
     start_eta: float | None
     eta_star: float | None  # of a search that is done and not censored
 

@@ -61,7 +61,8 @@ def browse(stores: Sequence[Path], how: How) -> int:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.once import data_once, looked_at, read_once, render_once
+    from mlrtui.tui.named import looked_at
+    from mlrtui.tui.once import data_once, read_once, render_once
     from mlrtui.tui.starting import store_source
 
     with Reader.open(stores[0]) as reader:
@@ -76,7 +77,7 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.once import looked_at
+    from mlrtui.tui.named import looked_at
     from mlrtui.tui.starting import run_app
 
     with Reader.open(stores[0]) as reader:

@@ -8,6 +8,7 @@ from typing import Any
 
 from textual.app import App
 from textual.filter import LineFilter
+from textual.worker import get_current_worker
 
 from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
@@ -17,16 +18,16 @@ from mlrtui.tui.keymap import Key, Keys, bindings
 from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
-from mlrtui.tui.modes import MODES, wanted_for
+from mlrtui.tui.modes import MODES, screen_class, wanted_for
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
-from mlrtui.tui.screens.help import HelpScreen
-from mlrtui.tui.screens.palette import PaletteScreen
-from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
+from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
 
 __all__ = ["MlrtuiApp"]
+
+_SETTLED = 0.3  # seconds after which the first picture has been sent, and other work does not hold it up
 
 
 class MlrtuiApp(App[None], inherit_bindings=False):
@@ -53,12 +54,15 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         still: Reading | None = None,
         bookmarks: Bookmarks | None = None,
         machine: Callable[[], Load] | None = None,
+        ahead: Callable[[Callable[[], bool]], None] | None = None,
     ) -> None:
         """`start` is a screen, `wanted` what it shows, `still` a reading instead of any feed.
 
-        With `color` None NO_COLOR decides.
+        With `color` None NO_COLOR decides. `ahead` is called in a thread of its own once the first reading is on the
+        screen, with a function that says whether the app ends.
         """
         super().__init__(ansi_color=True)
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.theme = "ansi-light" if light else "ansi-dark"
         self.animation_level = "none"
         self.no_color = self.no_color if color is None else not color
@@ -69,6 +73,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.reading: Reading | None = still
         self._latest: Reading | None = still
         self._start = start
+        self._ahead = ahead
         self._before_compare = "browse" if start == "browse" else "live"
         self._feed = (
             None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
@@ -83,7 +88,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.set_keymap({name: ",".join(chosen) for name, chosen in self.look.keys.items()})
         self.switch_mode("live" if self._start == "trial" else self._start)
         if self._start == "trial":
-            self.push_screen(TrialScreen())
+            self.push_screen(screen_class("trial")())
         if self._feed is not None:
             self.run_worker(self._feed.run, thread=True, exit_on_error=False)
 
@@ -94,9 +99,11 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def on_store_read(self, message: StoreRead) -> None:
         """Show what was read, unless drawing is paused."""
-        self._latest = message.reading
+        first, self._latest = self._latest is None, message.reading
         if not self.look.paused:
             self._draw()
+        if first and self._ahead is not None:
+            self.set_timer(_SETTLED, self._start_ahead)
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else; the picture follows when it has been read."""
@@ -126,7 +133,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             return
         cell_id = reading.snapshot.cell_id
         self.want(replace(self.wanted, cell_id=cell_id, trial_id=reading.trial_id, detailed=True))
-        self.push_screen(TrialScreen())
+        self.push_screen(screen_class("trial")())
 
     def close_trial(self) -> None:
         """Back to Live."""
@@ -152,12 +159,11 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
-        self._over(HelpScreen, HelpScreen)
+        self._over("help")
 
     def action_palette(self) -> None:
         """All commands of this screen over it, or away again."""
-        footer = self.screen.query(Footer).first()
-        self._over(PaletteScreen, lambda: PaletteScreen(footer.screen_name))
+        self._over("palette", self.screen.query(Footer).first().screen_name)
 
     def do_below(self, key: Key) -> None:
         """Close the palette and do a command on the screen below it."""
@@ -188,17 +194,26 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.reread()
 
-    def _over(self, kind: type[ReadingScreen], make: Callable[[], ReadingScreen]) -> None:
+    def _over(self, name: str, *about: str) -> None:
         """Put a screen over this one, or take it away again."""
+        kind = screen_class(name)
         if isinstance(self.screen, kind):
             self.pop_screen()
-        elif not isinstance(self.screen, HelpScreen | PaletteScreen):
-            self.push_screen(make())
+        elif not (isinstance(self.screen, ReadingScreen) and self.screen.PASSING):
+            self.push_screen(kind(*about))
 
     def _to(self, mode: str) -> None:
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.switch_mode(mode)
+
+    def _start_ahead(self) -> None:
+        def work(ahead: Callable[[Callable[[], bool]], None] | None = self._ahead) -> None:
+            worker = get_current_worker()
+            if ahead is not None:
+                ahead(lambda: worker.is_cancelled)
+
+        self.run_worker(work, thread=True, exit_on_error=False)
 
     def _draw(self) -> None:
         if not self.look.paused:

@@ -33,8 +33,8 @@ _NOT_CONVERGED = 32
 class CurveReader(Protocol):
     """What a trace is read from."""
 
-    def curve(self, trial_id: int, after_step: int = -1) -> Curve:
-        """The steps of a trial's newest attempt after a step."""
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+        """The steps of a trial's newest attempt after a step, the first `limit` of them or all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,13 +107,16 @@ class Trace:
         )
 
 
-def read_trace(reader: CurveReader, trial_id: int, known: Trace | None) -> Trace:
-    """The trial's curve: only the steps after the known ones are read, unless another attempt has begun."""
+def read_trace(reader: CurveReader, trial_id: int, known: Trace | None, limit: int = -1) -> Trace:
+    """The trial's curve: only the steps after the known ones are read, unless another attempt has begun.
+
+    With a `limit` at most so many steps are read, and the curve may be a beginning.
+    """
     if known is not None and known.trial_id == trial_id:
-        more = reader.curve(trial_id, after_step=known.last_step)
+        more = reader.curve(trial_id, after_step=known.last_step, limit=limit)
         if more.attempt == known.attempt:
             return known.extended(more)
-    return Trace.of(reader.curve(trial_id))
+    return Trace.of(reader.curve(trial_id, limit=limit))
 
 
 def loss_points(trace: Trace) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from mlrtui.tui.comparison import Comparison
-from mlrtui.tui.curves import Trace, read_trace
+from mlrtui.tui.curves import Trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
@@ -20,19 +20,27 @@ from mlrtui.tui.state import (
     choose_trial,
     freshness,
     headline,
+    neighbours,
 )
+from mlrtui.tui.traces import Traces
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
 
-__all__ = ["EVENTS", "Feed"]
+__all__ = ["EVENTS", "LONG", "Feed"]
 
 EVENTS = 60  # how many events a reading carries
+
+LONG = 200_000  # steps whose reading takes so long, a fifth of a second, that the screen says so before
+
+# Seconds that the screen has for painting before curves are read ahead.
+_PAINTING = 0.05
 
 
 @dataclass
 class _Open:
     """One store and what is known of it."""
 
+    at: int  # among the stores
     source: StoreSource
     reader: StoreReader | None = None
     version: int | None = None
@@ -70,7 +78,7 @@ class Feed:
         self.refresh = refresh
         self._clock = clock
         self._post = post
-        self._stores = [_Open(source) for source in sources]
+        self._stores = [_Open(at, source) for at, source in enumerate(sources)]
         self._wake = threading.Event()
         self._stopped = False
         self._wanted = wanted
@@ -80,6 +88,7 @@ class Feed:
         self._changed_at = 0.0
         self._snapshot: LiveSnapshot | None = None
         self._trial_id: int | None = None
+        self._traces = Traces()
         self._trace: Trace | None = None
         self._page: Page | None = None
         self._details: TrialDetails | None = None
@@ -110,7 +119,9 @@ class Feed:
             while not self._stopped:
                 self._wake.clear()
                 self.turn()
-                self._wake.wait(self.refresh)
+                if not self._wake.wait(min(_PAINTING, self.refresh)):
+                    self.read_ahead()
+                    self._wake.wait(max(self.refresh - _PAINTING, 0.0))
         finally:
             self.close()
 
@@ -132,16 +143,32 @@ class Feed:
                 self._drop(store)
             else:
                 store.trouble = ""
+        self._hand_on(wanted, now)
+
+    def _hand_on(self, wanted: Wanted, now: float) -> None:
+        """Post what is known, if it differs from what was posted."""
         reading = self._reading(wanted, now)
         if self._posted is None or replace(reading, at=self._posted.at) != self._posted:
             self._posted = reading
             self._post(reading)
+
+    def read_ahead(self) -> None:
+        """Read the curves that a key leads to, piece by piece until something is wanted."""
+        reading = self._posted
+        if reading is None or not reading.stores:
+            return
+        at = reading.wanted.store
+        reader, trials = self._stores[at].reader, neighbours(reading)
+        with suppress(Exception):  # the next turn meets the same trouble and says it
+            while reader is not None and not self._wake.is_set() and self._traces.read_ahead(reader, at, trials):
+                pass
 
     def _look(self, store: _Open, wanted: Wanted, forced: bool, now: float | None) -> None:
         """Bring one store up to date; `now` is given for the store that is looked at."""
         if store.reader is None:
             store.reader = store.source.open()
             store.version = None
+            self._traces.forget(store.at)
         version = store.reader.data_version()
         moved = version != store.version or forced
         if moved and (wanted.browsing or not store.sweeps or forced):
@@ -157,12 +184,12 @@ class Feed:
             # The driver's lock is no part of the data: whether it is still held shows only by looking again.
             overdue = now - self._read_at >= QUIET_AFTER and not self._ended()
             if moved or wanted != self._read_for or overdue:
-                self._read_live(store.reader, wanted)
+                self._read_live(store.reader, wanted, now)
                 self._read_for, self._read_at = wanted, now
         store.version = version
 
-    def _read_live(self, reader: StoreReader, wanted: Wanted) -> None:
-        """Read the snapshot and the new steps of the chosen trial."""
+    def _read_live(self, reader: StoreReader, wanted: Wanted, now: float) -> None:
+        """Read the snapshot and the new steps of the chosen trial; before many steps, post what is known."""
         snapshot = None
         if wanted.cell_id is None and self._snapshot is not None and self._followed_runs(wanted):
             snapshot = reader.live(wanted.sweep_id, self._snapshot.cell_id, events=EVENTS)
@@ -170,7 +197,12 @@ class Feed:
             snapshot = reader.live(wanted.sweep_id, wanted.cell_id, events=EVENTS)
         self._snapshot = snapshot
         self._trial_id = None if snapshot is None else choose_trial(snapshot, wanted, self._trial_id)
-        self._trace = None if self._trial_id is None else read_trace(reader, self._trial_id, self._trace)
+        trials = () if snapshot is None else snapshot.trials
+        chosen = next((trial for trial in trials if trial.trial_id == self._trial_id), None)
+        if chosen is not None and self._traces.unread(wanted.store, chosen) > LONG:
+            self._trace = self._details = None
+            self._hand_on(wanted, now)
+        self._trace = None if chosen is None else self._traces.read(reader, wanted.store, chosen)
         same_store = self._read_for is not None and self._read_for.store == wanted.store
         known = self._page if same_store else None
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)

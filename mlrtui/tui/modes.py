@@ -1,31 +1,43 @@
-"""The screens by name: which of them stand by themselves, and what each needs to be read."""
+"""The screens by name: their classes, imported when they are needed, and what each needs to be read."""
 
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from textual.screen import Screen
 
-from mlrtui.tui.pages import PAGES
-from mlrtui.tui.screens.boundary import BoundaryScreen
-from mlrtui.tui.screens.browse import BrowseScreen
-from mlrtui.tui.screens.compare import CompareScreen
-from mlrtui.tui.screens.exponents import ExponentsScreen
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.log import LogScreen
-from mlrtui.tui.screens.phases import PhasesScreen
+from mlrtui.tui.pages import PAGES, load_fitting
+from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Mark, Wanted
 
-__all__ = ["MODES", "wanted_for"]
+__all__ = ["MODES", "OVER", "load_all", "screen_class", "wanted_for"]
+
+OVER = ("trial", "help", "palette")  # screens that are put over others
+
+
+def screen_class(name: str) -> type[ReadingScreen]:
+    """The class of the screen of this name; the first frame needs one of them only."""
+    found: type[ReadingScreen] = getattr(import_module(f"mlrtui.tui.screens.{name}"), f"{name.capitalize()}Screen")
+    return found
+
+
+def _made(name: str) -> Screen[Any]:
+    return screen_class(name)()
+
 
 MODES: dict[str, str | Callable[[], Screen[Any]]] = {
-    "live": LiveScreen,
-    "browse": BrowseScreen,
-    "boundary": BoundaryScreen,
-    "compare": CompareScreen,
-    "exponents": ExponentsScreen,
-    "phases": PhasesScreen,
-    "log": LogScreen,
+    name: partial(_made, name) for name in ("live", "browse", "boundary", "compare", "exponents", "phases", "log")
 }
+
+
+def load_all(unless: Callable[[], bool]) -> None:
+    """Import what any key may lead to, one after the other until `unless` says so: no first visit waits for it then."""
+    for name in (*MODES, *OVER):
+        if unless():
+            return
+        screen_class(name)
+    load_fitting()
 
 
 def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wanted:

@@ -8,43 +8,17 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-from mlrtui.errors import BadInput
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.modes import MODES, wanted_for
-from mlrtui.tui.ports import StoreReader, StoreSource
+from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screens.base import ReadingScreen
-from mlrtui.tui.state import MOST_MARKS, Mark, Reading, Wanted
+from mlrtui.tui.state import Mark, Reading, Wanted
 
-__all__ = ["SCREENS", "data_once", "looked_at", "read_once", "render_once"]
+__all__ = ["SCREENS", "data_once", "read_once", "render_once"]
 
 SCREENS = (*MODES, "trial")
-
-
-def looked_at(reader: StoreReader, sweep: str | None, trials: Sequence[int]) -> tuple[Wanted, tuple[Mark, ...]]:
-    """What a sweep's name and trials' numbers mean in a store: what is looked at, and what is marked.
-
-    Raises:
-        BadInput: there is no such sweep or trial.
-    """
-    marks = []
-    for trial_id in trials:
-        details = reader.trial_details(trial_id)
-        if details is None:
-            raise BadInput(f"--trial {trial_id}: not in this store; the view `phases` lists the trials of a sweep")
-        row = dict(details.trial) | dict(details.net) | dict(details.cell)
-        marks.append((Mark(0, _number(row["sweep_id"]), trial_id), _number(row["cell_id"])))
-    named = [row.sweep_id for row in reader.sweeps() if row.name == sweep]
-    if sweep is not None and not named:
-        known = ", ".join(repr(row.name) for row in reader.sweeps()) or "none"
-        raise BadInput(f"--sweep {sweep!r}: not in this store; it has {known}")
-    if not marks:
-        return Wanted(sweep_id=next(iter(named), None)), ()
-    first, cell_id = marks[0]
-    if named and named[0] != first.sweep_id:
-        raise BadInput(f"--trial {trials[0]}: not of sweep {sweep!r}; leave --sweep out")
-    return Wanted(0, first.sweep_id, cell_id, first.trial_id), tuple(mark for mark, _ in marks[-MOST_MARKS:])
 
 
 def read_once(
@@ -108,11 +82,6 @@ def _columns(trace: Trace | None) -> dict[str, list[float]]:
 def _named(details: dict[str, Any]) -> dict[str, Any]:
     """Pairs of name and value as objects."""
     return {name: value if isinstance(value, int) else dict(value) for name, value in details.items()}
-
-
-def _number(value: object) -> int:
-    assert isinstance(value, int)
-    return value
 
 
 def _plain(value: Any) -> Any:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mlrtui.tui.ports import StoreReader
 from mlrtui_db.models import LogRow, SweepRow
 
-__all__ = ["LOG_LIMIT", "PAGES", "FitPage", "LogPage", "Page", "PhaseMark", "PhasePage", "read_page"]
+__all__ = ["LOG_LIMIT", "PAGES", "FitPage", "LogPage", "Page", "PhaseMark", "PhasePage", "load_fitting", "read_page"]
 
 LOG_LIMIT = 20_000  # events kept in memory; older ones stay in the store
 
@@ -65,9 +65,13 @@ def read_page(reader: StoreReader, name: str, sweep: SweepRow, known: Page | Non
     return None if read is None else read(reader, sweep, known)
 
 
-def _read_fits(reader: StoreReader, sweep: SweepRow, known: Page | None) -> FitPage:
-    import scipy.special  # noqa: F401  # what a fit needs is loaded here, in the reading thread, and not at a key press
+def load_fitting() -> None:
+    """Import what a fit needs: in a thread that nobody waits for, and not at a key press."""
+    import scipy.special  # noqa: F401
 
+
+def _read_fits(reader: StoreReader, sweep: SweepRow, known: Page | None) -> FitPage:
+    load_fitting()
     columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", sweep.name)
     return FitPage(sweep.sweep_id, columns, tuple(rows), tuple(reader.sizes(sweep.sweep_id).items()))
 

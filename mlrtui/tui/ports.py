@@ -21,8 +21,8 @@ class StoreReader(Protocol):
     def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 30) -> LiveSnapshot | None:
         """What the Live screen shows; None in a store without sweeps."""
 
-    def curve(self, trial_id: int, after_step: int = -1) -> Curve:
-        """The steps of a trial's newest attempt after a step."""
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+        """The steps of a trial's newest attempt after a step, the first `limit` of them or all."""
 
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         """Columns and rows of a view for people."""

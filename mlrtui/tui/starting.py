@@ -1,28 +1,24 @@
 """Starting the app on stores: what the terminal can show, which files are opened, where bookmarks are kept."""
 
+import gc
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from platformdirs import user_state_path
+if TYPE_CHECKING:
+    from mlrtui.tui.ports import StoreSource
+    from mlrtui.tui.state import Mark, Wanted
 
-from mlrtui.tui.app import MlrtuiApp
-from mlrtui.tui.bookmarks import Bookmarks
-from mlrtui.tui.machine import Machine
-from mlrtui.tui.ports import StoreSource
-from mlrtui.tui.settings import load_settings, settings_path
-from mlrtui.tui.state import Mark, Wanted
-from mlrtui.tui.terminal import ascii_needed, leave_with_terminal
-
-__all__ = ["is_light", "run_app", "store_source"]
+__all__ = ["is_light", "load_ahead", "run_app", "store_source"]
 
 
 def run_app(
     store_paths: Sequence[Path],
     *,
     start: str = "live",
-    wanted: Wanted | None = None,
-    marked: tuple[Mark, ...] = (),
+    wanted: "Wanted | None" = None,
+    marked: "tuple[Mark, ...]" = (),
     refresh: float | None = None,
     ascii: bool | None = None,
     color: bool | None = None,
@@ -35,6 +31,15 @@ def run_app(
     Raises:
         BadInput: the settings have a mistake.
     """
+    gc.disable()  # until `load_ahead` has run: what is imported until then is no garbage, and looking at it takes 50 ms
+    from platformdirs import user_state_path
+
+    from mlrtui.tui.app import MlrtuiApp
+    from mlrtui.tui.bookmarks import Bookmarks
+    from mlrtui.tui.machine import Machine
+    from mlrtui.tui.settings import load_settings, settings_path
+    from mlrtui.tui.terminal import ascii_needed, leave_with_terminal
+
     chosen = load_settings(settings_path())
     if ascii is None:
         ascii = ascii_needed() if chosen.ascii is None else chosen.ascii
@@ -50,14 +55,29 @@ def run_app(
         color=color,
         bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
         machine=Machine().look,
+        ahead=load_ahead,
     )
     leave_with_terminal()
     app.run(mouse=mouse and chosen.mouse)
     return app.return_code or 0
 
 
-def store_source(path: Path) -> StoreSource:
+def load_ahead(ended: Callable[[], bool]) -> None:
+    """Import what any key may lead to, and let no collection of garbage look at all that again: it would stop the
+    screen for 0.1 s each time.
+    """
+    from mlrtui.tui.modes import load_all
+
+    try:
+        load_all(ended)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def store_source(path: Path) -> "StoreSource":
     """A store file, opened by the thread that reads it."""
+    from mlrtui.tui.ports import StoreSource
     from mlrtui_db.reader import Reader
 
     return StoreSource(path.name, lambda: Reader.open(path), str(path.resolve()))

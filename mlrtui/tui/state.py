@@ -21,6 +21,7 @@ __all__ = [
     "Wanted",
     "choose_trial",
     "headline",
+    "neighbours",
 ]
 
 GRID_VALUES = ("progress", "η*", "λ₀", "phases")
@@ -173,6 +174,16 @@ def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> i
         return max(reached, key=lambda trial: trial.eta).trial_id
     started = [trial.trial_id for trial in snapshot.trials if trial.n_steps]
     return started[-1] if started else snapshot.trials[-1].trial_id
+
+
+def neighbours(reading: Reading, reach: int = 2) -> tuple[TrialRow, ...]:
+    """The trials beside the chosen one in the list of its cell, the nearest first."""
+    trials = () if reading.snapshot is None else reading.snapshot.trials
+    at = next((index for index, trial in enumerate(trials) if trial.trial_id == reading.trial_id), None)
+    if at is None:
+        return ()
+    near = (at + way * distance for distance in range(1, reach + 1) for way in (1, -1))
+    return tuple(trials[index] for index in near if 0 <= index < len(trials))
 
 
 def headline(fits: tuple[FitRow, ...]) -> FitRow | None:

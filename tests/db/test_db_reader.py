@@ -215,6 +215,9 @@ def test_curves_can_be_read_bit_by_bit(tmp_path: Path) -> None:
         assert math.isnan(whole.sharpness[1])
         assert reader.curve(1, after_step=0).step == array("q", [1, 2])
         assert reader.curve(1, after_step=2).step == array("q")
+        assert reader.curve(1, limit=2).loss == whole.loss[:2]
+        assert reader.curve(1, after_step=0, limit=1).step == array("q", [1])
+        assert (reader.curve(1, limit=0).attempt, len(reader.curve(1, limit=0).step)) == (whole.attempt, 0)
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,16 @@ from tui_rows import NOW, make_cell, make_trial
 
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.keymap import KEYS, bindings, shown_keys
+from mlrtui.tui.modes import MODES, OVER, screen_class
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.screens.browse import BrowseScreen
-from mlrtui.tui.screens.help import HelpScreen
 from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.palette import PaletteScreen
 from mlrtui.tui.screens.trial import TrialScreen
 from mlrtui.tui.state import Reading
 from mlrtui.tui.widgets.entry import Entry
 from mlrtui_db.errors import StoreMissing
 
-SCREENS = {**MlrtuiApp.MODES, "palette": PaletteScreen, "trial": TrialScreen, "help": HelpScreen}
+SCREENS = {name: screen_class(name) for name in (*MODES, *OVER)}
 WAYS = {
     "live": ("1",),
     "exponents": ("2",),

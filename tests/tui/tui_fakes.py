@@ -72,19 +72,20 @@ class FakeReader:
             events=snapshot.events[:events],
         )
 
-    def curve(self, trial_id: int, after_step: int = -1) -> Curve:
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
         self._called("curve", trial_id, after_step)
         curve = self.store.curves.get(trial_id) or make_curve(trial_id, [])
         start = sum(step <= after_step for step in curve.step)
+        part = slice(start, None if limit < 0 else start + limit)
         return Curve(
             trial_id,
             curve.attempt,
-            curve.step[start:],
-            curve.loss[start:],
-            curve.accuracy[start:],
-            curve.sharpness[start:],
-            curve.sharpness_residual[start:],
-            curve.flags[start:],
+            curve.step[part],
+            curve.loss[part],
+            curve.accuracy[part],
+            curve.sharpness[part],
+            curve.sharpness_residual[part],
+            curve.flags[part],
         )
 
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:

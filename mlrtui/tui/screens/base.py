@@ -1,6 +1,6 @@
 """What all screens share: the look, the reading, and repainting what differs."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.screen import Screen
@@ -21,6 +21,7 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (100, "-wide"), (140, "-huge")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (24, "-high"), (40, "-tall")]  # noqa: RUF012
+    PASSING: ClassVar[bool] = False  # it lies over another screen until a key takes it away, and none lies over it
 
     @property
     def owner(self) -> "MlrtuiApp":

@@ -66,6 +66,7 @@ class HelpScreen(FilterScreen, inherit_bindings=False):
     """Over whichever screen was up."""
 
     CSS_PATH = "help.tcss"
+    PASSING = True
     BINDINGS = [*bindings("help")]  # noqa: RUF012
     AUTO_FOCUS = "#page"
 

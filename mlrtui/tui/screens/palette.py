@@ -75,6 +75,7 @@ class PaletteScreen(ReadingScreen, inherit_bindings=False):
     """Over any screen; enter does the command there."""
 
     CSS_PATH = "palette.tcss"
+    PASSING = True
     BINDINGS = [*bindings("palette")]  # noqa: RUF012
     AUTO_FOCUS = "#words"
 

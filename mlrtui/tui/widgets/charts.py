@@ -14,12 +14,12 @@ from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points,
 from mlrtui.tui.edges import edge_name, ratio_name
 from mlrtui.tui.numbers import number
 from mlrtui.tui.searches import edge_so_far, probe_of
-from mlrtui.tui.state import Look
+from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, line
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import TrialRow
 
-__all__ = ["LossChart", "LowerChart", "middle", "planned_end"]
+__all__ = ["LossChart", "LowerChart", "middle", "no_curve", "planned_end"]
 
 
 class ChartPane(Pane):
@@ -86,7 +86,7 @@ class LossChart(ChartPane):
         """The curve."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None:
-            return middle("no trial yet", width, height)
+            return middle(no_curve(self.reading), width, height)
         return self.chart(loss_points(self.reading.trace), self.look.loss_log, width, height)
 
 
@@ -116,7 +116,7 @@ class LowerChart(ChartPane):
         if self._shows_search():
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return middle("no trial yet", width, height)
+            return middle(no_curve(self.reading), width, height)
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
             return middle("sharpness is measured at initialisation only", width, height)
@@ -173,6 +173,12 @@ def _search_caption(
     if censored in ("at_min", "at_max"):
         parts.append(f"censored {censored.replace('_', ' ')}")
     return " · ".join(parts)
+
+
+def no_curve(reading: Reading | None) -> str:
+    """Why there is no curve to draw."""
+    trial = None if reading is None else reading.trial
+    return "no trial yet" if trial is None else f"reading {trial.n_steps} steps"
 
 
 def planned_end(trial: TrialRow | None, last_step: int) -> float:

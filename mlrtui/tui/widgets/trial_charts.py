@@ -14,7 +14,7 @@ from mlrtui.tui.numbers import number
 from mlrtui.tui.sight import Sight, place, visible
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, line
-from mlrtui.tui.widgets.charts import middle, planned_end
+from mlrtui.tui.widgets.charts import middle, no_curve, planned_end
 from mlrtui.tui.widgets.pane import Pane
 
 __all__ = ["LossView", "SharpnessView", "TrialChart", "axis_end"]
@@ -64,7 +64,7 @@ class TrialChart(Pane):
         """The curve, the cursor, the reference lines."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return middle("no trial yet", width, height)
+            return middle(no_curve(self.reading), width, height)
         trace = self.reading.trace
         step, values = self.points(trace)
         if not step.size:
