@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.machine import describe
-from benchmarks.screen_bytes import Screen
+from benchmarks.terminal import Screen
 from mlrtui import data, planning
 from mlrtui.config import SweepSpec, parse_sweep
 from mlrtui.driver.loop import Driver

@@ -140,7 +140,9 @@ class Driver:
     def _hand_out(self, run: SweepRun) -> None:
         idle = list(self._engine.idle())
         for place, slot in enumerate(idle):
-            draft = run.next_draft(len(idle) - place)
+            # on a CPU time grows with the lanes, so some are left for workers that are busy now
+            sharers = len(self._engine.devices) if self._engine.devices[slot] == "cpu" else len(idle) - place
+            draft = run.next_draft(sharers)
             if draft is None:
                 return
             task, lanes = self._probe(draft) if draft.probe else self._round(run, draft, slot)

@@ -149,15 +149,15 @@ class SweepRun:
         if boundary is not None and boundary.censored is None:
             self._learn(net, boundary.eta_star)
 
-    def next_draft(self, idle_slots: int) -> Draft | None:
+    def next_draft(self, sharers: int) -> Draft | None:
         """The next piece of work in the order of the cells, or None when everything wanted is running.
 
         Probes come before trainings: they are short, and every screen wants λ₀. Where searches start by what others
         found, a cell waits with its probe, which opens its searches, until nothing else is wanted.
         """
         if self._starts is not None and self._starts.learns:
-            return self._trainings(idle_slots) or self._probe()
-        return self._probe() or self._trainings(idle_slots)
+            return self._trainings(sharers) or self._probe()
+        return self._probe() or self._trainings(sharers)
 
     def _learn(self, net: NetRun, eta_star: float | None) -> None:
         if self._starts is not None and eta_star is not None:
@@ -170,17 +170,17 @@ class SweepRun:
                 return Draft(cell, probe=unknown[: cell.lanes])
         return None
 
-    def _trainings(self, idle_slots: int) -> Draft | None:
-        """Where fewer cells wait than slots, a cell's trainings are shared out: they need not run together."""
+    def _trainings(self, sharers: int) -> Draft | None:
+        """Where fewer cells wait than slots share, a cell's trainings are shared out: they need not run together."""
         wanting = ((cell, list(_wanted(cell))) for cell in self.cells)
         # As many as there are slots settle everything: a large grid is not walked to its end for each of them.
-        waiting = list(islice(((cell, trainings) for cell, trainings in wanting if trainings), idle_slots))
+        waiting = list(islice(((cell, trainings) for cell, trainings in wanting if trainings), sharers))
         if not waiting:
             return None
         cell, trainings = waiting[0]
         lanes = cell.lanes
-        if len(waiting) < idle_slots:
-            lanes = min(lanes, math.ceil(len(trainings) * len(waiting) / idle_slots))
+        if len(waiting) < sharers:
+            lanes = min(lanes, math.ceil(len(trainings) * len(waiting) / sharers))
         return Draft(cell, trainings=tuple(trainings[: max(1, lanes)]))
 
 
