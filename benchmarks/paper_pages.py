@@ -61,7 +61,7 @@ def _claims(results: Results, rest: Sequence[str]) -> str:
 def _row(finding: Finding) -> str:
     claim = finding.claim
     verdict = "**misses**" if finding.verdict == "misses" else finding.verdict
-    return f"| {claim.text} | {claim.low:g} to {claim.high:g} | {measured_text(finding.measured)} | {verdict} |"
+    return f"| {claim.text} | {claim.low:g} to {claim.high:g} | {measured_text(finding)} | {verdict} |"
 
 
 def _fits(results: Results, rest: Sequence[str]) -> str:

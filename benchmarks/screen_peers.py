@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -114,7 +115,7 @@ def _shown(command: tuple[str, ...], size: tuple[int, int], more: dict[str, str]
         screen.close()
 
 
-def ours(folder: Path) -> tuple[Peer, Made, "list[float]"]:
+def ours(folder: Path) -> tuple[Peer, Made, list[float]]:
     """mlrtui on a store whose long trial is the curve; the trial, and its losses."""
     path = folder / "peers.db"
     made = make(path, STEPS, STEPS)
@@ -137,7 +138,7 @@ def leet(wandb: Path, folder: Path, loss: list[float]) -> Peer:
     """LEET on the same losses, logged offline by the wandb beside it; and on that log without its end."""
     python = wandb.parent / "python"
     column = folder / "loss.bin"
-    column.write_bytes(_packed(loss))
+    column.write_bytes(array("d", loss).tobytes())
     more = {"HOME": str(folder), "WANDB_SILENT": "true", "PATH": f"{wandb.parent}:/usr/bin:/bin"}
     subprocess.run([str(python), "-c", _LOG_A_RUN, str(column), str(folder)], check=True, env=more)
     (log,) = (folder / "wandb").glob("offline-run-*/run-*.wandb")
@@ -170,12 +171,6 @@ def textual_peer(ltui: Path, folder: Path, loss: list[float]) -> Peer:
     # Its value axis ends a little above the spike; it repaints by itself, so only its ticks tell that a key was heard.
     show = (str(ltui), str(folder / "ltui"))
     return Peer(f"ltui {name}", show, b"loss", b"63.", b"y", ("10⁰".encode(), b"20.0"), ())
-
-
-def _packed(values: list[float]) -> bytes:
-    from array import array
-
-    return array("d", values).tobytes()
 
 
 def _row(size: tuple[int, int], name: str, found: Measured) -> list[str]:

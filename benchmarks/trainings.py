@@ -94,7 +94,7 @@ class Measured:
     @property
     def over_jax(self) -> list[float]:
         """How many times faster than JAX the lanes were, round by round."""
-        return [jax / timing.lanes for jax, timing in zip(self.jax, self.timings, strict=bool(self.jax))]
+        return [jax / timing.lanes for jax, timing in zip(self.jax, self.timings, strict=True)]
 
     @property
     def floors(self) -> list[float]:

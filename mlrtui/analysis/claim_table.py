@@ -176,7 +176,7 @@ _CATAPULTS = (
     Claim(SOLVABLE, "... after 1/(2 ln 2) = 0.72 steps for each unit of ln width, at η·λ₀ = 3", LEWKOWYCZ, 0.65, 0.79,
           time_to_peak(3.0)),
     Claim(EDGE, "the largest rate is 4/λ₀ at every width", LEWKOWYCZ, 3.999, 4.001,
-          farthest(4.0, "eta_star", column("eta_star_lambda0"))),
+          farthest(4.0, "eta_star", column("eta_star_lambda0")), digits=4),
     Claim(ONE_HIDDEN, "relu: catapults begin just above η·λ₀ = 2", LEWKOWYCZ, 2.0, 2.15,
           first_catapult(activation="relu")),
     Claim(ONE_HIDDEN, "relu: survives to η·λ₀ near 4", LEWKOWYCZ, 3.2, 4.2,

@@ -48,6 +48,7 @@ class Claim:
     low: float
     high: float
     measure: Callable[[Results], Measured]
+    digits: int = 2  # to which the number is known
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from mlrtui.analysis.claim_table import CLAIMS
-from mlrtui.analysis.claims import Finding, Measured, Results, Row, check
+from mlrtui.analysis.claims import Finding, Results, Row, check
 from mlrtui.errors import BadInput
 from mlrtui.printing import show
 from mlrtui_db.reader import Reader
@@ -51,11 +51,11 @@ def finished_sweeps(reader: Reader) -> tuple[Callable[[str, str], Sequence[Row]]
     return read, done
 
 
-def measured_text(measured: Measured) -> str:
+def measured_text(finding: Finding) -> str:
     """The value with its interval or range, or why there is none."""
+    measured, digits = finding.measured, finding.claim.digits
     if measured.value is None:
         return measured.note
-    digits = 4 if abs(measured.value - 4.0) < 0.01 else 2  # the last rate of the solvable model is known so well
     value, *range_ = (
         "" if number is None else f"{number:.{digits}f}" for number in (measured.value, measured.low, measured.high)
     )
@@ -66,4 +66,4 @@ def measured_text(measured: Measured) -> str:
 def _line(finding: Finding) -> str:
     claim = finding.claim
     band = f"expected {claim.low:g} to {claim.high:g}"
-    return f"  {finding.verdict:<12} {claim.text}: {band}, measured {measured_text(finding.measured)}  ({claim.source})"
+    return f"  {finding.verdict:<12} {claim.text}: {band}, measured {measured_text(finding)}  ({claim.source})"

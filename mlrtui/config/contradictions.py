@@ -12,7 +12,7 @@ from typing import Any
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.config.data_checks import DATA_CHECKS
-from mlrtui.config.mistakes import NO_VALUE, Mistake, toml_text
+from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, toml_text
 from mlrtui.config.model_checks import MODEL_CHECKS
 from mlrtui.config.optimizer_checks import OPTIMIZER_CHECKS
 from mlrtui.config.rate_checks import RATE_CHECKS
@@ -76,6 +76,11 @@ class Known:
         return {key: len(self.axis(key)) for key in AXES} | {key: len(rates) for key, rates in self.rates.items()}
 
     @property
+    def class_losses(self) -> list[str]:
+        """The losses that need classes."""
+        return [loss for loss in self.axis("training.loss") if loss != "mse"]
+
+    @property
     def scan_rates(self) -> int:
         """Trainings of each net in a scan, as far as their list is sound."""
         by_width = self.values.get("scan.eta_width")
@@ -125,13 +130,8 @@ def _search(known: Known) -> Iterator[Mistake]:
 
 def _targets(known: Known) -> Iterator[Mistake]:
     if "parity" in known.axis("data.target"):
-        for loss in _of_classes(known):
+        for loss in known.class_losses:
             yield Mistake("training.loss", loss, 'target = "parity" has one output of ±1; use loss = "mse"')
-
-
-def _of_classes(known: Known) -> list[str]:
-    """The losses that need classes."""
-    return [loss for loss in known.axis("training.loss") if loss != "mse"]
 
 
 def _packages(known: Known) -> Iterator[Mistake]:
@@ -154,7 +154,7 @@ def _one_sample(known: Known) -> Iterator[Mistake]:
             yield Mistake("data.standardize", how, 'data "unit" has one sample; use "none" or remove it')
     if "mlp" in known.axis("model.kind"):
         yield Mistake("model.kind", "mlp", 'data "unit" is for the solvable model; use kind = "two-layer-linear"')
-    for loss in _of_classes(known):
+    for loss in known.class_losses:
         yield Mistake("training.loss", loss, 'data "unit" has a real-valued target; use loss = "mse"')
     for batch in known.axis("training.batch"):
         if batch not in {"full", 1}:
@@ -190,7 +190,7 @@ def _solvable_model(known: Known) -> Iterator[Mistake]:
 def _layer_rates(known: Known) -> Iterator[Mistake]:
     if {"model.input_lr", "model.layer_lr.input"} <= known.given:
         yield Mistake(
-            "model.input_lr", _bare(known.axis("model.input_lr")), "layer_lr.input is given too; keep one of them"
+            "model.input_lr", bare(known.axis("model.input_lr")), "layer_lr.input is given too; keep one of them"
         )
     elif len(known.rates) == 3 and all(0.0 in rates for rates in known.rates.values()):
         yield Mistake("model.layer_lr", NO_VALUE, "all layers have rate 0, so nothing would train; raise one of them")
@@ -198,7 +198,7 @@ def _layer_rates(known: Known) -> Iterator[Mistake]:
 
 def _base_width(known: Known) -> Iterator[Mistake]:
     if "model.base_width" in known.given and set(known.axis("model.parametrization")) == {"sp"}:
-        base = _bare(known.axis("model.base_width"))
+        base = bare(known.axis("model.base_width"))
         yield Mistake("model.base_width", base, 'parametrization "sp" does not use it; remove it')
 
 
@@ -342,10 +342,6 @@ def _condition(field: str, text: str) -> Iterator[Mistake]:
         return
     if "lambda0" in names:
         yield Mistake(field, text, 'lambda0 is measured, not chosen; write e.g. "width >= 16 * depth"')
-
-
-def _bare(values: tuple[Any, ...]) -> Any:
-    return values[0] if len(values) == 1 else list(values)
 
 
 _CHECKS: tuple[Callable[[Known], Iterator[Mistake]], ...] = (

@@ -50,8 +50,8 @@ def _real_targets(known: "Known") -> Iterator[Mistake]:
     if "data.target" in known.given:
         for target in known.axis("data.target"):
             yield Mistake("data.target", target, "y of the file is real-valued, a target of its own; remove it")
-    if "ce" in known.axis("training.loss"):
-        yield Mistake("training.loss", "ce", 'y of the file is real-valued; use loss = "mse", or save class numbers')
+    for loss in known.class_losses:
+        yield Mistake("training.loss", loss, 'y of the file is real-valued; use loss = "mse", or save class numbers')
     if "search" in known.given and known.one("search.success") == "accuracy":
         remedy = 'y of the file is real-valued, without accuracy; use "loss-below-initial" or "finite"'
         yield Mistake("search.success", "accuracy", remedy)

@@ -1,13 +1,13 @@
 """A mistake in a sweep file, and how it is said: place, field, value, remedy, always on one line."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mlrtui.plain import one_line
 
-__all__ = ["NO_VALUE", "Mistake", "enumerate_words", "one_line", "toml_text"]
+__all__ = ["NO_VALUE", "Mistake", "bare", "enumerate_words", "one_line", "toml_text"]
 
 NO_VALUE: Final = object()
 """Stands where a mistake has no value to show: a missing key, an unknown table."""
@@ -35,6 +35,11 @@ def toml_text(value: object) -> str:
     """A value as TOML writes it, cut to a readable length."""
     text = _toml(value, _DEEPEST_VALUE)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def bare(values: Sequence[object]) -> object:
+    """The values of an axis as a file writes them: one by itself, several as a list."""
+    return values[0] if len(values) == 1 else list(values)
 
 
 def enumerate_words(words: Iterable[str], link: str = "or") -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from mlrtui.config.mistakes import Mistake, enumerate_words, toml_text
+from mlrtui.config.mistakes import Mistake, bare, enumerate_words, toml_text
 from mlrtui_trainer.spec import OPTIMIZER_SETTINGS
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def _own_keys(known: "Known") -> Iterator[Mistake]:
             continue
         others = [toml_text(name) for name in optimizers if name != owner]
         if owner not in optimizers:
-            value = values[0] if len(values) == 1 else list(values)
-            yield Mistake(field, value, f'is for optimizer = "{owner}"; remove it')
+            yield Mistake(field, bare(values), f'is for optimizer = "{owner}"; remove it')
         elif others and len(values) > 1:
             yield Mistake(
                 field,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from mlrtui.config.mistakes import Mistake, toml_text
+from mlrtui.config.mistakes import Mistake, bare, toml_text
 
 if TYPE_CHECKING:
     from mlrtui.config.contradictions import Known
@@ -16,9 +16,8 @@ def _own_start(known: "Known") -> Iterator[Mistake]:
     if "model.init_variance" in known.given:
         for kind in known.axis("model.kind"):
             if kind != "mlp":
-                variance = known.axis("model.init_variance")
                 text = f"kind = {toml_text(kind)} has initial weights of its own; remove it"
-                yield Mistake("model.init_variance", variance[0] if len(variance) == 1 else list(variance), text)
+                yield Mistake("model.init_variance", bare(known.axis("model.init_variance")), text)
 
 
 START_CHECKS: tuple[Callable[["Known"], Iterator[Mistake]], ...] = (_own_start,)

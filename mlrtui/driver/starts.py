@@ -4,14 +4,15 @@ Only how many trainings a search takes depends on it; a rate is kept once it is 
 same questions.
 """
 
-from collections.abc import Hashable, Iterable
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import exp, log, log1p, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from mlrtui.config.sections import SearchSection
-from mlrtui.planning import CellPlan
+from mlrtui.planning import CellPlan, search_rules
 
 __all__ = ["Starts"]
 
@@ -30,8 +31,10 @@ class Starts:
     """
 
     def __init__(self, search: SearchSection) -> None:
+        self.rules = search_rules(search)
         self._search = search
         self._known: dict[Hashable, list[tuple[tuple[float, ...], float]]] = {}
+        self._laws: dict[Hashable, _Law | None] = {}  # through what is known now
 
     @property
     def learns(self) -> bool:
@@ -58,6 +61,7 @@ class Starts:
     def learn(self, plan: CellPlan, eta_star: float) -> None:
         """A net of this cell is done, and its η* is not censored."""
         self._known.setdefault(_kind(plan), []).append((_place(plan), log(eta_star)))
+        self._laws.pop(_kind(plan), None)
 
     def rate(self, plan: CellPlan, lambda0: float | None) -> float:
         """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
@@ -68,15 +72,37 @@ class Starts:
         return min(max(rate, self._search.eta_min), self._search.eta_max)
 
     def _predicted(self, plan: CellPlan) -> float | None:
-        known, place = sorted(self._known.get(_kind(plan), [])), _place(plan)  # in whatever order they were learnt
+        kind = _kind(plan)
+        if kind not in self._laws:
+            self._laws[kind] = _Law.through(self._known.get(kind, []))
+        law = self._laws[kind]
+        return None if law is None else law.at(_place(plan))
+
+
+@dataclass(frozen=True)
+class _Law:
+    """A plane through the places of some cells."""
+
+    cells: npt.NDArray[np.float64]  # [cells, 3], each once
+    rank: int
+    slopes: npt.NDArray[np.float64]  # [3]
+
+    @classmethod
+    def through(cls, known: Sequence[tuple[tuple[float, ...], float]]) -> "_Law | None":
+        """The plane of least squares; None where the cells are no more than it needs."""
+        known = sorted(known)  # in whatever order they were learnt
         cells = np.array(sorted({where for where, _ in known}))
-        if len(cells) < 2:
+        rank = int(np.linalg.matrix_rank(cells)) if len(cells) else 0
+        if len(cells) <= rank:
             return None
-        rank = int(np.linalg.matrix_rank(cells))
-        if len(cells) <= rank or np.linalg.matrix_rank(np.vstack([cells, place])) > rank:
+        slopes, *_ = np.linalg.lstsq(np.array([at for at, _ in known]), np.array([y for _, y in known]), rcond=None)
+        return cls(cells, rank, slopes)
+
+    def at(self, place: tuple[float, ...]) -> float | None:
+        """η* there; None beyond what the cells span."""
+        if np.linalg.matrix_rank(np.vstack([self.cells, place])) > self.rank:
             return None
-        law, *_ = np.linalg.lstsq(np.array([where for where, _ in known]), np.array([y for _, y in known]), rcond=None)
-        return exp(float(law @ place))
+        return exp(float(self.slopes @ place))
 
 
 def _kind(plan: CellPlan) -> Hashable:

@@ -11,7 +11,7 @@ from itertools import islice
 from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.starts import Starts
-from mlrtui.planning import CellPlan, Plan, search_rules, trial_key
+from mlrtui.planning import CellPlan, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
 
@@ -129,14 +129,13 @@ class SweepRun:
     def open(self, net: NetRun) -> str | None:
         """Give a measured net its questions. Returns the reason when it can have none."""
         lambda0 = sound_lambda0(net.lambdas)
-        search, scan = self.spec.search, self.spec.scan
-        if search is not None and self._starts is not None:
+        if self._starts is not None:
             if net.start_eta is None:
                 net.start_eta = self._starts.rate(self.cell_of[net.net_id].plan, lambda0)
-            net.questions = SearchQuestions(search_rules(search), net.start_eta)
+            net.questions = SearchQuestions(self._starts.rules, net.start_eta)
             return None
-        assert scan is not None
-        etas = scan.etas(self.cell_of[net.net_id].plan.net.width, lambda0)
+        assert self.spec.scan is not None
+        etas = self.spec.scan.etas(self.cell_of[net.net_id].plan.net.width, lambda0)
         if etas is None:
             return "λ₀ at initialisation is not a positive number, so η = c/λ₀ has no meaning"
         net.questions = ScanQuestions(etas)

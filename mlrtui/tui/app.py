@@ -102,7 +102,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         first, self._latest = self._latest is None, message.reading
         if not self.look.paused:
             self._draw()
-        if first and self._ahead is not None:
+        if first:
             self.set_timer(_SETTLED, self._start_ahead)
 
     def want(self, wanted: Wanted) -> None:
@@ -208,10 +208,13 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self.switch_mode(mode)
 
     def _start_ahead(self) -> None:
-        def work(ahead: Callable[[Callable[[], bool]], None] | None = self._ahead) -> None:
+        ahead = self._ahead
+        if ahead is None:
+            return
+
+        def work() -> None:
             worker = get_current_worker()
-            if ahead is not None:
-                ahead(lambda: worker.is_cancelled)
+            ahead(lambda: worker.is_cancelled)
 
         self.run_worker(work, thread=True, exit_on_error=False)
 

@@ -17,6 +17,7 @@ __all__ = [
     "clean",
     "fit",
     "fit_plain",
+    "holds",
     "join",
     "line",
     "merge",
@@ -95,6 +96,12 @@ def wrapped(text: str, width: int) -> list[str]:
         else:
             rows[-1] = f"{rows[-1]} {word}".strip()
     return rows
+
+
+def holds(text: str, words: str) -> bool:
+    """Whether all words occur, in any order and case."""
+    low = text.lower()
+    return all(word in low for word in words.lower().split())
 
 
 def clean(text: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from mlrtui.config import load_sweep
 from mlrtui.data import DataShape, DataSpec, describe, load
 from mlrtui.errors import BadInput
 
@@ -52,6 +53,22 @@ def test_real_targets_are_a_regression(tmp_path: Path) -> None:
     assert np.array_equal(dataset.y, y[order(9)])
     assert dataset.x.std() == pytest.approx(1.0)
     assert describe(npz(tmp_path / "flat.npz", x=x, y=y[:, 0])).outputs == 1
+
+
+@pytest.mark.parametrize(("loss", "refused"), [("mse", False), ("ce", True), ("mse-softmax", True)])
+def test_real_targets_go_with_no_loss_of_classes(loss: str, refused: bool, tmp_path: Path) -> None:
+    npz(tmp_path / "real.npz", x=GREY.rand(9, 3), y=GREY.rand(9))
+    sweep = tmp_path / "real.toml"
+    sweep.write_text(
+        '[sweep]\nname = "real"\nseeds = [1]\n[data]\nname = "npz"\npath = "real.npz"\n[model]\ndepth = 1\nwidth = 8\n'
+        f'[training]\nloss = "{loss}"\nbatch = 3\nepochs = 1\n[scan]\neta = [0.1]\n'
+    )
+    if not refused:
+        assert load_sweep(sweep).training.loss == ("mse",)
+        return
+    with pytest.raises(BadInput, match="y of the file is real-valued") as caught:
+        load_sweep(sweep)
+    assert f'training.loss = "{loss}"' in str(caught.value)
 
 
 def test_a_file_that_changes_is_looked_at_again(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from tui_laws import talking_store
 from tui_rows import NOW
 
 from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.log import LogPane, LogScreen, matches
+from mlrtui.tui.screens.log import LogPane, LogScreen
+from mlrtui.tui.text import holds
 from mlrtui.tui.widgets.prompt import Prompt
 from mlrtui_db.models import EventRow
 from mlrtui_db.reader import Reader
@@ -17,9 +18,9 @@ from mlrtui_db.store import Store
 
 
 def test_words_match_in_any_order_and_case() -> None:
-    assert matches("8x256 seed 0: NaN at step 37", "nan 8X256")
-    assert matches("anything", "  ")
-    assert not matches("8x256 seed 0", "8x256 nan")
+    assert holds("8x256 seed 0: NaN at step 37", "nan 8X256")
+    assert holds("anything", "  ")
+    assert not holds("8x256 seed 0", "8x256 nan")
 
 
 async def test_levels_and_words_narrow_the_list() -> None:

@@ -10,7 +10,7 @@ from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
 from mlrtui.tui.marks import Marks
 from mlrtui.tui.screens.base import FilterScreen
 from mlrtui.tui.state import Look
-from mlrtui.tui.text import Line, fit, join, line, plain
+from mlrtui.tui.text import Line, fit, holds, join, line, plain
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.prompt import Prompt
 from mlrtui.tui.widgets.rows import RowsPane
@@ -55,10 +55,9 @@ class HelpPage(RowsPane):
 
     def rows(self, width: int) -> Sequence[Line]:
         """Keys, marks, words; of these what holds all the words of the filter."""
-        wanted = self.filter.lower().split()
-        if not wanted:
+        if not self.filter.strip():
             return help_lines(width, self.look.marks, self.look.keys)
-        found = [row for row in plain_help(width, self.look) if all(word in plain(row).lower() for word in wanted)]
+        found = [row for row in plain_help(width, self.look) if holds(plain(row), self.filter)]
         return found or [line(" nothing here is called so", "note")]
 
 

@@ -11,7 +11,7 @@ from mlrtui.tui.numbers import clock, moment
 from mlrtui.tui.pages import LOG_LIMIT, LogPage
 from mlrtui.tui.screens.base import FilterScreen
 from mlrtui.tui.state import Look, Reading
-from mlrtui.tui.text import Line, clean, fit, line
+from mlrtui.tui.text import Line, clean, fit, holds, line
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
 from mlrtui.tui.widgets.pane import Pane
@@ -19,7 +19,7 @@ from mlrtui.tui.widgets.prompt import Prompt
 from mlrtui.tui.widgets.scroll import window
 from mlrtui_db.models import LogRow
 
-__all__ = ["LEVELS", "LogPane", "LogScreen", "matches"]
+__all__ = ["LEVELS", "LogPane", "LogScreen"]
 
 LEVELS = {"all events": (), "warnings and errors": ("warning", "error"), "errors": ("error",)}
 _SIGNS = {"error": ("!", "failed"), "warning": ("!", "stale")}
@@ -110,7 +110,7 @@ class LogPane(Pane):
 
     def _passes(self, row: LogRow) -> bool:
         levels = LEVELS[self.level]
-        return (not levels or row.level in levels) and matches(row.text, self.filter)
+        return (not levels or row.level in levels) and holds(row.text, self.filter)
 
 
 class LogScreen(FilterScreen, inherit_bindings=False):
@@ -157,12 +157,6 @@ class LogScreen(FilterScreen, inherit_bindings=False):
     def action_back(self) -> None:
         """To Live."""
         self.owner.action_page("live")
-
-
-def matches(text: str, words: str) -> bool:
-    """Whether all words occur, in any order and case."""
-    low = text.lower()
-    return all(word in low for word in words.lower().split())
 
 
 def _sweep_names(reading: Reading) -> dict[int | None, str]:

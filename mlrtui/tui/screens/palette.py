@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from mlrtui.tui.keymap import Key, bindings, commands, shown_keys
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Look
-from mlrtui.tui.text import Line, fit, line
+from mlrtui.tui.text import Line, fit, holds, line
 from mlrtui.tui.widgets.entry import Entry
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.pane import Pane
@@ -60,10 +60,7 @@ class CommandList(Pane):
 
     def fitting(self) -> list[Key]:
         """The commands in which every typed word occurs."""
-        words = self.typed.lower().split()
-        return [
-            key for key in self._offered if all(word in f"{key.help} {key.label} {key.group}".lower() for word in words)
-        ]
+        return [key for key in self._offered if holds(f"{key.help} {key.label} {key.group}", self.typed)]
 
     def chosen(self) -> Key | None:
         """The command under the cursor."""

@@ -50,6 +50,7 @@ class CompiledSteps:
     factors: npt.NDArray[Any]  # [lanes], what gradients are multiplied by
     inertia: Floats  # [lanes, 4], the optimizer's numbers
     scratch: npt.NDArray[Any]
+    gemm: int  # address of BLAS'
 
     @classmethod
     def of(cls, model: Model, train: TrainSpec, samples: Samples, etas: Sequence[float]) -> "CompiledSteps | None":
@@ -65,6 +66,8 @@ class CompiledSteps:
         if model.activation not in _ACTIVATIONS or train.loss not in _LOSSES:
             return None
         piece = next(most for units, most in PIECES if widest <= units)
+        from mlrtui_trainer.fast.blas import gemm  # numba is there
+
         places, scratch = _scratch(model, train, max(train.batch, piece), samples.x.dtype)
         number = scratch.dtype
         rules = (
@@ -87,6 +90,7 @@ class CompiledSteps:
             (by / train.batch).astype(number),
             np.array(inertia),
             scratch,
+            gemm(double=scratch.itemsize == 8),
         )
 
     def select(self, lanes: Sequence[int]) -> "CompiledSteps":
@@ -111,11 +115,8 @@ class CompiledSteps:
         moves: without it weights stay. A lane whose loss passes its limit stops there; what would come after it is
         not a number.
         """
-        from mlrtui_trainer.fast.blas import gemm
-
         kernels = _kernels()
         assert kernels is not None
-        blas = gemm(double=self.scratch.itemsize == 8)
         (x, y, labels), slots, first = batches.block(step)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
         seen = np.full((weights.lanes, count, kernels.COLUMNS), np.nan)
@@ -125,7 +126,7 @@ class CompiledSteps:
                 self.shapes, *_addresses(weights, i), self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
                 (first, batches.size, count, watched, moves, step), self.factors[i],
-                _remembered(memory, i), self.inertia[i], sums[i], seen[i], self.scratch, blas,
+                _remembered(memory, i), self.inertia[i], sums[i], seen[i], self.scratch, self.gemm,
             )  # fmt: skip
         if moves:
             optimizer.advance(count)
@@ -134,17 +135,14 @@ class CompiledSteps:
 
     def evaluate(self, weights: Weights, samples: Samples) -> Floats:
         """Loss, accuracy and deadness of every lane over all samples, [columns, lanes]."""
-        from mlrtui_trainer.fast.blas import gemm
-
         kernels = _kernels()
         assert kernels is not None
-        blas = gemm(double=self.scratch.itemsize == 8)
         x, y, labels = samples.x.numpy().reshape(-1), samples.y.numpy(), samples.labels.numpy().reshape(-1)
         seen = np.full((weights.lanes, kernels.COLUMNS), np.nan)
         for i in range(weights.lanes):
             kernels.evaluate(
                 self.shapes, *_addresses(weights, i), self.scale, self.places, self.rules, x, y, labels, self.piece,
-                seen[i], self.scratch, blas,
+                seen[i], self.scratch, self.gemm,
             )  # fmt: skip
         seen[:, [kernels.LOSS, kernels.RIGHT]] /= samples.count
         return seen.T
