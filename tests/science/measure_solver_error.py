@@ -72,13 +72,13 @@ class Diagonal:
 
 def clusters() -> None:
     """A second value just below the first, the others uniform in [0, ½]: 64 cold starts each, 4000 parameters."""
-    print("\ngap | products: residual, estimate | worst error: residual, estimate")
+    print("\ngap | products: alone, along a training | worst error: alone, along a training")
     for gap in (1e-1, 1e-2, 1e-3, 1e-4):
         values = torch.linspace(0.0, 0.5, 4000)
         values[0], values[1] = 1.0, 1.0 - gap
         operator = Diagonal(values.repeat(64, 1))
         start = start_vectors(list(range(64)), 4000, torch.float32, "cpu")
-        found = [largest(operator, start, 1e-3, 60, estimate=estimate) for estimate in (False, True)]
+        found = [largest(operator, start, 1e-3, 60, before=before) for before in (None, np.full(64, np.nan))]
         counts = ", ".join(f"{one.products.mean():.1f}" for one in found)
         print(f"{gap:.0e} | {counts} | {', '.join(f'{np.abs(one.value - 1.0).max():.0e}' for one in found)}")
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from trainer_runs import digits, run_trials, trial
 
 from mlrtui_trainer import worker
-from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
+from mlrtui_trainer.curvature.lanczos import Eigen, Floats, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.mlp import Mlp, initial_weights, rate_vector
@@ -28,10 +29,19 @@ NETS = [
 ]
 
 
-def general(operator: Operator, start: torch.Tensor, monkeypatch: pytest.MonkeyPatch, top: int) -> Eigen:
+BEFORE = {  # what is known of the last values: nothing, as in a solve that stands alone; no value; one far above
+    "alone": None,
+    "steady": np.array([np.nan, np.nan]),
+    "fallen": np.array([1e9, 1e9]),
+}
+
+
+def general(
+    operator: Operator, start: torch.Tensor, monkeypatch: pytest.MonkeyPatch, top: int, before: Floats | None
+) -> Eigen:
     with monkeypatch.context() as patch:
         patch.setattr(route, "solve", lambda *_: None)
-        return largest(operator, start, 1e-3, 60, top=top)
+        return largest(operator, start, 1e-3, 60, top=top, before=before)
 
 
 @pytest.mark.parametrize("net", NETS, ids=lambda net: f"{net.depth}x{net.width}-{net.activation}")
@@ -44,9 +54,10 @@ def test_both_routes_give_the_same(net: NetSpec, loss: str, name: str, monkeypat
     operator = curvature(mlp, weights, x, y, loss, name)
     rated = preconditioned(operator, rate_vector(mlp, torch.float32, "cpu"))
     start = start_vectors([1, 2], mlp.n_params, torch.float32, "cpu")
-    for top in (1, 3):
-        compiled, plain = largest(rated, start, 1e-3, 60, top=top), general(rated, start, monkeypatch, top)
-        assert route.solve(rated, start, 1e-3, 60, top, 0.0, 1e-5) is not None
+    assert route.solve(rated, start, 60, (1e-3, 1, 1e-5), None) is not None
+    for top, before in product((1, 3), BEFORE.values()):
+        compiled = largest(rated, start, 1e-3, 60, top=top, before=before)
+        plain = general(rated, start, monkeypatch, top, before)
         assert compiled.values == pytest.approx(plain.values, rel=2e-5)
         assert compiled.residuals == pytest.approx(plain.residuals, abs=1e-4)
         assert compiled.rule.tolist() == plain.rule.tolist()
@@ -91,6 +102,7 @@ def test_where_nothing_compiled_can_be_kept_it_stays_off() -> None:
     """numba raises a RuntimeError where neither the installation nor the user's folder can be written."""
     asked = """
 import sys
+from itertools import product
 from pathlib import Path
 class Full:
     def find_spec(self, name, path=None, target=None):
@@ -107,6 +119,7 @@ print(worker.describe("cpu")["steps and sharpness"])
 def test_who_compiles_gets_the_bits_of_those_who_load_what_was_kept(tmp_path: Path) -> None:
     asked = f"""
 import sys
+from itertools import product
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from trainer_runs import digits, lambda_at_init, run_trials, trial

@@ -42,7 +42,7 @@ __all__ = [
     "TrialSpec",
 ]
 
-NUMERICS_VERSION = 2
+NUMERICS_VERSION = 3
 """Raised whenever a change alters the numbers that a trial gives; part of every trial's key."""
 
 OPTIMIZER_SETTINGS: dict[str, tuple[str, ...]] = {

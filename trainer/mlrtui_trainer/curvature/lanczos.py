@@ -5,6 +5,7 @@ numbers and leaves the batch; nothing that a lane does, a NaN included, reaches 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +17,30 @@ from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["MIN_PRODUCTS", "RESIDUAL", "Eigen", "largest", "start_vectors"]
+__all__ = ["FALL", "FALLEN", "MIN_PRODUCTS", "STEADY", "Along", "Eigen", "Floats", "largest", "start_vectors"]
 
 MIN_PRODUCTS = 3
-RESIDUAL = 1.5
-"""Relative residual that an estimated solve may end with, in tolerances: less is safer and takes more products."""
 NOISE_EPS = 50.0
 """In units of rounding, of the operator's norm: a new direction that is shorter is rounding."""
 
 _LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
 
 Floats = npt.NDArray[np.float64]
+
+
+class Along(NamedTuple):
+    """When a solve along a training may end; stricter numbers take more products."""
+
+    products: float  # at least
+    residual: float  # the relative residual at most, in tolerances
+    error: float  # the estimated relative error at most, in tolerances
+    crowding: float  # the residual of the next value at most, in its distance: above one, another may be the largest
+
+
+STEADY = Along(MIN_PRODUCTS, 10.0, 0.3, 0.7)
+FALLEN = Along(6, 1.5, 0.1, 0.5)
+FALL = 0.96
+"""A value below this part of the one before is judged as `FALLEN`: another eigenvalue may have taken its place."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +82,21 @@ def start_vectors(seeds: list[int], size: int, dtype: torch.dtype, device: str) 
 
 
 def largest(
-    operator: Operator, start: Tensor, tolerance: float, max_products: int, *, top: int = 1, estimate: bool = False
+    operator: Operator,
+    start: Tensor,
+    tolerance: float,
+    max_products: int,
+    *,
+    top: int = 1,
+    before: Floats | None = None,
 ) -> Eigen:
     """Solve all lanes from ``start`` [lanes, size] for their ``top`` largest eigenvalues.
 
     A lane has converged when, after at least `MIN_PRODUCTS` products, every value has changed by less than half the
-    ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. With ``estimate``, for values
-    that follow one another along a training, changes do not count: the residual may be `RESIDUAL` times the tolerance,
-    and the estimated relative error at most a tenth of it. The estimate is the smaller of residual and residual²/gap
-    (Kato and Temple), by the gap to the nearest value seen. Never raises for a lane's numbers.
+    ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. Along a training, with the
+    largest values ``before`` this one [lanes] (NaN: not known), changes do not count, and it ends as `STEADY` or
+    `FALLEN` say. The estimated error is the smaller of residual and residual²/gap (Kato and Temple), by the gap to the
+    nearest value seen. Never raises for a lane's numbers.
 
     Takes the compiled route where `fast.route` has one for the operator.
     """
@@ -84,10 +104,11 @@ def largest(
         raise ValueError("max_products and top must be at least 1")
     most, top = min(max_products, start.shape[1]), min(top, start.shape[1])
     noise = NOISE_EPS * torch.finfo(start.dtype).eps
-    fast = route.solve(operator, start, tolerance, most, top, RESIDUAL if estimate else 0.0, noise)
+    along = None if before is None else (STEADY, FALLEN, FALL * before)
+    fast = route.solve(operator, start, most, (tolerance, top, noise), along)
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.vector, fast.blend, fast.products, fast.rule)
-    run = _Run(operator, start, tolerance, most, top, estimate, noise)
+    run = _Run(operator, start, tolerance, most, top, before, noise)
     while run.lanes.size:
         run.step()
     return Eigen(run.values, run.residuals, run.vector, run.blend, run.products, run.rule)
@@ -103,11 +124,11 @@ class _Run:
         tolerance: float,
         max_products: int,
         top: int,
-        estimate: bool,
+        before: Floats | None,
         noise: float,
     ) -> None:
         lanes, self.size = start.shape
-        self.operator, self.tolerance, self.top, self.estimate = operator, tolerance, top, estimate
+        self.operator, self.tolerance, self.top, self.before = operator, tolerance, top, before
         self.max_products, self.noise = max_products, noise
         self.lanes = np.arange(lanes)  # who is still in the batch
         padded = -(-self.size // _LINE) * _LINE
@@ -138,12 +159,12 @@ class _Run:
             alive = self.lanes[finite]
             values, vectors = np.linalg.eigh(self._tridiagonal(alive))
             values, s = values[:, ::-1], vectors[:, :, ::-1].swapaxes(1, 2)[:, :k]  # falling
-            error = beta[finite, None] * np.abs(s[:, :, -1])  # [alive, k]
+            error = beta[finite, None] * np.abs(vectors[:, -1, ::-1])  # [alive, j + 1]
             rule = self._rules(alive, values, error, beta[finite])
             done = rule != ""
             self.rule[alive[done]] = rule[done]
             self.values[alive, :k] = values[:, :k]
-            self.residuals[alive, :k] = _relative(error, values[:, :k])
+            self.residuals[alive, :k] = _relative(error[:, :k], values[:, :k])
             self.last[alive, 1] = self.last[alive, 0]
             self.last[alive, 0, :k] = values[:, :k]
             weights[finite] = s
@@ -178,7 +199,7 @@ class _Run:
         return t
 
     def _rules(self, lanes: npt.NDArray[np.intp], values: Floats, error: Floats, beta: Floats) -> npt.NDArray[np.str_]:
-        """Why each lane stops, or "". values [lanes, depth] falling, error [lanes, k] of the first of them."""
+        """Why each lane stops, or "". values and error are [lanes, depth], values falling."""
         rule = np.full(lanes.size, "", dtype="<U10")
         if self.depth >= self.max_products:
             rule[:] = "exhausted" if self.depth == self.size else "budget"
@@ -189,14 +210,21 @@ class _Run:
 
     def _met(self, lanes: npt.NDArray[np.intp], values: Floats, error: Floats) -> npt.NDArray[np.bool_]:
         """Which of the wanted values are good enough, [lanes, top]."""
-        theta, before = values[:, : self.top], self.last[lanes]
+        theta, k = values[:, : self.top], self.top
         limit = self.tolerance * np.abs(theta)
         met: npt.NDArray[np.bool_]
-        if self.estimate:
-            met = (_kato_temple(values, error) <= 0.1 * limit) & (error <= RESIDUAL * limit)
-        else:
-            changes = np.maximum(np.abs(theta - before[:, 0]), np.abs(before[:, 0] - before[:, 1]))
-            met = (changes <= 0.5 * limit) & (error <= limit)
+        if self.before is None:
+            seen = self.last[lanes]
+            changes = np.maximum(np.abs(theta - seen[:, 0]), np.abs(seen[:, 0] - seen[:, 1]))
+            met = (changes <= 0.5 * limit) & (error[:, :k] <= limit)
+            return met
+        fallen = values[:, 0] < FALL * self.before[lanes]
+        products, residual, estimate, crowding = np.where(fallen, np.array(FALLEN)[:, None], np.array(STEADY)[:, None])
+        met = (error[:, :k] <= residual[:, None] * limit) & (self.depth >= products)[:, None]
+        met &= _kato_temple(values, error[:, :k]) <= estimate[:, None] * limit
+        if self.depth > k:
+            distance = np.maximum(values[:, k - 1] - values[:, k], limit[:, -1])
+            met &= (error[:, k] <= crowding * distance)[:, None]
         return met
 
     def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:

@@ -7,14 +7,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
+from mlrtui_trainer.curvature.lanczos import Eigen, Floats, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator
 
 __all__ = [
-    "AUDIT_DROP",
     "AUDIT_EVERY",
     "COLD_PRODUCTS",
-    "FALLEN_NOISE",
     "MORE_PRODUCTS",
     "NOISE",
     "TIGHT_BUDGET",
@@ -34,11 +32,7 @@ TIGHT_BUDGET = 5
 """Factor on the budget of a solve that is judged by its residual."""
 
 AUDIT_EVERY = 20
-AUDIT_DROP = 0.85
-"""A value below this part of the last one is solved again: the top may have been lost."""
-
-FALLEN_NOISE = 0.5
-"""Length of the random part in that solve; the regular ones start from the random vector alone."""
+"""Measurements of a lane between two that are solved again from the random vector alone."""
 
 
 class Tracker:
@@ -70,14 +64,15 @@ class Tracker:
         """
         cold = self._random[self._net if lanes is None else self._net[lanes]]  # [lanes, size]
         if self._start is None:
-            found = self._solve(operator, cold, COLD_PRODUCTS, estimate=False)
+            found = self._solve(operator, cold, COLD_PRODUCTS, None)
             self._start, self._value = found.blend.clone(), found.value.copy()
             self._measured += 1
             return found
         at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy()
         start = self._start if lanes is None else self._start[lanes]
         finite = (start * 0.0 == 0.0).all(1, keepdim=True)  # a lane that overflowed starts anew
-        found = self._solve(operator, torch.where(finite, start, 0.0) + NOISE * cold, WARM_PRODUCTS, self._estimate)
+        start = torch.where(finite, start, 0.0) + NOISE * cold
+        found = self._solve(operator, start, WARM_PRODUCTS, self._value[at] if self._estimate else None)
         found = self._audited(operator, found, cold, at)
         self._value[at] = found.value
         self._measured[at] += 1
@@ -91,23 +86,18 @@ class Tracker:
         part._start = None if self._start is None else self._start[keep]
         return part
 
-    def _solve(self, operator: Operator, start: Tensor, most: int, estimate: bool) -> Eigen:
+    def _solve(self, operator: Operator, start: Tensor, most: int, before: Floats | None) -> Eigen:
         most = (most + MORE_PRODUCTS * (self._top - 1)) * (1 if self._estimate else TIGHT_BUDGET)
-        return largest(operator, start, self._tolerance, most, top=self._top, estimate=estimate)
+        return largest(operator, start, self._tolerance, most, top=self._top, before=before)
 
     def _audited(self, operator: Operator, found: Eigen, cold: Tensor, at: npt.NDArray[np.intp]) -> Eigen:
-        """What was found, with the doubtful lanes solved a second time."""
-        finite = np.isfinite(found.value)
-        regular = finite & (self._measured[at] % AUDIT_EVERY == 0)
-        fallen = finite & ~regular & (found.value < AUDIT_DROP * self._value[at])
-        doubtful = np.flatnonzero(regular | fallen)
-        if not doubtful.size:
+        """What was found, with the lanes that are due solved a second time."""
+        due = np.flatnonzero(np.isfinite(found.value) & (self._measured[at] % AUDIT_EVERY == 0))
+        if not due.size:
             return found
-        keep = torch.from_numpy(doubtful).to(cold.device)
-        old = torch.from_numpy(fallen[doubtful]).to(cold.device)[:, None]  # [doubtful, 1]
-        start = torch.where(old, found.blend[keep], 0.0) + torch.where(old, FALLEN_NOISE, 1.0) * cold[keep]
-        audit = self._solve(operator.select(keep), start, WARM_PRODUCTS, self._estimate)
-        return _larger(found, audit, doubtful)
+        keep = torch.from_numpy(due).to(cold.device)
+        unknown = np.full(due.size, np.nan) if self._estimate else None
+        return _larger(found, self._solve(operator.select(keep), cold[keep], WARM_PRODUCTS, unknown), due)
 
 
 def _larger(warm: Eigen, audit: Eigen, lanes: npt.NDArray[np.intp]) -> Eigen:

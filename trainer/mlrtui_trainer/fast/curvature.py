@@ -225,16 +225,26 @@ def _sort(d, order):
 
 
 @njit(**STRICT)
-def _met(theta, error, order, known, wanted, before, tolerance, residual):
-    """Whether the first ``wanted`` values are good enough: by the rule of `curvature.lanczos`."""
+def _settled(theta, error, order, wanted, before, tolerance):
+    """Whether the first ``wanted`` values move no more: by the rule of `curvature.lanczos` for single solves."""
     for i in range(wanted):
         value = theta[order[i]]
         limit = tolerance * abs(value)
-        if residual == 0.0:
-            last, earlier = abs(value - before[0, i]), abs(before[0, i] - before[1, i])
-            if not (last <= 0.5 * limit and earlier <= 0.5 * limit and error[i] <= limit):
-                return False
-            continue
+        last, earlier = abs(value - before[0, i]), abs(before[0, i] - before[1, i])
+        if not (last <= 0.5 * limit and earlier <= 0.5 * limit and error[i] <= limit):
+            return False
+    return True
+
+
+@njit(**STRICT)
+def _met(theta, error, order, known, wanted, tolerance, along):
+    """Whether the first ``wanted`` values are good enough: by the rule of `curvature.lanczos` along a training."""
+    products, residual, estimate, crowding = along
+    if known < products:
+        return False
+    for i in range(wanted):
+        value = theta[order[i]]
+        limit = tolerance * abs(value)
         gap = np.inf
         if i > 0:
             gap = theta[order[i - 1]] - value
@@ -242,9 +252,12 @@ def _met(theta, error, order, known, wanted, before, tolerance, residual):
             gap = min(gap, value - theta[order[i + 1]])
         gap = 0.0 if known == wanted and i == wanted - 1 else gap - error[i]
         guess = error[i] * error[i] / gap if gap > error[i] else error[i]
-        if not (guess <= 0.1 * limit and error[i] <= residual * limit):
+        if not (guess <= estimate * limit and error[i] <= residual * limit):
             return False
-    return True
+    if known == wanted:
+        return True
+    value = theta[order[wanted - 1]]
+    return error[wanted] <= crowding * max(value - theta[order[wanted]], tolerance * abs(value))
 
 
 @njit(**QUICK)
@@ -277,14 +290,16 @@ def _combined(out, basis, weights):
 
 @njit(**STRICT)
 def solve(
-    layout, scale, samples, loss_ce, constants, x, root, start, rules, gemm, basis, scratch, values, residuals, vectors
-):
+    layout, scale, samples, loss_ce, constants, x, root, start, rules, steady, fallen, floor, gemm, basis, scratch,
+    values, residuals, vectors,
+):  # fmt: skip
     """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
 
-    Returns the number of products and that of the rule in `RULES`. rules: tolerance, wanted values, the residual that
-    is allowed in tolerances (0: no estimate), and the part of the norm below which β is rounding.
+    Returns the number of products and that of the rule in `RULES`. rules: tolerance, wanted values, whether this is
+    along a training, and the part of the norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`;
+    the second where the largest is below the floor.
     """
-    tolerance, wanted, residual, noise = rules
+    tolerance, wanted, along, noise = rules
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
     w, rooted = basis[most], basis[most + 1]
     alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
@@ -313,13 +328,17 @@ def solve(
         last_row[0, j] = 1.0
         _eigen(d[:n], e, last_row)
         _sort(d[:n], order)
-        for i in range(k):
+        for i in range(min(n, wanted + 1)):
             error[i] = beta[j] * abs(last_row[0, order[i]])
         rule = 0
         if n == most:
             rule = EXHAUSTED if n == size else BUDGET
-        if n >= max(3, wanted) and _met(d, error, order, n, wanted, before, tolerance, residual):
-            rule = CONVERGED
+        if n >= max(3, wanted):
+            if along:
+                met = _met(d, error, order, n, wanted, tolerance, fallen if d[order[0]] < floor else steady)
+            else:
+                met = _settled(d, error, order, wanted, before, tolerance)
+            rule = CONVERGED if met else rule
         if beta[j] <= noise * max(abs(d[order[0]]), abs(d[order[j]])):
             rule = EXHAUSTED
         for i in range(k):

@@ -25,6 +25,12 @@ SWITCH = "MLRTUI_FAST"
 
 _LOSSES = (LOSSES["ce"], LOSSES["mse"])
 
+Along = tuple[tuple[float, float, float, float], tuple[float, float, float, float], npt.NDArray[np.float64]]
+"""How a solve along a training may end: see `curvature.lanczos.Along`; by the first, or below the floor [lanes] by
+the second."""
+
+NEVER = (0.0, 0.0, 0.0, 0.0)  # where the solve stands alone
+
 LINE = 16  # basis vectors and buffers are padded to this many numbers
 
 
@@ -47,12 +53,11 @@ def version() -> str:
 
 
 def solve(
-    operator: Operator, start: Tensor, tolerance: float, most: int, top: int, residual: float, noise: float
+    operator: Operator, start: Tensor, most: int, rules: tuple[float, int, float], along: Along | None
 ) -> Solved | None:
-    """The largest eigenvalues by the compiled route; None where it does not apply.
+    """The largest eigenvalues by the compiled route, with at most so many products; None where it does not apply.
 
-    residual: what an estimated solve may end with, in tolerances; 0: not estimated. noise: β below this part of the
-    operator's norm is rounding.
+    rules: tolerance, wanted values, and the part of the operator's norm below which β is rounding.
     """
     inner, root = (operator.inner, operator.root) if isinstance(operator, Preconditioned) else (operator, None)
     if start.device.type != "cpu" or not isinstance(inner, (MlpCurvature, LaneByLane)) or _kernels() is None:
@@ -62,9 +67,10 @@ def solve(
         return None
     if isinstance(inner, LaneByLane):
         roots = [root[i : i + 1] if root is not None and root.ndim == 2 else root for i in range(inner.lanes)]
-        rules = (tolerance, top, residual, noise)
-        return _joined([_solve(part, roots[i], start[i : i + 1], most, rules) for i, part in enumerate(inner.parts)])
-    return _solve(inner, root, start, most, (tolerance, top, residual, noise))
+        own = [None if along is None else (*along[:2], along[2][i : i + 1]) for i in range(inner.lanes)]
+        parts = enumerate(inner.parts)
+        return _joined([_solve(part, roots[i], start[i : i + 1], most, rules, own[i]) for i, part in parts])
+    return _solve(inner, root, start, most, rules, along)
 
 
 @cache
@@ -84,7 +90,12 @@ def _kernels() -> ModuleType | None:
 
 
 def _solve(
-    matrix: MlpCurvature, root: Tensor | None, start: Tensor, most: int, rules: tuple[float, int, float, float]
+    matrix: MlpCurvature,
+    root: Tensor | None,
+    start: Tensor,
+    most: int,
+    rules: tuple[float, int, float],
+    along: Along | None,
 ) -> Solved:
     from mlrtui_trainer.fast import blas
 
@@ -104,11 +115,13 @@ def _solve(
     products, rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
     ce, gemm = matrix.loss is LOSSES["ce"], blas.gemm(double=dtype == torch.float64)
     scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
+    steady, fallen, floor = along or (NEVER, NEVER, np.zeros(lanes))
+    numbers = (rules[0], top, along is not None, rules[2])
     x, starts, written = matrix.x.reshape(-1).numpy(), start.contiguous().numpy(), vectors.numpy()
     for i in range(lanes):
         products[i], rule[i] = kernels.solve(
-            layout, scale, samples, ce, constants[i], x, roots[i % len(roots)], starts[i], rules, gemm, basis, scratch,
-            values[i], residuals[i], written[i],
+            layout, scale, samples, ce, constants[i], x, roots[i % len(roots)], starts[i], numbers, tuple(steady), tuple(fallen),
+            floor[i], gemm, basis, scratch, values[i], residuals[i], written[i],
         )  # fmt: skip
     return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
 
