@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.curvature.lanczos import FALLEN, STEADY, Eigen, largest, start_vectors
+from mlrtui_trainer.curvature.lanczos import FALLEN, STEADY, largest, start_vectors
 from mlrtui_trainer.curvature.tracker import AUDIT_EVERY, Tracker
 
 
@@ -212,7 +212,7 @@ def test_a_solve_along_a_training_stops_earlier_and_stays_within_the_tolerance()
 def test_where_two_values_cross_the_new_one_is_found():
     """The old top has fallen below another: a start that is nearly its eigenvector converges on it at once."""
     operator = with_spectra(*[[*TAIL, 1.0, 1.03]] * 16)
-    values, vectors = torch.linalg.eigh(operator.matrix)
+    _, vectors = torch.linalg.eigh(operator.matrix)
     noise = start_vectors(list(range(16)), operator.size, torch.float64, "cpu")
     start = vectors[:, :, -2] + 0.05 * noise
     held, asked = (largest(operator, start, 1e-3, 40, before=before) for before in (np.full(16, 1.0), np.full(16, 1.2)))

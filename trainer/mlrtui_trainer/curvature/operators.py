@@ -6,6 +6,7 @@ Everything that does not depend on the vector is computed once per weights.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -68,8 +69,8 @@ def curvature(model: Model, weights: Weights, x: Tensor, y: Tensor, loss: str, o
     if not isinstance(model, Mlp):
         raise TypeError(f"products are not known for {type(model).__name__}")
     if weights.lanes == 1 or x.device.type != "cpu" or model.runs_together(x.shape[0], x.element_size()):
-        return MlpCurvature.at(model, weights, x, y, of, full)
-    return LaneByLane([MlpCurvature.at(model, weights.lane(i), x, y, of, full) for i in range(weights.lanes)])
+        return MlpCurvature(model, weights, x[None], y[None], of, full)
+    return LaneByLane([MlpCurvature(model, weights.lane(i), x[None], y[None], of, full) for i in range(weights.lanes)])
 
 
 def preconditioned(operator: Operator, scale: Tensor) -> Operator:
@@ -132,25 +133,43 @@ class LaneByLane:
 
 
 @dataclass(frozen=True)
+class Passes:
+    """What all products with a net at its weights share."""
+
+    h: tuple[Tensor, ...]  # hidden layers [lanes, samples, units]
+    z: tuple[Tensor, ...]
+    e: Tensor  # [lanes, samples, outputs]
+    delta: tuple[Tensor, ...]  # per layer d loss / d z, [lanes, samples, out]; empty: Gauss-Newton
+    back: tuple[Tensor, ...]  # per hidden layer d loss / d h, where the activation is curved
+
+    def select(self, keep: Tensor) -> "Passes":
+        """Those of the lanes with these numbers."""
+        h = tuple(h[keep] for h in self.h)
+        z = h if self.z is self.h else tuple(z[keep] for z in self.z)
+        delta, back = (tuple(t[keep] for t in part) for part in (self.delta, self.back))
+        return Passes(h, z, self.e[keep], delta, back)
+
+
+@dataclass(frozen=True)
 class MlpCurvature:
     """The R-operator (Pearlmutter 1994) and the Gauss-Newton product (Schraudolph 2002) of one net at its weights."""
 
     mlp: Mlp
     weights: Weights
     x: Tensor  # [1, samples, inputs], shared by all lanes
-    h: tuple[Tensor, ...]  # hidden layers [lanes, samples, units]
-    z: tuple[Tensor, ...]
+    y: Tensor  # [1, samples, outputs]
     loss: Loss
-    e: Tensor  # [lanes, samples, outputs]
-    delta: tuple[Tensor, ...]  # per layer d loss / d z, [lanes, samples, out]; empty: Gauss-Newton
-    back: tuple[Tensor, ...]  # per hidden layer d loss / d h, where the activation is curved
+    full: bool  # the Hessian, else the Gauss-Newton matrix
 
-    @classmethod
-    def at(cls, mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> "MlpCurvature":
-        """At these weights and samples; ``full``: the Hessian, else the Gauss-Newton matrix."""
-        trace, e = _started(mlp, weights, x[None], y[None], loss)
-        delta, back = _signals(mlp, weights, trace, loss.signal(e, y[None]) / x.shape[0]) if full else ((), ())
-        return cls(mlp, weights, x[None], trace.h[1:], trace.z, loss, e, delta, back)
+    @cached_property
+    def passes(self) -> Passes:
+        """Forward pass and signals, found when they are first asked for: the compiled route finds its own."""
+        trace, e = _started(self.mlp, self.weights, self.x, self.y, self.loss)
+        h, z = trace.h[1:], trace.z if self.mlp.phi.keeps_z else trace.h[1:]
+        if not self.full:
+            return Passes(h, z, e, (), ())
+        signal = self.loss.signal(e, self.y) / self.x.shape[1]
+        return Passes(h, z, e, *_signals(self.mlp, self.weights, trace, signal))
 
     @property
     def lanes(self) -> int:
@@ -164,26 +183,20 @@ class MlpCurvature:
 
     def select(self, keep: Tensor) -> "MlpCurvature":
         """The operator of the lanes with these numbers."""
-        h = tuple(h[keep] for h in self.h)
-        return replace(
-            self,
-            weights=self.weights.select(keep),
-            h=h,
-            z=tuple(z[keep] for z in self.z) if self.mlp.phi.keeps_z else h,
-            e=self.e[keep],
-            delta=tuple(d[keep] for d in self.delta),
-            back=tuple(b[keep] for b in self.back),
-        )
+        part = replace(self, weights=self.weights.select(keep))
+        if "passes" in self.__dict__:
+            part.__dict__["passes"] = self.passes.select(keep)
+        return part
 
     def apply(self, v: Tensor) -> Tensor:
         """A v per lane: [lanes, size] → [lanes, size]."""
         direction = unflatten(self.mlp, v)
         dots = self._tangents(direction)
-        u = self.loss.curve(self.e, dots[-1]) / self.x.shape[1]  # [lanes, samples, outputs]
+        u = self.loss.curve(self.passes.e, dots[-1]) / self.x.shape[1]  # [lanes, samples, outputs]
         return self._pull_back(u, direction, dots)
 
     def _inputs(self, layer: int) -> Tensor:
-        return self.x.expand(self.lanes, -1, -1) if layer == 0 else self.h[layer - 1]
+        return self.x.expand(self.lanes, -1, -1) if layer == 0 else self.passes.h[layer - 1]
 
     def _tangents(self, direction: Weights) -> list[Tensor]:
         """ż of every layer along ``direction``; the last is ḟ = J v."""
@@ -199,12 +212,12 @@ class MlpCurvature:
                 z_dot.add_(direction.b[layer])
             dots.append(z_dot)
             if layer < mlp.layers - 1:
-                h_dot = phi.pull(z_dot, self.h[layer], self.z[layer])
+                h_dot = phi.pull(z_dot, self.passes.h[layer], self.passes.z[layer])
         return dots
 
     def _pull_back(self, u: Tensor, direction: Weights, dots: list[Tensor]) -> Tensor:
         """Jᵀ u, and for the Hessian the derivative of the back-propagated signals along the direction."""
-        mlp, phi = self.mlp, self.mlp.phi
+        mlp, phi, at = self.mlp, self.mlp.phi, self.passes
         parts: list[Tensor] = []  # from the output layer to the input layer
         for layer in reversed(range(mlp.layers)):
             scale = mlp.scale[layer]
@@ -217,15 +230,15 @@ class MlpCurvature:
                 break
             below = layer - 1
             pulled = matmul(push, self.weights.w[layer])  # [lanes, samples, in]
-            if self.delta:
-                signal = self.delta[layer] if scale == 1.0 else self.delta[layer] * scale
-                h_dot = phi.pull(dots[below], self.h[below], self.z[below])
+            if at.delta:
+                signal = at.delta[layer] if scale == 1.0 else at.delta[layer] * scale
+                h_dot = phi.pull(dots[below], at.h[below], at.z[below])
                 grad += matmul(signal.mT, h_dot)
                 pulled += matmul(signal, direction.w[layer])
             parts.append(grad.flatten(1))
-            u = phi.pull(pulled, self.h[below], self.z[below])
-            if self.delta and phi.bend is not None:
-                u = u + phi.bend(self.h[below], self.z[below]) * dots[below] * self.back[below]
+            u = phi.pull(pulled, at.h[below], at.z[below])
+            if at.delta and phi.bend is not None:
+                u = u + phi.bend(at.h[below], at.z[below]) * dots[below] * at.back[below]
         return torch.cat(parts[::-1], dim=1)
 
 

@@ -1,8 +1,8 @@
 """λ compiled: products of a fully connected net and the whole Lanczos solve, one lane after the other, in one call.
 
 The twin of `curvature.operators` and `curvature.lanczos`, with the same rules and the same records, in flat buffers and
-integer offsets, so that one compilation serves every architecture. All compiled code of λ but that of `fast.blas` is
-in this file: a cached kernel does not notice a change in another one.
+integer offsets, so that one compilation serves every architecture. All compiled code of it but that of `fast.blas` is
+in this file: a cached kernel does not notice a change in another one, nor one in the columns of `fast.constants`.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
@@ -12,25 +12,25 @@ import numpy as np
 from numba import njit
 
 from mlrtui_trainer.fast.blas import QUICK, STRICT, call_gemm
+from mlrtui_trainer.fast.constants import (
+    AT_BEND,
+    AT_BIAS,
+    AT_DELTA,
+    AT_H,
+    AT_HDOT,
+    AT_IN,
+    AT_OUT,
+    AT_SLOPE,
+    AT_TURNED,
+    AT_V,
+    AT_ZDOT,
+)
 
-__all__ = ["AT_BEND", "AT_BIAS", "AT_DELTA", "AT_H", "AT_HDOT", "AT_SLOPE", "AT_V", "AT_W", "AT_ZDOT", "RULES", "solve"]
+__all__ = ["RULES", "solve"]
 
 numba_version = numba.__version__
 RULES = ("", "converged", "exhausted", "budget", "nonfinite")
 CONVERGED, EXHAUSTED, BUDGET, NONFINITE = range(1, 5)
-
-# Columns of the layout, one row a weight layer; -1: not there.
-AT_OUT, AT_IN = 0, 1
-AT_V = 2  # in a vector: the layer's matrix
-AT_BIAS = 3  # in a vector: its biases
-AT_W = 4  # in a lane's constants: the matrix, [out, in]
-AT_H = 5  # inputs of the layer, [samples, in]; of layer 0 in ``x``
-AT_SLOPE = 6  # φ' of the layer's hidden units, [samples, out]; of the last layer what the loss bends by
-AT_DELTA = 7  # d loss / d z, [samples, out]; Hessian only
-AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved activation only
-AT_ZDOT = 9  # in the scratch: ż
-AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
-COLUMNS = 11
 
 
 @njit(**QUICK)
@@ -70,6 +70,14 @@ def _times(out, a, b):
 
 
 @njit(**QUICK)
+def _turn(turned, v, rows, columns):
+    """turned [columns, rows] ← v [rows, columns], both flat."""
+    for i in range(columns):
+        for o in range(rows):
+            turned[i * rows + o] = v[o * columns + i]
+
+
+@njit(**QUICK)
 def _curve(loss_ce, u, p, outputs, factor):
     """u ← factor · H u, with H of the loss by the outputs; p [samples · outputs] are the probabilities under ce."""
     if not loss_ce:
@@ -90,8 +98,11 @@ def _curve(loss_ce, u, p, outputs, factor):
 
 
 @njit(**QUICK)
-def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gemm):
-    """out ← A v of one lane; v and out [size], x [samples · inputs], constants and scratch by ``layout``."""
+def _product(layout, weights, scale, samples, loss_ce, constants, x, v, out, scratch, gemm):
+    """out ← A v of one lane; v and out [size], x [samples · inputs], constants and scratch by ``layout``.
+
+    weights: addresses of the matrices, by layer.
+    """
     layers, item = layout.shape[0], v.itemsize
     at_v, at_out, at_x = v.ctypes.data, out.ctypes.data, x.ctypes.data
     at_c, at_s = constants.ctypes.data, scratch.ctypes.data
@@ -102,10 +113,17 @@ def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gem
         z = at_s + item * row[AT_ZDOT]
         h = at_x if layer == 0 else at_c + item * row[AT_H]
         s = scale[layer]
-        call_gemm(gemm, 1, 0, rows, samples, columns, s, at_v + item * row[AT_V], columns, h, columns, zero, z, rows)
+        direction, w, step, flip = at_v + item * row[AT_V], weights[layer], columns, 1
+        if row[AT_TURNED] >= 0:
+            w, step, flip = at_c + item * row[AT_TURNED], rows, 0
+            # where the signals come to lie later
+            turned = layout[layers - 1, AT_HDOT]
+            _turn(scratch[turned : turned + rows * columns], v[row[AT_V] : row[AT_V] + rows * columns], rows, columns)
+            direction = at_s + item * turned
+        call_gemm(gemm, flip, 0, rows, samples, columns, s, direction, step, h, columns, zero, z, rows)
         if layer > 0:
-            w, h_dot = at_c + item * row[AT_W], at_s + item * layout[layer - 1, AT_HDOT]
-            call_gemm(gemm, 1, 0, rows, samples, columns, s, w, columns, h_dot, columns, one, z, rows)
+            h_dot = at_s + item * layout[layer - 1, AT_HDOT]
+            call_gemm(gemm, flip, 0, rows, samples, columns, s, w, step, h_dot, columns, one, z, rows)
         z_dot = scratch[row[AT_ZDOT] : row[AT_ZDOT] + samples * rows]
         if row[AT_BIAS] >= 0:
             bias = v[row[AT_BIAS] : row[AT_BIAS] + rows]
@@ -139,13 +157,12 @@ def _product(layout, scale, samples, loss_ce, constants, x, v, out, scratch, gem
             return
         below = layout[layer - 1]
         pulled = layout[layers - 1, AT_HDOT] + (layer % 2) * samples * _widest(layout)  # two places, by turns
-        w = at_c + item * row[AT_W]
-        call_gemm(gemm, 0, 0, columns, samples, rows, s, w, columns, signal, rows, zero, at_s + item * pulled, columns)
+        place = at_s + item * pulled
+        call_gemm(gemm, 0, 0, columns, samples, rows, s, weights[layer], columns, signal, rows, zero, place, columns)
         if row[AT_DELTA] >= 0:
             delta, h_dot = at_c + item * row[AT_DELTA], at_s + item * below[AT_HDOT]
             call_gemm(gemm, 0, 1, columns, rows, samples, s, h_dot, columns, delta, rows, one, grad, columns)
             direction = at_v + item * row[AT_V]
-            place = at_s + item * pulled
             call_gemm(gemm, 0, 0, columns, samples, rows, s, direction, columns, delta, rows, one, place, columns)
         n = samples * columns
         u = scratch[pulled : pulled + n]
@@ -290,16 +307,17 @@ def _combined(out, basis, weights):
 
 @njit(**STRICT)
 def solve(
-    layout, scale, samples, loss_ce, constants, x, root, start, rules, steady, fallen, floor, gemm, basis, scratch,
-    values, residuals, vectors,
+    layout, weights, scale, constants, x, root, start, rules, steady, fallen, floor, gemm, basis, scratch, values,
+    residuals, vectors,
 ):  # fmt: skip
     """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
 
-    Returns the number of products and that of the rule in `RULES`. rules: tolerance, wanted values, whether this is
-    along a training, and the part of the norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`;
-    the second where the largest is below the floor.
+    Returns the number of products and that of the rule in `RULES`. weights: addresses of the lane's matrices. rules:
+    samples, whether the loss is ce, tolerance, wanted values, whether this is along a training, and the part of the
+    norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`; the second where the largest value is
+    below the floor.
     """
-    tolerance, wanted, along, noise = rules
+    samples, loss_ce, tolerance, wanted, along, noise = rules
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
     w, rooted = basis[most], basis[most + 1]
     alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
@@ -315,7 +333,7 @@ def solve(
         if root.size:
             _times(rooted[:size], q, root)
             q = rooted[:size]
-        _product(layout, scale, samples, loss_ce, constants, x, q, w[:size], scratch, gemm)
+        _product(layout, weights, scale, samples, loss_ce, constants, x, q, w[:size], scratch, gemm)
         if root.size:
             _times(w[:size], w[:size], root)
         alpha[j] = _orthogonal(w, basis, j, beta[j - 1])

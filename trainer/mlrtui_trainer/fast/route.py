@@ -4,21 +4,29 @@ Which route a worker takes is a property of its machine, as its CPU is: answers 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.curvature.operators import LaneByLane, MlpCurvature, Operator, Preconditioned
+from mlrtui_trainer.curvature.operators import (
+    LARGE_OUTPUT,
+    LaneByLane,
+    MlpCurvature,
+    Operator,
+    Passes,
+    Preconditioned,
+)
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 
-__all__ = ["Solved", "solve", "version"]
+__all__ = ["TURNED", "Solved", "solve", "version"]
 
 SWITCH = "MLRTUI_FAST"
 """Environment variable: "0" takes the general route even where the compiled one is installed."""
@@ -30,6 +38,9 @@ Along = tuple[tuple[float, float, float, float], tuple[float, float, float, floa
 the second."""
 
 NEVER = (0.0, 0.0, 0.0, 0.0)  # where the solve stands alone
+
+TURNED = 4096
+"""Numbers of a matrix up to which a copy as [in, out] gains in forward products: BLAS is quicker by it."""
 
 LINE = 16  # basis vectors and buffers are padded to this many numbers
 
@@ -103,83 +114,109 @@ def _solve(
     assert kernels is not None
     lanes, size = start.shape
     top, dtype = rules[1], start.dtype
-    layout, room = _layout(matrix.mlp, matrix.x.shape[1], bool(matrix.delta), bool(matrix.back))
-    constants = _constants(matrix).numpy()
-    samples = matrix.x.shape[1]
-    padded = -(-size // LINE) * LINE
-    basis = torch.empty(most + 2, padded, dtype=dtype).numpy()
+    layout, numbers, room = _layout(matrix.mlp, matrix.x.shape[1], matrix.full)
+    constants = torch.empty(numbers, dtype=dtype)
+    basis = torch.empty(most + 2, -(-size // LINE) * LINE, dtype=dtype).numpy()
     scratch = torch.empty(room, dtype=dtype).numpy()
     roots = (torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)).contiguous().numpy()
     values, residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
     vectors = torch.full((lanes, 1 if top == 1 else 2, size), torch.nan, dtype=dtype)
     products, rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    ce, gemm = matrix.loss is LOSSES["ce"], blas.gemm(double=dtype == torch.float64)
+    gemm = blas.gemm(double=dtype == torch.float64)
     scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
     steady, fallen, floor = along or (NEVER, NEVER, np.zeros(lanes))
-    numbers = (rules[0], top, along is not None, rules[2])
+    how = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
     x, starts, written = matrix.x.reshape(-1).numpy(), start.contiguous().numpy(), vectors.numpy()
     for i in range(lanes):
+        weights = matrix.weights.addresses(i)
+        _fill(matrix, i, layout, weights, scale, constants, scratch, gemm)
         products[i], rule[i] = kernels.solve(
-            layout, scale, samples, ce, constants[i], x, roots[i % len(roots)], starts[i], numbers, tuple(steady), tuple(fallen),
-            floor[i], gemm, basis, scratch, values[i], residuals[i], written[i],
+            layout, weights[0], scale, constants.numpy(), x, roots[i % len(roots)], starts[i], how, tuple(steady),
+            tuple(fallen), floor[i], gemm, basis, scratch, values[i], residuals[i], written[i],
         )  # fmt: skip
     return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
 
 
-@lru_cache(maxsize=32)
-def _layout(mlp: Mlp, samples: int, delta: bool, bend: bool) -> tuple[npt.NDArray[np.int64], int]:
-    """Where everything of a net lies, by the columns of `fast.curvature`, and how large the scratch must be.
+def _fill(
+    matrix: MlpCurvature,
+    lane: int,
+    layout: npt.NDArray[np.int64],
+    weights: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    scale: npt.NDArray[Any],
+    constants: Tensor,
+    scratch: npt.NDArray[Any],
+    gemm: int,
+) -> None:
+    """Write what a lane's products share; by the general way where it is not compiled, or needs double precision."""
+    from mlrtui_trainer.fast import constants as kernels
 
-    The constants are in the order in which `_constants` joins them.
+    if matrix.mlp.activation in kernels.ACTIVATIONS:
+        activation = kernels.ACTIVATIONS.index(matrix.mlp.activation)
+        rules = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], matrix.full)
+        x, y = matrix.x.reshape(-1).numpy(), matrix.y.reshape(-1).numpy()
+        largest = kernels.fill(layout, *weights, scale, activation, rules, x, y, constants.numpy(), scratch, gemm)
+        if constants.dtype == torch.float64 or not largest > LARGE_OUTPUT:
+            return
+    passes = matrix.passes.select(torch.tensor([lane]))
+    torch.cat([part.flatten() for part in _constants(matrix, lane, passes)], out=constants)
+
+
+@lru_cache(maxsize=32)
+def _layout(mlp: Mlp, samples: int, full: bool) -> tuple[npt.NDArray[np.int64], int, int]:
+    """Where everything of a net lies, by the columns of `fast.constants`; how many constants, and how large a scratch.
+
+    The constants are in the order in which `_constants` has them.
     """
-    kernels = _kernels()
-    assert kernels is not None
-    table = np.full((mlp.layers, kernels.COLUMNS), -1, dtype=np.int64)
+    from mlrtui_trainer.fast import constants as at
+
+    table = np.full((mlp.layers, at.COLUMNS), -1, dtype=np.int64)
+    bend = full and mlp.phi.bend is not None
     in_vector = in_constants = in_scratch = 0
     for layer, (out, fan_in) in enumerate(mlp.shapes):
         row, hidden = table[layer], layer < mlp.layers - 1
-        row[kernels.AT_OUT], row[kernels.AT_IN] = out, fan_in
-        row[kernels.AT_V] = in_vector
+        row[at.AT_OUT], row[at.AT_IN] = out, fan_in
+        row[at.AT_V] = in_vector
         in_vector += out * fan_in
         if mlp.bias:
-            row[kernels.AT_BIAS] = in_vector
+            row[at.AT_BIAS] = in_vector
             in_vector += out
         sections = [
-            (kernels.AT_W, out * fan_in, layer > 0),
-            (kernels.AT_H, samples * fan_in, layer > 0),
-            (kernels.AT_SLOPE, samples * out, True),
-            (kernels.AT_DELTA, samples * out, delta and layer > 0),
-            (kernels.AT_BEND, samples * out, bend and hidden),
+            (at.AT_TURNED, out * fan_in, out * fan_in <= TURNED),
+            (at.AT_H, samples * fan_in, layer > 0),
+            (at.AT_SLOPE, samples * out, True),
+            (at.AT_DELTA, samples * out, full and layer > 0),
+            (at.AT_BEND, samples * out, bend and hidden),
         ]
         for column, count, there in sections:
             if there:
                 row[column] = in_constants
                 in_constants += count
-        row[kernels.AT_ZDOT] = row[kernels.AT_HDOT] = in_scratch
+        row[at.AT_ZDOT] = row[at.AT_HDOT] = in_scratch
         in_scratch += samples * out
         if bend or not hidden:
-            row[kernels.AT_HDOT] = in_scratch
-            in_scratch += samples * (out if hidden else 2 * max(mlp.sizes))
-    return table, in_scratch
+            row[at.AT_HDOT] = in_scratch
+            in_scratch += samples * out if hidden else max(2 * samples * max(mlp.sizes), TURNED)
+    return table, in_constants, in_scratch
 
 
-def _constants(matrix: MlpCurvature) -> Tensor:
-    """All that does not depend on the vector, [lanes, numbers]."""
-    phi, parts = matrix.mlp.phi, list[Tensor]()
+def _constants(matrix: MlpCurvature, lane: int, passes: Passes) -> Iterator[Tensor]:
+    """All that does not depend on the vector, of one lane; ``passes``: of it alone."""
+    phi = matrix.mlp.phi
     for layer, w in enumerate(matrix.weights.w):
+        if w[lane].numel() <= TURNED:
+            yield w[lane].T
         if layer > 0:
-            parts += [w, matrix.h[layer - 1]]
+            yield passes.h[layer - 1]
         if layer == matrix.mlp.layers - 1:
-            parts.append(matrix.e.exp())
+            yield passes.e.exp()
         else:
-            h, z = matrix.h[layer], matrix.z[layer]
-            parts.append(phi.pull(torch.ones_like(h), h, z))
-        if matrix.delta and layer > 0:
-            parts.append(matrix.delta[layer])
-        if matrix.back and layer < matrix.mlp.layers - 1:
+            h, z = passes.h[layer], passes.z[layer]
+            yield phi.pull(torch.ones_like(h), h, z)
+        if passes.delta and layer > 0:
+            yield passes.delta[layer]
+        if passes.back and layer < matrix.mlp.layers - 1:
             assert phi.bend is not None
-            parts.append(phi.bend(h, z) * matrix.back[layer])
-    return torch.cat([part.flatten(1) for part in parts], dim=1)
+            yield phi.bend(h, z) * passes.back[layer]
 
 
 def _joined(parts: Sequence[Solved]) -> Solved:

@@ -24,9 +24,6 @@ WIDEST = 256
 
 PIECES = ((64, 128), (WIDEST, 256))  # samples that are evaluated at a time, by the widest hidden layer
 
-TURNED = 4096
-"""Numbers of a matrix up to which a copy as [in, out] gains in forward products: BLAS is quicker by it."""
-
 ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
 
 _ACTIVATIONS = ("relu", "linear", "tanh")
@@ -123,7 +120,7 @@ class CompiledSteps:
         memory = optimizer.memory(weights)
         for i, slot in enumerate(slots):
             kernels.train(
-                self.shapes, *_addresses(weights, i), self.scale, self.rate, self.places, self.rules,
+                self.shapes, *weights.addresses(i), self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
                 (first, batches.size, count, watched, moves, step), self.factors[i],
                 _remembered(memory, i), self.inertia[i], sums[i], seen[i], self.scratch, self.gemm,
@@ -141,7 +138,7 @@ class CompiledSteps:
         seen = np.full((weights.lanes, kernels.COLUMNS), np.nan)
         for i in range(weights.lanes):
             kernels.evaluate(
-                self.shapes, *_addresses(weights, i), self.scale, self.places, self.rules, x, y, labels, self.piece,
+                self.shapes, *weights.addresses(i), self.scale, self.places, self.rules, x, y, labels, self.piece,
                 seen[i], self.scratch, self.gemm,
             )  # fmt: skip
         seen[:, [kernels.LOSS, kernels.RIGHT]] /= samples.count
@@ -154,7 +151,7 @@ def _scratch(
     """The memory that steps over ``rows`` samples work in, and the places in it; see `fast.training`."""
     matrices = [out * fan_in for out, fan_in in model.shapes]
     counts = [rows * out for out, _ in model.shapes] + [rows * max(model.sizes)] * 2 + [rows]
-    turned = [numbers if numbers <= TURNED else 0 for numbers in matrices]
+    turned = [numbers if numbers <= route.TURNED else 0 for numbers in matrices]
     counts += turned
     counts += [max(matrices) if train.optimizer == "adam" else 0]
     lines = [-(-count // 16) * 16 for count in counts]  # each starts on a boundary of 64 bytes or more
@@ -166,15 +163,9 @@ def _scratch(
     return places[:-1].astype(np.int64), scratch
 
 
-def _addresses(weights: Weights, lane: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Where a lane's matrices and its biases lie, by layer."""
-    w, b = ([t.data_ptr() + t.element_size() * t.stride(0) * lane for t in part] for part in (weights.w, weights.b))
-    return np.array(w, dtype=np.int64), np.array(b, dtype=np.int64)
-
-
 def _remembered(memory: Sequence[Weights], lane: int) -> npt.NDArray[np.int64]:
     """Where a lane's optimizer keeps what it remembers, [2, tensors, layers]: of matrices and of biases."""
-    found = [_addresses(part, lane) for part in memory]
+    found = [part.addresses(lane) for part in memory]
     layers = max((len(w) for w, _ in found), default=0)
     places = np.zeros((2, len(memory), layers), dtype=np.int64)
     for i, (w, b) in enumerate(found):

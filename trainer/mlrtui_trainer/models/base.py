@@ -42,6 +42,11 @@ class Weights:
         """One lane, sharing memory."""
         return Weights(tuple(w[i : i + 1] for w in self.w), tuple(b[i : i + 1] for b in self.b))
 
+    def addresses(self, i: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where one lane's matrices and its biases lie in memory, by layer; each without gaps there."""
+        w, b = ([t.data_ptr() + t.element_size() * t.stride(0) * i for t in part] for part in (self.w, self.b))
+        return np.array(w, dtype=np.int64), np.array(b, dtype=np.int64)
+
 
 class Trace(Protocol):
     """What a forward pass leaves for the descent step."""

@@ -1,0 +1,150 @@
+"""What all products of λ with one lane share, compiled: its forward pass, and the signals that are passed down.
+
+The twin of `curvature.operators`' passes, written into one flat buffer where `fast.curvature` reads it. All compiled
+code of this but that of `fast.blas` is in this file: a cached kernel does not notice a change in another one.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
+
+import numpy as np
+from numba import carray, njit
+
+from mlrtui_trainer.fast.blas import QUICK, call_gemm, pointer
+
+__all__ = [
+    "ACTIVATIONS",
+    "AT_BEND",
+    "AT_BIAS",
+    "AT_DELTA",
+    "AT_H",
+    "AT_HDOT",
+    "AT_IN",
+    "AT_OUT",
+    "AT_SLOPE",
+    "AT_TURNED",
+    "AT_V",
+    "AT_ZDOT",
+    "COLUMNS",
+    "fill",
+]
+
+ACTIVATIONS = ("relu", "linear", "tanh")
+RELU, LINEAR, TANH = range(3)
+
+# Columns of the layout, one row a weight layer; -1: not there.
+AT_OUT, AT_IN = 0, 1
+AT_V = 2  # in a vector: the layer's matrix
+AT_BIAS = 3  # in a vector: its biases
+AT_TURNED = 4  # in a lane's constants: a small matrix as [in, out], which BLAS is quicker with
+AT_H = 5  # inputs of the layer, [samples, in]; of layer 0 in ``x``
+AT_SLOPE = 6  # φ' of the layer's hidden units, [samples, out]; of the last layer what the loss bends by
+AT_DELTA = 7  # d loss / d z, [samples, out]; Hessian only
+AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved activation only
+AT_ZDOT = 9  # in the scratch: ż
+AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
+COLUMNS = 11
+
+
+@njit(**QUICK)
+def _turn(turned, w, out, fan_in):
+    """turned [in, out] ← w [out, in], both flat."""
+    for i in range(fan_in):
+        for o in range(out):
+            turned[i * out + o] = w[o * fan_in + i]
+
+
+@njit(**QUICK)
+def _activate(z, slope, activation):
+    """z ← φ(z), slope ← φ'(z); a NaN stays in z."""
+    number = z.dtype.type
+    if activation == RELU:
+        for i in range(z.size):
+            slope[i] = number(1.0) if z[i] > 0.0 else number(0.0)
+            z[i] = number(0.0) if z[i] <= 0.0 else z[i]
+    elif activation == TANH:
+        for i in range(z.size):
+            z[i] = np.tanh(z[i])
+            slope[i] = number(1.0) - z[i] * z[i]
+    else:
+        slope[:] = number(1.0)
+
+
+@njit(**QUICK)
+def _probabilities(f, outputs):
+    """f ← softmax of each sample's outputs."""
+    for first in range(0, f.size, outputs):
+        most = f[first]
+        for i in range(first + 1, first + outputs):
+            most = f[i] if f[i] > most else most
+        total = f.dtype.type(0.0)
+        for i in range(first, first + outputs):
+            f[i] = np.exp(f[i] - most)
+            total += f[i]
+        for i in range(first, first + outputs):
+            f[i] /= total
+
+
+@njit(**QUICK)
+def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scratch, gemm):
+    """Write one lane's constants, [numbers] by ``layout``; returns its largest output in magnitude.
+
+    weights, biases: addresses of the lane's matrices and biases, by layer. rules: samples, whether the loss is ce,
+    whether this is for the Hessian of the loss. x [samples · inputs], y [samples · outputs]. The scratch is used.
+    """
+    samples, ce, full = rules
+    layers, item = layout.shape[0], constants.itemsize
+    at_c, at_s = constants.ctypes.data, scratch.ctypes.data
+    zero, one = constants.dtype.type(0.0), constants.dtype.type(1.0)
+    last = layout[layers - 1]
+    for layer in range(layers):
+        row = layout[layer]
+        out, fan_in = row[AT_OUT], row[AT_IN]
+        turned = row[AT_TURNED] >= 0
+        w = weights[layer]
+        if turned:
+            w = at_c + item * row[AT_TURNED]
+            there = constants[row[AT_TURNED] : row[AT_TURNED] + out * fan_in]
+            _turn(there, carray(pointer(weights[layer], constants), out * fan_in), out, fan_in)
+        h = x.ctypes.data if layer == 0 else at_c + item * row[AT_H]
+        at_z = row[AT_SLOPE] if layer == layers - 1 else layout[layer + 1, AT_H]
+        call_gemm(gemm, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
+                  fan_in, zero, at_c + item * at_z, out)  # fmt: skip
+        z = constants[at_z : at_z + samples * out]
+        if biases.size:
+            bias = carray(pointer(biases[layer], constants), out)
+            for first in range(0, z.size, out):
+                for i in range(out):
+                    z[first + i] += bias[i]
+        if layer < layers - 1:
+            _activate(z, constants[row[AT_SLOPE] : row[AT_SLOPE] + samples * out], activation)
+    n = samples * last[AT_OUT]
+    f = constants[last[AT_SLOPE] : last[AT_SLOPE] + n]
+    most = zero
+    for i in range(n):
+        most = abs(f[i]) if abs(f[i]) > most else most
+    if ce:
+        _probabilities(f, last[AT_OUT])
+    if not full:
+        return most
+    at_delta = last[AT_ZDOT]  # of a net without hidden layers no product asks for it
+    for i in range(n):
+        scratch[at_delta + i] = (f[i] - y[i]) / samples
+    for layer in range(layers - 1, 0, -1):
+        row, below = layout[layer], layout[layer - 1]
+        out, fan_in = row[AT_OUT], row[AT_IN]
+        delta = constants[row[AT_DELTA] : row[AT_DELTA] + samples * out]
+        delta[:] = scratch[at_delta : at_delta + samples * out]
+        at_back = below[AT_ZDOT]
+        call_gemm(gemm, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in,
+                  at_c + item * row[AT_DELTA], out, zero, at_s + item * at_back, fan_in)  # fmt: skip
+        n = samples * fan_in
+        back = scratch[at_back : at_back + n]
+        slope = constants[below[AT_SLOPE] : below[AT_SLOPE] + n]
+        if below[AT_BEND] >= 0:
+            h, bend = constants[row[AT_H] : row[AT_H] + n], constants[below[AT_BEND] : below[AT_BEND] + n]
+            for i in range(n):
+                bend[i] = (h[i] * h[i] - one) * h[i] * (one + one) * back[i]
+        for i in range(n):
+            back[i] *= slope[i]
+        at_delta = at_back
+    return most
