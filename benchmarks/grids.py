@@ -22,8 +22,18 @@ import numpy as np
 import torch
 
 from benchmarks.machine import describe, spread, table
-from benchmarks.trainings import BATCH, DEPTHS, GEMM_SIZE, digits, evaluate, flop_for, gemm_seconds, plain_epoch
-from benchmarks.trainings import plain_net, seconds
+from benchmarks.trainings import (
+    BATCH,
+    DEPTHS,
+    GEMM_SIZE,
+    digits,
+    evaluate,
+    flop_for,
+    gemm_seconds,
+    plain_epoch,
+    plain_net,
+    seconds,
+)
 from mlrtui_trainer import worker
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.building import build

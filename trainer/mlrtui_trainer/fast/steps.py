@@ -30,7 +30,7 @@ TURNED = 4096
 ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
 
 _ACTIVATIONS = ("relu", "linear", "tanh")
-_LOSSES = ("ce", "mse")
+_LOSSES = ("ce", "mse", "mse-softmax")
 _KINDS = ("classes", "sign", "regression")
 _OPTIMIZERS = ("sgd", "momentum", "adam")
 
