@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+from benchmarks.jax_child import JaxChild
 from benchmarks.machine import describe, spread, table
 from mlrtui_trainer import worker
 from mlrtui_trainer.fast import route
@@ -222,33 +222,11 @@ def _now(device: str) -> float:
     return time.perf_counter()
 
 
-class JaxChild:
-    """JAX in an environment of its own, asked for one case after the other."""
-
-    def __init__(self, python: Path) -> None:
-        program = Path(__file__).with_name("jax_trainings.py")
-        self._child = subprocess.Popen(
-            [str(python), str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.version = str(self._answer()["jax"])
-
-    def seconds(self, case: Case) -> float:
-        """Processor time of the quicker of its ways for a case's trainings."""
-        assert self._child.stdin is not None
-        etas = [trial.eta for trial in case.trials()]
-        asked = {"depth": case.depth, "width": case.width, "epochs": case.epochs, "batch": BATCH, "etas": etas}
-        self._child.stdin.write(json.dumps(asked) + "\n")
-        self._child.stdin.flush()
-        answer = self._answer()
-        return min(answer["loop"], answer["map"])
-
-    def _answer(self) -> dict[str, float]:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            raise SystemExit("the child with JAX ended; what it said stands above")
-        found: dict[str, float] = json.loads(line)
-        return found
+def seconds_of_jax(jax: JaxChild, case: Case) -> float:
+    """Processor time of the quicker of its ways for a case's trainings."""
+    etas = [trial.eta for trial in case.trials()]
+    answer = jax.ask(depth=case.depth, width=case.width, epochs=case.epochs, batch=BATCH, etas=etas)
+    return float(min(answer["loop"], answer["map"]))
 
 
 def measure(case: Case, dataset: Dataset, device: str, rounds: int, jax: JaxChild | None) -> Measured:
@@ -270,7 +248,7 @@ def measure(case: Case, dataset: Dataset, device: str, rounds: int, jax: JaxChil
                 general=seconds(lambda: train_generally(case, dataset, device), device),
                 gemm=gemm_seconds(device),
             )
-            yield timing, None if jax is None else jax.seconds(case)
+            yield timing, None if jax is None else seconds_of_jax(jax, case)
 
     timings, beside = zip(*islice(turns(), 1, rounds + 1), strict=True)
     return Measured(case, steps, flop_of(case, len(dataset.x)), timings, tuple(t for t in beside if t is not None))
@@ -320,7 +298,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     dataset = digits()
-    jax = None if options.jax is None else JaxChild(options.jax)
+    jax = None if options.jax is None else JaxChild(options.jax, "benchmarks.jax_trainings")
     about = describe(options.device) | {"compiled steps": route.version() or "not installed"}
     about |= {} if jax is None else {"jax": jax.version}
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)

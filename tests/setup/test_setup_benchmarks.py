@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks import grids
-from benchmarks.sharpness_cost import SAMPLES
+from benchmarks.jax_child import JaxChild
+from benchmarks.sharpness_cost import BY_JAX, SAMPLES, follow_by_jax
 from benchmarks.sharpness_cost import flop_of as hessian_flop_of
 from benchmarks.trainings import BATCH, Case, digits, flop_of
 from mlrtui_trainer.search import Search
@@ -58,6 +60,33 @@ def test_the_cost_of_sharpness_is_compared_at_the_same_weights(tmp_path: Path) -
     assert len(lines) == 3 + 2 + len(case["errors"])
     assert {len(errors) for errors in case["errors"].values()} == {4}  # step 6 of one seed at four rates
     assert max(case["errors"]["mlrtui"] + case["errors"]["LOBPCG recipe"]) < 1e-3
+
+
+class JaxStandIn(JaxChild):
+    """Answers with the first weight of the last layer in place of λ: JAX has an environment of its own."""
+
+    def __init__(self) -> None:
+        self.products: list[object] = []
+
+    def ask(self, **question: object) -> dict[str, Any]:
+        self.products.append(question["products"])
+        with np.load(str(question["trainings"])) as file:
+            assert file["x"].shape == (1797, 64)
+            assert file["labels"].shape == (1797,)
+            assert file["w0"].shape == (2, 3, 64, 5)
+            return {"step": 1.5, "both": 6.0, "sharpness": file["w1"][:, :, 0, 0].tolist()}
+
+
+def test_jax_is_given_the_same_weights_and_its_answers_find_their_trainings() -> None:
+    first = [(torch.zeros(5, 64), torch.full((10, 5), float(step))) for step in range(3)]
+    ended = [(torch.zeros(5, 64), torch.full((10, 5), 7.0))]
+    stand_in = JaxStandIn()
+    followed = follow_by_jax(stand_in, {4: first, 6: ended}, digits())
+    assert stand_in.products == list(BY_JAX.values())
+    assert followed.step == pytest.approx(250.0)  # ms, of two trainings of three steps
+    for name in BY_JAX:
+        assert followed.costs[name] == pytest.approx(750.0)
+        assert followed.values[name] == {4: [0.0, 1.0, 2.0], 6: [7.0, 7.0, 7.0]}
 
 
 def test_a_grid_is_searched_from_both_ends_of_the_range_and_then_by_halves() -> None:
