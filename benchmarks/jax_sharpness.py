@@ -1,11 +1,11 @@
 """λ along given trainings by JAX, as a child process with an environment of its own; see `benchmarks.sharpness_cost`.
 
-What a person who knows JAX writes: the products are derivatives of the gradient (`jax.linearize` of `jax.grad`: `jax.jvp`
-with what all products share done once), a fixed number at every step, from the last step's vector; all steps
-of a training in one `lax.scan`, the whole compiled by `jit`, in single precision. Needs what `benchmarks.jax_trainings`
-needs, and nothing of mlrtui. A line of its input is ``{"trainings", "products"}``: a file of arrays (x, labels, and the
-weights w0, w1, ... of every layer, [trainings, steps, in, out]) and a number of products. It answers with a line
-``{"step", "both", "sharpness"}``: processor seconds of all steps without and with λ, and every λ by training.
+What a person who knows JAX writes: the products are derivatives of the gradient (`jax.linearize` of `jax.grad`, which
+is `jax.jvp` with what all products share done once), a fixed number at every step, from the last step's vector; all
+steps of a training in one `lax.scan`, the whole compiled by `jit`, in single precision. Needs what
+`benchmarks.jax_trainings` needs, and nothing of mlrtui. A line of its input is ``{"trainings", "products"}``: a file of
+arrays (x, labels, and the weights w0, w1, ... of every layer, [trainings, steps, in, out]) and a number of products. It
+answers with a line ``{"step", "both", "sharpness"}``: processor seconds of all steps without and with λ, and every λ.
 """
 
 import json
