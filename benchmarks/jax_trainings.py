@@ -7,14 +7,11 @@ NumPy and scikit-learn, and nothing of mlrtui: a line of its input is a case, ``
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
-
-os.environ.setdefault("NPROC", "1")  # read at import; else XLA takes every core, whatever its flags say
 
 import jax
 import jax.numpy as jnp

@@ -3,29 +3,35 @@
 All train the same nets by full-batch gradient descent on 128 digits and find the largest eigenvalue of the same
 Hessian. The lanes do all steps of all trials; the others do one step and one λ at each of some moments of the same
 trainings. Times are of the processor, one thread, so that a shared machine disturbs them less; only ratios taken in the
-same round mean anything. Errors are relative to 60 products of a cold Lanczos in double precision.
+same round mean anything. Errors are relative to 60 products of a cold Lanczos in double precision. With ``--jax`` a
+child process follows the same trainings by JAX, see `benchmarks.jax_sharpness`, from step to step, in the same rounds.
 """
 
 import argparse
 import json
+import math
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmarks.jax_child import JaxChild
 from benchmarks.machine import describe, spread, table
 from benchmarks.peers import METHODS, Problem, installed
 from benchmarks.replay import moments, reference, track, trials_at
 from benchmarks.sharpness_error import first_digits
+from benchmarks.trainings import GEMM_SIZE, gemm_seconds, plain_net, seconds
 from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.models.mlp import Mlp, Weights
 from mlrtui_trainer.samples import Samples
@@ -36,14 +42,16 @@ SEEDS = (0, 1)
 RATES = (0.5, 1.5, 2.5, 4.0)  # η·λ₀
 JUDGED = (0,)  # seeds whose trainings the others see
 STRIDE = 6
-GEMM_SIZE = 1024
 OURS = "mlrtui"
+BY_JAX = {f"JAX, {count} products": count for count in (8, 20)}  # a λ, by method
 
 
 @dataclass(frozen=True)
 class Moment:
     """Weights at which everybody finds λ."""
 
+    lane: int  # place among the trials
+    step: int
     weights: tuple[Tensor, ...]  # per layer [out, in]
     before: Tensor  # top eigenvector one step before, [n_params]
     value_before: float
@@ -59,6 +67,7 @@ class Timing:
     newton: float  # the same with the Gauss-Newton matrix
     blind: float  # step without λ
     plain: float  # step of the plain loop, without λ
+    jax: float  # step of JAX, without λ; NaN where it is not asked for
     others: dict[str, float]  # λ alone, by method
     gemm: float
 
@@ -78,7 +87,8 @@ class Measured:
 
     def times(self, method: str) -> list[float]:
         """How many times longer a step with λ takes than ours, round by round."""
-        return [(timing.plain + timing.others[method]) / timing.ours for timing in self.timings]
+        steps = [timing.jax if method in BY_JAX else timing.plain for timing in self.timings]
+        return [(step + timing.others[method]) / timing.ours for step, timing in zip(steps, self.timings, strict=True)]
 
     @property
     def floors(self) -> list[float]:
@@ -98,18 +108,24 @@ def rounds_of(depth: int, width: int, steps: int, data: Dataset) -> dict[str, Ro
     }
 
 
-def moments_of(task: Round, data: Dataset) -> tuple[list[Moment], float]:
-    """Every `STRIDE`-th step of the judged seeds' trainings; and our products for a λ."""
+Paths = Mapping[int, list[tuple[Tensor, ...]]]  # weights of every step, by lane
+
+
+def moments_of(task: Round, data: Dataset) -> tuple[list[Moment], Paths, float]:
+    """Every `STRIDE`-th step of the judged seeds' trainings; all their weights; and our products for a λ."""
     mlp, samples = Mlp.of(task.net), Samples.of(data, torch.float32, "cpu").to(torch.float64)
     tracked = track(task, data)
     counts = np.concatenate([columns["products"] for columns in tracked.columns.values()])
     found: list[Moment] = []
+    paths: dict[int, list[tuple[Tensor, ...]]] = {}
     last: dict[int, tuple[Tensor, float]] = {}
     for moment in moments(task, tracked, data):
+        judged = [k for k, lane in enumerate(moment.lanes) if task.trials[lane].seed in JUDGED]
+        for k in judged:
+            paths.setdefault(moment.lanes[k], []).append(tuple(w[k].clone() for w in moment.weights.w))
         due = moment.step > 0 and moment.step % STRIDE == 0
         if not due and (moment.step + 1) % STRIDE:
             continue
-        judged = [k for k, lane in enumerate(moment.lanes) if task.trials[lane].seed in JUDGED]
         weights = moment.weights.select(torch.tensor(judged))
         double = Weights(tuple(w.double() for w in weights.w), ())
         matrix = curvature(mlp, double, samples.x, samples.y, "ce", "hessian")
@@ -117,18 +133,12 @@ def moments_of(task: Round, data: Dataset) -> tuple[list[Moment], float]:
         for k, place in enumerate(judged):
             lane = moment.lanes[place]
             if due and lane in last:
-                own = tuple(w[k].clone() for w in weights.w)
-                found.append(Moment(own, *last[lane], float(values[k]), float(moment.sharpness[place])))
+                own = paths[lane][-1]
+                found.append(
+                    Moment(lane, moment.step, own, *last[lane], float(values[k]), float(moment.sharpness[place]))
+                )
             last[lane] = (vectors[k], float(values[k]))
-    return found, float(counts[counts > 0].mean())
-
-
-def plain_model(net: NetSpec) -> nn.Sequential:
-    """The architecture by hand."""
-    layers: list[nn.Module] = []
-    for fan_in, out in pairwise(net.sizes):
-        layers += [nn.Linear(fan_in, out, bias=False), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+    return found, paths, float(counts[counts > 0].mean())
 
 
 def plain_step(problem: Problem, optimizer: torch.optim.Optimizer) -> float:
@@ -150,24 +160,44 @@ def flop_of(net: NetSpec, products: float) -> float:
     return step + shared + products * each
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time of ``work``."""
-    begun = time.process_time()
-    work()
-    return time.process_time() - begun
+@dataclass(frozen=True)
+class Followed:
+    """What JAX answers in one round: milliseconds of a step, and of λ alone by method; every λ by method and lane."""
+
+    step: float
+    costs: dict[str, float]
+    values: dict[str, dict[int, list[float]]]
 
 
-def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset) -> Measured:
+def follow_by_jax(jax: JaxChild, paths: Paths, data: Dataset) -> Followed:
+    """λ at all weights of these trainings; one that ended early stays at its last weights, to fit beside the others."""
+    steps = max(map(len, paths.values()))
+    lanes = [[*path, *[path[-1]] * (steps - len(path))] for path in paths.values()]
+    layers = range(len(lanes[0][0]))
+    arrays: dict[str, Any] = {"x": data.x.astype(np.float32), "labels": data.labels.astype(np.int32)}
+    arrays |= {f"w{i}": torch.stack([torch.stack([at[i].T for at in path]) for path in lanes]).numpy() for i in layers}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "trainings.npz")
+        np.savez(file, **arrays)
+        answers = {name: jax.ask(trainings=str(file), products=count) for name, count in BY_JAX.items()}
+    each = 1e3 / (len(lanes) * steps)
+    return Followed(
+        each * statistics.median(answer["step"] for answer in answers.values()),
+        {name: each * (answer["both"] - answer["step"]) for name, answer in answers.items()},
+        {name: dict(zip(paths, answer["sharpness"], strict=True)) for name, answer in answers.items()},
+    )
+
+
+def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset, jax: JaxChild | None) -> Measured:
     """Everybody by turns, ``rounds`` times; a turn before the first warms up."""
     tasks = rounds_of(depth, width, steps, data)
     net = tasks["none"].net
-    judged, products = moments_of(tasks["hessian"], data)
+    judged, paths, products = moments_of(tasks["hessian"], data)
     newton = track(tasks["gauss-newton"], data)
     counts = np.concatenate([columns["products"] for columns in newton.columns.values()])
     x = torch.tensor(data.x, dtype=torch.float32)
-    labels, model = torch.tensor(data.labels), plain_model(net)
+    labels, model = torch.tensor(data.labels), plain_net(net)
     errors: dict[str, list[float]] = {OURS: [abs(moment.ours / moment.true - 1.0) for moment in judged]}
-    a = torch.randn(GEMM_SIZE, GEMM_SIZE)
 
     def turn(moments: Sequence[Moment], keep: bool) -> Timing:
         spent = dict.fromkeys(("plain", *installed()), 0.0)
@@ -182,12 +212,18 @@ def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset) -> M
                 spent[name] += time.process_time() - begun
                 if keep:
                     errors.setdefault(name, []).append(abs(value / moment.true - 1.0))
-            spent["plain"] += seconds(partial(plain_step, problem, torch.optim.SGD(model.parameters(), lr=0.0)))
+            spent["plain"] += seconds(partial(plain_step, problem, torch.optim.SGD(model.parameters(), lr=0.0)), "cpu")
         steps_done = steps * len(tasks["none"].trials)
-        own = {name: 1e3 * seconds(partial(track, task, data)) / steps_done for name, task in tasks.items()}
+        own = {name: 1e3 * seconds(partial(track, task, data), "cpu") / steps_done for name, task in tasks.items()}
         others = {name: 1e3 * total / len(moments) for name, total in spent.items()}
-        gemm = 1e3 * min(seconds(lambda: a @ a) for _ in range(5))
-        return Timing(own["hessian"], own["gauss-newton"], own["none"], others.pop("plain"), others, gemm)
+        plain, step = others.pop("plain"), math.nan
+        if jax is not None:
+            followed = follow_by_jax(jax, paths, data)
+            step, others = followed.step, others | followed.costs
+            for name, values in followed.values.items() if keep else ():
+                found = [abs(values[moment.lane][moment.step] / moment.true - 1.0) for moment in moments]
+                errors.setdefault(name, []).extend(found)
+        return Timing(own["hessian"], own["gauss-newton"], own["none"], plain, step, others, 1e3 * gemm_seconds("cpu"))
 
     turn(judged[:2], keep=False)
     timings = tuple(turn(judged, keep=True) for _ in range(rounds))
@@ -233,7 +269,7 @@ def cost_row(one: Measured) -> list[str]:
 
 def peer_rows(one: Measured) -> Iterator[list[str]]:
     """λ alone by each, with its error."""
-    for name in (OURS, *installed()):
+    for name in one.errors:
         if name == OURS:
             times, ratio = [timing.ours - timing.blind for timing in one.timings], "1"
         else:
@@ -261,16 +297,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24, help="steps of every trial (24)")
     parser.add_argument("--depths", type=int, nargs="+", default=(2, 4), help="hidden layers (2 4)")
     parser.add_argument("--widths", type=int, nargs="+", default=(32, 64, 128), help="units of a hidden layer")
+    parser.add_argument("--jax", type=Path, metavar="PYTHON", help="the Python of an environment that has JAX")
     parser.add_argument("--json", type=Path, help="write every timing and error here")
     options = parser.parse_args()
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
     data, results = first_digits(SAMPLES), []
-    about = describe("cpu") | _versions()
+    jax = None if options.jax is None else JaxChild(options.jax, "benchmarks.jax_sharpness")
+    about = describe("cpu") | _versions() | ({} if jax is None else {"jax": jax.version})
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)
     for width, depth in product(options.widths, options.depths):
-        results.append(measure(depth, width, options.steps, options.rounds, data))
+        results.append(measure(depth, width, options.steps, options.rounds, data, jax))
         done = [cost_row(results[-1]), *peer_rows(results[-1])]
         print(*(" · ".join(line) for line in done), sep="\n", file=sys.stderr, flush=True)
     print(table(COST_HEAD, [cost_row(one) for one in results]))

@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+from benchmarks.jax_child import JaxChild
 from benchmarks.machine import describe, spread, table
 from mlrtui_trainer import worker
 from mlrtui_trainer.fast import route
@@ -117,11 +117,10 @@ def train_spec(case: Case, samples: int) -> TrainSpec:
     return TrainSpec(loss="ce", batch=BATCH, max_steps=case.epochs * per_epoch, steps_per_epoch=per_epoch)
 
 
-def plain_net(case: Case) -> nn.Sequential:
+def plain_net(net: NetSpec) -> nn.Sequential:
     """The same architecture by hand: He normal weights, no biases."""
-    sizes = case.net().sizes
     layers: list[nn.Module] = []
-    for fan_in, out in pairwise(sizes):
+    for fan_in, out in pairwise(net.sizes):
         linear = nn.Linear(fan_in, out, bias=False)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         layers += [linear, nn.ReLU()]
@@ -131,22 +130,28 @@ def plain_net(case: Case) -> nn.Sequential:
 def train_plainly(case: Case, trial: TrialSpec, x: torch.Tensor, labels: torch.Tensor) -> list[float]:
     """One training; the loss of every step."""
     torch.manual_seed(trial.seed)
-    net = plain_net(case).to(x.device)
+    net = plain_net(case.net()).to(x.device)
     optimizer = torch.optim.SGD(net.parameters(), lr=trial.eta)
-    criterion = nn.CrossEntropyLoss()
-    losses = []
+    losses: list[float] = []
     evaluate(net, x, labels)
     for _ in range(case.epochs):
-        order = torch.randperm(len(x), device=x.device)
-        for start in range(0, len(x) - BATCH + 1, BATCH):
-            rows = order[start : start + BATCH]
-            optimizer.zero_grad()
-            loss = criterion(net(x[rows]), labels[rows])
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
+        losses += plain_epoch(net, optimizer, x, labels, torch.randperm(len(x), device=x.device))
         evaluate(net, x, labels)
     return losses
+
+
+def plain_epoch(
+    net: nn.Module, optimizer: torch.optim.Optimizer, x: torch.Tensor, labels: torch.Tensor, order: torch.Tensor
+) -> Iterator[float]:
+    """A step for every whole batch of samples in this order; the loss of each."""
+    criterion = nn.CrossEntropyLoss()
+    for start in range(0, len(order) - BATCH + 1, BATCH):
+        rows = order[start : start + BATCH]
+        optimizer.zero_grad()
+        loss = criterion(net(x[rows]), labels[rows])
+        loss.backward()
+        optimizer.step()
+        yield loss.item()
 
 
 @torch.no_grad()
@@ -185,11 +190,22 @@ def train_generally(case: Case, dataset: Dataset, device: str) -> int:
 
 
 def flop_of(case: Case, samples: int) -> float:
-    """Multiplications and additions of matrix products: forward, both backward products, evaluations."""
-    sizes = case.net().sizes
-    products = [2.0 * fan_in * out for fan_in, out in pairwise(sizes)]
+    """Multiplications and additions of all matrix products of a case's trainings."""
+    each = flop_for(case.net(), train_spec(case, samples).max_steps, case.epochs + 1, samples)
+    return case.trainings * each
+
+
+def flop_for(net: NetSpec, steps: int, evaluations: int, samples: int) -> float:
+    """Those of steps, forward and both backward products, and of evaluations of so many samples."""
+    products = [2.0 * fan_in * out for fan_in, out in pairwise(net.sizes)]
     step = BATCH * (3 * sum(products) - products[0])  # the inputs' gradient is not needed
-    return case.trainings * (train_spec(case, samples).max_steps * step + (case.epochs + 1) * samples * sum(products))
+    return steps * step + evaluations * samples * sum(products)
+
+
+def gemm_seconds(device: str) -> float:
+    """Time of one multiplication of two `GEMM_SIZE`² matrices, the best of five."""
+    a = torch.randn(GEMM_SIZE, GEMM_SIZE, device=device)
+    return min(seconds(lambda: a @ a, device) for _ in range(5))
 
 
 def seconds(work: Callable[[], object], device: str) -> float:
@@ -206,40 +222,17 @@ def _now(device: str) -> float:
     return time.perf_counter()
 
 
-class JaxChild:
-    """JAX in an environment of its own, asked for one case after the other."""
-
-    def __init__(self, python: Path) -> None:
-        program = Path(__file__).with_name("jax_trainings.py")
-        self._child = subprocess.Popen(
-            [str(python), str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.version = str(self._answer()["jax"])
-
-    def seconds(self, case: Case) -> float:
-        """Processor time of the quicker of its ways for a case's trainings."""
-        assert self._child.stdin is not None
-        etas = [trial.eta for trial in case.trials()]
-        asked = {"depth": case.depth, "width": case.width, "epochs": case.epochs, "batch": BATCH, "etas": etas}
-        self._child.stdin.write(json.dumps(asked) + "\n")
-        self._child.stdin.flush()
-        answer = self._answer()
-        return min(answer["loop"], answer["map"])
-
-    def _answer(self) -> dict[str, float]:
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            raise SystemExit("the child with JAX ended; what it said stands above")
-        found: dict[str, float] = json.loads(line)
-        return found
+def seconds_of_jax(jax: JaxChild, case: Case) -> float:
+    """Processor time of the quicker of its ways for a case's trainings."""
+    etas = [trial.eta for trial in case.trials()]
+    answer = jax.ask(depth=case.depth, width=case.width, epochs=case.epochs, batch=BATCH, etas=etas)
+    return float(min(answer["loop"], answer["map"]))
 
 
 def measure(case: Case, dataset: Dataset, device: str, rounds: int, jax: JaxChild | None) -> Measured:
     """Interleave all of them, and the GEMM rate, ``rounds`` times; the first turn of each only warms up."""
     x = torch.tensor(dataset.x, dtype=torch.float32, device=device)
     labels = torch.tensor(dataset.labels, device=device)
-    a = torch.randn(GEMM_SIZE, GEMM_SIZE, device=device)
     steps = train_spec(case, len(dataset.x)).max_steps
 
     def plain() -> None:
@@ -253,9 +246,9 @@ def measure(case: Case, dataset: Dataset, device: str, rounds: int, jax: JaxChil
                 plain=seconds(plain, device),
                 lanes=seconds(lambda: train_in_lanes(case, dataset, device), device),
                 general=seconds(lambda: train_generally(case, dataset, device), device),
-                gemm=min(seconds(lambda: a @ a, device) for _ in range(5)),
+                gemm=gemm_seconds(device),
             )
-            yield timing, None if jax is None else jax.seconds(case)
+            yield timing, None if jax is None else seconds_of_jax(jax, case)
 
     timings, beside = zip(*islice(turns(), 1, rounds + 1), strict=True)
     return Measured(case, steps, flop_of(case, len(dataset.x)), timings, tuple(t for t in beside if t is not None))
@@ -305,7 +298,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     dataset = digits()
-    jax = None if options.jax is None else JaxChild(options.jax)
+    jax = None if options.jax is None else JaxChild(options.jax, "benchmarks.jax_trainings")
     about = describe(options.device) | {"compiled steps": route.version() or "not installed"}
     about |= {} if jax is None else {"jax": jax.version}
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)

@@ -4,15 +4,21 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
-from benchmarks.sharpness_cost import SAMPLES
+from benchmarks import grids
+from benchmarks.jax_child import JaxChild
+from benchmarks.sharpness_cost import BY_JAX, SAMPLES, follow_by_jax
 from benchmarks.sharpness_cost import flop_of as hessian_flop_of
-from benchmarks.trainings import BATCH, Case, flop_of
-from mlrtui_trainer.spec import NetSpec
+from benchmarks.trainings import BATCH, Case, digits, flop_of
+from mlrtui_trainer.search import Search
+from mlrtui_trainer.spec import NetSpec, Round, SharpnessSpec, TrialSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
     ("module", "options", "cases"),
     [
         ("trainings", "--rounds 1 --epochs 1 --depths 2 --widths 32 --trainings 2", 1),
+        ("grids", "--rounds 1 --epochs 2 --depths 1 2 --widths 16 --seeds 2", 2),
         ("store_writes", "--rounds 1 --rows 400", 5),
         ("image_models", "--rounds 1 --nets cnn:1x2 transformer:1x4", 2),
     ],
@@ -53,6 +60,63 @@ def test_the_cost_of_sharpness_is_compared_at_the_same_weights(tmp_path: Path) -
     assert len(lines) == 3 + 2 + len(case["errors"])
     assert {len(errors) for errors in case["errors"].values()} == {4}  # step 6 of one seed at four rates
     assert max(case["errors"]["mlrtui"] + case["errors"]["LOBPCG recipe"]) < 1e-3
+
+
+class JaxStandIn(JaxChild):
+    """Answers with the first weight of the last layer in place of λ: JAX has an environment of its own."""
+
+    def __init__(self) -> None:
+        self.products: list[object] = []
+
+    def ask(self, **question: object) -> dict[str, Any]:
+        self.products.append(question["products"])
+        with np.load(str(question["trainings"])) as file:
+            assert file["x"].shape == (1797, 64)
+            assert file["labels"].shape == (1797,)
+            assert file["w0"].shape == (2, 3, 64, 5)
+            return {"step": 1.5, "both": 6.0, "sharpness": file["w1"][:, :, 0, 0].tolist()}
+
+
+def test_jax_is_given_the_same_weights_and_its_answers_find_their_trainings() -> None:
+    first = [(torch.zeros(5, 64), torch.full((10, 5), float(step))) for step in range(3)]
+    ended = [(torch.zeros(5, 64), torch.full((10, 5), 7.0))]
+    stand_in = JaxStandIn()
+    followed = follow_by_jax(stand_in, {4: first, 6: ended}, digits())
+    assert stand_in.products == list(BY_JAX.values())
+    assert followed.step == pytest.approx(250.0)  # ms, of two trainings of three steps
+    for name in BY_JAX:
+        assert followed.costs[name] == pytest.approx(750.0)
+        assert followed.values[name] == {4: [0.0, 1.0, 2.0], 6: [7.0, 7.0, 7.0]}
+
+
+def test_a_grid_is_searched_from_both_ends_of_the_range_and_then_by_halves() -> None:
+    search, rates = Search(grids.RULE, grids.RANGE[0]), []
+    for eta in grids.asked(search):
+        rates.append(eta)
+        search.tell(eta, "reached" if eta < 3.0 else "diverged")
+    low, high = grids.RANGE
+    assert rates[:4] == pytest.approx([low, high, math.sqrt(low * high), math.sqrt(math.sqrt(low * high) * high)])
+    assert len(rates) == 2 + grids.BISECTIONS
+    last, failure = search.boundary().bracket
+    assert last is not None
+    assert failure is not None
+    assert last < 3.0 <= failure
+    assert failure / last == pytest.approx((high / low) ** (0.5**grids.BISECTIONS))
+
+
+@pytest.mark.parametrize("eta", [0.003, 0.3, 1e20])
+def test_both_searches_of_a_grid_judge_the_same_trainings(eta: float) -> None:
+    data, cell = digits(), grids.Cell(depth=1, width=32, seeds=2, epochs=6)
+    x, labels = torch.tensor(data.x, dtype=torch.float32), torch.tensor(data.labels)
+    task = Round(0, data.data_id, cell.net(), cell.train(len(data.x)), SharpnessSpec(every=0), ())
+    task = replace(task, trials=tuple(TrialSpec(seed, 1, seed, eta, math.nan) for seed in range(2)))
+    verdicts, last = grids.ends_of(task, data)
+    for seed, start in enumerate(grids.starts_of(cell, len(data.x))):
+        verdict, losses, evaluations = grids.train_plainly(cell, start, eta, x, labels)
+        assert verdict == verdicts[seed] == {0.003: "too-slow", 0.3: "reached", 1e20: "diverged"}[eta]
+        if verdict != "diverged":
+            assert len(losses) == last[seed]
+            assert evaluations == last[seed] // (len(data.x) // BATCH) + 1
 
 
 def run(module: str, options: str, folder: Path) -> tuple[list[str], Any]:

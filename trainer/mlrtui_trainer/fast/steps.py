@@ -27,7 +27,7 @@ PIECES = ((64, 128), (WIDEST, 256))  # samples that are evaluated at a time, by 
 ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
 
 _ACTIVATIONS = ("relu", "linear", "tanh")
-_LOSSES = ("ce", "mse")
+_LOSSES = ("ce", "mse", "mse-softmax")
 _KINDS = ("classes", "sign", "regression")
 _OPTIMIZERS = ("sgd", "momentum", "adam")
 

@@ -21,7 +21,7 @@ LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and
 COLUMNS = 4
 
 RELU, LINEAR, TANH = 0, 1, 2
-CE, MSE = 0, 1
+CE, MSE, MSE_SOFTMAX = 0, 1, 2
 CLASSES, SIGN, NEITHER = 0, 1, 2
 SGD, MOMENTUM, ADAM = 0, 1, 2
 ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum is the first one
@@ -147,25 +147,41 @@ def _exp(x):
 @njit(**QUICK)
 def _lose(f, y, labels, loss, factor):
     """The sum of the samples' losses in double; f [samples · outputs] becomes d loss / d f times ``factor``."""
-    samples, outputs = y.shape
-    total = 0.0
     if loss == MSE:
-        for s in range(samples):
-            own = f.dtype.type(0.0)
-            for i in range(outputs):
-                e = f[s * outputs + i] - y[s, i]
-                own += e * e
-                f[s * outputs + i] = e * factor
-            total += 0.5 * np.float64(own)
-        return total
+        return _lose_squares(f, y, factor)
+    samples, outputs = y.shape
     for s in range(samples):
         first = s * outputs
         most = f[first]
         for i in range(1, outputs):
             most = f[first + i] if f[first + i] > most else most
-        total -= np.float64(f[first + labels[s]] - most)
         for i in range(outputs):
             f[first + i] -= most
+    return _lose_entropy(f, y, labels, factor) if loss == CE else _lose_softmax(f, y, factor)
+
+
+@njit(**QUICK)
+def _lose_squares(f, y, factor):
+    """`_lose` under mse."""
+    samples, outputs = y.shape
+    total = 0.0
+    for s in range(samples):
+        own = f.dtype.type(0.0)
+        for i in range(outputs):
+            e = f[s * outputs + i] - y[s, i]
+            own += e * e
+            f[s * outputs + i] = e * factor
+        total += 0.5 * np.float64(own)
+    return total
+
+
+@njit(**QUICK)
+def _lose_entropy(f, y, labels, factor):
+    """`_lose` under ce, from outputs less the largest of each sample."""
+    samples, outputs = y.shape
+    total = 0.0
+    for s in range(samples):
+        total -= np.float64(f[s * outputs + labels[s]])
     _exp(f)
     product = 1.0
     for s in range(samples):
@@ -180,6 +196,42 @@ def _lose(f, y, labels, loss, factor):
         for i in range(outputs):
             f[first + i] = (f[first + i] / whole - y[s, i]) * factor
     total += np.log(product)
+    return total
+
+
+@njit(**QUICK)
+def _lose_softmax(f, y, factor):
+    """`_lose` under mse-softmax, from outputs less the largest of each sample.
+
+    As in `models.losses`, nothing of the size of 1 cancels where p is nearly 1: the residual of the right class is the
+    sum of the others', and residuals count from that of the likeliest class.
+    """
+    samples, outputs = y.shape
+    zero, one = f.dtype.type(0.0), f.dtype.type(1.0)
+    residual = np.empty(outputs, f.dtype)
+    _exp(f)
+    total = 0.0
+    for s in range(samples):
+        p, right = f[s * outputs : (s + 1) * outputs], y[s]
+        whole, rest, own, inner = zero, zero, zero, zero
+        top = 0
+        for i in range(outputs):
+            whole += p[i]
+            top = i if p[i] > p[top] else top
+        for i in range(outputs):
+            p[i] /= whole
+            residual[i] = p[i] * (one - right[i])
+            rest += residual[i]
+        for i in range(outputs):
+            residual[i] -= right[i] * rest
+            own += residual[i] * residual[i]
+        total += 0.5 * np.float64(own)
+        origin = residual[top]
+        for i in range(outputs):
+            residual[i] -= origin
+            inner += p[i] * residual[i]
+        for i in range(outputs):
+            p[i] *= (residual[i] - inner) * factor
     return total
 
 
