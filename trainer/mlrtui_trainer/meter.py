@@ -100,15 +100,10 @@ class Meter:
 
     def _described(self, found: Sequence[Eigen]) -> list[Sharpness]:
         main = found[0]
+        columns = (main.value.tolist(), main.residual.tolist(), main.products.tolist(), main.converged.tolist())
         return [
-            Sharpness(
-                float(main.value[i]),
-                float(main.residual[i]),
-                int(main.products[i]),
-                bool(main.converged[i]),
-                self._beside(found, i),
-            )
-            for i in range(len(main.value))
+            Sharpness(value, residual, products, converged, self._beside(found, i))
+            for i, (value, residual, products, converged) in enumerate(zip(*columns, strict=True))
         ]
 
     def _beside(self, found: Sequence[Eigen], lane: int) -> tuple[Eigenvalue, ...]:

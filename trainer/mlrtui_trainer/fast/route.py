@@ -126,39 +126,51 @@ def _solve(
     scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
     steady, fallen, floor = along or (NEVER, NEVER, np.zeros(lanes))
     how = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
-    x, starts, written = matrix.x.reshape(-1).numpy(), start.contiguous().numpy(), vectors.numpy()
+    starts, written = start.contiguous().numpy(), vectors.numpy()
+    fill = _Filling(matrix, layout, scale, constants, scratch, gemm)
     for i in range(lanes):
-        weights = matrix.weights.addresses(i)
-        _fill(matrix, i, layout, weights, scale, constants, scratch, gemm)
+        fill.lane(i)
         products[i], rule[i] = kernels.solve(
-            layout, weights[0], scale, constants.numpy(), x, roots[i % len(roots)], starts[i], how, tuple(steady),
-            tuple(fallen), floor[i], gemm, basis, scratch, values[i], residuals[i], written[i],
+            layout, fill.weights[i], scale, fill.constants, fill.x, roots[i % len(roots)], starts[i], how,
+            tuple(steady), tuple(fallen), floor[i], gemm, basis, scratch, values[i], residuals[i], written[i],
         )  # fmt: skip
     return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
 
 
-def _fill(
-    matrix: MlpCurvature,
-    lane: int,
-    layout: npt.NDArray[np.int64],
-    weights: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
-    scale: npt.NDArray[Any],
-    constants: Tensor,
-    scratch: npt.NDArray[Any],
-    gemm: int,
-) -> None:
-    """Write what a lane's products share; by the general way where it is not compiled, or needs double precision."""
-    from mlrtui_trainer.fast import constants as kernels
+class _Filling:
+    """Writes what a lane's products share into one buffer, lane after lane."""
 
-    if matrix.mlp.activation in kernels.ACTIVATIONS:
-        activation = kernels.ACTIVATIONS.index(matrix.mlp.activation)
+    def __init__(
+        self,
+        matrix: MlpCurvature,
+        layout: npt.NDArray[np.int64],
+        scale: npt.NDArray[Any],
+        constants: Tensor,
+        scratch: npt.NDArray[Any],
+        gemm: int,
+    ) -> None:
+        from mlrtui_trainer.fast import constants as kernels
+
+        self._matrix, self._buffer, self._kernels = matrix, constants, kernels
+        self.constants = constants.numpy()
+        self.weights, self._biases = matrix.weights.addresses()  # [lanes, layers]
+        self.x, y = matrix.x.reshape(-1).numpy(), matrix.y.reshape(-1).numpy()
+        name = matrix.mlp.activation
+        self._activation = kernels.ACTIVATIONS.index(name) if name in kernels.ACTIVATIONS else None
         rules = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], matrix.full)
-        x, y = matrix.x.reshape(-1).numpy(), matrix.y.reshape(-1).numpy()
-        largest = kernels.fill(layout, *weights, scale, activation, rules, x, y, constants.numpy(), scratch, gemm)
-        if constants.dtype == torch.float64 or not largest > LARGE_OUTPUT:
-            return
-    passes = matrix.passes.select(torch.tensor([lane]))
-    torch.cat([part.flatten() for part in _constants(matrix, lane, passes)], out=constants)
+        self._before, self._after = (
+            (layout,),
+            (scale, self._activation, rules, self.x, y, self.constants, scratch, gemm),
+        )
+
+    def lane(self, i: int) -> None:
+        """This lane's; by the general way where that is not compiled, or needs double precision."""
+        if self._activation is not None:
+            largest = self._kernels.fill(*self._before, self.weights[i], self._biases[i], *self._after)
+            if self._buffer.dtype == torch.float64 or not largest > LARGE_OUTPUT:
+                return
+        passes = self._matrix.passes.select(torch.tensor([i]))
+        torch.cat([part.flatten() for part in _constants(self._matrix, i, passes)], out=self._buffer)
 
 
 @lru_cache(maxsize=32)

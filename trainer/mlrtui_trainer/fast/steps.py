@@ -117,13 +117,14 @@ class CompiledSteps:
         (x, y, labels), slots, first = batches.block(step)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
         seen = np.full((weights.lanes, count, kernels.COLUMNS), np.nan)
-        memory = optimizer.memory(weights)
+        w, b = weights.addresses()
+        memory = _remembered(optimizer.memory(weights), *w.shape)
         for i, slot in enumerate(slots):
             kernels.train(
-                self.shapes, *weights.addresses(i), self.scale, self.rate, self.places, self.rules,
+                self.shapes, w[i], b[i], self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
                 (first, batches.size, count, watched, moves, step), self.factors[i],
-                _remembered(memory, i), self.inertia[i], sums[i], seen[i], self.scratch, self.gemm,
+                memory[i], self.inertia[i], sums[i], seen[i], self.scratch, self.gemm,
             )  # fmt: skip
         if moves:
             optimizer.advance(count)
@@ -136,9 +137,10 @@ class CompiledSteps:
         assert kernels is not None
         x, y, labels = samples.x.numpy().reshape(-1), samples.y.numpy(), samples.labels.numpy().reshape(-1)
         seen = np.full((weights.lanes, kernels.COLUMNS), np.nan)
+        w, b = weights.addresses()
         for i in range(weights.lanes):
             kernels.evaluate(
-                self.shapes, *weights.addresses(i), self.scale, self.places, self.rules, x, y, labels, self.piece,
+                self.shapes, w[i], b[i], self.scale, self.places, self.rules, x, y, labels, self.piece,
                 seen[i], self.scratch, self.gemm,
             )  # fmt: skip
         seen[:, [kernels.LOSS, kernels.RIGHT]] /= samples.count
@@ -163,13 +165,12 @@ def _scratch(
     return places[:-1].astype(np.int64), scratch
 
 
-def _remembered(memory: Sequence[Weights], lane: int) -> npt.NDArray[np.int64]:
-    """Where a lane's optimizer keeps what it remembers, [2, tensors, layers]: of matrices and of biases."""
-    found = [part.addresses(lane) for part in memory]
-    layers = max((len(w) for w, _ in found), default=0)
-    places = np.zeros((2, len(memory), layers), dtype=np.int64)
-    for i, (w, b) in enumerate(found):
-        places[0, i], places[1, i, : len(b)] = w, b
+def _remembered(memory: Sequence[Weights], lanes: int, layers: int) -> npt.NDArray[np.int64]:
+    """Where optimizers keep what they remember, [lanes, 2, tensors, layers]: of matrices and of biases."""
+    places = np.zeros((lanes, 2, len(memory), layers), dtype=np.int64)
+    for i, part in enumerate(memory):
+        w, b = part.addresses()
+        places[:, 0, i], places[:, 1, i, : b.shape[1]] = w, b
     return places
 
 

@@ -42,10 +42,16 @@ class Weights:
         """One lane, sharing memory."""
         return Weights(tuple(w[i : i + 1] for w in self.w), tuple(b[i : i + 1] for b in self.b))
 
-    def addresses(self, i: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Where one lane's matrices and its biases lie in memory, by layer; each without gaps there."""
-        w, b = ([t.data_ptr() + t.element_size() * t.stride(0) * i for t in part] for part in (self.w, self.b))
-        return np.array(w, dtype=np.int64), np.array(b, dtype=np.int64)
+    def addresses(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where the lanes' matrices and biases lie in memory, [lanes, layers]; a lane's own must lie without gaps."""
+        lanes = np.arange(self.lanes)[:, None]  # [lanes, 1]
+
+        def places(tensors: tuple[Tensor, ...]) -> npt.NDArray[np.int64]:
+            first = np.array([t.data_ptr() for t in tensors], dtype=np.int64)  # [layers]
+            step = np.array([t.element_size() * t.stride(0) for t in tensors], dtype=np.int64)
+            return np.ascontiguousarray(first + lanes * step)
+
+        return places(self.w), places(self.b)
 
 
 class Trace(Protocol):
