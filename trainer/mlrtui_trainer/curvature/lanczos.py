@@ -37,7 +37,7 @@ class Along(NamedTuple):
     crowding: float  # the residual of the next value at most, in its distance: above one, another may be the largest
 
 
-STEADY = Along(MIN_PRODUCTS, 10.0, 0.3, 0.7)
+STEADY = Along(MIN_PRODUCTS, 10.0, 0.1, 0.7)
 FALLEN = Along(6, 1.5, 0.1, 0.5)
 FALL = 0.96
 """A value below this part of the one before is judged as `FALLEN`: another eigenvalue may have taken its place."""
