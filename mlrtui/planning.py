@@ -49,7 +49,6 @@ class CellPlan:
     def in_keys(self) -> dict[str, object]:
         """What the keys of all its trials have in common."""
         return {
-            "numerics": NUMERICS_VERSION,
             "data": self.data_id,
             "net": asdict(self.net),
             "train": asdict(self.train),
@@ -101,7 +100,8 @@ def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
     """SHA-256 over everything that the numbers of a trial depend on. Raises ValueError for a plan without data."""
     if not cell.data_id:
         raise ValueError("a plan without data has no trial keys")
-    return digest(canonical_json(cell.in_keys | {"seed": seed, "eta": float(eta)}))
+    inside = cell.in_keys | {"numerics": NUMERICS_VERSION, "seed": seed, "eta": float(eta)}
+    return digest(canonical_json(inside))
 
 
 def expected_trainings(plan: Plan) -> int:

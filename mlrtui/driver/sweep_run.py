@@ -183,11 +183,12 @@ class SweepRun:
         while there is something to train. Where searches start by what others found, a cell waits with its probe, which
         opens its searches, until nothing else is wanted.
         """
-        cells = self._costly_first if turn.sees_to_costly and self._costly_is_due(turn) else self.cells
+        due = turn.sees_to_costly and self._costly_is_due(turn)
+        cells = self._costly_first if due else self.cells
         alone, beside = (partial(self._probe, cells, turn, beside=beside) for beside in (False, True))
         trainings = partial(self._trainings, cells, turn)
         learns = self._starts is not None and self._starts.learns
-        works = (trainings, alone, beside) if learns else (alone, trainings, beside)
+        works = (trainings, alone, beside) if learns else (beside, trainings) if due else (alone, trainings, beside)
         return next((draft for work in works if (draft := work()) is not None), None)
 
     def _learn(self, net: NetRun, eta_star: float | None) -> None:
