@@ -1,22 +1,29 @@
-"""Whole sweeps by `mlrtui run` with one worker and with two, by turns: what the second core brings.
+"""Whole sweeps with one worker and with two, by turns: what the second core brings.
 
-A scan, whose trials are known from the start, and a search, whose questions come one after the other. The time is the
-store's own, from the first training's start to the sweep's end: starting Python and torch is left out, and so is the
-compilation of the extra fast, which a first sweep thrown away has done.
+A scan, whose trials are known from the start, and a search, whose questions come one after the other. The driver runs
+as `mlrtui run` runs it, without the screen. The time goes from the first task that a worker is given, a measurement of
+λ₀, to the last answer: starting Python and torch is left out, and so is the compilation of the extra fast, which a
+first sweep thrown away has done. A clock that begins with the first training would favour one worker, which has
+measured every λ₀ by then, while two still share the last ones.
 """
 
 import argparse
 import json
-import sqlite3
+import math
 import statistics
-import subprocess
-import sys
 import tempfile
-from contextlib import closing
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.machine import describe, spread, table
+from mlrtui import data, planning
+from mlrtui.config import load_sweep
+from mlrtui.driver.loop import Driver
+from mlrtui.engines.local import LocalEngine
+from mlrtui_db.reader import Reader
+from mlrtui_db.store import Store
+from mlrtui_trainer.spec import Task
 
 GRID = """
 [sweep]
@@ -55,19 +62,31 @@ class Measured:
         return [one / two for one, two in zip(self.one, self.two, strict=True)]
 
 
+class _Timed(LocalEngine):
+    """Notes when the first task is given."""
+
+    begun: float | None = None
+
+    def submit(self, slot: int, task: Task) -> None:
+        self.begun = self.begun or time.monotonic()
+        super().submit(slot, task)
+
+
 def seconds(sweep: Path, folder: Path, workers: int) -> tuple[float, int]:
-    """From the first training's start to the sweep's end, and the number of trainings."""
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        store = Path(place, "store.db")
-        command = [sys.executable, "-m", "mlrtui.cli", "run", str(sweep), "--no-tui", "--store", str(store)]
-        done = subprocess.run([*command, "--devices", f"cpu:{workers}"], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"the sweep failed: {done.stderr.strip()}")
-        with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
-            row = connection.execute(
-                "SELECT (SELECT max(finished_at) FROM sweep) - min(started_at), count(*) FROM attempt"
-            ).fetchone()
-        return float(row[0]), int(row[1])
+    """From the first task to the last answer, and the number of trainings."""
+    spec = load_sweep(sweep)
+    plan = planning.plan(spec, data.load)
+    engine = _Timed(["cpu"] * workers)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as place, Store.open(Path(place, "store.db")) as store:
+            end = Driver(store, engine, driver_id="benchmark").run_sweep(spec, plan)
+            taken = time.monotonic() - (engine.begun or math.nan)
+            if end.status != "done" or end.failed:
+                raise SystemExit(f"the sweep failed: {end}")
+            with Reader.open(store.path) as reader:
+                return taken, reader.sweeps()[0].trials_done
+    finally:
+        engine.close()
 
 
 def measure(kind: str, epochs: int, rounds: int, folder: Path) -> Measured:

@@ -1,9 +1,9 @@
 """What a sweep will cost, guessed from its plan before anything runs."""
 
 from mlrtui.analysis.progress import format_duration
-from mlrtui.planning import Plan, expected_trainings, search_rules
+from mlrtui.planning import CellPlan, Plan, expected_trainings, search_rules
 
-__all__ = ["parallel_lanes", "seconds_per_core", "time_estimate"]
+__all__ = ["parallel_lanes", "seconds_per_core", "seconds_per_probe", "seconds_per_training", "time_estimate"]
 
 _FLOPS_PER_CORE = 15e9
 """Multiply-adds that small nets reach on one core of a server; large ones reach several times more."""
@@ -13,6 +13,9 @@ _SECONDS_PER_STEP = 20e-6
 
 _PRODUCTS_PER_LAMBDA = 6
 """Operator products that one warm λ takes along training, on average."""
+
+_PRODUCTS_PER_PROBE = 12
+"""Operator products that the λs of a net at initialisation take together."""
 
 
 def parallel_lanes(plan: Plan) -> int:
@@ -27,16 +30,23 @@ def parallel_lanes(plan: Plan) -> int:
 def seconds_per_core(plan: Plan) -> float:
     """Rough time of all trainings and their λ on one CPU core, in seconds."""
     per_cell = expected_trainings(plan) / len(plan.cells)
-    total = 0.0
-    for cell in plan.cells:
-        work, samples, steps = cell.net.work, cell.samples, cell.train.max_steps
-        step = _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
-        how = cell.sharpness
-        if how.every:
-            products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
-            step += products * 8 * work * (how.samples or samples) / _FLOPS_PER_CORE
-        total += per_cell * steps * step
-    return total
+    return per_cell * sum(seconds_per_training(cell) for cell in plan.cells)
+
+
+def seconds_per_training(cell: CellPlan) -> float:
+    """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds."""
+    work, how = cell.net.work, cell.sharpness
+    step = _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
+    if how.every:
+        products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
+        step += products * 8 * work * (how.samples or cell.samples) / _FLOPS_PER_CORE
+    return cell.train.max_steps * step
+
+
+def seconds_per_probe(cell: CellPlan) -> float:
+    """Rough time of one net's λ at initialisation on one CPU core, in seconds."""
+    samples = cell.sharpness.samples or cell.samples
+    return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * cell.net.work * samples / _FLOPS_PER_CORE
 
 
 def time_estimate(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from itertools import product
 from typing import Any, Literal
 
@@ -43,6 +44,16 @@ class CellPlan:
     def samples(self) -> int:
         """How many samples train."""
         return data.describe(self.data).samples
+
+    @cached_property
+    def in_keys(self) -> dict[str, object]:
+        """What the keys of all its trials have in common."""
+        return {
+            "data": self.data_id,
+            "net": asdict(self.net),
+            "train": asdict(self.train),
+            "sharpness": asdict(self.sharpness),
+        }
 
 
 @dataclass(frozen=True)
@@ -89,15 +100,7 @@ def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
     """SHA-256 over everything that the numbers of a trial depend on. Raises ValueError for a plan without data."""
     if not cell.data_id:
         raise ValueError("a plan without data has no trial keys")
-    inside = {
-        "numerics": NUMERICS_VERSION,
-        "data": cell.data_id,
-        "net": asdict(cell.net),
-        "train": asdict(cell.train),
-        "sharpness": asdict(cell.sharpness),
-        "seed": seed,
-        "eta": float(eta),
-    }
+    inside = cell.in_keys | {"numerics": NUMERICS_VERSION, "seed": seed, "eta": float(eta)}
     return digest(canonical_json(inside))
 
 

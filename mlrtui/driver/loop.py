@@ -14,6 +14,7 @@ from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import refresh_fits
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
+from mlrtui.driver.turns import turn_of
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Plan
@@ -125,14 +126,14 @@ class Driver:
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
             self._hand_out(run)
+            if self._fits_due is not None and self._clock() >= self._fits_due:
+                self._refit(run)  # no slot waits for it
             for event in self._engine.poll(COMMIT_SECONDS / 2):
                 self._receive(run, event)
             urgent = any(isinstance(message, _URGENT) for _, message in self._inbox)
             if self._inbox and (urgent or self._clock() - last_commit >= COMMIT_SECONDS):
                 self._flush(run)
                 last_commit = self._clock()
-            if self._fits_due is not None and self._clock() >= self._fits_due:
-                self._refit(run)
         return self._end(run, spec.sweep.name)
 
     # --- handing out -------------------------------------------------------------------------------------------
@@ -140,9 +141,7 @@ class Driver:
     def _hand_out(self, run: SweepRun) -> None:
         idle = list(self._engine.idle())
         for place, slot in enumerate(idle):
-            # on a CPU time grows with the lanes, so some are left for workers that are busy now
-            sharers = len(self._engine.devices) if self._engine.devices[slot] == "cpu" else len(idle) - place
-            draft = run.next_draft(sharers)
+            draft = run.next_draft(turn_of(slot, self._engine.devices, idle[place:], self._dead))
             if draft is None:
                 return
             task, lanes = self._probe(draft) if draft.probe else self._round(run, draft, slot)
@@ -150,7 +149,8 @@ class Driver:
             self._engine.submit(slot, task)
 
     def _probe(self, draft: Draft) -> tuple[Task, dict[int, _Lane]]:
-        draft.cell.probing = True
+        for net in draft.probe:
+            net.probing = True
         cell = draft.cell.plan
         nets = tuple((net.net_id, net.seed) for net in draft.probe)
         return Probe(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
@@ -232,7 +232,8 @@ class Driver:
 
     def _free(self, slot: int) -> _Running:
         running = self._running.pop(slot)
-        running.draft.cell.probing = False
+        for net in running.draft.probe:
+            net.probing = False
         for lane in running.lanes.values():
             lane.net.running.discard(lane.eta)
         return running

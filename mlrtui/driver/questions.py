@@ -12,6 +12,10 @@ class Questions(Protocol):
     """A pure function of the outcomes told so far, so that a resumed sweep asks the same."""
 
     @property
+    def told(self) -> int:
+        """How many outcomes were told."""
+
+    @property
     def round(self) -> int:
         """Number of the current question, from 0."""
 
@@ -36,6 +40,12 @@ class ScanQuestions:
 
     def __init__(self, etas: Iterable[float]) -> None:
         self._open = dict.fromkeys(etas)
+        self._count = len(self._open)
+
+    @property
+    def told(self) -> int:
+        """How many rates are ticked off."""
+        return self._count - len(self._open)
 
     @property
     def closed(self) -> bool:
@@ -59,6 +69,7 @@ class SearchQuestions:
 
     def __init__(self, spec: SearchSpec, start_eta: float) -> None:
         self._search = Search(spec, start_eta)
+        self.told = 0
 
     @property
     def round(self) -> int:
@@ -76,6 +87,7 @@ class SearchQuestions:
 
     def tell(self, eta: float, verdict: str) -> None:
         """The outcome of a training."""
+        self.told += 1
         self._search.tell(eta, verdict)
 
     def boundary(self) -> Boundary:

@@ -4,13 +4,16 @@
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.starts import Starts
+from mlrtui.driver.turns import Cost, Turn, cost_of
 from mlrtui.planning import CellPlan, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
@@ -19,6 +22,13 @@ __all__ = ["MAX_LOST", "CellRun", "Draft", "NetRun", "SweepRun", "sound_lambda0"
 
 MAX_LOST = 3
 """Workers that may die of a trial while it runs alone before it counts as failed."""
+
+DUE = 2.0
+"""The costly cells are due when all that is left takes this many times as long as one of their nets at least takes."""
+SHARE = 0.5
+"""A CPU worker takes at most this part of its equal share of all that is left: others are at work on some of it."""
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -32,7 +42,13 @@ class NetRun:
     start_eta: float | None = None
     running: set[float] = field(default_factory=set)
     lost: dict[float, int] = field(default_factory=dict)  # workers, by the rate that was trained alone; 0: a probe
+    probing: bool = False
     closed: bool = False
+
+    @property
+    def told(self) -> int:
+        """Trainings whose outcome is known."""
+        return 0 if self.questions is None else self.questions.told
 
     def wanted(self) -> tuple[float, ...]:
         """Rates to train now that are not being trained."""
@@ -48,13 +64,18 @@ class CellRun:
     cell_id: int
     plan: CellPlan
     nets: list[NetRun]
-    probing: bool = False
+    cost: Cost
     lanes: int = 4096
 
     @property
     def closed(self) -> bool:
         """All nets have their answer."""
         return all(net.closed for net in self.nets)
+
+    @property
+    def at_work(self) -> bool:
+        """Some slot probes or trains nets of this cell."""
+        return any(net.probing or net.running for net in self.nets)
 
 
 @dataclass(frozen=True)
@@ -105,8 +126,15 @@ class SweepRun:
             self.nets[row.net_id] = net
             by_cell.setdefault(row.cell_id, []).append(net)
         ids = {row.position: row.cell_id for row in state.cells}
-        order = plan.cells if self._starts is None else self._starts.in_order(plan.cells)
-        self.cells = [CellRun(ids[cell.position], cell, by_cell[ids[cell.position]]) for cell in order]
+        runs = {
+            cell.position: CellRun(ids[cell.position], cell, by_cell[ids[cell.position]], cost_of(cell, spec))
+            for cell in plan.cells
+        }
+        costly_first = sorted(plan.cells, key=lambda cell: -runs[cell.position].cost.in_turn)
+        self.cells, self._costly_first = (
+            [runs[cell.position] for cell in (order if self._starts is None else self._starts.in_order(order))]
+            for order in (plan.cells, costly_first)
+        )
         for cell in self.cells:
             for net in cell.nets:
                 self.cell_of[net.net_id] = cell
@@ -148,39 +176,77 @@ class SweepRun:
         if boundary is not None and boundary.censored is None:
             self._learn(net, boundary.eta_star)
 
-    def next_draft(self, sharers: int) -> Draft | None:
+    def next_draft(self, turn: Turn) -> Draft | None:
         """The next piece of work in the order of the cells, or None when everything wanted is running.
 
-        Probes come before trainings: they are short, and every screen wants λ₀. Where searches start by what others
-        found, a cell waits with its probe, which opens its searches, until nothing else is wanted.
+        Probes come before trainings: they are short, and every screen wants λ₀; but nobody helps with a cell's probe
+        while there is something to train. Where searches start by what others found, a cell waits with its probe, which
+        opens its searches, until nothing else is wanted.
         """
-        if self._starts is not None and self._starts.learns:
-            return self._trainings(sharers) or self._probe()
-        return self._probe() or self._trainings(sharers)
+        due = turn.sees_to_costly and self._costly_is_due(turn)
+        cells = self._costly_first if due else self.cells
+        alone, beside = (partial(self._probe, cells, turn, beside=beside) for beside in (False, True))
+        trainings = partial(self._trainings, cells, turn)
+        learns = self._starts is not None and self._starts.learns
+        works = (trainings, alone, beside) if learns else (beside, trainings) if due else (alone, trainings, beside)
+        return next((draft for work in works if (draft := work()) is not None), None)
 
     def _learn(self, net: NetRun, eta_star: float | None) -> None:
         if self._starts is not None and eta_star is not None:
             self._starts.learn(self.cell_of[net.net_id].plan, eta_star)
 
-    def _probe(self) -> Draft | None:
-        for cell in self.cells:
-            unknown = tuple(net for net in cell.nets if net.lambdas is None and not net.closed)
-            if unknown and not cell.probing:
-                return Draft(cell, probe=unknown[: cell.lanes])
-        return None
+    def _costly_is_due(self, turn: Turn) -> bool:
+        """Whether all that is left takes little longer than the work in turn of the costliest net."""
+        longest = next((cell.cost.in_turn for cell in self._costly_first if not cell.closed), 0.0)
+        due = DUE * longest * turn.slots
+        return self._left(due) < due
 
-    def _trainings(self, sharers: int) -> Draft | None:
-        """Where fewer cells wait than slots share, a cell's trainings are shared out: they need not run together."""
-        wanting = ((cell, list(_wanted(cell))) for cell in self.cells)
+    def _left(self, enough: float) -> float:
+        """The cost of all that is left to do, or what is found of it when that is ``enough``: grids are large."""
+        left = 0.0
+        for cell in self._costly_first:
+            left += sum(cell.cost.left(net.lambdas is not None, net.told) for net in cell.nets if not net.closed)
+            if left >= enough:
+                break
+        return left
+
+    def _probe(self, cells: list[CellRun], turn: Turn, *, beside: bool) -> Draft | None:
+        found = self._share(cells, turn, _unmeasured, lambda cost: cost.probe, beside=beside)
+        return None if found is None else Draft(found[0], probe=found[1])
+
+    def _trainings(self, cells: list[CellRun], turn: Turn) -> Draft | None:
+        share = partial(self._share, cells, turn, _wanted, lambda cost: cost.training)
+        # Several workers keep to cells of their own while there are some: their rounds are fuller.
+        found = (share(beside=False) if turn.slots else None) or share(beside=True)
+        return None if found is None else Draft(found[0], trainings=found[1])
+
+    def _share(
+        self,
+        cells: list[CellRun],
+        turn: Turn,
+        wanted: Callable[[CellRun], Iterator[T]],
+        each: Callable[[Cost], float],
+        *,
+        beside: bool,
+    ) -> tuple[CellRun, tuple[T, ...]] | None:
+        """The first cell that wants something, and a fair share of it. ``beside``: though others are at work on it."""
+        wanting = ((cell, list(wanted(cell))) for cell in cells if beside or not cell.at_work)
         # As many as there are slots settle everything: a large grid is not walked to its end for each of them.
-        waiting = list(islice(((cell, trainings) for cell, trainings in wanting if trainings), sharers))
+        waiting = list(islice(((cell, work) for cell, work in wanting if work), turn.idle))
         if not waiting:
             return None
-        cell, trainings = waiting[0]
-        lanes = cell.lanes
-        if len(waiting) < sharers:
-            lanes = min(lanes, math.ceil(len(trainings) * len(waiting) / sharers))
-        return Draft(cell, trainings=tuple(trainings[: max(1, lanes)]))
+        cell, work = waiting[0]
+        lanes = min(cell.lanes, len(work))
+        if len(waiting) < turn.idle:
+            lanes = min(lanes, math.ceil(len(work) * len(waiting) / turn.idle))
+        if turn.slots:
+            fair = self._left(enough := len(work) * each(cell.cost) * turn.slots / SHARE)
+            lanes = min(lanes, math.ceil(len(work) * fair / enough))
+        return cell, tuple(work[: max(1, lanes)])
+
+
+def _unmeasured(cell: CellRun) -> Iterator[NetRun]:
+    return (net for net in cell.nets if net.lambdas is None and not net.closed and not net.probing)
 
 
 def _wanted(cell: CellRun) -> Iterator[tuple[NetRun, float, int]]:

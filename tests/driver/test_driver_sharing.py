@@ -1,0 +1,167 @@
+"""How several workers share a sweep: in how much less time, in which order, and with the same answers."""
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+from timed_workers import PROBE, TimedWorkers
+
+from mlrtui import data, planning
+from mlrtui.config import load_sweep
+from mlrtui.driver.loop import Driver
+from mlrtui.driver.turns import Turn, turn_of
+from mlrtui_db import invariants
+from mlrtui_db.store import Store
+from mlrtui_trainer.spec import Probe, Round
+
+SWEEP = """
+[sweep]
+name = "shared"
+seeds = {seeds}
+[data]
+name = "digits"
+samples = 256
+[model]
+depth = {depth}
+width = {width}
+[training]
+loss = "ce"
+batch = 64
+epochs = 1
+[sharpness]
+every = 0
+{how}
+"""
+KINDS = {
+    "scan": "[scan]\neta = [0.01, 0.02, 0.03, 0.05]",
+    "search": "[search]\ntolerance = 0.1",
+    "fit": '[search]\ntolerance = 0.1\nstart = "fit"',
+    "section": '[search]\ntolerance = 0.1\nmethod = "section"\npoints = 3',
+}
+WIDTHS = (32, 64, 128, 256)
+
+
+def drive(
+    folder: Path,
+    engine: TimedWorkers,
+    kind: str,
+    *,
+    seeds: int = 4,
+    depth: Sequence[int] = (2, 4),
+    width: Sequence[int] = WIDTHS,
+) -> Path:
+    """A sweep of small to large nets; returns its store, in which times are the engine's."""
+    sweep = folder / "sweep.toml"
+    sweep.write_text(SWEEP.format(seeds=seeds, depth=list(depth), width=list(width), how=KINDS[kind]), encoding="utf-8")
+    spec = load_sweep(sweep)
+    path = folder / f"{kind}-{len(engine.devices)}.db"
+    path.unlink(missing_ok=True)
+    with Store.open(path, clock=lambda: engine.seconds) as store:
+        driver = Driver(store, engine, driver_id="test", clock=lambda: engine.seconds)
+        assert driver.run_sweep(spec, planning.plan(spec, data.load)).status == "done"
+    return path
+
+
+def rows(store: Path, sql: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+@pytest.mark.parametrize(("kind", "together"), product(["scan", "search", "section"], [False, True]))
+def test_two_workers_take_little_more_than_half_the_time(tmp_path: Path, kind: str, together: bool) -> None:
+    """Though the grid's costly cells come last, and whether a round's outcomes come one by one or not."""
+    one, two, four = (TimedWorkers(["cpu"] * count, together=together) for count in (1, 2, 4))
+    for engine in (one, two, four):
+        drive(tmp_path, engine, kind)
+    assert two.seconds <= one.seconds / 1.9
+    assert four.seconds <= one.seconds / 3.5
+
+
+@pytest.mark.parametrize("kind", ["scan", "search"])
+def test_the_answers_are_those_of_one_worker(tmp_path: Path, kind: str) -> None:
+    stores = [drive(tmp_path, TimedWorkers(["cpu"] * count), kind) for count in (1, 2, 3)]
+    trials = "SELECT net_id, eta, round, verdict FROM trial ORDER BY 1, 2"
+    answers = "SELECT net_id, status, start_eta, eta_star, first_failure, eta_area, reversals FROM net ORDER BY 1"
+    for store in stores:
+        assert invariants.check(store) == []
+        assert rows(store, trials) == rows(stores[0], trials)
+        assert rows(store, answers) == rows(stores[0], answers)
+
+
+def test_small_cells_still_answer_first(tmp_path: Path) -> None:
+    """No cell of the first half has its answer later than with one worker, and λ₀ of all is known earlier."""
+    ends = (
+        "SELECT position, max(ended_at) FROM attempt JOIN trial USING (trial_id) JOIN net USING (net_id)"
+        " JOIN cell USING (cell_id) GROUP BY position ORDER BY position"
+    )
+    one, two = TimedWorkers(["cpu"]), TimedWorkers(["cpu", "cpu"])
+    alone, shared = (dict(rows(drive(tmp_path, engine, "search"), ends)) for engine in (one, two))
+    assert all(shared[place] < 0.7 * alone[place] for place in range(4))  # type: ignore[operator]
+    assert sorted(range(4), key=shared.__getitem__) == list(range(4))
+    measured = [
+        max(at + len(task.nets) * task.net.work * PROBE for at, _, task in engine.tasks if isinstance(task, Probe))
+        for engine in (one, two)
+    ]
+    assert measured[1] < measured[0]
+
+
+def test_costly_cells_begin_at_once_where_they_would_end_alone(tmp_path: Path) -> None:
+    engine = TimedWorkers(["cpu"] * 4)
+    drive(tmp_path, engine, "search", seeds=1)
+    first = {slot: (task.net.depth, task.net.width) for at, slot, task in engine.tasks if at == 0.0}
+    assert first[0] == (2, 32)  # one slot at least goes in the order of the grid
+    assert first[1] == (4, 256)
+    assert first[3] == (2, 256)
+    costly = [task for _, _, task in engine.tasks if (task.net.depth, task.net.width) == (4, 256)]
+    in_turn = sum(task.net.work * (PROBE if isinstance(task, Probe) else 1.0) for task in costly)
+    # Nothing but this net was waited for; the two rates of its last question ran at the same time.
+    assert engine.seconds == in_turn - costly[-1].net.work
+
+
+def test_two_workers_keep_to_cells_of_their_own(tmp_path: Path) -> None:
+    """While others are left, no two slots train the same cell, so that rounds hold all of its nets."""
+    engine = TimedWorkers(["cpu", "cpu"])
+    drive(tmp_path, engine, "search")
+    rounds = [(slot, task) for _, slot, task in engine.tasks if isinstance(task, Round)]
+    slots = {
+        cell: {slot for slot, task in rounds if task.net.width == cell[1] and task.net.depth == cell[0]}
+        for cell in product([2, 4], WIDTHS)
+    }
+    assert sum(len(which) > 1 for which in slots.values()) <= 2
+
+
+def test_searches_that_learn_still_begin_with_the_corners(tmp_path: Path) -> None:
+    engine = TimedWorkers(["cpu"] * 3)
+    store = drive(tmp_path, engine, "fit")
+    probed = [(task.net.depth, task.net.width) for _, _, task in engine.tasks if isinstance(task, Probe)]
+    corners = set(product((2, 4), (32, 256)))
+    assert max(probed.index(at) for at in corners) < min(probed.index(at) for at in set(probed) - corners)
+    assert rows(store, "SELECT count(*) FROM net WHERE eta_star IS NULL") == [(0,)]
+
+
+def test_gpus_take_whole_cells_in_the_order_of_the_grid(tmp_path: Path) -> None:
+    engine = TimedWorkers(["cuda:0", "cuda:1"], together=True)
+    drive(tmp_path, engine, "scan")
+    begun = [(task.net.depth, task.net.width) for _, _, task in engine.tasks if isinstance(task, Round)]
+    assert list(dict.fromkeys(begun)) == list(product([2, 4], WIDTHS))
+    sizes = [len(task.trials) for _, _, task in engine.tasks if isinstance(task, Round)]
+    assert sizes == [16] * 7 + [8, 8]  # the last cell is shared: both are idle
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_one_cell_is_shared_by_all_who_wait(tmp_path: Path, device: str) -> None:
+    engine = TimedWorkers([device] * 2)
+    drive(tmp_path, engine, "scan", depth=[4], width=[64])
+    assert [(at, len(task.nets)) for at, _, task in engine.tasks if isinstance(task, Probe)] == [(0.0, 2), (0.0, 2)]
+
+
+def test_whose_turn_it_is() -> None:
+    two = ["cpu", "cpu"]
+    assert turn_of(0, ["cpu"], [0], set()) == Turn(idle=1)
+    assert turn_of(0, two, [0, 1], set()) == Turn(idle=2, slots=2)
+    assert turn_of(1, two, [1], set()) == Turn(idle=1, slots=2, sees_to_costly=True)
+    assert turn_of(1, two, [1], {0}) == Turn(idle=1)  # the only one that is left goes in the order of the grid
+    assert turn_of(1, ["cuda:0", "cpu"], [1], set()) == Turn(idle=1)
+    assert turn_of(0, ["cuda:0", "cuda:1", *two], [0, 1], set()) == Turn(idle=2)
