@@ -244,6 +244,13 @@ class SearchSection(Section):
         "sharpness",
         "sharpness",
     )
+    give_up: Annotated[float, number(0.0, 0.5)] = _key(
+        "A training ends at an epoch's end when its chance of still reaching the threshold, by the sweep's finished "
+        "ones, is smaller; 0: none does. Saves steps, but η* may fall otherwise within the ragged zone; see "
+        "benchmarks.md.",
+        0.1,
+        0.0,
+    )
     eta_min: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes below.", 1e-5, 1e-5)
     eta_max: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes above.", 1e3, 1e3)
 
