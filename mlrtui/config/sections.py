@@ -245,9 +245,9 @@ class SearchSection(Section):
         "sharpness",
     )
     give_up: Annotated[float, number(0.0, 0.5)] = _key(
-        "A training ends at an epoch's end when its chance of still reaching the threshold, by the sweep's finished "
-        "ones, is smaller; 0: none does. Saves steps, but η* may fall otherwise within the ragged zone; see "
-        "benchmarks.md.",
+        "Ends a training at an epoch's end once its chance of still reaching the threshold is below this, by the sweep's "
+        "finished ones: none of those nearest to it in accuracy did. 0: never. Saves steps; what is given up then "
+        "depends on what is done first, so η* may fall otherwise within the ragged zone.",
         0.1,
         0.0,
     )
