@@ -2,7 +2,8 @@
 
 The search only needs to know which side of the threshold a training ends on. A bar is an accuracy at an epoch's end:
 a training that is no better there is hopeless, since of the finished ones nearest to the bar none reached the
-threshold later, neither below it nor above. Bars rest on trainings that ran to their own end alone.
+threshold later, neither below it nor above. Bars rest on trainings that ran to their own end alone, of nets of the
+same depth: shallow ones learn in an epoch what deep ones still learn in the last.
 """
 
 from bisect import insort
@@ -23,7 +24,7 @@ Seen = tuple[float, bool]  # accuracy at an evaluation, and whether the threshol
 
 
 class GivingUp:
-    """The bars of a sweep's kinds of trainings, learnt from its finished ones.
+    """The bars of a sweep's trainings, learnt from the finished ones that differ in width, seed and rate alone.
 
     ``chance``: below which chance of reaching the threshold a training is given up; 0: none ever is. ``accuracies``:
     of a stored trial, by step, at those of some steps after which it went on.
@@ -38,7 +39,7 @@ class GivingUp:
         """A training of this cell has ended and is stored. One that was given up, or failed, says nothing."""
         if self._chance == 0.0 or given_up_epoch is not None or verdict == "failed":
             return
-        kind = kind_of(plan)
+        kind = _alike(plan)
         for step, accuracy in self._accuracies(trial_id, looks(plan.train)).items():
             insort(self._seen.setdefault((kind, step), []), (accuracy, verdict == "reached"))
 
@@ -46,9 +47,13 @@ class GivingUp:
         """Where a training of this cell that begins now is given up."""
         if self._chance == 0.0:
             return ()
-        kind = kind_of(plan)
+        kind = _alike(plan)
         bars = ((step, bar(self._seen.get((kind, step), ()), self._chance)) for step in looks(plan.train))
         return tuple(Bar(step, accuracy) for step, accuracy in bars if accuracy is not None)
+
+
+def _alike(plan: CellPlan) -> Hashable:
+    return kind_of(plan), plan.net.depth
 
 
 def looks(train: TrainSpec) -> tuple[int, ...]:

@@ -151,7 +151,7 @@ def test_looks_are_at_epoch_ends_before_the_last_step_and_not_too_many() -> None
         assert all(0 < step < steps and step % every == 0 for step in full)
 
 
-def test_only_the_same_kind_that_ran_to_its_end_counts(tmp_path: Path) -> None:
+def test_only_the_same_kind_and_depth_that_ran_to_its_end_counts(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text(SWEEP.format(give_up=0.1), encoding="utf-8")
     cell = planning.plan(load_sweep(path), data.load).cells[0]
@@ -164,8 +164,8 @@ def test_only_the_same_kind_that_ran_to_its_end_counts(tmp_path: Path) -> None:
         return one
 
     assert learnt().bars(cell) == (Bar(8, LOST[30][0]),)
-    wider = replace(cell, net=replace(cell.net, width=9, depth=9))
-    assert learnt().bars(wider) == learnt().bars(cell)
+    assert learnt().bars(replace(cell, net=replace(cell.net, width=9))) == learnt().bars(cell)
+    assert learnt().bars(replace(cell, net=replace(cell.net, depth=9))) == ()
     assert learnt().bars(replace(cell, train=replace(cell.train, loss="mse"))) == ()
     assert learnt(given_up=2).bars(cell) == ()
     assert learnt(verdict="failed").bars(cell) == ()
