@@ -10,11 +10,11 @@ CREATE VIEW eta_star AS  -- one row per net: the maximal initial learning rate a
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
        n.eta_star, n.first_failure, n.eta_area, n.zone_octaves, n.reversals,
        (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.status = 'done') AS trials,
-       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.given_up_epoch IS NOT NULL) AS given_up,
        n.censored, n.lambda0, n.lambda0_residual, n.operator,
        n.eta_star * n.lambda0_preconditioned AS eta_star_lambda0,
        n.lambda0_preconditioned, n.lambda0_gauss_newton, n.lambda0_hessian,
-       n.loss_convention, n.status, n.reason, n.net_id, axes.*
+       n.loss_convention, n.status, n.reason, n.net_id,
+       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.given_up_epoch IS NOT NULL) AS given_up, axes.*
 FROM net n JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
 WHERE s.mode = 'search';
 

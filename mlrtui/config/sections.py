@@ -247,7 +247,7 @@ class SearchSection(Section):
     give_up: Annotated[float, number(0.0, 0.5)] = _key(
         "Ends a training at an epoch's end once its chance of still reaching the threshold is below this, as the "
         "finished ones of that depth say. 0: never. Saves steps; what is given up depends on what is done first, and a "
-        "training that would have recovered is a success missed: η* may come out lower in its ragged zone.",
+        "training that would have recovered is a success missed: η* may come out lower; see benchmarks.md.",
         0.1,
         0.0,
     )
