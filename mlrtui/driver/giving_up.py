@@ -7,12 +7,13 @@ same depth: shallow ones learn in an epoch what deep ones still learn in the las
 """
 
 from bisect import insort
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import floor
 
 from mlrtui.driver.starts import kind_of
 from mlrtui.planning import CellPlan
+from mlrtui_db.models import TrialState
 from mlrtui_trainer.spec import Bar, TrainSpec
 
 __all__ = ["MOST_LOOKS", "GivingUp", "bar", "looks", "neighbours"]
@@ -42,6 +43,12 @@ class GivingUp:
         kind = _alike(plan)
         for step, accuracy in self._accuracies(trial_id, looks(plan.train)).items():
             insort(self._seen.setdefault((kind, step), []), (accuracy, verdict == "reached"))
+
+    def recall(self, trials: Iterable[tuple[CellPlan, TrialState]]) -> None:
+        """What a store holds of an earlier driver's trainings, each with its cell."""
+        for plan, trial in trials:
+            if trial.verdict is not None:
+                self.learn(plan, trial.trial_id, trial.verdict, trial.given_up_epoch)
 
     def bars(self, plan: CellPlan) -> tuple[Bar, ...]:
         """Where a training of this cell that begins now is given up."""

@@ -115,10 +115,7 @@ class Driver:
         identity.refuse_other_data(plan, state)
         run = SweepRun(spec, plan, state)
         self._giving_up = GivingUp(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
-        for trial in state.trials:
-            if trial.verdict is not None:
-                cell = run.cell_of[trial.net_id].plan
-                self._giving_up.learn(cell, trial.trial_id, trial.verdict, trial.given_up_epoch)
+        self._giving_up.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
