@@ -55,7 +55,8 @@ def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
     yield f"{'cell':<16} {'seed':>4}  {'η*':>9}  {'first failure':>13}  {'λ₀':>9}  {'η*·λ₀':>7}  {'trials':>6}"
     for values in rows:
         row = dict(zip(columns, values, strict=True))
-        note = "" if row["censored"] is None else f"  censored ({row['censored']}): {row['reason']}"
+        note = f"  {row['given_up']} given up" if row["given_up"] else ""
+        note += "" if row["censored"] is None else f"  censored ({row['censored']}): {row['reason']}"
         yield (
             f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['first_failure']):>13}  "
             f"{_number(row['lambda0']):>9}  {_number(row['eta_star_lambda0']):>7}  {row['trials']:>6}{note}"

@@ -15,7 +15,7 @@ _RESET = ", ".join(
         *("verdict", "phase", "reached_epoch", "last_step", "last_loss", "last_accuracy", "last_sharpness"),
         *("last_sharpness_step", "min_loss", "max_loss", "max_loss_step", "max_sharpness", "loss_initial"),
         *("loss_final", "best_accuracy", "final_accuracy", "peak_ratio", "peak_step", "final_sharpness"),
-        *("logit_rms_initial", "logit_rms_peak", "bad_step", "bad_kind", "error"),
+        *("logit_rms_initial", "logit_rms_peak", "bad_step", "bad_kind", "error", "given_up_epoch"),
     )
 )
 
@@ -75,11 +75,17 @@ def add_trials(tx: Transaction, trials: Sequence[TrialRecord]) -> list[int]:
 
 
 def open_attempts(
-    tx: Transaction, trial_ids: Iterable[int], driver_id: str, host: str, device: str, env: Mapping[str, str]
+    tx: Transaction,
+    trial_ids: Iterable[int],
+    driver_id: str,
+    host: str,
+    device: str,
+    env: Mapping[str, str],
+    bars: Sequence[tuple[int, float]],
 ) -> dict[int, int]:
     """See `Store.open_attempts`."""
     opened = {}
-    described = json.dumps(dict(env), sort_keys=True)
+    described, judged = json.dumps(dict(env), sort_keys=True), json.dumps([list(bar) for bar in bars])
     for trial_id in trial_ids:
         row = tx.connection.execute("SELECT status, attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
         if row is None:
@@ -96,9 +102,9 @@ def open_attempts(
             (attempt + 1, tx.rev, trial_id),
         )
         tx.connection.execute(
-            "INSERT INTO attempt (trial_id, attempt, driver_id, host, device, env, started_at, heartbeat_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (trial_id, attempt + 1, driver_id, host, device, described, tx.now, tx.now),
+            "INSERT INTO attempt (trial_id, attempt, driver_id, host, device, env, bars, started_at, heartbeat_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (trial_id, attempt + 1, driver_id, host, device, described, judged, tx.now, tx.now),
         )
     return opened
 
@@ -118,7 +124,7 @@ def finish_trial(tx: Transaction, outcome: TrialOutcome) -> bool:
         "UPDATE trial SET status = ?, verdict = ?, phase = ?, reached_epoch = ?, loss_initial = ?, loss_final = ?,"
         " best_accuracy = ?, final_accuracy = ?, peak_ratio = ?, peak_step = ?, final_sharpness = ?,"
         " logit_rms_initial = ?, logit_rms_peak = ?, bad_step = coalesce(?, bad_step),"
-        " bad_kind = coalesce(?, bad_kind), error = ?, rev = ? WHERE trial_id = ?",
+        " bad_kind = coalesce(?, bad_kind), error = ?, given_up_epoch = ?, rev = ? WHERE trial_id = ?",
         (
             end,
             outcome.verdict,
@@ -136,6 +142,7 @@ def finish_trial(tx: Transaction, outcome: TrialOutcome) -> bool:
             whole(outcome.bad_step),
             outcome.bad_kind,
             outcome.error,
+            whole(outcome.given_up_epoch),
             tx.rev,
             outcome.trial_id,
         ),
@@ -201,6 +208,16 @@ def requeue_failed(tx: Transaction, sweep_id: int) -> tuple[int, int]:
             "UPDATE sweep SET status = 'open', finished_at = NULL WHERE sweep_id = ? AND status <> 'open'", (sweep_id,)
         )
     return trials, len(nets)
+
+
+def accuracies(connection: sqlite3.Connection, trial_id: int, steps: Sequence[int]) -> dict[int, float]:
+    """See `Store.accuracies`."""
+    rows = connection.execute(
+        f"SELECT step, accuracy FROM step s JOIN trial t USING (trial_id) WHERE trial_id = ? AND step < t.last_step"
+        f" AND accuracy IS NOT NULL AND step IN ({', '.join('?' * len(steps))})",
+        (trial_id, *steps),
+    )
+    return dict(rows.fetchall())
 
 
 def lost_trials(connection: sqlite3.Connection) -> list[int]:

@@ -13,7 +13,7 @@ from mlrtui_db.column_docs import column_documents
 from mlrtui_db.errors import StoreUnwritable
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @cache

@@ -78,7 +78,7 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         (sweep_id,),
     )
     trials = execute(
-        "SELECT t.trial_id, net_id, t.eta, t.round, t.status, t.verdict, t.attempt, t.error"
+        "SELECT t.trial_id, net_id, t.eta, t.round, t.status, t.verdict, t.attempt, t.error, t.given_up_epoch"
         " FROM cell c JOIN net n USING (cell_id) JOIN trial t USING (net_id) WHERE sweep_id = ? ORDER BY t.trial_id",
         (sweep_id,),
     )

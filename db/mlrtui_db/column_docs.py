@@ -81,6 +81,7 @@ _MEASURED: Docs = {
     "logit_rms_peak": ("1", "Largest root mean square of the outputs over the first 10 steps."),
     "bad_step": ("steps", "First step whose loss is not finite, or above the divergence threshold."),
     "bad_kind": ("text", "What was wrong at bad_step: nan, +inf, -inf or threshold."),
+    "given_up_epoch": ("epochs", "Epoch at whose end search.give_up ended the trial; NULL: it ran to its own end."),
 }
 
 _STEP: Docs = {
@@ -222,6 +223,7 @@ TABLES: dict[str, Docs] = {
         "next_seq": ("1", "Number of the record that is expected next; duplicates are dropped."),
         "outcome": ("text", "done, failed, lost (driver or worker died) or cancelled."),
         "detail": ("text", "One line on the outcome."),
+        "bars": ("JSON", "[step, accuracy] pairs; no better at one of them, and search.give_up ends the trial."),
     },
     "step": {
         "trial_id": ("id", "The trial it belongs to."),
@@ -294,6 +296,7 @@ VIEWS: dict[str, Docs] = {
         **_SEED,
         **_BOUNDARY,
         "trials": ("1", "Trials of the net that are done."),
+        "given_up": ("1", "How many of them search.give_up ended early."),
         **_LAMBDA0,
         **_pick(TABLES["net"], "operator", "loss_convention", "status", "net_id"),
         "eta_star_lambda0": ("1", "eta_star × lambda0_preconditioned."),
@@ -302,7 +305,8 @@ VIEWS: dict[str, Docs] = {
     "boundaries": {
         **_NAMES,
         **_TRIAL,
-        **_pick(TABLES["trial"], "round", "verdict", "reached_epoch", "best_accuracy"),
+        "round": TABLES["trial"]["round"],
+        **_pick(_MEASURED, "verdict", "reached_epoch", "best_accuracy", "given_up_epoch"),
         **_AXES,
     },
     "grid": {
@@ -357,10 +361,7 @@ VIEWS: dict[str, Docs] = {
     "onsets": {
         **_NAMES,
         **_SEED,
-        "c_loss": (
-            "1",
-            "Smallest c = eta × lambda0 that was trained at which a loss exceeds the first; NULL: at none.",
-        ),
+        "c_loss": ("1", "Smallest trained c = eta × lambda0 at which a loss exceeds the first; NULL: at none."),
         "c_loss_above": ("1", "The next smaller c; NULL: c_loss is the smallest trained, an upper bound."),
         "c_sharp": ("1", "Smallest c at which sharpness exceeds its start by 0.1 %; NULL: at none, or not measured."),
         "c_sharp_above": ("1", "The next smaller c; NULL: c_sharp is the smallest trained, an upper bound."),

@@ -1,7 +1,8 @@
 """One store out of several, by the keys of sweeps and trials: what machines trained apart, put together.
 
 A sweep that lies in several stores becomes one. Where a net's λ is the same in two stores, its trials are put together;
-where it is not (another device rounds otherwise), the net is taken whole from the store in which it is further.
+where it is not (another device rounds otherwise), or where a training that one store gave up has another verdict in the
+other, the net is taken whole from the store in which it is further.
 """
 
 import sqlite3
@@ -129,9 +130,10 @@ class _Merge:
         else:
             net_id = int(known["net_id"])
             further = self._progress(self._source, net) > self._progress(self._target, known)
-            if known["lambda0"] != net["lambda0"] and not further:
+            apart = known["lambda0"] != net["lambda0"] or self._given_up_otherwise(net["net_id"], net_id)
+            if apart and not further:
                 return net_id
-            if known["lambda0"] != net["lambda0"]:
+            if apart:
                 self._target.execute("DELETE FROM trial WHERE net_id = ?", (net_id,))
             if further:
                 self._update("net", net | {"cell_id": cell_id, "net_id": net_id}, "net_id")
@@ -143,12 +145,23 @@ class _Merge:
         done = _one(connection, "SELECT count(*) AS n FROM trial WHERE net_id = ? AND status = 'done'", net["net_id"])
         return _RANK[net["status"]], done["n"] if done else 0
 
+    def _given_up_otherwise(self, source_id: int, target_id: int) -> bool:
+        """Whether a training of both nets has two verdicts because it was given up in one: their searches differ."""
+        query = "SELECT eta, verdict, given_up_epoch FROM trial WHERE net_id = ? AND status = 'done'"
+        known = {trial["eta"]: trial for trial in _rows(self._target, query, target_id)}
+        return any(
+            trial["verdict"] != known[trial["eta"]]["verdict"] and (_given_up(trial) or _given_up(known[trial["eta"]]))
+            for trial in _rows(self._source, query, source_id)
+            if trial["eta"] in known
+        )
+
     def _trial(self, trial: Row, net_id: int) -> None:
         known = _one(self._target, "SELECT * FROM trial WHERE net_id = ? AND eta = ?", net_id, trial["eta"])
         if known is not None:
             if trial["status"] == known["status"] == "done":
                 self._same(trial, known)
-            if known["status"] == "done" or trial["status"] != "done":
+            better = _given_up(known) and not _given_up(trial)  # it was trained to its own end
+            if trial["status"] != "done" or (known["status"] == "done" and not better):
                 return
             self._target.execute("DELETE FROM trial WHERE trial_id = ?", (known["trial_id"],))
         trial_id = self._insert("trial", trial | {"net_id": net_id}, "trial_id")
@@ -193,6 +206,10 @@ class _Merge:
         kept = {name: value for name, value in row.items() if name != key} | {"rev": self._tx.rev}
         setting = ", ".join(f"{name} = ?" for name in kept)
         self._target.execute(f"UPDATE {table} SET {setting} WHERE {key} = ?", (*kept.values(), row[key]))
+
+
+def _given_up(trial: Row) -> bool:
+    return trial["given_up_epoch"] is not None
 
 
 def _rows(connection: sqlite3.Connection, query: str, *values: object) -> Iterator[Row]:

@@ -62,6 +62,12 @@ def _second(connection: sqlite3.Connection) -> None:
         ) STRICT, WITHOUT ROWID""")
 
 
+def _third(connection: sqlite3.Connection) -> None:
+    """Trainings that were given up, and the bars by which."""
+    _added(connection, "trial", "given_up_epoch INTEGER")
+    _added(connection, "attempt", "bars TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(bars))")
+
+
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Add a column, given with its type and default, where the table lacks it; whether it did."""
     if column.split()[0] in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
@@ -70,7 +76,10 @@ def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     return True
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, "spectra, edges, held-out samples, layers", _second),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(2, "spectra, edges, held-out samples, layers", _second),
+    Migration(3, "trainings given up", _third),
+)
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 

@@ -128,6 +128,7 @@ class TrialRow:
     lambda0_preconditioned: float | None
     rev: int
     edge: float | None = 2.0  # eta × sharpness at the edge of stability; None: the sharpness has none
+    given_up_epoch: int | None = None
 
 
 Pairs = tuple[tuple[str, str | float | int | None], ...]
@@ -261,6 +262,7 @@ class TrialState(NamedTuple):
     verdict: str | None
     attempt: int
     error: str | None
+    given_up_epoch: int | None
 
 
 @dataclass(frozen=True)

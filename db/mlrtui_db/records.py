@@ -192,6 +192,7 @@ class TrialOutcome:
     bad_step: int | None = None
     bad_kind: str | None = None
     error: str | None = None
+    given_up_epoch: int | None = None
 
 
 @dataclass(frozen=True)

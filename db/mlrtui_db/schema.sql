@@ -120,6 +120,7 @@ CREATE TABLE trial (
   bad_kind            TEXT CHECK (bad_kind IN ('nan', '+inf', '-inf', 'threshold')),
   error               TEXT,
   rev                 INTEGER NOT NULL DEFAULT 0,
+  given_up_epoch      INTEGER,
   UNIQUE (net_id, eta)
 ) STRICT;
 CREATE INDEX trial_rev  ON trial(rev);
@@ -139,6 +140,7 @@ CREATE TABLE attempt (
   next_seq     INTEGER NOT NULL DEFAULT 0,
   outcome      TEXT CHECK (outcome IN ('done', 'failed', 'lost', 'cancelled')),
   detail       TEXT,
+  bars         TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(bars)),
   PRIMARY KEY (trial_id, attempt)
 ) STRICT, WITHOUT ROWID;
 

@@ -247,14 +247,26 @@ class Store:
         return _attempts.add_trials(self._tx(), trials)
 
     def open_attempts(
-        self, trial_ids: Iterable[int], driver_id: str, device: str, env: Mapping[str, str]
+        self,
+        trial_ids: Iterable[int],
+        driver_id: str,
+        device: str,
+        env: Mapping[str, str],
+        bars: Sequence[tuple[int, float]] = (),
     ) -> dict[int, int]:
         """Start queued or failed trials anew, and return the attempt number of each; their old steps go.
+
+        ``bars``: step and accuracy of the evaluations at which they are given up when they are no better.
 
         Raises:
             StoreError: a trial is running or done.
         """
-        return _attempts.open_attempts(self._tx(), trial_ids, driver_id, self.host, device, env)
+        return _attempts.open_attempts(self._tx(), trial_ids, driver_id, self.host, device, env, bars)
+
+    def accuracies(self, trial_id: int, steps: Sequence[int]) -> dict[int, float]:
+        """Accuracy of a trial at those of these steps after which it went on; also outside a transaction."""
+        with translated(self.path):
+            return _attempts.accuracies(self._connection, trial_id, steps)
 
     def append_steps(self, rows: StepRows) -> AppendResult:
         """Store steps. Segments of a stale attempt, or whose seq was seen already, are dropped and counted.

@@ -13,13 +13,14 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
        n.censored, n.lambda0, n.lambda0_residual, n.operator,
        n.eta_star * n.lambda0_preconditioned AS eta_star_lambda0,
        n.lambda0_preconditioned, n.lambda0_gauss_newton, n.lambda0_hessian,
-       n.loss_convention, n.status, n.reason, n.net_id, axes.*
+       n.loss_convention, n.status, n.reason, n.net_id,
+       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.given_up_epoch IS NOT NULL) AS given_up, axes.*
 FROM net n JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
 WHERE s.mode = 'search';
 
 CREATE VIEW boundaries AS  -- one row per trial of a search: where success ends
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
-       t.eta, t.round, t.verdict, t.reached_epoch, t.best_accuracy, t.eta_lambda0, t.trial_id, axes.*
+       t.eta, t.round, t.verdict, t.reached_epoch, t.best_accuracy, t.eta_lambda0, t.trial_id, t.given_up_epoch, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
 WHERE s.mode = 'search';
@@ -68,7 +69,7 @@ CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
        t.peak_ratio, t.peak_step, n.lambda0, t.final_sharpness, t.eta * t.final_sharpness AS eta_final_sharpness,
        t.final_accuracy, t.loss_initial, t.loss_final, t.logit_rms_initial, t.logit_rms_peak, t.bad_step, t.bad_kind,
-       t.trial_id, c.edge, axes.*
+       t.trial_id, c.edge, t.given_up_epoch, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
 WHERE t.status IN ('done', 'failed');

@@ -126,6 +126,11 @@ def _search(known: Known) -> Iterator[Mistake]:
         yield Mistake(
             "search.threshold", known.one("search.threshold"), f'success = "{success}" has no threshold; remove it'
         )
+    give_up = known.one("search.give_up")
+    if success in {"loss-below-initial", "finite"} and give_up:
+        yield Mistake(
+            "search.give_up", give_up, f'is for success = "accuracy"; "{success}" has no threshold; remove it'
+        )
 
 
 def _targets(known: Known) -> Iterator[Mistake]:

@@ -244,6 +244,13 @@ class SearchSection(Section):
         "sharpness",
         "sharpness",
     )
+    give_up: Annotated[float, number(0.0, 0.5)] = _key(
+        "Ends a training at an epoch's end once its chance of still reaching the threshold is below this, as the "
+        "finished ones of that depth say. 0: never. Saves steps; what is given up depends on what is done first, and a "
+        "training that would have recovered is a success missed: η* may come out lower; see benchmarks.md.",
+        0.1,
+        0.0,
+    )
     eta_min: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes below.", 1e-5, 1e-5)
     eta_max: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes above.", 1e3, 1e3)
 

@@ -57,6 +57,7 @@ def trial_outcome(outcome: Outcome) -> records.TrialOutcome:
         bad_step=outcome.bad_step,
         bad_kind=outcome.bad_kind,
         error=outcome.error,
+        given_up_epoch=outcome.given_up_epoch,
     )
 
 

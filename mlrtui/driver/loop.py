@@ -13,6 +13,7 @@ from mlrtui.config import SweepSpec
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import refresh_fits
+from mlrtui.driver.giving_up import GivingUp
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.driver.turns import turn_of
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
@@ -96,6 +97,7 @@ class Driver:
         self._inbox: list[tuple[int, Message]] = []
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
+        self._giving_up = GivingUp(0.0, store.accuracies)
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
 
     def run_sweep(self, spec: SweepSpec, plan: Plan) -> SweepEnd:
@@ -113,6 +115,8 @@ class Driver:
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
         identity.refuse_other_data(plan, state)
         run = SweepRun(spec, plan, state)
+        self._giving_up = GivingUp(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
+        self._giving_up.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
@@ -158,11 +162,11 @@ class Driver:
     def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
         cell = draft.cell.plan
         records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
-        device, env = self._engine.devices[slot], self._env.get(slot, {})
+        device, env, bars = self._engine.devices[slot], self._env.get(slot, {}), self._giving_up.bars(cell)
 
         def write() -> tuple[list[int], dict[int, int]]:
             ids = self._store.add_trials(records)
-            return ids, self._store.open_attempts(ids, self._driver_id, device, env)
+            return ids, self._store.open_attempts(ids, self._driver_id, device, env, bars)
 
         ids, attempts = self._commit(write)
         lanes: dict[int, _Lane] = {}
@@ -172,7 +176,8 @@ class Driver:
             lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
             trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        return Round(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials)), lanes
+        task = Round(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials), bars)
+        return task, lanes
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
@@ -214,7 +219,7 @@ class Driver:
                     net.lambdas = conversion.net_lambdas(message)
                     measured.append(net)
                 case Outcome():
-                    told.append(self._tell(slot, message))
+                    told.append(self._tell(run, slot, message))
                 case TaskDone():
                     self._free(slot)
                 case TaskFailed():
@@ -223,8 +228,10 @@ class Driver:
         self._close_answered(run, told)
         self._watch_wal()
 
-    def _tell(self, slot: int, outcome: Outcome) -> NetRun:
+    def _tell(self, run: SweepRun, slot: int, outcome: Outcome) -> NetRun:
         lane = self._running[slot].lanes.pop(outcome.trial_id)
+        cell = run.cell_of[lane.net.net_id].plan
+        self._giving_up.learn(cell, outcome.trial_id, outcome.verdict, outcome.given_up_epoch)
         lane.net.running.discard(lane.eta)
         assert lane.net.questions is not None
         lane.net.questions.tell(lane.eta, outcome.verdict)

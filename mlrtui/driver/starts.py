@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mlrtui.config.sections import SearchSection
 from mlrtui.planning import CellPlan, search_rules
 
-__all__ = ["Starts"]
+__all__ = ["Starts", "kind_of"]
 
 OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
 """Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
@@ -48,20 +48,20 @@ class Starts:
             return plans
         spans: dict[Hashable, tuple[set[int], set[int]]] = {}
         for plan in plans:
-            depths, widths = spans.setdefault(_kind(plan), (set(), set()))
+            depths, widths = spans.setdefault(kind_of(plan), (set(), set()))
             depths.add(plan.net.depth)
             widths.add(plan.net.width)
 
         def inside(plan: CellPlan) -> bool:
-            depths, widths = spans[_kind(plan)]
+            depths, widths = spans[kind_of(plan)]
             return plan.net.depth not in (min(depths), max(depths)) or plan.net.width not in (min(widths), max(widths))
 
         return sorted(plans, key=inside)
 
     def learn(self, plan: CellPlan, eta_star: float) -> None:
         """A net of this cell is done, and its η* is not censored."""
-        self._known.setdefault(_kind(plan), []).append((_place(plan), log(eta_star)))
-        self._laws.pop(_kind(plan), None)
+        self._known.setdefault(kind_of(plan), []).append((_place(plan), log(eta_star)))
+        self._laws.pop(kind_of(plan), None)
 
     def rate(self, plan: CellPlan, lambda0: float | None) -> float:
         """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
@@ -72,7 +72,7 @@ class Starts:
         return min(max(rate, self._search.eta_min), self._search.eta_max)
 
     def _predicted(self, plan: CellPlan) -> float | None:
-        kind = _kind(plan)
+        kind = kind_of(plan)
         if kind not in self._laws:
             self._laws[kind] = _Law.through(self._known.get(kind, []))
         law = self._laws[kind]
@@ -105,7 +105,7 @@ class _Law:
         return exp(float(self.slopes @ place))
 
 
-def _kind(plan: CellPlan) -> Hashable:
+def kind_of(plan: CellPlan) -> Hashable:
     """What cells share that differ in depth and width alone."""
     return replace(plan.net, depth=0, width=0), plan.train, plan.data
 

@@ -102,6 +102,7 @@ def _law(one: Compared) -> str:
 
 _RESULTS: tuple[tuple[str, Callable[[Compared], str]], ...] = (
     ("verdict", _stored("trial", "verdict")),
+    ("given up, epoch", _stored("trial", "given_up_epoch")),
     ("phase", _stored("trial", "phase")),
     ("peak / L₀", _peak),
     ("loss at the end", _stored("trial", "loss_final")),

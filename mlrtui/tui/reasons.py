@@ -1,5 +1,7 @@
 """Why a trial ended as it did and why it bears its phase: the rule that fired, with its numbers, in words."""
 
+import json
+
 import numpy as np
 
 from mlrtui.tui.curves import Trace, loss_points
@@ -34,11 +36,22 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
         where = "" if epoch is None else f" at the end of epoch {epoch}"
         return f"reached its goal{where}" + ("" if best is None else f" with accuracy {best:.3f}")
     ends = "" if initial is None or final is None else f" (loss {number(initial)} → {number(final)})"
+    if trial.given_up_epoch is not None:
+        return f"{trial.verdict}: {_given_up(trial, details)}{ends}"
     if trial.verdict == "too-slow":
         return f"too slow: the budget was spent below the goal, yet the loss fell{ends}"
     if trial.verdict == "stalled":
         return f"stalled: finite, but no better than at the start{ends}"
     return f"finished all {trial.max_steps} steps{ends}"
+
+
+def _given_up(trial: TrialRow, details: TrialDetails | None) -> str:
+    """At which epoch, and by which bar."""
+    bars = dict(json.loads(str(dict(details.attempt if details else ()).get("bars") or "[]")))
+    bar = "" if trial.last_step not in bars else f", no better than {number(bars[trial.last_step])}"
+    at = "" if trial.last_accuracy is None else f" at accuracy {number(trial.last_accuracy)}"
+    nearby = "finished ones near that never reached the goal"
+    return f"given up at the end of epoch {trial.given_up_epoch}{at}{bar}: {nearby}"
 
 
 def phase_reason(trial: TrialRow, details: TrialDetails | None, trace: Trace | None) -> str:

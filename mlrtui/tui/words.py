@@ -34,6 +34,8 @@ def outcome(trial: TrialRow) -> str:
         return f"{_BAD.get(trial.bad_kind, trial.bad_kind)} @{trial.bad_step}"
     if trial.verdict == "reached":
         return "reached"
+    if trial.given_up_epoch is not None:
+        return f"given up, ep. {trial.given_up_epoch}"
     if trial.phase in ("catapult", "controlled") and trial.peak_step is not None:
         return f"{trial.phase} @{trial.peak_step}"
     if trial.verdict in (None, "finished"):

@@ -114,7 +114,15 @@ def test_merged_stores_hold_what_each_held(tmp_path: Path) -> None:
     assert content(again) == both
 
 
-def part(path: Path, etas: list[float], *, lam: float = 8.0, verdict: str = "reached", spec: str = "") -> None:
+def part(
+    path: Path,
+    etas: list[float],
+    *,
+    lam: float = 8.0,
+    verdict: str = "reached",
+    spec: str = "",
+    given_up: int | None = None,
+) -> None:
     """A store with some trials of the first net of sweep "one"; the last one is left running."""
     with Store.open(path) as store:
         with store.transaction():
@@ -128,7 +136,7 @@ def part(path: Path, etas: list[float], *, lam: float = 8.0, verdict: str = "rea
             for trial_id in ids:
                 store.append_steps(samples.steps(trial_id, [2.0, 1.0]))
             for trial_id in ids[:-1]:
-                store.finish_trial(samples.outcome(trial_id, verdict=verdict))
+                store.finish_trial(samples.outcome(trial_id, verdict=verdict, given_up_epoch=given_up))
 
 
 def trials(path: Path) -> list[tuple[object, ...]]:
@@ -152,6 +160,34 @@ def test_a_net_whose_sharpness_differs_is_taken_whole_from_where_it_is_further(t
         merge(out, [tmp_path / name for name in order])
         assert [row[0] for row in trials(out)] == [0.11, 0.22, 0.33]
         assert check(out) == []
+
+
+def ends(path: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(
+            "SELECT eta, verdict, given_up_epoch FROM trial WHERE status = 'done' ORDER BY eta"
+        ).fetchall()
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_training_that_was_given_up_gives_way_to_the_same_one_in_full(tmp_path: Path, order: tuple[str, str]) -> None:
+    part(tmp_path / "a.db", [0.1, 0.2, 0.3], verdict="too-slow", given_up=2)
+    part(tmp_path / "b.db", [0.1, 0.3], verdict="too-slow")
+    out = tmp_path / "out.db"
+    merge(out, [tmp_path / f"{name}.db" for name in order])
+    assert ends(out) == [(0.1, "too-slow", None), (0.2, "too-slow", 2)]
+    assert check(out) == []
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_net_that_one_store_judged_otherwise_early_is_taken_whole(tmp_path: Path, order: tuple[str, str]) -> None:
+    """A training that is given up may have recovered: no contradiction, but the searches went apart there."""
+    part(tmp_path / "a.db", [0.1, 0.2, 0.3], verdict="too-slow", given_up=2)
+    part(tmp_path / "b.db", [0.1, 0.4])
+    out = tmp_path / "out.db"
+    merge(out, [tmp_path / f"{name}.db" for name in order])
+    assert ends(out) == [(0.1, "too-slow", 2), (0.2, "too-slow", 2)]
+    assert check(out) == []
 
 
 def test_contradictions_are_refused_with_a_sentence(tmp_path: Path) -> None:

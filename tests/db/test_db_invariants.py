@@ -25,6 +25,7 @@ BROKEN = {
     "UPDATE trial SET attempt = 0 WHERE trial_id = 1": "a trial that was never started has steps",
     "UPDATE trial SET verdict = NULL WHERE trial_id = 1": "a trial is done without a verdict",
     "UPDATE trial SET status = 'failed' WHERE trial_id = 1": "or is failed by another verdict: trial 1",
+    "UPDATE trial SET given_up_epoch = 1 WHERE trial_id = 1": "or has a verdict that needs no giving up: trial 1",
     "UPDATE sweep SET finished_at = NULL": "a sweep has a time of finishing and is not done, or none and is: sweep 1",
     "ALTER TABLE net ADD COLUMN extra TEXT": "a column has no text in column_doc: net.extra",
     "UPDATE net SET eta_area = 9e999": "a number is infinite: net.eta_area",

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from mlrtui_trainer.spec import (
+    Bar,
     Dataset,
     LambdaAtInit,
     NetSpec,
@@ -70,9 +71,10 @@ def run_trials(
     every: int = 0,
     operator: str = "gauss-newton",
     how: SharpnessSpec | None = None,
+    bars: Sequence[Bar] = (),
 ) -> Run:
     """Train these trials; ``how`` says more of λ than ``every`` and ``operator`` do."""
-    task = Round(1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials))
+    task = Round(1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials), tuple(bars))
     messages = list(run_task(task, data, "cpu"))
     assert isinstance(messages[-1], TaskDone), messages[-1]
     parts: dict[int, dict[str, list[Any]]] = {}

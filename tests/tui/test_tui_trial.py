@@ -182,6 +182,17 @@ def test_zoom_keeps_the_cursor_inside_and_ends_at_a_few_steps() -> None:
     assert moved.window[0] <= moved.step <= moved.window[1]
 
 
+def test_a_training_that_was_given_up_says_by_which_bar() -> None:
+    trial = make_trial(1, 1, 0.1, verdict="too-slow", given_up_epoch=3, last_step=48, last_accuracy=0.125)
+    details = make_details(trial)
+    known = replace(details, attempt=(*details.attempt, ("bars", "[[16, 0.1], [48, 0.25]]")))
+    assert verdict_reason(trial, known) == (
+        "too-slow: given up at the end of epoch 3 at accuracy 0.125, no better than 0.25: finished ones near that "
+        "never reached the goal (loss 0.5 → 0.0123)"
+    )
+    assert "at the end of epoch 3 at accuracy 0.125: finished" in verdict_reason(trial, details)
+
+
 @pytest.mark.parametrize(
     ("changes", "facts", "words"),
     [

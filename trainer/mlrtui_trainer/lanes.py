@@ -144,7 +144,7 @@ class _Chunk:
             self.layers = LayerCheck(model, self.weights, samples)
         self.compiled = CompiledSteps.of(model, self.train, samples, etas)
         self.block = BLOCK[torch.device(device).type] if self.compiled is None else COMPILED_BLOCK
-        self.logs = [TrialLog(trial, self.train, samples.count) for trial in trials]
+        self.logs = [TrialLog(trial, self.train, samples.count, task.bars) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
         self.meter = None
@@ -189,7 +189,8 @@ class _Chunk:
         last = step == self.train.max_steps
         ends: list[int] = []
         diverged: list[int] = []
-        reached: dict[int, int] = {}
+        reached: list[int] = []
+        given_up: list[int] = []
         for i, log in enumerate(self.logs):
             loss, share = float(seen.loss[i]), float(seen.accuracy[i])
             if step == 0:
@@ -200,15 +201,17 @@ class _Chunk:
             if log.is_bad(loss):
                 diverged.append(i)
             elif log.is_success(step, share):
-                reached[i] = step // self.train.steps_per_epoch
-            if last or i in reached or i in diverged or seen.dead[i]:
+                reached.append(i)
+            elif log.is_hopeless(step, share):
+                given_up.append(i)
+            if last or i in reached or i in given_up or i in diverged or seen.dead[i]:
                 ends.append(i)
         lam = self._look_at_sharpness([i for i in ends if i not in diverged])
         layers = self._look_at_layers(step) if ends else {}
         for i in ends:
             row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
-            self.logs[i].end(reached_epoch=reached.get(i), dead=bool(seen.dead[i]))
+            self.logs[i].end(step, reached=i in reached, dead=bool(seen.dead[i]), given_up=i in given_up)
         self._drop_ended()
 
     def _evaluate(self, samples: Samples) -> Evaluation:
@@ -264,8 +267,9 @@ class _Chunk:
         if self.meter is not None and self.optimizer.ready:
             lam = self.meter.measure(step, self.weights, numbers[0], self.optimizer.diagonal())
             ends = [
-                self.batches.full and (log.is_success(step, numbers[1, i]) or numbers[2, i] > 0.0)
-                for i, log in enumerate(self.logs)
+                self.batches.full
+                and (log.is_success(step, share) or log.is_hopeless(step, share) or numbers[2, i] > 0.0)
+                for i, (log, share) in enumerate(zip(self.logs, numbers[1].tolist(), strict=True))
             ]
             lam |= self._look_at_sharpness([i for i, end in enumerate(ends) if end and i not in lam])
         layers = self._look_at_layers(step)
@@ -349,15 +353,15 @@ class _Chunk:
                 share, self.accuracy[i] = float(self.accuracy[i]), nan
             bad = log.is_bad(loss)
             reached = full and not bad and log.is_success(step, share)
-            ends = bad or reached or (full and dead > 0.0)
+            hopeless = full and not bad and log.is_hopeless(step, share)
+            ends = bad or reached or hopeless or (full and dead > 0.0)
             log.see_logits(step, rms)
             if full:
                 log.compare(loss)
                 log.see_accuracy(share)
             log.add(Row(step, loss, share, lam.get(i), layers=layers.get(i, ())), last=ends)
             if ends:
-                epoch = step // self.train.steps_per_epoch if reached else None
-                log.end(reached_epoch=epoch, dead=full and dead > 0.0)
+                log.end(step, reached=reached, dead=full and dead > 0.0, given_up=hopeless)
 
     def _drop_ended(self) -> None:
         """Take the lanes that ended out of the batch."""

@@ -15,6 +15,7 @@ from mlrtui_trainer.spec import (
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
+    Bar,
     Eigenvalue,
     LayerSizes,
     Outcome,
@@ -65,9 +66,10 @@ class Row:
 class TrialLog:
     """One trial while it trains: rows not yet sent, and the numbers that its outcome rests on."""
 
-    def __init__(self, trial: TrialSpec, train: TrainSpec, samples: int) -> None:
+    def __init__(self, trial: TrialSpec, train: TrainSpec, samples: int, bars: Sequence[Bar] = ()) -> None:
         self.trial = trial
         self._train = train
+        self._bars = {bar.step: bar.accuracy for bar in bars if 0 < bar.step < train.max_steps}
         self._full = train.batch == samples
         self._pending: list[Row] = []
         self._seq = 0
@@ -78,6 +80,7 @@ class TrialLog:
         self._logit_initial, self._logit_peak = nan, nan
         self._last: Row | None = None
         self._reached_epoch: int | None = None
+        self._given_up_epoch: int | None = None
         self._dead = False
         self.ended = False
 
@@ -97,6 +100,10 @@ class TrialLog:
     def is_success(self, step: int, accuracy: float) -> bool:
         """Whether this accuracy, at an epoch's end, ends the trial as a success."""
         return self._train.success == "accuracy" and step > 0 and accuracy >= self._train.threshold
+
+    def is_hopeless(self, step: int, accuracy: float) -> bool:
+        """Whether this accuracy, at an epoch's end before the last, is no better than the round's bar there."""
+        return step in self._bars and accuracy <= self._bars[step] and not self.is_success(step, accuracy)
 
     def compare(self, loss: float) -> None:
         """Take the next of the losses that are over the same samples, for the largest rise."""
@@ -135,9 +142,12 @@ class TrialLog:
             self._pending.append(row)
         self._last = row
 
-    def end(self, *, reached_epoch: int | None = None, dead: bool = False) -> None:
-        """Close the trial after its last row."""
-        self.ended, self._reached_epoch, self._dead = True, reached_epoch, dead
+    def end(self, step: int, *, reached: bool = False, dead: bool = False, given_up: bool = False) -> None:
+        """Close the trial after its last row, that of ``step``; one that is dead or has diverged is not given up."""
+        epoch = step // self._train.steps_per_epoch
+        self.ended, self._dead = True, dead
+        self._reached_epoch = epoch if reached else None
+        self._given_up_epoch = epoch if given_up else None
 
     def take(self) -> tuple[int, list[Row]]:
         """The rows not yet sent, with their sequence number."""
@@ -185,6 +195,7 @@ class TrialLog:
             logit_rms_peak=self._logit_peak,
             bad_step=last.step if diverged else None,
             bad_kind=_bad_kind(last.loss) if diverged else None,
+            given_up_epoch=None if diverged or self._dead else self._given_up_epoch,
         )
 
 

@@ -6,6 +6,7 @@ The driver sends a `Probe` (measure λ at initialisation) or a `Round` (train). 
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ __all__ = [
     "FLAG_SHARPNESS_NOT_CONVERGED",
     "NUMERICS_VERSION",
     "OPTIMIZER_SETTINGS",
+    "Bar",
     "Dataset",
     "Eigenvalue",
     "LambdaAtInit",
@@ -171,6 +173,13 @@ class TrialSpec:
     lambda0: float  # preconditioned λ at initialisation, or NaN
 
 
+class Bar(NamedTuple):
+    """Where a training that is no better is given up: at an evaluation before the last one."""
+
+    step: int
+    accuracy: float
+
+
 @dataclass(frozen=True)
 class Round:
     """Trials of one architecture that run together."""
@@ -181,6 +190,7 @@ class Round:
     train: TrainSpec
     sharpness: SharpnessSpec
     trials: tuple[TrialSpec, ...]
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -283,6 +293,7 @@ class Outcome:
     bad_step: int | None = None
     bad_kind: str | None = None  # "nan" | "+inf" | "-inf" | "threshold"
     error: str | None = None
+    given_up_epoch: int | None = None  # at whose end a bar of the round ended it
 
 
 @dataclass(frozen=True)
