@@ -29,9 +29,10 @@ from torch import Tensor
 from benchmarks.jax_child import JaxChild
 from benchmarks.machine import describe, spread, table
 from benchmarks.peers import METHODS, Problem, installed
-from benchmarks.replay import moments, reference, track, trials_at
+from benchmarks.replay import Tracked, moments, reference, track, trials_at
 from benchmarks.sharpness_error import first_digits
 from benchmarks.trainings import GEMM_SIZE, gemm_seconds, plain_net, seconds
+from mlrtui_trainer import worker
 from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.models.mlp import Mlp, Weights
 from mlrtui_trainer.samples import Samples
@@ -43,6 +44,8 @@ RATES = (0.5, 1.5, 2.5, 4.0)  # η·λ₀
 JUDGED = (0,)  # seeds whose trainings the others see
 STRIDE = 6
 OURS = "mlrtui"
+TIGHT = 1e-5
+TIGHTER = f"{OURS}, tolerance {TIGHT:g}"
 BY_JAX = {f"JAX, {count} products": count for count in (8, 20)}  # a λ, by method
 
 
@@ -87,7 +90,8 @@ class Measured:
 
     def times(self, method: str) -> list[float]:
         """How many times longer a step with λ takes than ours, round by round."""
-        steps = [timing.jax if method in BY_JAX else timing.plain for timing in self.timings]
+        own = "jax" if method in BY_JAX else "blind" if method == TIGHTER else "plain"
+        steps = [getattr(timing, own) for timing in self.timings]
         return [(step + timing.others[method]) / timing.ours for step, timing in zip(steps, self.timings, strict=True)]
 
     @property
@@ -104,6 +108,7 @@ def rounds_of(depth: int, width: int, steps: int, data: Dataset) -> dict[str, Ro
     return {
         "hessian": task,
         "gauss-newton": replace(task, sharpness=SharpnessSpec("gauss-newton", every=1)),
+        "tight": replace(task, sharpness=SharpnessSpec("hessian", every=1, tolerance=TIGHT)),
         "none": replace(task, sharpness=SharpnessSpec(every=0)),
     }
 
@@ -139,6 +144,17 @@ def moments_of(task: Round, data: Dataset) -> tuple[list[Moment], Paths, float]:
                 )
             last[lane] = (vectors[k], float(values[k]))
     return found, paths, float(counts[counts > 0].mean())
+
+
+def stored(tracked: Tracked, task: Round, moment: Moment) -> float:
+    """λ as the round stored it there."""
+    columns = tracked.columns[task.trials[moment.lane].trial_id]
+    return float(columns["sharpness"][columns["step"] == moment.step][0])
+
+
+def as_in_a_sweep(task: Round, data: Dataset) -> None:
+    """All steps of a round, by the compiled steps where they are installed; `track` leaves those out."""
+    list(worker.run_task(task, data, "cpu"))
 
 
 def plain_step(problem: Problem, optimizer: torch.optim.Optimizer) -> float:
@@ -197,7 +213,11 @@ def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset, jax:
     counts = np.concatenate([columns["products"] for columns in newton.columns.values()])
     x = torch.tensor(data.x, dtype=torch.float32)
     labels, model = torch.tensor(data.labels), plain_net(net)
-    errors: dict[str, list[float]] = {OURS: [abs(moment.ours / moment.true - 1.0) for moment in judged]}
+    tight = track(tasks["tight"], data)
+    errors: dict[str, list[float]] = {
+        OURS: [abs(moment.ours / moment.true - 1.0) for moment in judged],
+        TIGHTER: [abs(stored(tight, tasks["tight"], moment) / moment.true - 1.0) for moment in judged],
+    }
 
     def turn(moments: Sequence[Moment], keep: bool) -> Timing:
         spent = dict.fromkeys(("plain", *installed()), 0.0)
@@ -214,8 +234,11 @@ def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset, jax:
                     errors.setdefault(name, []).append(abs(value / moment.true - 1.0))
             spent["plain"] += seconds(partial(plain_step, problem, torch.optim.SGD(model.parameters(), lr=0.0)), "cpu")
         steps_done = steps * len(tasks["none"].trials)
-        own = {name: 1e3 * seconds(partial(track, task, data), "cpu") / steps_done for name, task in tasks.items()}
+        own = {
+            name: 1e3 * seconds(partial(as_in_a_sweep, task, data), "cpu") / steps_done for name, task in tasks.items()
+        }
         others = {name: 1e3 * total / len(moments) for name, total in spent.items()}
+        others[TIGHTER] = own["tight"] - own["none"]
         plain, step = others.pop("plain"), math.nan
         if jax is not None:
             followed = follow_by_jax(jax, paths, data)
