@@ -29,10 +29,11 @@ NETS = [
 ]
 
 
-BEFORE = {  # what is known of the last values: nothing, as in a solve that stands alone; no value; one far above
+BEFORE = {  # the last values: none, in a solve that stands alone; far below; far above; not known
     "alone": None,
-    "steady": np.array([np.nan, np.nan]),
+    "steady": np.array([0.0, 0.0]),
     "fallen": np.array([1e9, 1e9]),
+    "unknown": np.array([np.nan, np.nan]),
 }
 
 

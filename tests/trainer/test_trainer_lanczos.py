@@ -32,6 +32,16 @@ class Dense:
         return Dense(self.matrix[keep])
 
 
+class Diagonal(Dense):
+    """The same with eigenvalues on the diagonal and zeros elsewhere, [lanes, size]."""
+
+    def apply(self, v: Tensor) -> Tensor:
+        return self.matrix * v
+
+    def select(self, keep: Tensor) -> "Diagonal":
+        return Diagonal(self.matrix[keep])
+
+
 def with_spectra(*spectra, dtype=torch.float64) -> Dense:
     size = len(spectra[0])
     basis, _ = torch.linalg.qr(torch.randn(size, size, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
@@ -207,6 +217,16 @@ def test_a_solve_along_a_training_stops_earlier_and_stays_within_the_tolerance()
         assert found.converged.all()
         assert np.abs(found.value - 1.0).max() <= 1e-3
         assert found.residual.max() <= 1e-3 * residual
+
+
+def test_a_start_at_random_is_not_content_with_the_second_value():
+    """An audit that trusted the first eigenvector it meets would find none that was lost."""
+    spectrum = np.linspace(0.0, 0.5, 2000)
+    spectrum[:2] = 1.0, 0.9
+    operator = Diagonal(torch.from_numpy(spectrum).repeat(64, 1))
+    start = start_vectors(list(range(64)), 2000, torch.float64, "cpu")
+    found = largest(operator, start, 1e-3, 40, before=np.full(64, np.nan))
+    assert found.value.tolist() == pytest.approx([1.0] * 64, rel=1e-3)
 
 
 def test_where_two_values_cross_the_new_one_is_found():

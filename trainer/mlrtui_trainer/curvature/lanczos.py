@@ -40,7 +40,9 @@ class Along(NamedTuple):
 STEADY = Along(MIN_PRODUCTS, 10.0, 0.1, 0.7)
 FALLEN = Along(6, 1.5, 0.1, 0.5)
 FALL = 0.96
-"""A value below this part of the one before is judged as `FALLEN`: another eigenvalue may have taken its place."""
+"""A value below this part of the one before is judged as `FALLEN`: another eigenvalue may have taken its place.
+
+So is one with none before: a solve from a random vector may meet another eigenvector first."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ class _Run:
             changes = np.maximum(np.abs(theta - seen[:, 0]), np.abs(seen[:, 0] - seen[:, 1]))
             met = (changes <= 0.5 * limit) & (error[:, :k] <= limit)
             return met
-        fallen = values[:, 0] < FALL * self.before[lanes]
+        fallen = ~(values[:, 0] >= FALL * self.before[lanes])  # where nothing is known before too
         products, residual, estimate, crowding = np.where(fallen, np.array(FALLEN)[:, None], np.array(STEADY)[:, None])
         met = (error[:, :k] <= residual[:, None] * limit) & (self.depth >= products)[:, None]
         met &= _kato_temple(values, error[:, :k]) <= estimate[:, None] * limit

@@ -314,8 +314,8 @@ def solve(
 
     Returns the number of products and that of the rule in `RULES`. weights: addresses of the lane's matrices. rules:
     samples, whether the loss is ce, tolerance, wanted values, whether this is along a training, and the part of the
-    norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`; the second where the largest value is
-    below the floor.
+    norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`; the first where the largest value
+    is not below the floor.
     """
     samples, loss_ce, tolerance, wanted, along, noise = rules
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
@@ -353,7 +353,7 @@ def solve(
             rule = EXHAUSTED if n == size else BUDGET
         if n >= max(3, wanted):
             if along:
-                met = _met(d, error, order, n, wanted, tolerance, fallen if d[order[0]] < floor else steady)
+                met = _met(d, error, order, n, wanted, tolerance, steady if d[order[0]] >= floor else fallen)
             else:
                 met = _settled(d, error, order, wanted, before, tolerance)
             rule = CONVERGED if met else rule

@@ -34,8 +34,8 @@ SWITCH = "MLRTUI_FAST"
 _LOSSES = (LOSSES["ce"], LOSSES["mse"])
 
 Along = tuple[tuple[float, float, float, float], tuple[float, float, float, float], npt.NDArray[np.float64]]
-"""How a solve along a training may end: see `curvature.lanczos.Along`; by the first, or below the floor [lanes] by
-the second."""
+"""How a solve along a training may end: see `curvature.lanczos.Along`; by the first, unless below the floor
+[lanes] (NaN: always below)."""
 
 NEVER = (0.0, 0.0, 0.0, 0.0)  # where the solve stands alone
 
