@@ -4,7 +4,7 @@ Which route a worker takes is a property of its machine, as its CPU is: answers 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import ModuleType
@@ -151,22 +151,22 @@ class _Filling:
     ) -> None:
         from mlrtui_trainer.fast import constants as kernels
 
-        self._matrix, self._buffer, self._kernels = matrix, constants, kernels
-        self.constants = constants.numpy()
+        self._matrix, self._buffer = matrix, constants
+        self.constants, self.x = constants.numpy(), matrix.x.reshape(-1).numpy()
         self.weights, self._biases = matrix.weights.addresses()  # [lanes, layers]
-        self.x, y = matrix.x.reshape(-1).numpy(), matrix.y.reshape(-1).numpy()
-        name = matrix.mlp.activation
-        self._activation = kernels.ACTIVATIONS.index(name) if name in kernels.ACTIVATIONS else None
-        rules = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], matrix.full)
-        self._before, self._after = (
-            (layout,),
-            (scale, self._activation, rules, self.x, y, self.constants, scratch, gemm),
-        )
+        self._fill: Callable[[int], float] | None = None
+        if matrix.mlp.activation in kernels.ACTIVATIONS:
+            activation = kernels.ACTIVATIONS.index(matrix.mlp.activation)
+            rules, y = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], matrix.full), matrix.y.reshape(-1).numpy()
+            self._fill = lambda i: kernels.fill(
+                layout, self.weights[i], self._biases[i], scale, activation, rules, self.x, y, self.constants, scratch,
+                gemm,
+            )  # fmt: skip
 
     def lane(self, i: int) -> None:
         """This lane's; by the general way where that is not compiled, or needs double precision."""
-        if self._activation is not None:
-            largest = self._kernels.fill(*self._before, self.weights[i], self._biases[i], *self._after)
+        if self._fill is not None:
+            largest = self._fill(i)
             if self._buffer.dtype == torch.float64 or not largest > LARGE_OUTPUT:
                 return
         passes = self._matrix.passes.select(torch.tensor([i]))
