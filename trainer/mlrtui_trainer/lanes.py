@@ -120,6 +120,23 @@ def _evaluate(model: Model, weights: Weights, samples: Samples, first: int, loss
     return torch.cat(parts, dim=1)
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A step whose weights are still at hand."""
+
+    numbers: Floats  # [4, lanes] as `_Chunk._look` gives them
+    weights: Weights
+    ready: bool  # whether λ may be sought
+    diagonal: Tensor | None  # what λ is preconditioned by beside the layers' rates
+    descend: Callable[[], object] | None = None  # takes the step; None: it has been taken
+
+    def select(self, lanes: Sequence[int]) -> "_Seen":
+        """The same of the lanes with these numbers, where the step has been taken."""
+        keep = torch.tensor(lanes)
+        diagonal = None if self.diagonal is None else self.diagonal[keep]
+        return _Seen(self.numbers[:, lanes], self.weights.select(keep), self.ready, diagonal)
+
+
 class _Chunk:
     """Some trials, from their initial weights to their ends."""
 
@@ -187,10 +204,7 @@ class _Chunk:
             seen = replace(seen, accuracy=self._evaluate(self.held_out).accuracy)
         self.accuracy = seen.accuracy
         last = step == self.train.max_steps
-        ends: list[int] = []
-        diverged: list[int] = []
-        reached: list[int] = []
-        given_up: list[int] = []
+        ends, diverged, reached, given_up = (list[int]() for _ in range(4))
         for i, log in enumerate(self.logs):
             loss, share = float(seen.loss[i]), float(seen.accuracy[i])
             if step == 0:
@@ -207,7 +221,7 @@ class _Chunk:
             if last or i in reached or i in given_up or i in diverged or seen.dead[i]:
                 ends.append(i)
         lam = self._look_at_sharpness([i for i in ends if i not in diverged])
-        layers = self._look_at_layers(step) if ends else {}
+        layers = self._look_at_layers(step, self.weights) if ends else {}
         for i in ends:
             row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
@@ -243,38 +257,43 @@ class _Chunk:
         if self.compiled is not None:
             if self.layers is None and (self.held_out is None or not self.batches.full):
                 return self._compiled(self.compiled, step, count), [{}] * count
-            pairs = [(self._look_at_layers(t), self._compiled(self.compiled, t, 1)) for t in range(step, step + count)]
+            pairs = [
+                (self._look_at_layers(t, self.weights), self._compiled(self.compiled, t, 1))
+                for t in range(step, step + count)
+            ]
             return np.concatenate([numbers for _, numbers in pairs]), [layers for layers, _ in pairs]
         looks, layers = [], []
         for t in range(step, step + count):
             trace, e, seen = self._look(t)
             looks.append(seen)
-            layers.append(self._look_at_layers(t))
+            layers.append(self._look_at_layers(t, self.weights))
             self._descend(t, trace, e)
         return torch.stack(looks).cpu().numpy(), layers
 
     def _careful_step(self, step: int) -> None:
-        """One step with λ before its update; lanes that diverged are gone before λ is sought."""
-        numbers, descend = self._looked(step)
-        bad = [log.is_bad(float(numbers[0, i])) for i, log in enumerate(self.logs)]
+        """One step with λ of the weights before it; lanes that diverged are gone before λ is sought."""
+        seen = self._looked(step)
+        bad = [log.is_bad(float(loss)) for log, loss in zip(self.logs, seen.numbers[0], strict=True)]
         if any(bad):
-            self._log_step(step, numbers, {}, self._look_at_layers(step), only=bad)
+            self._log_step(step, seen.numbers, {}, self._look_at_layers(step, seen.weights), only=bad)
             self._drop_ended()
             if not self.logs:
                 return
-            numbers, descend = self._looked(step)
+            seen = self._looked(step) if seen.descend else seen.select([i for i, gone in enumerate(bad) if not gone])
         lam: dict[int, Sharpness] = {}
-        if self.meter is not None and self.optimizer.ready:
-            lam = self.meter.measure(step, self.weights, numbers[0], self.optimizer.diagonal())
+        if self.meter is not None and seen.ready:
+            lam = self.meter.measure(step, seen.weights, seen.numbers[0], seen.diagonal)
             ends = [
                 self.batches.full
-                and (log.is_success(step, share) or log.is_hopeless(step, share) or numbers[2, i] > 0.0)
-                for i, (log, share) in enumerate(zip(self.logs, numbers[1].tolist(), strict=True))
+                and (log.is_success(step, share) or log.is_hopeless(step, share) or seen.numbers[2, i] > 0.0)
+                for i, (log, share) in enumerate(zip(self.logs, seen.numbers[1].tolist(), strict=True))
             ]
-            lam |= self._look_at_sharpness([i for i, end in enumerate(ends) if end and i not in lam])
-        layers = self._look_at_layers(step)
-        descend()
-        self._log_step(step, numbers, lam, layers)
+            last = [i for i, end in enumerate(ends) if end and i not in lam]
+            lam |= self.meter.look(seen.weights, last, seen.diagonal)
+        layers = self._look_at_layers(step, seen.weights)
+        if seen.descend:
+            seen.descend()
+        self._log_step(step, seen.numbers, lam, layers)
         self._drop_ended()
 
     def _look_at_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
@@ -283,34 +302,32 @@ class _Chunk:
             return {}
         return self.meter.look(self.weights, lanes, self.optimizer.diagonal())
 
-    def _look_at_layers(self, step: int) -> Layers:
-        """What the layers of all lanes do at one of the first steps, by lane."""
+    def _look_at_layers(self, step: int, weights: Weights) -> Layers:
+        """What the layers of all lanes do with these weights at one of the first steps, by lane."""
         if self.layers is None or step > LAST_STEP:
             self.layers = None
             return {}
-        return dict(enumerate(self.layers.measure(self.weights)))
+        return dict(enumerate(self.layers.measure(weights)))
 
-    def _compiled(self, compiled: CompiledSteps, step: int, count: int, *, moves: bool = True) -> Floats:
+    def _compiled(self, compiled: CompiledSteps, step: int, count: int) -> Floats:
         """Compiled steps, [count, 4, lanes]; one at a time where accuracy is that of held-out samples."""
         elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
-        numbers = self._train_compiled(compiled, step, count, moves=moves)
+        watched = max(phases.LOGIT_STEPS + 1 - step, 0)
+        limits = [log.limit for log in self.logs]
+        numbers = compiled.train(self.weights, self.optimizer, self.batches, step, count, watched, limits)
         if elsewhere is not None:
             numbers[:, 1] = elsewhere.accuracy
         return numbers
 
-    def _train_compiled(self, compiled: CompiledSteps, step: int, count: int, *, moves: bool = True) -> Floats:
-        """Compiled steps, [count, 4, lanes], accuracy being that of the batch."""
-        watched = max(phases.LOGIT_STEPS + 1 - step, 0)
-        limits = [log.limit for log in self.logs]
-        return compiled.train(self.weights, self.optimizer, self.batches, step, count, watched, limits, moves=moves)
-
-    def _looked(self, step: int) -> tuple[Floats, Callable[[], object]]:
-        """What `_look` gives, [4, lanes], and what takes the step."""
-        compiled = self.compiled
-        if compiled is not None:
-            return self._compiled(compiled, step, 1, moves=False)[0], lambda: self._train_compiled(compiled, step, 1)
+    def _looked(self, step: int) -> "_Seen":
+        """This step's numbers, with the weights that they belong to; compiled steps are taken at once."""
+        ready = self.meter is not None and self.optimizer.ready
+        diagonal = self.optimizer.diagonal() if ready else None
+        if self.compiled is not None:
+            weights = self.weights.clone()
+            return _Seen(self._compiled(self.compiled, step, 1)[0], weights, ready, diagonal)
         trace, e, seen = self._look(step)
-        return seen.cpu().numpy(), lambda: self._descend(step, trace, e)
+        return _Seen(seen.cpu().numpy(), self.weights, ready, diagonal, lambda: self._descend(step, trace, e))
 
     @torch.inference_mode()
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:

@@ -103,14 +103,11 @@ class CompiledSteps:
         count: int,
         watched: int,
         limits: Sequence[float],
-        *,
-        moves: bool = True,
     ) -> Floats:
         """Steps ``step`` to ``step + count`` of every lane, in place; [count, columns, lanes] as `lanes` logs them.
 
         The optimizer has moved as many steps afterwards. watched: of how many steps the RMS of the outputs is wanted.
-        moves: without it weights stay. A lane whose loss passes its limit stops there; what would come after it is
-        not a number.
+        A lane whose loss passes its limit stops there, before that step; what would come after it is not a number.
         """
         kernels = _kernels()
         assert kernels is not None
@@ -123,11 +120,10 @@ class CompiledSteps:
             kernels.train(
                 self.shapes, w[i], b[i], self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
-                (first, batches.size, count, watched, moves, step), self.factors[i],
+                (first, batches.size, count, watched, step), self.factors[i],
                 memory[i], self.inertia[i], sums[i], seen[i], self.scratch, self.gemm,
             )  # fmt: skip
-        if moves:
-            optimizer.advance(count)
+        optimizer.advance(count)
         seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
         return seen.transpose(1, 2, 0)
 

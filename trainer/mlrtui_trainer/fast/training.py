@@ -330,12 +330,12 @@ def train(
 
     weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, optimizer,
     whether all samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' RMS is wanted,
-    whether weights move at all, and how many steps were taken before. factor: what the samples' gradients are
+    and how many steps were taken before. factor: what the samples' gradients are
     multiplied by, -η/batch or 1/batch. states, inertia: see `_descend`. limit: of the sum of a step's losses.
     x [rows · inputs], y [rows, outputs], labels [rows]. seen [steps, COLUMNS] is filled.
     """
     activation, loss, kind, optimizer, full = rules
-    first, samples, count, watched, moves, before = span
+    first, samples, count, watched, before = span
     layers, inputs, outputs = shapes.shape[0], shapes[0, 1], y.shape[1]
     item = scratch.itemsize
     f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
@@ -358,9 +358,8 @@ def train(
         seen[k, LOSS] = _lose(f, y[row : row + samples], labels[row : row + samples], loss, factor)
         if not seen[k, LOSS] <= limit:
             return k + 1
-        if moves:
-            _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, optimizer, states,
-                     inertia, before + k + 1, scratch, address)  # fmt: skip
+        _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, optimizer, states,
+                 inertia, before + k + 1, scratch, address)  # fmt: skip
     return count
 
 

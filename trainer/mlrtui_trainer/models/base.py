@@ -32,6 +32,10 @@ class Weights:
         """The lanes with these numbers, as a copy."""
         return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b))
 
+    def clone(self) -> "Weights":
+        """The same numbers in memory of their own."""
+        return Weights(tuple(w.clone() for w in self.w), tuple(b.clone() for b in self.b))
+
     def to(self, dtype: torch.dtype) -> "Weights":
         """The same in another precision; itself where that is its own."""
         if self.w[0].dtype == dtype:
