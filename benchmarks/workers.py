@@ -119,9 +119,7 @@ def main() -> None:
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         results = [measure(kind, options.epochs, options.rounds, Path(folder)) for kind in options.kinds]
-    print(
-        table(("sweep", "trainings", "one worker, s", "two workers, s", "times faster"), [row(one) for one in results])
-    )
+    print(table(HEAD, [row(one) for one in results]))
     if options.json is not None:
         document = {"about": about, "cases": [asdict(one) for one in results]}
         options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")

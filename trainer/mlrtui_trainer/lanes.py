@@ -319,7 +319,7 @@ class _Chunk:
             numbers[:, 1] = elsewhere.accuracy
         return numbers
 
-    def _looked(self, step: int) -> "_Seen":
+    def _looked(self, step: int) -> _Seen:
         """This step's numbers, with the weights that they belong to; compiled steps are taken at once."""
         ready = self.meter is not None and self.optimizer.ready
         diagonal = self.optimizer.diagonal() if ready else None

@@ -1,7 +1,8 @@
 """What all products of λ with one lane share, compiled: its forward pass, and the signals that are passed down.
 
 The twin of `curvature.operators`' passes, written into one flat buffer where `fast.curvature` reads it. All compiled
-code of this but that of `fast.blas` is in this file: a cached kernel does not notice a change in another one.
+code of this but that of `fast.blas` and `fast.pieces` is in this file: a cached kernel does not notice a change in
+another one.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
@@ -10,9 +11,9 @@ import numpy as np
 from numba import carray, njit
 
 from mlrtui_trainer.fast.blas import QUICK, call_gemm, pointer
+from mlrtui_trainer.fast.pieces import activate, pull, turn
 
 __all__ = [
-    "ACTIVATIONS",
     "AT_BEND",
     "AT_BIAS",
     "AT_DELTA",
@@ -28,9 +29,6 @@ __all__ = [
     "fill",
 ]
 
-ACTIVATIONS = ("relu", "linear", "tanh")
-RELU, LINEAR, TANH = range(3)
-
 # Columns of the layout, one row a weight layer; -1: not there.
 AT_OUT, AT_IN = 0, 1
 AT_V = 2  # in a vector: the layer's matrix
@@ -43,30 +41,6 @@ AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved ac
 AT_ZDOT = 9  # in the scratch: ż
 AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
 COLUMNS = 11
-
-
-@njit(**QUICK)
-def _turn(turned, w, out, fan_in):
-    """turned [in, out] ← w [out, in], both flat."""
-    for i in range(fan_in):
-        for o in range(out):
-            turned[i * out + o] = w[o * fan_in + i]
-
-
-@njit(**QUICK)
-def _activate(z, slope, activation):
-    """z ← φ(z), slope ← φ'(z); a NaN stays in z."""
-    number = z.dtype.type
-    if activation == RELU:
-        for i in range(z.size):
-            slope[i] = number(1.0) if z[i] > 0.0 else number(0.0)
-            z[i] = number(0.0) if z[i] <= 0.0 else z[i]
-    elif activation == TANH:
-        for i in range(z.size):
-            z[i] = np.tanh(z[i])
-            slope[i] = number(1.0) - z[i] * z[i]
-    else:
-        slope[:] = number(1.0)
 
 
 @njit(**QUICK)
@@ -104,7 +78,7 @@ def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scr
         if turned:
             w = at_c + item * row[AT_TURNED]
             there = constants[row[AT_TURNED] : row[AT_TURNED] + out * fan_in]
-            _turn(there, carray(pointer(weights[layer], constants), out * fan_in), out, fan_in)
+            turn(there, carray(pointer(weights[layer], constants), out * fan_in), out, fan_in)
         h = x.ctypes.data if layer == 0 else at_c + item * row[AT_H]
         at_z = row[AT_SLOPE] if layer == layers - 1 else layout[layer + 1, AT_H]
         call_gemm(gemm, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
@@ -116,7 +90,10 @@ def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scr
                 for i in range(out):
                     z[first + i] += bias[i]
         if layer < layers - 1:
-            _activate(z, constants[row[AT_SLOPE] : row[AT_SLOPE] + samples * out], activation)
+            activate(z, activation)
+            slope = constants[row[AT_SLOPE] : row[AT_SLOPE] + samples * out]
+            slope[:] = one
+            pull(slope, z, activation)
     n = samples * last[AT_OUT]
     f = constants[last[AT_SLOPE] : last[AT_SLOPE] + n]
     most = zero
@@ -134,6 +111,8 @@ def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scr
         out, fan_in = row[AT_OUT], row[AT_IN]
         delta = constants[row[AT_DELTA] : row[AT_DELTA] + samples * out]
         delta[:] = scratch[at_delta : at_delta + samples * out]
+        if layer == 1 and below[AT_BEND] < 0:
+            break  # what would be passed down is asked for by nobody
         at_back = below[AT_ZDOT]
         call_gemm(gemm, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in,
                   at_c + item * row[AT_DELTA], out, zero, at_s + item * at_back, fan_in)  # fmt: skip

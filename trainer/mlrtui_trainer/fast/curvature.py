@@ -1,8 +1,9 @@
 """λ compiled: products of a fully connected net and the whole Lanczos solve, one lane after the other, in one call.
 
 The twin of `curvature.operators` and `curvature.lanczos`, with the same rules and the same records, in flat buffers and
-integer offsets, so that one compilation serves every architecture. All compiled code of it but that of `fast.blas` is
-in this file: a cached kernel does not notice a change in another one, nor one in the columns of `fast.constants`.
+integer offsets, so that one compilation serves every architecture. All compiled code of it but that of `fast.blas` and
+`fast.pieces` is in this file: a cached kernel does not notice a change in another one, nor one in the columns of
+`fast.constants`.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
@@ -25,6 +26,7 @@ from mlrtui_trainer.fast.constants import (
     AT_V,
     AT_ZDOT,
 )
+from mlrtui_trainer.fast.pieces import turn
 
 __all__ = ["RULES", "solve"]
 
@@ -70,14 +72,6 @@ def _times(out, a, b):
 
 
 @njit(**QUICK)
-def _turn(turned, v, rows, columns):
-    """turned [columns, rows] ← v [rows, columns], both flat."""
-    for i in range(columns):
-        for o in range(rows):
-            turned[i * rows + o] = v[o * columns + i]
-
-
-@njit(**QUICK)
 def _curve(loss_ce, u, p, outputs, factor):
     """u ← factor · H u, with H of the loss by the outputs; p [samples · outputs] are the probabilities under ce."""
     if not loss_ce:
@@ -118,7 +112,7 @@ def _product(layout, weights, scale, samples, loss_ce, constants, x, v, out, scr
             w, step, flip = at_c + item * row[AT_TURNED], rows, 0
             # where the signals come to lie later
             turned = layout[layers - 1, AT_HDOT]
-            _turn(scratch[turned : turned + rows * columns], v[row[AT_V] : row[AT_V] + rows * columns], rows, columns)
+            turn(scratch[turned : turned + rows * columns], v[row[AT_V] : row[AT_V] + rows * columns], rows, columns)
             direction = at_s + item * turned
         call_gemm(gemm, flip, 0, rows, samples, columns, s, direction, step, h, columns, zero, z, rows)
         if layer > 0:

@@ -26,14 +26,17 @@ from mlrtui_trainer.curvature.operators import (
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 
-__all__ = ["TURNED", "Solved", "solve", "version"]
+__all__ = ["ACTIVATIONS", "TURNED", "Solved", "solve", "version"]
 
 SWITCH = "MLRTUI_FAST"
 """Environment variable: "0" takes the general route even where the compiled one is installed."""
 
+ACTIVATIONS = ("relu", "linear", "tanh")
+"""Those that are compiled, by their numbers there."""
+
 _LOSSES = (LOSSES["ce"], LOSSES["mse"])
 
-Along = tuple[tuple[float, float, float, float], tuple[float, float, float, float], npt.NDArray[np.float64]]
+Ending = tuple[tuple[float, float, float, float], tuple[float, float, float, float], npt.NDArray[np.float64]]
 """How a solve along a training may end: see `curvature.lanczos.Along`; by the first, unless below the floor
 [lanes] (NaN: always below)."""
 
@@ -64,7 +67,7 @@ def version() -> str:
 
 
 def solve(
-    operator: Operator, start: Tensor, most: int, rules: tuple[float, int, float], along: Along | None
+    operator: Operator, start: Tensor, most: int, rules: tuple[float, int, float], along: Ending | None
 ) -> Solved | None:
     """The largest eigenvalues by the compiled route, with at most so many products; None where it does not apply.
 
@@ -106,7 +109,7 @@ def _solve(
     start: Tensor,
     most: int,
     rules: tuple[float, int, float],
-    along: Along | None,
+    along: Ending | None,
 ) -> Solved:
     from mlrtui_trainer.fast import blas
 
@@ -155,8 +158,8 @@ class _Filling:
         self.constants, self.x = constants.numpy(), matrix.x.reshape(-1).numpy()
         self.weights, self._biases = matrix.weights.addresses()  # [lanes, layers]
         self._fill: Callable[[int], float] | None = None
-        if matrix.mlp.activation in kernels.ACTIVATIONS:
-            activation = kernels.ACTIVATIONS.index(matrix.mlp.activation)
+        if matrix.mlp.activation in ACTIVATIONS:
+            activation = ACTIVATIONS.index(matrix.mlp.activation)
             rules, y = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], matrix.full), matrix.y.reshape(-1).numpy()
             self._fill = lambda i: kernels.fill(
                 layout, self.weights[i], self._biases[i], scale, activation, rules, self.x, y, self.constants, scratch,

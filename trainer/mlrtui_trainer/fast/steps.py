@@ -26,7 +26,6 @@ PIECES = ((64, 128), (WIDEST, 256))  # samples that are evaluated at a time, by 
 
 ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
 
-_ACTIVATIONS = ("relu", "linear", "tanh")
 _LOSSES = ("ce", "mse", "mse-softmax")
 _KINDS = ("classes", "sign", "regression")
 _OPTIMIZERS = ("sgd", "momentum", "adam")
@@ -60,7 +59,7 @@ class CompiledSteps:
             return None
         if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
             return None  # raised where shapes are checked
-        if model.activation not in _ACTIVATIONS or train.loss not in _LOSSES:
+        if model.activation not in route.ACTIVATIONS or train.loss not in _LOSSES:
             return None
         piece = next(most for units, most in PIECES if widest <= units)
         from mlrtui_trainer.fast.blas import gemm  # numba is there
@@ -68,7 +67,7 @@ class CompiledSteps:
         places, scratch = _scratch(model, train, max(train.batch, piece), samples.x.dtype)
         number = scratch.dtype
         rules = (
-            _ACTIVATIONS.index(model.activation),
+            route.ACTIVATIONS.index(model.activation),
             _LOSSES.index(train.loss),
             _KINDS.index(samples.kind),
             _OPTIMIZERS.index(train.optimizer),

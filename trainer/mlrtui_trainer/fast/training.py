@@ -1,8 +1,8 @@
 """Training compiled: many steps of one fully connected net in one call, and its evaluation.
 
 The twin of `models.mlp`, `models.losses` and `optimizers`, with SciPy's BLAS and the lane's own weights in place. One
-compilation serves every architecture. All compiled code of training but that of `fast.blas` is in this file: a
-cached kernel does not notice a change in another one.
+compilation serves every architecture. All compiled code of training but that of `fast.blas` and `fast.pieces` is
+in this file: a cached kernel does not notice a change in another one.
 
 The scratch holds, each at its place: z of every layer, [samples, out]; two signals; a row of ones; small matrices as
 [in, out], large ones having no place; the gradient of one layer, for Adam.
@@ -14,13 +14,13 @@ import numpy as np
 from numba import carray, njit
 
 from mlrtui_trainer.fast.blas import QUICK, call_gemm, pointer
+from mlrtui_trainer.fast.pieces import RELU, activate, pull, turn
 
 __all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
 
 LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
 COLUMNS = 4
 
-RELU, LINEAR, TANH = 0, 1, 2
 CE, MSE, MSE_SOFTMAX = 0, 1, 2
 CLASSES, SIGN, NEITHER = 0, 1, 2
 SGD, MOMENTUM, ADAM = 0, 1, 2
@@ -28,32 +28,7 @@ ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum i
 
 
 @njit(**QUICK)
-def _activate(z, activation):
-    """z ← φ(z); what is not finite stays so."""
-    if activation == RELU:
-        for i in range(z.size):
-            if z[i] <= 0.0:
-                z[i] = 0.0
-    elif activation == TANH:
-        for i in range(z.size):
-            z[i] = np.tanh(z[i])
-
-
-@njit(**QUICK)
-def _pull(delta, h, activation):
-    """δ ← δ φ'(z), by h = φ(z)."""
-    if activation == RELU:
-        for i in range(delta.size):
-            if not h[i] > 0.0:
-                delta[i] = 0.0
-    elif activation == TANH:
-        one = delta.dtype.type(1.0)
-        for i in range(delta.size):
-            delta[i] *= one - h[i] * h[i]
-
-
-@njit(**QUICK)
-def _turn(shapes, weights, places, scratch):
+def _turn_all(shapes, weights, places, scratch):
     """Small matrices as [in, out] into the scratch."""
     layers = shapes.shape[0]
     for layer in range(layers):
@@ -61,14 +36,12 @@ def _turn(shapes, weights, places, scratch):
         first = places[layers + 3 + layer]
         if first >= 0:
             w = carray(pointer(weights[layer], scratch), out * fan_in)
-            for i in range(fan_in):
-                for o in range(out):
-                    scratch[first + i * out + o] = w[o * fan_in + i]
+            turn(scratch[first : first + out * fan_in], w, out, fan_in)
 
 
 @njit(**QUICK)
 def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address):
-    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated. See `_turn`."""
+    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated. See `_turn_all`."""
     layers, item = shapes.shape[0], scratch.itemsize
     at_s = scratch.ctypes.data
     zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
@@ -84,7 +57,7 @@ def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, 
             ones = at_s + item * places[layers + 2]
             call_gemm(address, 0, 0, out, samples, 1, one, biases[layer], out, ones, 1, one, z, out)
         if layer < layers - 1:
-            _activate(scratch[places[layer] : places[layer] + samples * out], activation)
+            activate(scratch[places[layer] : places[layer] + samples * out], activation)
 
 
 @njit(**QUICK)
@@ -317,7 +290,7 @@ def _descend(
         if layer > 0:
             size = samples * fan_in
             hidden = scratch[places[layer - 1] : places[layer - 1] + size]
-            _pull(scratch[back : back + size], hidden, activation)
+            pull(scratch[back : back + size], hidden, activation)
             push = back
 
 
@@ -330,9 +303,9 @@ def train(
 
     weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, optimizer,
     whether all samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' RMS is wanted,
-    and how many steps were taken before. factor: what the samples' gradients are
-    multiplied by, -η/batch or 1/batch. states, inertia: see `_descend`. limit: of the sum of a step's losses.
-    x [rows · inputs], y [rows, outputs], labels [rows]. seen [steps, COLUMNS] is filled.
+    and how many steps were taken before. factor: what the samples' gradients are multiplied by, -η/batch or 1/batch.
+    states, inertia: see `_descend`. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs], labels
+    [rows]. seen [steps, COLUMNS] is filled.
     """
     activation, loss, kind, optimizer, full = rules
     first, samples, count, watched, before = span
@@ -342,7 +315,7 @@ def train(
     for k in range(count):
         row = first if full else first + k * samples
         at_x = x.ctypes.data + item * row * inputs
-        _turn(shapes, weights, places, scratch)
+        _turn_all(shapes, weights, places, scratch)
         _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address)
         seen[k, RMS] = np.nan
         if k < watched:
@@ -370,7 +343,7 @@ def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece,
     count, outputs = y.shape
     layers, inputs, item = shapes.shape[0], shapes[0, 1], scratch.itemsize
     total, right, dead = 0.0, 0, True
-    _turn(shapes, weights, places, scratch)
+    _turn_all(shapes, weights, places, scratch)
     for first in range(0, count, piece):
         samples = min(piece, count - first)
         at_x = x.ctypes.data + item * first * inputs
