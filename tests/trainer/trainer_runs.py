@@ -72,10 +72,11 @@ def run_trials(
     operator: str = "gauss-newton",
     how: SharpnessSpec | None = None,
     bars: Sequence[Bar] = (),
+    device: str = "cpu",
 ) -> Run:
     """Train these trials; ``how`` says more of λ than ``every`` and ``operator`` do."""
     task = Round(1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials), tuple(bars))
-    messages = list(run_task(task, data, "cpu"))
+    messages = list(run_task(task, data, device))
     assert isinstance(messages[-1], TaskDone), messages[-1]
     parts: dict[int, dict[str, list[Any]]] = {}
     seqs: dict[int, int] = {}

@@ -6,7 +6,6 @@ number of others. A lane that ends leaves the batch at once.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from math import nan
 from time import monotonic
 
@@ -16,19 +15,21 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.evaluation import Evaluation, evaluate, step_numbers
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.layers import LAST_STEP, LayerCheck
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
-from mlrtui_trainer.models.losses import LOSSES, accuracy, mean_loss
+from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import STATES, optimizer_of
+from mlrtui_trainer.recorded import RecordedSteps
 from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
-__all__ = ["DTYPES", "Evaluation", "evaluate", "lanes_per_chunk", "train_round"]
+__all__ = ["DTYPES", "lanes_per_chunk", "train_round"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -42,24 +43,14 @@ MOST_LANES = {"cpu": 64, "cuda": 1024}
 BLOCK = {"cpu": 4, "cuda": 16}
 """Steps between two looks at the numbers: a look waits for the device, a lane that diverged trains on until it."""
 
-COMPILED_BLOCK = 32
-"""The same where steps are compiled: a lane that diverged stops by itself."""
+LONG_BLOCK = 32
+"""The same where steps are compiled, and a lane that diverged stops by itself, or recorded, and cost the less."""
 
-EVALUATION_ROWS = 256
 REPORT_SECONDS = 0.2
 REPORT_STEPS = 50
 
 Floats = npt.NDArray[np.float64]
 Layers = dict[int, tuple[LayerSizes, ...]]  # by lane
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Numbers over all samples of a set, [lanes] each."""
-
-    loss: Floats
-    accuracy: Floats  # NaN where it has no meaning
-    dead: npt.NDArray[np.bool_]  # every unit of the last hidden ReLU layer is zero on every sample
 
 
 def lanes_per_chunk(
@@ -91,33 +82,6 @@ def train_round(
     size = lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
     for first in range(0, len(task.trials), size):
         yield from _Chunk(task, model, task.trials[first : first + size], samples, device, held_out).run()
-
-
-@torch.inference_mode()
-def evaluate(model: Model, weights: Weights, samples: Samples, loss: str) -> Evaluation:
-    """Loss, accuracy and dead layers over all samples."""
-    starts = range(0, samples.count, EVALUATION_ROWS)
-    # one by one: a tensor's own sum takes its terms in another order where a lane is alone
-    numbers = reduce(torch.add, (_evaluate(model, weights, samples, first, loss) for first in starts)).cpu().numpy()
-    return Evaluation(numbers[0] / samples.count, numbers[1] / samples.count, numbers[2] == samples.count)
-
-
-def _evaluate(model: Model, weights: Weights, samples: Samples, first: int, loss: str) -> Tensor:
-    """Sums over a piece of the samples, [3, lanes]: losses, right answers, samples whose lane is dead on the piece.
-
-    Only the piece is run lane by lane where its size asks for it: mostly the last, which is short.
-    """
-    x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
-    rows = x.shape[1]
-    together = x.device.type != "cpu" or model.runs_together(rows, x.element_size())
-    groups = [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
-    parts = []
-    for group in groups:
-        trace = model.forward(group, x)
-        per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, rows]
-        share = accuracy(trace.f, y, labels, samples.kind)
-        parts.append(torch.stack([per_sample.sum(1, dtype=torch.float64), share * rows, model.dead(trace) * rows]))
-    return torch.cat(parts, dim=1)
 
 
 @dataclass(frozen=True)
@@ -159,8 +123,8 @@ class _Chunk:
         self.layers = None
         if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
             self.layers = LayerCheck(model, self.weights, samples)
-        self.compiled = CompiledSteps.of(model, self.train, samples, etas)
-        self.block = BLOCK[torch.device(device).type] if self.compiled is None else COMPILED_BLOCK
+        self.blocks = CompiledSteps.of(model, self.train, samples, etas) or RecordedSteps.of(model, self.train, samples)
+        self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
         self.logs = [TrialLog(trial, self.train, samples.count, task.bars) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
         self.closed: list[TrialLog] = []
@@ -230,10 +194,9 @@ class _Chunk:
 
     def _evaluate(self, samples: Samples) -> Evaluation:
         """All lanes over some samples."""
-        if self.compiled is None:
+        if self.blocks is None:
             return evaluate(self.model, self.weights, samples, self.train.loss)
-        loss, share, dead, _ = self.compiled.evaluate(self.weights, samples)
-        return Evaluation(loss, share, dead > 0.0)
+        return self.blocks.evaluate(self.weights, samples)
 
     def _advance(self, step: int) -> int:
         """Train some steps and log them; the number of steps."""
@@ -254,11 +217,11 @@ class _Chunk:
 
     def _steps(self, step: int, count: int) -> tuple[Floats, list[Layers]]:
         """Some steps without a look in between: [count, 4, lanes] as `_look` gives them, and what their layers do."""
-        if self.compiled is not None:
+        if self.blocks is not None:
             if self.layers is None and (self.held_out is None or not self.batches.full):
-                return self._compiled(self.compiled, step, count), [{}] * count
+                return self._block(self.blocks, step, count), [{}] * count
             pairs = [
-                (self._look_at_layers(t, self.weights), self._compiled(self.compiled, t, 1))
+                (self._look_at_layers(t, self.weights), self._block(self.blocks, t, 1))
                 for t in range(step, step + count)
             ]
             return np.concatenate([numbers for _, numbers in pairs]), [layers for layers, _ in pairs]
@@ -309,44 +272,37 @@ class _Chunk:
             return {}
         return dict(enumerate(self.layers.measure(weights)))
 
-    def _compiled(self, compiled: CompiledSteps, step: int, count: int) -> Floats:
-        """Compiled steps, [count, 4, lanes]; one at a time where accuracy is that of held-out samples."""
+    def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> Floats:
+        """Steps taken elsewhere, [count, 4, lanes]; one at a time where accuracy is that of held-out samples."""
         elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
         watched = max(phases.LOGIT_STEPS + 1 - step, 0)
         limits = [log.limit for log in self.logs]
-        numbers = compiled.train(self.weights, self.optimizer, self.batches, step, count, watched, limits)
+        numbers = blocks.train(self.weights, self.optimizer, self.batches, step, count, watched, limits)
         if elsewhere is not None:
             numbers[:, 1] = elsewhere.accuracy
         return numbers
 
     def _looked(self, step: int) -> _Seen:
-        """This step's numbers, with the weights that they belong to; compiled steps are taken at once."""
+        """This step's numbers, with the weights that they belong to; steps taken elsewhere are taken at once."""
         ready = self.meter is not None and self.optimizer.ready
         diagonal = self.optimizer.diagonal() if ready else None
-        if self.compiled is not None:
+        if self.blocks is not None:
             weights = self.weights.clone()
-            return _Seen(self._compiled(self.compiled, step, 1)[0], weights, ready, diagonal)
+            return _Seen(self._block(self.blocks, step, 1)[0], weights, ready, diagonal)
         trace, e, seen = self._look(step)
         return _Seen(seen.cpu().numpy(), self.weights, ready, diagonal, lambda: self._descend(step, trace, e))
 
     @torch.inference_mode()
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
         """Forward pass on this step's batches, and [4, lanes]: loss, accuracy, dead, RMS of the outputs."""
-        x, y, labels = self.batches.at(step)
-        trace = self.model.forward(self.weights, x)
-        e = self.loss.start(trace.f, y)  # [lanes, samples, outputs]
-        loss = mean_loss(self.loss.per_sample(e, labels))
-        blank = torch.full_like(loss, nan)
-        rms = blank
-        if step <= phases.LOGIT_STEPS:
-            rms = (trace.f * trace.f).sum((1, 2), dtype=torch.float64).div_(trace.f[0].numel()).sqrt_()
-        if not self.batches.full:
-            return trace, e, torch.stack([loss, blank, blank, rms])
-        if self.held_out is None:
-            share = accuracy(trace.f, y, labels, self.samples.kind)
-        else:
-            share = torch.from_numpy(self._evaluate(self.held_out).accuracy).to(loss)
-        return trace, e, torch.stack([loss, share, self.model.dead(trace), rms])
+        batch = self.batches.at(step)
+        trace = self.model.forward(self.weights, batch[0])
+        e = self.loss.start(trace.f, batch[1])  # [lanes, samples, outputs]
+        full, watched = self.batches.full, step <= phases.LOGIT_STEPS
+        numbers = step_numbers(self.model, self.loss, trace, e, batch, self.samples.kind, full=full, watched=watched)
+        if full and self.held_out is not None:
+            numbers[1] = torch.from_numpy(self._evaluate(self.held_out).accuracy).to(numbers)
+        return trace, e, numbers
 
     @torch.inference_mode()
     def _descend(self, step: int, trace: Trace, e: Tensor) -> None:
@@ -391,8 +347,8 @@ class _Chunk:
         self.batches.keep(stay)
         keep = torch.tensor(stay, dtype=torch.int64, device=self.samples.x.device)
         self.weights, self.optimizer = self.weights.select(keep), self.optimizer.select(keep)
-        if self.compiled is not None:
-            self.compiled = self.compiled.select(stay)
+        if self.blocks is not None:
+            self.blocks = self.blocks.select(stay)
         self.layers = None if self.layers is None else self.layers.select(keep)
         if self.meter is not None:
             self.meter.keep(stay)

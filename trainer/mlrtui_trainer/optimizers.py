@@ -40,6 +40,13 @@ class Optimizer(Protocol):
     def advance(self, steps: int) -> None:
         """Count steps that were taken elsewhere."""
 
+    @property
+    def rates(self) -> Tensor:
+        """What tells lanes apart, [lanes, 1, 1]: the learning rate, by some factor. Where it is zero a lane stays."""
+
+    def clock(self) -> Tensor | None:
+        """Count steps in this number on the device from now on; None: no step depends on how many there were."""
+
     def select(self, keep: Tensor) -> "Optimizer":
         """The optimizer of the lanes with these numbers."""
 
@@ -80,6 +87,14 @@ class Plain:
     def advance(self, steps: int) -> None:
         """See `Optimizer`."""
 
+    @property
+    def rates(self) -> Tensor:
+        """See `Optimizer`."""
+        return self._factor
+
+    def clock(self) -> None:
+        """See `Optimizer`."""
+
     def select(self, keep: Tensor) -> "Plain":
         """See `Optimizer`."""
         return Plain(self._model, self._factor[keep])
@@ -115,6 +130,14 @@ class HeavyBall:
     def advance(self, steps: int) -> None:
         """See `Optimizer`."""
 
+    @property
+    def rates(self) -> Tensor:
+        """See `Optimizer`."""
+        return self._eta
+
+    def clock(self) -> None:
+        """See `Optimizer`."""
+
     def select(self, keep: Tensor) -> "HeavyBall":
         """See `Optimizer`."""
         part = copy(self)
@@ -129,14 +152,14 @@ class Adam:
     def __init__(self, model: Model, eta: Tensor, batch: int, beta1: float, beta2: float, eps: float) -> None:
         self._model, self._eta, self._batch = model, eta, batch
         self._beta1, self._beta2, self._eps = beta1, beta2, eps
-        self._steps = 0
+        self._steps: int | Tensor = 0
         self._mean: Weights | None = None
         self._square: Weights | None = None
 
     @property
     def ready(self) -> bool:
         """See `Optimizer`: without any gradient there is no second moment."""
-        return self._steps > 0
+        return bool(self._steps > 0)
 
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
         """See `Optimizer`."""
@@ -164,6 +187,16 @@ class Adam:
         """See `Optimizer`."""
         self._steps += steps
 
+    @property
+    def rates(self) -> Tensor:
+        """See `Optimizer`."""
+        return self._eta
+
+    def clock(self) -> Tensor:
+        """See `Optimizer`."""
+        self._steps = torch.tensor(float(self._steps), dtype=torch.float64, device=self._eta.device)
+        return self._steps
+
     def select(self, keep: Tensor) -> "Adam":
         """See `Optimizer`."""
         part = copy(self)
@@ -173,7 +206,9 @@ class Adam:
         return part
 
     def _scale(self, square: Tensor) -> Tensor:
-        return square.sqrt().div_(sqrt(1.0 - self._beta2**self._steps)).add_(self._eps).reciprocal_()
+        part: float | Tensor = 1.0 - self._beta2**self._steps
+        root = part.sqrt() if isinstance(part, Tensor) else sqrt(part)
+        return square.sqrt().div_(root).add_(self._eps).reciprocal_()
 
 
 def _averaged(old: Weights | None, new: Weights, beta: float) -> Weights:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mlrtui_trainer.evaluation import Evaluation
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.mlp import Mlp
@@ -126,8 +127,8 @@ class CompiledSteps:
         seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
         return seen.transpose(1, 2, 0)
 
-    def evaluate(self, weights: Weights, samples: Samples) -> Floats:
-        """Loss, accuracy and deadness of every lane over all samples, [columns, lanes]."""
+    def evaluate(self, weights: Weights, samples: Samples) -> Evaluation:
+        """See `evaluation.evaluate`."""
         kernels = _kernels()
         assert kernels is not None
         x, y, labels = samples.x.numpy().reshape(-1), samples.y.numpy(), samples.labels.numpy().reshape(-1)
@@ -138,8 +139,8 @@ class CompiledSteps:
                 self.shapes, w[i], b[i], self.scale, self.places, self.rules, x, y, labels, self.piece,
                 seen[i], self.scratch, self.gemm,
             )  # fmt: skip
-        seen[:, [kernels.LOSS, kernels.RIGHT]] /= samples.count
-        return seen.T
+        loss, right, dead, _ = seen.T
+        return Evaluation(loss / samples.count, right / samples.count, dead > 0.0)
 
 
 def _scratch(

@@ -1,0 +1,177 @@
+"""The way to a GPU, on a device that the CPU plays: see `pretend_cuda`."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from pretend_cuda import PretendCuda
+from trainer_runs import Run, digits, run_trials, trial
+
+from mlrtui_trainer import recorded
+from mlrtui_trainer.fast import route
+from mlrtui_trainer.spec import LambdaAtInit, NetSpec, Probe, SharpnessSpec, TrainSpec
+from mlrtui_trainer.worker import run_task
+
+DATA = digits(256)
+NET = NetSpec("mlp", 64, 10, 2, 32)
+EPOCHS = TrainSpec("ce", 64, 40, 4)
+FULL = TrainSpec("ce", 256, 12, 1)
+CALM = [trial(i, eta, seed=1 + i % 3) for i, eta in enumerate((0.02, 0.05, 0.1, 0.2, 0.3))]
+MIXED = [*CALM, *(trial(len(CALM) + i, eta, seed=2) for i, eta in enumerate((30.0, 100.0, 300.0, 1000.0)))]
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendCuda]:
+    """The device, entered; on the CPU itself everything goes the general way."""
+    monkeypatch.setenv(route.SWITCH, "0")
+    with PretendCuda().entered(monkeypatch) as device:
+        yield device
+
+
+def same(a: Run, b: Run, rel: float = 1e-4) -> None:
+    """The same numbers to rounding, as long as a training is not diverging: then rounding grows."""
+    assert a.columns.keys() == b.columns.keys()
+    for key, ours in a.columns.items():
+        theirs = b.columns[key]
+        assert a.outcomes[key].verdict == b.outcomes[key].verdict
+        calm = a.outcomes[key].verdict != "diverged"
+        rows = slice(None) if calm else slice(0, 2)
+        assert not calm or np.array_equal(ours["step"], theirs["step"])
+        for name in ("loss", "accuracy", "sharpness"):
+            np.testing.assert_allclose(ours[name][rows], theirs[name][rows], rtol=rel, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "optimizer", "batch"), product(("ce", "mse", "mse-softmax"), ("sgd", "momentum", "adam"), (64, 256))
+)
+def test_recorded_steps_are_the_steps(cuda: PretendCuda, loss: str, optimizer: str, batch: int):
+    spec = replace(EPOCHS if batch == 64 else FULL, loss=loss, optimizer=optimizer)
+    trials = [replace(one, eta=one.eta * (0.05 if optimizer == "adam" else 1.0)) for one in MIXED]
+    ours = run_trials(DATA, NET, spec, trials, device="cuda:0")
+    assert cuda.replays >= spec.max_steps
+    same(ours, run_trials(DATA, NET, spec, trials))
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        replace(NET, activation="tanh", bias=True),
+        replace(NET, activation="gelu", parametrization="mup", base_width=16),
+        replace(NET, activation="linear", depth=3, layer_lr=(0.1, 1.0, 0.0)),
+        NetSpec("two-layer-linear", 64, 10, 1, 32, activation="linear"),
+    ],
+    ids=lambda net: net.activation + net.kind,
+)
+def test_recorded_steps_of_other_nets(cuda: PretendCuda, net: NetSpec):
+    ours = run_trials(DATA, net, EPOCHS, CALM, device="cuda:0")
+    assert cuda.replays >= EPOCHS.max_steps
+    same(ours, run_trials(DATA, net, EPOCHS, CALM))
+
+
+def test_recorded_steps_in_double_precision_are_exact(cuda: PretendCuda):
+    spec = replace(EPOCHS, dtype="float64")
+    same(run_trials(DATA, NET, spec, CALM, device="cuda:0"), run_trials(DATA, NET, spec, CALM), rel=1e-12)
+
+
+@pytest.mark.parametrize("spec", [EPOCHS, FULL])
+def test_held_out_samples_decide_on_the_device_too(cuda: PretendCuda, spec: TrainSpec):
+    data = replace(DATA, held_out=64)
+    spec = replace(spec, batch=min(spec.batch, 192), steps_per_epoch=3 if spec is EPOCHS else 1)
+    spec = replace(spec, on="validation", success="accuracy", threshold=0.5)
+    same(run_trials(data, NET, spec, CALM, device="cuda:0"), run_trials(data, NET, spec, CALM))
+
+
+def test_lanes_that_end_leave_the_others_alone_and_get_them_a_smaller_recording(cuda: PretendCuda):
+    ours = run_trials(DATA, NET, EPOCHS, MIXED, device="cuda:0")
+    assert {ours.outcomes[i].verdict for i in range(len(CALM), len(MIXED))} == {"diverged"}
+    several = cuda.graphs
+    before = cuda.graphs
+    alone = run_trials(DATA, NET, EPOCHS, CALM, device="cuda:0")
+    assert cuda.graphs - before < several
+    for i in range(len(CALM)):
+        np.testing.assert_allclose(ours.columns[i]["loss"], alone.columns[i]["loss"], rtol=1e-5)
+
+
+def test_a_block_of_steps_never_waits(cuda: PretendCuda):
+    run_trials(DATA, NET, EPOCHS, CALM, device="cuda:0")
+    epochs = EPOCHS.max_steps // EPOCHS.steps_per_epoch
+    assert cuda.waits.total() <= 2 * epochs + 3  # the numbers of its steps, and those over all samples
+    assert cuda.replays == EPOCHS.max_steps + epochs
+    assert cuda.uploads.total() <= 2 * epochs + 15  # the order of the samples
+
+
+def test_without_recordings_a_block_of_steps_never_waits_either(cuda: PretendCuda, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(recorded.SWITCH, "0")
+    eager = run_trials(DATA, NET, EPOCHS, MIXED, device="cuda:0")
+    assert cuda.graphs == 0
+    assert cuda.waits.total() <= 2 * (EPOCHS.max_steps // EPOCHS.steps_per_epoch) + 3
+    monkeypatch.delenv(recorded.SWITCH)
+    same(eager, run_trials(DATA, NET, EPOCHS, MIXED, device="cuda:0"))
+
+
+@pytest.mark.parametrize("operator", ["hessian", "gauss-newton", "ntk"])
+@pytest.mark.parametrize(("optimizer", "spec"), [("sgd", FULL), ("momentum", EPOCHS), ("adam", FULL)])
+def test_sharpness_along_training_on_the_device(cuda: PretendCuda, operator: str, optimizer: str, spec: TrainSpec):
+    spec = replace(spec, optimizer=optimizer, max_steps=12)
+    trials = [replace(one, eta=0.1 * one.eta) for one in CALM]
+    how = SharpnessSpec(operator, every=2, others=("hessian",), top=2, exact=True)
+    same(run_trials(DATA, NET, spec, trials, how=how, device="cuda:0"), run_trials(DATA, NET, spec, trials, how=how))
+
+
+@pytest.mark.parametrize("kind", ["cnn", "transformer"])
+def test_general_models_run_on_the_device(cuda: PretendCuda, kind: str):
+    net = NetSpec(kind, 64, 10, 2, 8, shape=(1, 8, 8))
+    trials, spec = [replace(one, eta=0.1 * one.eta) for one in CALM[:2]], replace(EPOCHS, max_steps=8)
+    ours = run_trials(DATA, net, spec, trials, every=4, device="cuda:0")
+    assert cuda.graphs == 0
+    same(ours, run_trials(DATA, net, spec, trials, every=4), rel=1e-3)
+
+
+def test_lambda_at_init_on_the_device(cuda: PretendCuda):
+    probe = Probe(1, "digits", replace(NET, layer_lr=(0.1, 1.0, 1.0)), FULL, SharpnessSpec("ntk"), ((7, 1), (8, 2)))
+    ours, theirs = (
+        [one for one in run_task(probe, DATA, device) if isinstance(one, LambdaAtInit)] for device in ("cuda:0", "cpu")
+    )
+    assert len(ours) == len(theirs) == 2
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.converged
+        assert a.main == pytest.approx(b.main, rel=1e-4)
+        assert a.preconditioned == pytest.approx(b.preconditioned, rel=1e-4)
+        assert a.hessian == pytest.approx(b.hessian, rel=1e-4)
+
+
+def test_what_cannot_be_recorded_is_done_again_and_said_once(monkeypatch: pytest.MonkeyPatch):
+    """Here torch has no graphs at all, and says so as it does where a recording fails."""
+    calls: list[int] = []
+    with pytest.warns(UserWarning, match="one by one, since they cannot be recorded"):
+        again = recorded.record(lambda: calls.append(1), torch.device("cuda:0"))
+    calls.clear()
+    again()
+    again()
+    assert calls == [1, 1]
+
+
+def test_the_pretended_device_refuses_what_a_real_one_does(cuda: PretendCuda):
+    there = torch.ones(3, device="cuda:0")
+    with pytest.raises(RuntimeError, match="cuda:0 and on the CPU"):
+        there + torch.ones(3)
+    with pytest.raises((RuntimeError, TypeError)):
+        there.numpy()
+    total = torch.zeros(3, device="cuda:0")
+    factor = 2.0
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        total.add_(there * factor)
+        with pytest.raises(RuntimeError, match="not permitted"):
+            float(total.sum())
+    factor = 5.0
+    there.add_(1.0)
+    graph.replay()
+    assert total.cpu().tolist() == [
+        6.0,
+        6.0,
+        6.0,
+    ]  # once at 1, as a CPU records by doing; then at 2 with the old factor

@@ -1,0 +1,85 @@
+"""The numbers of stacked lanes: of a step, from the forward pass that it takes anyway, and over all samples."""
+
+from dataclasses import dataclass
+from functools import reduce
+from math import nan
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.models.base import Model, Trace, Weights
+from mlrtui_trainer.models.losses import LOSSES, Loss, accuracy, mean_loss
+from mlrtui_trainer.samples import Batch, Samples
+
+__all__ = ["Evaluation", "evaluate", "judged", "step_numbers", "sums"]
+
+EVALUATION_ROWS = 256
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Numbers over all samples of a set, [lanes] each."""
+
+    loss: Floats
+    accuracy: Floats  # NaN where it has no meaning
+    dead: npt.NDArray[np.bool_]  # every unit of the last hidden ReLU layer is zero on every sample
+
+
+@torch.inference_mode()
+def evaluate(model: Model, weights: Weights, samples: Samples, loss: str) -> Evaluation:
+    """Loss, accuracy and dead layers over all samples."""
+    return judged(sums(model, weights, samples, loss), samples.count)
+
+
+def judged(numbers: Tensor, samples: int) -> Evaluation:
+    """What `sums` over so many samples say."""
+    loss, right, dead = numbers.cpu().numpy()
+    return Evaluation(loss / samples, right / samples, dead == samples)
+
+
+def sums(model: Model, weights: Weights, samples: Samples, loss: str) -> Tensor:
+    """Over all samples, [3, lanes]: losses, right answers, samples whose lane is dead on the piece they are in."""
+    starts = range(0, samples.count, EVALUATION_ROWS)
+    # one by one: a tensor's own sum takes its terms in another order where a lane is alone
+    return reduce(torch.add, (_piece(model, weights, samples, first, loss) for first in starts))
+
+
+def _piece(model: Model, weights: Weights, samples: Samples, first: int, loss: str) -> Tensor:
+    """`sums` over some of the samples.
+
+    Only the piece is run lane by lane where its size asks for it: mostly the last, which is short.
+    """
+    x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
+    rows = x.shape[1]
+    together = x.device.type != "cpu" or model.runs_together(rows, x.element_size())
+    groups = [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
+    parts = []
+    for group in groups:
+        trace = model.forward(group, x)
+        per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, rows]
+        share = accuracy(trace.f, y, labels, samples.kind)
+        parts.append(torch.stack([per_sample.sum(1, dtype=torch.float64), share * rows, model.dead(trace) * rows]))
+    return torch.cat(parts, dim=1)
+
+
+def step_numbers(
+    model: Model, loss: Loss, trace: Trace, e: Tensor, batch: Batch, kind: str, *, full: bool, watched: bool
+) -> Tensor:
+    """Loss, accuracy, dead and RMS of the outputs of a step, [4, lanes] on the device.
+
+    ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the RMS where it
+    is ``watched``; else they are NaN.
+    """
+    _, y, labels = batch
+    value = mean_loss(loss.per_sample(e, labels))
+    blank = torch.full_like(value, nan)
+    rms = blank
+    if watched:
+        rms = (trace.f * trace.f).sum((1, 2), dtype=torch.float64).div_(trace.f[0].numel()).sqrt_()
+    if not full:
+        return torch.stack([value, blank, blank, rms])
+    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), rms])

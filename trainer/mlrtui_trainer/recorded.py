@@ -1,0 +1,234 @@
+"""Takes training of fully connected nets on a GPU to steps that are recorded once (CUDA graphs) and replayed.
+
+Steps of narrow nets are shorter than the time that a GPU needs to be told of them; a replay tells it once for some
+thirty products and sums. A recording works in memory of its own, for a fixed number of lanes: those beyond the lanes
+that train have a rate of zero and are not looked at. Once a quarter of its lanes is gone, a smaller one is made.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mlrtui_trainer.evaluation import Evaluation, evaluate, judged, step_numbers, sums
+from mlrtui_trainer.models.base import Model, Weights
+from mlrtui_trainer.models.losses import LOSSES
+from mlrtui_trainer.models.mlp import Mlp
+from mlrtui_trainer.optimizers import Optimizer, optimizer_of
+from mlrtui_trainer.samples import Batch, Batches, Samples
+from mlrtui_trainer.spec import TrainSpec
+
+__all__ = ["MOST_STEPS", "SWITCH", "RecordedSteps", "in_use"]
+
+SWITCH = "MLRTUI_GRAPHS"
+"""Environment variable: "0" takes every step by itself."""
+
+MOST_STEPS = 64
+"""Steps whose numbers a recording keeps until they are asked for."""
+
+SPARE = 0.75
+"""Part of a recording's lanes that must be in use."""
+
+RMS = 3  # row of a step's numbers
+
+Floats = npt.NDArray[np.float64]
+
+
+def in_use(device: str) -> bool:
+    """Whether steps of fully connected nets are recorded on a device."""
+    return torch.device(device).type == "cuda" and os.environ.get(SWITCH) != "0"
+
+
+class RecordedSteps:
+    """Steps of one round's lanes. Answers are those of single steps, to the rounding of the device's products."""
+
+    def __init__(self, model: Model, train: TrainSpec, samples: Samples) -> None:
+        self._model, self._train, self._samples = model, train, samples
+        self._recording: _Recording | None = None
+
+    @classmethod
+    def of(cls, model: Model, train: TrainSpec, samples: Samples) -> "RecordedSteps | None":
+        """None where steps are taken one by one."""
+        if not isinstance(model, Mlp) or not in_use(str(samples.x.device)):
+            return None
+        return cls(model, train, samples)
+
+    def select(self, lanes: Sequence[int]) -> "RecordedSteps":
+        """The same for the lanes with these numbers."""
+        return self
+
+    @torch.inference_mode()
+    def train(
+        self,
+        weights: Weights,
+        optimizer: Optimizer,
+        batches: Batches,
+        step: int,
+        count: int,
+        watched: int,
+        limits: Sequence[float],
+    ) -> Floats:
+        """Steps ``step`` to ``step + count`` of every lane, in place; [count, 4, lanes] as `lanes` logs them.
+
+        The optimizer has moved as many steps afterwards. watched: of how many steps the RMS of the outputs is wanted.
+        A lane whose loss passes its limit trains on; what comes after is for nobody.
+        """
+        used = self._recording
+        if used is None or not used.fits(weights.lanes):
+            self._recording = None  # its memory first
+            arrays, _, _ = batches.block(step)
+            used = self._recording = _Recording(self._model, self._train, self._samples, weights, arrays)
+        used.load(weights, optimizer, batches, step)
+        for _ in range(count):
+            used.step()
+        used.store(weights, optimizer)
+        optimizer.advance(count)
+        numbers: Floats = used.numbers[:count, :, : weights.lanes].cpu().numpy()
+        numbers[max(watched, 0) :, RMS] = np.nan
+        return numbers
+
+    @torch.inference_mode()
+    def evaluate(self, weights: Weights, samples: Samples) -> Evaluation:
+        """See `evaluation.evaluate`."""
+        used = self._recording
+        if used is None or not used.fits(weights.lanes):
+            return evaluate(self._model, weights, samples, self._train.loss)
+        return judged(used.sums(weights, samples), samples.count)
+
+
+def record(body: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """What has a CUDA device do again all that ``body`` asks of it, by one call; ``body`` itself where that fails.
+
+    It is called twice or thrice on the way.
+    """
+    try:
+        with torch.cuda.device(device):
+            beside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            beside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(beside):
+                body()  # libraries make themselves ready at their first call, which cannot be recorded
+            torch.cuda.current_stream().wait_stream(beside)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                body()
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        warnings.warn(f"steps are taken one by one, since they cannot be recorded: {error}", stacklevel=2)
+        return body
+    return graph.replay
+
+
+class _Recording:
+    """One step of a fixed number of lanes, and the memory that it works in."""
+
+    def __init__(
+        self,
+        model: Model,
+        train: TrainSpec,
+        samples: Samples,
+        weights: Weights,
+        arrays: Batch,  # of an epoch: [orders, rows, ...] each
+    ) -> None:
+        self.lanes = weights.lanes
+        self._model, self._samples, self._spec = model, samples, train
+        self._device = samples.x.device
+        self._weights = weights.clone()
+        none = [0.0] * self.lanes
+        self._optimizer = optimizer_of(model, train, none, samples.x.dtype, str(self._device))
+        self._memory = self._optimizer.memory(self._weights)
+        self._clock = self._optimizer.clock()
+        self._full = train.batch == samples.count
+        self._fed = arrays
+        self._arrays = arrays if self._full else tuple(a.clone() for a in arrays)
+        self._slots: list[int] = []
+
+        def counts(size: int) -> Tensor:
+            return torch.zeros(size, dtype=torch.int64, device=self._device)
+
+        self._slot, self._row, self._at = counts(self.lanes), counts(1), counts(1)
+        self._rows = torch.arange(train.batch, device=self._device)
+        self.numbers = torch.zeros(MOST_STEPS, 4, self.lanes, dtype=torch.float64, device=self._device)
+        self._sums: dict[int, tuple[Callable[[], None], Tensor, Samples]] = {}
+        self.step = record(self._step, self._device)
+
+    def fits(self, lanes: int) -> bool:
+        """Whether it is worth its while for so many lanes."""
+        return SPARE * self.lanes <= lanes <= self.lanes
+
+    def load(self, weights: Weights, optimizer: Optimizer, batches: Batches, step: int) -> None:
+        """Begin at this step with these lanes."""
+        lanes = weights.lanes
+        for mine, theirs in self._shared(weights, optimizer):
+            mine.copy_(theirs)
+        self._optimizer.rates.zero_()
+        self._optimizer.rates[:lanes].copy_(optimizer.rates)
+        if self._clock is not None:
+            self._clock.fill_(float(step))
+        arrays, slots, first = batches.block(step)
+        if arrays is not self._fed:
+            for a, b in zip(self._arrays, arrays, strict=True):
+                a[: b.shape[0]].copy_(b)
+            self._fed = arrays
+        if slots != self._slots:
+            self._slot[:lanes].copy_(torch.tensor(slots))
+            self._slots = slots
+        self._row.fill_(first)
+        self._at.zero_()
+
+    def store(self, weights: Weights, optimizer: Optimizer) -> None:
+        """Give the lanes back what the steps made of them."""
+        for mine, theirs in self._shared(weights, optimizer):
+            theirs.copy_(mine)
+
+    def sums(self, weights: Weights, samples: Samples) -> Tensor:
+        """See `evaluation.sums`; recorded at its first call for these samples."""
+        for mine, theirs in _pairs(self._weights, weights):
+            mine.copy_(theirs)
+        if id(samples) not in self._sums:
+            found = torch.zeros(3, self.lanes, dtype=torch.float64, device=self._device)
+
+            def body() -> None:
+                found.copy_(sums(self._model, self._weights, samples, self._spec.loss))
+
+            self._sums[id(samples)] = (record(body, self._device), found, samples)
+        again, found, _ = self._sums[id(samples)]
+        again()
+        return found[:, : weights.lanes]
+
+    def _step(self) -> None:
+        loss, batch = LOSSES[self._spec.loss], self._batch()
+        trace = self._model.forward(self._weights, batch[0])
+        e = loss.start(trace.f, batch[1])
+        seen = step_numbers(self._model, loss, trace, e, batch, self._samples.kind, full=self._full, watched=True)
+        self.numbers.index_copy_(0, self._at, seen[None])
+        self._optimizer.descend_(self._weights, trace, loss.signal(e, batch[1]))
+        self._at.add_(1)
+        self._row.add_(self._spec.batch)
+
+    def _batch(self) -> Batch:
+        """The samples of the current row, whose number only the device knows."""
+        if self._full:
+            return self._samples.all
+        x, y, labels = self._arrays
+        rows = self._row + self._rows
+        if x.shape[0] == 1:
+            return x[:, rows], y[:, rows], labels[:, rows]
+        lane = self._slot[:, None]
+        return x[lane, rows], y[lane, rows], labels[lane, rows]
+
+    def _shared(self, weights: Weights, optimizer: Optimizer) -> Iterator[tuple[Tensor, Tensor]]:
+        """Ours and theirs, of the lanes that train."""
+        mine, theirs = (self._weights, *self._memory), (weights, *optimizer.memory(weights))
+        for a, b in zip(mine, theirs, strict=True):
+            yield from _pairs(a, b)
+
+
+def _pairs(mine: Weights, theirs: Weights) -> Iterator[tuple[Tensor, Tensor]]:
+    lanes = theirs.lanes
+    for a, b in zip((*mine.w, *mine.b), (*theirs.w, *theirs.b), strict=True):
+        yield a[:lanes], b
