@@ -17,8 +17,8 @@ from mlrtui_trainer.worker import run_task
 
 DATA = digits(256)
 NET = NetSpec("mlp", 64, 10, 2, 32)
-EPOCHS = TrainSpec("ce", 64, 40, 4)
-FULL = TrainSpec("ce", 256, 12, 1)
+EPOCHS = TrainSpec("ce", 64, 40, 4, "float64")  # in double precision: rounding grows along a training
+FULL = TrainSpec("ce", 256, 12, 1, "float64")
 CALM = [trial(i, eta, seed=1 + i % 3) for i, eta in enumerate((0.02, 0.05, 0.1, 0.2, 0.3))]
 MIXED = [*CALM, *(trial(len(CALM) + i, eta, seed=2) for i, eta in enumerate((30.0, 100.0, 300.0, 1000.0)))]
 
@@ -31,7 +31,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendCuda]:
         yield device
 
 
-def same(a: Run, b: Run, rel: float = 1e-4) -> None:
+def same(a: Run, b: Run, rel: float = 1e-6) -> None:
     """The same numbers to rounding, as long as a training is not diverging: then rounding grows."""
     assert a.columns.keys() == b.columns.keys()
     for key, ours in a.columns.items():
@@ -71,9 +71,9 @@ def test_recorded_steps_of_other_nets(cuda: PretendCuda, net: NetSpec):
     same(ours, run_trials(DATA, net, EPOCHS, CALM))
 
 
-def test_recorded_steps_in_double_precision_are_exact(cuda: PretendCuda):
-    spec = replace(EPOCHS, dtype="float64")
-    same(run_trials(DATA, NET, spec, CALM, device="cuda:0"), run_trials(DATA, NET, spec, CALM), rel=1e-12)
+def test_recorded_steps_in_single_precision(cuda: PretendCuda):
+    spec = replace(EPOCHS, dtype="float32", max_steps=8)
+    same(run_trials(DATA, NET, spec, CALM, device="cuda:0"), run_trials(DATA, NET, spec, CALM), rel=1e-4)
 
 
 @pytest.mark.parametrize("spec", [EPOCHS, FULL])
@@ -92,7 +92,7 @@ def test_lanes_that_end_leave_the_others_alone_and_get_them_a_smaller_recording(
     alone = run_trials(DATA, NET, EPOCHS, CALM, device="cuda:0")
     assert cuda.graphs - before < several
     for i in range(len(CALM)):
-        np.testing.assert_allclose(ours.columns[i]["loss"], alone.columns[i]["loss"], rtol=1e-5)
+        np.testing.assert_allclose(ours.columns[i]["loss"], alone.columns[i]["loss"], rtol=1e-6)
 
 
 def test_a_block_of_steps_never_waits(cuda: PretendCuda):
@@ -127,7 +127,7 @@ def test_general_models_run_on_the_device(cuda: PretendCuda, kind: str):
     trials, spec = [replace(one, eta=0.1 * one.eta) for one in CALM[:2]], replace(EPOCHS, max_steps=8)
     ours = run_trials(DATA, net, spec, trials, every=4, device="cuda:0")
     assert cuda.graphs == 0
-    same(ours, run_trials(DATA, net, spec, trials, every=4), rel=1e-3)
+    same(ours, run_trials(DATA, net, spec, trials, every=4))
 
 
 def test_lambda_at_init_on_the_device(cuda: PretendCuda):
