@@ -35,7 +35,10 @@ AsciiOption = Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCI
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
 NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Plain progress lines instead of the screen.")]
 DevicesOption = Annotated[
-    str, typer.Option("--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1, or fake (makes numbers up).")
+    str,
+    typer.Option(
+        "--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1 (named twice: two workers), or fake (makes numbers up)."
+    ),
 ]
 AllowCodeOption = Annotated[
     bool,

@@ -1,9 +1,17 @@
 """What a sweep will cost, guessed from its plan before anything runs."""
 
 from mlrtui.analysis.progress import format_duration
-from mlrtui.planning import CellPlan, Plan, expected_trainings, search_rules
+from mlrtui.methods import search_rules
+from mlrtui.planning import CellPlan, Plan
 
-__all__ = ["parallel_lanes", "seconds_per_core", "seconds_per_probe", "seconds_per_training", "time_estimate"]
+__all__ = [
+    "expected_trainings",
+    "parallel_lanes",
+    "seconds_per_core",
+    "seconds_per_probe",
+    "seconds_per_training",
+    "time_estimate",
+]
 
 _FLOPS_PER_CORE = 15e9
 """Multiply-adds that small nets reach on one core of a server; large ones reach several times more."""
@@ -18,19 +26,28 @@ _PRODUCTS_PER_PROBE = 12
 """Operator products that the λs of a net at initialisation take together."""
 
 
+def expected_trainings(plan: Plan) -> int:
+    """How many trainings the sweep will take: exact for a scan, about for a search."""
+    if plan.spec.scan is not None:
+        return len(plan.cells) * len(plan.seeds) * plan.spec.scan.count
+    return len(plan.seeds) * sum(search_rules(plan.spec, cell).typical_trials for cell in plan.cells)
+
+
 def parallel_lanes(plan: Plan) -> int:
     """Trainings that can run at the same time, which bounds the number of useful workers."""
-    nets = len(plan.cells) * len(plan.seeds)
     if plan.spec.scan is not None:
-        return nets * plan.spec.scan.count
-    assert plan.spec.search is not None
-    return nets * search_rules(plan.spec.search).at_once
+        return expected_trainings(plan)
+    return len(plan.seeds) * sum(search_rules(plan.spec, cell).at_once for cell in plan.cells)
 
 
 def seconds_per_core(plan: Plan) -> float:
     """Rough time of all trainings and their λ on one CPU core, in seconds."""
-    per_cell = expected_trainings(plan) / len(plan.cells)
-    return per_cell * sum(seconds_per_training(cell) for cell in plan.cells)
+    if plan.spec.scan is not None:
+        each = [plan.spec.scan.count] * len(plan.cells)
+    else:
+        each = [search_rules(plan.spec, cell).typical_trials for cell in plan.cells]
+    seconds = (count * seconds_per_training(cell) for count, cell in zip(each, plan.cells, strict=True))
+    return len(plan.seeds) * sum(seconds)
 
 
 def seconds_per_training(cell: CellPlan) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from mlrtui import data
 from mlrtui.config import SweepSpec
-from mlrtui.config.sections import DataSection, ModelSection, SearchSection, SharpnessSection
+from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
@@ -16,10 +16,9 @@ from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
-from mlrtui_trainer.search import SearchSpec
 from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
-__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "expected_trainings", "plan", "search_rules", "trial_key"]
+__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "plan", "trial_key"]
 
 LOSS_CONVENTIONS = {
     "mse": "1/(2N) sum_i |f_i - y_i|^2",
@@ -102,28 +101,6 @@ def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
         raise ValueError("a plan without data has no trial keys")
     inside = cell.in_keys | {"numerics": NUMERICS_VERSION, "seed": seed, "eta": float(eta)}
     return digest(canonical_json(inside))
-
-
-def expected_trainings(plan: Plan) -> int:
-    """How many trainings the sweep will take: exact for a scan, about for a search."""
-    nets = len(plan.cells) * len(plan.seeds)
-    if plan.spec.scan is not None:
-        return nets * plan.spec.scan.count
-    assert plan.spec.search is not None
-    return nets * search_rules(plan.spec.search).typical_trials
-
-
-def search_rules(search: SearchSection) -> SearchSpec:
-    """The rules of every net's search."""
-    points = {} if search.points is None else {"points": search.points}
-    return SearchSpec(
-        success=search.success,
-        tolerance=search.tolerance,
-        eta_min=search.eta_min,
-        eta_max=search.eta_max,
-        method=search.method,
-        **points,
-    )
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,11 @@
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from mlrtui import estimate, examples, planning
 from mlrtui.commands.opening import open_current
@@ -12,8 +15,10 @@ from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines import devices
 from mlrtui.errors import BadInput
+from mlrtui.methods import settled
 from mlrtui.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
+from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.models.sources import is_factory
 
@@ -51,7 +56,8 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
         for spec, plan in zip(specs, plans, strict=True):
             show(_description(spec, plan), options.ascii_only)
         return 0
-    if not _anything_to_do(options.store, specs):
+    specs, undone = _beside_stored(options.store, specs)
+    if not undone:
         devices.resolve(options.devices, useful=useful)  # a mistake in an option is told all the same
         return _finished(options, specs)
     if not options.detach and not options.plain and sys.stdout.isatty():
@@ -77,6 +83,7 @@ def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
 def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
     """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
     workers = devices.resolve(options.devices, useful=useful)
+    specs = [settled(spec, workers) for spec in specs]
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
@@ -107,13 +114,18 @@ def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:
     return specs
 
 
-def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
-    """Look into the store, if there is one, before anything is started."""
+def _beside_stored(store: Path, specs: Sequence[SweepSpec]) -> tuple[list[SweepSpec], bool]:
+    """Look into the store, if there is one: the sweeps as it chose for them, and whether anything is left to do.
+
+    Raises:
+        BadInput: the store holds a sweep of this name with other settings.
+    """
     if not store.exists() or (store.stat().st_size == 0 and store.is_file()):
-        return True
+        return list(specs), True
     with open_current(store) as reader:
         known = {sweep.name: sweep for sweep in reader.sweeps()}
-    for spec in specs:
+    chosen = [settled(spec, (), _stored(row)) if (row := known.get(spec.sweep.name)) else spec for spec in specs]
+    for spec in chosen:
         stored = known.get(spec.sweep.name)
         changed = changes(stored.spec, spec) if stored is not None else []
         if changed:
@@ -121,7 +133,15 @@ def _anything_to_do(store: Path, specs: Sequence[SweepSpec]) -> bool:
                 f"sweep.name = {spec.sweep.name!r}: {store} holds a sweep of this name with other settings "
                 f"({'; '.join(changed)}); give this one another sweep.name, or name another --store"
             )
-    return any(spec.sweep.name not in known or known[spec.sweep.name].status != "done" for spec in specs)
+    undone = any(spec.sweep.name not in known or known[spec.sweep.name].status != "done" for spec in chosen)
+    return chosen, undone
+
+
+def _stored(row: SweepRow) -> SweepSpec | None:
+    """The stored settings; None where they are not those of this version, which is told as other settings are."""
+    with suppress(ValidationError):
+        return SweepSpec.from_canonical(row.spec)
+    return None
 
 
 def _attach(options: RunOptions) -> None:
@@ -193,7 +213,7 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
 def _description(spec: SweepSpec, plan: planning.Plan) -> str:
     """What a sweep would do, before anything is started."""
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
-    trainings = planning.expected_trainings(plan)
+    trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "
     steps = max(cell.train.max_steps for cell in plan.cells)
     lines = [

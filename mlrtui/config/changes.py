@@ -16,11 +16,12 @@ __all__ = ["changes", "diff"]
 def changes(stored: str, spec: SweepSpec) -> list[str]:
     """What differs between a sweep's stored settings and these, a line a key; empty: it is the same sweep.
 
-    An earlier version wrote its settings down without the keys that came later: each counts as its default.
+    An earlier version wrote its settings down without the keys that came later: each counts as its default. A search
+    that was started without a choice of its method is one by bisection.
     """
     with suppress(ValidationError):
-        stored = SweepSpec.from_canonical(stored).canonical()
-    return diff(stored, spec.canonical())
+        stored = SweepSpec.from_canonical(stored).with_method("bisect", None).canonical()
+    return diff(stored, spec.with_method("bisect", None).canonical())
 
 
 def diff(old_json: str, new_json: str) -> list[str]:

@@ -215,13 +215,19 @@ class TrainingSection(Section):
 class SearchSection(Section):
     """Find the maximal initial learning rate η* of every net. Give [search] or [scan]."""
 
-    method: Annotated[str, choice("bisect", "section", "profile")] = _key(
+    method: Annotated[str, choice("auto", "bisect", "section", "profile")] = _key(
         "bisect: geometric bisection between a success and the failure above it, then probes above; section: the same "
-        "with several rates a round; profile: a coarse scan, then 12 to 16 rates over the whole ragged zone at once.",
+        "with several rates a round; profile: a coarse scan, then 12 to 16 rates over the whole ragged zone at once. "
+        'auto: section with points = "auto" where the sweep is started on a GPU, else bisect; the choice is stored.',
         "bisect",
-        "bisect",
+        "auto",
     )
-    points: Annotated[int | None, whole(2, 1000)] = _key('Rates a round of method = "section"; 8.', 8, None)
+    points: Annotated[int | Literal["auto"] | None, or_word(whole(2, 1000), "auto")] = _key(
+        'Rates a round of method = "section"; 8. "auto": as many as a GPU trains beside one another at almost no cost, '
+        "3 to 63 by the net's size, the batch and the number of seeds.",
+        "auto",
+        None,
+    )
     success: Annotated[str, choice("accuracy", "loss-below-initial", "finite")] = _key(
         "When a training counts: accuracy reaches the threshold at an epoch's end; the loss ends below its start; "
         "nothing overflows.",
@@ -368,6 +374,12 @@ class SweepSpec(BaseModel):
     def from_canonical(cls, text: str) -> "SweepSpec":
         """The spec whose `canonical` text this is. Raises pydantic.ValidationError for any other text."""
         return cls.model_validate_json(text)
+
+    def with_method(self, method: str, points: int | Literal["auto"] | None) -> "SweepSpec":
+        """The same sweep, its searches by this method where it has not chosen one itself."""
+        if self.search is None or self.search.method != "auto":
+            return self
+        return self.model_copy(update={"search": self.search.model_copy(update={"method": method, "points": points})})
 
     @property
     def sweep_key(self) -> str:

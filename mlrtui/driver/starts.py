@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.config.sections import SearchSection
-from mlrtui.planning import CellPlan, search_rules
+from mlrtui.planning import CellPlan
 
 __all__ = ["Starts", "kind_of"]
 
@@ -31,7 +31,6 @@ class Starts:
     """
 
     def __init__(self, search: SearchSection) -> None:
-        self.rules = search_rules(search)
         self._search = search
         self._known: dict[Hashable, list[tuple[tuple[float, ...], float]]] = {}
         self._laws: dict[Hashable, _Law | None] = {}  # through what is known now

@@ -14,6 +14,7 @@ from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.starts import Starts
 from mlrtui.driver.turns import Cost, Turn, cost_of
+from mlrtui.methods import search_rules
 from mlrtui.planning import CellPlan, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
@@ -157,13 +158,14 @@ class SweepRun:
     def open(self, net: NetRun) -> str | None:
         """Give a measured net its questions. Returns the reason when it can have none."""
         lambda0 = sound_lambda0(net.lambdas)
+        cell = self.cell_of[net.net_id].plan
         if self._starts is not None:
             if net.start_eta is None:
-                net.start_eta = self._starts.rate(self.cell_of[net.net_id].plan, lambda0)
-            net.questions = SearchQuestions(self._starts.rules, net.start_eta)
+                net.start_eta = self._starts.rate(cell, lambda0)
+            net.questions = SearchQuestions(search_rules(self.spec, cell), net.start_eta)
             return None
         assert self.spec.scan is not None
-        etas = self.spec.scan.etas(self.cell_of[net.net_id].plan.net.width, lambda0)
+        etas = self.spec.scan.etas(cell.net.width, lambda0)
         if etas is None:
             return "λ₀ at initialisation is not a positive number, so η = c/λ₀ has no meaning"
         net.questions = ScanQuestions(etas)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from mlrtui.config import SweepSpec
 from mlrtui.estimate import seconds_per_probe, seconds_per_training
-from mlrtui.planning import CellPlan, search_rules
+from mlrtui.methods import search_rules
+from mlrtui.planning import CellPlan
 
 __all__ = ["Cost", "Turn", "cost_of", "turn_of"]
 
@@ -62,5 +63,5 @@ def cost_of(cell: CellPlan, spec: SweepSpec) -> Cost:
     if spec.search is None:
         assert spec.scan is not None
         return Cost(probe, training, spec.scan.count, questions=1)
-    rules = search_rules(spec.search)
+    rules = search_rules(spec, cell)
     return Cost(probe, training, rules.typical_trials, math.ceil(rules.typical_trials / rules.at_once))

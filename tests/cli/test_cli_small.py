@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import SMALL_SEARCH, Mlrtui
 
+from mlrtui.engines import devices
 from mlrtui.engines.devices import resolve
 from mlrtui.errors import BadInput
 
@@ -51,6 +52,14 @@ def test_bad_files_all_at_once(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path:
 def test_bad_devices(text: str) -> None:
     with pytest.raises(BadInput, match="--devices"):
         resolve(text)
+
+
+def test_devices_of_a_machine_with_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "count_cuda", lambda: 2)
+    assert resolve("auto") == resolve("cuda") == ("cuda:0", "cuda:1")
+    assert resolve("cuda:1, cuda:1") == ("cuda:1", "cuda:1")
+    with pytest.raises(BadInput, match="cuda:2 is not there"):
+        resolve("cuda:2")
 
 
 def test_devices_of_a_cpu_machine() -> None:

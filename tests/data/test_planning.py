@@ -11,9 +11,10 @@ import pytest
 from mlrtui import planning
 from mlrtui.config import load_sweep, parse_sweep
 from mlrtui.data import DataSpec, load
+from mlrtui.estimate import expected_trainings
 from mlrtui.examples import quickstart
 from mlrtui.keys import canonical_json, code_id, digest
-from mlrtui.planning import expected_trainings, plan, trial_key
+from mlrtui.planning import plan, trial_key
 from mlrtui_db.records import CellRecord
 from mlrtui_trainer.spec import SharpnessSpec
 

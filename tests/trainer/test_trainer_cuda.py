@@ -13,7 +13,7 @@ from trainer_runs import Run, digits, run_trials, trial
 from mlrtui_trainer import recorded
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.spec import LambdaAtInit, NetSpec, Probe, SharpnessSpec, TrainSpec
-from mlrtui_trainer.worker import run_task
+from mlrtui_trainer.worker import describe, run_task
 
 DATA = digits(256)
 NET = NetSpec("mlp", 64, 10, 2, 32)
@@ -141,6 +141,13 @@ def test_lambda_at_init_on_the_device(cuda: PretendCuda):
         assert a.main == pytest.approx(b.main, rel=1e-4)
         assert a.preconditioned == pytest.approx(b.preconditioned, rel=1e-4)
         assert a.hessian == pytest.approx(b.hessian, rel=1e-4)
+
+
+def test_a_worker_says_how_it_takes_its_steps(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H100")
+    assert describe("cuda:0")["steps"] == "recorded as CUDA graphs"
+    monkeypatch.setenv(recorded.SWITCH, "0")
+    assert describe("cuda:0")["steps"] == "one by one"
 
 
 def test_what_cannot_be_recorded_is_done_again_and_said_once(monkeypatch: pytest.MonkeyPatch):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mlrtui_trainer import recorded
 from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
@@ -36,6 +37,7 @@ def describe(device: str) -> dict[str, str]:
         "threads": "1" if kind.type == "cpu" else str(torch.get_num_threads()),
     }
     if kind.type == "cuda":
+        info["steps"] = "recorded as CUDA graphs" if recorded.in_use(device) else "one by one"
         return info | {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
     compiled = route.version()
     info["steps and sharpness"] = f"compiled by numba {compiled}" if compiled else "not compiled"
