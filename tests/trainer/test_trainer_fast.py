@@ -48,7 +48,11 @@ def general(
 @pytest.mark.parametrize("net", NETS, ids=lambda net: f"{net.depth}x{net.width}-{net.activation}")
 @pytest.mark.parametrize("loss", ["ce", "mse"])
 @pytest.mark.parametrize("name", ["hessian", "gauss-newton", "ntk"])
-def test_both_routes_give_the_same(net: NetSpec, loss: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("piece", [route.PIECE, 7])  # all samples at once; five parts, the last one shorter
+def test_both_routes_give_the_same(
+    net: NetSpec, loss: str, name: str, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "PIECE", piece)
     mlp, data = Mlp.of(net), digits(32)
     weights = initial_weights(mlp, [1, 2], torch.float32, "cpu")
     x, y = torch.from_numpy(data.x).float(), torch.from_numpy(data.y).float()

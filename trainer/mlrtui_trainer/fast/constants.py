@@ -23,6 +23,7 @@ __all__ = [
     "AT_OUT",
     "AT_SLOPE",
     "AT_TURNED",
+    "AT_TURNED_V",
     "AT_V",
     "AT_ZDOT",
     "COLUMNS",
@@ -40,7 +41,8 @@ AT_DELTA = 7  # d loss / d z, [samples, out]; Hessian only
 AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved activation only
 AT_ZDOT = 9  # in the scratch: ż
 AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
-COLUMNS = 11
+AT_TURNED_V = 11  # in the scratch: the vector's part of a small matrix, turned as the matrix is
+COLUMNS = 12
 
 
 @njit(**QUICK)
@@ -59,28 +61,20 @@ def _probabilities(f, outputs):
 
 
 @njit(**QUICK)
-def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scratch, gemm):
-    """Write one lane's constants, [numbers] by ``layout``; returns its largest output in magnitude.
-
-    weights, biases: addresses of the lane's matrices and biases, by layer. rules: samples, whether the loss is ce,
-    whether this is for the Hessian of the loss. x [samples · inputs], y [samples · outputs]. The scratch is used.
-    """
-    samples, ce, full = rules
+def _fill_piece(layout, weights, biases, scale, activation, some, ce, x, constants, scratch, gemm):
+    """The forward pass of some samples (the first, how many, of how many); their largest output in magnitude."""
+    start, samples, _ = some
     layers, item = layout.shape[0], constants.itemsize
-    at_c, at_s = constants.ctypes.data, scratch.ctypes.data
+    at_c = constants.ctypes.data
     zero, one = constants.dtype.type(0.0), constants.dtype.type(1.0)
     last = layout[layers - 1]
     for layer in range(layers):
         row = layout[layer]
         out, fan_in = row[AT_OUT], row[AT_IN]
         turned = row[AT_TURNED] >= 0
-        w = weights[layer]
-        if turned:
-            w = at_c + item * row[AT_TURNED]
-            there = constants[row[AT_TURNED] : row[AT_TURNED] + out * fan_in]
-            turn(there, carray(pointer(weights[layer], constants), out * fan_in), out, fan_in)
-        h = x.ctypes.data if layer == 0 else at_c + item * row[AT_H]
-        at_z = row[AT_SLOPE] if layer == layers - 1 else layout[layer + 1, AT_H]
+        w = at_c + item * row[AT_TURNED] if turned else weights[layer]
+        h = item * start * fan_in + (x.ctypes.data if layer == 0 else at_c + item * row[AT_H])
+        at_z = start * out + (row[AT_SLOPE] if layer == layers - 1 else layout[layer + 1, AT_H])
         call_gemm(gemm, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
                   fan_in, zero, at_c + item * at_z, out)  # fmt: skip
         z = constants[at_z : at_z + samples * out]
@@ -91,39 +85,78 @@ def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scr
                     z[first + i] += bias[i]
         if layer < layers - 1:
             activate(z, activation)
-            slope = constants[row[AT_SLOPE] : row[AT_SLOPE] + samples * out]
+            at_slope = row[AT_SLOPE] + start * out
+            slope = constants[at_slope : at_slope + samples * out]
             slope[:] = one
             pull(slope, z, activation)
     n = samples * last[AT_OUT]
-    f = constants[last[AT_SLOPE] : last[AT_SLOPE] + n]
+    at_f = last[AT_SLOPE] + start * last[AT_OUT]
+    f = constants[at_f : at_f + n]
     most = zero
     for i in range(n):
         most = abs(f[i]) if abs(f[i]) > most else most
     if ce:
         _probabilities(f, last[AT_OUT])
-    if not full:
-        return most
+    return most
+
+
+@njit(**QUICK)
+def _pass_down(layout, weights, scale, some, y, constants, scratch, gemm):
+    """The signals of some samples: d loss / d z of every layer, and what a curved activation makes of them."""
+    start, samples, total = some
+    layers, item = layout.shape[0], constants.itemsize
+    at_c, at_s = constants.ctypes.data, scratch.ctypes.data
+    zero, one = constants.dtype.type(0.0), constants.dtype.type(1.0)
+    last = layout[layers - 1]
+    n = samples * last[AT_OUT]
+    at_f, at_y = last[AT_SLOPE] + start * last[AT_OUT], start * last[AT_OUT]
     at_delta = last[AT_ZDOT]  # of a net without hidden layers no product asks for it
     for i in range(n):
-        scratch[at_delta + i] = (f[i] - y[i]) / samples
+        scratch[at_delta + i] = (constants[at_f + i] - y[at_y + i]) / total
     for layer in range(layers - 1, 0, -1):
         row, below = layout[layer], layout[layer - 1]
         out, fan_in = row[AT_OUT], row[AT_IN]
-        delta = constants[row[AT_DELTA] : row[AT_DELTA] + samples * out]
-        delta[:] = scratch[at_delta : at_delta + samples * out]
+        at_kept = row[AT_DELTA] + start * out
+        constants[at_kept : at_kept + samples * out] = scratch[at_delta : at_delta + samples * out]
         if layer == 1 and below[AT_BEND] < 0:
             break  # what would be passed down is asked for by nobody
         at_back = below[AT_ZDOT]
         call_gemm(gemm, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in,
-                  at_c + item * row[AT_DELTA], out, zero, at_s + item * at_back, fan_in)  # fmt: skip
+                  at_c + item * at_kept, out, zero, at_s + item * at_back, fan_in)  # fmt: skip
         n = samples * fan_in
         back = scratch[at_back : at_back + n]
-        slope = constants[below[AT_SLOPE] : below[AT_SLOPE] + n]
+        shift = start * fan_in
+        at_h, at_slope, at_bend = row[AT_H] + shift, below[AT_SLOPE] + shift, below[AT_BEND] + shift
+        slope = constants[at_slope : at_slope + n]
         if below[AT_BEND] >= 0:
-            h, bend = constants[row[AT_H] : row[AT_H] + n], constants[below[AT_BEND] : below[AT_BEND] + n]
+            h, bend = constants[at_h : at_h + n], constants[at_bend : at_bend + n]
             for i in range(n):
                 bend[i] = (h[i] * h[i] - one) * h[i] * (one + one) * back[i]
         for i in range(n):
             back[i] *= slope[i]
         at_delta = at_back
+
+
+@njit(**QUICK)
+def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scratch, gemm):
+    """Write one lane's constants, [numbers] by ``layout``; returns its largest output in magnitude.
+
+    weights, biases: addresses of the lane's matrices and biases, by layer. rules: samples, whether the loss is ce,
+    whether this is for the Hessian of the loss, and how many samples are done at a time. x [samples · inputs],
+    y [samples · outputs]. The scratch is used.
+    """
+    samples, ce, full, piece = rules
+    for layer in range(layout.shape[0]):
+        row = layout[layer]
+        if row[AT_TURNED] >= 0:
+            n = row[AT_OUT] * row[AT_IN]
+            w = carray(pointer(weights[layer], constants), n)
+            turn(constants[row[AT_TURNED] : row[AT_TURNED] + n], w, row[AT_OUT], row[AT_IN])
+    most = constants.dtype.type(0.0)
+    for first in range(0, samples, piece):
+        some = (first, min(piece, samples - first), samples)
+        largest = _fill_piece(layout, weights, biases, scale, activation, some, ce, x, constants, scratch, gemm)
+        most = largest if largest > most else most
+        if full:
+            _pass_down(layout, weights, scale, some, y, constants, scratch, gemm)
     return most

@@ -1,9 +1,7 @@
-"""λ compiled: products of a fully connected net and the whole Lanczos solve, one lane after the other, in one call.
+"""λ compiled: the whole Lanczos solve of a fully connected net, one lane after the other, in one call.
 
-The twin of `curvature.operators` and `curvature.lanczos`, with the same rules and the same records, in flat buffers and
-integer offsets, so that one compilation serves every architecture. All compiled code of it but that of `fast.blas` and
-`fast.pieces` is in this file: a cached kernel does not notice a change in another one, nor one in the columns of
-`fast.constants`.
+The twin of `curvature.lanczos`, with the same rules and the same records; its products are those of `fast.products`.
+A cached kernel does not notice a change in another file: after one there, touch this one.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
@@ -12,21 +10,9 @@ import numba
 import numpy as np
 from numba import njit
 
-from mlrtui_trainer.fast.blas import QUICK, STRICT, call_gemm
-from mlrtui_trainer.fast.constants import (
-    AT_BEND,
-    AT_BIAS,
-    AT_DELTA,
-    AT_H,
-    AT_HDOT,
-    AT_IN,
-    AT_OUT,
-    AT_SLOPE,
-    AT_TURNED,
-    AT_V,
-    AT_ZDOT,
-)
-from mlrtui_trainer.fast.pieces import turn
+from mlrtui_trainer.fast.blas import QUICK, STRICT
+from mlrtui_trainer.fast.pieces import add, times
+from mlrtui_trainer.fast.products import product
 
 __all__ = ["RULES", "solve"]
 
@@ -57,124 +43,6 @@ def _dot(a, b):
 @njit(**QUICK)
 def _length(a):
     return np.sqrt(_products(a, a, np.zeros(16, np.float64)))
-
-
-@njit(**QUICK)
-def _add(total, factor, a):
-    for i in range(total.size):
-        total[i] += factor * a[i]
-
-
-@njit(**QUICK)
-def _times(out, a, b):
-    for i in range(out.size):
-        out[i] = a[i] * b[i]
-
-
-@njit(**QUICK)
-def _curve(loss_ce, u, p, outputs, factor):
-    """u ← factor · H u, with H of the loss by the outputs; p [samples · outputs] are the probabilities under ce."""
-    if not loss_ce:
-        for i in range(u.size):
-            u[i] *= factor
-        return
-    for first in range(0, u.size, outputs):
-        likeliest = first
-        for i in range(first, first + outputs):
-            if p[i] > p[likeliest]:
-                likeliest = i
-        moved, total = u[likeliest], u.dtype.type(0.0)
-        for i in range(first, first + outputs):
-            u[i] = p[i] * (u[i] - moved)
-            total += u[i]
-        for i in range(first, first + outputs):
-            u[i] = factor * (u[i] - p[i] * total)
-
-
-@njit(**QUICK)
-def _product(layout, weights, scale, samples, loss_ce, constants, x, v, out, scratch, gemm):
-    """out ← A v of one lane; v and out [size], x [samples · inputs], constants and scratch by ``layout``.
-
-    weights: addresses of the matrices, by layer.
-    """
-    layers, item = layout.shape[0], v.itemsize
-    at_v, at_out, at_x = v.ctypes.data, out.ctypes.data, x.ctypes.data
-    at_c, at_s = constants.ctypes.data, scratch.ctypes.data
-    zero, one = v.dtype.type(0.0), v.dtype.type(1.0)
-    for layer in range(layers):
-        row = layout[layer]
-        rows, columns = row[AT_OUT], row[AT_IN]
-        z = at_s + item * row[AT_ZDOT]
-        h = at_x if layer == 0 else at_c + item * row[AT_H]
-        s = scale[layer]
-        direction, w, step, flip = at_v + item * row[AT_V], weights[layer], columns, 1
-        if row[AT_TURNED] >= 0:
-            w, step, flip = at_c + item * row[AT_TURNED], rows, 0
-            # where the signals come to lie later
-            turned = layout[layers - 1, AT_HDOT]
-            turn(scratch[turned : turned + rows * columns], v[row[AT_V] : row[AT_V] + rows * columns], rows, columns)
-            direction = at_s + item * turned
-        call_gemm(gemm, flip, 0, rows, samples, columns, s, direction, step, h, columns, zero, z, rows)
-        if layer > 0:
-            h_dot = at_s + item * layout[layer - 1, AT_HDOT]
-            call_gemm(gemm, flip, 0, rows, samples, columns, s, w, step, h_dot, columns, one, z, rows)
-        z_dot = scratch[row[AT_ZDOT] : row[AT_ZDOT] + samples * rows]
-        if row[AT_BIAS] >= 0:
-            bias = v[row[AT_BIAS] : row[AT_BIAS] + rows]
-            for first in range(0, z_dot.size, rows):
-                _add(z_dot[first : first + rows], one, bias)
-        if layer < layers - 1:
-            slope = constants[row[AT_SLOPE] : row[AT_SLOPE] + samples * rows]
-            if row[AT_HDOT] == row[AT_ZDOT]:
-                _times(z_dot, z_dot, slope)
-            else:
-                _times(scratch[row[AT_HDOT] : row[AT_HDOT] + samples * rows], z_dot, slope)
-    last = layout[layers - 1]
-    n = samples * last[AT_OUT]
-    u = scratch[last[AT_ZDOT] : last[AT_ZDOT] + n]
-    _curve(loss_ce, u, constants[last[AT_SLOPE] : last[AT_SLOPE] + n], last[AT_OUT], v.dtype.type(1.0 / samples))
-    push = last[AT_ZDOT]  # where the signal is
-    for layer in range(layers - 1, -1, -1):
-        row = layout[layer]
-        rows, columns = row[AT_OUT], row[AT_IN]
-        s = scale[layer]
-        signal = at_s + item * push
-        if row[AT_BIAS] >= 0:
-            bias = out[row[AT_BIAS] : row[AT_BIAS] + rows]
-            bias[:] = zero
-            for first in range(push, push + samples * rows, rows):
-                _add(bias, one, scratch[first : first + rows])
-        h = at_x if layer == 0 else at_c + item * row[AT_H]
-        grad = at_out + item * row[AT_V]
-        call_gemm(gemm, 0, 1, columns, rows, samples, s, h, columns, signal, rows, zero, grad, columns)
-        if layer == 0:
-            return
-        below = layout[layer - 1]
-        pulled = layout[layers - 1, AT_HDOT] + (layer % 2) * samples * _widest(layout)  # two places, by turns
-        place = at_s + item * pulled
-        call_gemm(gemm, 0, 0, columns, samples, rows, s, weights[layer], columns, signal, rows, zero, place, columns)
-        if row[AT_DELTA] >= 0:
-            delta, h_dot = at_c + item * row[AT_DELTA], at_s + item * below[AT_HDOT]
-            call_gemm(gemm, 0, 1, columns, rows, samples, s, h_dot, columns, delta, rows, one, grad, columns)
-            direction = at_v + item * row[AT_V]
-            call_gemm(gemm, 0, 0, columns, samples, rows, s, direction, columns, delta, rows, one, place, columns)
-        n = samples * columns
-        u = scratch[pulled : pulled + n]
-        _times(u, u, constants[below[AT_SLOPE] : below[AT_SLOPE] + n])
-        if below[AT_BEND] >= 0:
-            z_dot = scratch[below[AT_ZDOT] : below[AT_ZDOT] + n]
-            bend = constants[below[AT_BEND] : below[AT_BEND] + n]
-            for i in range(n):
-                u[i] += bend[i] * z_dot[i]
-        push = pulled
-
-
-@njit(**STRICT)
-def _widest(layout):
-    most = 0
-    for layer in range(layout.shape[0]):
-        most = max(most, layout[layer, AT_IN])
-    return most
 
 
 @njit(**STRICT)
@@ -278,13 +146,13 @@ def _orthogonal(w, basis, j, before):
     By the recurrence first, which takes out what is large, then from all of them: what is left is rounding.
     """
     alpha = _dot(w, basis[j])
-    _add(w, -alpha, basis[j])
+    add(w, -alpha, basis[j])
     if j > 0:
-        _add(w, -w.dtype.type(before), basis[j - 1])
+        add(w, -w.dtype.type(before), basis[j - 1])
     last = alpha
     for i in range(j + 1):
         last = _dot(w, basis[i])
-        _add(w, -last, basis[i])
+        add(w, -last, basis[i])
     return np.float64(alpha) + np.float64(last)
 
 
@@ -293,7 +161,7 @@ def _combined(out, basis, weights):
     """out ← unit vector along this combination of the first basis vectors."""
     out[:] = 0.0
     for i in range(weights.size):
-        _add(out, out.dtype.type(weights[i]), basis[i, : out.size])
+        add(out, out.dtype.type(weights[i]), basis[i, : out.size])
     length = _length(out)
     for i in range(out.size):
         out[i] = out[i] / out.dtype.type(length)
@@ -307,11 +175,11 @@ def solve(
     """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
 
     Returns the number of products and that of the rule in `RULES`. weights: addresses of the lane's matrices. rules:
-    samples, whether the loss is ce, tolerance, wanted values, whether this is along a training, and the part of the
-    norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`; the first where the largest value
-    is not below the floor.
+    samples, how many are done at a time, whether the loss is ce, tolerance, wanted values, whether this is along a
+    training, and the part of the norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`; the
+    first where the largest value is not below the floor.
     """
-    samples, loss_ce, tolerance, wanted, along, noise = rules
+    samples, piece, loss_ce, tolerance, wanted, along, noise = rules
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
     w, rooted = basis[most], basis[most + 1]
     alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
@@ -325,11 +193,11 @@ def solve(
     for j in range(most):
         q = basis[j, :size]
         if root.size:
-            _times(rooted[:size], q, root)
+            times(rooted[:size], q, root)
             q = rooted[:size]
-        _product(layout, weights, scale, samples, loss_ce, constants, x, q, w[:size], scratch, gemm)
+        product(layout, weights, scale, samples, piece, loss_ce, constants, x, q, w[:size], scratch, gemm)
         if root.size:
-            _times(w[:size], w[:size], root)
+            times(w[:size], w[:size], root)
         alpha[j] = _orthogonal(w, basis, j, beta[j - 1])
         beta[j] = _length(w)
         if not (np.isfinite(alpha[j]) and np.isfinite(beta[j])):

@@ -10,7 +10,7 @@ from numba import njit
 
 from mlrtui_trainer.fast.blas import QUICK
 
-__all__ = ["activate", "pull", "turn"]
+__all__ = ["activate", "add", "pull", "times", "turn"]
 
 RELU, LINEAR, TANH = range(3)  # as `fast.route.ACTIVATIONS` has them
 
@@ -46,3 +46,17 @@ def turn(turned, w, out, fan_in):
     for i in range(fan_in):
         for o in range(out):
             turned[i * out + o] = w[o * fan_in + i]
+
+
+@njit(**QUICK)
+def add(total, factor, a):
+    """total += factor · a."""
+    for i in range(total.size):
+        total[i] += factor * a[i]
+
+
+@njit(**QUICK)
+def times(out, a, b):
+    """out ← a b, number by number."""
+    for i in range(out.size):
+        out[i] = a[i] * b[i]

@@ -45,6 +45,9 @@ NEVER = (0.0, 0.0, 0.0, 0.0)  # where the solve stands alone
 TURNED = 4096
 """Numbers of a matrix up to which a copy as [in, out] gains in forward products: BLAS is quicker by it."""
 
+PIECE = 256
+"""Samples that go through a product at a time, at most: more leave the cache between one layer and the next."""
+
 LINE = 16  # basis vectors and buffers are padded to this many numbers
 
 
@@ -117,7 +120,9 @@ def _solve(
     assert kernels is not None
     lanes, size = start.shape
     top, dtype = rules[1], start.dtype
-    layout, numbers, room = _layout(matrix.mlp, matrix.x.shape[1], matrix.full)
+    samples = matrix.x.shape[1]
+    piece = piece_of(samples)
+    layout, numbers, room = _layout(matrix.mlp, samples, piece, matrix.full)
     constants = torch.empty(numbers, dtype=dtype)
     basis = torch.empty(most + 2, -(-size // LINE) * LINE, dtype=dtype).numpy()
     scratch = torch.empty(room, dtype=dtype).numpy()
@@ -128,7 +133,7 @@ def _solve(
     gemm = blas.gemm(double=dtype == torch.float64)
     scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
     steady, fallen, floor = along or (NEVER, NEVER, np.zeros(lanes))
-    how = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
+    how = (samples, piece, matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
     starts, written = start.contiguous().numpy(), vectors.numpy()
     fill = _Filling(matrix, layout, scale, constants, scratch, gemm)
     for i in range(lanes):
@@ -160,7 +165,8 @@ class _Filling:
         self._fill: Callable[[int], float] | None = None
         if matrix.mlp.activation in ACTIVATIONS:
             activation = ACTIVATIONS.index(matrix.mlp.activation)
-            rules, y = (matrix.x.shape[1], matrix.loss is LOSSES["ce"], matrix.full), matrix.y.reshape(-1).numpy()
+            samples, y = matrix.x.shape[1], matrix.y.reshape(-1).numpy()
+            rules = (samples, matrix.loss is LOSSES["ce"], matrix.full, piece_of(samples))
             self._fill = lambda i: kernels.fill(
                 layout, self.weights[i], self._biases[i], scale, activation, rules, self.x, y, self.constants, scratch,
                 gemm,
@@ -176,8 +182,13 @@ class _Filling:
         torch.cat([part.flatten() for part in _constants(self._matrix, i, passes)], out=self._buffer)
 
 
+def piece_of(samples: int) -> int:
+    """How many samples go through a product at a time: equal parts, but for the last."""
+    return -(-samples // -(-samples // PIECE))
+
+
 @lru_cache(maxsize=32)
-def _layout(mlp: Mlp, samples: int, full: bool) -> tuple[npt.NDArray[np.int64], int, int]:
+def _layout(mlp: Mlp, samples: int, piece: int, full: bool) -> tuple[npt.NDArray[np.int64], int, int]:
     """Where everything of a net lies, by the columns of `fast.constants`; how many constants, and how large a scratch.
 
     The constants are in the order in which `_constants` has them.
@@ -207,10 +218,13 @@ def _layout(mlp: Mlp, samples: int, full: bool) -> tuple[npt.NDArray[np.int64], 
                 row[column] = in_constants
                 in_constants += count
         row[at.AT_ZDOT] = row[at.AT_HDOT] = in_scratch
-        in_scratch += samples * out
+        in_scratch += piece * out
         if bend or not hidden:
             row[at.AT_HDOT] = in_scratch
-            in_scratch += samples * out if hidden else max(2 * samples * max(mlp.sizes), TURNED)
+            in_scratch += piece * out if hidden else 2 * piece * max(mlp.sizes)
+        if out * fan_in <= TURNED:
+            row[at.AT_TURNED_V] = in_scratch
+            in_scratch += out * fan_in
     return table, in_constants, in_scratch
 
 
