@@ -25,7 +25,7 @@ from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import STATES, optimizer_of
 from mlrtui_trainer.recorded import RecordedSteps
-from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
+from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
@@ -210,8 +210,11 @@ class _Chunk:
         if every > 0:
             count = min(count, every - step % every)
         numbers, layers = self._steps(step, count)
-        for k in range(count):
-            self._log_step(step + k, numbers[k], {}, layers[k])
+        if any(layers):
+            for k in range(count):
+                self._log_step(step + k, numbers[k], {}, layers[k])
+        else:
+            self._log_block(step, numbers)
         self._drop_ended()
         return count
 
@@ -307,6 +310,19 @@ class _Chunk:
     @torch.inference_mode()
     def _descend(self, step: int, trace: Trace, e: Tensor) -> None:
         self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step)[1]))
+
+    def _log_block(self, step: int, numbers: Floats) -> None:
+        """Write some steps of all lanes, [steps, 4, lanes]; one by one those of lanes that may end in them."""
+        loss, share, dead, rms = numbers.swapaxes(0, 1)
+        if not self.batches.full:
+            share = np.full_like(loss, nan)
+            share[0] = self.accuracy
+        block = Block(step, loss, share, dead, rms)
+        uncertain = [not log.add_block(block, i) for i, log in enumerate(self.logs)]
+        self.accuracy[np.logical_not(uncertain)] = nan
+        if any(uncertain):
+            for k in block.steps:
+                self._log_step(k, numbers[k - step], {}, {}, only=uncertain)
 
     def _log_step(
         self,

@@ -81,7 +81,7 @@ class RecordedSteps:
         if used is None or not used.fits(weights.lanes):
             self._recording = None  # its memory first
             arrays, _, _ = batches.block(step)
-            used = self._recording = _Recording(self._model, self._train, self._samples, weights, arrays)
+            used = self._recording = _Recording(self._model, self._train, self._samples, weights, arrays, batches.epoch)
         used.load(weights, optimizer, batches, step)
         for _ in range(count):
             used.step()
@@ -133,6 +133,7 @@ class _Recording:
         samples: Samples,
         weights: Weights,
         arrays: Batch,  # of an epoch: [orders, rows, ...] each
+        epoch: int,
     ) -> None:
         self.lanes = weights.lanes
         self._model, self._samples, self._spec = model, samples, train
@@ -143,8 +144,8 @@ class _Recording:
         self._memory = self._optimizer.memory(self._weights)
         self._clock = self._optimizer.clock()
         self._full = train.batch == samples.count
-        self._fed = arrays
         self._arrays = arrays if self._full else tuple(a.clone() for a in arrays)
+        self._epoch = epoch  # whose order the arrays have
         self._slots: list[int] = []
 
         def counts(size: int) -> Tensor:
@@ -170,10 +171,10 @@ class _Recording:
         if self._clock is not None:
             self._clock.fill_(float(step))
         arrays, slots, first = batches.block(step)
-        if arrays is not self._fed:
+        if batches.epoch != self._epoch:
             for a, b in zip(self._arrays, arrays, strict=True):
                 a[: b.shape[0]].copy_(b)
-            self._fed = arrays
+            self._epoch = batches.epoch
         if slots != self._slots:
             self._slot[:lanes].copy_(torch.tensor(slots))
             self._slots = slots

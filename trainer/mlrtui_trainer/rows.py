@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite, isnan, nan
+from math import inf, isfinite, isnan, nan
 
 import numpy as np
+import numpy.typing as npt
 
 from mlrtui_trainer import phases
 from mlrtui_trainer.spec import (
@@ -25,10 +26,13 @@ from mlrtui_trainer.spec import (
     TrialSpec,
 )
 
-__all__ = ["Row", "Sharpness", "TrialLog", "step_batch"]
+__all__ = ["Block", "Row", "Sharpness", "TrialLog", "step_batch"]
 
 ALWAYS_KEPT = 100
 """Rows of the first so many steps are kept whatever ``record_every`` says: catapults happen there."""
+
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,40 @@ class Row:
     layers: tuple[LayerSizes, ...] = ()
 
 
+class Block:
+    """Steps of all lanes that were taken without a look in between, and what is asked of all of them at once.
+
+    Lanes are many where a device trains hundreds: nothing is done for each step of each.
+    """
+
+    def __init__(self, first: int, loss: Floats, accuracy: Floats, dead: Floats, rms: Floats) -> None:
+        """Numbers are [steps, lanes], accuracy NaN where it was not measured, dead not a number but in full batches."""
+        self.first, self.count = first, len(loss)
+        self.loss, self.accuracy, self.rms = loss, accuracy, rms
+        self.top, self.top_at = loss.max(axis=0).tolist(), loss.argmax(axis=0).tolist()  # a NaN is the largest
+        self.best_accuracy = np.fmax.reduce(accuracy, axis=0).tolist()
+        with np.errstate(invalid="ignore", over="ignore"):  # of lanes that overflow
+            self.rise = np.diff(loss, axis=0).max(axis=0, initial=-inf).tolist()
+        self.dead = np.any(dead > 0.0, axis=0)
+
+    @property
+    def steps(self) -> range:
+        """Their numbers."""
+        return range(self.first, self.first + self.count)
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Rows of one trial, without λ."""
+
+    steps: npt.NDArray[np.int64]
+    loss: Floats
+    accuracy: Floats
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
 class TrialLog:
     """One trial while it trains: rows not yet sent, and the numbers that its outcome rests on."""
 
@@ -71,7 +109,7 @@ class TrialLog:
         self._train = train
         self._bars = {bar.step: bar.accuracy for bar in bars if 0 < bar.step < train.max_steps}
         self._full = train.batch == samples
-        self._pending: list[Row] = []
+        self._pending: list[Row | _Stretch] = []
         self._seq = 0
         self._loss_initial = nan
         self._peak, self._peak_step = nan, 0
@@ -142,6 +180,37 @@ class TrialLog:
             self._pending.append(row)
         self._last = row
 
+    def add_block(self, block: Block, lane: int) -> bool:
+        """Take all steps of a block that this trial survives; False, and nothing is taken, where it may not."""
+        train, full, top = self._train, self._full, block.top[lane]
+        if self.is_bad(top):
+            return False
+        if full:
+            might_succeed = train.success == "accuracy" and block.best_accuracy[lane] >= train.threshold
+            barred = bool(self._bars) and any(step in self._bars for step in block.steps)
+            if might_succeed or barred or block.dead[lane]:
+                return False
+        loss, accuracy = block.loss[:, lane], block.accuracy[:, lane]
+        if full:
+            rise = max(block.rise[lane], float(loss[0]) - self._compared)  # the second is NaN for the first of all
+            self._rise, self._compared = max(self._rise, rise), float(loss[-1])
+            self.see_accuracy(block.best_accuracy[lane])
+            self._accuracy = float(accuracy[-1])
+        for k in range(min(block.count, phases.LOGIT_STEPS + 1 - block.first)):
+            self.see_logits(block.first + k, float(block.rms[k, lane]))
+        steps, peak = np.arange(block.first, block.first + block.count), self._peak
+        if not top <= peak:
+            self._peak, self._peak_step = top, block.first + block.top_at[lane]
+        if train.record_every > 1 and block.steps.stop > ALWAYS_KEPT:
+            kept = (steps < ALWAYS_KEPT) | (steps % train.record_every == 0)
+            kept |= np.fmax.accumulate(np.append(peak, loss[:-1])) < loss
+            if not full:
+                kept |= steps % train.steps_per_epoch == 0
+            steps, loss, accuracy = steps[kept], loss[kept], accuracy[kept]
+        if len(steps):
+            self._pending.append(_Stretch(steps, loss, accuracy))
+        return True
+
     def end(self, step: int, *, reached: bool = False, dead: bool = False, given_up: bool = False) -> None:
         """Close the trial after its last row, that of ``step``; one that is dead or has diverged is not given up."""
         epoch = step // self._train.steps_per_epoch
@@ -149,7 +218,7 @@ class TrialLog:
         self._reached_epoch = epoch if reached else None
         self._given_up_epoch = epoch if given_up else None
 
-    def take(self) -> tuple[int, list[Row]]:
+    def take(self) -> tuple[int, list[Row | _Stretch]]:
         """The rows not yet sent, with their sequence number."""
         rows, self._pending = self._pending, []
         seq = self._seq
@@ -202,27 +271,41 @@ class TrialLog:
 def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
     """The rows that these trials have not sent yet, as columns; None if there are none."""
     segments: list[Segment] = []
-    rows: list[Row] = []
+    parts: list[tuple[int, Row | _Stretch]] = []
+    total = 0
     for log in logs:
         seq, fresh = log.take()
+        start = total
+        for part in fresh:
+            parts.append((total, part))
+            total += 1 if isinstance(part, Row) else len(part)
         if fresh:
-            start = len(rows)
-            rows += fresh
-            segments.append(Segment(log.trial.trial_id, log.trial.attempt, seq, start, len(rows)))
-    if not rows:
+            segments.append(Segment(log.trial.trial_id, log.trial.attempt, seq, start, total))
+    if not parts:
         return None
-    lam = [row.sharpness for row in rows]
+    step, products, flags = (np.zeros(total, dtype=np.int64) for _ in range(3))
+    loss, accuracy, sharpness, residual = (np.full(total, nan) for _ in range(4))
+    rows = [(at, part) for at, part in parts if isinstance(part, Row)]
+    for at, part in parts:
+        if isinstance(part, _Stretch):
+            there = slice(at, at + len(part))
+            step[there], loss[there], accuracy[there] = part.steps, part.loss, part.accuracy
+    for at, row in rows:
+        step[at], loss[at], accuracy[at], flags[at] = row.step, row.loss, row.accuracy, row.flags
+        if row.sharpness:
+            sharpness[at], residual[at] = row.sharpness.value, row.sharpness.residual
+            products[at] = row.sharpness.products
     return StepBatch(
         segments=tuple(segments),
-        step=np.array([row.step for row in rows], dtype=np.int64),
-        loss=np.array([row.loss for row in rows], dtype=np.float64),
-        accuracy=np.array([row.accuracy for row in rows], dtype=np.float64),
-        sharpness=np.array([one.value if one else nan for one in lam], dtype=np.float64),
-        sharpness_residual=np.array([one.residual if one else nan for one in lam], dtype=np.float64),
-        products=np.array([one.products if one else 0 for one in lam], dtype=np.int64),
-        flags=np.array([row.flags for row in rows], dtype=np.int64),
-        eigenvalues=tuple((i, found) for i, one in enumerate(lam) if one for found in one.beside),
-        layers=tuple((i, sizes) for i, row in enumerate(rows) for sizes in row.layers),
+        step=step,
+        loss=loss,
+        accuracy=accuracy,
+        sharpness=sharpness,
+        sharpness_residual=residual,
+        products=products,
+        flags=flags,
+        eigenvalues=tuple((at, found) for at, row in rows if row.sharpness for found in row.sharpness.beside),
+        layers=tuple((at, sizes) for at, row in rows for sizes in row.layers),
     )
 
 

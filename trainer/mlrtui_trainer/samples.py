@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,6 +89,11 @@ class Batches:
         return (x, y, labels) if self._slot is None else (x[self._slot], y[self._slot], labels[self._slot])
 
     @property
+    def epoch(self) -> int:
+        """Whose order `block` gave last."""
+        return self._epoch
+
+    @property
     def size(self) -> int:
         """Samples a step."""
         return self._batch
@@ -113,8 +119,14 @@ class Batches:
         used = self._steps * self._batch
         distinct = list(dict.fromkeys(self._seeds))
         orders = [generator(seed, "order", epoch).permutation(self._samples.count)[:used] for seed in distinct]
-        index = torch.stack([torch.from_numpy(order) for order in orders]).to(self._samples.x.device)
-        self._arrays = (self._samples.x[index], self._samples.y[index], self._samples.labels[index])
+        index = torch.from_numpy(np.concatenate(orders)).to(self._samples.x.device)
+        shape = (len(distinct), used)
+        with torch.inference_mode(False):  # the same memory every epoch, whoever asks: fresh memory costs as much again
+            if self._arrays[0].shape[:2] != shape or self._epoch < 0:
+                x, y, labels = (a.new_empty(*shape, a.shape[-1]) for a in self._samples.all)
+                self._arrays = (x, y, labels)
+            for a, ordered in zip(self._samples.all, self._arrays, strict=True):
+                torch.index_select(a[0], 0, index, out=ordered.flatten(0, 1))
         self._epoch, self._distinct = epoch, distinct
         self._place()
 
