@@ -1,5 +1,6 @@
 """The numbers of stacked lanes: of a step, from the forward pass that it takes anyway, and over all samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import nan
@@ -27,6 +28,10 @@ class Evaluation:
     loss: Floats
     accuracy: Floats  # NaN where it has no meaning
     dead: npt.NDArray[np.bool_]  # every unit of the last hidden ReLU layer is zero on every sample
+
+    def select(self, lanes: Sequence[int]) -> "Evaluation":
+        """The same of the lanes with these numbers."""
+        return Evaluation(self.loss[lanes], self.accuracy[lanes], self.dead[lanes])
 
 
 @torch.inference_mode()

@@ -163,9 +163,10 @@ class _Chunk:
 
     def _judge(self, step: int) -> None:
         """Evaluate on all samples; end the lanes for which that decides."""
-        seen = self._evaluate(self.samples)
+        look = self._evaluate if step > 0 else self._evaluate_nets
+        seen = look(self.samples)
         if self.held_out is not None:
-            seen = replace(seen, accuracy=self._evaluate(self.held_out).accuracy)
+            seen = replace(seen, accuracy=look(self.held_out).accuracy)
         self.accuracy = seen.accuracy
         last = step == self.train.max_steps
         ends, diverged, reached, given_up = (list[int]() for _ in range(4))
@@ -192,11 +193,19 @@ class _Chunk:
             self.logs[i].end(step, reached=i in reached, dead=bool(seen.dead[i]), given_up=i in given_up)
         self._drop_ended()
 
-    def _evaluate(self, samples: Samples) -> Evaluation:
-        """All lanes over some samples."""
+    def _evaluate_nets(self, samples: Samples) -> Evaluation:
+        """All lanes before the first step: those of one seed are the same net, which is looked at once."""
+        seeds = [log.trial.seed for log in self.logs]
+        nets = list(dict.fromkeys(seeds))
+        keep = torch.tensor([seeds.index(seed) for seed in nets], device=self.samples.x.device)
+        return self._evaluate(samples, self.weights.select(keep)).select([nets.index(seed) for seed in seeds])
+
+    def _evaluate(self, samples: Samples, weights: Weights | None = None) -> Evaluation:
+        """All lanes over some samples, or these nets."""
+        weights = weights or self.weights
         if self.blocks is None:
-            return evaluate(self.model, self.weights, samples, self.train.loss)
-        return self.blocks.evaluate(self.weights, samples)
+            return evaluate(self.model, weights, samples, self.train.loss)
+        return self.blocks.evaluate(weights, samples)
 
     def _advance(self, step: int) -> int:
         """Train some steps and log them; the number of steps."""
