@@ -202,7 +202,7 @@ def search_in_lanes(cell: Cell, dataset: Dataset) -> Answer:
         for i, (seed, eta) in enumerate(wanted):
             searches[seed].tell(eta, verdicts[i])
             steps += last[i]  # a row's step counts the updates before it
-            evaluations += last[i] // train.steps_per_epoch + 1
+            evaluations += last[i] // train.steps_per_epoch + 1  # a round asks one rate of each net
         trainings += len(wanted)
     return Answer(tuple(search.boundary().eta_star for search in searches), trainings, steps, evaluations)
 

@@ -102,7 +102,7 @@ class Measured:
 
 def rounds_of(depth: int, width: int, steps: int, data: Dataset) -> dict[str, Round]:
     """The same trials with λ of either operator at every step, and without."""
-    net, train = NetSpec("mlp", 64, 10, depth, width), TrainSpec("ce", SAMPLES, steps, 1)
+    net, train = NetSpec("mlp", 64, 10, depth, width), TrainSpec("ce", len(data.x), steps, 1)
     task = Round(1, data.data_id, net, train, SharpnessSpec("hessian", every=1), ())
     task = replace(task, trials=trials_at(task, data, SEEDS, RATES))
     return {
@@ -166,9 +166,9 @@ def plain_step(problem: Problem, optimizer: torch.optim.Optimizer) -> float:
     return loss.item()
 
 
-def flop_of(net: NetSpec, products: float) -> float:
+def flop_of(net: NetSpec, products: float, samples: int = SAMPLES) -> float:
     """Matrix products of a step, of what all Hessian products share, and of ``products`` Hessian products."""
-    layers = [2.0 * SAMPLES * fan_in * out for fan_in, out in pairwise(net.sizes)]
+    layers = [2.0 * samples * fan_in * out for fan_in, out in pairwise(net.sizes)]
     first, others = layers[0], sum(layers[1:])
     step = 2 * first + 3 * others  # forward, gradient, and the signal passed down
     shared = first + 2 * others  # forward, and the signal passed down
@@ -252,7 +252,8 @@ def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset, jax:
     timings = tuple(turn(judged, keep=True) for _ in range(rounds))
     kept = {name: tuple(values) for name, values in errors.items()}
     newton_products = float(counts[counts > 0].mean())
-    return Measured(depth, width, net.n_params, products, newton_products, flop_of(net, products), timings, kept)
+    flop = flop_of(net, products, len(data.x))
+    return Measured(depth, width, net.n_params, products, newton_products, flop, timings, kept)
 
 
 COST_HEAD = (
@@ -320,13 +321,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=24, help="steps of every trial (24)")
     parser.add_argument("--depths", type=int, nargs="+", default=(2, 4), help="hidden layers (2 4)")
     parser.add_argument("--widths", type=int, nargs="+", default=(32, 64, 128), help="units of a hidden layer")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="digits that train, in full batches (128)")
     parser.add_argument("--jax", type=Path, metavar="PYTHON", help="the Python of an environment that has JAX")
     parser.add_argument("--json", type=Path, help="write every timing and error here")
     options = parser.parse_args()
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    data, results = first_digits(SAMPLES), []
+    data, results = first_digits(options.samples), []
     jax = None if options.jax is None else JaxChild(options.jax, "benchmarks.jax_sharpness")
     about = describe("cpu") | _versions() | ({} if jax is None else {"jax": jax.version})
     print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n", flush=True)

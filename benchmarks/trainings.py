@@ -191,8 +191,9 @@ def train_generally(case: Case, dataset: Dataset, device: str) -> int:
 
 def flop_of(case: Case, samples: int) -> float:
     """Multiplications and additions of all matrix products of a case's trainings."""
-    each = flop_for(case.net(), train_spec(case, samples).max_steps, case.epochs + 1, samples)
-    return case.trainings * each
+    each = flop_for(case.net(), train_spec(case, samples).max_steps, case.epochs, samples)
+    nets = len({trial.seed for trial in case.trials()})  # each is looked at once before its trainings
+    return case.trainings * each + nets * flop_for(case.net(), 0, 1, samples)
 
 
 def flop_for(net: NetSpec, steps: int, evaluations: int, samples: int) -> float:
