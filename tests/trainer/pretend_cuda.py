@@ -82,6 +82,7 @@ class PretendCuda(TorchDispatchMode):
         lift = torch._C._only_lift_cpu_tensors()
         with monkeypatch.context() as patch, self:
             patch.setattr(torch.cuda, "_lazy_init", lambda: None)
+            patch.setattr(torch.cuda, "set_device", lambda device: None)
             patch.setattr(torch.cuda, "device", lambda device: nullcontext())
             patch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
             patch.setattr(torch.cuda, "Stream", _Stream)

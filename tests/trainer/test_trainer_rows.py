@@ -8,10 +8,14 @@ import torch
 from torch import nn
 from trainer_runs import digits, run_trials, train, trial
 
+from mlrtui_trainer import lanes
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.curvature.operators import curvature, preconditioned
+from mlrtui_trainer.evaluation import Evaluation, evaluate
+from mlrtui_trainer.models.base import Model
 from mlrtui_trainer.models.mlp import Mlp, Weights, draw, rate_vector
-from mlrtui_trainer.rows import Row, Sharpness, TrialLog, step_batch
+from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, step_batch
+from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import (
     FLAG_ALL_SAMPLES,
@@ -19,6 +23,7 @@ from mlrtui_trainer.spec import (
     FLAG_LOSS_POS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
+    Bar,
     Dataset,
     NetSpec,
     TrainSpec,
@@ -252,3 +257,54 @@ def test_different_nets_of_one_round_see_their_own_order():
     for i, (eta, seed) in enumerate(((0.05, 1), (0.05, 2), (0.1, 2))):
         losses, _, _ = plain_loop(data, NET, spec, eta, seed)
         assert run.columns[i]["loss"][:8] == pytest.approx(losses, rel=1e-11)
+
+
+BLOCKS = {
+    "mini-batch": TrainSpec("ce", 32, 240, 4),
+    "mini-batch, thinned": TrainSpec("mse", 32, 240, 4, record_every=9),
+    "full batch": TrainSpec("mse", 128, 240, 1),
+    "full batch, thinned": TrainSpec("mse", 128, 240, 1, record_every=9),
+    "full batch, until it is learnt": TrainSpec("ce", 128, 240, 1, success="accuracy", threshold=0.8),
+    "until it is learnt": TrainSpec("ce", 32, 240, 4, success="accuracy", threshold=0.8),
+}
+
+
+@pytest.mark.parametrize("target", ["classes", "parity"])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_steps_written_down_as_a_block_are_those_written_down_one_by_one(
+    name: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, data = BLOCKS[name], digits(128, target)
+    net = NetSpec("mlp", 64, data.y.shape[1], 2, 16)
+    etas = (1e-5, 0.02, 0.1, 0.3, 0.5, 0.8, 1.5, 4.0, 1e3, 1e30)
+    trials = [trial(i, eta, seed=i % 3) for i, eta in enumerate(etas)]
+    bars = [Bar(80, 0.2), Bar(160, 0.3)]
+    taken: list[bool] = []
+    add_block = TrialLog.add_block
+
+    def counted(log: TrialLog, block: Block, lane: int) -> bool:
+        taken.append(add_block(log, block, lane))
+        return taken[-1]
+
+    monkeypatch.setattr(TrialLog, "add_block", counted)
+    blocks = run_trials(data, net, spec, trials, bars=bars)
+    assert any(taken)
+    assert not all(taken)
+    monkeypatch.setattr(TrialLog, "add_block", lambda *_: False)
+    steps = run_trials(data, net, spec, trials, bars=bars)
+    assert len({outcome.verdict for outcome in steps.outcomes.values()}) > 1
+    for one in trials:
+        assert blocks.bits(one.trial_id) == steps.bits(one.trial_id)
+
+
+def test_nets_are_looked_at_once_before_their_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr(lanes, "CompiledSteps", type("Never", (), {"of": staticmethod(lambda *_: None)}))
+
+    def evaluated(model: Model, weights: Weights, samples: Samples, loss: str) -> Evaluation:
+        looked.append(weights.lanes)
+        return evaluate(model, weights, samples, loss)
+
+    monkeypatch.setattr(lanes, "evaluate", evaluated)
+    run_trials(digits(128), NET, TrainSpec("ce", 32, 4, 4), [trial(i, 0.01 * i, seed=i % 2) for i in range(6)])
+    assert looked == [2, 6]

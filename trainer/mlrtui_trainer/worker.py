@@ -69,6 +69,8 @@ def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
         raise ValueError(f"the task asks for data {task.data_id!r}, the worker holds {dataset.data_id!r}")
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)  # with more, bits would depend on how many
+    else:
+        torch.cuda.set_device(device)  # streams and recordings are those of the current device
     torch.set_float32_matmul_precision("highest")  # no TF32
     dtype = DTYPES[task.train.dtype]
     samples = Samples.of(dataset, dtype, device)
