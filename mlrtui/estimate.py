@@ -28,9 +28,7 @@ _PRODUCTS_PER_PROBE = 12
 
 def expected_trainings(plan: Plan) -> int:
     """How many trainings the sweep will take: exact for a scan, about for a search."""
-    if plan.spec.scan is not None:
-        return len(plan.cells) * len(plan.seeds) * plan.spec.scan.count
-    return len(plan.seeds) * sum(search_rules(plan.spec, cell).typical_trials for cell in plan.cells)
+    return len(plan.seeds) * sum(_trainings_of(plan, cell) for cell in plan.cells)
 
 
 def parallel_lanes(plan: Plan) -> int:
@@ -42,12 +40,7 @@ def parallel_lanes(plan: Plan) -> int:
 
 def seconds_per_core(plan: Plan) -> float:
     """Rough time of all trainings and their λ on one CPU core, in seconds."""
-    if plan.spec.scan is not None:
-        each = [plan.spec.scan.count] * len(plan.cells)
-    else:
-        each = [search_rules(plan.spec, cell).typical_trials for cell in plan.cells]
-    seconds = (count * seconds_per_training(cell) for count, cell in zip(each, plan.cells, strict=True))
-    return len(plan.seeds) * sum(seconds)
+    return len(plan.seeds) * sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in plan.cells)
 
 
 def seconds_per_training(cell: CellPlan) -> float:
@@ -71,3 +64,8 @@ def time_estimate(plan: Plan) -> str:
     if any(cell.net.work == 0 for cell in plan.cells):
         return "not foreseen: what a factory's nets cost is not known before they are built"
     return f"about {format_duration(seconds_per_core(plan))} on one CPU core, a guess from the arithmetic alone"
+
+
+def _trainings_of(plan: Plan, cell: CellPlan) -> int:
+    """How many a net of this cell takes."""
+    return plan.spec.scan.count if plan.spec.scan is not None else search_rules(plan.spec, cell).typical_trials

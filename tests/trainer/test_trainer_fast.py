@@ -129,8 +129,11 @@ from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from trainer_runs import digits, lambda_at_init, run_trials, trial
 from mlrtui_trainer.spec import NetSpec, TrainSpec
-net, spec = NetSpec("mlp", 64, 10, 2, 32), TrainSpec("ce", 32, 8, 2)
-print(run_trials(digits(64), net, spec, [trial(1, 0.2)], every=3).bits(1), lambda_at_init(digits(64), net, spec))
+net, spec, data = NetSpec("mlp", 64, 10, 2, 32), TrainSpec("ce", 32, 8, 2), digits(64)
+print(run_trials(data, net, spec, [trial(1, 0.2)], every=3).bits(1), lambda_at_init(data, net, spec))
+for loss, optimizer in product(("ce", "mse", "mse-softmax"), ("sgd", "momentum", "adam")):
+    spec = TrainSpec(loss, 64, 12, 1, optimizer=optimizer)
+    print(run_trials(data, net, spec, [trial(1, 0.01)], every=6, operator="hessian").bits(1))
 """
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     first, second = (

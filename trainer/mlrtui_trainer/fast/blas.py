@@ -14,9 +14,12 @@ from numba.extending import get_cython_function_address, intrinsic
 
 __all__ = ["QUICK", "STRICT", "call_gemm", "gemm", "pointer"]
 
-STRICT = {"cache": True, "nogil": True, "error_model": "numpy"}  # a division by zero gives what NumPy gives
+# A division by zero gives what NumPy gives.
+STRICT = {"cache": True, "nogil": True, "error_model": "numpy", "forceinline": True}
 QUICK = STRICT | {"fastmath": {"contract", "nsz", "arcp"}}  # leaves NaN and infinity alone
-# No "reassoc": sums would be taken in another order in the process that compiles than in those that load what it kept.
+# Who compiles gets the bits of those who load what was kept: hence "forceinline", or the one would call functions as
+# they were compiled by themselves, the other as they were compiled into their callers; and no "reassoc", which leaves
+# the order of sums to either.
 
 
 @cache
