@@ -1,12 +1,15 @@
 """How the nets of a sweep are searched: the method by the devices, the rates of a question by the cell."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+
+from pydantic import ValidationError
 
 from mlrtui.config import SweepSpec
 from mlrtui.planning import CellPlan
 from mlrtui_trainer.search import SearchSpec
 
-__all__ = ["search_rules", "settled"]
+__all__ = ["chosen_as", "chosen_for", "search_rules"]
 
 GPU_STEP = 1e9
 """Operations of a step that a large GPU does in about the time that it takes to tell it of the step: reckoned, for
@@ -16,17 +19,24 @@ FEWEST, MOST = 3, 63
 """Rates of a question where a GPU sets their number: fewer gain no round, more gain little."""
 
 
-def settled(spec: SweepSpec, devices: Sequence[str], stored: SweepSpec | None = None) -> SweepSpec:
-    """The sweep with its method chosen where that is "auto": as ``stored``, else by the devices that it starts on."""
-    if stored is not None and stored.search is not None and stored.search.method != "auto":
-        return spec.with_method(stored.search.method, stored.search.points)
-    on_gpu = stored is None and any(device.startswith("cuda") for device in devices)
-    return spec.with_method("section", "auto") if on_gpu else spec.with_method("bisect", None)
+def chosen_for(spec: SweepSpec, devices: Sequence[str]) -> SweepSpec:
+    """The sweep with its method chosen, where that is "auto", by the devices that it starts on."""
+    on_gpu = any(device.startswith("cuda") for device in devices)
+    return spec.with_method("section", "auto") if on_gpu else spec.settled
+
+
+def chosen_as(spec: SweepSpec, stored: str) -> SweepSpec:
+    """The same as the stored sweep of its name chose, by that one's settings as they are stored."""
+    with suppress(ValidationError):
+        search = SweepSpec.from_canonical(stored).settled.search
+        if search is not None:
+            return spec.with_method(search.method, search.points)
+    return spec.settled
 
 
 def search_rules(spec: SweepSpec, cell: CellPlan) -> SearchSpec:
     """The rules of a cell's searches, in a sweep that searches."""
-    search = spec.search
+    search = spec.settled.search
     assert search is not None
     points = _free_points(cell, len(spec.sweep.seeds)) if search.points == "auto" else search.points
     return SearchSpec(
@@ -34,7 +44,7 @@ def search_rules(spec: SweepSpec, cell: CellPlan) -> SearchSpec:
         tolerance=search.tolerance,
         eta_min=search.eta_min,
         eta_max=search.eta_max,
-        method="bisect" if search.method == "auto" else search.method,
+        method=search.method,
         **({} if points is None else {"points": points}),
     )
 

@@ -10,7 +10,6 @@ from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, refuse_code, start
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput, StoreTrouble
-from mlrtui.methods import settled
 from mlrtui.plain import one_line
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
@@ -87,7 +86,7 @@ def _spec(row: SweepRow) -> SweepSpec:
     with suppress(ValidationError):
         spec = SweepSpec.from_canonical(row.spec)
         if spec.sweep.name == row.name:
-            return settled(spec, (), spec)
+            return spec.settled
     raise StoreTrouble(
         f"the settings of sweep {row.name!r} in the store are not those of this mlrtui: "
         "run its sweep file with `mlrtui run` under another sweep.name"

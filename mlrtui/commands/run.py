@@ -3,11 +3,8 @@
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
 
 from mlrtui import estimate, examples, planning
 from mlrtui.commands.opening import open_current
@@ -15,10 +12,9 @@ from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines import devices
 from mlrtui.errors import BadInput
-from mlrtui.methods import settled
+from mlrtui.methods import chosen_as, chosen_for
 from mlrtui.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
-from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.models.sources import is_factory
 
@@ -83,7 +79,7 @@ def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
 def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
     """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
     workers = devices.resolve(options.devices, useful=useful)
-    specs = [settled(spec, workers) for spec in specs]
+    specs = [chosen_for(spec, workers) for spec in specs]
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
@@ -124,24 +120,18 @@ def _beside_stored(store: Path, specs: Sequence[SweepSpec]) -> tuple[list[SweepS
         return list(specs), True
     with open_current(store) as reader:
         known = {sweep.name: sweep for sweep in reader.sweeps()}
-    chosen = [settled(spec, (), _stored(row)) if (row := known.get(spec.sweep.name)) else spec for spec in specs]
-    for spec in chosen:
-        stored = known.get(spec.sweep.name)
-        changed = changes(stored.spec, spec) if stored is not None else []
+    chosen, undone = [], False
+    for spec in specs:
+        row = known.get(spec.sweep.name)
+        undone |= row is None or row.status != "done"
+        chosen.append(spec if row is None else chosen_as(spec, row.spec))
+        changed = [] if row is None else changes(row.spec, chosen[-1])
         if changed:
             raise BadInput(
                 f"sweep.name = {spec.sweep.name!r}: {store} holds a sweep of this name with other settings "
                 f"({'; '.join(changed)}); give this one another sweep.name, or name another --store"
             )
-    undone = any(spec.sweep.name not in known or known[spec.sweep.name].status != "done" for spec in chosen)
     return chosen, undone
-
-
-def _stored(row: SweepRow) -> SweepSpec | None:
-    """The stored settings; None where they are not those of this version, which is told as other settings are."""
-    with suppress(ValidationError):
-        return SweepSpec.from_canonical(row.spec)
-    return None
 
 
 def _attach(options: RunOptions) -> None:

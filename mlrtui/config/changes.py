@@ -16,12 +16,11 @@ __all__ = ["changes", "diff"]
 def changes(stored: str, spec: SweepSpec) -> list[str]:
     """What differs between a sweep's stored settings and these, a line a key; empty: it is the same sweep.
 
-    An earlier version wrote its settings down without the keys that came later: each counts as its default. A search
-    that was started without a choice of its method is one by bisection.
+    An earlier version wrote its settings down without the keys that came later: each counts as its default.
     """
     with suppress(ValidationError):
-        stored = SweepSpec.from_canonical(stored).with_method("bisect", None).canonical()
-    return diff(stored, spec.with_method("bisect", None).canonical())
+        stored = SweepSpec.from_canonical(stored).settled.canonical()
+    return diff(stored, spec.settled.canonical())
 
 
 def diff(old_json: str, new_json: str) -> list[str]:

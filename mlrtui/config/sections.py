@@ -375,6 +375,11 @@ class SweepSpec(BaseModel):
         """The spec whose `canonical` text this is. Raises pydantic.ValidationError for any other text."""
         return cls.model_validate_json(text)
 
+    @property
+    def settled(self) -> "SweepSpec":
+        """The same sweep; a search that was started without a choice of its method is one by bisection."""
+        return self.with_method("bisect", None)
+
     def with_method(self, method: str, points: int | Literal["auto"] | None) -> "SweepSpec":
         """The same sweep, its searches by this method where it has not chosen one itself."""
         if self.search is None or self.search.method != "auto":

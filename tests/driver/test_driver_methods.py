@@ -14,7 +14,7 @@ from mlrtui.commands import run as commands
 from mlrtui.config import SweepSpec, load_sweep
 from mlrtui.driver.loop import Driver
 from mlrtui.errors import BadInput
-from mlrtui.methods import search_rules, settled
+from mlrtui.methods import chosen_for, search_rules
 from mlrtui_db.store import Store
 
 WriteSweep = Callable[..., Path]
@@ -46,41 +46,41 @@ def asked(store: Path) -> list[tuple[object, ...]]:
 def test_the_devices_choose_unless_the_file_does(sweep_file: WriteSweep) -> None:
     free = load_sweep(sweep_file(SMALL_SEARCH))
     assert chosen(free) == ("auto", None)
-    assert chosen(settled(free, CPU)) == ("bisect", None)
-    assert chosen(settled(free, ("fake",))) == ("bisect", None)
-    assert chosen(settled(free, GPU)) == ("section", "auto")
+    assert chosen(chosen_for(free, CPU)) == ("bisect", None)
+    assert chosen(chosen_for(free, ("fake",))) == ("bisect", None)
+    assert chosen(chosen_for(free, GPU)) == ("section", "auto")
     own = load_sweep(sweep_file(SMALL_SEARCH.replace("tolerance = 0.3", 'tolerance = 0.3\nmethod = "profile"')))
-    assert settled(own, GPU) == own
+    assert chosen_for(own, GPU) == own
 
 
 def test_smaller_nets_are_asked_at_more_rates_at_once(sweep_file: WriteSweep) -> None:
     wide = SMALL_SEARCH.replace("width = [16, 32]", "width = [16, 128, 192, 4096]").replace("batch = 32", "batch = 128")
-    spec = settled(load_sweep(sweep_file(wide)), GPU)
+    spec = chosen_for(load_sweep(sweep_file(wide)), GPU)
     plan = planning.plan(spec, None)
     points = {cell.net.width: search_rules(spec, cell).at_once for cell in plan.cells if cell.net.depth == 2}
     assert points[16] == 63
     assert 63 > points[128] > points[192] > points[4096] == 3
-    more = settled(load_sweep(sweep_file(wide.replace("seeds = 2", "seeds = 40"))), GPU)
+    more = chosen_for(load_sweep(sweep_file(wide.replace("seeds = 2", "seeds = 40"))), GPU)
     assert search_rules(more, plan.cells[1]).at_once < search_rules(spec, plan.cells[1]).at_once
-    on_cpu = settled(load_sweep(sweep_file(wide)), CPU)
+    on_cpu = chosen_for(load_sweep(sweep_file(wide)), CPU)
     assert {search_rules(on_cpu, cell).at_once for cell in plan.cells} == {1}
 
 
 def test_a_sweep_begun_on_a_gpu_goes_on_asking_the_same_elsewhere(tmp_path: Path, sweep_file: WriteSweep) -> None:
     file = load_sweep(sweep_file(SMALL_SEARCH))
-    on_gpu = settled(file, GPU)
+    on_gpu = chosen_for(file, GPU)
     whole, cut = tmp_path / "whole.db", tmp_path / "cut.db"
     assert drive(whole, on_gpu, GPU) == "done"
     assert drive(cut, on_gpu, GPU, stop_after=6) == "stopped"
     (again,), undone = commands._beside_stored(cut, [file])
     assert undone
     assert again == on_gpu
-    assert settled(again, CPU) == on_gpu  # as `run` does before it starts a driver
-    assert drive(cut, settled(again, CPU), CPU) == "done"
+    assert chosen_for(again, CPU) == on_gpu  # as `run` does before it starts a driver
+    assert drive(cut, chosen_for(again, CPU), CPU) == "done"
     assert asked(cut) == asked(whole)
     assert commands._beside_stored(cut, [file]) == ([on_gpu], False)
     with pytest.raises(BadInput, match=r'search.method: "section" -> "bisect"'):
-        commands._beside_stored(cut, [settled(file, CPU)])
+        commands._beside_stored(cut, [chosen_for(file, CPU)])
 
 
 def test_a_sweep_from_before_there_was_a_choice_goes_on_by_bisection(tmp_path: Path, sweep_file: WriteSweep) -> None:
@@ -88,5 +88,5 @@ def test_a_sweep_from_before_there_was_a_choice_goes_on_by_bisection(tmp_path: P
     store = tmp_path / "old.db"
     assert drive(store, file, CPU, stop_after=4) == "stopped"  # stored without a choice
     (again,), _ = commands._beside_stored(store, [file])
-    assert chosen(settled(again, GPU)) == ("bisect", None)
-    assert drive(store, settled(again, GPU), GPU) == "done"
+    assert chosen(chosen_for(again, GPU)) == ("bisect", None)
+    assert drive(store, chosen_for(again, GPU), GPU) == "done"

@@ -87,10 +87,9 @@ def test_held_out_samples_decide_on_the_device_too(cuda: PretendCuda, spec: Trai
 def test_lanes_that_end_leave_the_others_alone_and_get_them_a_smaller_recording(cuda: PretendCuda):
     ours = run_trials(DATA, NET, EPOCHS, MIXED, device="cuda:0")
     assert {ours.outcomes[i].verdict for i in range(len(CALM), len(MIXED))} == {"diverged"}
-    several = cuda.graphs
-    before = cuda.graphs
+    with_others = cuda.graphs
     alone = run_trials(DATA, NET, EPOCHS, CALM, device="cuda:0")
-    assert cuda.graphs - before < several
+    assert cuda.graphs - with_others < with_others
     for i in range(len(CALM)):
         np.testing.assert_allclose(ours.columns[i]["loss"], alone.columns[i]["loss"], rtol=1e-6)
 
@@ -150,15 +149,20 @@ def test_a_worker_says_how_it_takes_its_steps(monkeypatch: pytest.MonkeyPatch):
     assert describe("cuda:0")["steps"] == "one by one"
 
 
-def test_what_cannot_be_recorded_is_done_again_and_said_once(monkeypatch: pytest.MonkeyPatch):
-    """Here torch has no graphs at all, and says so as it does where a recording fails."""
-    calls: list[int] = []
-    with pytest.warns(UserWarning, match="one by one, since they cannot be recorded"):
-        again = recorded.record(lambda: calls.append(1), torch.device("cuda:0"))
-    calls.clear()
+def test_what_cannot_be_recorded_is_done_again_and_said(cuda: PretendCuda):
+    total, calls = torch.zeros((), device="cuda:0"), list[float]()
+
+    def body() -> None:
+        total.add_(1.0)
+        calls.append(float(total))  # waits for the device
+
+    with pytest.warns(UserWarning, match="one by one, since they cannot be recorded: .* not permitted"):
+        again = recorded.record(body, torch.device("cuda:0"))
+    before = len(calls)
     again()
     again()
-    assert calls == [1, 1]
+    assert len(calls) == before + 2
+    assert cuda.replays == 0
 
 
 def test_the_pretended_device_refuses_what_a_real_one_does(cuda: PretendCuda):
@@ -177,8 +181,4 @@ def test_the_pretended_device_refuses_what_a_real_one_does(cuda: PretendCuda):
     factor = 5.0
     there.add_(1.0)
     graph.replay()
-    assert total.cpu().tolist() == [
-        6.0,
-        6.0,
-        6.0,
-    ]  # once at 1, as a CPU records by doing; then at 2 with the old factor
+    assert total.cpu().tolist() == [6.0] * 3  # 2, since a CPU records by doing; then 2 · 2, with the factor as it was

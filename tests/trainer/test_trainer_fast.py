@@ -107,8 +107,6 @@ def test_where_nothing_compiled_can_be_kept_it_stays_off() -> None:
     """numba raises a RuntimeError where neither the installation nor the user's folder can be written."""
     asked = """
 import sys
-from itertools import product
-from pathlib import Path
 class Full:
     def find_spec(self, name, path=None, target=None):
         if name == "mlrtui_trainer.fast.curvature":
@@ -125,7 +123,6 @@ def test_who_compiles_gets_the_bits_of_those_who_load_what_was_kept(tmp_path: Pa
     asked = f"""
 import sys
 from itertools import product
-from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from trainer_runs import digits, lambda_at_init, run_trials, trial
 from mlrtui_trainer.spec import NetSpec, TrainSpec

@@ -44,7 +44,7 @@ BLOCK = {"cpu": 4, "cuda": 16}
 """Steps between two looks at the numbers: a look waits for the device, a lane that diverged trains on until it."""
 
 LONG_BLOCK = 32
-"""The same where steps are compiled, and a lane that diverged stops by itself, or recorded, and cost the less."""
+"""The same where steps are compiled, since a lane that diverged stops by itself, or recorded, as they cost little."""
 
 REPORT_SECONDS = 0.2
 REPORT_STEPS = 50
@@ -123,7 +123,8 @@ class _Chunk:
         self.layers = None
         if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
             self.layers = LayerCheck(model, self.weights, samples)
-        self.blocks = CompiledSteps.of(model, self.train, samples, etas) or RecordedSteps.of(model, self.train, samples)
+        compiled = CompiledSteps.of(model, self.train, samples, etas)
+        self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
         self.logs = [TrialLog(trial, self.train, samples.count, task.bars) for trial in trials]
         self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
@@ -197,6 +198,8 @@ class _Chunk:
         """All lanes before the first step: those of one seed are the same net, which is looked at once."""
         seeds = [log.trial.seed for log in self.logs]
         nets = list(dict.fromkeys(seeds))
+        if len(nets) == len(seeds):
+            return self._evaluate(samples)
         keep = torch.tensor([seeds.index(seed) for seed in nets], device=self.samples.x.device)
         return self._evaluate(samples, self.weights.select(keep)).select([nets.index(seed) for seed in seeds])
 
@@ -287,9 +290,8 @@ class _Chunk:
     def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> Floats:
         """Steps taken elsewhere, [count, 4, lanes]; one at a time where accuracy is that of held-out samples."""
         elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
-        watched = max(phases.LOGIT_STEPS + 1 - step, 0)
         limits = [log.limit for log in self.logs]
-        numbers = blocks.train(self.weights, self.optimizer, self.batches, step, count, watched, limits)
+        numbers = blocks.train(self.weights, self.optimizer, self.batches, range(step, step + count), limits)
         if elsewhere is not None:
             numbers[:, 1] = elsewhere.accuracy
         return numbers

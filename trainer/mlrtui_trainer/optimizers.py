@@ -24,6 +24,9 @@ STATES = dict(zip(OPTIMIZER_SETTINGS, (0, 2, 3), strict=True))
 class Optimizer(Protocol):
     """How some lanes move. Lanes are numbered as the weights stack them."""
 
+    rates: Tensor
+    """What tells lanes apart, [lanes, 1, 1]: the learning rate, by some factor. Where it is zero a lane stays."""
+
     @property
     def ready(self) -> bool:
         """Whether the operator that decides stability is known before the next step."""
@@ -39,10 +42,6 @@ class Optimizer(Protocol):
 
     def advance(self, steps: int) -> None:
         """Count steps that were taken elsewhere."""
-
-    @property
-    def rates(self) -> Tensor:
-        """What tells lanes apart, [lanes, 1, 1]: the learning rate, by some factor. Where it is zero a lane stays."""
 
     def clock(self) -> Tensor | None:
         """Count steps in this number on the device from now on; None: no step depends on how many there were."""
@@ -71,11 +70,11 @@ class Plain:
 
     def __init__(self, model: Model, factor: Tensor) -> None:
         self._model = model
-        self._factor = factor  # [lanes, 1, 1], -η/batch
+        self.rates = factor  # [lanes, 1, 1], -η/batch
 
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
         """See `Optimizer`."""
-        self._model.descend_(weights, trace, signal * self._factor)
+        self._model.descend_(weights, trace, signal * self.rates)
 
     def diagonal(self) -> None:
         """See `Optimizer`."""
@@ -87,17 +86,12 @@ class Plain:
     def advance(self, steps: int) -> None:
         """See `Optimizer`."""
 
-    @property
-    def rates(self) -> Tensor:
-        """See `Optimizer`."""
-        return self._factor
-
     def clock(self) -> None:
         """See `Optimizer`."""
 
     def select(self, keep: Tensor) -> "Plain":
         """See `Optimizer`."""
-        return Plain(self._model, self._factor[keep])
+        return Plain(self._model, self.rates[keep])
 
 
 class HeavyBall:
@@ -106,7 +100,7 @@ class HeavyBall:
     ready = True
 
     def __init__(self, model: Model, eta: Tensor, batch: int, beta: float) -> None:
-        self._model, self._eta, self._batch, self._beta = model, eta, batch, beta
+        self._model, self.rates, self._batch, self._beta = model, eta, batch, beta
         self._velocity: Weights | None = None
 
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
@@ -117,7 +111,7 @@ class HeavyBall:
         else:
             for v, g in _pairs(self._velocity, fresh):
                 v.mul_(self._beta).add_(g)
-        _move_(self._model, weights, self._velocity, -self._eta)
+        _move_(self._model, weights, self._velocity, -self.rates)
 
     def diagonal(self) -> None:
         """See `Optimizer`."""
@@ -130,18 +124,13 @@ class HeavyBall:
     def advance(self, steps: int) -> None:
         """See `Optimizer`."""
 
-    @property
-    def rates(self) -> Tensor:
-        """See `Optimizer`."""
-        return self._eta
-
     def clock(self) -> None:
         """See `Optimizer`."""
 
     def select(self, keep: Tensor) -> "HeavyBall":
         """See `Optimizer`."""
         part = copy(self)
-        part._eta = self._eta[keep]
+        part.rates = self.rates[keep]
         part._velocity = None if self._velocity is None else self._velocity.select(keep)
         return part
 
@@ -150,7 +139,7 @@ class Adam:
     """Adam (Kingma and Ba 2015) with both corrections for the zero start: w ← w − η m̂ / (√v̂ + ε)."""
 
     def __init__(self, model: Model, eta: Tensor, batch: int, beta1: float, beta2: float, eps: float) -> None:
-        self._model, self._eta, self._batch = model, eta, batch
+        self._model, self.rates, self._batch = model, eta, batch
         self._beta1, self._beta2, self._eps = beta1, beta2, eps
         self._steps: int | Tensor = 0
         self._mean: Weights | None = None
@@ -171,7 +160,7 @@ class Adam:
         step = _mapped(self._mean, lambda m: m / (1.0 - self._beta1**self._steps))
         for m, scale in _pairs(step, _mapped(self._square, self._scale)):
             m.mul_(scale)
-        _move_(self._model, weights, step, -self._eta)
+        _move_(self._model, weights, step, -self.rates)
 
     def diagonal(self) -> Tensor | None:
         """1/(√v̂ + ε) of the last step: with the layers' rates, the effective sharpness of Cohen et al. (2022)."""
@@ -187,20 +176,15 @@ class Adam:
         """See `Optimizer`."""
         self._steps += steps
 
-    @property
-    def rates(self) -> Tensor:
-        """See `Optimizer`."""
-        return self._eta
-
     def clock(self) -> Tensor:
         """See `Optimizer`."""
-        self._steps = torch.tensor(float(self._steps), dtype=torch.float64, device=self._eta.device)
+        self._steps = torch.tensor(float(self._steps), dtype=torch.float64, device=self.rates.device)
         return self._steps
 
     def select(self, keep: Tensor) -> "Adam":
         """See `Optimizer`."""
         part = copy(self)
-        part._eta = self._eta[keep]
+        part.rates = self.rates[keep]
         part._mean = None if self._mean is None else self._mean.select(keep)
         part._square = None if self._square is None else self._square.select(keep)
         return part

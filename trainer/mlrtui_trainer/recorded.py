@@ -22,23 +22,18 @@ from mlrtui_trainer.optimizers import Optimizer, optimizer_of
 from mlrtui_trainer.samples import Batch, Batches, Samples
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["MOST_STEPS", "SWITCH", "RecordedSteps", "in_use"]
+__all__ = ["SWITCH", "RecordedSteps", "in_use"]
 
 SWITCH = "MLRTUI_GRAPHS"
 """Environment variable: "0" takes every step by itself."""
 
-MOST_STEPS = 64
-"""Steps whose numbers a recording keeps until they are asked for."""
-
 SPARE = 0.75
 """Part of a recording's lanes that must be in use."""
-
-RMS = 3  # row of a step's numbers
 
 Floats = npt.NDArray[np.float64]
 
 
-def in_use(device: str) -> bool:
+def in_use(device: str | torch.device) -> bool:
     """Whether steps of fully connected nets are recorded on a device."""
     return torch.device(device).type == "cuda" and os.environ.get(SWITCH) != "0"
 
@@ -46,16 +41,14 @@ def in_use(device: str) -> bool:
 class RecordedSteps:
     """Steps of one round's lanes. Answers are those of single steps, to the rounding of the device's products."""
 
-    def __init__(self, model: Model, train: TrainSpec, samples: Samples) -> None:
-        self._model, self._train, self._samples = model, train, samples
+    def __init__(self, model: Model, train: TrainSpec, samples: Samples, most: int) -> None:
+        self._model, self._train, self._samples, self._most = model, train, samples, most
         self._recording: _Recording | None = None
 
     @classmethod
-    def of(cls, model: Model, train: TrainSpec, samples: Samples) -> "RecordedSteps | None":
-        """None where steps are taken one by one."""
-        if not isinstance(model, Mlp) or not in_use(str(samples.x.device)):
-            return None
-        return cls(model, train, samples)
+    def of(cls, model: Model, train: TrainSpec, samples: Samples, most: int) -> "RecordedSteps | None":
+        """At most so many are taken in a block; None where steps are taken one by one."""
+        return cls(model, train, samples, most) if isinstance(model, Mlp) and in_use(samples.x.device) else None
 
     def select(self, lanes: Sequence[int]) -> "RecordedSteps":
         """The same for the lanes with these numbers."""
@@ -67,28 +60,27 @@ class RecordedSteps:
         weights: Weights,
         optimizer: Optimizer,
         batches: Batches,
-        step: int,
-        count: int,
-        watched: int,
+        steps: range,
         limits: Sequence[float],
     ) -> Floats:
-        """Steps ``step`` to ``step + count`` of every lane, in place; [count, 4, lanes] as `lanes` logs them.
+        """Take these steps of every lane, in place; [steps, 4, lanes] as `lanes` logs them.
 
-        The optimizer has moved as many steps afterwards. watched: of how many steps the RMS of the outputs is wanted.
-        A lane whose loss passes its limit trains on; what comes after is for nobody.
+        The optimizer has moved as many steps afterwards. A lane whose loss passes its limit trains on; what comes after
+        is for nobody.
         """
         used = self._recording
         if used is None or not used.fits(weights.lanes):
             self._recording = None  # its memory first
-            arrays, _, _ = batches.block(step)
-            used = self._recording = _Recording(self._model, self._train, self._samples, weights, arrays, batches.epoch)
-        used.load(weights, optimizer, batches, step)
-        for _ in range(count):
+            first, _, _ = batches.block(steps.start)
+            used = self._recording = _Recording(
+                self._model, self._train, self._samples, weights, first, batches.full, self._most
+            )
+        used.load(weights, optimizer, batches, steps.start)
+        for _ in steps:
             used.step()
         used.store(weights, optimizer)
-        optimizer.advance(count)
-        numbers: Floats = used.numbers[:count, :, : weights.lanes].cpu().numpy()
-        numbers[max(watched, 0) :, RMS] = np.nan
+        optimizer.advance(len(steps))
+        numbers: Floats = used.numbers[: len(steps), :, : weights.lanes].cpu().numpy()
         return numbers
 
     @torch.inference_mode()
@@ -103,7 +95,7 @@ class RecordedSteps:
 def record(body: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """What has a CUDA device do again all that ``body`` asks of it, by one call; ``body`` itself where that fails.
 
-    It is called twice or thrice on the way.
+    On the way ``body`` is called twice, and done at least once.
     """
     try:
         with torch.cuda.device(device):
@@ -132,8 +124,9 @@ class _Recording:
         train: TrainSpec,
         samples: Samples,
         weights: Weights,
-        arrays: Batch,  # of an epoch: [orders, rows, ...] each
-        epoch: int,
+        like: Batch,  # the samples of an epoch, [orders, rows, ...] each; where a batch has all, those themselves
+        full: bool,
+        most: int,
     ) -> None:
         self.lanes = weights.lanes
         self._model, self._samples, self._spec = model, samples, train
@@ -143,9 +136,9 @@ class _Recording:
         self._optimizer = optimizer_of(model, train, none, samples.x.dtype, str(self._device))
         self._memory = self._optimizer.memory(self._weights)
         self._clock = self._optimizer.clock()
-        self._full = train.batch == samples.count
-        self._arrays = arrays if self._full else tuple(a.clone() for a in arrays)
-        self._epoch = epoch  # whose order the arrays have
+        self._full = full
+        self._arrays = like if full else tuple(torch.zeros_like(a) for a in like)
+        self._epoch = -1  # whose order the arrays have
         self._slots: list[int] = []
 
         def counts(size: int) -> Tensor:
@@ -153,7 +146,7 @@ class _Recording:
 
         self._slot, self._row, self._at = counts(self.lanes), counts(1), counts(1)
         self._rows = torch.arange(train.batch, device=self._device)
-        self.numbers = torch.zeros(MOST_STEPS, 4, self.lanes, dtype=torch.float64, device=self._device)
+        self.numbers = torch.zeros(most, 4, self.lanes, dtype=torch.float64, device=self._device)
         self._sums: dict[int, tuple[Callable[[], None], Tensor, Samples]] = {}
         self.step = record(self._step, self._device)
 
@@ -171,7 +164,7 @@ class _Recording:
         if self._clock is not None:
             self._clock.fill_(float(step))
         arrays, slots, first = batches.block(step)
-        if batches.epoch != self._epoch:
+        if not self._full and batches.epoch != self._epoch:
             for a, b in zip(self._arrays, arrays, strict=True):
                 a[: b.shape[0]].copy_(b)
             self._epoch = batches.epoch

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, isfinite, isnan, nan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -174,11 +175,14 @@ class TrialLog:
         new_peak = isfinite(row.loss) and not row.loss <= self._peak
         if new_peak:
             self._peak, self._peak_step = row.loss, row.step
-        epoch_end = not self._full and row.step % self._train.steps_per_epoch == 0
-        on_grid = row.step < ALWAYS_KEPT or row.step % self._train.record_every == 0
-        if last or on_grid or epoch_end or new_peak or row.sharpness or row.layers:
+        if last or self._is_kept(row.step) or new_peak or row.sharpness or row.layers:
             self._pending.append(row)
         self._last = row
+
+    def _is_kept(self, step: Any) -> Any:
+        """Whether rows of such steps are kept whatever they hold; of one step, or of each of an array."""
+        kept = (step < ALWAYS_KEPT) | (step % self._train.record_every == 0)
+        return kept if self._full else kept | (step % self._train.steps_per_epoch == 0)
 
     def add_block(self, block: Block, lane: int) -> bool:
         """Take all steps of a block that this trial survives; False, and nothing is taken, where it may not."""
@@ -186,7 +190,7 @@ class TrialLog:
         if self.is_bad(top):
             return False
         if full:
-            might_succeed = train.success == "accuracy" and block.best_accuracy[lane] >= train.threshold
+            might_succeed = self.is_success(block.steps[-1], block.best_accuracy[lane])
             barred = bool(self._bars) and any(step in self._bars for step in block.steps)
             if might_succeed or barred or block.dead[lane]:
                 return False
@@ -202,10 +206,7 @@ class TrialLog:
         if not top <= peak:
             self._peak, self._peak_step = top, block.first + block.top_at[lane]
         if train.record_every > 1 and block.steps.stop > ALWAYS_KEPT:
-            kept = (steps < ALWAYS_KEPT) | (steps % train.record_every == 0)
-            kept |= np.fmax.accumulate(np.append(peak, loss[:-1])) < loss
-            if not full:
-                kept |= steps % train.steps_per_epoch == 0
+            kept = self._is_kept(steps) | (np.fmax.accumulate(np.append(peak, loss[:-1])) < loss)
             steps, loss, accuracy = steps[kept], loss[kept], accuracy[kept]
         if len(steps):
             self._pending.append(_Stretch(steps, loss, accuracy))

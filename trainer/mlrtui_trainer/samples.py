@@ -122,7 +122,7 @@ class Batches:
         index = torch.from_numpy(np.concatenate(orders)).to(self._samples.x.device)
         shape = (len(distinct), used)
         with torch.inference_mode(False):  # the same memory every epoch, whoever asks: fresh memory costs as much again
-            if self._arrays[0].shape[:2] != shape or self._epoch < 0:
+            if self._epoch < 0 or self._arrays[0].shape[:2] != shape:  # before the first epoch: the samples themselves
                 x, y, labels = (a.new_empty(*shape, a.shape[-1]) for a in self._samples.all)
                 self._arrays = (x, y, labels)
             for a, ordered in zip(self._samples.all, self._arrays, strict=True):

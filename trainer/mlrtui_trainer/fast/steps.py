@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from mlrtui_trainer import phases
 from mlrtui_trainer.evaluation import Evaluation
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.base import Model, Weights
@@ -99,31 +100,30 @@ class CompiledSteps:
         weights: Weights,
         optimizer: Optimizer,
         batches: Batches,
-        step: int,
-        count: int,
-        watched: int,
+        steps: range,
         limits: Sequence[float],
     ) -> Floats:
-        """Steps ``step`` to ``step + count`` of every lane, in place; [count, columns, lanes] as `lanes` logs them.
+        """Take these steps of every lane, in place; [steps, columns, lanes] as `lanes` logs them.
 
-        The optimizer has moved as many steps afterwards. watched: of how many steps the RMS of the outputs is wanted.
+        The optimizer has moved as many steps afterwards. The RMS of the outputs is that of the steps that are watched.
         A lane whose loss passes its limit stops there, before that step; what would come after it is not a number.
         """
         kernels = _kernels()
         assert kernels is not None
-        (x, y, labels), slots, first = batches.block(step)
+        (x, y, labels), slots, first = batches.block(steps.start)
+        watched = max(phases.LOGIT_STEPS + 1 - steps.start, 0)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
-        seen = np.full((weights.lanes, count, kernels.COLUMNS), np.nan)
+        seen = np.full((weights.lanes, len(steps), kernels.COLUMNS), np.nan)
         w, b = weights.addresses()
         memory = _remembered(optimizer.memory(weights), *w.shape)
         for i, slot in enumerate(slots):
             kernels.train(
                 self.shapes, w[i], b[i], self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
-                (first, batches.size, count, watched, step), self.factors[i],
+                (first, batches.size, len(steps), watched, steps.start), self.factors[i],
                 memory[i], self.inertia[i], sums[i], seen[i], self.scratch, self.gemm,
             )  # fmt: skip
-        optimizer.advance(count)
+        optimizer.advance(len(steps))
         seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
         return seen.transpose(1, 2, 0)
 
