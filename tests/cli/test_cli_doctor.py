@@ -65,5 +65,5 @@ def test_it_says_whether_steps_are_compiled(off: bool, monkeypatch: pytest.Monke
     monkeypatch.setenv("MLRTUI_FAST", "0" if off else "1")
     said = next(f for f in doctor.machine() if f.subject == "compiled steps")
     assert said.fine
-    installed = not off and all(map(find_spec, ("numba", "threadpoolctl")))
+    installed = not off and find_spec("numba") is not None
     assert said.text.startswith("numba " if installed else "not in use")

@@ -98,7 +98,7 @@ def test_only_one_room_imports(package: str, folder: str) -> None:
     assert all(name.startswith(folder) for name in files), files
 
 
-@pytest.mark.parametrize("package", ["numba", "llvmlite", "threadpoolctl"])
+@pytest.mark.parametrize("package", ["numba", "llvmlite"])
 def test_only_the_compiled_route_imports_what_may_be_missing(package: str) -> None:
     assert {name.rsplit("/", 1)[0] for name in files_that_import(package)} == {"trainer/mlrtui_trainer/fast"}
 
@@ -111,7 +111,7 @@ def test_at_most_one_file_imports_plotext() -> None:
     ("room", "allowed"),
     [
         ("mlrtui_db", set[str]()),
-        ("mlrtui_trainer", {"numpy", "torch", "numba", "llvmlite", "threadpoolctl"}),  # the last three: extra "fast"
+        ("mlrtui_trainer", {"numpy", "torch", "numba", "llvmlite"}),  # the last two: extra "fast"
     ],
 )
 def test_a_lower_room_imports_only_the_standard_library_and(room: str, allowed: set[str]) -> None:

@@ -8,7 +8,7 @@ import torch
 from trainer_runs import Run, digits, run_trials, trial
 
 from mlrtui_trainer import lanes
-from mlrtui_trainer.fast.steps import CompiledSteps
+from mlrtui_trainer.fast.steps import WIDEST, CompiledSteps
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.optimizers import optimizer_of
@@ -17,6 +17,7 @@ from mlrtui_trainer.spec import Dataset, NetSpec, TrainSpec
 
 pytest.importorskip("numba")
 training = pytest.importorskip("mlrtui_trainer.fast.training")
+losses = pytest.importorskip("mlrtui_trainer.fast.losses")
 
 ETAS = (0.01, 0.1, 40.0)
 
@@ -91,13 +92,20 @@ def test_a_loss_keeps_its_digits_and_its_nans(loss: str, number: type[np.floatin
     e = rule.start(torch.from_numpy(f[None].copy()), torch.from_numpy(y[None]))
     value = rule.per_sample(e, torch.from_numpy(labels[None, :, None])).double().sum()
     slope = rule.signal(e, torch.from_numpy(y[None]))[0]
-    code, ours = list(LOSSES).index(loss), f.flatten()
-    assert training._lose(ours, y, labels, code, number(0.5)) == pytest.approx(value.item(), rel=rel)
-    assert ours == pytest.approx(0.5 * slope.numpy().flatten(), rel=rel, abs=1e-37)
+    code, room = list(LOSSES).index(loss), np.full((losses.ROOM + 3) * 16, 7.0, number)
+
+    def lose(outputs: np.ndarray) -> tuple[float, np.ndarray]:
+        rows = np.full((3, 16), 5.0, number)  # what lies behind the samples of a row plays no part
+        rows[:, :4] = outputs.T
+        return losses.lose(rows.reshape(-1), 16, y, labels, code, number(0.5), room), rows[:, :4].T
+
+    total, ours = lose(f)
+    assert total == pytest.approx(value.item(), rel=rel)
+    assert ours == pytest.approx(0.5 * slope.numpy(), rel=rel, abs=1e-37)
     for place, bad in itertools.product(range(3), (np.nan, np.inf)):
         broken = f.copy()
         broken[1, place] = bad
-        assert not np.isfinite(training._lose(broken.flatten(), y, labels, code, number(0.5)))
+        assert not np.isfinite(lose(broken)[0])
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
@@ -165,7 +173,7 @@ def test_a_trial_has_the_same_bits_alone_and_in_company(width: int, batch: int) 
 @pytest.mark.parametrize(
     ("net", "spec"),
     [
-        (NetSpec("mlp", 64, 10, 1, 257), TrainSpec("ce", 32, 3, 3)),
+        (NetSpec("mlp", 64, 10, 1, WIDEST + 1), TrainSpec("ce", 32, 3, 3)),
         (NetSpec("mlp", 64, 10, 1, 16, "gelu"), TrainSpec("ce", 32, 3, 3)),
     ],
     ids=["wide", "gelu"],

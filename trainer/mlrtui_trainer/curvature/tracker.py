@@ -51,6 +51,7 @@ class Tracker:
     ) -> None:
         distinct = list(dict.fromkeys(seeds))
         self._random = start_vectors(distinct, size, dtype, device)  # [nets, size]
+        self._noise = NOISE * self._random
         self._net = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
         self._tolerance, self._top, self._estimate = tolerance, top, estimate
         self._start: Tensor | None = None  # [lanes, size]
@@ -62,21 +63,24 @@ class Tracker:
 
         The first measurement must be of all lanes.
         """
-        cold = self._random[self._net if lanes is None else self._net[lanes]]  # [lanes, size]
+        nets = self._net if lanes is None else self._net[lanes]
         if self._start is None:
-            found = self._solve(operator, cold, COLD_PRODUCTS, None)
+            found = self._solve(operator, self._random[nets], COLD_PRODUCTS, None)
             self._start, self._value = found.blend.clone(), found.value.copy()
             self._measured += 1
             return found
         at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy()
         start = self._start if lanes is None else self._start[lanes]
-        finite = (start * 0.0 == 0.0).all(1, keepdim=True)  # a lane that overflowed starts anew
-        start = torch.where(finite, start, 0.0) + NOISE * cold
+        finite = start.sum(1, keepdim=True).isfinite()  # of unit vectors; a lane that overflowed starts anew
+        start = torch.where(finite, start, 0.0).add_(self._noise[nets])
         found = self._solve(operator, start, WARM_PRODUCTS, self._value[at] if self._estimate else None)
-        found = self._audited(operator, found, cold, at)
+        found = self._audited(operator, found, nets, at)
         self._value[at] = found.value
         self._measured[at] += 1
-        self._start[torch.from_numpy(at).to(cold.device)] = found.blend
+        if lanes is None:
+            self._start = found.blend
+        else:
+            self._start[lanes] = found.blend
         return found
 
     def select(self, keep: Tensor) -> "Tracker":
@@ -90,14 +94,14 @@ class Tracker:
         most = (most + MORE_PRODUCTS * (self._top - 1)) * (1 if self._estimate else TIGHT_BUDGET)
         return largest(operator, start, self._tolerance, most, top=self._top, before=before)
 
-    def _audited(self, operator: Operator, found: Eigen, cold: Tensor, at: npt.NDArray[np.intp]) -> Eigen:
+    def _audited(self, operator: Operator, found: Eigen, nets: Tensor, at: npt.NDArray[np.intp]) -> Eigen:
         """What was found, with the lanes that are due solved a second time."""
         due = np.flatnonzero(np.isfinite(found.value) & (self._measured[at] % AUDIT_EVERY == 0))
         if not due.size:
             return found
-        keep = torch.from_numpy(due).to(cold.device)
+        keep = torch.from_numpy(due).to(nets.device)
         unknown = np.full(due.size, np.nan) if self._estimate else None
-        return _larger(found, self._solve(operator.select(keep), cold[keep], WARM_PRODUCTS, unknown), due)
+        return _larger(found, self._solve(operator.select(keep), self._random[nets[keep]], WARM_PRODUCTS, unknown), due)
 
 
 def _larger(warm: Eigen, audit: Eigen, lanes: npt.NDArray[np.intp]) -> Eigen:

@@ -1,17 +1,18 @@
 """What all products of λ with one lane share, compiled: its forward pass, and the signals that are passed down.
 
-The twin of `curvature.operators`' passes, written into one flat buffer where `fast.curvature` reads it. All compiled
-code of this but that of `fast.blas` and `fast.pieces` is in this file: a cached kernel does not notice a change in
-another one.
+The twin of `curvature.operators`' passes, written into one flat buffer where `fast.products` reads it. What belongs
+to samples lies a piece of them after the other, as [units, samples] of each, a row every `tiles.stride` of a piece. A
+cached kernel does not notice a change in another file: after one there, touch this one.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
-import numpy as np
 from numba import carray, njit
 
-from mlrtui_trainer.fast.blas import QUICK, call_gemm, pointer
-from mlrtui_trainer.fast.pieces import activate, pull, turn
+from mlrtui_trainer.fast.basics import QUICK, pointer
+from mlrtui_trainer.fast.losses import softmax
+from mlrtui_trainer.fast.pieces import activate, pull
+from mlrtui_trainer.fast.tiles import VECTOR, multiply, stride, transpose
 
 __all__ = [
     "AT_BEND",
@@ -22,11 +23,15 @@ __all__ = [
     "AT_IN",
     "AT_OUT",
     "AT_SLOPE",
-    "AT_TURNED",
-    "AT_TURNED_V",
+    "AT_UNITS",
     "AT_V",
     "AT_ZDOT",
     "COLUMNS",
+    "EDGE",
+    "ROOM",
+    "SPARE",
+    "UNITS",
+    "arrange",
     "fill",
 ]
 
@@ -34,102 +39,111 @@ __all__ = [
 AT_OUT, AT_IN = 0, 1
 AT_V = 2  # in a vector: the layer's matrix
 AT_BIAS = 3  # in a vector: its biases
-AT_TURNED = 4  # in a lane's constants: a small matrix as [in, out], which BLAS is quicker with
-AT_H = 5  # inputs of the layer, [samples, in]; of layer 0 in ``x``
-AT_SLOPE = 6  # φ' of the layer's hidden units, [samples, out]; of the last layer what the loss bends by
-AT_DELTA = 7  # d loss / d z, [samples, out]; Hessian only
-AT_BEND = 8  # φ'' times d loss / d h, [samples, out]; Hessian with a curved activation only
+AT_H = 4  # in the constants: inputs of the layer, [in, samples]
+AT_UNITS = 5  # the same of all samples as [samples, in], a row every stride of the inputs
+AT_SLOPE = 6  # φ' of the layer's hidden units, [out, samples]; of the last layer what the loss bends by
+AT_DELTA = 7  # d loss / d z, [out, samples]; Hessian only
+AT_BEND = 8  # φ'' times d loss / d h, [out, samples]; Hessian with a curved activation only
 AT_ZDOT = 9  # in the scratch: ż
 AT_HDOT = 10  # in the scratch: ḣ, in place of ż where that is not needed again; of the last layer two work places
-AT_TURNED_V = 11  # in the scratch: the vector's part of a small matrix, turned as the matrix is
-COLUMNS = 12
+COLUMNS = 11
+
+# Places in the scratch that belong to no layer: ḣ as [samples, units]; last columns of a gradient; what losses take.
+UNITS, EDGE, ROOM = 0, 1, 2
+SPARE = 3
 
 
 @njit(**QUICK)
-def _probabilities(f, outputs):
-    """f ← softmax of each sample's outputs."""
-    for first in range(0, f.size, outputs):
-        most = f[first]
-        for i in range(first + 1, first + outputs):
-            most = f[i] if f[i] > most else most
-        total = f.dtype.type(0.0)
-        for i in range(first, first + outputs):
-            f[i] = np.exp(f[i] - most)
-            total += f[i]
-        for i in range(first, first + outputs):
-            f[i] /= total
-
-
-@njit(**QUICK)
-def _fill_piece(layout, weights, biases, scale, activation, some, ce, x, constants, scratch, gemm):
-    """The forward pass of some samples (the first, how many, of how many); their largest output in magnitude."""
-    start, samples, _ = some
-    layers, item = layout.shape[0], constants.itemsize
+def arrange(layout, samples, piece, x, constants):
+    """Write the inputs, x [samples · inputs], for all lanes."""
+    item, inputs = constants.itemsize, layout[0, AT_IN]
+    line, across = stride(piece, item), stride(inputs, item)
     at_c = constants.ctypes.data
-    zero, one = constants.dtype.type(0.0), constants.dtype.type(1.0)
+    units = constants[layout[0, AT_UNITS] : layout[0, AT_UNITS] + samples * across]
+    for first in range(0, samples, piece):
+        some = min(piece, samples - first)
+        transpose(x.ctypes.data + item * first * inputs, inputs, some, inputs,
+                  at_c + item * (layout[0, AT_H] + first // piece * inputs * line), line, constants)  # fmt: skip
+    for s in range(samples):
+        units[s * across : s * across + inputs] = x[s * inputs : (s + 1) * inputs]
+
+
+@njit(**QUICK)
+def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants, scratch, spare, address):
+    """The forward pass of some samples (the first, how many, of how many, a piece); their largest output's size."""
+    start, samples, _, piece = some
+    layers, item = layout.shape[0], constants.itemsize
+    line, lane, number = stride(piece, item), VECTOR // item, start // piece
+    wide = (samples + lane - 1) // lane * lane
+    at_c = constants.ctypes.data
+    one = constants.dtype.type(1.0)
     last = layout[layers - 1]
     for layer in range(layers):
         row = layout[layer]
         out, fan_in = row[AT_OUT], row[AT_IN]
-        turned = row[AT_TURNED] >= 0
-        w = at_c + item * row[AT_TURNED] if turned else weights[layer]
-        h = item * start * fan_in + (x.ctypes.data if layer == 0 else at_c + item * row[AT_H])
-        at_z = start * out + (row[AT_SLOPE] if layer == layers - 1 else layout[layer + 1, AT_H])
-        call_gemm(gemm, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
-                  fan_in, zero, at_c + item * at_z, out)  # fmt: skip
-        z = constants[at_z : at_z + samples * out]
+        at_h = row[AT_H] + number * fan_in * line
+        at_z = number * out * line + (row[AT_SLOPE] if layer == layers - 1 else layout[layer + 1, AT_H])
+        multiply(address, out, wide, fan_in, scale[layer], weights[layer], fan_in, 1, at_c + item * at_h, line,
+                 at_c + item * at_z, line, 0)  # fmt: skip
         if biases.size:
             bias = carray(pointer(biases[layer], constants), out)
-            for first in range(0, z.size, out):
-                for i in range(out):
-                    z[first + i] += bias[i]
-        if layer < layers - 1:
+            for o in range(out):
+                z = constants[at_z + o * line : at_z + o * line + wide]
+                for s in range(wide):
+                    z[s] += bias[o]
+        if layer == layers - 1:
+            break
+        at_slope = row[AT_SLOPE] + number * out * line
+        for o in range(out):
+            z = constants[at_z + o * line : at_z + o * line + wide]
+            slope = constants[at_slope + o * line : at_slope + o * line + wide]
             activate(z, activation)
-            at_slope = row[AT_SLOPE] + start * out
-            slope = constants[at_slope : at_slope + samples * out]
             slope[:] = one
             pull(slope, z, activation)
-    n = samples * last[AT_OUT]
-    at_f = last[AT_SLOPE] + start * last[AT_OUT]
-    f = constants[at_f : at_f + n]
-    most = zero
-    for i in range(n):
-        most = abs(f[i]) if abs(f[i]) > most else most
+        across = stride(out, item)
+        transpose(at_c + item * at_z, line, out, samples,
+                  at_c + item * (layout[layer + 1, AT_UNITS] + start * across), across, constants)  # fmt: skip
+    outputs = last[AT_OUT]
+    f = constants[last[AT_SLOPE] + number * outputs * line :]
+    most = constants.dtype.type(0.0)
+    for o in range(outputs):
+        for s in range(o * line, o * line + samples):
+            most = abs(f[s]) if abs(f[s]) > most else most
     if ce:
-        _probabilities(f, last[AT_OUT])
+        softmax(f, line, samples, outputs, scratch[spare[ROOM] :])
     return most
 
 
 @njit(**QUICK)
-def _pass_down(layout, weights, scale, some, y, constants, scratch, gemm):
+def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
     """The signals of some samples: d loss / d z of every layer, and what a curved activation makes of them."""
-    start, samples, total = some
+    start, samples, total, piece = some
     layers, item = layout.shape[0], constants.itemsize
+    line, lane, number = stride(piece, item), VECTOR // item, start // piece
+    wide = (samples + lane - 1) // lane * lane
     at_c, at_s = constants.ctypes.data, scratch.ctypes.data
-    zero, one = constants.dtype.type(0.0), constants.dtype.type(1.0)
+    one = constants.dtype.type(1.0)
     last = layout[layers - 1]
-    n = samples * last[AT_OUT]
-    at_f, at_y = last[AT_SLOPE] + start * last[AT_OUT], start * last[AT_OUT]
+    outputs = last[AT_OUT]
+    at_f = last[AT_SLOPE] + number * outputs * line
     at_delta = last[AT_ZDOT]  # of a net without hidden layers no product asks for it
-    for i in range(n):
-        scratch[at_delta + i] = (constants[at_f + i] - y[at_y + i]) / total
+    for o in range(outputs):
+        for s in range(samples):
+            f = constants[at_f + o * line + s]
+            scratch[at_delta + o * line + s] = (f - y[(start + s) * outputs + o]) / total
     for layer in range(layers - 1, 0, -1):
         row, below = layout[layer], layout[layer - 1]
         out, fan_in = row[AT_OUT], row[AT_IN]
-        at_kept = row[AT_DELTA] + start * out
-        constants[at_kept : at_kept + samples * out] = scratch[at_delta : at_delta + samples * out]
+        at_kept = row[AT_DELTA] + number * out * line
+        constants[at_kept : at_kept + out * line] = scratch[at_delta : at_delta + out * line]
         if layer == 1 and below[AT_BEND] < 0:
             break  # what would be passed down is asked for by nobody
-        at_back = below[AT_ZDOT]
-        call_gemm(gemm, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in,
-                  at_c + item * at_kept, out, zero, at_s + item * at_back, fan_in)  # fmt: skip
-        n = samples * fan_in
-        back = scratch[at_back : at_back + n]
-        shift = start * fan_in
-        at_h, at_slope, at_bend = row[AT_H] + shift, below[AT_SLOPE] + shift, below[AT_BEND] + shift
-        slope = constants[at_slope : at_slope + n]
+        at_back, n, shift = below[AT_ZDOT], fan_in * line, number * fan_in * line
+        multiply(address, fan_in, wide, out, scale[layer], weights[layer], 1, fan_in, at_c + item * at_kept, line,
+                 at_s + item * at_back, line, 0)  # fmt: skip
+        back, slope = scratch[at_back : at_back + n], constants[below[AT_SLOPE] + shift :]
         if below[AT_BEND] >= 0:
-            h, bend = constants[at_h : at_h + n], constants[at_bend : at_bend + n]
+            h, bend = constants[row[AT_H] + shift :], constants[below[AT_BEND] + shift :]
             for i in range(n):
                 bend[i] = (h[i] * h[i] - one) * h[i] * (one + one) * back[i]
         for i in range(n):
@@ -138,25 +152,19 @@ def _pass_down(layout, weights, scale, some, y, constants, scratch, gemm):
 
 
 @njit(**QUICK)
-def fill(layout, weights, biases, scale, activation, rules, x, y, constants, scratch, gemm):
-    """Write one lane's constants, [numbers] by ``layout``; returns its largest output in magnitude.
+def fill(layout, weights, biases, scale, activation, rules, y, constants, scratch, spare, address):
+    """Write one lane's constants, [numbers] by ``layout``, beside the inputs; its largest output in magnitude.
 
     weights, biases: addresses of the lane's matrices and biases, by layer. rules: samples, whether the loss is ce,
-    whether this is for the Hessian of the loss, and how many samples are done at a time. x [samples · inputs],
-    y [samples · outputs]. The scratch is used.
+    whether this is for the Hessian of the loss, and how many samples are done at a time. y [samples · outputs]. The
+    scratch is used; spare: places in it. address: see `tiles.multiply`.
     """
     samples, ce, full, piece = rules
-    for layer in range(layout.shape[0]):
-        row = layout[layer]
-        if row[AT_TURNED] >= 0:
-            n = row[AT_OUT] * row[AT_IN]
-            w = carray(pointer(weights[layer], constants), n)
-            turn(constants[row[AT_TURNED] : row[AT_TURNED] + n], w, row[AT_OUT], row[AT_IN])
     most = constants.dtype.type(0.0)
     for first in range(0, samples, piece):
-        some = (first, min(piece, samples - first), samples)
-        largest = _fill_piece(layout, weights, biases, scale, activation, some, ce, x, constants, scratch, gemm)
+        some = (first, min(piece, samples - first), samples, piece)
+        largest = _fill_piece(layout, weights, biases, scale, activation, some, ce, constants, scratch, spare, address)
         most = largest if largest > most else most
         if full:
-            _pass_down(layout, weights, scale, some, y, constants, scratch, gemm)
+            _pass_down(layout, weights, scale, some, y, constants, scratch, address)
     return most

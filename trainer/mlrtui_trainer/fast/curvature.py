@@ -10,9 +10,10 @@ import numba
 import numpy as np
 from numba import njit
 
-from mlrtui_trainer.fast.blas import QUICK, STRICT
+from mlrtui_trainer.fast.basics import QUICK, STRICT
 from mlrtui_trainer.fast.pieces import add, times
 from mlrtui_trainer.fast.products import product
+from mlrtui_trainer.fast.tiles import VECTOR, dot
 
 __all__ = ["RULES", "solve"]
 
@@ -22,27 +23,23 @@ CONVERGED, EXHAUSTED, BUDGET, NONFINITE = range(1, 5)
 
 
 @njit(**QUICK)
-def _products(a, b, sums):
-    """Σ a b in the precision of ``sums`` [16]: sixteen sums side by side, which vectorise."""
-    number, whole = sums.dtype.type, a.size // 16 * 16
-    for first in range(0, whole, 16):
-        for i in range(16):
-            sums[i] += number(a[first + i]) * number(b[first + i])
-    for i in range(whole, a.size):
-        sums[i - whole] += number(a[i]) * number(b[i])
-    for i in range(1, 16):
-        sums[0] += sums[i]
-    return sums[0]
+def _products(a, b, total):
+    """Σ a b, added to ``total`` and in its precision."""
+    vectors = a.size * a.itemsize // VECTOR
+    value = dot(total, vectors, a, a.ctypes.data, b.ctypes.data)
+    for i in range(vectors * (VECTOR // a.itemsize), a.size):
+        value += type(total)(a[i]) * type(total)(b[i])
+    return value
 
 
 @njit(**QUICK)
 def _dot(a, b):
-    return _products(a, b, np.zeros(16, a.dtype))
+    return _products(a, b, a.dtype.type(0.0))
 
 
 @njit(**QUICK)
 def _length(a):
-    return np.sqrt(_products(a, a, np.zeros(16, np.float64)))
+    return np.sqrt(_products(a, a, 0.0))
 
 
 @njit(**STRICT)
@@ -169,8 +166,8 @@ def _combined(out, basis, weights):
 
 @njit(**STRICT)
 def solve(
-    layout, weights, scale, constants, x, root, start, rules, steady, fallen, floor, gemm, basis, scratch, values,
-    residuals, vectors,
+    layout, weights, scale, constants, root, start, rules, steady, fallen, floor, basis, scratch, spare, address,
+    values, residuals, vectors,
 ):  # fmt: skip
     """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
 
@@ -195,7 +192,7 @@ def solve(
         if root.size:
             times(rooted[:size], q, root)
             q = rooted[:size]
-        product(layout, weights, scale, samples, piece, loss_ce, constants, x, q, w[:size], scratch, gemm)
+        product(layout, weights, scale, samples, piece, loss_ce, constants, q, w[:size], scratch, spare, address)
         if root.size:
             times(w[:size], w[:size], root)
         alpha[j] = _orthogonal(w, basis, j, beta[j - 1])

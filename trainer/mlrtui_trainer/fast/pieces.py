@@ -6,11 +6,11 @@ A cached kernel does not notice a change in another file: after one here, touch 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 
-from mlrtui_trainer.fast.blas import QUICK
+from mlrtui_trainer.fast.basics import QUICK, pointer
 
-__all__ = ["activate", "add", "pull", "times", "turn"]
+__all__ = ["activate", "add", "add_sums", "pull", "times"]
 
 RELU, LINEAR, TANH = range(3)  # as `fast.route.ACTIVATIONS` has them
 
@@ -41,11 +41,22 @@ def pull(delta, h, activation):
 
 
 @njit(**QUICK)
-def turn(turned, w, out, fan_in):
-    """turned [in, out] ← w [out, in], both flat: BLAS is quicker with small matrices so."""
-    for i in range(fan_in):
-        for o in range(out):
-            turned[i * out + o] = w[o * fan_in + i]
+def add_sums(into, added, factor, first, line, samples, out, scratch):
+    """Factor times the gradient of biases, [out], set or added at an address; the signal lies at ``first``."""
+    bias, zero = carray(pointer(into, scratch), out), scratch.dtype.type(0.0)
+    for o in range(out):
+        begin = first + o * line
+        end = begin + samples // 4 * 4
+        s0, s1, s2, s3 = zero, zero, zero, zero
+        for s in range(begin, end, 4):
+            s0 += scratch[s]
+            s1 += scratch[s + 1]
+            s2 += scratch[s + 2]
+            s3 += scratch[s + 3]
+        for s in range(end, begin + samples):
+            s0 += scratch[s]
+        slope = factor * ((s0 + s1) + (s2 + s3))
+        bias[o] = bias[o] + slope if added else slope
 
 
 @njit(**QUICK)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +27,7 @@ from mlrtui_trainer.curvature.operators import (
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 
-__all__ = ["ACTIVATIONS", "TURNED", "Solved", "solve", "version"]
+__all__ = ["ACTIVATIONS", "Solved", "solve", "version"]
 
 SWITCH = "MLRTUI_FAST"
 """Environment variable: "0" takes the general route even where the compiled one is installed."""
@@ -41,9 +42,6 @@ Ending = tuple[tuple[float, float, float, float], tuple[float, float, float, flo
 [lanes] (NaN: always below)."""
 
 NEVER = (0.0, 0.0, 0.0, 0.0)  # where the solve stands alone
-
-TURNED = 4096
-"""Numbers of a matrix up to which a copy as [in, out] gains in forward products: BLAS is quicker by it."""
 
 PIECE = 256
 """Samples that go through a product at a time, at most: more leave the cache between one layer and the next."""
@@ -92,17 +90,13 @@ def solve(
 
 @cache
 def _kernels() -> ModuleType | None:
-    """The compiled code, with its BLAS held to one thread; None where there is none, or it is off."""
-    if os.environ.get(SWITCH) == "0":
+    """The compiled code; None where there is none, or it is off."""
+    if os.environ.get(SWITCH) == "0" or find_spec("numba") is None:
         return None
     try:
-        from threadpoolctl import threadpool_limits
-
-        from mlrtui_trainer.fast import blas, curvature
-    except (ImportError, RuntimeError):  # not there, or nowhere to keep what was compiled
+        from mlrtui_trainer.fast import curvature
+    except RuntimeError:  # nowhere to keep what was compiled
         return None
-    blas.gemm(double=False)  # loads the BLAS whose threads are counted next
-    threadpool_limits(1, "blas")
     return curvature
 
 
@@ -114,62 +108,69 @@ def _solve(
     rules: tuple[float, int, float],
     along: Ending | None,
 ) -> Solved:
-    from mlrtui_trainer.fast import blas
+    from mlrtui_trainer.fast import tiles
 
     kernels = _kernels()
     assert kernels is not None
     lanes, size = start.shape
     top, dtype = rules[1], start.dtype
     samples = matrix.x.shape[1]
-    piece = piece_of(samples)
-    layout, numbers, room = _layout(matrix.mlp, samples, piece, matrix.full)
-    constants = torch.empty(numbers, dtype=dtype)
+    plan = _plan(matrix.mlp, samples, piece_of(samples), matrix.full, dtype)
     basis = torch.empty(most + 2, -(-size // LINE) * LINE, dtype=dtype).numpy()
-    scratch = torch.empty(room, dtype=dtype).numpy()
+    scratch = torch.empty(plan.scratch, dtype=dtype).numpy()
     roots = (torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)).contiguous().numpy()
     values, residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
     vectors = torch.full((lanes, 1 if top == 1 else 2, size), torch.nan, dtype=dtype)
     products, rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    gemm = blas.gemm(double=dtype == torch.float64)
+    address = tiles.multiply_at(double=dtype == torch.float64)
     scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
     steady, fallen, floor = along or (NEVER, NEVER, np.zeros(lanes))
-    how = (samples, piece, matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
+    how = (samples, plan.piece, matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
     starts, written = start.contiguous().numpy(), vectors.numpy()
-    fill = _Filling(matrix, layout, scale, constants, scratch, gemm)
+    fill = _Filling(matrix, plan, scale, scratch, address)
     for i in range(lanes):
         fill.lane(i)
         products[i], rule[i] = kernels.solve(
-            layout, fill.weights[i], scale, fill.constants, fill.x, roots[i % len(roots)], starts[i], how,
-            tuple(steady), tuple(fallen), floor[i], gemm, basis, scratch, values[i], residuals[i], written[i],
+            plan.layout, fill.weights[i], scale, fill.constants, roots[i % len(roots)], starts[i], how,
+            tuple(steady), tuple(fallen), floor[i], basis, scratch, plan.spare, address, values[i], residuals[i],
+            written[i],
         )  # fmt: skip
     return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Where everything of a net lies, by the columns of `fast.constants`."""
+
+    layout: npt.NDArray[np.int64]  # [layers, columns]
+    spare: npt.NDArray[np.int64]  # places in the scratch
+    piece: int  # samples that go through a product at a time
+    inputs: int  # numbers of the constants that all lanes share, the first ones
+    constants: int  # numbers of a lane's constants and of those
+    scratch: int
 
 
 class _Filling:
     """Writes what a lane's products share into one buffer, lane after lane."""
 
     def __init__(
-        self,
-        matrix: MlpCurvature,
-        layout: npt.NDArray[np.int64],
-        scale: npt.NDArray[Any],
-        constants: Tensor,
-        scratch: npt.NDArray[Any],
-        gemm: int,
+        self, matrix: MlpCurvature, plan: _Plan, scale: npt.NDArray[Any], scratch: npt.NDArray[Any], address: int
     ) -> None:
         from mlrtui_trainer.fast import constants as kernels
 
-        self._matrix, self._buffer = matrix, constants
-        self.constants, self.x = constants.numpy(), matrix.x.reshape(-1).numpy()
+        self._matrix, self._plan = matrix, plan
+        self._buffer = torch.empty(plan.constants, dtype=matrix.x.dtype)
+        self.constants = self._buffer.numpy()
         self.weights, self._biases = matrix.weights.addresses()  # [lanes, layers]
         self._fill: Callable[[int], float] | None = None
+        samples = matrix.x.shape[1]
+        kernels.arrange(plan.layout, samples, plan.piece, matrix.x.reshape(-1).numpy(), self.constants)
         if matrix.mlp.activation in ACTIVATIONS:
-            activation = ACTIVATIONS.index(matrix.mlp.activation)
-            samples, y = matrix.x.shape[1], matrix.y.reshape(-1).numpy()
-            rules = (samples, matrix.loss is LOSSES["ce"], matrix.full, piece_of(samples))
+            activation, y = ACTIVATIONS.index(matrix.mlp.activation), matrix.y.reshape(-1).numpy()
+            rules = (samples, matrix.loss is LOSSES["ce"], matrix.full, plan.piece)
             self._fill = lambda i: kernels.fill(
-                layout, self.weights[i], self._biases[i], scale, activation, rules, self.x, y, self.constants, scratch,
-                gemm,
+                plan.layout, self.weights[i], self._biases[i], scale, activation, rules, y, self.constants, scratch,
+                plan.spare, address,
             )  # fmt: skip
 
     def lane(self, i: int) -> None:
@@ -179,7 +180,7 @@ class _Filling:
             if self._buffer.dtype == torch.float64 or not largest > LARGE_OUTPUT:
                 return
         passes = self._matrix.passes.select(torch.tensor([i]))
-        torch.cat([part.flatten() for part in _constants(self._matrix, i, passes)], out=self._buffer)
+        torch.cat(list(_constants(self._matrix, self._plan, passes)), out=self._buffer[self._plan.inputs :])
 
 
 def piece_of(samples: int) -> int:
@@ -188,16 +189,18 @@ def piece_of(samples: int) -> int:
 
 
 @lru_cache(maxsize=32)
-def _layout(mlp: Mlp, samples: int, piece: int, full: bool) -> tuple[npt.NDArray[np.int64], int, int]:
-    """Where everything of a net lies, by the columns of `fast.constants`; how many constants, and how large a scratch.
-
-    The constants are in the order in which `_constants` has them.
-    """
+def _plan(mlp: Mlp, samples: int, piece: int, full: bool, dtype: torch.dtype) -> _Plan:
+    """The constants are in the order in which `_constants` has them, after the inputs."""
     from mlrtui_trainer.fast import constants as at
+    from mlrtui_trainer.fast import losses
+    from mlrtui_trainer.fast.tiles import VECTOR, stride
 
+    item = dtype.itemsize
+    line = stride(piece, item)  # of [units, samples]
+    all_samples = -(-samples // piece) * line
     table = np.full((mlp.layers, at.COLUMNS), -1, dtype=np.int64)
     bend = full and mlp.phi.bend is not None
-    in_vector = in_constants = in_scratch = 0
+    in_vector = in_constants = in_scratch = inputs = 0
     for layer, (out, fan_in) in enumerate(mlp.shapes):
         row, hidden = table[layer], layer < mlp.layers - 1
         row[at.AT_OUT], row[at.AT_IN] = out, fan_in
@@ -207,45 +210,70 @@ def _layout(mlp: Mlp, samples: int, piece: int, full: bool) -> tuple[npt.NDArray
             row[at.AT_BIAS] = in_vector
             in_vector += out
         sections = [
-            (at.AT_TURNED, out * fan_in, out * fan_in <= TURNED),
-            (at.AT_H, samples * fan_in, layer > 0),
-            (at.AT_SLOPE, samples * out, True),
-            (at.AT_DELTA, samples * out, full and layer > 0),
-            (at.AT_BEND, samples * out, bend and hidden),
+            (at.AT_H, all_samples * fan_in, True),
+            (at.AT_UNITS, samples * stride(fan_in, item), True),
+            (at.AT_SLOPE, all_samples * out, True),
+            (at.AT_DELTA, all_samples * out, full and layer > 0),
+            (at.AT_BEND, all_samples * out, bend and hidden),
         ]
         for column, count, there in sections:
             if there:
                 row[column] = in_constants
                 in_constants += count
+            if layer == 0 and column == at.AT_UNITS:
+                inputs = in_constants
         row[at.AT_ZDOT] = row[at.AT_HDOT] = in_scratch
-        in_scratch += piece * out
+        in_scratch += line * out
         if bend or not hidden:
             row[at.AT_HDOT] = in_scratch
-            in_scratch += piece * out if hidden else 2 * piece * max(mlp.sizes)
-        if out * fan_in <= TURNED:
-            row[at.AT_TURNED_V] = in_scratch
-            in_scratch += out * fan_in
-    return table, in_constants, in_scratch
+            in_scratch += line * out if hidden else 2 * line * max(mlp.sizes)
+    widest = max(mlp.sizes)
+    rooms = {at.UNITS: piece * stride(widest, item), at.EDGE: widest * (VECTOR // item), at.ROOM: losses.ROOM * line}
+    spare = np.zeros(at.SPARE, np.int64)
+    for place, count in rooms.items():
+        spare[place] = in_scratch
+        in_scratch += count
+    return _Plan(table, spare, piece, inputs, in_constants, in_scratch)
 
 
-def _constants(matrix: MlpCurvature, lane: int, passes: Passes) -> Iterator[Tensor]:
-    """All that does not depend on the vector, of one lane; ``passes``: of it alone."""
-    phi = matrix.mlp.phi
-    for layer, w in enumerate(matrix.weights.w):
-        if w[lane].numel() <= TURNED:
-            yield w[lane].T
+def _constants(matrix: MlpCurvature, plan: _Plan, passes: Passes) -> Iterator[Tensor]:
+    """All that does not depend on the vector but the inputs, of one lane, flat; ``passes``: of it alone."""
+    phi, piece = matrix.mlp.phi, plan.piece
+    for layer in range(matrix.mlp.layers):
         if layer > 0:
-            yield passes.h[layer - 1]
+            yield _columns(passes.h[layer - 1], piece)
+            yield _rows(passes.h[layer - 1])
         if layer == matrix.mlp.layers - 1:
-            yield passes.e.exp()
+            yield _columns(passes.e.exp(), piece)
         else:
             h, z = passes.h[layer], passes.z[layer]
-            yield phi.pull(torch.ones_like(h), h, z)
+            yield _columns(phi.pull(torch.ones_like(h), h, z), piece)
         if passes.delta and layer > 0:
-            yield passes.delta[layer]
+            yield _columns(passes.delta[layer], piece)
         if passes.back and layer < matrix.mlp.layers - 1:
             assert phi.bend is not None
-            yield phi.bend(h, z) * passes.back[layer]
+            yield _columns(phi.bend(h, z) * passes.back[layer], piece)
+
+
+def _rows(part: Tensor) -> Tensor:
+    """[1, samples, units] with a row every stride of the units, flat."""
+    from mlrtui_trainer.fast.tiles import stride
+
+    _, samples, units = part.shape
+    rows = part.new_zeros(samples, stride(units, part.element_size()))
+    rows[:, :units] = part[0]
+    return rows.flatten()
+
+
+def _columns(part: Tensor, piece: int) -> Tensor:
+    """[1, samples, units] as [units, samples] of each piece of samples, with a row every stride of a piece, flat."""
+    from mlrtui_trainer.fast.tiles import stride
+
+    pieces = torch.split(part[0], piece)
+    columns = part.new_zeros(len(pieces), part.shape[2], stride(piece, part.element_size()))
+    for i, some in enumerate(pieces):
+        columns[i, :, : len(some)] = some.T
+    return columns.flatten()
 
 
 def _joined(parts: Sequence[Solved]) -> Solved:

@@ -21,7 +21,7 @@ from mlrtui_trainer.spec import TrainSpec
 
 __all__ = ["WIDEST", "CompiledSteps"]
 
-WIDEST = 256
+WIDEST = 1024
 """Units of the widest hidden layer that gains: beyond it the products take nearly all the time."""
 
 PIECES = ((64, 128), (WIDEST, 256))  # samples that are evaluated at a time, by the widest hidden layer
@@ -48,7 +48,7 @@ class CompiledSteps:
     factors: npt.NDArray[Any]  # [lanes], what gradients are multiplied by
     inertia: Floats  # [lanes, 4], the optimizer's numbers
     scratch: npt.NDArray[Any]
-    gemm: int  # address of BLAS'
+    multiply: int  # address of the compiled one
 
     @classmethod
     def of(cls, model: Model, train: TrainSpec, samples: Samples, etas: Sequence[float]) -> "CompiledSteps | None":
@@ -64,7 +64,7 @@ class CompiledSteps:
         if model.activation not in route.ACTIVATIONS or train.loss not in _LOSSES:
             return None
         piece = next(most for units, most in PIECES if widest <= units)
-        from mlrtui_trainer.fast.blas import gemm  # numba is there
+        from mlrtui_trainer.fast.tiles import multiply_at  # numba is there
 
         places, scratch = _scratch(model, train, max(train.batch, piece), samples.x.dtype)
         number = scratch.dtype
@@ -88,7 +88,7 @@ class CompiledSteps:
             (by / train.batch).astype(number),
             np.array(inertia),
             scratch,
-            gemm(double=scratch.itemsize == 8),
+            multiply_at(double=scratch.itemsize == 8),
         )
 
     def select(self, lanes: Sequence[int]) -> "CompiledSteps":
@@ -121,7 +121,7 @@ class CompiledSteps:
                 self.shapes, w[i], b[i], self.scale, self.rate, self.places, self.rules,
                 x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
                 (first, batches.size, len(steps), watched, steps.start), self.factors[i],
-                memory[i], self.inertia[i], sums[i], seen[i], self.scratch, self.gemm,
+                memory[i], self.inertia[i], sums[i], seen[i], self.scratch, self.multiply,
             )  # fmt: skip
         optimizer.advance(len(steps))
         seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
@@ -134,31 +134,30 @@ class CompiledSteps:
         x, y, labels = samples.x.numpy().reshape(-1), samples.y.numpy(), samples.labels.numpy().reshape(-1)
         seen = np.full((weights.lanes, kernels.COLUMNS), np.nan)
         w, b = weights.addresses()
-        for i in range(weights.lanes):
-            kernels.evaluate(
-                self.shapes, w[i], b[i], self.scale, self.places, self.rules, x, y, labels, self.piece,
-                seen[i], self.scratch, self.gemm,
-            )  # fmt: skip
+        kernels.evaluate(
+            self.shapes, w, b, self.scale, self.places, self.rules, x, y, labels, self.piece, seen, self.scratch,
+            self.multiply,
+        )  # fmt: skip
         loss, right, dead, _ = seen.T
         return Evaluation(loss / samples.count, right / samples.count, dead > 0.0)
 
 
 def _scratch(
-    model: Mlp, train: TrainSpec, rows: int, dtype: torch.dtype
+    model: Mlp, train: TrainSpec, samples: int, dtype: torch.dtype
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """The memory that steps over ``rows`` samples work in, and the places in it; see `fast.training`."""
-    matrices = [out * fan_in for out, fan_in in model.shapes]
-    counts = [rows * out for out, _ in model.shapes] + [rows * max(model.sizes)] * 2 + [rows]
-    turned = [numbers if numbers <= route.TURNED else 0 for numbers in matrices]
-    counts += turned
-    counts += [max(matrices) if train.optimizer == "adam" else 0]
+    """The memory that steps over so many samples work in, and the places in it; see `fast.training`."""
+    from mlrtui_trainer.fast.losses import ROOM  # numba is there
+    from mlrtui_trainer.fast.tiles import VECTOR, stride
+
+    item = dtype.itemsize
+    line, widest = stride(samples, item), max(model.sizes)
+    counts = [out * line for out, _ in model.shapes] + [widest * line] * 2
+    counts += [model.sizes[0] * line, samples * stride(widest, item), widest * (VECTOR // item)]
+    counts += [(ROOM + model.sizes[-1]) * line]
+    counts += [max(out * fan_in for out, fan_in in model.shapes) if train.optimizer == "adam" else 0]
     lines = [-(-count // 16) * 16 for count in counts]  # each starts on a boundary of 64 bytes or more
     places = np.cumsum([0, *lines])
-    scratch = torch.empty(int(places[-1]), dtype=dtype).numpy()
-    ones = len(matrices) + 2
-    scratch[places[ones] : places[ones + 1]] = 1.0
-    places[ones + 1 : ones + 1 + len(turned)][np.array(turned) == 0] = -1
-    return places[:-1].astype(np.int64), scratch
+    return places[:-1].astype(np.int64), torch.zeros(int(places[-1]), dtype=dtype).numpy()
 
 
 def _remembered(memory: Sequence[Weights], lanes: int, layers: int) -> npt.NDArray[np.int64]:

@@ -1,11 +1,13 @@
 """Training compiled: many steps of one fully connected net in one call, and its evaluation.
 
-The twin of `models.mlp`, `models.losses` and `optimizers`, with SciPy's BLAS and the lane's own weights in place. One
-compilation serves every architecture. All compiled code of training but that of `fast.blas` and `fast.pieces` is
-in this file: a cached kernel does not notice a change in another one.
+The twin of `models.mlp` and `optimizers`, with the lane's own weights in place. One compilation serves every
+architecture. A cached kernel does not notice a change in another file: after one there, touch this one.
 
-The scratch holds, each at its place: z of every layer, [samples, out]; two signals; a row of ones; small matrices as
-[in, out], large ones having no place; the gradient of one layer, for Adam.
+Activations and signals lie as [units, samples], a row every `stride` of the samples, so that both products of a net
+take matrices as they are stored, [out, in], and samples by vectors. What lies behind the last sample of a row is never
+read into another one. Of activations a copy as [samples, units] is made where a gradient is formed.
+
+The scratch holds, each at its place: z of every layer; then, counted from the last layer, what SIGNAL to GRADIENT name.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
@@ -13,210 +15,59 @@ The scratch holds, each at its place: z of every layer, [samples, out]; two sign
 import numpy as np
 from numba import carray, njit
 
-from mlrtui_trainer.fast.blas import QUICK, call_gemm, pointer
-from mlrtui_trainer.fast.pieces import RELU, activate, pull, turn
+from mlrtui_trainer.fast.basics import QUICK, pointer
+from mlrtui_trainer.fast.losses import NEITHER, count_right, lose, rms
+from mlrtui_trainer.fast.pieces import RELU, activate, add_sums, pull
+from mlrtui_trainer.fast.tiles import VECTOR, add_outer, multiply, stride, transpose
 
-__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
+__all__ = ["COLUMNS", "DEAD", "LOSS", "PLACES", "RIGHT", "RMS", "evaluate", "train"]
 
 LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
 COLUMNS = 4
 
-CE, MSE, MSE_SOFTMAX = 0, 1, 2
-CLASSES, SIGN, NEITHER = 0, 1, 2
+# two signals; the inputs, [inputs, samples]; a layer's inputs as [samples, units]; the last columns of a gradient;
+# working memory of losses; the gradient of one layer, for Adam
+SIGNAL, INPUTS, UNITS, EDGE, ROOM, GRADIENT = 0, 2, 3, 4, 5, 6
+PLACES = 7
+
 SGD, MOMENTUM, ADAM = 0, 1, 2
 ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum is the first one
 
 
 @njit(**QUICK)
-def _turn_all(shapes, weights, places, scratch):
-    """Small matrices as [in, out] into the scratch."""
-    layers = shapes.shape[0]
-    for layer in range(layers):
-        out, fan_in = shapes[layer, 0], shapes[layer, 1]
-        first = places[layers + 3 + layer]
-        if first >= 0:
-            w = carray(pointer(weights[layer], scratch), out * fan_in)
-            turn(scratch[first : first + out * fan_in], w, out, fan_in)
-
-
-@njit(**QUICK)
-def _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address):
-    """z of every layer into the scratch at its place, [samples, out]; hidden layers activated. See `_turn_all`."""
+def _forward(shapes, weights, biases, scale, places, activation, samples, line, scratch, address):
+    """z of every layer into the scratch at its place, [out, samples]; hidden layers activated."""
     layers, item = shapes.shape[0], scratch.itemsize
-    at_s = scratch.ctypes.data
-    zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
+    at_s, lane = scratch.ctypes.data, VECTOR // scratch.itemsize
+    wide = (samples + lane - 1) // lane * lane
     for layer in range(layers):
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
-        h = at_x if layer == 0 else at_s + item * places[layer - 1]
-        z = at_s + item * places[layer]
-        turned = places[layers + 3 + layer] >= 0
-        w = at_s + item * places[layers + 3 + layer] if turned else weights[layer]
-        call_gemm(address, 0 if turned else 1, 0, out, samples, fan_in, scale[layer], w, out if turned else fan_in, h,
-                  fan_in, zero, z, out)  # fmt: skip
+        h = at_s + item * (places[layers + INPUTS] if layer == 0 else places[layer - 1])
+        first = places[layer]
+        multiply(
+            address, out, wide, fan_in, scale[layer], weights[layer], fan_in, 1, h, line, at_s + item * first, line, 0
+        )
         if biases.size:
-            ones = at_s + item * places[layers + 2]
-            call_gemm(address, 0, 0, out, samples, 1, one, biases[layer], out, ones, 1, one, z, out)
+            bias = carray(pointer(biases[layer], scratch), out)
+            for o in range(out):
+                for s in range(first + o * line, first + o * line + wide):
+                    scratch[s] += bias[o]
         if layer < layers - 1:
-            activate(scratch[places[layer] : places[layer] + samples * out], activation)
+            for o in range(out):
+                activate(scratch[first + o * line : first + o * line + wide], activation)
 
 
 @njit(**QUICK)
-def _finite(f, first, last):
-    total = f.dtype.type(0.0)
-    for i in range(first, last):
-        total += f[i] - f[i]
-    return total == 0.0
-
-
-@njit(**QUICK)
-def _right(f, y, labels, kind):
-    """How many answers are right; an output that is not finite is wrong. f [samples · outputs]."""
-    samples, outputs = y.shape
-    whole = _finite(f, 0, f.size)
-    right = 0
-    for s in range(samples):
-        first = s * outputs
-        if not whole and not _finite(f, first, first + outputs):
-            continue
-        if kind == SIGN:
-            wrong = 0
-            for i in range(outputs):
-                wrong += np.sign(f[first + i]) != y[s, i]
-            right += wrong == 0
-            continue
-        own, label = f[first + labels[s]], labels[s]
-        above = 0  # a class before the right one wins a tie, as in argmax
-        for i in range(outputs):
-            above += f[first + i] > own or (f[first + i] == own and i < label)
-        right += above == 0
-    return right
-
-
-@njit(**QUICK)
-def _exp(x):
-    """x ← exp x for x ≤ 0 or NaN, to a rounding; in single precision by Cephes' polynomial, which vectorises."""
-    if x.itemsize == 8:
-        for i in range(x.size):
-            x[i] = np.exp(x[i])
-        return
-    bits = np.empty(x.size, np.int32)
-    for i in range(x.size):
-        z = x[i] if not x[i] < np.float32(-87.0) else np.float32(-87.0)  # below, 2^k would leave the exponent's range
-        k = np.floor(z * np.float32(1.44269504) + np.float32(0.5))
-        r = z - k * np.float32(0.693359375) + k * np.float32(2.12194440e-4)
-        p = np.float32(1.9875691500e-4)
-        p = p * r + np.float32(1.3981999507e-3)
-        p = p * r + np.float32(8.3334519073e-3)
-        p = p * r + np.float32(4.1665795894e-2)
-        p = p * r + np.float32(1.6666665459e-1)
-        p = p * r + np.float32(5.0000001201e-1)
-        x[i] = p * r * r + r + np.float32(1.0)
-        bits[i] = (np.int32(k) + np.int32(127)) << np.int32(23)
-    power = bits.view(np.float32)
-    for i in range(x.size):
-        x[i] *= power[i]
-
-
-@njit(**QUICK)
-def _lose(f, y, labels, loss, factor):
-    """The sum of the samples' losses in double; f [samples · outputs] becomes d loss / d f times ``factor``."""
-    if loss == MSE:
-        return _lose_squares(f, y, factor)
-    samples, outputs = y.shape
-    for s in range(samples):
-        first = s * outputs
-        most = f[first]
-        for i in range(1, outputs):
-            most = f[first + i] if f[first + i] > most else most
-        for i in range(outputs):
-            f[first + i] -= most
-    return _lose_entropy(f, y, labels, factor) if loss == CE else _lose_softmax(f, y, factor)
-
-
-@njit(**QUICK)
-def _lose_squares(f, y, factor):
-    """`_lose` under mse."""
-    samples, outputs = y.shape
-    total = 0.0
-    for s in range(samples):
-        own = f.dtype.type(0.0)
-        for i in range(outputs):
-            e = f[s * outputs + i] - y[s, i]
-            own += e * e
-            f[s * outputs + i] = e * factor
-        total += 0.5 * np.float64(own)
-    return total
-
-
-@njit(**QUICK)
-def _lose_entropy(f, y, labels, factor):
-    """`_lose` under ce, from outputs less the largest of each sample."""
-    samples, outputs = y.shape
-    total = 0.0
-    for s in range(samples):
-        total -= np.float64(f[s * outputs + labels[s]])
-    _exp(f)
-    product = 1.0
-    for s in range(samples):
-        first = s * outputs
-        whole = f.dtype.type(0.0)
-        for i in range(outputs):
-            whole += f[first + i]
-        product *= np.float64(whole)  # each is from 1 to the number of outputs: sixteen stay within a double's range
-        if s % 16 == 15:
-            total += np.log(product)
-            product = 1.0
-        for i in range(outputs):
-            f[first + i] = (f[first + i] / whole - y[s, i]) * factor
-    total += np.log(product)
-    return total
-
-
-@njit(**QUICK)
-def _lose_softmax(f, y, factor):
-    """`_lose` under mse-softmax, from outputs less the largest of each sample.
-
-    As in `models.losses`, nothing of the size of 1 cancels where p is nearly 1: the residual of the right class is the
-    sum of the others', and residuals count from that of the likeliest class.
-    """
-    samples, outputs = y.shape
-    zero, one = f.dtype.type(0.0), f.dtype.type(1.0)
-    residual = np.empty(outputs, f.dtype)
-    _exp(f)
-    total = 0.0
-    for s in range(samples):
-        p, right = f[s * outputs : (s + 1) * outputs], y[s]
-        whole, rest, own, inner = zero, zero, zero, zero
-        top = 0
-        for i in range(outputs):
-            whole += p[i]
-            top = i if p[i] > p[top] else top
-        for i in range(outputs):
-            p[i] /= whole
-            residual[i] = p[i] * (one - right[i])
-            rest += residual[i]
-        for i in range(outputs):
-            residual[i] -= right[i] * rest
-            own += residual[i] * residual[i]
-        total += 0.5 * np.float64(own)
-        origin = residual[top]
-        for i in range(outputs):
-            residual[i] -= origin
-            inner += p[i] * residual[i]
-        for i in range(outputs):
-            p[i] *= (residual[i] - inner) * factor
-    return total
-
-
-@njit(**QUICK)
-def _is_dead(shapes, places, activation, samples, scratch):
+def _is_dead(shapes, places, activation, samples, line, scratch):
     """Whether every unit of the last hidden ReLU layer is zero on all samples."""
     layers = shapes.shape[0]
     if activation != RELU or layers == 1:
         return False
-    for i in range(places[layers - 2], places[layers - 2] + samples * shapes[layers - 2, 0]):
-        if not scratch[i] <= 0.0:
-            return False
+    first = places[layers - 2]
+    for o in range(shapes[layers - 2, 0]):
+        for s in range(first + o * line, first + o * line + samples):
+            if not scratch[s] <= 0.0:
+                return False
     return True
 
 
@@ -247,50 +98,58 @@ def _move(optimizer, at_w, at_g, states, layer, size, rate, inertia, step, scrat
 
 @njit(**QUICK)
 def _descend(
-    shapes, weights, biases, scale, rate, places, activation, samples, at_x, optimizer, states, inertia, step, scratch,
-    address,
+    shapes, weights, biases, scale, rate, places, activation, samples, line, at_x, optimizer, states, inertia, step,
+    scratch, address,
 ):  # fmt: skip
     """One step in place, from the signal that lies where the outputs lay; ``step`` counts from 1.
 
-    states [2, states, layers]: addresses of what an optimizer remembers of matrices and of biases. inertia [4]: its
-    numbers, in double: 1 - β loses half of its digits in single precision.
+    at_x: the inputs, [samples, inputs]. states [2, states, layers]: addresses of what an optimizer remembers of
+    matrices and of biases. inertia [4]: its numbers, in double: 1 - β loses half of its digits in single precision.
     """
     layers, item = shapes.shape[0], scratch.itemsize
-    at_s = scratch.ctypes.data
-    zero, one = scratch.dtype.type(0.0), scratch.dtype.type(1.0)
-    ones, place = at_s + item * places[layers + 2], at_s + item * places[2 * layers + 3]
+    at_s, lane = scratch.ctypes.data, VECTOR // scratch.itemsize
+    one = scratch.dtype.type(1.0)
+    wide = (samples + lane - 1) // lane * lane
+    place, edge = places[layers + GRADIENT], places[layers + EDGE]
     push = places[layers - 1]
     for layer in range(layers - 1, -1, -1):
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
         delta = at_s + item * push
-        h = at_x if layer == 0 else at_s + item * places[layer - 1]
-        back = places[layers + layer % 2]  # two places, by turns
+        back = places[layers + SIGNAL + layer % 2]
         if layer > 0:
-            pulled = at_s + item * back
-            call_gemm(address, 0, 0, fan_in, samples, out, scale[layer], weights[layer], fan_in, delta, out, zero,
-                      pulled, fan_in)  # fmt: skip
+            multiply(address, fan_in, wide, out, scale[layer], weights[layer], 1, fan_in, delta, line,
+                     at_s + item * back, line, 0)  # fmt: skip
+        units, across = at_s + item * places[layers + UNITS], stride(fan_in, item)
+        if layer > 0:
+            transpose(at_s + item * places[layer - 1], line, fan_in, samples, units, across, scratch)
+        elif fan_in % lane == 0:
+            units, across = at_x, fan_in
+        else:
+            transpose(at_s + item * places[layers + INPUTS], line, fan_in, samples, units, across, scratch)
         for kind, there in enumerate((weights, biases)):
-            if there.size == 0 or (optimizer == SGD and rate[layer] == zero):
+            if there.size == 0 or (optimizer == SGD and rate[layer] == 0.0):
                 continue
-            # where a gradient is added, what is kept of what is there, and by what the gradient is multiplied
-            into, kept, factor = there[layer], one, rate[layer]
+            size = out * fan_in if kind == 0 else out
+            into, added, factor = there[layer], 1, rate[layer]
             if optimizer == MOMENTUM:
-                into, kept, factor = states[kind, 0, layer], scratch.dtype.type(inertia[BETA1]), one
+                into, factor = states[kind, 0, layer], one
+                velocity = carray(pointer(into, scratch), size)
+                for i in range(size):
+                    velocity[i] *= scratch.dtype.type(inertia[BETA1])
             elif optimizer == ADAM:
-                into, kept, factor = place, zero, one
+                into, added, factor = at_s + item * place, 0, one
             if kind == 0:
-                size = out * fan_in
-                call_gemm(address, 0, 1, fan_in, out, samples, factor * scale[layer], h, fan_in, delta, out, kept, into,
-                          fan_in)  # fmt: skip
+                add_outer(into, added, factor * scale[layer], delta, line, units, across, samples, out, fan_in, edge,
+                          scratch, address)  # fmt: skip
             else:
-                size = out
-                call_gemm(address, 0, 0, out, 1, samples, factor, delta, out, ones, samples, kept, into, out)
+                add_sums(into, added, factor, push, line, samples, out, scratch)
             if optimizer != SGD:
                 _move(optimizer, there[layer], into, states[kind], layer, size, rate[layer], inertia, step, scratch)
         if layer > 0:
-            size = samples * fan_in
-            hidden = scratch[places[layer - 1] : places[layer - 1] + size]
-            pull(scratch[back : back + size], hidden, activation)
+            first = places[layer - 1]
+            for i in range(fan_in):
+                hidden = scratch[first + i * line : first + i * line + wide]
+                pull(scratch[back + i * line : back + i * line + wide], hidden, activation)
             push = back
 
 
@@ -311,49 +170,56 @@ def train(
     first, samples, count, watched, before = span
     layers, inputs, outputs = shapes.shape[0], shapes[0, 1], y.shape[1]
     item = scratch.itemsize
-    f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
+    line = stride(samples, item)
+    at_inputs = scratch.ctypes.data + item * places[layers + INPUTS]
+    f, room = scratch[places[layers - 1] :], scratch[places[layers + ROOM] :]
     for k in range(count):
         row = first if full else first + k * samples
         at_x = x.ctypes.data + item * row * inputs
-        _turn_all(shapes, weights, places, scratch)
-        _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address)
-        seen[k, RMS] = np.nan
-        if k < watched:
-            squares = 0.0
-            for i in range(f.size):
-                squares += np.float64(f[i]) * np.float64(f[i])
-            seen[k, RMS] = np.sqrt(squares / f.size)
+        if k == 0 or not full:
+            transpose(at_x, inputs, samples, inputs, at_inputs, line, scratch)
+        _forward(shapes, weights, biases, scale, places, activation, samples, line, scratch, address)
+        seen[k, RMS] = rms(f, line, samples, outputs) if k < watched else np.nan
         seen[k, RIGHT] = seen[k, DEAD] = np.nan
+        own_y, own_labels = y[row : row + samples], labels[row : row + samples]
         if full:
-            right = np.nan if kind == NEITHER else _right(f, y[row : row + samples], labels[row : row + samples], kind)
-            seen[k, RIGHT] = right
-            seen[k, DEAD] = 1.0 if _is_dead(shapes, places, activation, samples, scratch) else 0.0
-        seen[k, LOSS] = _lose(f, y[row : row + samples], labels[row : row + samples], loss, factor)
+            seen[k, RIGHT] = np.nan if kind == NEITHER else count_right(f, line, own_y, own_labels, kind, room)
+            seen[k, DEAD] = 1.0 if _is_dead(shapes, places, activation, samples, line, scratch) else 0.0
+        seen[k, LOSS] = lose(f, line, own_y, own_labels, loss, factor, room)
         if not seen[k, LOSS] <= limit:
             return k + 1
-        _descend(shapes, weights, biases, scale, rate, places, activation, samples, at_x, optimizer, states,
+        _descend(shapes, weights, biases, scale, rate, places, activation, samples, line, at_x, optimizer, states,
                  inertia, before + k + 1, scratch, address)  # fmt: skip
     return count
 
 
 @njit(**QUICK)
 def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece, seen, scratch, address):
-    """Losses, right answers and deadness of one lane over all samples, ``piece`` at a time, into seen [COLUMNS]."""
+    """Losses, right answers and deadness of lanes over all samples, ``piece`` at a time, into seen [lanes, COLUMNS].
+
+    weights, biases: addresses, [lanes, layers]. Layers take turns in two places of the scratch.
+    """
     activation, loss, kind, _, _ = rules
-    count, outputs = y.shape
+    count = y.shape[0]
     layers, inputs, item = shapes.shape[0], shapes[0, 1], scratch.itemsize
-    total, right, dead = 0.0, 0, True
-    _turn_all(shapes, weights, places, scratch)
+    line = stride(piece, item)
+    turns = places.copy()
+    for layer in range(layers):
+        turns[layer] = places[layers + SIGNAL + layer % 2]
+    f, room = scratch[turns[layers - 1] :], scratch[places[layers + ROOM] :]
+    lanes = seen.shape[0]
+    seen[:, LOSS] = 0.0
+    seen[:, RIGHT] = np.nan if kind == NEITHER else 0.0
+    seen[:, DEAD] = 1.0
     for first in range(0, count, piece):
-        samples = min(piece, count - first)
-        at_x = x.ctypes.data + item * first * inputs
-        _forward(shapes, weights, biases, scale, places, activation, samples, at_x, scratch, address)
-        f = scratch[places[layers - 1] : places[layers - 1] + samples * outputs]
-        last = first + samples
-        if kind != NEITHER:
-            right += _right(f, y[first:last], labels[first:last], kind)
-        dead = dead and _is_dead(shapes, places, activation, samples, scratch)
-        total += _lose(f, y[first:last], labels[first:last], loss, scratch.dtype.type(0.0))
-    seen[LOSS] = total
-    seen[RIGHT] = np.nan if kind == NEITHER else right
-    seen[DEAD] = 1.0 if dead else 0.0
+        last = min(first + piece, count)
+        samples = last - first
+        transpose(x.ctypes.data + item * first * inputs, inputs, samples, inputs,
+                  scratch.ctypes.data + item * places[layers + INPUTS], line, scratch)  # fmt: skip
+        for i in range(lanes):
+            _forward(shapes, weights[i], biases[i], scale, turns, activation, samples, line, scratch, address)
+            if kind != NEITHER:
+                seen[i, RIGHT] += count_right(f, line, y[first:last], labels[first:last], kind, room)
+            if not _is_dead(shapes, turns, activation, samples, line, scratch):
+                seen[i, DEAD] = 0.0
+            seen[i, LOSS] += lose(f, line, y[first:last], labels[first:last], loss, scratch.dtype.type(0.0), room)
