@@ -1,6 +1,7 @@
 """The compiled route of λ: the general one's answers, records and promises."""
 
 import os
+import shutil
 import subprocess
 import sys
 from itertools import product
@@ -103,20 +104,39 @@ def test_it_can_be_switched_off_and_a_worker_says_which_route_it_takes() -> None
     assert said.stdout == "not compiled\n"
 
 
-def test_where_nothing_compiled_can_be_kept_it_stays_off() -> None:
-    """numba raises a RuntimeError where neither the installation nor the user's folder can be written."""
-    asked = """
-import sys
-class Full:
-    def find_spec(self, name, path=None, target=None):
-        if name == "mlrtui_trainer.fast.curvature":
-            raise RuntimeError("cannot cache function: no locator available")
-sys.meta_path.insert(0, Full())
-from mlrtui_trainer import worker
-print(worker.describe("cpu")["steps and sharpness"])
-"""
-    said = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+def test_where_nothing_compiled_can_be_kept_it_stays_off(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    asked = "from mlrtui_trainer import worker; print(worker.describe('cpu')['steps and sharpness'])"
+    nowhere = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "file")}
+    said = subprocess.run([sys.executable, "-c", asked], env=nowhere, capture_output=True, text=True, check=True)
     assert said.stdout == "not compiled\n"
+
+
+def test_another_version_does_not_find_what_this_one_compiled(tmp_path: Path) -> None:
+    """numba looks at a function's own file; what it calls may have changed in another one."""
+    room, copy = Path(route.__file__).parents[1], tmp_path / "mlrtui_trainer"
+    shutil.copytree(room, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    asked = (
+        "import numpy as np; from mlrtui_trainer.fast import curvature\n"
+        "w, basis = np.zeros(16, np.float32), np.zeros((1, 16), np.float32)\n"
+        "w[:2], basis[0, 0] = (3.0, 4.0), 1.0\n"
+        "curvature._orthogonal(w, basis, 0, 0.0)\n"
+        "print(curvature.__file__, w[0], w[1])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+
+    def said() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    ours = copy / "fast" / "curvature.py"
+    assert said() == f"{ours} 0.0 4.0\n"
+    pieces = ours.with_name("pieces.py")
+    changed = pieces.read_text(encoding="utf-8").replace("total[i] += factor * a[i]", "total[i] += 0.5 * factor * a[i]")
+    pieces.write_text(changed, encoding="utf-8")
+    assert said() == f"{ours} 0.75 4.0\n"  # half of what is there, twice
 
 
 def test_who_compiles_gets_the_bits_of_those_who_load_what_was_kept(tmp_path: Path) -> None:

@@ -1,15 +1,14 @@
 """What all products of λ with one lane share, compiled: its forward pass, and the signals that are passed down.
 
 The twin of `curvature.operators`' passes, written into one flat buffer where `fast.products` reads it. What belongs
-to samples lies a piece of them after the other, as [units, samples] of each, a row every `tiles.stride` of a piece. A
-cached kernel does not notice a change in another file: after one there, touch this one.
+to samples lies a piece of them after the other, as [units, samples] of each, a row every `tiles.stride` of a piece.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
-from numba import carray, njit
+from numba import carray
 
-from mlrtui_trainer.fast.basics import QUICK, pointer
+from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.losses import softmax
 from mlrtui_trainer.fast.pieces import activate, pull
 from mlrtui_trainer.fast.tiles import VECTOR, multiply, stride, transpose
@@ -53,22 +52,23 @@ UNITS, EDGE, ROOM = 0, 1, 2
 SPARE = 3
 
 
-@njit(**QUICK)
+@quick
 def arrange(layout, samples, piece, x, constants):
     """Write the inputs, x [samples · inputs], for all lanes."""
     item, inputs = constants.itemsize, layout[0, AT_IN]
     line, across = stride(piece, item), stride(inputs, item)
     at_c = constants.ctypes.data
-    units = constants[layout[0, AT_UNITS] : layout[0, AT_UNITS] + samples * across]
     for first in range(0, samples, piece):
         some = min(piece, samples - first)
         transpose(x.ctypes.data + item * first * inputs, inputs, some, inputs,
                   at_c + item * (layout[0, AT_H] + first // piece * inputs * line), line, constants)  # fmt: skip
+    units = layout[0, AT_UNITS]
     for s in range(samples):
-        units[s * across : s * across + inputs] = x[s * inputs : (s + 1) * inputs]
+        for i in range(inputs):
+            constants[units + s * across + i] = x[s * inputs + i]
 
 
-@njit(**QUICK)
+@quick
 def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants, scratch, spare, address):
     """The forward pass of some samples (the first, how many, of how many, a piece); their largest output's size."""
     start, samples, _, piece = some
@@ -114,7 +114,7 @@ def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants,
     return most
 
 
-@njit(**QUICK)
+@quick
 def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
     """The signals of some samples: d loss / d z of every layer, and what a curved activation makes of them."""
     start, samples, total, piece = some
@@ -135,7 +135,9 @@ def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
         row, below = layout[layer], layout[layer - 1]
         out, fan_in = row[AT_OUT], row[AT_IN]
         at_kept = row[AT_DELTA] + number * out * line
-        constants[at_kept : at_kept + out * line] = scratch[at_delta : at_delta + out * line]
+        kept, delta = constants[at_kept : at_kept + out * line], scratch[at_delta : at_delta + out * line]
+        for i in range(out * line):
+            kept[i] = delta[i]
         if layer == 1 and below[AT_BEND] < 0:
             break  # what would be passed down is asked for by nobody
         at_back, n, shift = below[AT_ZDOT], fan_in * line, number * fan_in * line
@@ -151,7 +153,7 @@ def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
         at_delta = at_back
 
 
-@njit(**QUICK)
+@quick
 def fill(layout, weights, biases, scale, activation, rules, y, constants, scratch, spare, address):
     """Write one lane's constants, [numbers] by ``layout``, beside the inputs; its largest output in magnitude.
 

@@ -1,16 +1,14 @@
 """λ compiled: the whole Lanczos solve of a fully connected net, one lane after the other, in one call.
 
 The twin of `curvature.lanczos`, with the same rules and the same records; its products are those of `fast.products`.
-A cached kernel does not notice a change in another file: after one there, touch this one.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numba
 import numpy as np
-from numba import njit
 
-from mlrtui_trainer.fast.basics import QUICK, STRICT
+from mlrtui_trainer.fast.basics import quick, strict
 from mlrtui_trainer.fast.pieces import add, times
 from mlrtui_trainer.fast.products import product
 from mlrtui_trainer.fast.tiles import VECTOR, dot
@@ -22,7 +20,7 @@ RULES = ("", "converged", "exhausted", "budget", "nonfinite")
 CONVERGED, EXHAUSTED, BUDGET, NONFINITE = range(1, 5)
 
 
-@njit(**QUICK)
+@quick
 def _products(a, b, total):
     """Σ a b, added to ``total`` and in its precision."""
     vectors = a.size * a.itemsize // VECTOR
@@ -32,17 +30,17 @@ def _products(a, b, total):
     return value
 
 
-@njit(**QUICK)
+@quick
 def _dot(a, b):
     return _products(a, b, a.dtype.type(0.0))
 
 
-@njit(**QUICK)
+@quick
 def _length(a):
     return np.sqrt(_products(a, a, 0.0))
 
 
-@njit(**STRICT)
+@strict
 def _eigen(d, e, z):
     """Eigenvalues of the tridiagonal d, e into d, by implicit QL; the rows of z [any, size] are turned along.
 
@@ -89,7 +87,7 @@ def _eigen(d, e, z):
                 e[m] = 0.0
 
 
-@njit(**STRICT)
+@strict
 def _sort(d, order):
     """order ← where the values of d are, the largest first."""
     for i in range(d.size):
@@ -100,7 +98,7 @@ def _sort(d, order):
         order[place] = i
 
 
-@njit(**STRICT)
+@strict
 def _settled(theta, error, order, wanted, before, tolerance):
     """Whether the first ``wanted`` values move no more: by the rule of `curvature.lanczos` for single solves."""
     for i in range(wanted):
@@ -112,7 +110,7 @@ def _settled(theta, error, order, wanted, before, tolerance):
     return True
 
 
-@njit(**STRICT)
+@strict
 def _met(theta, error, order, known, wanted, tolerance, along):
     """Whether the first ``wanted`` values are good enough: by the rule of `curvature.lanczos` along a training."""
     products, residual, estimate, crowding = along
@@ -136,7 +134,7 @@ def _met(theta, error, order, known, wanted, tolerance, along):
     return error[wanted] <= crowding * max(value - theta[order[wanted]], tolerance * abs(value))
 
 
-@njit(**QUICK)
+@quick
 def _orthogonal(w, basis, j, before):
     """Take the basis vectors 0..j out of w; w · basis[j].
 
@@ -153,7 +151,7 @@ def _orthogonal(w, basis, j, before):
     return np.float64(alpha) + np.float64(last)
 
 
-@njit(**QUICK)
+@quick
 def _combined(out, basis, weights):
     """out ← unit vector along this combination of the first basis vectors."""
     out[:] = 0.0
@@ -164,7 +162,7 @@ def _combined(out, basis, weights):
         out[i] = out[i] / out.dtype.type(length)
 
 
-@njit(**STRICT)
+@strict
 def solve(
     layout, weights, scale, constants, root, start, rules, steady, fallen, floor, basis, scratch, spare, address,
     values, residuals, vectors,
@@ -233,7 +231,7 @@ def solve(
     return most, NONFINITE
 
 
-@njit(**STRICT)
+@strict
 def _write(vectors, basis, alpha, beta, n, k):
     """vectors [1 or 2, size] ← the largest's Ritz vector after n products, and the sum of the first k."""
     d, e, s, order = np.zeros(n), np.zeros(n), np.zeros((n, n)), np.zeros(n, np.int64)

@@ -1,15 +1,14 @@
 """Losses, right answers and what else steps read off a net's outputs, compiled.
 
 The twin of `models.losses`. Outputs lie as [outputs, samples], a row every ``line`` numbers, so that samples are
-taken by vectors. A cached kernel does not notice a change in another file: after one here, touch the files that use it.
+taken by vectors.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numpy as np
-from numba import njit
 
-from mlrtui_trainer.fast.basics import QUICK
+from mlrtui_trainer.fast.basics import quick
 
 __all__ = ["NEITHER", "ROOM", "count_right", "lose", "rms", "softmax"]
 
@@ -18,7 +17,7 @@ CLASSES, SIGN, NEITHER = 0, 1, 2
 ROOM = 5  # rows of working memory that a loss takes, beside one for every output
 
 
-@njit(**QUICK)
+@quick
 def rms(f, line, samples, outputs):
     """The root mean square of the outputs, in double."""
     squares = 0.0
@@ -28,7 +27,7 @@ def rms(f, line, samples, outputs):
     return np.sqrt(squares / (samples * outputs))
 
 
-@njit(**QUICK)
+@quick
 def count_right(f, line, y, labels, kind, room):
     """How many answers are right; an output that is not finite is wrong. y [samples, outputs], labels [samples]."""
     samples, outputs = y.shape
@@ -53,7 +52,7 @@ def count_right(f, line, y, labels, kind, room):
     return right
 
 
-@njit(**QUICK)
+@quick
 def _exp(x, bits):
     """x ← exp x for x ≤ 0 or NaN, to a rounding; in single precision by Cephes' polynomial, which vectorises."""
     if x.itemsize == 8:
@@ -77,7 +76,7 @@ def _exp(x, bits):
         x[i] *= power[i]
 
 
-@njit(**QUICK)
+@quick
 def lose(f, line, y, labels, loss, factor, room):
     """The sum of the samples' losses in double; f becomes d loss / d f times ``factor``.
 
@@ -94,21 +93,22 @@ def lose(f, line, y, labels, loss, factor, room):
     for s in range(samples):
         own += np.float64(f[labels[s] * line + s])
     _divide(f, line, samples, outputs, room)
-    return _lose_entropy(f, line, samples, outputs, labels, factor, room) - own
+    return _lose_entropy(f, line, y, factor, room) - own
 
 
-@njit(**QUICK)
+@quick
 def softmax(f, line, samples, outputs, room):
     """f ← softmax of each sample's outputs; room [3 rows]."""
     _shift(f, line, samples, outputs, room)
     _divide(f, line, samples, outputs, room)
 
 
-@njit(**QUICK)
+@quick
 def _shift(f, line, samples, outputs, room):
     """f ← f less the largest output of each sample."""
     most = room[:samples]
-    most[:] = f[:samples]
+    for s in range(samples):
+        most[s] = f[s]
     for i in range(1, outputs):
         row = f[i * line : i * line + samples]
         for s in range(samples):
@@ -119,7 +119,7 @@ def _shift(f, line, samples, outputs, room):
             row[s] -= most[s]
 
 
-@njit(**QUICK)
+@quick
 def _divide(f, line, samples, outputs, room):
     """f ← exp f over its sum for each sample, which the first row of room keeps."""
     whole, part, bits = room[:samples], room[line : line + samples], room[2 * line : 3 * line].view(np.int32)
@@ -137,7 +137,7 @@ def _divide(f, line, samples, outputs, room):
             row[s] *= part[s]
 
 
-@njit(**QUICK)
+@quick
 def _lose_squares(f, line, y, factor, room):
     """`lose` under mse."""
     samples, outputs = y.shape
@@ -152,7 +152,7 @@ def _lose_squares(f, line, y, factor, room):
     return _half(own)
 
 
-@njit(**QUICK)
+@quick
 def _half(own):
     """Half the sum, in double."""
     total = 0.0
@@ -161,25 +161,24 @@ def _half(own):
     return 0.5 * total
 
 
-@njit(**QUICK)
-def _lose_entropy(f, line, samples, outputs, labels, factor, whole):
+@quick
+def _lose_entropy(f, line, y, factor, whole):
     """`lose` under ce from what `_divide` left, but for what the right outputs add."""
-    one = f.dtype.type(1.0)
+    samples, outputs = y.shape
     total, product = 0.0, 1.0
     for s in range(samples):
         product *= np.float64(whole[s])  # each is from 1 to the number of outputs: sixteen stay within a double's range
         if s % 16 == 15:
             total += np.log(product)
             product = 1.0
-        f[labels[s] * line + s] -= one
     for i in range(outputs):
         row = f[i * line : i * line + samples]
         for s in range(samples):
-            row[s] *= factor
+            row[s] = (row[s] - y[s, i]) * factor
     return total + np.log(product)
 
 
-@njit(**QUICK)
+@quick
 def _lose_softmax(f, line, y, factor, room):
     """`lose` under mse-softmax, from softmax's answers p in f.
 

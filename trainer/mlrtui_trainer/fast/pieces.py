@@ -1,21 +1,18 @@
-"""Compiled pieces that training and λ share.
-
-A cached kernel does not notice a change in another file: after one here, touch the files that use it.
-"""
+"""Compiled pieces that training and λ share."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
-from mlrtui_trainer.fast.basics import QUICK, pointer
+from mlrtui_trainer.fast.basics import pointer, quick
 
 __all__ = ["activate", "add", "add_sums", "pull", "times"]
 
 RELU, LINEAR, TANH = range(3)  # as `fast.route.ACTIVATIONS` has them
 
 
-@njit(**QUICK)
+@quick
 def activate(z, activation):
     """z ← φ(z); what is not finite stays so."""
     if activation == RELU:
@@ -27,7 +24,7 @@ def activate(z, activation):
             z[i] = np.tanh(z[i])
 
 
-@njit(**QUICK)
+@quick
 def pull(delta, h, activation):
     """δ ← δ φ'(z), by h = φ(z)."""
     if activation == RELU:
@@ -40,7 +37,7 @@ def pull(delta, h, activation):
             delta[i] *= one - h[i] * h[i]
 
 
-@njit(**QUICK)
+@quick
 def add_sums(into, added, factor, first, line, samples, out, scratch):
     """Factor times the gradient of biases, [out], set or added at an address; the signal lies at ``first``."""
     bias, zero = carray(pointer(into, scratch), out), scratch.dtype.type(0.0)
@@ -59,14 +56,14 @@ def add_sums(into, added, factor, first, line, samples, out, scratch):
         bias[o] = bias[o] + slope if added else slope
 
 
-@njit(**QUICK)
+@quick
 def add(total, factor, a):
     """total += factor · a."""
     for i in range(total.size):
         total[i] += factor * a[i]
 
 
-@njit(**QUICK)
+@quick
 def times(out, a, b):
     """out ← a b, number by number."""
     for i in range(out.size):

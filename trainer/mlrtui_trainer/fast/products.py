@@ -1,14 +1,12 @@
 """Products of λ's operators with one lane's vector, compiled: forward and backward pass of the derivative.
 
 The twin of `curvature.operators`, in flat buffers and integer offsets, so that one compilation serves every
-architecture; samples lie as `fast.constants` has them. A cached kernel does not notice a change in another file.
+architecture; samples lie as `fast.constants` has them.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
-from numba import njit
-
-from mlrtui_trainer.fast.basics import QUICK, STRICT
+from mlrtui_trainer.fast.basics import quick, strict
 from mlrtui_trainer.fast.constants import (
     AT_BEND,
     AT_BIAS,
@@ -31,7 +29,7 @@ from mlrtui_trainer.fast.tiles import VECTOR, add_outer, multiply, stride, trans
 __all__ = ["product"]
 
 
-@njit(**QUICK)
+@quick
 def _curve(loss_ce, u, p, line, samples, outputs, factor, room):
     """u ← factor · H u, with H of the loss by the outputs; p are the probabilities under ce. room [3 rows]."""
     if not loss_ce:
@@ -57,7 +55,7 @@ def _curve(loss_ce, u, p, line, samples, outputs, factor, room):
             row[s] = factor * (row[s] - chance[s] * total[s])
 
 
-@njit(**QUICK)
+@quick
 def _forward(layout, weights, scale, number, line, wide, constants, v, scratch, address):
     """The outputs' derivative along the vector for a piece of samples, by its number; ż and ḣ into the scratch."""
     layers, item = layout.shape[0], v.itemsize
@@ -86,7 +84,7 @@ def _forward(layout, weights, scale, number, line, wide, constants, v, scratch, 
                 times(scratch[row[AT_HDOT] : row[AT_HDOT] + n], z_dot, slope)
 
 
-@njit(**QUICK)
+@quick
 def _product_of(some, layout, weights, scale, loss_ce, constants, v, out, scratch, spare, address):
     """What some samples (the first, how many, of how many, a piece) give to the product; the first of all begin it."""
     start, samples, total, piece = some
@@ -134,7 +132,7 @@ def _product_of(some, layout, weights, scale, loss_ce, constants, v, out, scratc
         push = pulled
 
 
-@njit(**STRICT)
+@strict
 def _widest(layout):
     most = 0
     for layer in range(layout.shape[0]):
@@ -142,7 +140,7 @@ def _widest(layout):
     return most
 
 
-@njit(**QUICK)
+@quick
 def product(layout, weights, scale, samples, piece, loss_ce, constants, v, out, scratch, spare, address):
     """out ← A v of one lane; v and out [size], constants and scratch by ``layout``, spare: other places in the latter.
 

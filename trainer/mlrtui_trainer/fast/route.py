@@ -132,8 +132,8 @@ def _solve(
         fill.lane(i)
         products[i], rule[i] = kernels.solve(
             plan.layout, fill.weights[i], scale, fill.constants, roots[i % len(roots)], starts[i], how,
-            tuple(steady), tuple(fallen), floor[i], basis, scratch, plan.spare, address, values[i], residuals[i],
-            written[i],
+            tuple(map(float, steady)), tuple(map(float, fallen)), floor[i], basis, scratch, plan.spare, address,
+            values[i], residuals[i], written[i],
         )  # fmt: skip
     return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
 

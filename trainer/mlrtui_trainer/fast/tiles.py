@@ -2,8 +2,7 @@
 
 A product goes by tiles that stay in registers; every number of it is one chain of fused multiplications and additions
 in the order of the sum, wherever it lies and whatever lies beside it. At the sizes of small nets this is quicker than
-BLAS, which copies its operands first. A cached kernel does not notice a change in another file: after one here, touch
-the files that use it.
+BLAS, which copies its operands first.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
@@ -13,11 +12,11 @@ from functools import cache
 
 import llvmlite.binding
 from llvmlite import ir
-from numba import carray, cfunc, njit, types
+from numba import carray, types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from mlrtui_trainer.fast.basics import QUICK, pointer
+from mlrtui_trainer.fast.basics import callback, pointer, quick
 
 __all__ = ["VECTOR", "add_outer", "dot", "multiply", "multiply_at", "stride", "transpose"]
 
@@ -205,7 +204,7 @@ def dot(typingctx, total, count, like, a, b):
 def _strip(vectors):
     """The product for columns of C that ``vectors`` vectors hold."""
 
-    @njit(**QUICK)
+    @quick
     def strip(item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
         i = 0
         while i + ROWS <= m:
@@ -236,7 +235,6 @@ def multiply_at(*, double: bool) -> int:
     vector = VECTOR // item
     i, real = types.int64, types.float64 if double else types.float32
 
-    @cfunc(types.void(i, i, i, real, i, i, i, i, i, i, i, i), cache=True, error_model="numpy")
     def by_strips(m, n, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
         j = 0
         while j < n:
@@ -251,7 +249,7 @@ def multiply_at(*, double: bool) -> int:
                 _one(item, m, k, factor, a, a_row, a_column, right, b_row, into, c_row, added)
                 j += vector
 
-    return int(by_strips.address)
+    return callback(by_strips, types.void(i, i, i, real, i, i, i, i, i, i, i, i))
 
 
 @intrinsic
@@ -271,7 +269,7 @@ def multiply(typingctx, address, m, n, k, factor, a, a_row, a_column, b, b_row, 
     return types.void(i, i, i, i, factor, i, i, i, i, i, i, i, i), build
 
 
-@njit(**QUICK)
+@quick
 def stride(numbers, item):
     """From one row of a matrix to the next, in numbers of ``item`` bytes: an odd number of vectors, so that the
     rows of a column fall into different parts of the cache."""
@@ -279,7 +277,7 @@ def stride(numbers, item):
     return (vectors + 1 - vectors % 2) * (VECTOR // item)
 
 
-@njit(**QUICK)
+@quick
 def transpose(source, source_row, rows, columns, target, target_row, like):
     """Target [columns, rows] ← source [rows, columns], by addresses; strides count numbers."""
     item = like.itemsize
@@ -296,7 +294,7 @@ def transpose(source, source_row, rows, columns, target, target_row, like):
             new[j * target_row + i] = old[i * source_row + j]
 
 
-@njit(**QUICK)
+@quick
 def add_outer(into, added, factor, a, a_row, b, b_row, count, rows, columns, spare, like, address):
     """Into [rows, columns], without gaps, set or add factor · Σ a[row, k] b[k, column] over ``count`` k; by addresses.
 

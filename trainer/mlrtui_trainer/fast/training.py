@@ -1,7 +1,7 @@
 """Training compiled: many steps of one fully connected net in one call, and its evaluation.
 
 The twin of `models.mlp` and `optimizers`, with the lane's own weights in place. One compilation serves every
-architecture. A cached kernel does not notice a change in another file: after one there, touch this one.
+architecture.
 
 Activations and signals lie as [units, samples], a row every `stride` of the samples, so that both products of a net
 take matrices as they are stored, [out, in], and samples by vectors. What lies behind the last sample of a row is never
@@ -13,14 +13,14 @@ The scratch holds, each at its place: z of every layer; then, counted from the l
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
 import numpy as np
-from numba import carray, njit
+from numba import carray
 
-from mlrtui_trainer.fast.basics import QUICK, pointer
+from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.losses import NEITHER, count_right, lose, rms
 from mlrtui_trainer.fast.pieces import RELU, activate, add_sums, pull
 from mlrtui_trainer.fast.tiles import VECTOR, add_outer, multiply, stride, transpose
 
-__all__ = ["COLUMNS", "DEAD", "LOSS", "PLACES", "RIGHT", "RMS", "evaluate", "train"]
+__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
 
 LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
 COLUMNS = 4
@@ -28,13 +28,12 @@ COLUMNS = 4
 # two signals; the inputs, [inputs, samples]; a layer's inputs as [samples, units]; the last columns of a gradient;
 # working memory of losses; the gradient of one layer, for Adam
 SIGNAL, INPUTS, UNITS, EDGE, ROOM, GRADIENT = 0, 2, 3, 4, 5, 6
-PLACES = 7
 
 SGD, MOMENTUM, ADAM = 0, 1, 2
 ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum is the first one
 
 
-@njit(**QUICK)
+@quick
 def _forward(shapes, weights, biases, scale, places, activation, samples, line, scratch, address):
     """z of every layer into the scratch at its place, [out, samples]; hidden layers activated."""
     layers, item = shapes.shape[0], scratch.itemsize
@@ -57,7 +56,7 @@ def _forward(shapes, weights, biases, scale, places, activation, samples, line, 
                 activate(scratch[first + o * line : first + o * line + wide], activation)
 
 
-@njit(**QUICK)
+@quick
 def _is_dead(shapes, places, activation, samples, line, scratch):
     """Whether every unit of the last hidden ReLU layer is zero on all samples."""
     layers = shapes.shape[0]
@@ -71,7 +70,7 @@ def _is_dead(shapes, places, activation, samples, line, scratch):
     return True
 
 
-@njit(**QUICK)
+@quick
 def _move(optimizer, at_w, at_g, states, layer, size, rate, inertia, step, scratch):
     """Move numbers at an address by what their gradients at another, and what was remembered, ask for.
 
@@ -96,7 +95,7 @@ def _move(optimizer, at_w, at_g, states, layer, size, rate, inertia, step, scrat
         w[i] += by * (mean[i] / whole1) / (np.sqrt(square[i]) / whole2 + eps)
 
 
-@njit(**QUICK)
+@quick
 def _descend(
     shapes, weights, biases, scale, rate, places, activation, samples, line, at_x, optimizer, states, inertia, step,
     scratch, address,
@@ -153,7 +152,7 @@ def _descend(
             push = back
 
 
-@njit(**QUICK)
+@quick
 def train(
     shapes, weights, biases, scale, rate, places, rules, x, y, labels, span, factor, states, inertia, limit, seen,
     scratch, address,
@@ -193,7 +192,7 @@ def train(
     return count
 
 
-@njit(**QUICK)
+@quick
 def evaluate(shapes, weights, biases, scale, places, rules, x, y, labels, piece, seen, scratch, address):
     """Losses, right answers and deadness of lanes over all samples, ``piece`` at a time, into seen [lanes, COLUMNS].
 
