@@ -27,7 +27,7 @@ Numbers = npt.NDArray[np.float32]
 Ways = dict[str, Callable[[int], object]]
 
 
-@njit
+@njit  # type: ignore[untyped-decorator]
 def by_tiles(times: int, address: int, sizes: Any, a: Numbers, strides: Any, b: Numbers, c: Numbers) -> None:
     """So many products of A, with these strides, and B."""
     for _ in range(times):

@@ -1,8 +1,10 @@
 """Samples on a device: those that train, in the order in which each lane sees them, and those held out."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -57,6 +59,14 @@ class Samples:
     def all(self) -> Batch:
         """Every sample, in the order of the data set, shared by all lanes."""
         return self.x[None], self.y[None], self.labels[None]
+
+
+@lru_cache(maxsize=256)
+def _order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int32]:
+    """The samples' order in an epoch; kept, since a sweep asks for the same few at every rate and in every cell."""
+    order = generator(seed, "order", epoch).permutation(count).astype(np.int32)
+    order.flags.writeable = False
+    return order
 
 
 class Batches:
@@ -118,7 +128,7 @@ class Batches:
     def _permute(self, epoch: int) -> None:
         used = self._steps * self._batch
         distinct = list(dict.fromkeys(self._seeds))
-        orders = [generator(seed, "order", epoch).permutation(self._samples.count)[:used] for seed in distinct]
+        orders = [_order(seed, epoch, self._samples.count)[:used] for seed in distinct]
         index = torch.from_numpy(np.concatenate(orders)).to(self._samples.x.device)
         shape = (len(distinct), used)
         with torch.inference_mode(False):  # the same memory every epoch, whoever asks: fresh memory costs as much again

@@ -77,10 +77,7 @@ class Tracker:
         found = self._audited(operator, found, nets, at)
         self._value[at] = found.value
         self._measured[at] += 1
-        if lanes is None:
-            self._start = found.blend
-        else:
-            self._start[lanes] = found.blend
+        self._start = found.blend if lanes is None else self._start.index_copy(0, lanes, found.blend)
         return found
 
     def select(self, keep: Tensor) -> "Tracker":

@@ -9,9 +9,8 @@ import numba
 import numpy as np
 
 from mlrtui_trainer.fast.basics import quick, strict
-from mlrtui_trainer.fast.pieces import add, times
+from mlrtui_trainer.fast.pieces import add, inner, times
 from mlrtui_trainer.fast.products import product
-from mlrtui_trainer.fast.tiles import VECTOR, dot
 
 __all__ = ["RULES", "solve"]
 
@@ -21,23 +20,13 @@ CONVERGED, EXHAUSTED, BUDGET, NONFINITE = range(1, 5)
 
 
 @quick
-def _products(a, b, total):
-    """Σ a b, added to ``total`` and in its precision."""
-    vectors = a.size * a.itemsize // VECTOR
-    value = dot(total, vectors, a, a.ctypes.data, b.ctypes.data)
-    for i in range(vectors * (VECTOR // a.itemsize), a.size):
-        value += type(total)(a[i]) * type(total)(b[i])
-    return value
-
-
-@quick
 def _dot(a, b):
-    return _products(a, b, a.dtype.type(0.0))
+    return inner(a, b, a.dtype.type(0.0))
 
 
 @quick
 def _length(a):
-    return np.sqrt(_products(a, a, 0.0))
+    return np.sqrt(inner(a, a, 0.0))
 
 
 @strict

@@ -9,6 +9,7 @@ taken by vectors.
 import numpy as np
 
 from mlrtui_trainer.fast.basics import quick
+from mlrtui_trainer.fast.pieces import inner
 
 __all__ = ["NEITHER", "ROOM", "count_right", "lose", "rms", "softmax"]
 
@@ -22,8 +23,8 @@ def rms(f, line, samples, outputs):
     """The root mean square of the outputs, in double."""
     squares = 0.0
     for i in range(outputs):
-        for s in range(i * line, i * line + samples):
-            squares += np.float64(f[s]) * np.float64(f[s])
+        row = f[i * line : i * line + samples]
+        squares = inner(row, row, squares)
     return np.sqrt(squares / (samples * outputs))
 
 

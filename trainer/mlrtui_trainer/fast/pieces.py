@@ -6,8 +6,9 @@ import numpy as np
 from numba import carray
 
 from mlrtui_trainer.fast.basics import pointer, quick
+from mlrtui_trainer.fast.tiles import VECTOR, dot
 
-__all__ = ["activate", "add", "add_sums", "pull", "times"]
+__all__ = ["activate", "add", "add_sums", "inner", "pull", "times"]
 
 RELU, LINEAR, TANH = range(3)  # as `fast.route.ACTIVATIONS` has them
 
@@ -68,3 +69,13 @@ def times(out, a, b):
     """out ← a b, number by number."""
     for i in range(out.size):
         out[i] = a[i] * b[i]
+
+
+@quick
+def inner(a, b, total):
+    """Σ a b, added to ``total`` and in its precision."""
+    vectors = a.size * a.itemsize // VECTOR
+    value = dot(total, vectors, a, a.ctypes.data, b.ctypes.data)
+    for i in range(vectors * (VECTOR // a.itemsize), a.size):
+        value += type(total)(a[i]) * type(total)(b[i])
+    return value

@@ -116,10 +116,10 @@ class CompiledSteps:
         seen = np.full((weights.lanes, len(steps), kernels.COLUMNS), np.nan)
         w, b = weights.addresses()
         memory = _remembered(optimizer.memory(weights), *w.shape)
+        arrays = {slot: (x[slot].numpy().ravel(), y[slot].numpy(), labels[slot].numpy().ravel()) for slot in set(slots)}
         for i, slot in enumerate(slots):
             kernels.train(
-                self.shapes, w[i], b[i], self.scale, self.rate, self.places, self.rules,
-                x[slot].numpy().reshape(-1), y[slot].numpy(), labels[slot].numpy().reshape(-1),
+                self.shapes, w[i], b[i], self.scale, self.rate, self.places, self.rules, *arrays[slot],
                 (first, batches.size, len(steps), watched, steps.start), self.factors[i],
                 memory[i], self.inertia[i], sums[i], seen[i], self.scratch, self.multiply,
             )  # fmt: skip

@@ -33,8 +33,6 @@ def _vector() -> int:
 VECTOR = _vector()
 FEW = VECTOR == 32  # vector registers: x86 has 16 of that size, 32 of the largest, as ARM has
 ROWS, VECTORS = (6, 2) if FEW else (4, 4)  # of a tile: its sums, a row of vectors and one number take 15 and 21
-
-
 DOTS = 4  # vectors of sums that a dot product goes by: one would wait for itself
 
 
@@ -89,9 +87,7 @@ def _tile(typingctx, rows, vectors, count, factor, a, a_row, a_column, b, b_row,
         i64 = ir.IntType(64)
         fma = _multiply_add(builder, kind, real)
         at, bytes_of = _pointers(builder, real), real.bitwidth // 8
-        sums = [
-            [cgutils.alloca_once_value(builder, ir.Constant(kind, None)) for _ in range(across)] for _ in range(down)
-        ]
+        sums = [[cgutils.alloca_once(builder, kind) for _ in range(across)] for _ in range(down)]
         for each in (each for row in sums for each in row):
             builder.store(ir.Constant(kind, None), each)
         columns = [ir.Constant(i64, j * kind.count) for j in range(across)]
@@ -166,7 +162,7 @@ def dot(typingctx, total, count, like, a, b):
         i64 = ir.IntType(64)
         fma = _multiply_add(builder, precise, exact)
         at, bytes_of = _pointers(builder, stored), stored.bitwidth // 8
-        sums = [cgutils.alloca_once_value(builder, ir.Constant(precise, None)) for _ in range(DOTS)]
+        sums = [cgutils.alloca_once(builder, precise) for _ in range(DOTS)]
         for each in sums:
             builder.store(ir.Constant(precise, None), each)
 
