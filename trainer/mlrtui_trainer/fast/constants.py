@@ -11,7 +11,7 @@ from numba import carray
 from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.losses import softmax
 from mlrtui_trainer.fast.pieces import activate, pull
-from mlrtui_trainer.fast.tiles import VECTOR, multiply, stride, transpose
+from mlrtui_trainer.fast.tiles import multiply, stride, transpose, whole
 
 __all__ = [
     "AT_BEND",
@@ -73,8 +73,7 @@ def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants,
     """The forward pass of some samples (the first, how many, of how many, a piece); their largest output's size."""
     start, samples, _, piece = some
     layers, item = layout.shape[0], constants.itemsize
-    line, lane, number = stride(piece, item), VECTOR // item, start // piece
-    wide = (samples + lane - 1) // lane * lane
+    line, wide, number = stride(piece, item), whole(samples, item), start // piece
     at_c = constants.ctypes.data
     one = constants.dtype.type(1.0)
     last = layout[layers - 1]
@@ -119,8 +118,7 @@ def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
     """The signals of some samples: d loss / d z of every layer, and what a curved activation makes of them."""
     start, samples, total, piece = some
     layers, item = layout.shape[0], constants.itemsize
-    line, lane, number = stride(piece, item), VECTOR // item, start // piece
-    wide = (samples + lane - 1) // lane * lane
+    line, wide, number = stride(piece, item), whole(samples, item), start // piece
     at_c, at_s = constants.ctypes.data, scratch.ctypes.data
     one = constants.dtype.type(1.0)
     last = layout[layers - 1]

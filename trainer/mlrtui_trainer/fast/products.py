@@ -24,7 +24,7 @@ from mlrtui_trainer.fast.constants import (
     UNITS,
 )
 from mlrtui_trainer.fast.pieces import add_sums, times
-from mlrtui_trainer.fast.tiles import VECTOR, add_outer, multiply, stride, transpose
+from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
 
 __all__ = ["product"]
 
@@ -89,8 +89,7 @@ def _product_of(some, layout, weights, scale, loss_ce, constants, v, out, scratc
     """What some samples (the first, how many, of how many, a piece) give to the product; the first of all begin it."""
     start, samples, total, piece = some
     layers, item = layout.shape[0], v.itemsize
-    line, lane, number = stride(piece, item), VECTOR // item, start // piece
-    wide = (samples + lane - 1) // lane * lane
+    line, wide, number = stride(piece, item), whole(samples, item), start // piece
     at_v, at_out, at_c, at_s = v.ctypes.data, out.ctypes.data, constants.ctypes.data, scratch.ctypes.data
     one = v.dtype.type(1.0)
     _forward(layout, weights, scale, number, line, wide, constants, v, scratch, address)

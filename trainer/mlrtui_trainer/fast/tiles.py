@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from mlrtui_trainer.fast.basics import callback, pointer, quick
 
-__all__ = ["VECTOR", "add_outer", "dot", "multiply", "multiply_at", "stride", "transpose"]
+__all__ = ["VECTOR", "add_outer", "dot", "multiply", "multiply_at", "stride", "transpose", "whole"]
 
 
 def _vector() -> int:
@@ -266,11 +266,19 @@ def multiply(typingctx, address, m, n, k, factor, a, a_row, a_column, b, b_row, 
 
 
 @quick
+def whole(numbers, item):
+    """So many numbers of ``item`` bytes, rounded up to vectors."""
+    vector = VECTOR // item
+    return (numbers + vector - 1) // vector * vector
+
+
+@quick
 def stride(numbers, item):
     """From one row of a matrix to the next, in numbers of ``item`` bytes: an odd number of vectors, so that the
     rows of a column fall into different parts of the cache."""
-    vectors = (numbers * item + VECTOR - 1) // VECTOR
-    return (vectors + 1 - vectors % 2) * (VECTOR // item)
+    vector = VECTOR // item
+    vectors = whole(numbers, item) // vector
+    return (vectors + 1 - vectors % 2) * vector
 
 
 @quick
@@ -298,14 +306,14 @@ def add_outer(into, added, factor, a, a_row, b, b_row, count, rows, columns, spa
     """
     item = like.itemsize
     vector = VECTOR // item
-    whole = columns // vector * vector
-    multiply(address, rows, whole, count, factor, a, a_row, 1, b, b_row, into, columns, added)
-    if whole == columns:
+    full = columns // vector * vector
+    multiply(address, rows, full, count, factor, a, a_row, 1, b, b_row, into, columns, added)
+    if full == columns:
         return
-    multiply(address, rows, vector, count, factor, a, a_row, 1, b + item * whole, b_row,
+    multiply(address, rows, vector, count, factor, a, a_row, 1, b + item * full, b_row,
              like.ctypes.data + item * spare, vector, 0)  # fmt: skip
     matrix = carray(pointer(into, like), rows * columns)
     for i in range(rows):
-        for j in range(whole, columns):
-            sum_of = like[spare + i * vector + j - whole]
+        for j in range(full, columns):
+            sum_of = like[spare + i * vector + j - full]
             matrix[i * columns + j] = matrix[i * columns + j] + sum_of if added else sum_of

@@ -18,7 +18,7 @@ from numba import carray
 from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.losses import NEITHER, count_right, lose, rms
 from mlrtui_trainer.fast.pieces import RELU, activate, add_sums, pull
-from mlrtui_trainer.fast.tiles import VECTOR, add_outer, multiply, stride, transpose
+from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
 
 __all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
 
@@ -37,8 +37,7 @@ ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum i
 def _forward(shapes, weights, biases, scale, places, activation, samples, line, scratch, address):
     """z of every layer into the scratch at its place, [out, samples]; hidden layers activated."""
     layers, item = shapes.shape[0], scratch.itemsize
-    at_s, lane = scratch.ctypes.data, VECTOR // scratch.itemsize
-    wide = (samples + lane - 1) // lane * lane
+    at_s, wide = scratch.ctypes.data, whole(samples, item)
     for layer in range(layers):
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
         h = at_s + item * (places[layers + INPUTS] if layer == 0 else places[layer - 1])
@@ -106,9 +105,7 @@ def _descend(
     matrices and of biases. inertia [4]: its numbers, in double: 1 - β loses half of its digits in single precision.
     """
     layers, item = shapes.shape[0], scratch.itemsize
-    at_s, lane = scratch.ctypes.data, VECTOR // scratch.itemsize
-    one = scratch.dtype.type(1.0)
-    wide = (samples + lane - 1) // lane * lane
+    at_s, wide, one = scratch.ctypes.data, whole(samples, item), scratch.dtype.type(1.0)
     place, edge = places[layers + GRADIENT], places[layers + EDGE]
     push = places[layers - 1]
     for layer in range(layers - 1, -1, -1):
@@ -121,7 +118,7 @@ def _descend(
         units, across = at_s + item * places[layers + UNITS], stride(fan_in, item)
         if layer > 0:
             transpose(at_s + item * places[layer - 1], line, fan_in, samples, units, across, scratch)
-        elif fan_in % lane == 0:
+        elif fan_in == whole(fan_in, item):
             units, across = at_x, fan_in
         else:
             transpose(at_s + item * places[layers + INPUTS], line, fan_in, samples, units, across, scratch)
