@@ -10,7 +10,7 @@ from numba import carray
 
 from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.losses import softmax
-from mlrtui_trainer.fast.pieces import activate, pull
+from mlrtui_trainer.fast.pieces import activate, add_bias, pull
 from mlrtui_trainer.fast.tiles import multiply, stride, transpose, whole
 
 __all__ = [
@@ -85,11 +85,7 @@ def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants,
         multiply(address, out, wide, fan_in, scale[layer], weights[layer], fan_in, 1, at_c + item * at_h, line,
                  at_c + item * at_z, line, 0)  # fmt: skip
         if biases.size:
-            bias = carray(pointer(biases[layer], constants), out)
-            for o in range(out):
-                z = constants[at_z + o * line : at_z + o * line + wide]
-                for s in range(wide):
-                    z[s] += bias[o]
+            add_bias(constants[at_z:], carray(pointer(biases[layer], constants), out), line, wide)
         if layer == layers - 1:
             break
         at_slope = row[AT_SLOPE] + number * out * line

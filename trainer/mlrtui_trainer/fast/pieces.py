@@ -8,7 +8,7 @@ from numba import carray
 from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.tiles import VECTOR, dot
 
-__all__ = ["activate", "add", "add_sums", "inner", "pull", "times"]
+__all__ = ["activate", "add", "add_bias", "add_sums", "inner", "pull", "times"]
 
 RELU, LINEAR, TANH = range(3)  # as `fast.route.ACTIVATIONS` has them
 
@@ -36,6 +36,15 @@ def pull(delta, h, activation):
         one = delta.dtype.type(1.0)
         for i in range(delta.size):
             delta[i] *= one - h[i] * h[i]
+
+
+@quick
+def add_bias(z, bias, line, wide):
+    """z [units, samples], a row every ``line``, plus the bias of each unit, for the first ``wide`` samples."""
+    for o in range(bias.size):
+        row = z[o * line : o * line + wide]
+        for s in range(wide):
+            row[s] += bias[o]
 
 
 @quick

@@ -23,7 +23,7 @@ from mlrtui_trainer.fast.constants import (
     ROOM,
     UNITS,
 )
-from mlrtui_trainer.fast.pieces import add_sums, times
+from mlrtui_trainer.fast.pieces import add_bias, add_sums, times
 from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
 
 __all__ = ["product"]
@@ -71,10 +71,7 @@ def _forward(layout, weights, scale, number, line, wide, constants, v, scratch, 
             multiply(address, out, wide, fan_in, scale[layer], weights[layer], fan_in, 1, h_dot, line, z, line, 1)
         z_dot = scratch[row[AT_ZDOT] : row[AT_ZDOT] + n]
         if row[AT_BIAS] >= 0:
-            for o in range(out):
-                bias = v[row[AT_BIAS] + o]
-                for s in range(o * line, o * line + wide):
-                    z_dot[s] += bias
+            add_bias(z_dot, v[row[AT_BIAS] : row[AT_BIAS] + out], line, wide)
         if layer < layers - 1:
             at_slope = row[AT_SLOPE] + number * n
             slope = constants[at_slope : at_slope + n]

@@ -22,7 +22,7 @@ from mlrtui_trainer.spec import TrainSpec
 __all__ = ["WIDEST", "CompiledSteps"]
 
 WIDEST = 1024
-"""Units of the widest hidden layer that gains: beyond it the products take nearly all the time."""
+"""Units of the widest hidden layer that is compiled: beyond it general steps do as well."""
 
 PIECES = ((64, 128), (WIDEST, 256))  # samples that are evaluated at a time, by the widest hidden layer
 

@@ -1,6 +1,6 @@
 """Matrix products and transposition by vector instructions, for compiled code.
 
-A product goes by tiles that stay in registers; every number of it is one chain of fused multiplications and additions
+A product goes by tiles that stay in registers; every number of it is one chain of multiplications and additions
 in the order of the sum, wherever it lies and whatever lies beside it. At the sizes of small nets this is quicker than
 BLAS, which copies its operands first.
 """
@@ -197,23 +197,29 @@ def dot(typingctx, total, count, like, a, b):
     return exact(exact, i, like, i, i), build
 
 
+def _rows(rows, vectors):
+    """From row i on as many tiles of so many rows and vectors as fit; the first row that is left."""
+
+    @quick
+    def tiled(i, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
+        while i + rows <= m:
+            _tile(rows, vectors, k, factor, a + item * i * a_row, a_row, a_column, b, b_row,
+                  c + item * i * c_row, c_row, added)  # fmt: skip
+            i += rows
+        return i
+
+    return tiled
+
+
 def _strip(vectors):
     """The product for columns of C that ``vectors`` vectors hold."""
+    most, two, one = _rows(ROWS, vectors), _rows(2, vectors), _rows(1, vectors)
 
     @quick
     def strip(item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
-        i = 0
-        while i + ROWS <= m:
-            _tile(ROWS, vectors, k, factor, a + item * i * a_row, a_row, a_column, b, b_row,
-                  c + item * i * c_row, c_row, added)  # fmt: skip
-            i += ROWS
-        while i + 2 <= m:
-            _tile(2, vectors, k, factor, a + item * i * a_row, a_row, a_column, b, b_row,
-                  c + item * i * c_row, c_row, added)  # fmt: skip
-            i += 2
-        if i < m:
-            _tile(1, vectors, k, factor, a + item * i * a_row, a_row, a_column, b, b_row,
-                  c + item * i * c_row, c_row, added)  # fmt: skip
+        i = most(0, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added)
+        i = two(i, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added)
+        one(i, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added)
 
     return strip
 

@@ -17,7 +17,7 @@ from numba import carray
 
 from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.losses import NEITHER, count_right, lose, rms
-from mlrtui_trainer.fast.pieces import RELU, activate, add_sums, pull
+from mlrtui_trainer.fast.pieces import RELU, activate, add_bias, add_sums, pull
 from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
 
 __all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
@@ -46,10 +46,7 @@ def _forward(shapes, weights, biases, scale, places, activation, samples, line, 
             address, out, wide, fan_in, scale[layer], weights[layer], fan_in, 1, h, line, at_s + item * first, line, 0
         )
         if biases.size:
-            bias = carray(pointer(biases[layer], scratch), out)
-            for o in range(out):
-                for s in range(first + o * line, first + o * line + wide):
-                    scratch[s] += bias[o]
+            add_bias(scratch[first:], carray(pointer(biases[layer], scratch), out), line, wide)
         if layer < layers - 1:
             for o in range(out):
                 activate(scratch[first + o * line : first + o * line + wide], activation)
