@@ -29,7 +29,7 @@ from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
-__all__ = ["DTYPES", "lanes_per_chunk", "train_round"]
+__all__ = ["DTYPES", "bytes_per_lane", "lanes_per_chunk", "train_round"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -58,15 +58,19 @@ def lanes_per_chunk(
 ) -> int:
     """How many lanes train together when a step sees ``samples``.
 
-    On a CPU as many as keep weights, updates, the optimizer's ``states``, activations and signals within `CACHE_BYTES`;
-    one where lanes could not get the bits that each gets alone.
+    On a CPU as many as keep their `bytes_per_lane` within `CACHE_BYTES`; one where lanes could not get the bits that
+    each gets alone.
     """
     kind = torch.device(device).type
     if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    per_lane = itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
     budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
-    return max(1, min(budget // per_lane, MOST_LANES[kind]))
+    return max(1, min(budget // bytes_per_lane(model, samples, itemsize, states), MOST_LANES[kind]))
+
+
+def bytes_per_lane(model: Model, samples: int, itemsize: int, states: int = 0) -> int:
+    """Working set of a lane by plan: weights, updates, the optimizer's states, activations and signals."""
+    return itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
 
 
 def train_round(
