@@ -180,7 +180,7 @@ def _points(spec: SweepSpec, described: _Described) -> Iterator[_Point]:
     for values in product(*axes):
         point = _Point(*values)
         whole = described.whole(point.data(spec.data))
-        settled = {
+        settled: dict[str, Any] = {
             "samples": int(whole.samples),
             "target": whole.target,
             "standardize": whole.standardize,
