@@ -1,6 +1,7 @@
 """Redo a sweep's fits from what the store shows in its views, so that anyone can redo them from the same rows."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.points import points
@@ -8,19 +9,18 @@ from mlrtui.config import SweepSpec
 from mlrtui.driver.sweep_run import SweepRun
 from mlrtui_db.reader import Reader
 from mlrtui_db.records import FitRecord
-from mlrtui_db.store import Store
 
-__all__ = ["fit_records", "refresh_fits"]
+__all__ = ["current_fits", "fit_records"]
 
 _Row = dict[str, object]
 
 
-def refresh_fits(store: Store, sweep_id: int, run: SweepRun) -> None:
-    """Fit what the committed rows allow and keep it, inside a transaction; writes nothing where nothing changed."""
+def current_fits(store: Path, run: SweepRun) -> list[FitRecord]:
+    """The fits that the committed rows of a sweep allow."""
     n_params = {cell.plan.label: cell.plan.net.n_params for cell in run.cells}
-    with Reader.open(store.path) as reader:
+    with Reader.open(store) as reader:
         rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
-    store.replace_fits(sweep_id, fit_records(run.spec, rows, n_params))
+    return fit_records(run.spec, rows, n_params)
 
 
 def fit_records(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> list[FitRecord]:
