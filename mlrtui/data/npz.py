@@ -6,6 +6,7 @@ memory, whatever it unpacks to.
 """
 
 import ast
+import errno
 import io
 import re
 import struct
@@ -239,13 +240,13 @@ def _opened(path: str, name: str) -> Iterator[_Stored]:
         raise
     except FileNotFoundError:
         raise DataTrouble("no such file; a path starts at the sweep file's folder") from None
-    except _DAMAGE as error:
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a seek to where an archive points wrongly
+            raise DataTrouble(f"cannot be read ({error.strerror or error}); give the path of a .npz file") from None
         if archive is None:
             raise DataTrouble(f"not a NumPy .npz file; {SAVE}") from None
         said = one_line(" ".join(str(error).split())[:100]) or type(error).__name__
         raise DataTrouble(f"its {name} is damaged ({said}); make or download the file again") from None
-    except OSError as error:
-        raise DataTrouble(f"cannot be read ({error.strerror or error}); give the path of a .npz file") from None
 
 
 def _header(stream: IO[bytes], name: str, size: int) -> _Stored:
