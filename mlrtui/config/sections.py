@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
-from mlrtui.data.npz import CHANNELS_LAST, LAYOUTS
+from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 
@@ -80,19 +80,12 @@ class DataSection(Section):
     )
     path: Annotated[str | None, text(1000)] = _key(
         'For name = "npz" the file, for "torchvision" the folder; relative to the sweep file\'s folder. An npz file '
-        "holds x [samples, ...], and y [samples] with class numbers 0, 1, 2, ... without gaps (whole numbers), or real "
-        "targets [samples(, outputs)]. Files that take more than 2 GB are refused; the environment variable "
-        "MLRTUI_DATA_GB raises that.",
+        "holds x [samples, ...], and y [samples] with class numbers 0, 1, ... without gaps, or real targets [samples(, "
+        "outputs)]. Data of more than 2 GB is refused; the environment variable MLRTUI_DATA_GB raises that.",
         "my.npz",
         None,
     )
-    layout: Annotated[str | None, choice(*LAYOUTS)] = _key(
-        "Of images x [samples, ., ., .] in an npz file: channels-first is [samples, channels, rows, columns], "
-        "channels-last [samples, rows, columns, channels]. Needed by a cnn or transformer where the sizes leave a "
-        "doubt; `--dry-run` prints what is understood.",
-        CHANNELS_LAST,
-        None,
-    )
+    layout: Annotated[str | None, choice(*LAYOUTS)] = _key(LAYOUT_HELP, CHANNELS_LAST, None)
     which: Annotated[str | None, choice(*WHICH)] = _key(
         'Of the folder of "torchvision", its training part; read from files, nothing is downloaded.', "MNIST", None
     )

@@ -26,10 +26,25 @@ from mlrtui.data.files import open_regular, refuse_too_large
 from mlrtui.data.sources import DataTrouble, Source, remembered
 from mlrtui.plain import one_line
 
-__all__ = ["CHANNELS_FIRST", "CHANNELS_LAST", "LAYOUTS", "MOST_CLASSES", "describe", "labels", "layout_of", "read"]
+__all__ = [
+    "CHANNELS_FIRST",
+    "CHANNELS_LAST",
+    "LAYOUTS",
+    "LAYOUT_HELP",
+    "MOST_CLASSES",
+    "describe",
+    "labels",
+    "layout_of",
+    "read",
+]
 
 MOST_CLASSES = 10_000
 CHANNELS_FIRST, CHANNELS_LAST = LAYOUTS = ("channels-first", "channels-last")
+LAYOUT_HELP = (
+    "Of images x [samples, ., ., .] in an npz file: channels-first is [samples, channels, rows, columns], "
+    "channels-last is [samples, rows, columns, channels]. A cnn or transformer needs it where the sizes leave a doubt; `--dry-run` "
+    "prints what is understood."
+)
 SAVE = "save it with numpy.savez(path, x=..., y=...)"
 
 _LIKE_CHANNELS = range(1, 5)  # grey, grey and alpha, RGB, RGBA
