@@ -42,8 +42,8 @@ MOST_CLASSES = 10_000
 CHANNELS_FIRST, CHANNELS_LAST = LAYOUTS = ("channels-first", "channels-last")
 LAYOUT_HELP = (
     "Of images x [samples, ., ., .] in an npz file: channels-first is [samples, channels, rows, columns], "
-    "channels-last is [samples, rows, columns, channels]. A cnn or transformer needs it where the sizes leave a doubt; `--dry-run` "
-    "prints what is understood."
+    "channels-last is [samples, rows, columns, channels]. A cnn or transformer needs it where the sizes leave a doubt; "
+    "`--dry-run` prints what is understood."
 )
 SAVE = "save it with numpy.savez(path, x=..., y=...)"
 
