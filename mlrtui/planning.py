@@ -9,7 +9,7 @@ from typing import Any, Literal
 from mlrtui import data
 from mlrtui.config import SweepSpec
 from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
-from mlrtui.data import DataShape, DataSpec
+from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
@@ -70,7 +70,17 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
     """The cells in order (other axes slowest, then depth, then width), with all that store and trainer need.
 
     ``load=None`` plans from the known sizes of the data sets and is cheap: no data, empty data_ids.
+
+    Raises:
+        BadInput: files of data cannot be used, or have become others than the sweep was made for.
     """
+    try:
+        return _planned(spec, load)
+    except DataTrouble as trouble:
+        raise BadInput(f"data.path = {spec.data.path!r}: {trouble}") from None
+
+
+def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Plan:
     described = _Described()
     points = list(_points(spec, described))
     varying = {field.name for field in fields(_Point) if len({getattr(point, field.name) for point in points}) > 1}
@@ -145,6 +155,7 @@ class _Point:
             path=(section.path or "") if in_files else "",
             which=(section.which or "") if self.name == "torchvision" else "",
             validation=section.validation or 0.0,
+            layout=(section.layout or "") if self.name == "npz" else "",
         )
 
 
@@ -308,7 +319,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "accuracy_on": cell.train.on,
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
-    origin = {name: value for name in ("path", "which", "validation") if (value := getattr(cell.data, name))}
+    origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(cell.data, name))}
     own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
     own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.resume import chosen
+from mlrtui.driver.fitting import refit_merged
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui_db import copies, merging
 from mlrtui_db.errors import StoreFull
@@ -29,7 +30,7 @@ def merge(out: Path, stores: Sequence[Path]) -> None:
     twice = [path for path in stores if path.resolve() == out.resolve()]
     if twice:
         raise BadInput(f"{twice[0]}: cannot be merged into itself; give the new store another name")
-    made = merging.merge(out, stores)
+    made = merging.merge(out, stores, refit_merged)
     print(f"{out}: {made.sweeps} sweeps, {made.trials} trials, {made.steps} steps")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlrtui import estimate, examples, planning
 from mlrtui.commands.opening import open_current
 from mlrtui.config import SweepSpec, changes, load_sweep
+from mlrtui.data.words import data_line
 from mlrtui.driver import launch
 from mlrtui.engines import devices
 from mlrtui.errors import BadInput
@@ -210,6 +211,7 @@ def _description(spec: SweepSpec, plan: planning.Plan) -> str:
         f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets, "
         f"{about}{trainings} trainings of at most {steps} steps",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
+        *(f"  data: {line}" for line in dict.fromkeys(data_line(cell.data) for cell in plan.cells)),
         f"  time: {estimate.time_estimate(plan)}",
         f"  overrides and defaults, in full: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]

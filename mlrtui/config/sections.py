@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
+from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 
@@ -79,10 +80,12 @@ class DataSection(Section):
     )
     path: Annotated[str | None, text(1000)] = _key(
         'For name = "npz" the file, for "torchvision" the folder; relative to the sweep file\'s folder. An npz file '
-        "holds x [samples, ...], and y [samples] with class numbers from 0, or real targets [samples(, outputs)].",
+        "holds x [samples, ...], and y [samples] with class numbers 0, 1, ... without gaps, or real targets [samples(, "
+        "outputs)]. Data of more than 2 GB is refused; the environment variable MLRTUI_DATA_GB raises that.",
         "my.npz",
         None,
     )
+    layout: Annotated[str | None, choice(*LAYOUTS)] = _key(LAYOUT_HELP, CHANNELS_LAST, None)
     which: Annotated[str | None, choice(*WHICH)] = _key(
         'Of the folder of "torchvision", its training part; read from files, nothing is downloaded.', "MNIST", None
     )
