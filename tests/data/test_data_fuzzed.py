@@ -129,7 +129,8 @@ def test_no_pickle_breaks_its_reader(child: Child) -> None:
 _ARRAY = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"
 HOSTILE = {
     # np.ndarray((1,), dtype("O"), b"A" * 8) makes an object pointer out of the file's bytes
-    "pointer": b"\x80\x02}(X\x04\0\0\0datacnumpy\nndarray\nK\x01\x85cnumpy\ndtype\nU\x01O\x85RC\x08AAAAAAAA\x87Ru.",
+    "pointer": b"\x80\x03}(U\x04dataK\x01U\x06labels]cnumpy\nndarray\nK\x01\x85cnumpy\ndtype\nU\x01O\x85R"
+    b"C\x08AAAAAAAA\x87Rau.",
     "objects": b"\x80\x02}(U\x06labels" + _ARRAY + b"K\x00\x85U\x01b\x87R"
     b"(K\x01K\x01\x85cnumpy\ndtype\nU\x02O8\x85R\x89]K\x00atbu.",
     "a type alone": b"\x80\x02cnumpy\ndtype\nU\x02u1\x85R(K\x03U\x01|U\x01NNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb.",

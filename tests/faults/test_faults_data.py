@@ -24,9 +24,8 @@ WriteSweep = Callable[..., Path]
 NPZ = SMALL_SCAN.replace('name = "digits"\nsamples = 64', 'name = "npz"\npath = "data.npz"')
 CIFAR = SMALL_SCAN.replace('"digits"\nsamples = 64', '"torchvision"\npath = "."\nwhich = "CIFAR10"\nsamples = 8')
 MNIST = CIFAR.replace("CIFAR10", "MNIST")
-POINTER = (
-    b"\x80\x02}(X\x04\0\0\0datacnumpy\nndarray\nK\x01\x85cnumpy\ndtype\nU\x01O\x85RC\x08AAAAAAAA\x87R"
-    b"X\x06\0\0\0labels]K\x01au."
+POINTER = (  # labels that hold np.ndarray((1,), dtype("O"), b"A" * 8): a pointer out of the file's bytes
+    b"\x80\x03}(U\x04dataK\x01U\x06labels]cnumpy\nndarray\nK\x01\x85cnumpy\ndtype\nU\x01O\x85RC\x08AAAAAAAA\x87Rau."
 )
 DEEP = b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b"."
 
