@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.machine import Load
-from mlrtui.tui.marks import Marks
+from mlrtui.tui.marks import Marks, trains
 from mlrtui.tui.pages import Page
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 
 __all__ = [
     "GRID_VALUES",
     "MOST_MARKS",
+    "QUIET_AFTER",
     "Compared",
     "Freshness",
     "Look",
@@ -66,6 +67,11 @@ class Wanted:
     page: str = ""  # one of `pages.PAGES`: the screen that is up wants these rows beside the snapshot
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
     compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
+
+    @property
+    def place(self) -> tuple[int, int | None, int | None, int | None]:
+        """Which trial, whatever else is to be read: store, sweep, cell, trial."""
+        return self.store, self.sweep_id, self.cell_id, self.trial_id
 
 
 @dataclass(frozen=True)
@@ -154,26 +160,29 @@ class Look:
 def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> int | None:
     """The trial to draw.
 
-    The one asked for; else, while following, the one already shown until it ends, then the newest; in a cell that the
-    user chose, a running one, then the newest, then the largest learning rate that worked, then the last.
+    The one asked for; else, while following, the one already shown as long as its steps come, then the one whose steps
+    moved last; in a cell that the user chose, the one already shown, then one whose steps come, then the largest
+    learning rate that worked, then the last. A trial without a step is shown only where none has any.
     """
     trials = {trial.trial_id: trial for trial in snapshot.trials}
     if wanted.trial_id in trials:
         return wanted.trial_id
     if not trials:
         return None
-    if shown in trials and (trials[shown].status == "running" or wanted.cell_id is not None):
-        return shown
-    running = [trial.trial_id for trial in snapshot.trials if trial.status == "running"]
+    begun = [trial for trial in snapshot.trials if trial.n_steps]
+    if shown in trials:
+        stays = trains(trials[shown]) if wanted.cell_id is None else trials[shown].n_steps or not begun
+        if stays:
+            return shown
     if snapshot.newest_trial_id in trials:
         return snapshot.newest_trial_id
-    if running:
-        return running[-1]
+    training = [trial for trial in begun if trains(trial)]
+    if training:
+        return max(training, key=lambda trial: (trial.rev, trial.trial_id)).trial_id
     reached = [trial for trial in snapshot.trials if trial.verdict == "reached"]
     if reached:
         return max(reached, key=lambda trial: trial.eta).trial_id
-    started = [trial.trial_id for trial in snapshot.trials if trial.n_steps]
-    return started[-1] if started else snapshot.trials[-1].trial_id
+    return (begun or snapshot.trials)[-1].trial_id
 
 
 def neighbours(reading: Reading, reach: int = 2) -> tuple[TrialRow, ...]:
