@@ -1,11 +1,13 @@
 """The app: it owns the feed, what is looked at and how it is drawn; screens show it."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.app import App
 from textual.filter import LineFilter
 from textual.worker import get_current_worker
@@ -14,7 +16,8 @@ from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
 from mlrtui.tui.keeping import command_for, keep
-from mlrtui.tui.keymap import Key, Keys, bindings
+from mlrtui.tui.keyline import KeyLine
+from mlrtui.tui.keymap import Key, Keys, bindings, command_of
 from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
@@ -24,9 +27,12 @@ from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
 from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
+from mlrtui.tui.widgets.typed import TypedRow
+from mlrtui_db.models import TrialRow
 
 __all__ = ["MlrtuiApp"]
 
+_OF_WHAT_IS_SHOWN = ("copy", "write")  # commands about all that is on the screen
 _SETTLED = 0.3  # seconds after which the first picture has been sent, and other work does not hold it up
 
 
@@ -75,6 +81,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self._start = start
         self._ahead = ahead
         self._before_compare = "browse" if start == "browse" else "live"
+        self._keys = KeyLine(self._on_screen, self._waits, self._do_key, self.set_timer, time.monotonic)
         self._feed = (
             None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
         )
@@ -97,19 +104,33 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.stop()
 
-    def on_store_read(self, message: StoreRead) -> None:
-        """Show what was read, unless drawing is paused."""
+    async def on_event(self, event: events.Event) -> None:
+        """Keys one after another."""
+        if isinstance(event, events.Key) and not event.is_forwarded and event.key != "ctrl+c":  # which waits for none
+            await self._keys.take(event)
+        else:
+            await super().on_event(event)
+
+    async def on_store_read(self, message: StoreRead) -> None:
+        """Show what was read, unless drawing is paused; keys may have waited for it."""
         first, self._latest = self._latest is None, message.reading
         if not self.look.paused:
             self._draw()
         if first:
             self.set_timer(_SETTLED, self._start_ahead)
+        await self._keys.go_on()
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else; the picture follows when it has been read."""
         self.wanted = wanted
         if self._feed is not None:
             self._feed.want(wanted)
+
+    def follow(self) -> None:
+        """Look at the trial whose steps moved last, from now on."""
+        self.wanted = replace(self.wanted, cell_id=None, trial_id=None)
+        if self._feed is not None:
+            self._feed.follow(self.wanted)
 
     def change(self, **how: Any) -> None:
         """Draw the same data in another way."""
@@ -126,13 +147,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self._before_compare = "live"
         self._to("live")
 
-    def open_trial(self) -> None:
-        """Show the chosen trial in full; from now on it stays chosen."""
-        reading = self.reading
-        if reading is None or reading.snapshot is None or reading.trial_id is None:
-            return
-        cell_id = reading.snapshot.cell_id
-        self.want(replace(self.wanted, cell_id=cell_id, trial_id=reading.trial_id, detailed=True))
+    def open_trial(self, trial: TrialRow) -> None:
+        """Show a trial in full; from now on it stays chosen."""
+        self.want(replace(self.wanted, cell_id=trial.cell_id, trial_id=trial.trial_id, detailed=True))
         self.push_screen(screen_class("trial")())
 
     def close_trial(self) -> None:
@@ -165,10 +182,10 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """All commands of this screen over it, or away again."""
         self._over("palette", self.screen.query(Footer).first().screen_name)
 
-    def do_below(self, key: Key) -> None:
+    async def do_below(self, key: Key) -> None:
         """Close the palette and do a command on the screen below it."""
         self.pop_screen()
-        self.call_after_refresh(self.run_action, key.action, self.screen if key.screens else self)
+        await self.run_action(key.action, self.screen if key.screens else self)
 
     def action_copy(self) -> None:
         """What is selected and the command that shows it again, to the terminal's clipboard (OSC 52)."""
@@ -193,6 +210,35 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """Read everything again."""
         if self._feed is not None:
             self._feed.reread()
+
+    async def _on_screen(self) -> None:
+        """Wait for the screen that the last key led to."""
+        while not self.screen.is_mounted:
+            await asyncio.sleep(0.005)
+
+    def _waits(self, event: events.Key) -> bool:
+        """Whether a key is about something that was chosen and is still being read."""
+        screen, reading, row = self.screen, self.reading, self.focused
+        if not isinstance(screen, ReadingScreen) or self._feed is None or self.look.paused:
+            return False
+        if reading is not None and reading.trouble:
+            return False
+        if isinstance(row, TypedRow) and row.check_consume_key(event.key, event.character):
+            return False
+        key = command_of(event.key, screen.query_one(Footer).screen_name, self.look.keys)
+        if key is None:
+            return False
+        if key.id in _OF_WHAT_IS_SHOWN:
+            return reading is None or reading.wanted != self.wanted
+        return screen.waits(key)
+
+    async def _do_key(self, event: events.Key) -> None:
+        """To the row that is typed in, else as the library does: commands have priority and are done at once."""
+        row = self.focused
+        if isinstance(row, TypedRow) and row.check_consume_key(event.key, event.character):
+            await row.take(event.key, event.character)
+        else:
+            await super().on_event(event)
 
     def _over(self, name: str, *about: str) -> None:
         """Put a screen over this one, or take it away again."""

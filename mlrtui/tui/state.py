@@ -22,6 +22,9 @@ __all__ = [
     "Wanted",
     "choose_trial",
     "headline",
+    "knows_cell",
+    "knows_sweep",
+    "knows_trial",
     "neighbours",
 ]
 
@@ -155,6 +158,25 @@ class Look:
     light: bool = False  # colours for a light terminal
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the user's own, by command
     note: str = ""  # what the last command has to say, until the next key
+
+
+def knows_sweep(reading: Reading, wanted: Wanted) -> bool:
+    """Whether a reading shows the sweep that is wanted now."""
+    return (reading.wanted.store, reading.wanted.sweep_id) == (wanted.store, wanted.sweep_id)
+
+
+def knows_cell(reading: Reading, wanted: Wanted) -> bool:
+    """Whether a reading has the trials of the cell that is wanted now."""
+    if reading.wanted.place == wanted.place:
+        return True
+    cell_id = None if reading.snapshot is None else reading.snapshot.cell_id
+    return knows_sweep(reading, wanted) and wanted.cell_id is not None and wanted.cell_id == cell_id
+
+
+def knows_trial(reading: Reading, wanted: Wanted) -> bool:
+    """Whether a reading has the curve of the trial that is wanted now, as far as it has one."""
+    trial = reading.trial
+    return reading.wanted.place == wanted.place and (trial is None or not trial.n_steps or reading.trace is not None)
 
 
 def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> int | None:

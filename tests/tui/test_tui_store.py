@@ -76,7 +76,9 @@ def open_round(store: Store, rates: int) -> list[int]:
 
 def end(store: Store, trial_id: int, seq: int) -> None:
     with store.transaction():
-        store.finish_trial(TrialOutcome(trial_id, 1, seq, "finished", "lazy", None, 2.0, 2.0, None, None, 1.0, 0, None, None, None))
+        store.finish_trial(
+            TrialOutcome(trial_id, 1, seq, "finished", "lazy", None, 2.0, 2.0, None, None, 1.0, 0, None, None, None)
+        )
 
 
 def append(store: Store, trial_id: int, seq: int, steps: range, losses: list[float], flags: list[int]) -> None:

@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.tui import sight as moving
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.sight import Sight
 from mlrtui.tui.widgets.compare_panes import DifferenceTable, Overlay
@@ -33,6 +33,11 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         status.note = "the same axes for all · space and = mark and compare"
         yield status
         yield Footer(self.look, "compare")
+
+    def waits(self, key: Key) -> bool:
+        """The cursor waits for the curves."""
+        reading, wanted = self.owner.reading, self.owner.wanted
+        return key.id in ("left", "right") and (reading is None or reading.wanted.compared != wanted.compared)
 
     def action_move(self, dx: int, dy: int) -> None:
         """The cursor by columns of the chart; up and down scroll the table."""
