@@ -14,6 +14,7 @@ from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import EventList, FitsPane, Footer, StatusLine
 from mlrtui.tui.widgets.sweep_grid import SweepGrid
 from mlrtui.tui.widgets.trial_table import TrialTable
+from mlrtui_db.models import TrialRow
 
 __all__ = ["LiveScreen"]
 
@@ -54,9 +55,8 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         return self.query_one(TrialTable)
 
     def show(self, reading: Reading | None) -> None:
-        """Show a reading. The cursors go with it only if it was read for what they chose: keys may be ahead of it."""
-        if reading is not None and reading.snapshot is not None and reading.wanted.place == self.owner.wanted.place:
-            self.grid.chosen, self.table.chosen = reading.snapshot.cell_id, reading.trial_id
+        """Show a reading, with the cursors where the keys have left them: these may be ahead of it."""
+        self._place_cursors()
         super().show(reading)
 
     def waits(self, key: Key) -> bool:
@@ -69,16 +69,40 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
 
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key; readings follow the cursors."""
+        self._place_cursors()
         super().action_move(dx, dy)
         self._want_chosen()
 
     def action_trial(self, step: int) -> None:
         """The neighbouring trial."""
+        self._place_cursors()
         self.table.move(0, step)
         self._want_chosen()
 
     @on(SweepGrid.Clicked)
+    def choose_cell(self, event: SweepGrid.Clicked) -> None:
+        """A cell by the mouse."""
+        self.grid.chosen = event.cell_id
+        self._want_chosen()
+
     @on(TrialTable.Clicked)
+    def choose_trial(self, event: TrialTable.Clicked) -> None:
+        """A trial by the mouse."""
+        self.table.chosen = event.trial_id
+        self._want_chosen()
+
+    def _place_cursors(self) -> None:
+        """On what was chosen last, on whichever screen; else on what was read."""
+        reading, wanted = self.owner.reading, self.owner.wanted
+        if reading is not None and reading.snapshot is not None:
+            self.grid.chosen = reading.snapshot.cell_id if wanted.cell_id is None else wanted.cell_id
+            self.table.chosen = reading.trial_id if wanted.trial_id is None else wanted.trial_id
+
+    def _chosen(self) -> TrialRow | None:
+        """The trial under the cursor."""
+        self._place_cursors()
+        return self.table.trial()
+
     def _want_chosen(self) -> None:
         """Look at the cell under the cursor, and then which trial is up to the feed; or at the trial under it."""
         reading, wanted = self.owner.reading, self.owner.wanted
@@ -111,7 +135,7 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
 
     def action_mark(self) -> None:
         """Mark the trial under the cursor for comparing, or take its mark away."""
-        reading, trial = self.owner.reading, self.table.trial()
+        reading, trial = self.owner.reading, self._chosen()
         if reading is not None and reading.snapshot is not None and trial is not None:
             self.owner.toggle(Mark(reading.wanted.store, reading.snapshot.sweep.sweep_id, trial.trial_id))
 
@@ -125,7 +149,7 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
 
     def action_boundary(self) -> None:
         """The search of the chosen net; its cell stays chosen."""
-        trial = self.table.trial()
+        trial = self._chosen()
         if trial is not None:
             self.owner.want(replace(self.owner.wanted, cell_id=trial.cell_id, trial_id=trial.trial_id))
         self.owner.action_page("boundary")
@@ -133,13 +157,14 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
     def action_follow(self) -> None:
         """Let the trial whose steps moved last be shown."""
         self.owner.follow()
+        self.show(self.owner.reading)  # no reading comes where nothing else was wanted for long enough to be read
 
     def _opens_trial(self) -> str:
         """The key that opens a trial, where the current pane has one."""
         return "open" if self._current in _WITH_TRIAL else ""
 
     def _open_trial(self) -> None:
-        trial = self.table.trial()
+        trial = self._chosen()
         if trial is not None:
             self.owner.open_trial(trial)
 

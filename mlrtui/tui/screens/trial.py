@@ -63,7 +63,7 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Columns hold other steps on another width."""
-        self.call_after_refresh(self._see, self.sight)
+        self.call_after_refresh(lambda: self._see(self.sight))  # keys may have moved it until then
 
     def action_move(self, dx: int, dy: int) -> None:
         """The cursor by columns of the chart; up and down scroll what is stored."""

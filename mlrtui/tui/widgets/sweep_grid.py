@@ -32,11 +32,15 @@ class SweepGrid(Pane):
     GROWS = True
 
     class Clicked(Message):
-        """The cursor was put somewhere with the mouse."""
+        """A cell was chosen with the mouse."""
+
+        def __init__(self, cell_id: int) -> None:
+            self.cell_id = cell_id
+            super().__init__()
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="grid", classes="pane")
-        self.chosen: int | None = None  # the cell under the cursor; the screen sets it where nobody moved it
+        self.chosen: int | None = None  # the cell under the cursor, which the screen puts on what is looked at
         self._on_variant = False
         self._places: list[tuple[int, int, int, int]] = []  # (y, x from, x to, cell_id), for the mouse
 
@@ -129,8 +133,7 @@ class SweepGrid(Pane):
         """The cell under the pointer."""
         for y, start, end, cell_id in self._places:
             if event.y == y and start <= event.x < end:
-                self._take(cell_id)
-                self.post_message(self.Clicked())
+                self.post_message(self.Clicked(cell_id))
 
     def _choose(self, cells: Sequence[CellRow], depth: int, width: int) -> None:
         cell = next((cell for cell in cells if (cell.depth, cell.width) == (depth, width)), None)

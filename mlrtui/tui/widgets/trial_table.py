@@ -54,11 +54,15 @@ class TrialTable(Pane):
     """A list with a cursor of its own, which readings follow: the charts show that trial once it has been read."""
 
     class Clicked(Message):
-        """The cursor was put somewhere with the mouse."""
+        """A trial was chosen with the mouse."""
+
+        def __init__(self, trial_id: int) -> None:
+            self.trial_id = trial_id
+            super().__init__()
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="trials", classes="pane")
-        self.chosen: int | None = None  # the trial under the cursor; the screen sets it where nobody moved it
+        self.chosen: int | None = None  # the trial under the cursor, which the screen puts on what is looked at
         self._first = 0
         self._note = ""
 
@@ -109,9 +113,7 @@ class TrialTable(Pane):
         row = self._first + event.y - 2
         trials = self._trials()
         if event.y >= 2 and row < len(trials):
-            self.chosen = trials[row].trial_id
-            self.update_rows()
-            self.post_message(self.Clicked())
+            self.post_message(self.Clicked(trials[row].trial_id))
 
     def _marked(self) -> set[int | None]:
         store = None if self.reading is None else self.reading.wanted.store
