@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from mlrtui.tui.charts.boundary import draw_boundary
 from mlrtui.tui.charts.draw import draw
 from mlrtui.tui.charts.kept import Kept
+from mlrtui.tui.charts.reference import gutter_width
 from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
@@ -62,6 +63,7 @@ class ChartPane(Pane):
             y_log=log,
             y_limits=y_limits,
             hlines=hlines,
+            gutter=gutter_width(_edge_line(self.reading, self.look), self.look.marks.ascii_only),
             empty="no step stored yet",
         )
         return draw(spec, width, height, self.look.marks.ascii_only).lines
@@ -121,11 +123,10 @@ class LowerChart(ChartPane):
         if not step.size:
             return middle("sharpness is measured at initialisation only", width, height)
         eta, edge = self.reading.trial.eta, self.reading.trial.edge
-        unit = 1.0 if self.look.raw_sharpness or edge is None else edge / eta
         if edge is not None and not self.look.raw_sharpness:
             _, sharpness = ratio_points(self.reading.trace, eta, edge)
         hollow = not_converged(self.reading.trace)
-        hlines = () if edge is None else (HLine(edge / eta / unit, edge_name(edge)),)
+        hlines = _edge_line(self.reading, self.look)
         lines = self.chart((step, sharpness), self.look.ratio_log, width, height, hlines, hollow)
         if hollow.any():
             self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
@@ -173,6 +174,15 @@ def _search_caption(
     if censored in ("at_min", "at_max"):
         parts.append(f"censored {censored.replace('_', ' ')}")
     return " · ".join(parts)
+
+
+def _edge_line(reading: Reading, look: Look) -> tuple[HLine, ...]:
+    """The edge of the chosen trial in units of its chart: 1, or its value where λ itself is drawn."""
+    trial = reading.trial
+    if trial is None or trial.edge is None:
+        return ()
+    value = trial.edge / trial.eta if look.raw_sharpness else 1.0
+    return (HLine(value, f"{edge_name(trial.edge)} {number(value)}"),)
 
 
 def no_curve(reading: Reading | None) -> str:
