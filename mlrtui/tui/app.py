@@ -180,7 +180,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_palette(self) -> None:
         """All commands of this screen over it, or away again."""
-        self._over("palette", self.screen.query(Footer).first().screen_name)
+        self._over("palette", self._screen_name)
 
     async def do_below(self, key: Key) -> None:
         """Close the palette and do a command on the screen below it."""
@@ -189,7 +189,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_copy(self) -> None:
         """What is selected and the command that shows it again, to the terminal's clipboard (OSC 52)."""
-        text = command_for(self.reading, self.wanted.browsing)
+        if not isinstance(self.screen, ReadingScreen):
+            return
+        text = command_for(self._screen_name, self.reading, self.wanted, self.screen.trials())
         if text:
             self.copy_to_clipboard(text)
             self.say(f"copied: {text}")
@@ -198,9 +200,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """What is on screen, as files in the working folder."""
         if not isinstance(self.screen, ReadingScreen):
             return
-        stem = f"mlrtui-{self.screen.query(Footer).first().screen_name}"
         picture = self.export_screenshot(title="mlrtui", simplify=True)
-        self.say(keep(Path.cwd(), stem, self.screen.text(), picture, self.reading, self.wanted.browsing))
+        stem = f"mlrtui-{self._screen_name}"
+        self.say(keep(Path.cwd(), stem, self.screen.text(), picture, self.screen.tables()))
 
     def action_leave(self) -> None:
         """End the screen; whatever trains goes on."""
@@ -210,6 +212,11 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """Read everything again."""
         if self._feed is not None:
             self._feed.reread()
+
+    @property
+    def _screen_name(self) -> str:
+        """The screen that is up, as its footer is called."""
+        return self.screen.query(Footer).first().screen_name
 
     async def _on_screen(self) -> None:
         """Wait for the screen that the last key led to."""
@@ -225,7 +232,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             return False
         if isinstance(row, TypedRow) and row.check_consume_key(event.key, event.character):
             return False
-        key = command_of(event.key, screen.query_one(Footer).screen_name, self.look.keys)
+        key = command_of(event.key, self._screen_name, self.look.keys)
         if key is None:
             return False
         if key.id in _OF_WHAT_IS_SHOWN:

@@ -59,7 +59,7 @@ async def test_copy_names_the_trial_and_the_command(monkeypatch: pytest.MonkeyPa
         await view.press("C")
         copied = [part for part in sent if part.startswith("\x1b]52;c;")]
         text = base64.b64decode(copied[0].split(";")[2].split("\x07")[0]).decode()
-        assert text.startswith("mlrtui watch --store fake.db  # sweep 'catapult scan', trial 7: 1x512 seed 0 eta 0.15")
+        assert text == "mlrtui watch --store fake.db --sweep 'catapult scan' --screen live --trial 7"
         assert "copied: mlrtui watch" in view.text()
         await view.press("y")
         assert "copied" not in view.text()

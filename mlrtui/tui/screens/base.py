@@ -1,11 +1,13 @@
 """What all screens share: the look, the reading, and repainting what differs."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
 
 from mlrtui.tui.keymap import Key
 from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.tables import Table
 from mlrtui.tui.text import Line, fit, plain
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.prompt import Prompt
@@ -42,6 +44,14 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
     def waits(self, key: Key) -> bool:
         """Whether a command of this screen is about something that was chosen and is still being read."""
         return False
+
+    def tables(self) -> Sequence[Table]:
+        """The data behind what is shown, for files."""
+        return ()
+
+    def trials(self) -> Sequence[int]:
+        """The trials that are chosen or compared here, by number, for the command that shows them again."""
+        return ()
 
     def typed(self, text: str) -> None:
         """The text of the row that is typed in is another one."""

@@ -1,5 +1,6 @@
 """Boundary: the search of one net, from its first question to η*."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -8,6 +9,7 @@ from textual.containers import Container
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import Reading, knows_cell
+from mlrtui.tui.tables import Table, search_tables
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
 from mlrtui.tui.widgets.search_panes import FoundPane, RoundsPane, SearchPane, SearchView, SearchWidget
@@ -49,6 +51,14 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
         for pane in self.query(SearchWidget):
             pane.view = self._view
         super().show(reading)
+
+    def tables(self) -> Sequence[Table]:
+        """The trials of the search, its rounds, what it found."""
+        return search_tables(self._view.net, self._view.trials)
+
+    def trials(self) -> Sequence[int]:
+        """The trial under the cursor, by which its net is found again."""
+        return () if self._view.trial is None else (self._view.trial.trial_id,)
 
     def waits(self, key: Key) -> bool:
         """Cursor and seeds wait for the trials of the cell."""

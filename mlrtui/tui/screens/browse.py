@@ -8,6 +8,7 @@ from mlrtui.tui.finding import SORTS, complete
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Look, Reading, StoreState
+from mlrtui.tui.tables import Table, sweep_table
 from mlrtui.tui.text import Line, clean, line
 from mlrtui.tui.widgets.entry import Entry
 from mlrtui.tui.widgets.lists import Footer
@@ -82,6 +83,10 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def prompt(self) -> Entry:
         """The filter."""
         return self.query_one(Entry)
+
+    def tables(self) -> Sequence[Table]:
+        """The sweeps that pass the filter, in their order."""
+        return (sweep_table(self.list.found().entries),)
 
     def waits(self, key: Key) -> bool:
         """The list waits for the sweeps."""

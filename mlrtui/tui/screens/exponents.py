@@ -8,10 +8,12 @@ from textual.containers import Container
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
 from mlrtui.tui.keymap import Key, bindings
+from mlrtui.tui.law_tables import law_tables
 from mlrtui.tui.laws import QUANTITIES, Choice, first_choice, make_law, stored, xs
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import Reading
+from mlrtui.tui.tables import Table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.law_panes import CellPane, LawPane, LawView, LawWidget, PlotPane, ResidualPane
 from mlrtui.tui.widgets.lists import Footer, StatusLine
@@ -57,6 +59,10 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         if not isinstance(self.focused, Prompt):
             self.query_one(Prompt).text = "" if self._choice is None else self._choice.where
         super().show(reading)
+
+    def tables(self) -> Sequence[Table]:
+        """The cells of the law, the fit, the nets."""
+        return law_tables(self._view.law)
 
     def waits(self, key: Key) -> bool:
         """Cursor and choices wait for the cells."""

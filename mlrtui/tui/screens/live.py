@@ -1,5 +1,6 @@
 """Live: one sweep as a grid, the trials of a cell, the curves of a trial."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from textual import on
@@ -9,6 +10,7 @@ from textual.containers import Container
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import GRID_VALUES, Mark, Reading, knows_cell, knows_sweep
+from mlrtui.tui.tables import Table, steps_table, trials_table
 from mlrtui.tui.widgets.charts import LossChart, LowerChart
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import EventList, FitsPane, Footer, StatusLine
@@ -43,6 +45,17 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
                 yield LowerChart(self.look)
         yield StatusLine(self.look)
         yield Footer(self.look, "live")
+
+    def tables(self) -> Sequence[Table]:
+        """Every step of the trial that is drawn, and the trials of the cell."""
+        reading = self.owner.reading
+        listed = () if reading is None or reading.snapshot is None else reading.snapshot.trials
+        return steps_table(reading), trials_table(listed, "trials")
+
+    def trials(self) -> Sequence[int]:
+        """The trial under the cursor."""
+        trial = self._chosen()
+        return () if trial is None else (trial.trial_id,)
 
     @property
     def grid(self) -> SweepGrid:

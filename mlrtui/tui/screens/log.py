@@ -11,6 +11,7 @@ from mlrtui.tui.numbers import clock, moment
 from mlrtui.tui.pages import LOG_LIMIT, LogPage
 from mlrtui.tui.screens.base import FilterScreen
 from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.tables import Table, log_table
 from mlrtui.tui.text import Line, clean, fit, holds, line
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
@@ -128,6 +129,11 @@ class LogScreen(FilterScreen, inherit_bindings=False):
         yield Prompt(self.look, "filter", "none; / types words that must all occur")
         yield StatusLine(self.look)
         yield Footer(self.look, "log")
+
+    def tables(self) -> Sequence[Table]:
+        """The events that pass the filters."""
+        reading = self.owner.reading
+        return () if reading is None else (log_table(self.query_one(LogPane).rows(), _sweep_names(reading)),)
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for the events."""

@@ -10,6 +10,7 @@ from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pages import PhaseMark, PhasePage
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import Reading
+from mlrtui.tui.tables import Table, phase_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
 from mlrtui.tui.widgets.phase_panes import AXES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
@@ -47,6 +48,14 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         for pane in self.query(PhaseWidget):
             pane.view = self._view
         super().show(reading)
+
+    def tables(self) -> Sequence[Table]:
+        """The trials on the map."""
+        return (phase_table(self._view.marks),)
+
+    def trials(self) -> Sequence[int]:
+        """The trial under the cursor."""
+        return () if self._view.mark is None else (self._view.mark.trial_id,)
 
     def waits(self, key: Key) -> bool:
         """Cursor and axis wait for the trials."""
@@ -87,8 +96,9 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             return self._view
         axes = _varying(page.marks)
         axis = self._axis if self._axis in axes else axes[0]
+        trial_id = self.owner.wanted.trial_id if self._trial_id is None else self._trial_id
         words = "no trial has ended yet" if not page.marks else "λ at init is not known for any trial"
-        return PhaseView.of(page.marks, axis or AXES[0], self._trial_id, words)
+        return PhaseView.of(page.marks, axis or AXES[0], trial_id, words)
 
 
 def _varying(marks: Sequence[PhaseMark]) -> list[str]:

@@ -1,5 +1,6 @@
 """Trial: one trial in full, with a cursor that both charts share."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -11,6 +12,7 @@ from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.sight import Sight
 from mlrtui.tui.state import Reading, knows_cell, knows_trial
+from mlrtui.tui.tables import Table, steps_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.trial_charts import LossView, SharpnessView, TrialChart, axis_end
@@ -52,6 +54,15 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         """Hand a reading to every widget, and the axis to the read-out once the charts have their size."""
         self._share()
         super().show(reading)
+
+    def tables(self) -> Sequence[Table]:
+        """Every step."""
+        return (steps_table(self.owner.reading),)
+
+    def trials(self) -> Sequence[int]:
+        """This trial."""
+        reading = self.owner.reading
+        return () if reading is None or reading.trial_id is None else (reading.trial_id,)
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for its curve, the neighbours in η for the trials of the cell."""

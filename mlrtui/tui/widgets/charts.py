@@ -1,5 +1,6 @@
 """The two charts of the chosen trial: its loss, and its sharpness or the search that it belongs to."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
 from mlrtui.tui.edges import edge_name, ratio_name
+from mlrtui.tui.marks import trains
 from mlrtui.tui.numbers import number
 from mlrtui.tui.searches import edge_so_far, probe_of
 from mlrtui.tui.state import Look, Reading
@@ -121,7 +123,7 @@ class LowerChart(ChartPane):
             return middle(no_curve(self.reading), width, height)
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
-            return middle("sharpness is measured at initialisation only", width, height)
+            return middle(no_sharpness(self.reading), width, height)
         eta, edge = self.reading.trial.eta, self.reading.trial.edge
         if edge is not None and not self.look.raw_sharpness:
             _, sharpness = ratio_points(self.reading.trace, eta, edge)
@@ -189,6 +191,18 @@ def no_curve(reading: Reading | None) -> str:
     """Why there is no curve to draw."""
     trial = None if reading is None else reading.trial
     return "no trial yet" if trial is None else f"reading {trial.n_steps} steps"
+
+
+def no_sharpness(reading: Reading | None) -> str:
+    """Why a trial has no λ to draw: it has no step yet, none was asked for along training, or none has come."""
+    trial = None if reading is None else reading.trial
+    if reading is None or reading.snapshot is None or trial is None:
+        return "no trial yet"
+    if not trial.n_steps:
+        return "no step stored yet"
+    if json.loads(reading.snapshot.sweep.spec).get("sharpness", {}).get("every") == 0:
+        return "λ was asked for at initialisation only"
+    return "λ is not measured yet" if trains(trial) else "λ was not measured along this trial"
 
 
 def planned_end(trial: TrialRow | None, last_step: int) -> float:

@@ -15,7 +15,7 @@ from mlrtui.tui.numbers import number
 from mlrtui.tui.sight import Sight, place, visible
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, line
-from mlrtui.tui.widgets.charts import middle, no_curve, planned_end
+from mlrtui.tui.widgets.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import TrialRow
 
@@ -166,8 +166,8 @@ class SharpnessView(TrialChart):
         return lines if near else lines[:1]
 
     def nothing(self) -> str:
-        """A trial may have been trained without measuring it."""
-        return "sharpness was not measured along this trial"
+        """There may be no step yet, or it may not have been asked for."""
+        return no_sharpness(self.reading)
 
 
 def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:
