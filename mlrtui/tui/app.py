@@ -1,6 +1,5 @@
 """The app: it owns the feed, what is looked at and how it is drawn; screens show it."""
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from textual import events
-from textual.app import App
 from textual.filter import LineFilter
 from textual.worker import get_current_worker
 
@@ -16,7 +14,7 @@ from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
 from mlrtui.tui.keeping import command_for, keep
-from mlrtui.tui.keyline import KeyLine
+from mlrtui.tui.keyline import KeyedApp
 from mlrtui.tui.keymap import Key, Keys, bindings, command_of
 from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
@@ -27,7 +25,6 @@ from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
 from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
-from mlrtui.tui.widgets.typed import TypedRow
 from mlrtui_db.models import TrialRow
 
 __all__ = ["MlrtuiApp"]
@@ -36,7 +33,7 @@ _OF_WHAT_IS_SHOWN = ("copy", "write")  # commands about all that is on the scree
 _SETTLED = 0.3  # seconds after which the first picture has been sent, and other work does not hold it up
 
 
-class MlrtuiApp(App[None], inherit_bindings=False):
+class MlrtuiApp(KeyedApp, inherit_bindings=False):
     """Screens over the stores that were named. It never writes to a store and never signals a process."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -81,7 +78,6 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self._start = start
         self._ahead = ahead
         self._before_compare = "browse" if start == "browse" else "live"
-        self._keys = KeyLine(self._on_screen, self._waits, self._do_key, self.set_timer, time.monotonic)
         self._feed = (
             None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
         )
@@ -104,13 +100,6 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.stop()
 
-    async def on_event(self, event: events.Event) -> None:
-        """Keys one after another."""
-        if isinstance(event, events.Key) and not event.is_forwarded and event.key != "ctrl+c":  # which waits for none
-            await self._keys.take(event)
-        else:
-            await super().on_event(event)
-
     async def on_store_read(self, message: StoreRead) -> None:
         """Show what was read, unless drawing is paused; keys may have waited for it."""
         first, self._latest = self._latest is None, message.reading
@@ -118,7 +107,7 @@ class MlrtuiApp(App[None], inherit_bindings=False):
             self._draw()
         if first:
             self.set_timer(_SETTLED, self._start_ahead)
-        await self._keys.go_on()
+        await self.line.go_on()
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else; the picture follows when it has been read."""
@@ -218,19 +207,14 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """The screen that is up, as its footer is called."""
         return self.screen.query(Footer).first().screen_name
 
-    async def _on_screen(self) -> None:
-        """Wait for the screen that the last key led to."""
-        while not self.screen.is_mounted:
-            await asyncio.sleep(0.005)
-
-    def _waits(self, event: events.Key) -> bool:
-        """Whether a key is about something that was chosen and is still being read."""
-        screen, reading, row = self.screen, self.reading, self.focused
+    def must_wait(self, event: events.Key) -> bool:
+        """Whether a key is about something that was chosen and is still being read; nothing is while the store is in
+        trouble or drawing is paused.
+        """
+        screen, reading = self.screen, self.reading
         if not isinstance(screen, ReadingScreen) or self._feed is None or self.look.paused:
             return False
         if reading is not None and reading.trouble:
-            return False
-        if isinstance(row, TypedRow) and row.check_consume_key(event.key, event.character):
             return False
         key = command_of(event.key, self._screen_name, self.look.keys)
         if key is None:
@@ -238,14 +222,6 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if key.id in _OF_WHAT_IS_SHOWN:
             return reading is None or reading.wanted != self.wanted
         return screen.waits(key)
-
-    async def _do_key(self, event: events.Key) -> None:
-        """To the row that is typed in, else as the library does: commands have priority and are done at once."""
-        row = self.focused
-        if isinstance(row, TypedRow) and row.check_consume_key(event.key, event.character):
-            await row.take(event.key, event.character)
-        else:
-            await super().on_event(event)
 
     def _over(self, name: str, *about: str) -> None:
         """Put a screen over this one, or take it away again."""

@@ -4,12 +4,18 @@ The terminal library hands keys to widgets, whose answers come later; in a burst
 picture than the one that the keys before them made.
 """
 
+import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from textual.events import Key
+from textual.app import App
+from textual.events import Event, Key
 
-__all__ = ["PATIENCE", "KeyLine"]
+from mlrtui.tui.widgets.typed import TypedRow
+
+__all__ = ["PATIENCE", "KeyLine", "KeyedApp"]
 
 PATIENCE = 10.0  # seconds that a key waits for what it is about; then it does what it can
 _LOOK = 0.05  # seconds between two looks whether it has come
@@ -60,3 +66,42 @@ class KeyLine:
     async def _again(self) -> None:
         self._due = False
         await self.go_on()
+
+
+class KeyedApp(App[None], inherit_bindings=False):
+    """An app that does its keys one after another: text goes to the row that is typed in, commands are done at once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.line = KeyLine(self._on_screen, self._waits, self._do, self.set_timer, time.monotonic)
+
+    def must_wait(self, event: Key) -> bool:
+        """Whether a command is about something that is still being read."""
+        return False
+
+    async def on_event(self, event: Event) -> None:
+        """Everything but keys as the library does it; ctrl+c waits for nothing."""
+        if isinstance(event, Key) and not event.is_forwarded and event.key != "ctrl+c":
+            await self.line.take(event)
+        else:
+            await super().on_event(event)
+
+    async def _on_screen(self) -> None:
+        """Wait for the screen that the last key led to."""
+        while not self.screen.is_mounted:
+            await asyncio.sleep(0.005)
+
+    def _waits(self, event: Key) -> bool:
+        return self._typed_in(event) is None and self.must_wait(event)
+
+    async def _do(self, event: Key) -> None:
+        row = self._typed_in(event)
+        if row is None:
+            await super().on_event(event)
+        else:
+            await row.take(event.key, event.character)
+
+    def _typed_in(self, event: Key) -> TypedRow | None:
+        """The row for which a key is text."""
+        row = self.focused
+        return row if isinstance(row, TypedRow) and row.check_consume_key(event.key, event.character) else None

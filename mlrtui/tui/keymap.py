@@ -49,7 +49,7 @@ KEYS: tuple[Key, ...] = (
     Key("log", ("5",), "page('log')", "log", "all events of the store", "Everywhere", (), 63),
     Key("compare", ("4",), "page('compare')", "compare", "what is marked, together", "Everywhere", (), 62),
     Key("palette", ("ctrl+p", "colon"), "palette", "commands", "find a command", "Everywhere", (), 70),
-    Key("copy", ("C",), "copy", "copy", "copy id and command", "Everywhere", ()),
+    Key("copy", ("C",), "copy", "copy", "copy the command for it", "Everywhere", ()),
     Key("write", ("w",), "write", "write", "write csv, svg and text", "Everywhere", ()),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
     Key(
