@@ -18,7 +18,7 @@ import pyte
 import pytest
 
 HERE = Path(__file__).parent
-PATIENCE = float(os.environ.get("PATIENCE", "60"))  # seconds until a condition counts as never met
+PATIENCE = 60.0  # seconds until a condition counts as never met
 
 
 class Terminal:
