@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlrtui_db.models import CellRow, TrialRow
 
-__all__ = ["ASCII", "UNICODE", "Marks", "cell_state", "event_state", "trial_state"]
+__all__ = ["ASCII", "UNICODE", "Marks", "cell_state", "event_state", "trains", "trial_state"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,16 @@ ASCII = Marks(
 )
 
 
+def trains(trial: TrialRow) -> bool:
+    """Whether its steps come. A round opens all its lanes at once; most of a large one wait for their turn."""
+    return trial.status == "running" and trial.n_steps > 0
+
+
 def trial_state(trial: TrialRow) -> str:
     """done, running, catapult, diverged, failed, waiting, or slow (ended below the goal, yet stable)."""
-    if trial.status == "running":
+    if trains(trial):
         return "running"
-    if trial.status == "queued":
+    if trial.status in ("queued", "running"):
         return "waiting"
     if trial.status == "failed" or trial.verdict == "failed":
         return "failed"
