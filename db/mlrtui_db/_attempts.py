@@ -7,12 +7,8 @@ from dataclasses import dataclass
 
 from mlrtui_db._writing import Transaction, finite, whole
 from mlrtui_db.errors import SequenceGap, StoreError
-from mlrtui_db.records import TrialOutcome, TrialRecord
+from mlrtui_db.records import EVIDENCE, TrialOutcome, TrialRecord
 
-_EVIDENCE = (
-    *("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first", "ratio_before_peak", "ratio_low"),
-    *("ratio_hover", "ratio_last", "drift", "loss_constant", "majority"),
-)
 _PHASE = ("phase", "phase_rule", "phase_basis", "phase_reason")
 
 _RESET = ", ".join(
@@ -22,7 +18,7 @@ _RESET = ", ".join(
         *("last_sharpness_step", "min_loss", "max_loss", "max_loss_step", "max_sharpness", "loss_initial"),
         *("loss_final", "best_accuracy", "final_accuracy", "peak_ratio", "peak_step", "final_sharpness"),
         *("logit_rms_initial", "logit_rms_peak", "bad_step", "bad_kind", "error", "given_up_epoch"),
-        *(*_PHASE, *_EVIDENCE),
+        *(*_PHASE, *EVIDENCE),
     )
 )
 
@@ -132,7 +128,7 @@ def finish_trial(tx: Transaction, outcome: TrialOutcome) -> bool:
         " best_accuracy = ?, final_accuracy = ?, peak_ratio = ?, peak_step = ?, final_sharpness = ?,"
         " logit_rms_initial = ?, logit_rms_peak = ?, bad_step = coalesce(?, bad_step),"
         " bad_kind = coalesce(?, bad_kind), error = ?, given_up_epoch = ?, rev = ?,"
-        f" {', '.join(f'{name} = ?' for name in (*_PHASE, *_EVIDENCE))} WHERE trial_id = ?",
+        f" {', '.join(f'{name} = ?' for name in (*_PHASE, *EVIDENCE))} WHERE trial_id = ?",
         (
             end,
             outcome.verdict,
@@ -152,7 +148,7 @@ def finish_trial(tx: Transaction, outcome: TrialOutcome) -> bool:
             whole(outcome.given_up_epoch),
             tx.rev,
             *(getattr(outcome, name) for name in _PHASE),
-            *(finite(getattr(outcome, name)) for name in _EVIDENCE),
+            *(finite(getattr(outcome, name)) for name in EVIDENCE),
             outcome.trial_id,
         ),
     )

@@ -19,6 +19,7 @@ from mlrtui_db._editions import BEFORE_SCHEMA_4
 from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
 from mlrtui_db._sqlite import error_name, translated
 from mlrtui_db.errors import StoreError
+from mlrtui_db.relabelling import Relabel, relabel_all
 
 __all__ = ["MIGRATIONS", "Migration", "migrate"]
 
@@ -30,6 +31,7 @@ class Migration:
     version: int
     name: str
     apply: Callable[[sqlite3.Connection], None]
+    relabels: bool = False  # whether phases are named anew after it, by whoever knows the rules
 
 
 def _second(connection: sqlite3.Connection) -> None:
@@ -117,13 +119,21 @@ def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "spectra, edges, held-out samples, layers", _second),
     Migration(3, "trainings given up", _third),
-    Migration(4, "phases and eta* of the second edition", _fourth),
+    Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 
-def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migration] = MIGRATIONS) -> Path | None:
+def migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    steps: Sequence[Migration] = MIGRATIONS,
+    *,
+    relabel: Relabel | None = None,
+) -> Path | None:
     """Apply the steps that the store lacks; return where the copy of the old store lies, None when nothing was due.
+
+    ``relabel`` names phases anew where a step asks for it (`relabelling`); without it they stay.
 
     Raises:
         StoreFull: there is no room for the copy or for a step; the store keeps the version that it has.
@@ -136,7 +146,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migratio
             return None
         backup = _back_up(connection, path, version)
         for step in due:
-            _apply(connection, path, step, backup)
+            _apply(connection, path, step, backup, relabel)
     return backup
 
 
@@ -159,10 +169,14 @@ def _free_name(path: Path, version: int) -> Path:
     return next(place for place in itertools.chain([name], numbered) if not os.path.lexists(place))
 
 
-def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: Path) -> None:
+def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: Path, relabel: Relabel | None) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         step.apply(connection)
+        relabelled = ""
+        if step.relabels and relabel is not None:
+            named, left = relabel_all(connection, relabel)
+            relabelled = f"; phases named anew: {named}, left as they were: {left}" if named or left else ""
         if step.version == SCHEMA_VERSION:
             renew_views(connection)
         connection.execute(f"PRAGMA user_version = {step.version}")
@@ -172,7 +186,10 @@ def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: 
         )
         connection.execute(
             "INSERT INTO event (at, level, text) VALUES (?, 'info', ?)",
-            (time.time(), f"brought to schema {step.version} ({step.name}); the store as it was: {backup.name}"),
+            (
+                time.time(),
+                f"brought to schema {step.version} ({step.name}{relabelled}); the store as it was: {backup.name}",
+            ),
         )
         connection.execute("COMMIT")
     except BaseException as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 __all__ = [
+    "EVIDENCE",
     "FLAG_ACCURACY_NONFINITE",
     "FLAG_ALL_SAMPLES",
     "FLAG_LOSS_NAN",
@@ -39,6 +40,12 @@ FLAG_SHARPNESS_INF = 16
 FLAG_SHARPNESS_NOT_CONVERGED = 32
 FLAG_ACCURACY_NONFINITE = 64
 FLAG_ALL_SAMPLES = 128
+
+EVIDENCE = (
+    *("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first", "ratio_before_peak", "ratio_low"),
+    *("ratio_hover", "ratio_last", "drift", "loss_constant", "majority"),
+)
+"""The numbers that a phase rests on: fields of `TrialOutcome` and columns of table ``trial``."""
 
 
 @dataclass(frozen=True)
