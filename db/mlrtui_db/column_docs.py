@@ -317,12 +317,35 @@ VIEWS: dict[str, Docs] = {
     "onsets": {
         **_NAMES,
         **_SEED,
-        "c_loss": ("1", "Smallest trained c = eta × lambda0 at which a loss exceeds the first; NULL: at none."),
+        "c_loss": (
+            "1",
+            "Smallest trained c = eta × lambda0 from which the loss rises: peak_smoothed above 1.000001 (above 1.5 in "
+            "mini-batches; times (1 + 2·momentum)² for heavy ball) and, where λ was measured, ratio_before_peak above "
+            "1; NULL: at none. Under phase_rule 1: any loss above the first.",
+        ),
         "c_loss_above": ("1", "The next smaller c; NULL: c_loss is the smallest trained, an upper bound."),
-        "c_sharp": ("1", "Smallest c at which sharpness exceeds its start by 0.1 %; NULL: at none, or not measured."),
+        "c_sharp": (
+            "1",
+            "Smallest c at which sharpness exceeds its start by 0.1 %, before the peak of a loss that rises; NULL: at "
+            "none, not measured, or not on all samples. Under phase_rule 1: at any step.",
+        ),
         "c_sharp_above": ("1", "The next smaller c; NULL: c_sharp is the smallest trained, an upper bound."),
-        "c_max": ("1", "Largest c at which training survives (phase not divergent, not catastrophic); NULL: at none."),
+        "c_max": (
+            "1",
+            "Largest c that is survived (phase lazy, stable, controlled, catapult or edge) below the first that is "
+            "lost (divergent, catastrophic, collapsed); NULL: none. Under phase_rule 1: the largest that is survived.",
+        ),
         "c_max_below": ("1", "The next larger c; NULL: c_max is the largest trained, a lower bound."),
+        "c_max_last": ("1", "Largest c that is survived, also above one that is lost."),
+        "c_max_open": (
+            "0 or 1",
+            "Whether an unfinished trial lies above c_max and below the first that is lost: with more steps c_max may "
+            "be larger.",
+        ),
+        "phase_rule": (
+            "1",
+            "Edition of the rules of these onsets: 1 where a trial's phase is of the first edition, else 2.",
+        ),
         "ordered": ("0 or 1", "Whether c_loss <= c_sharp <= c_max; NULL where one is missing."),
         "accuracy_best": ("1", "Largest final accuracy of the net's trials; NULL where there is none."),
         "eta_best": ("eta", "Smallest rate with that accuracy."),

@@ -88,30 +88,61 @@ FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s 
 WHERE t.status IN ('done', 'failed');
 
 CREATE VIEW onsets AS  -- one row per net with trials done: at which eta x lambda0 they change their kind
-WITH t AS (
-  SELECT t.net_id, t.eta, t.eta_lambda0 AS c, t.final_accuracy,
-         t.bad_step IS NOT NULL OR coalesce(t.peak_ratio, 0) > 1.000001 AS loss_rises,
-         t.max_sharpness > 1.001 * n.lambda0_preconditioned AS sharpens,
-         t.phase NOT IN ('divergent', 'catastrophic', 'collapsed', 'unfinished') AS survives
-  FROM trial t JOIN net n USING (net_id) WHERE t.status = 'done'
+WITH t AS (  -- a smoothed loss above limit x its start has risen; heavy ball's first step alone gives (1 + 2 beta)^2
+  SELECT t.*, t.eta_lambda0 AS c, n.lambda0_preconditioned AS lambda0, n.sharpness_samples, c.edge,
+         coalesce(t.phase_rule, 1) AS rule,
+         CASE WHEN c.batch >= c.samples THEN 1.000001 ELSE 1.5 END AS limit_,
+         CASE c.optimizer WHEN 'momentum' THEN (c.edge - 1) * (c.edge - 1) ELSE 1 END AS transient
+  FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) WHERE t.status = 'done'
+), r AS (
+  SELECT *, CASE
+           WHEN bad_step IS NOT NULL THEN 1
+           WHEN rule = 1 THEN coalesce(peak_ratio, 0) > 1.000001
+           WHEN ratio_before_peak > 1 THEN peak_smoothed > limit_
+           WHEN transient > 1 THEN peak_smoothed > limit_ * transient
+           ELSE peak_smoothed > limit_ AND ratio_before_peak IS NULL
+         END AS loss_rises
+  FROM t
+), k AS (
+  SELECT net_id, eta, c, rule, final_accuracy, loss_rises,
+         CASE
+           WHEN rule = 1 THEN max_sharpness > 1.001 * lambda0
+           WHEN sharpness_samples <> 'all' THEN NULL
+           WHEN n_steps = 0 THEN ratio_before_peak * edge > 1.001 * c  -- all that is left of pruned steps
+           WHEN NOT loss_rises OR max_sharpness <= 1.001 * lambda0 OR max_sharpness IS NULL
+             THEN max_sharpness > 1.001 * lambda0
+           ELSE EXISTS (SELECT 1 FROM step p
+                        WHERE p.trial_id = r.trial_id AND p.step < r.peak_step AND p.sharpness > 1.001 * lambda0)
+         END AS sharpens,
+         phase IN ('lazy', 'stable', 'controlled', 'catapult', 'edge') AS survives,
+         phase IN ('divergent', 'catastrophic', 'collapsed') AS lost, phase = 'unfinished' AS open
+  FROM r
 ), o AS (
-  SELECT net_id, count(*) AS trials, min(CASE WHEN loss_rises THEN c END) AS c_loss,
-         min(CASE WHEN sharpens THEN c END) AS c_sharp, max(CASE WHEN survives THEN c END) AS c_max,
-         max(final_accuracy) AS accuracy_best
-  FROM t GROUP BY net_id
-), b AS (
-  SELECT o.*, (SELECT min(t.eta) FROM t WHERE t.net_id = o.net_id AND t.final_accuracy = o.accuracy_best) AS eta_best
+  SELECT net_id, count(*) AS trials, min(rule) AS rule, min(CASE WHEN loss_rises THEN c END) AS c_loss,
+         min(CASE WHEN sharpens THEN c END) AS c_sharp, max(CASE WHEN survives THEN c END) AS c_max_last,
+         min(CASE WHEN lost THEN c END) AS c_lost, max(final_accuracy) AS accuracy_best
+  FROM k GROUP BY net_id
+), m AS (
+  SELECT o.*, CASE
+           WHEN rule = 1 THEN c_max_last
+           ELSE (SELECT max(k.c) FROM k WHERE k.net_id = o.net_id AND k.survives AND (o.c_lost IS NULL OR k.c < o.c_lost))
+         END AS c_max
   FROM o
+), b AS (
+  SELECT m.*, EXISTS (SELECT 1 FROM k WHERE k.net_id = m.net_id AND k.open AND k.c > coalesce(m.c_max, 0)
+                      AND (m.c_lost IS NULL OR k.c < m.c_lost)) AS c_max_open,
+         (SELECT min(k.eta) FROM k WHERE k.net_id = m.net_id AND k.final_accuracy = m.accuracy_best) AS eta_best
+  FROM m
 )
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
-       b.c_loss, (SELECT max(t.c) FROM t WHERE t.net_id = n.net_id AND t.c < b.c_loss) AS c_loss_above,
-       b.c_sharp, (SELECT max(t.c) FROM t WHERE t.net_id = n.net_id AND t.c < b.c_sharp) AS c_sharp_above,
-       b.c_max, (SELECT min(t.c) FROM t WHERE t.net_id = n.net_id AND t.c > b.c_max) AS c_max_below,
+       b.c_loss, (SELECT max(k.c) FROM k WHERE k.net_id = n.net_id AND k.c < b.c_loss) AS c_loss_above,
+       b.c_sharp, (SELECT max(k.c) FROM k WHERE k.net_id = n.net_id AND k.c < b.c_sharp) AS c_sharp_above,
+       b.c_max, (SELECT min(k.c) FROM k WHERE k.net_id = n.net_id AND k.c > b.c_max) AS c_max_below,
        b.c_loss <= b.c_sharp AND b.c_sharp <= b.c_max AS ordered,
        b.accuracy_best, b.eta_best,
-       (SELECT min(t.eta) FROM t WHERE t.net_id = n.net_id AND t.eta > b.eta_best AND coalesce(t.final_accuracy, 0) < 0.2)
+       (SELECT min(k.eta) FROM k WHERE k.net_id = n.net_id AND k.eta > b.eta_best AND coalesce(k.final_accuracy, 0) < 0.2)
          AS eta_unstable,
-       b.trials, n.lambda0_preconditioned, n.net_id, axes.*
+       b.trials, n.lambda0_preconditioned, n.net_id, b.c_max_last, b.c_max_open, b.rule AS phase_rule, axes.*
 FROM b JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
 CREATE VIEW exponents AS  -- one row per fitted term
