@@ -1,6 +1,6 @@
 """The numbers of stacked lanes: of a step, from the forward pass that it takes anyway, and over all samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import nan
@@ -14,9 +14,15 @@ from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.losses import LOSSES, Loss, accuracy, mean_loss
 from mlrtui_trainer.samples import Batch, Samples
 
-__all__ = ["Evaluation", "evaluate", "judged", "step_numbers", "sums"]
+__all__ = ["COLUMNS", "SIZES", "Evaluation", "Seen", "evaluate", "judged", "step_numbers", "sums"]
 
 EVALUATION_ROWS = 256
+
+COLUMNS = 6
+"""Numbers of a step: loss, accuracy, dead, and from `SIZES` on the RMS of the outputs, of the outputs less their mean
+over classes (themselves under mse) and of the last hidden layer."""
+
+SIZES = 3
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,6 +38,23 @@ class Evaluation:
     def select(self, lanes: Sequence[int]) -> "Evaluation":
         """The same of the lanes with these numbers."""
         return Evaluation(self.loss[lanes], self.accuracy[lanes], self.dead[lanes])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A step whose weights are still at hand."""
+
+    numbers: Floats  # [COLUMNS, lanes] as `step_numbers` gives them
+    weights: Weights
+    ready: bool  # whether λ may be sought
+    diagonal: Tensor | None  # what λ is preconditioned by beside the layers' rates
+    descend: Callable[[], object] | None = None  # takes the step; None: it has been taken
+
+    def select(self, lanes: Sequence[int]) -> "Seen":
+        """The same of the lanes with these numbers, where the step has been taken."""
+        keep = torch.tensor(lanes)
+        diagonal = None if self.diagonal is None else self.diagonal[keep]
+        return Seen(self.numbers[:, lanes], self.weights.select(keep), self.ready, diagonal)
 
 
 @torch.inference_mode()
@@ -74,17 +97,32 @@ def _piece(model: Model, weights: Weights, samples: Samples, first: int, loss: s
 def step_numbers(
     model: Model, loss: Loss, trace: Trace, e: Tensor, batch: Batch, kind: str, *, full: bool, watched: bool
 ) -> Tensor:
-    """Loss, accuracy, dead and RMS of the outputs of a step, [4, lanes] on the device.
+    """Loss, accuracy, dead and the sizes of a step, [COLUMNS, lanes] on the device.
 
-    ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the RMS where it
-    is ``watched``; else they are NaN.
+    ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the sizes where
+    it is ``watched``; else they are NaN.
     """
     _, y, labels = batch
     value = mean_loss(loss.per_sample(e, labels))
     blank = torch.full_like(value, nan)
-    rms = blank
-    if watched:
-        rms = (trace.f * trace.f).sum((1, 2), dtype=torch.float64).div_(trace.f[0].numel()).sqrt_()
+    sizes = _sizes(model, loss, trace) if watched else [blank] * (COLUMNS - SIZES)
     if not full:
-        return torch.stack([value, blank, blank, rms])
-    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), rms])
+        return torch.stack([value, blank, blank, *sizes])
+    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), *sizes])
+
+
+def _sizes(model: Model, loss: Loss, trace: Trace) -> list[Tensor]:
+    """RMS over samples and units of outputs, centred outputs and the last hidden layer, [lanes] each.
+
+    A softmax does not see what all outputs of a sample share: they may be huge and agree.
+    """
+    rms = _rms(trace.f)
+    f = trace.f.double()
+    centred = _rms(f - f.mean(-1, keepdim=True)) if loss.bounded else rms
+    hidden = model.hidden(trace)
+    return [rms, centred, torch.full_like(rms, nan) if hidden is None else _rms(hidden)]
+
+
+def _rms(values: Tensor) -> Tensor:
+    """[lanes, samples, units] → [lanes], summed in double precision."""
+    return (values * values).sum((1, 2), dtype=torch.float64).div_(values[0].numel()).sqrt_()
