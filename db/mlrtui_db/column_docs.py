@@ -355,6 +355,22 @@ VIEWS: dict[str, Docs] = {
         "net_id": TABLES["net"]["net_id"],
         **_AXES,
     },
+    "width_growth": {
+        **_NAMES,
+        **_TRIAL,
+        "factor": ("eta", "Factor of the law eta = factor × width^power, from scan.eta_width."),
+        "power": ("1", "Power of the width in it."),
+        "family": ("id", "Trials with the same number differ in width and seed alone: same settings, same law."),
+        "logit_rms": (
+            "1",
+            "RMS of the outputs at its largest over the first 10 steps, of outputs minus their mean over classes "
+            "under ce and mse-softmax; under phase_rule 1 of the outputs as they are.",
+        ),
+        **_pick(MEASURED, "hidden_growth", "verdict", "phase", "peak_smoothed", "final_accuracy"),
+        "survives": ("0 or 1", "Whether the phase is lazy, stable, controlled, catapult or edge."),
+        "bounded": ("0 or 1", "Whether the loss has a bounded gradient by the outputs: ce and mse-softmax."),
+        **_AXES,
+    },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},
 }
 

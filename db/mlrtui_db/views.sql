@@ -145,6 +145,25 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
        b.trials, n.lambda0_preconditioned, n.net_id, b.c_max_last, b.c_max_open, b.rule AS phase_rule, axes.*
 FROM b JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
+CREATE VIEW width_growth AS  -- one row per trial of a scan whose rates follow a power of the width
+WITH f AS (  -- the factors of the law, by size: so are the rates of every net
+  SELECT s.sweep_id, j.value AS factor, json_extract(s.spec, '$.scan.eta_width.power') AS power,
+         row_number() OVER (PARTITION BY s.sweep_id ORDER BY j.value) AS place
+  FROM sweep s, json_each(s.spec, '$.scan.eta_width.factor') j
+), k AS (
+  SELECT cell_id, json_remove(settings, '$.width', '$.n_params') AS rest FROM cell
+), t AS (
+  SELECT t.*, row_number() OVER (PARTITION BY t.net_id ORDER BY t.eta) AS place FROM trial t
+)
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
+       f.factor, f.power, dense_rank() OVER (PARTITION BY s.sweep_id ORDER BY k.rest, f.factor) AS family,
+       coalesce(t.logit_growth * t.logit_rms_initial, t.logit_rms_peak) AS logit_rms, t.hidden_growth,
+       t.verdict, t.phase, t.phase IN ('lazy', 'stable', 'controlled', 'catapult', 'edge') AS survives,
+       c.loss <> 'mse' AS bounded, t.peak_smoothed, t.final_accuracy, axes.*
+FROM t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN k USING (cell_id)
+     JOIN f ON f.sweep_id = s.sweep_id AND f.place = t.place JOIN axes USING (cell_id)
+WHERE t.status = 'done';
+
 CREATE VIEW exponents AS  -- one row per fitted term
 SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,
        f.excluded, f.method, f.intercept, f.f_equal, f.p_equal, f.warnings

@@ -58,6 +58,10 @@ def trial_outcome(outcome: Outcome) -> records.TrialOutcome:
         bad_kind=outcome.bad_kind,
         error=outcome.error,
         given_up_epoch=outcome.given_up_epoch,
+        phase_rule=outcome.phase_rule,
+        phase_basis=outcome.phase_basis,
+        phase_reason=outcome.phase_reason,
+        **{name: _finite(getattr(outcome, name)) for name in records.EVIDENCE},
     )
 
 
