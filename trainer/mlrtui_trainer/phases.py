@@ -18,12 +18,12 @@ __all__ = [
     "VERDICTS",
     "divergence_limit",
     "is_success",
-    "is_too_slow",
+    "is_not_reached",
     "label",
     "verdict",
 ]
 
-VERDICTS = ("reached", "finished", "too-slow", "stalled", "diverged", "dead", "failed")
+VERDICTS = ("reached", "finished", "not-reached", "stalled", "diverged", "dead", "failed")
 _BOUNDED = ("stable", "controlled", "catastrophic")  # losses whose gradient by the outputs is bounded
 PHASES = {"mse": ("lazy", "catapult", "divergent"), "ce": _BOUNDED, "mse-softmax": _BOUNDED}
 SUCCESS_RULES = ("accuracy", "loss-below-initial", "finite")
@@ -71,7 +71,7 @@ def verdict(
         return "reached"
     improved = loss_final < loss_initial
     if success == "accuracy":
-        return "too-slow" if improved else "stalled"
+        return "not-reached" if improved else "stalled"
     return "reached" if improved else "stalled"
 
 
@@ -108,7 +108,7 @@ def label(
     grown = logit_rms_initial > 0.0 and logit_rms_peak >= LOGIT_GROWTH * logit_rms_initial
     left_stability = spiked or grown
     # A small rate that only ran out of steps has not lost anything: low accuracy alone is no catastrophe.
-    unlearnt = final_accuracy < ACCURACY_LEARNT and (verdict != "too-slow" or left_stability)
+    unlearnt = final_accuracy < ACCURACY_LEARNT and (verdict != "not-reached" or left_stability)
     if not survived or unlearnt:
         return lost
     return risen if left_stability else calm
@@ -119,6 +119,6 @@ def is_success(verdict: str) -> bool:
     return verdict == "reached"
 
 
-def is_too_slow(verdict: str) -> bool:
-    """Whether a trial failed because its learning rate was too small for the budget, not because it was unstable."""
-    return verdict == "too-slow"
+def is_not_reached(verdict: str) -> bool:
+    """Whether a trial missed its threshold although its loss fell: too slow, or unstable without having lost all."""
+    return verdict == "not-reached"
