@@ -242,8 +242,10 @@ class Search:
     def boundary(self) -> Boundary:
         """What is known now, with the answers to an unfinished question."""
         known = self._known | {k: self._told[k] for k in self._question if k in self._told}
-        if self._end is None or self._end.window is None:
-            return _open_boundary(self.spec, known, self._end)
+        if self._end is None:
+            return _open(self.spec, *_edge(known), len(known))
+        if self._end.window is None:
+            return _open(self.spec, None, *self._end.band, len(known), self._end)
         low, high = self._end.window
         return _boundary(self.spec, low, [is_success(known[k]) for k in range(low, high + 1)], len(known), self._end)
 
@@ -288,27 +290,36 @@ def _boundary(spec: SearchSpec, low: int, succeeded: list[bool], trials: int, en
     )
 
 
-def _open_boundary(spec: SearchSpec, known: Known, end: End | None) -> Boundary:
-    """Of a search that is under way, or that has found no success."""
+def _edge(known: Known) -> tuple[int | None, int | None, int | None]:
+    """Last success so far, and the bracket: it and the failure above; before a success: not reached, unstable."""
     last = max((k for k, verdict in known.items() if is_success(verdict)), default=None)
-    if last is None:
-        unstable = min((k for k, verdict in known.items() if not is_not_reached(verdict)), default=None)
-        slow = (k for k, verdict in known.items() if is_not_reached(verdict) and (unstable is None or k < unstable))
-        low, high = max(slow, default=None), unstable
-    else:
-        low, high = last, min((k for k in known if k > last), default=None)
+    if last is not None:
+        return last, last, min((k for k in known if k > last), default=None)
+    unstable = min((k for k, verdict in known.items() if not is_not_reached(verdict)), default=None)
+    slow = (k for k, verdict in known.items() if is_not_reached(verdict) and (unstable is None or k < unstable))
+    return None, max(slow, default=None), unstable
+
+
+def _open(
+    spec: SearchSpec, last: int | None, low: int | None, high: int | None, trials: int, end: End | None = None
+) -> Boundary:
+    """Of a search that is under way, or that has met no success."""
+
+    def rate(k: int | None) -> float | None:
+        return None if k is None else spec.rate(k)
+
     return Boundary(
         eta_star=None,
-        eta_last=None if last is None else spec.rate(last),
+        eta_last=rate(last),
         eta_star_se=None,
         first_failure=None,
         window_low=None,
         window_high=None,
         successes=None,
-        bracket=(None if low is None else spec.rate(low), None if high is None else spec.rate(high)),
+        bracket=(rate(low), rate(high)),
         zone_octaves=None,
         reversals=0,
-        trials=len(known),
+        trials=trials,
         censored=None if end is None else end.censored,
         reason=None if end is None else end.reason,
     )

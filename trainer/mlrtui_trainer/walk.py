@@ -55,11 +55,15 @@ class Range:
 
 @dataclass(frozen=True)
 class End:
-    """Where the walk ended. ``window``: its lowest success and its highest place; None: no success."""
+    """Where the walk ended. ``window``: its lowest success and its highest place; None: it met no success.
+
+    ``band``: then the highest place that did not reach its threshold below the lowest unstable one, and that one.
+    """
 
     window: tuple[int, int] | None = None
     censored: str | None = None
     reason: str | None = None
+    band: tuple[int | None, int | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class _Walker:
                 unstable = k
         if slow is None:
             at = f"eta_min = {places.rate(places.lowest):.4g}"
-            return End(None, "at_min", f"unstable at every rate down to {at}; lower eta_min")
+            return End(None, "at_min", f"unstable at every rate down to {at}; lower eta_min", (None, unstable))
         if unstable is None:
             nowhere = (
                 f"no success up to eta_max = {places.rate(places.highest):.4g}, where the loss still falls; "
@@ -168,7 +172,7 @@ class _Walker:
                 "give more epochs or a lower tolerance"
             )
         crossing = yield from self._descend(lowest)
-        return End(None, "none", nowhere) if crossing is None else crossing
+        return End(None, "none", nowhere, (slow, unstable)) if crossing is None else crossing
 
     def _rise(self, success: int) -> Generator[Question, None, _Crossing]:
         """Coarse steps up from a success to the first failure."""
