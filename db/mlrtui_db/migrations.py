@@ -2,8 +2,9 @@
 
 A copy of the store as it was is made first, beside it: ``<store>.v<version>``. A step that fails, or whose process is
 killed, leaves the store at the version before it. Steps use ``connection.execute`` only: ``executescript`` would commit
-half-way. Prefer ``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID. Steps are
-about tables: views and the texts about columns are made anew with the last one.
+half-way. Prefer ``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID; a new CHECK
+comes with a new column, into which the old one is copied. Never build a table anew: dropping the old one would delete
+what refers to it. Steps are about tables: views and the texts about columns are made anew with the last one.
 """
 
 import itertools
@@ -14,7 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlrtui_db._schema import SCHEMA_VERSION, renew_views
+from mlrtui_db._editions import BEFORE_SCHEMA_4
+from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
 from mlrtui_db._sqlite import error_name, translated
 from mlrtui_db.errors import StoreError
 
@@ -68,6 +70,42 @@ def _third(connection: sqlite3.Connection) -> None:
     _added(connection, "attempt", "bars TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(bars))")
 
 
+def _fourth(connection: sqlite3.Connection) -> None:
+    """The second edition of phases with its evidence, η* by area, and verdict not-reached for what was too-slow."""
+    drop_views(connection)  # a column that a view names cannot be dropped
+    for column, words in {"verdict": _VERDICTS_4, "phase": _PHASES_4}.items():
+        _added(connection, "trial", f"{column}_4 TEXT CHECK ({column}_4 IN ({words}))")
+    for name, kind in _TRIAL_4.items():
+        _added(connection, "trial", f"{name} {kind}")
+    before = BEFORE_SCHEMA_4
+    connection.execute(
+        f"UPDATE trial SET verdict_4 = {before['verdict']}, phase_4 = phase, phase_rule = {before['phase_rule']},"
+        f" phase_reason = {before['phase_reason']}"
+    )
+    for column in ("verdict", "phase"):
+        connection.execute(f"ALTER TABLE trial DROP COLUMN {column}")
+        connection.execute(f"ALTER TABLE trial RENAME COLUMN {column}_4 TO {column}")
+    for name, kind in _NET_4.items():
+        _added(connection, "net", f"{name} {kind}")
+
+
+_VERDICTS_4 = "'reached', 'finished', 'not-reached', 'stalled', 'diverged', 'dead', 'failed'"
+_PHASES_4 = "'lazy', 'stable', 'controlled', 'catapult', 'edge', 'divergent', 'catastrophic', 'collapsed', 'unfinished'"
+_TRIAL_4 = {
+    "phase_rule": "INTEGER CHECK (phase_rule >= 1)",
+    "phase_basis": "TEXT CHECK (phase_basis IN ('loss', 'loss+sharpness'))",
+    "phase_reason": "TEXT",
+    **dict.fromkeys(("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first"), "REAL"),
+    **dict.fromkeys(("ratio_before_peak", "ratio_low", "ratio_hover", "ratio_last", "drift"), "REAL"),
+    **dict.fromkeys(("loss_constant", "majority"), "REAL"),
+}
+_NET_4 = {
+    "eta_rule": "INTEGER NOT NULL DEFAULT 1 CHECK (eta_rule >= 1)",
+    **dict.fromkeys(("eta_last", "eta_star_se", "window_low", "window_high"), "REAL"),
+    "successes": "INTEGER",
+}
+
+
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Add a column, given with its type and default, where the table lacks it; whether it did."""
     if column.split()[0] in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
@@ -79,6 +117,7 @@ def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "spectra, edges, held-out samples, layers", _second),
     Migration(3, "trainings given up", _third),
+    Migration(4, "phases and eta* of the second edition", _fourth),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

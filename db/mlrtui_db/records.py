@@ -193,6 +193,22 @@ class TrialOutcome:
     bad_kind: str | None = None
     error: str | None = None
     given_up_epoch: int | None = None
+    # The phase's evidence; column_docs.py says what each number is. None where it was not measured.
+    phase_rule: int | None = None
+    phase_basis: str | None = None  # "loss" or "loss+sharpness"
+    phase_reason: str | None = None
+    peak_smoothed: float | None = None
+    rise: float | None = None
+    logit_growth: float | None = None
+    hidden_growth: float | None = None
+    ratio_first: float | None = None
+    ratio_before_peak: float | None = None
+    ratio_low: float | None = None
+    ratio_hover: float | None = None
+    ratio_last: float | None = None
+    drift: float | None = None
+    loss_constant: float | None = None
+    majority: float | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +223,12 @@ class BoundaryRecord:
     reversals: int
     censored: str | None  # None, "none", "at_min", "at_max"
     reason: str | None
+    eta_rule: int = 1  # 1: eta_star is the largest success; 2: the area over the lattice's window
+    eta_last: float | None = None
+    eta_star_se: float | None = None
+    window_low: float | None = None
+    window_high: float | None = None
+    successes: int | None = None
 
 
 @dataclass(frozen=True)

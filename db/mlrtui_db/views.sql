@@ -14,15 +14,26 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
        n.eta_star * n.lambda0_preconditioned AS eta_star_lambda0,
        n.lambda0_preconditioned, n.lambda0_gauss_newton, n.lambda0_hessian,
        n.loss_convention, n.status, n.reason, n.net_id,
-       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.given_up_epoch IS NOT NULL) AS given_up, axes.*
+       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.given_up_epoch IS NOT NULL) AS given_up,
+       n.eta_rule, CASE n.eta_rule WHEN 1 THEN n.eta_star ELSE n.eta_last END AS eta_last, n.eta_star_se,
+       n.window_low, n.window_high, n.successes, axes.*
 FROM net n JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
 WHERE s.mode = 'search';
 
 CREATE VIEW boundaries AS  -- one row per trial of a search: where success ends
+WITH w AS (  -- the successes of each net; of its window, once that is known (its ends are rates of trials)
+  SELECT n.net_id, min(t.eta) AS low, max(t.eta) AS high
+  FROM trial t JOIN net n USING (net_id)
+  WHERE t.verdict = 'reached'
+    AND (n.window_low IS NULL OR t.eta BETWEEN n.window_low * 0.999999 AND n.window_high * 1.000001)
+  GROUP BY n.net_id
+)
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
-       t.eta, t.round, t.verdict, t.reached_epoch, t.best_accuracy, t.eta_lambda0, t.trial_id, t.given_up_epoch, axes.*
+       t.eta, t.round, t.verdict, t.reached_epoch, t.best_accuracy, t.eta_lambda0, t.trial_id, t.given_up_epoch,
+       CASE WHEN t.verdict IS NULL OR w.low IS NULL THEN NULL WHEN t.eta < w.low THEN 'below' WHEN t.eta > w.high THEN 'above'
+            ELSE 'within' END AS side, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
-     JOIN axes USING (cell_id)
+     JOIN axes USING (cell_id) LEFT JOIN w ON w.net_id = n.net_id
 WHERE s.mode = 'search';
 
 CREATE VIEW grid AS  -- one row per cell; ln eta* is averaged over uncensored nets only
@@ -69,7 +80,9 @@ CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
        t.peak_ratio, t.peak_step, n.lambda0, t.final_sharpness, t.eta * t.final_sharpness AS eta_final_sharpness,
        t.final_accuracy, t.loss_initial, t.loss_final, t.logit_rms_initial, t.logit_rms_peak, t.bad_step, t.bad_kind,
-       t.trial_id, c.edge, t.given_up_epoch, axes.*
+       t.trial_id, c.edge, t.given_up_epoch, t.phase_rule, t.phase_basis, t.phase_reason, t.peak_smoothed, t.rise,
+       t.logit_growth, t.hidden_growth, t.ratio_first, t.ratio_before_peak, t.ratio_low, t.ratio_hover, t.ratio_last,
+       t.drift, t.loss_constant, t.majority, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
 WHERE t.status IN ('done', 'failed');
@@ -79,7 +92,7 @@ WITH t AS (
   SELECT t.net_id, t.eta, t.eta_lambda0 AS c, t.final_accuracy,
          t.bad_step IS NOT NULL OR coalesce(t.peak_ratio, 0) > 1.000001 AS loss_rises,
          t.max_sharpness > 1.001 * n.lambda0_preconditioned AS sharpens,
-         t.phase NOT IN ('divergent', 'catastrophic') AS survives
+         t.phase NOT IN ('divergent', 'catastrophic', 'collapsed', 'unfinished') AS survives
   FROM trial t JOIN net n USING (net_id) WHERE t.status = 'done'
 ), o AS (
   SELECT net_id, count(*) AS trials, min(CASE WHEN loss_rises THEN c END) AS c_loss,

@@ -50,16 +50,28 @@ def old(tmp_path: Path) -> Path:
     return restore(OLDEST, tmp_path / "a.db")
 
 
-def content(path: Path, tables: tuple[str, ...] = KEPT) -> dict[str, list[tuple[object, ...]]]:
+Content = dict[str, list[dict[str, object]]]
+
+
+def content(path: Path, tables: tuple[str, ...] = KEPT) -> Content:
     with closing(sqlite3.connect(path)) as connection:
-        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables}
+        connection.row_factory = sqlite3.Row
+        return {table: list(map(dict, connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2"))) for table in tables}
 
 
-def holds(path: Path, before: dict[str, list[tuple[object, ...]]]) -> bool:
-    """Whether every row is as it was, in the columns that there were."""
+RENAMED = {"too-slow": "not-reached"}
+
+
+def holds(path: Path, before: Content) -> bool:
+    """Whether every row is as it was, in the columns that there were, but for verdicts that have a new name."""
     after = content(path)
     return all(
-        [row[: len(old)] for row, old in zip(after[table], rows, strict=True)] == rows for table, rows in before.items()
+        [{name: row[name] for name in old} for row, old in zip(after[table], rows, strict=True)]
+        == [
+            {name: RENAMED.get(str(value), value) if name == "verdict" else value for name, value in old.items()}
+            for old in rows
+        ]
+        for table, rows in before.items()
     )
 
 
@@ -258,3 +270,33 @@ def test_a_full_disk_leaves_the_store_as_it_was(
     assert version(old) == 1
     assert not is_held(old)
     assert not [name for name in os.listdir(old.parent) if name.startswith(".")]
+
+
+def test_verdicts_and_phases_of_earlier_versions_keep_their_meaning(tmp_path: Path) -> None:
+    path = restore(DUMPS[-1], tmp_path / "a.db")
+    old = {row["trial_id"]: row for row in content(path)["trial"]}
+    slow = {number for number, row in old.items() if row["verdict"] == "too-slow"}
+    assert slow
+    with Reader.open(path) as reader:
+        seen = answers(reader)
+    bring_up_to_date(path)
+    new = {row["trial_id"]: row for row in content(path)["trial"]}
+    assert slow == {number for number, row in new.items() if row["verdict"] == "not-reached"}
+    assert {row["trial_id"] for row in seen["boundaries"] if row["verdict"] == "not-reached"} == slow
+    for number, row in new.items():
+        assert row["phase"] == old[number]["phase"]
+        assert row["phase_rule"] == (None if row["phase"] is None else 1)
+        assert row["phase_reason"] == (None if row["phase"] is None else "named by the first edition of the rules")
+    with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute("UPDATE trial SET verdict = 'too-slow'")
+    with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute("UPDATE trial SET phase = 'unheard of'")
+
+
+def test_no_step_is_lost_where_columns_of_trials_are_changed(tmp_path: Path) -> None:
+    """Tables refer to trials with ON DELETE CASCADE: a trial table built anew would take their rows with it."""
+    path = restore(DUMPS[-1], tmp_path / "a.db")
+    before = content(path, ("attempt", "step", "eigenvalue", "layer"))
+    assert before["step"]
+    bring_up_to_date(path)
+    assert content(path, ("attempt", "step", "eigenvalue", "layer")) == before

@@ -360,8 +360,8 @@ def test_the_search_needs_no_torch():
     assert done.stdout.strip() == "[]"
 
 
-def test_the_range_is_searched_from_its_ends():
-    assert Search(SPEC, 1e-9).ask() == (LOWEST,)
+def test_a_start_beyond_the_range_is_moved_to_the_coarse_rate_next_to_its_end():
+    assert Search(SPEC, 1e-9).ask() == (SPEC.rate(-182),)  # of -188 … 94; -182 is a multiple of 14
     assert Search(SPEC, inf).ask() == (HIGHEST,)
 
 

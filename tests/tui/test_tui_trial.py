@@ -213,30 +213,13 @@ def test_verdicts_in_words(changes: dict[str, object], facts: dict[str, object],
     assert verdict_reason(trial, None)
 
 
-@pytest.mark.parametrize(
-    ("phase", "changes", "facts", "words"),
-    [
-        ("lazy", {}, {}, "no single step raised the loss by more than 0.01·L₀ = 5e-3"),
-        ("catapult", {}, {}, "(+1 at step 2)"),
-        ("divergent", {"verdict": "finished"}, {"loss_final": 0.7}, "ended at 0.7, no lower than it began (0.5)"),
-        ("divergent", {"verdict": "diverged"}, {}, "the trial diverged"),
-        ("catastrophic", {}, {"final_accuracy": 0.2}, "the accuracy ended at 0.200, below 0.5"),
-        ("controlled", {"peak_ratio": 2.5}, {}, "peaked at 2.5·L₀ (limit 1.5)"),
-        (
-            "stable",
-            {"peak_ratio": 1.1},
-            {"logit_rms_initial": 0.5, "logit_rms_peak": 1.0},
-            "2 times their start (limit 5)",
-        ),
-    ],
-)
-def test_phases_in_words(phase: str, changes: dict[str, object], facts: dict[str, object], words: str) -> None:
-    trial = make_trial(1, 1, 0.1, phase=phase, last_loss=0.1, **changes)
+def test_a_phase_is_shown_with_the_row_that_gave_it() -> None:
+    trial = make_trial(1, 1, 0.1, phase="catapult")
     details = make_details(trial)
-    details = replace(details, trial=tuple((dict(details.trial) | facts).items()))  # type: ignore[arg-type]
-    trace = Trace.of(make_curve(1, [0.5, 0.25, 1.25, 0.1]))
-    assert words in phase_reason(trial, details, trace)
-    assert phase_reason(trial, None, None).startswith(phase)
+    told = replace(details, trial=(*details.trial, ("phase_reason", "row 9: peaked at 40·L₀")))
+    assert phase_reason(trial, told) == "catapult: row 9: peaked at 40·L₀"
+    assert "first edition" in phase_reason(trial, details)
+    assert phase_reason(replace(trial, phase=None), told) == ""
 
 
 def test_a_cursor_on_a_step_that_is_gone_goes_to_the_nearest() -> None:

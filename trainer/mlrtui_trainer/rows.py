@@ -236,23 +236,29 @@ class TrialLog:
         initial, success = self._loss_initial, self._train.success
         verdict = phases.verdict(success, reached, diverged, self._dead, initial, last.loss)
         ratio = self._peak / initial if initial > 0.0 else nan
-        phase = phases.label(
+        growth = self._logit_peak / self._logit_initial if self._logit_initial > 0.0 else nan
+        evidence = phases.Evidence(
             self._train.loss,
             verdict,
+            self._full,
             initial,
             last.loss,
-            self._rise,
-            ratio,
-            self._logit_initial,
-            self._logit_peak,
-            self._accuracy,
+            self._train.optimizer,
+            self._train.momentum if self._train.optimizer == "momentum" else 0.0,
+            accuracy=self._accuracy,
+            peak_smoothed=ratio,
+            logit_growth=growth,
         )
+        phase = phases.label(evidence)
         return Outcome(
             trial_id=self.trial.trial_id,
             attempt=self.trial.attempt,
             seq=self._seq,
             verdict=verdict,
-            phase=phase,
+            phase=phase.label,
+            phase_rule=phases.RULE_EDITION,
+            phase_basis=phase.basis,
+            phase_reason=phase.reason,
             reached_epoch=self._reached_epoch,
             loss_initial=initial,
             loss_final=last.loss,
