@@ -187,7 +187,7 @@ def test_a_training_that_was_given_up_says_by_which_bar() -> None:
     details = make_details(trial)
     known = replace(details, attempt=(*details.attempt, ("bars", "[[16, 0.1], [48, 0.25]]")))
     assert verdict_reason(trial, known) == (
-        "too-slow: given up at the end of epoch 3 at accuracy 0.125, no better than 0.25: finished ones near that "
+        "not-reached: given up at the end of epoch 3 at accuracy 0.125, no better than 0.25: finished ones near that "
         "never reached the goal (loss 0.5 → 0.0123)"
     )
     assert "at the end of epoch 3 at accuracy 0.125: finished" in verdict_reason(trial, details)
