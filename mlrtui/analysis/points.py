@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
 from mlrtui.analysis.fits import CellPoint
 
-__all__ = ["Row", "points"]
+__all__ = ["OF_A_SEARCH", "Row", "points"]
 
 Row = Mapping[str, object]
 """One row of a view by column name."""

@@ -220,7 +220,7 @@ class SearchSection(Section):
 
     method: Annotated[str, choice("auto", "bisect", "section", "profile")] = _key(
         "How many rates of a net are trained at once; η* is the same to the bit by every method, see numerics.md. "
-        "bisect: one, the fewest trainings; section: up to points, those that the search may need next, in fewer rounds; "
+        "bisect: one, the fewest trainings; section: up to points, those that may be needed next, in fewer rounds; "
         'profile: up to 16. auto: section with points = "auto" where the sweep is started on a GPU, else bisect; the '
         "choice is stored.",
         "bisect",

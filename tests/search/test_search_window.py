@@ -92,7 +92,7 @@ def test_an_island_beyond_a_gap_does_not_count_and_one_within_does(start: int, m
 
 
 def test_a_second_plateau_is_reported_by_the_searches_that_start_at_it() -> None:
-    """The documented exception: M successes in a row above M failures in a row. No method changes what a start finds."""
+    """The documented exception: M successes in a row above M failures in a row. The method still changes nothing."""
 
     def outcome(k: int) -> str:
         return "reached" if k <= 0 or 20 <= k < 50 else "diverged"
@@ -103,7 +103,7 @@ def test_a_second_plateau_is_reported_by_the_searches_that_start_at_it() -> None
             assert found(by_place(spec, outcome), exp(start * spec.spacing), spec).eta_last == spec.rate(last)
 
 
-# Any profile with one edge ---------------------------------------------------------------------------------------------
+# Any profile with one edge
 
 
 @st.composite
@@ -206,7 +206,7 @@ def test_trials_that_the_walk_never_needs_change_nothing(told, start, how, data)
     assert answer(search.boundary()) == answer(searched(told, SPEC, start))
 
 
-# The ends of the range, and the slow side ------------------------------------------------------------------------------
+# The ends of the range, and the slow side
 
 
 def test_a_range_whose_ends_are_off_the_lattice_is_searched_to_the_last_rate_within() -> None:

@@ -199,7 +199,7 @@ def test_a_training_that_was_given_up_says_by_which_bar() -> None:
         ({"verdict": "diverged", "bad_kind": "threshold", "bad_step": 9}, {}, "passed 1e6 = 1e6·max(L₀, 1) at step 9"),
         ({"verdict": "dead"}, {}, "dead: no unit"),
         ({"verdict": "reached", "best_accuracy": 0.91}, {"reached_epoch": 3}, "epoch 3 with accuracy 0.910"),
-        ({"verdict": "not-reached"}, {}, "too slow"),
+        ({"verdict": "not-reached"}, {}, "not reached: the budget"),
         ({"verdict": "stalled"}, {}, "no better than at the start (loss 0.5 → 0.0123)"),
         ({"status": "failed", "verdict": "failed"}, {"error": "out of memory"}, "says nothing about η: out of memory"),
         ({"status": "queued", "verdict": None}, {}, "waiting"),

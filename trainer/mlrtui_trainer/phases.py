@@ -18,8 +18,8 @@ __all__ = [
     "Evidence",
     "Phase",
     "divergence_limit",
-    "is_success",
     "is_not_reached",
+    "is_success",
     "label",
     "verdict",
 ]

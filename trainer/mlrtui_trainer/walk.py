@@ -95,7 +95,6 @@ class _Walker:
 
     def walk(self, start: int) -> _Walk:
         """From the coarse place ``start`` to the window."""
-        places = self._places
         crossing = yield from self._find(start)
         while isinstance(crossing, _Crossing):
             success = yield from self._halve(crossing)
