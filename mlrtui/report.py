@@ -57,13 +57,16 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
 
 def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
     columns, rows = reader.query("eta_star", where_sweep=sweep)
-    yield f"{'cell':<16} {'seed':>4}  {'η*':>9}  {'first failure':>13}  {'λ₀':>9}  {'η*·λ₀':>7}  {'trials':>6}"
+    heads = f"{'η*':>9}  {'±':>7}  {'last success':>12}  {'first failure':>13}"
+    yield f"{'cell':<16} {'seed':>4}  {heads}  {'λ₀':>9}  {'η*·λ₀':>7}  {'trials':>6}"
     for values in rows:
         row = dict(zip(columns, values, strict=True))
         note = f"  {row['given_up']} given up" if row["given_up"] else ""
+        note += "  by rule 1: the last success" if row["eta_rule"] == 1 and row["eta_star"] is not None else ""
         note += "" if row["censored"] is None else f"  censored ({row['censored']}): {row['reason']}"
         yield (
-            f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['first_failure']):>13}  "
+            f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  "
+            f"{_number(row['eta_star_se'], 2):>7}  {_number(row['eta_last']):>12}  {_number(row['first_failure']):>13}  "
             f"{_number(row['lambda0']):>9}  {_number(row['eta_star_lambda0']):>7}  {row['trials']:>6}{note}"
         )
 

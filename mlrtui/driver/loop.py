@@ -98,6 +98,7 @@ class Driver:
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
         self._giving_up = GivingUp(0.0, store.accuracies)
+        self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
 
     def run_sweep(self, spec: SweepSpec, plan: Plan) -> SweepEnd:
@@ -296,7 +297,10 @@ class Driver:
 
     def _refit(self, run: SweepRun) -> None:
         self._fits_due = None
-        self._commit(lambda: refresh_fits(self._store, self._sweep_id, run))
+        for refusal in self._commit(lambda: refresh_fits(self._store, self._sweep_id, run)):
+            if refusal not in self._refused_fits:
+                self._refused_fits.add(refusal)
+                self._event("warning", refusal)
 
     # --- when things go wrong ----------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ def trial_state(trial: TrialRow) -> str:
         return "failed"
     if trial.verdict in ("diverged", "dead"):
         return "diverged"
-    if trial.verdict in ("too-slow", "stalled"):
+    if trial.verdict in ("not-reached", "stalled"):
         return "slow"
     if trial.phase in ("divergent", "catastrophic"):
         return "diverged"

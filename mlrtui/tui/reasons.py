@@ -35,8 +35,8 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     ends = "" if initial is None or final is None else f" (loss {number(initial)} → {number(final)})"
     if trial.given_up_epoch is not None:
         return f"{trial.verdict}: {_given_up(trial, details)}{ends}"
-    if trial.verdict == "too-slow":
-        return f"too slow: the budget was spent below the goal, yet the loss fell{ends}"
+    if trial.verdict == "not-reached":
+        return f"not reached: the budget was spent below the goal, yet the loss fell{ends}"
     if trial.verdict == "stalled":
         return f"stalled: finite, but no better than at the start{ends}"
     return f"finished all {trial.max_steps} steps{ends}"

@@ -14,7 +14,7 @@ from mlrtui_trainer import phases
     ("success", "reached", "diverged", "dead", "initial", "final", "expected"),
     [
         ("accuracy", True, False, False, 2.3, 1.0, "reached"),
-        ("accuracy", False, False, False, 2.3, 2.0, "too-slow"),
+        ("accuracy", False, False, False, 2.3, 2.0, "not-reached"),
         ("accuracy", False, False, False, 2.3, 2.3, "stalled"),
         ("accuracy", False, False, False, 2.3, 9.0, "stalled"),
         ("accuracy", False, True, False, 2.3, 2.0, "diverged"),
@@ -126,6 +126,6 @@ def test_every_end_has_a_verdict_and_every_verdict_a_phase(success, reached, div
     ended = phases.verdict(success, reached, diverged, dead, initial, final)
     assert ended in phases.VERDICTS
     assert phases.is_success(ended) == (ended == "reached")
-    assert phases.is_too_slow(ended) == (ended == "too-slow")
+    assert phases.is_not_reached(ended) == (ended == "not-reached")
     for loss_kind, names in phases.PHASES.items():
         assert phases.label(loss_kind, ended, initial, final, 0.0, 1.0, 1.0, 1.0, nan) in names

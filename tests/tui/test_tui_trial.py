@@ -183,11 +183,11 @@ def test_zoom_keeps_the_cursor_inside_and_ends_at_a_few_steps() -> None:
 
 
 def test_a_training_that_was_given_up_says_by_which_bar() -> None:
-    trial = make_trial(1, 1, 0.1, verdict="too-slow", given_up_epoch=3, last_step=48, last_accuracy=0.125)
+    trial = make_trial(1, 1, 0.1, verdict="not-reached", given_up_epoch=3, last_step=48, last_accuracy=0.125)
     details = make_details(trial)
     known = replace(details, attempt=(*details.attempt, ("bars", "[[16, 0.1], [48, 0.25]]")))
     assert verdict_reason(trial, known) == (
-        "too-slow: given up at the end of epoch 3 at accuracy 0.125, no better than 0.25: finished ones near that "
+        "not-reached: given up at the end of epoch 3 at accuracy 0.125, no better than 0.25: finished ones near that "
         "never reached the goal (loss 0.5 → 0.0123)"
     )
     assert "at the end of epoch 3 at accuracy 0.125: finished" in verdict_reason(trial, details)
@@ -199,7 +199,7 @@ def test_a_training_that_was_given_up_says_by_which_bar() -> None:
         ({"verdict": "diverged", "bad_kind": "threshold", "bad_step": 9}, {}, "passed 1e6 = 1e6·max(L₀, 1) at step 9"),
         ({"verdict": "dead"}, {}, "dead: no unit"),
         ({"verdict": "reached", "best_accuracy": 0.91}, {"reached_epoch": 3}, "epoch 3 with accuracy 0.910"),
-        ({"verdict": "too-slow"}, {}, "too slow"),
+        ({"verdict": "not-reached"}, {}, "not reached: the budget"),
         ({"verdict": "stalled"}, {}, "no better than at the start (loss 0.5 → 0.0123)"),
         ({"status": "failed", "verdict": "failed"}, {"error": "out of memory"}, "says nothing about η: out of memory"),
         ({"status": "queued", "verdict": None}, {}, "waiting"),

@@ -18,13 +18,13 @@ __all__ = [
     "Evidence",
     "Phase",
     "divergence_limit",
+    "is_not_reached",
     "is_success",
-    "is_too_slow",
     "label",
     "verdict",
 ]
 
-VERDICTS = ("reached", "finished", "too-slow", "stalled", "diverged", "dead", "failed")
+VERDICTS = ("reached", "finished", "not-reached", "stalled", "diverged", "dead", "failed")
 _BOUNDED = ("stable", "controlled", "catapult", "edge", "catastrophic", "collapsed", "unfinished")
 PHASES = {
     "mse": ("lazy", "catapult", "edge", "divergent", "collapsed", "unfinished"),
@@ -168,7 +168,7 @@ def verdict(
         return "reached"
     improved = loss_final < loss_initial
     if success == "accuracy":
-        return "too-slow" if improved else "stalled"
+        return "not-reached" if improved else "stalled"
     return "reached" if improved else "stalled"
 
 
@@ -307,6 +307,6 @@ def is_success(verdict: str) -> bool:
     return verdict == "reached"
 
 
-def is_too_slow(verdict: str) -> bool:
-    """Whether a trial failed because its learning rate was too small for the budget, not because it was unstable."""
-    return verdict == "too-slow"
+def is_not_reached(verdict: str) -> bool:
+    """Whether a trial missed its threshold although its loss fell: too slow, or unstable without having lost all."""
+    return verdict == "not-reached"

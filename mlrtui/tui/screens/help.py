@@ -35,7 +35,7 @@ _STATES = (
     ("done", "done, reached"),
     ("running", "running"),
     ("catapult", "catapult"),
-    ("slow", "too slow"),
+    ("slow", "goal not reached"),
     ("diverged", "diverged"),
     ("failed", "failed"),
     ("waiting", "waiting"),
