@@ -3,10 +3,11 @@
 import json
 
 from mlrtui.tui.numbers import number
+from mlrtui.tui.text import clean
 from mlrtui_db.models import Pairs, TrialDetails, TrialRow
 from mlrtui_trainer import phases
 
-__all__ = ["phase_reason", "verdict_reason"]
+__all__ = ["phase_reason", "phase_text", "verdict_reason"]
 
 
 def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
@@ -55,8 +56,18 @@ def phase_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     """The phase and the row of the rule table that gave it, as the store has it; "" before the trial has one."""
     if trial.phase is None:
         return ""
-    reason = _facts(details).get("phase_reason")
-    return f"{trial.phase}: {reason}" if reason else f"{trial.phase}, by the first edition of the rules"
+    facts = _facts(details)
+    reason, rule, basis = (facts.get(name) for name in ("phase_reason", "phase_rule", "phase_basis"))
+    return phase_text(trial.phase, *(None if value is None else str(value) for value in (reason, rule, basis)))
+
+
+def phase_text(phase: str | None, reason: str | None, rule: int | str | None, basis: str | None) -> str:
+    """A phase with its reason, the edition of the rules and what they rest on; "" where there is nothing to say."""
+    if reason is None and rule is None:
+        return phase or ""
+    rests = {"loss": ", from the loss alone", "loss+sharpness": ", from loss and λ"}.get(basis or "", "")
+    told = " · ".join(part for part in (clean(reason or ""), f"rules of edition {rule or 1}{rests}") if part)
+    return f"{phase}: {told}" if phase else told
 
 
 def _facts(details: TrialDetails | None) -> dict[str, str | float | int | None]:
