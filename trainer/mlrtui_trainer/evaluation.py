@@ -14,7 +14,7 @@ from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.losses import LOSSES, Loss, accuracy, mean_loss
 from mlrtui_trainer.samples import Batch, Samples
 
-__all__ = ["COLUMNS", "SIZES", "Evaluation", "Seen", "evaluate", "judged", "step_numbers", "sums"]
+__all__ = ["COLUMNS", "SIZES", "Evaluation", "Seen", "evaluate", "judged", "sizes", "step_numbers", "sums"]
 
 EVALUATION_ROWS = 256
 
@@ -83,10 +83,8 @@ def _piece(model: Model, weights: Weights, samples: Samples, first: int, loss: s
     """
     x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
     rows = x.shape[1]
-    together = x.device.type != "cpu" or model.runs_together(rows, x.element_size())
-    groups = [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
     parts = []
-    for group in groups:
+    for group in _groups(model, weights, x):
         trace = model.forward(group, x)
         per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, rows]
         share = accuracy(trace.f, y, labels, samples.kind)
@@ -94,33 +92,62 @@ def _piece(model: Model, weights: Weights, samples: Samples, first: int, loss: s
     return torch.cat(parts, dim=1)
 
 
+def _groups(model: Model, weights: Weights, x: Tensor) -> list[Weights]:
+    """The lanes as they may share a pass over x [1, rows, inputs]: together, or each by itself."""
+    together = x.device.type != "cpu" or model.runs_together(x.shape[1], x.element_size())
+    return [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
+
+
 def step_numbers(
     model: Model, loss: Loss, trace: Trace, e: Tensor, batch: Batch, kind: str, *, full: bool, watched: bool
 ) -> Tensor:
     """Loss, accuracy, dead and the sizes of a step, [COLUMNS, lanes] on the device.
 
-    ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the sizes where
-    it is ``watched``; else they are NaN.
+    ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the outputs'
+    sizes where it is ``watched``; else they are NaN.
     """
     _, y, labels = batch
     value = mean_loss(loss.per_sample(e, labels))
     blank = torch.full_like(value, nan)
-    sizes = _sizes(model, loss, trace) if watched else [blank] * (COLUMNS - SIZES)
+    spread = [*(_output_sizes(loss, trace.f) if watched else [blank] * 2), _hidden_size(model, trace)]
     if not full:
-        return torch.stack([value, blank, blank, *sizes])
-    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), *sizes])
+        return torch.stack([value, blank, blank, *spread])
+    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), *spread])
 
 
-def _sizes(model: Model, loss: Loss, trace: Trace) -> list[Tensor]:
-    """RMS over samples and units of outputs, centred outputs and the last hidden layer, [lanes] each.
+@torch.inference_mode()
+def sizes(model: Model, weights: Weights, samples: Samples, loss: str) -> Floats:
+    """RMS over all samples and units of outputs, centred outputs and the last hidden layer, [3, lanes]."""
+    squares = torch.zeros(3, weights.lanes, dtype=torch.float64, device=samples.x.device)
+    for first in range(0, samples.count, EVALUATION_ROWS):
+        x = samples.x[None, first : first + EVALUATION_ROWS]
+        parts = []
+        for group in _groups(model, weights, x):
+            trace = model.forward(group, x)
+            parts.append(torch.stack([*_output_sizes(LOSSES[loss], trace.f), _hidden_size(model, trace)]))
+        squares += torch.cat(parts, dim=1).square_().mul_(x.shape[1])
+    found: Floats = squares.div_(samples.count).sqrt_().cpu().numpy()
+    return found
 
-    A softmax does not see what all outputs of a sample share: they may be huge and agree.
+
+def _output_sizes(loss: Loss, f: Tensor) -> list[Tensor]:
+    """RMS over samples and outputs of the outputs, and of the outputs less their mean over classes, [lanes] each.
+
+    A softmax does not see what all outputs of a sample share: they may be huge and agree. Under mse both are the same.
     """
-    rms = _rms(trace.f)
-    f = trace.f.double()
-    centred = _rms(f - f.mean(-1, keepdim=True)) if loss.bounded else rms
+    rms = _rms(f)
+    if not loss.bounded:
+        return [rms, rms]
+    f = f.double()
+    return [rms, _rms(f - f.mean(-1, keepdim=True))]
+
+
+def _hidden_size(model: Model, trace: Trace) -> Tensor:
+    """RMS over samples and units of the last hidden layer, [lanes]; NaN where it is not known."""
     hidden = model.hidden(trace)
-    return [rms, centred, torch.full_like(rms, nan) if hidden is None else _rms(hidden)]
+    if hidden is None:
+        return torch.full(trace.f.shape[:1], nan, dtype=torch.float64, device=trace.f.device)
+    return _rms(hidden)
 
 
 def _rms(values: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
-from mlrtui_trainer.evaluation import SIZES, Evaluation, Seen, evaluate, step_numbers
+from mlrtui_trainer.evaluation import SIZES, Evaluation, Seen, evaluate, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.layers import LAST_STEP, LayerCheck
@@ -114,8 +114,7 @@ class _Chunk:
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
         self.logs = [TrialLog(trial, self.train, samples.count, task.bars, facts) for trial in trials]
-        self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
-        self.loss_of_all = np.full(len(trials), nan)  # the same
+        self.accuracy = self.loss_of_all = np.full(len(trials), nan)  # over all samples at this very step, if measured
         self.closed: list[TrialLog] = []
         self.meter = None
         if self.sharpness.every > 0:
@@ -158,8 +157,7 @@ class _Chunk:
             seen = replace(seen, accuracy=look(self.held_out).accuracy)
         self.accuracy, self.loss_of_all = seen.accuracy, seen.loss
         if step == 0:
-            full, most = self.batches.full, self.train.max_steps
-            self.history = History(seen.loss, self.train.batch, most, full=full)
+            self.history = self._begun(seen.loss)
         last = step == self.train.max_steps
         ends, diverged, reached, given_up = (list[int]() for _ in range(4))
         for i, log in enumerate(self.logs):
@@ -182,18 +180,27 @@ class _Chunk:
             row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(step, reached=i in reached, dead=bool(seen.dead[i]), given_up=i in given_up)
-        # a mini-batch's loss is that of a step that is not taken any more
-        self._remember(step, seen.loss[None][: self.batches.full and step > 0])
+        self._remember(step, np.empty((0, len(self.logs))))
         self._drop_ended()
 
     def _evaluate_nets(self, samples: Samples) -> Evaluation:
         """All lanes before the first step: those of one seed are the same net, which is looked at once."""
+        nets, of_lane = self._nets()
+        return self._evaluate(samples, nets).select(of_lane)
+
+    def _nets(self) -> tuple[Weights, list[int]]:
+        """The weights of the different nets before the first step, and which of them each lane is."""
         seeds = [log.trial.seed for log in self.logs]
         nets = list(dict.fromkeys(seeds))
-        if len(nets) == len(seeds):
-            return self._evaluate(samples)
         keep = torch.tensor([seeds.index(seed) for seed in nets], device=self.samples.x.device)
-        return self._evaluate(samples, self.weights.select(keep)).select([nets.index(seed) for seed in seeds])
+        weights = self.weights if len(nets) == len(seeds) else self.weights.select(keep)
+        return weights, [nets.index(seed) for seed in seeds]
+
+    def _begun(self, loss: Floats) -> History:
+        """The lanes' histories before the first step, with their losses over all samples, [lanes]."""
+        full, (nets, of_lane) = self.batches.full, self._nets()
+        initial = None if full else sizes(self.model, nets, self.samples, self.train.loss)[:, of_lane]
+        return History(loss, self.train.batch, self.train.max_steps, full=full, sizes_initial=initial)
 
     def _evaluate(self, samples: Samples, weights: Weights | None = None) -> Evaluation:
         """All lanes over some samples, or these nets."""
@@ -363,16 +370,16 @@ class _Chunk:
         """Whether an epoch of mini-batches ended before this step: its row then has the loss over all samples."""
         return not self.batches.full and step > 0 and step % self.train.steps_per_epoch == 0
 
-    def _remember(self, step: int, loss: Floats, sizes: Floats | None = None, *, ended_only: bool = False) -> None:
+    def _remember(self, step: int, loss: Floats, spread: Floats | None = None, *, ended_only: bool = False) -> None:
         """Take steps from this one on into the histories, [steps, lanes] and [steps, 3, lanes]; close those that ended.
 
         A lane that ended within them takes those up to its last row.
         """
         for i, log in enumerate(self.logs):
             if log.ended and log.curve is None:
-                log.close(self.history.select([i]), step, loss[:, [i]], None if sizes is None else sizes[..., [i]])
+                log.close(self.history.select([i]), step, loss[:, [i]], None if spread is None else spread[..., [i]])
         if not ended_only:
-            self.history.add(loss, sizes)
+            self.history.add(loss, spread)
 
     def _drop_ended(self) -> None:
         """Take the lanes that ended out of the batch."""

@@ -73,10 +73,13 @@ class Curve:
 class History:
     """Losses and sizes of some lanes, from their start. Lanes are numbered as the weights stack them."""
 
-    def __init__(self, loss_initial: Floats, batch: int, most: int, *, full: bool) -> None:
+    def __init__(
+        self, loss_initial: Floats, batch: int, most: int, *, full: bool, sizes_initial: Floats | None = None
+    ) -> None:
         """``loss_initial`` [lanes] is over all training samples; a ``full`` batch sees them all and is not smoothed.
 
-        ``most``: steps of the longest training.
+        ``most``: steps of the longest training. ``sizes_initial`` [3, lanes]: RMS over all training samples at the
+        start, of what `add` takes; None: those of the first step, which in small batches are noise.
         """
         lanes = len(loss_initial)
         self._count = 0
@@ -89,33 +92,39 @@ class History:
         self._store = np.empty((min(2 * GRAINS, most + 1), lanes))  # smoothed losses, or means over `_grain` of them
         self._rest = np.empty((0, lanes))  # those that do not make a whole grain yet
         self._filled, self._grain = 0, 1
-        self._sizes_first, self._sizes_top = np.full((3, lanes), nan), np.full((3, lanes), nan)
+        self._rms_first = np.full((1, lanes), nan)  # of the outputs in the first batch
+        self._sizes_first = sizes_initial
+        self._sizes_top = np.full((3, lanes), nan)
 
     def add(self, loss: Floats, sizes: Floats | None = None) -> None:
         """Take the next steps: their losses [steps, lanes], and RMS of outputs, of centred ones and of the last
         hidden layer [steps, 3, lanes], NaN where they were not measured."""
         if not len(loss):
             return
-        with np.errstate(all="ignore"):  # lanes that diverged
-            smoothed = self._smoothed(loss)
-            self._take_extremes(smoothed)
-            self._keep(smoothed)
-        if sizes is not None and self._count <= phases.LOGIT_STEPS:
+        if sizes is not None:
             self._take_sizes(sizes)
-        self._count += len(loss)
+        with np.errstate(all="ignore"):  # lanes that diverged
+            self._take(self._smoothed(loss))
+
+    def finish(self, loss: Floats) -> None:
+        """Take the loss over all training samples at the end, [lanes]: it needs no smoothing."""
+        with np.errstate(all="ignore"):
+            self._take(loss[None])
 
     def select(self, lanes: Sequence[int]) -> "History":
         """The same of the lanes with these numbers, on its own from now on."""
         part, keep = copy(self), list(lanes)
         for name in ("_initial", "_low", "_peak", "_rise", "_peak_step", "_rise_step"):
             setattr(part, name, getattr(self, name)[keep])
-        for name in ("_tail", "_store", "_rest", "_sizes_first", "_sizes_top"):
+        for name in ("_tail", "_store", "_rest", "_rms_first", "_sizes_top"):
             setattr(part, name, getattr(self, name)[:, keep])
+        part._sizes_first = None if self._sizes_first is None else self._sizes_first[:, keep]
         return part
 
     def curve(self, lane: int) -> Curve:
         """What there is to say of one lane."""
-        initial, first, top = float(self._initial[lane]), self._sizes_first[:, lane], self._sizes_top[:, lane]
+        initial, top = float(self._initial[lane]), self._sizes_top[:, lane]
+        first = np.full(3, nan) if self._sizes_first is None else self._sizes_first[:, lane]
         growth = [float(b / a) if a > 0.0 else nan for a, b in zip(first, top, strict=True)]
         rise_step = int(self._rise_step[lane])
         return Curve(
@@ -125,7 +134,7 @@ class History:
             rise_step=rise_step,
             rise_at_end=self._count > 0 and rise_step == self._count - 1,
             drift=self._drift(lane),
-            logit_rms_initial=float(first[0]),
+            logit_rms_initial=float(self._rms_first[0, lane]),
             logit_rms_peak=float(top[0]),
             logit_growth=growth[1],
             hidden_growth=growth[2],
@@ -148,6 +157,11 @@ class History:
             part = part[:-span] + part[span:]
             span *= 2
 
+    def _take(self, smoothed: Floats) -> None:
+        self._take_extremes(smoothed)
+        self._keep(smoothed)
+        self._count += len(smoothed)
+
     def _take_extremes(self, smoothed: Floats) -> None:
         finite = np.where(np.isfinite(smoothed), smoothed, -np.inf)
         top, at = finite.max(axis=0), finite.argmax(axis=0)
@@ -156,7 +170,7 @@ class History:
         self._peak_step = np.where(higher, self._count + at, self._peak_step)
         low = np.fmin.accumulate(np.concatenate([self._low[None], smoothed]))
         self._low = low[-1]
-        rise = finite / np.maximum(low[1:], RISE_FLOOR * self._initial)
+        rise = np.where(finite > RISE_FLOOR * self._initial, finite / low[1:], -np.inf)
         top, at = rise.max(axis=0), rise.argmax(axis=0)
         higher = top > self._rise
         self._rise = np.where(higher, top, self._rise)
@@ -190,10 +204,15 @@ class History:
         return float(at @ np.log(values) / (at @ at) * length)
 
     def _take_sizes(self, sizes: Floats) -> None:
-        finite = np.where(np.isfinite(sizes), sizes, nan)[: phases.LOGIT_STEPS + 1 - self._count]
+        """Outputs up to step `phases.LOGIT_STEPS`, the hidden layer throughout."""
+        finite = np.where(np.isfinite(sizes), sizes, nan)
         if self._count == 0:
-            self._sizes_first = finite[0]
-        self._sizes_top = np.fmax(self._sizes_top, np.fmax.reduce(finite, axis=0))
+            self._rms_first = finite[0, :1]
+            self._sizes_first = finite[0] if self._sizes_first is None else self._sizes_first
+        early = max(phases.LOGIT_STEPS + 1 - self._count, 0)
+        if early:
+            self._sizes_top[:2] = np.fmax(self._sizes_top[:2], np.fmax.reduce(finite[:early, :2], axis=0))
+        self._sizes_top[2] = np.fmax(self._sizes_top[2], np.fmax.reduce(finite[:, 2], axis=0))
 
 
 @dataclass(frozen=True)
@@ -239,7 +258,7 @@ class Ratios:
         return RatioSummary(
             ratio_first=self._first,
             ratio_before_peak=_until(self._highest, peak_step),
-            ratio_low=_until(self._lowest, last_step // 2),
+            ratio_low=_until(self._lowest, (last_step - 1) // 2),
             ratio_hover=self._near / self._smoothed if self._smoothed else nan,
             ratio_last=self._recent[-1],
         )

@@ -196,7 +196,7 @@ class _Recording:
         return found[:, : weights.lanes]
 
     def watched_step(self) -> None:
-        """A step whose outputs and last hidden layer are looked at too: a few, so they are not recorded."""
+        """A step whose outputs are looked at too: a few, so they are not recorded."""
         self._step(watched=True)
 
     def _step(self, *, watched: bool) -> None:

@@ -185,8 +185,11 @@ class TrialLog:
 
     def close(self, history: History, first: int, loss: Floats, sizes: Floats | None) -> None:
         """Take its own history, and steps from ``first`` on, [steps, 1] and [steps, 3, 1]: those up to its last row."""
-        count = 0 if self._last is None else self._last.step - first + 1
+        assert self._last is not None  # it has ended by one
+        count = self._last.step - first + 1
         history.add(loss[:count], None if sizes is None else sizes[:count])
+        if len(loss) < count and self._last.step > 0:  # an evaluation follows them
+            history.finish(np.array([self._last.loss]))
         self.curve = history.curve(0)
 
     def _is_kept(self, step: Any) -> Any:

@@ -105,7 +105,7 @@ class CompiledSteps:
     ) -> Floats:
         """Take these steps of every lane, in place; [steps, columns, lanes] as `lanes` logs them.
 
-        The optimizer has moved as many steps afterwards. Sizes are those of the steps that are watched.
+        The optimizer has moved as many steps afterwards. Sizes of outputs are those of the steps that are watched.
         A lane whose loss passes its limit stops there, before that step; what would come after it is not a number.
         """
         kernels = _kernels()

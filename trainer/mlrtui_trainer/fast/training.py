@@ -155,7 +155,7 @@ def train(
     """Steps of one lane; how many were taken: all, or up to the first whose loss is beyond the limit.
 
     weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, optimizer,
-    whether all samples are in a batch. span: first row, samples a batch, steps, steps whose sizes are wanted,
+    whether all samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' sizes are wanted,
     and how many steps were taken before. factor: what the samples' gradients are multiplied by, -η/batch or 1/batch.
     states, inertia: see `_descend`. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs], labels
     [rows]. seen [steps, COLUMNS] is filled.
@@ -173,13 +173,13 @@ def train(
         if k == 0 or not full:
             transpose(at_x, inputs, samples, inputs, at_inputs, line, scratch)
         _forward(shapes, weights, biases, scale, places, activation, samples, line, scratch, address)
-        seen[k, RMS] = seen[k, CENTRED] = seen[k, HIDDEN] = np.nan
+        seen[k, RMS] = seen[k, CENTRED] = np.nan
         if k < watched:
             seen[k, RMS] = seen[k, CENTRED] = rms(f, line, samples, outputs)
             if loss != MSE:
                 seen[k, CENTRED] = centred_rms(f, line, samples, outputs)
-            hidden, units = layers - 2, shapes[max(layers - 2, 0), 0]
-            seen[k, HIDDEN] = rms(scratch[places[hidden] :], line, samples, units) if hidden >= 0 else 1.0
+        last = layers - 2  # the last hidden layer
+        seen[k, HIDDEN] = rms(scratch[places[last] :], line, samples, shapes[last, 0]) if last >= 0 else 1.0
         seen[k, RIGHT] = seen[k, DEAD] = np.nan
         own_y, own_labels = y[row : row + samples], labels[row : row + samples]
         if full:
