@@ -3,17 +3,15 @@
 A transaction that stays open would keep the writer's log from being brought in, and the log would grow without bound.
 """
 
-import math
 import sqlite3
-from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from mlrtui_db import _details, _live, _opening, sqlite_version
+from mlrtui_db._curves import read_curve
 from mlrtui_db._older import complete, is_older
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
@@ -32,12 +30,6 @@ _BY_STEP = {
     "spectra": "step, operator, rank",
     "layers": "step, layer",
 }  # views with rows per step, and their order
-# Infinity stands for NULL, since the store keeps finite numbers only and SQLite cannot hand out NaN.
-_NULL = math.inf
-_STEPS = (
-    "SELECT step, ifnull(loss, 9e999), ifnull(accuracy, 9e999), ifnull(sharpness, 9e999),"
-    " ifnull(sharpness_residual, 9e999), flags FROM step WHERE trial_id = ? AND step > ? ORDER BY step LIMIT ?"
-)
 _ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term")
 
 
@@ -131,10 +123,7 @@ class Reader:
         When ``attempt`` is not the one of the steps that the caller has, those are gone and all must be read anew.
         """
         with self._picture() as connection:
-            found = connection.execute("SELECT attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
-            rows = connection.execute(_STEPS, (trial_id, after_step, limit))
-            cells = array("d", chain.from_iterable(rows))  # a list of all rows would take three times as long
-        return _curve(trial_id, found[0] if found else 0, cells)
+            return read_curve(connection, trial_id, after_step, limit)
 
     def trial(self, trial_id: int) -> TrialRow | None:
         """One trial, or None."""
@@ -274,26 +263,6 @@ class Reader:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("COMMIT")
-
-
-def _curve(trial_id: int, attempt: int, cells: "array[float]") -> Curve:
-    """The columns of `_STEPS`, given row by row."""
-    step, loss, accuracy, sharpness, residual, flags = (cells[column::6] for column in range(6))
-    return Curve(
-        trial_id=trial_id,
-        attempt=attempt,
-        step=array("q", map(int, step)),
-        loss=_with_nan(loss),
-        accuracy=_with_nan(accuracy),
-        sharpness=_with_nan(sharpness),
-        sharpness_residual=_with_nan(residual),
-        flags=array("q", map(int, flags)),
-    )
-
-
-def _with_nan(values: "array[float]") -> "array[float]":
-    """The values with NaN where there was NULL."""
-    return array("d", [math.nan if value == _NULL else value for value in values]) if _NULL in values else values
 
 
 def _chunks(trials: Sequence[tuple[int, int]]) -> Iterator[list[int]]:

@@ -1,6 +1,6 @@
 """Redo a sweep's fits from what the store shows in its views, so that anyone can redo them from the same rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,12 +19,15 @@ __all__ = ["current_fits", "fit_records", "refit_merged"]
 _Row = dict[str, object]
 
 
-def current_fits(store: Path, run: SweepRun) -> list[FitRecord]:
-    """The fits that the committed rows of a sweep allow."""
+def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]]:
+    """The fits that the committed rows of a sweep allow, and a sentence for each that is refused: it would mix numbers
+    that are not alike."""
     n_params = {cell.plan.label: cell.plan.net.n_params for cell in run.cells}
     with Reader.open(store) as reader:
         rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
-    return fit_records(run.spec, rows, n_params)
+    results = list(_results(run.spec, rows, n_params))
+    refused = [f"{result.spec.name}: {result.warnings[0]}" for result in results if result.refused]
+    return [record for result in results for record in fits.to_records(result)], refused
 
 
 def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
@@ -51,16 +54,18 @@ def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
 
 def fit_records(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> list[FitRecord]:
     """All fits of a sweep: those of its file, or the standard ones."""
+    return [record for result in _results(spec, rows, n_params) for record in fits.to_records(result)]
+
+
+def _results(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     rows = list(rows)
-    wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where) for fit in spec.fit]
-    found: list[FitRecord] = []
+    wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where, mixed_rules=fit.mixed_rules) for fit in spec.fit]
     search = spec.search is not None
     usual = ("eta_star", "lambda0") if search else ("lambda0",)
     cells = {y: points(rows, y, n_params) for y in (*usual, *(fit.y for fit in wanted))}
     standard = fits.standard_fits(cells[usual[0]], search)
     for fit in dict.fromkeys(wanted) or standard:
-        found += fits.to_records(fits.fit(cells[fit.y], fit))
-    return found
+        yield fits.fit(cells[fit.y], fit)
 
 
 def _rows(reader: Reader, view: str, sweep: str) -> list[_Row]:

@@ -99,6 +99,7 @@ class Driver:
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
         self._giving_up = GivingUp(0.0, store.accuracies)
+        self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
         self._fits_paused_until = 0.0
 
@@ -300,9 +301,13 @@ class Driver:
 
     def _refit(self, run: SweepRun) -> None:
         begun = self._clock()
-        found = current_fits(self._store.path, run)  # outside the transaction: it reads the rows of all nets
+        found, refusals = current_fits(self._store.path, run)  # outside the transaction: it reads the rows of all nets
         self._commit(lambda: self._store.replace_fits(self._sweep_id, found))
         self._fits_due, self._fits_paused_until = None, self._clock() + FITS_APART * (self._clock() - begun)
+        for refusal in refusals:
+            if refusal not in self._refused_fits:
+                self._refused_fits.add(refusal)
+                self._event("warning", refusal)
 
     # --- when things go wrong ----------------------------------------------------------------------------------
 

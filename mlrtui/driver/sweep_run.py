@@ -167,6 +167,10 @@ class SweepRun:
         self._left, self._open_cells = 0.0, len(self.cells)
         for row in state.nets:
             self._learn(self.nets[row.net_id], row.eta_star)
+        self._unfinished: dict[int, list[float]] = {}
+        for trial in state.trials:
+            if trial.status not in {"done", "failed"}:
+                self._unfinished.setdefault(trial.net_id, []).append(trial.eta)
         for net in self.nets.values():
             if net.lambdas is not None and not net.closed:
                 self.open(net)
@@ -203,7 +207,8 @@ class SweepRun:
         if self._starts is not None:
             if net.start_eta is None:
                 net.start_eta = self._starts.rate(cell, lambda0)
-            net.questions = SearchQuestions(search_rules(self.spec, cell), net.start_eta)
+            unfinished = self._unfinished.get(net.net_id, ())
+            net.questions = SearchQuestions(search_rules(self.spec, cell), net.start_eta, unfinished)
             return None
         assert self.spec.scan is not None
         etas = self.spec.scan.etas(cell.net.width, lambda0)

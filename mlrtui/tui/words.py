@@ -21,7 +21,13 @@ __all__ = [
     "quantity",
 ]
 
-_QUANTITIES = {"eta_star": "η*", "lambda0": "λ₀", "eta_stable": "η_max", "logit_rms": "logit RMS"}
+_QUANTITIES = {
+    "eta_star": "η*",
+    "eta_last": "η last",
+    "lambda0": "λ₀",
+    "eta_stable": "η_max",
+    "logit_rms": "logit RMS",
+}
 _BAD = {"nan": "NaN", "+inf": "inf", "-inf": "-inf", "threshold": "blew up"}
 
 

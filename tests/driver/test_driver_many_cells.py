@@ -1,6 +1,7 @@
 """Work per net does not grow with the number of cells, and fits never hold the store."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_fits_are_made_outside_the_transaction_and_far_apart(tmp_path: Path, mon
         Driver(opened, FakeEngine(), driver_id="test", clock=clock).run_sweep(spec, planning.plan(spec, data.load))
     *spaced, last = taken  # the last ones are made when the sweep ends
     assert len(spaced) >= 2
-    assert all(later - earlier >= 3.0 * loop.FITS_APART for earlier, later in zip(spaced, spaced[1:], strict=False))
+    assert all(later - earlier >= 3.0 * loop.FITS_APART for earlier, later in pairwise(spaced))
     assert last >= spaced[-1] + 3.0
 
 

@@ -69,7 +69,7 @@ def test_days_get_coarser_with_age() -> None:
         ),
         (make_trial(1, 1, 0.1, verdict="diverged", bad_kind="threshold", bad_step=3), "diverged", "blew up @3"),
         (make_trial(1, 1, 0.1, verdict="dead", phase="divergent"), "diverged", "dead"),
-        (make_trial(1, 1, 0.1, verdict="too-slow", phase="stable"), "slow", "too-slow"),
+        (make_trial(1, 1, 0.1, verdict="not-reached", phase="stable"), "slow", "not-reached"),
         (make_trial(1, 1, 0.1, verdict="stalled", given_up_epoch=3, phase="controlled"), "slow", "given up, ep. 3"),
         (make_trial(1, 1, 0.1, verdict="reached", phase=None), "done", "reached"),
         (make_trial(1, 1, 0.1, status="failed", verdict="failed", phase=None), "failed", "failed"),

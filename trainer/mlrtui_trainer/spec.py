@@ -6,6 +6,7 @@ The driver sends a `Probe` (measure λ at initialisation) or a `Round` (train). 
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -294,6 +295,22 @@ class Outcome:
     bad_kind: str | None = None  # "nan" | "+inf" | "-inf" | "threshold"
     error: str | None = None
     given_up_epoch: int | None = None  # at whose end a bar of the round ended it
+    # what the phase rests on, as `phases.Evidence` describes it; NaN: not measured, or without meaning
+    phase_rule: int | None = None  # edition of the rules; None without a phase
+    phase_basis: str | None = None  # "loss" | "loss+sharpness"
+    phase_reason: str | None = None  # the row of the rule table that fired, with its numbers, as one sentence
+    peak_smoothed: float = nan
+    rise: float = nan
+    logit_growth: float = nan
+    hidden_growth: float = nan
+    ratio_first: float = nan
+    ratio_before_peak: float = nan
+    ratio_low: float = nan
+    ratio_hover: float = nan
+    ratio_last: float = nan
+    drift: float = nan
+    loss_constant: float = nan
+    majority: float = nan
 
 
 @dataclass(frozen=True)

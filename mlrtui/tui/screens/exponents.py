@@ -115,7 +115,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         if self._choice is None or reading is None or reading.snapshot is None:
             return
         search = reading.snapshot.sweep.mode == "search"
-        y = _next(QUANTITIES if search else QUANTITIES[1:], self._choice.y)
+        y = _next(QUANTITIES if search else ("lambda0",), self._choice.y)
         x = self._choice.x if self._choice.x != y else xs((), y)[0]
         self._choose(replace(self._choice, y=y, x=x))
 

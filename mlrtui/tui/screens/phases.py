@@ -98,7 +98,7 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         axis = self._axis if self._axis in axes else axes[0]
         trial_id = self.owner.wanted.trial_id if self._trial_id is None else self._trial_id
         words = "no trial has ended yet" if not page.marks else "λ at init is not known for any trial"
-        return PhaseView.of(page.marks, axis or AXES[0], trial_id, words)
+        return PhaseView.of(page.marks, axis or AXES[0], trial_id, words, page.growth)
 
 
 def _varying(marks: Sequence[PhaseMark]) -> list[str]:

@@ -16,11 +16,11 @@ from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points,
 from mlrtui.tui.edges import edge_name, ratio_name
 from mlrtui.tui.marks import trains
 from mlrtui.tui.numbers import number
-from mlrtui.tui.searches import edge_so_far, probe_of
+from mlrtui.tui.searches import edge_so_far, eta_star_text, probe_of
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, line
 from mlrtui.tui.widgets.pane import Pane
-from mlrtui_db.models import TrialRow
+from mlrtui_db.models import NetRow, TrialRow
 
 __all__ = ["LossChart", "LowerChart", "middle", "no_curve", "planned_end"]
 
@@ -152,29 +152,24 @@ class LowerChart(ChartPane):
         trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
         probes = [probe_of(trial, self.look.marks, trial.trial_id == self.reading.trial_id) for trial in trials]
         best, worst = edge_so_far(net, trials)
-        self._caption = _search_caption(net.status, best, worst, net.lambda0, net.censored, net.reason)
+        self._caption = _search_caption(net, best, worst)
         return draw_boundary(probes, best, worst, width, height, self.look.marks.ascii_only)
 
 
-def _search_caption(
-    status: str,
-    best: float | None,
-    worst: float | None,
-    lambda0: float | None,
-    censored: str | None,
-    reason: str | None,
-) -> str:
+def _search_caption(net: NetRow, best: float | None, worst: float | None) -> str:
     parts = []
-    if best is not None:
-        parts.append(f"η* {number(best)}" if status == "done" else f"best so far {number(best)}")
-    elif status == "done":
-        parts.append(f"no η*: {reason or 'no rate succeeds'}")
+    if net.eta_star is not None:
+        parts.append(f"η* {eta_star_text(net)}")
+    elif net.status == "done":
+        parts.append(f"no η*: {net.reason or 'no rate succeeds'}")
+    elif best is not None:
+        parts.append(f"best so far {number(best)}")
     if worst is not None:
         parts.append(f"fails at {number(worst)}")
-    if lambda0 is not None:
-        parts.append(f"λ₀ {number(lambda0)}")
-    if censored in ("at_min", "at_max"):
-        parts.append(f"censored {censored.replace('_', ' ')}")
+    if net.lambda0 is not None:
+        parts.append(f"λ₀ {number(net.lambda0)}")
+    if net.censored in ("at_min", "at_max"):
+        parts.append(f"censored {net.censored.replace('_', ' ')}")
     return " · ".join(parts)
 
 

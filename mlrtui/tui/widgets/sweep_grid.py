@@ -14,14 +14,17 @@ from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.scroll import window
 from mlrtui_db.models import CellRow
 
-__all__ = ["SweepGrid", "cell_text"]
+__all__ = ["PHASE_LETTERS", "SweepGrid", "cell_text"]
 
-_PHASE_LETTERS = {
+PHASE_LETTERS = {
     "lazy": "L",
-    "catapult": "C",
-    "divergent": "D",
     "stable": "S",
-    "controlled": "C",
+    "edge": "E",
+    "controlled": "G",  # for growth, of the outputs
+    "catapult": "C",
+    "unfinished": "U",
+    "collapsed": "O",
+    "divergent": "D",
     "catastrophic": "X",
 }
 
@@ -186,7 +189,7 @@ def cell_text(cell: CellRow, value: str, search: bool) -> str:
     if value == "λ₀":
         return number(cell.lambda0_mean)
     if value == "phases":
-        return "".join(f"{_PHASE_LETTERS.get(phase, '?')}{count}" for phase, count in cell.phases) or "-"
+        return "".join(f"{PHASE_LETTERS.get(phase, '?')}{count}" for phase, count in cell.phases) or "-"
     return f"{cell.nets_done}/{cell.nets}" if search else f"{cell.trials_done}/{cell.trials}"
 
 

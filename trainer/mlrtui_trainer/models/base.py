@@ -102,6 +102,12 @@ class Model(Protocol):
     def dead(self, trace: Any) -> Tensor:
         """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""
 
+    def hidden(self, trace: Any) -> Tensor | None:
+        """The last hidden layer [lanes, samples, units]; None where it is not known.
+
+        Of a net without hidden layers it is ones, which never grow.
+        """
+
     def rate_vector(self, dtype: torch.dtype, device: str) -> Tensor:
         """The learning-rate multiplier of every parameter, [n_params]."""
 

@@ -62,7 +62,7 @@ def from_factory(net: NetSpec) -> General:
 
     rates = tuple(1.0 if one.requires_grad else 0.0 for one in named.values())
     units = net.inputs + 2 * sum(shape[0] if shape else 1 for shape in shapes.values())
-    return General(network, tuple(shapes.values()), rates, draw, units, dies=False)
+    return General(network, tuple(shapes.values()), rates, draw, units, dies=False, layered=False)
 
 
 def _imported(net: NetSpec) -> Callable[..., object]:

@@ -49,6 +49,7 @@ class General:
     draw: Callable[[int], Sequence[npt.NDArray[np.float64]]]  # seed → initial parameters
     units: int
     dies: bool  # whether a last hidden layer that is zero everywhere can never come back: ReLU
+    layered: bool = True  # whether the network's second result is its last hidden layer; a user's own may not say
 
     @property
     def n_params(self) -> int:
@@ -84,6 +85,10 @@ class General:
         if not self.dies:
             return torch.zeros(trace.f.shape[0], dtype=torch.float64, device=trace.f.device)
         return (trace.last.amax((1, 2)) <= 0.0).double()
+
+    def hidden(self, trace: GeneralTrace) -> Tensor | None:
+        """The last hidden layer [lanes, samples, units], where the network tells it."""
+        return trace.last if self.layered else None
 
     def rate_vector(self, dtype: torch.dtype, device: str) -> Tensor:
         """The learning-rate multiplier of every parameter, [n_params]."""
