@@ -208,6 +208,7 @@ class LiveSnapshot:
     fits: tuple[FitRow, ...]
     writer_alive: bool  # somebody holds the writer's lock
     writer_note: str = ""  # what the writer waits for, "" while all is well
+    writer_end: str = ""  # how the last writer died, "" when one is at work or it ended properly
 
 
 @dataclass(frozen=True)
