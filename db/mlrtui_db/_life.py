@@ -9,36 +9,18 @@ Both are text of a store, so they are read as a stranger's.
 import json
 import os
 import sqlite3
-import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from mlrtui_db._record import LAST_TIME, LONGEST, LockHolder, decoded
 from mlrtui_db._sqlite import connect_reader, translated, wal_bytes
 from mlrtui_db.errors import StoreIncomplete
 from mlrtui_db.lock import is_held, left_behind
+from mlrtui_db.models import WriterEnd
 
 _MARK, _DEATH = "writer", "writer_died"
 _SET = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-
-
-@dataclass(frozen=True)
-class WriterEnd:
-    """How the last writer of a store ended, when it did not end properly."""
-
-    who: LockHolder
-    at: float | None  # s (Unix time): when it died, or when it last showed life; None: unknown
-    reason: str  # "" when it could not say
-    recorded: bool  # the store's events tell it already
-
-    def sentence(self) -> str:
-        """The end in words."""
-        when = "" if self.at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at))
-        if self.reason:
-            return f"the last driver ({self.who.place()}) died{f' at {when}' if when else ''}: {self.reason}"
-        sign = f"; its last sign of life was at {when}" if when else ""
-        return f"the last driver ({self.who.place()}) died without a word (killed, or the machine went down){sign}"
 
 
 def mark(connection: sqlite3.Connection, who: LockHolder, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The writer's lock: an operating-system lock on ``<store>.lock``, and one on the store's file, so that it has one writer.
+"""The writer's lock: an operating-system lock on ``<store>.lock``, and one on the store's file: so it has one writer.
 
 Both belong to open files, not to their content: they are free at once when their holder dies. The content of the lock
 file (JSON) only names the holder. The holder removes it before it lets go; whoever locks a removed file notices and
@@ -56,11 +56,11 @@ class Lock:
 
     def note(self, text: str) -> None:
         """Tell readers what the holder waits for; "" when it goes on. Needs no space on the disk; never fails."""
-        self._tell(note=text[:LONGEST])
+        self._tell(replace(self.me, note=text[:LONGEST]))
 
     def died(self, reason: str) -> None:
         """Leave word of what the holder dies, for when the store cannot take it. Never fails."""
-        self._tell(died=reason[:LONGEST])
+        self._tell(replace(self.me, died=reason[:LONGEST]))
 
     def check(self) -> None:
         """Look whether the store and the lock file are where they were, before each commit: some microseconds.
@@ -109,8 +109,7 @@ class Lock:
     ) -> None:
         self.release()
 
-    def _tell(self, **said: str) -> None:
-        told = replace(self.me, **said)
+    def _tell(self, told: LockHolder) -> None:
         if self._descriptor is not None and told != self.me:
             self.me = told
             self._write()
@@ -231,9 +230,7 @@ def by_inode(store: Path | str) -> LockHolder | None:
     pid = next(processes.holders(status), None)
     if pid is None:
         return None
-    return LockHolder(
-        pid, socket.gethostname(), time.time(), processes.command_line(pid), processes.namespace(pid)
-    )
+    return LockHolder(pid, socket.gethostname(), time.time(), processes.command_line(pid), processes.namespace(pid))
 
 
 def refuse_if_held(store: Path | str) -> None:

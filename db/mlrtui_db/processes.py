@@ -46,7 +46,8 @@ def command_line(pid: int) -> str:
     try:
         return " ".join(_words(pid))[:_LONGEST]
     except OSError:
-        return " ".join(sys.argv)[:_LONGEST] if pid == os.getpid() else _ps(pid, "command")[:_LONGEST]
+        known = _ps(pid, "command") or (" ".join(sys.argv) if pid == os.getpid() else "")
+        return known[:_LONGEST]
 
 
 def is_driver(pid: int) -> bool:
@@ -102,9 +103,7 @@ def _locked(info: Path) -> bool:
         lines = info.read_text().splitlines()
     except OSError:
         return False
-    return any(
-        line.startswith("lock:") and "WRITE" in line and ("FLOCK" in line or "OFDLCK" in line) for line in lines
-    )
+    return any(line.startswith("lock:") and "WRITE" in line and ("FLOCK" in line or "OFDLCK" in line) for line in lines)
 
 
 def _words(pid: int) -> list[str]:

@@ -20,7 +20,7 @@ from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow, WriterEnd
 
 __all__ = ["Reader"]
 
@@ -90,7 +90,7 @@ class Reader:
         with self._picture() as connection:
             return _live.read_sweeps(connection)
 
-    def last_end(self) -> _life.WriterEnd | None:
+    def last_end(self) -> WriterEnd | None:
         """How the last writer ended, when nobody writes now and it did not end properly; else None."""
         with self._picture() as connection:
             return None if look(self.path)[0] else _life.end_seen(connection, self.path)

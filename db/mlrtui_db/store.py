@@ -20,7 +20,7 @@ from mlrtui_db._writing import Transaction
 from mlrtui_db.errors import StoreError, StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
-from mlrtui_db.models import AppendResult, NamedSweep, SweepState
+from mlrtui_db.models import AppendResult, NamedSweep, SweepState, WriterEnd
 from mlrtui_db.records import (
     BoundaryRecord,
     FitRecord,
@@ -100,8 +100,8 @@ class Store:
     ) -> "Store":
         """Open the store at ``path`` for writing, or make one where there is no file or an empty one.
 
-        Attempts that a dead driver left open become lost and their trials queued, and an event says how it ended, unless
-        the caller has ``ended`` it. A store that was closed properly is not written to.
+        Attempts that a dead driver left open become lost and their trials queued, and an event says how it ended,
+        unless the caller has ``ended`` it. A store that was closed properly is not written to.
 
         Raises:
             StoreError: one of its kinds; a path that is refused is left as it was.
@@ -378,7 +378,7 @@ class Store:
             raise RuntimeError("writing needs an open transaction: use `with store.transaction():`")
         return self._transaction
 
-    def _recover(self, end: "_life.WriterEnd | None") -> None:
+    def _recover(self, end: WriterEnd | None) -> None:
         with translated(self.path):
             lost = _attempts.lost_trials(self._connection)
         if not lost and (end is None or end.recorded):

@@ -26,7 +26,7 @@ def test_an_export_is_whole_or_not_there(
     assert refused.returncode == 3
     (said,) = refused.stderr.splitlines()
     assert "out/" in said
-    assert "free" in said
+    assert "free" in said or "ulimit -f" in said
     assert list(out.iterdir()) == []
     assert mlrtui(*words).returncode == 0
     assert len(list(out.iterdir())) == (1 if file_format == "sqlite" else len(VIEWS))
