@@ -64,6 +64,14 @@ class StoreFile:
         """Whether the kernel keeps other writers of this file away, whatever name they use."""
         return self._descriptor is not None
 
+    def whereabouts(self) -> Path | None:
+        """Where the file lies now; None where that is not known, or nowhere."""
+        if not self.displaced():
+            return self.path
+        if self._descriptor is None or not os.fstat(self._descriptor).st_nlink:
+            return None
+        return Path(os.readlink(f"/proc/self/fd/{self._descriptor}"))
+
     def displaced(self) -> str:
         """What became of the file, when its path no longer leads to it: "removed", "moved to ..."; else ""."""
         try:
@@ -78,7 +86,7 @@ class StoreFile:
         gone = "removed" if there is None else "replaced by another file"
         if self._descriptor is None or not here.st_nlink:
             return gone
-        moved = f"moved to {os.readlink(f'/proc/self/fd/{self._descriptor}')}"
+        moved = f"moved to {os.readlink(f'/proc/self/fd/{self._descriptor}')}"  # the kernel follows it
         return moved if there is None else f"{moved} and {gone}"
 
     def release(self) -> None:

@@ -54,6 +54,10 @@ class Lock:
         except StoreLocked:
             raise StoreLocked(refusal(store, by_inode(store))) from None
 
+    def whereabouts(self) -> Path | None:
+        """Where the held store's file lies now; None where that is not known, or nowhere."""
+        return None if self._file is None else self._file.whereabouts()
+
     def note(self, text: str) -> None:
         """Tell readers what the holder waits for; "" when it goes on. Needs no space on the disk; never fails."""
         self._tell(replace(self.me, note=text[:LONGEST]))

@@ -16,6 +16,7 @@ from typing import Self
 from mlrtui_db import _attempts, _fits, _life, _opening, _pruning, _steps, _sweeps, sqlite_version
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
+from mlrtui_db._wal import Beside
 from mlrtui_db._writing import Transaction
 from mlrtui_db.errors import StoreError, StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
@@ -86,6 +87,7 @@ class Store:
         self._transaction: Transaction | None = None
         self._closed = False
         self._marked = self._mark_in_file = False
+        self._beside: Beside | None = None
         self._watched_at = time.monotonic()
         self._rev = self._stored_rev()
 
@@ -155,6 +157,8 @@ class Store:
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._connection.close()
+            if self._beside is not None:
+                self._beside.follow(self._lock.whereabouts())
             self._lock.release(keep=self._marked)  # a mark that stays needs the record that goes with it
 
     def __enter__(self) -> Self:
@@ -248,6 +252,7 @@ class Store:
             if changed:
                 self._rev += 1
                 self._marked = True
+                self._beside = self._beside or Beside(self.path)
                 if not self._mark_in_file:  # a reader of an old view may keep it out: then after the next commit
                     self._mark_in_file = _life.bring_in(self._connection)
 
