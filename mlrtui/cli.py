@@ -187,9 +187,9 @@ def stop(
     ] = False,
 ) -> None:
     """End the driver cleanly: it finishes its commit; `mlrtui resume` goes on from there."""
-    from mlrtui.driver import launch
+    from mlrtui.driver import stopping
 
-    typer.echo(launch.stop(store_path(store), now=now))
+    typer.echo(stopping.stop(store_path(store), now=now))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlrtui.driver.stopping import at_work
 from mlrtui.engines.devices import cpu_cores
 from mlrtui_db import filesystem, invariants, lock, sqlite_version
 from mlrtui_db.models import SweepRow
@@ -73,13 +74,15 @@ def store(path: Path) -> Iterator[Finding]:
         StoreError: it cannot be read at all.
     """
     with Reader.open(path) as reader:
-        sweeps = reader.sweeps()
+        sweeps, end = reader.sweeps(), reader.last_end()
     broken = invariants.check(path)
     remedy = "; look on with `mlrtui browse`, but train into a new store, or restore a copy made by `mlrtui backup`"
     yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
-    writer = lock.holder(path)
-    yield _driver(writer, path)
-    yield from _left_to_do(path, sweeps, writer is not None)
+    held, writer = at_work(path)
+    yield _driver(held, writer, path)
+    if end is not None and not held:
+        yield Finding("last driver", False, f"{end.sentence()}; `mlrtui resume --store {path}` goes on")
+    yield from _left_to_do(path, sweeps, held)
     network = filesystem.network_kind(path)
     yield Finding(
         "file system",
@@ -89,7 +92,7 @@ def store(path: Path) -> Iterator[Finding]:
     yield _disk(path.absolute().parent)
 
 
-def _driver(writer: lock.LockHolder | None, path: Path) -> Finding:
+def _driver(held: bool, writer: lock.LockHolder | None, path: Path) -> Finding:
     log = path.with_name(path.name + "-wal")
     size = log.stat().st_size if log.exists() else 0
     if size > _LARGE_LOG_BYTES:
@@ -97,7 +100,7 @@ def _driver(writer: lock.LockHolder | None, path: Path) -> Finding:
             "driver", False, f"the -wal file has {size >> 20} MB: some reader holds an old view open; close it"
         )
     if writer is None:
-        return Finding("driver", True, "none is at work")
+        return Finding("driver", not held, "one is at work that does not say who it is" if held else "none is at work")
     who = writer.place()
     return Finding("driver", not writer.note, f"{who} is at work" if not writer.note else f"{who}: {writer.note}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _details, _live, _opening, sqlite_version
+from mlrtui_db import _details, _life, _live, _opening, sqlite_version
 from mlrtui_db._curves import read_curve
 from mlrtui_db._older import complete, is_older
 from mlrtui_db._schema import view_names
@@ -18,7 +18,7 @@ from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow, WriterEnd
 
 __all__ = ["Reader"]
 
@@ -82,6 +82,20 @@ class Reader:
         with self._picture() as connection:
             return _live.read_sweeps(connection)
 
+    def last_end(self) -> WriterEnd | None:
+        """How the last writer ended, when nobody writes now and it did not end properly; else None."""
+        with self._picture() as connection:
+            return None if look(self.path)[0] else _life.end_seen(connection, self.path)
+
+    def refuse_if_incomplete(self) -> None:
+        """Raise where commits may be missing, since the store was moved without its log.
+
+        Raises:
+            StoreIncomplete: says where the log is, or what to do without it.
+        """
+        with self._picture() as connection:
+            _life.refuse_if_incomplete(self.path, connection)
+
     def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 200) -> LiveSnapshot | None:
         """Everything that the Live screen shows, at one moment.
 
@@ -100,6 +114,7 @@ class Reader:
                 return None
             cells = _live.read_cells(connection, sweep.sweep_id)
             held, holder = look(self.path)
+            end = None if held else _life.end_seen(connection, self.path)
             newest_trial, newest_cell = _live.read_newest(connection, sweep.sweep_id)
             if cell_id not in {cell.cell_id for cell in cells}:
                 cell_id = newest_cell if newest_cell is not None else cells[0].cell_id if cells else None
@@ -114,6 +129,7 @@ class Reader:
                 fits=_live.read_fits(connection, sweep.sweep_id),
                 writer_alive=held,
                 writer_note="" if holder is None else holder.note,
+                writer_end="" if end is None else end.sentence(),
             )
 
     def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:

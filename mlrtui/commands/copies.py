@@ -9,7 +9,7 @@ from mlrtui.commands.resume import chosen
 from mlrtui.driver.fitting import refit_merged
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui_db import copies, merging
-from mlrtui_db.errors import StoreFull
+from mlrtui_db.errors import StoreIOError
 from mlrtui_db.store import Store
 
 __all__ = ["archive", "backup", "merge", "prune"]
@@ -57,10 +57,11 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
                     opened.add_event("warning", f"pruned: {gone} steps deleted by the user", row.sweep_id)
         try:
             opened.compact()  # also where nothing is left to delete: the time before, there may have been no room
-        except StoreFull:
+        except StoreIOError as error:
             raise StoreTrouble(
-                f"{store}: {deleted} steps of {told} deleted, but there is no room to pack the file, which needs as "
-                "much again; what is trained next takes their room. Free some, then prune again"
+                f"{store}: {deleted} steps of {told} deleted, but the file, which needs as much space again, cannot be "
+                f"packed ({error.reason}); what is trained next takes the place of the steps. {error.remedy}, then "
+                "prune again"
             ) from None
     print(f"{store}: {deleted} steps of {told} deleted, {_size(before)} before, {_size(store.stat().st_size)} now")
     return 0

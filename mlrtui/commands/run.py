@@ -10,12 +10,14 @@ from mlrtui import estimate, examples, planning
 from mlrtui.commands.opening import open_current
 from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.data.words import data_line
-from mlrtui.driver import launch
+from mlrtui.driver import launch, stopping
 from mlrtui.engines import devices
-from mlrtui.errors import BadInput
+from mlrtui.errors import BadInput, DriverDied
 from mlrtui.methods import chosen_as, chosen_for
+from mlrtui.plain import one_line
 from mlrtui.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
+from mlrtui_db.errors import StoreError
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.models.sources import is_factory
 
@@ -170,14 +172,17 @@ def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.Drive
         names = [spec.sweep.name for spec in specs]
         follow(options.store, names, driver.running, options.ascii_only)
     except KeyboardInterrupt:
-        print(launch.stop(options.store), file=sys.stderr)
+        print(stopping.stop(options.store), file=sys.stderr)
         return 130
+    except StoreError:
+        if driver.end().code in (0, 1):
+            raise
     return _ended(options, driver)
 
 
 def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
     """The screen was closed."""
-    if driver.running() and lock.holder(options.store) is not None:
+    if driver.running() and lock.is_held(options.store):
         print(
             f"the run goes on (driver {driver.pid}). Look on: mlrtui watch --store {options.store}   "
             f"End it: mlrtui stop --store {options.store}"
@@ -187,13 +192,13 @@ def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
 
 
 def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
-    code = driver.process.wait()
-    if code not in (0, 1):
+    """Say how the driver ended, if not well; returns the exit code."""
+    end = driver.end()
+    if end.code not in (0, 1):
+        verb = "died" if end.code == DriverDied.exit_code else "ended"
         log = launch.log_path(options.store)
-        words = launch.last_words(options.store) or f"it ended with exit code {code}"
-        print(f"mlrtui: the driver ended: {words} (its log: {log})", file=sys.stderr)
-        return code if code in (2, 3) else 1
-    return code
+        print(f"mlrtui: the driver {verb}: {one_line(end.words)} (its log: {one_line(str(log))})", file=sys.stderr)
+    return end.code
 
 
 def _exit_code(store: Path, names: Sequence[str]) -> int:

@@ -110,6 +110,7 @@ class Driver:
             SweepConflict: the store holds a sweep of this name with other settings.
             BadInput: the data is no longer that of the sweep.
             EngineFailed: no worker is left.
+            StoreMoved: the store was removed, moved or replaced.
         """
         known = identity.stored_sweep(self._store, plan)
         self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep)) if known is None else known
@@ -132,6 +133,7 @@ class Driver:
         last_commit = self._clock()
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
+            self._store.watch()
             self._hand_out(run)
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it

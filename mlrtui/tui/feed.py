@@ -48,6 +48,7 @@ class _Open:
     sweeps: tuple[SweepRow, ...] = ()
     headlines: dict[int, tuple[object, FitRow | None]] = field(default_factory=dict)  # by sweep: (as of, fit)
     trouble: str = ""
+    driver_end: str = ""
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,8 @@ class Feed:
             store.version = None
             self._traces.forget(store.at)
         version = store.reader.data_version()
+        end = store.reader.last_end()
+        store.driver_end = "" if end is None else end.sentence()
         moved = version != store.version or forced
         if moved and (wanted.browsing or not store.sweeps or forced):
             store.sweeps = tuple(store.reader.sweeps())
@@ -193,6 +196,7 @@ class Feed:
                 self._load = None if self._machine is None else self._machine()
             # The driver's lock is no part of the data: whether it is still held shows only by looking again.
             overdue = now - self._read_at >= QUIET_AFTER and not self._ended()
+            overdue |= self._snapshot is not None and bool(store.driver_end) != bool(self._snapshot.writer_end)
             if moved or wanted != self._read_for or overdue:
                 self._read_live(store.reader, wanted, now)
                 self._read_for, self._read_at = wanted, now
@@ -286,7 +290,7 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
 
 def _state(store: _Open) -> StoreState:
     known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
-    return StoreState(store.source.label, store.sweeps, known, store.trouble, store.source.place)
+    return StoreState(store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end)
 
 
 def _sentence(error: Exception) -> str:

@@ -81,7 +81,7 @@ class Wanted:
 class Freshness:
     """How alive a sweep is. `since` is a moment, not an age: an age would repaint the screen at every tick."""
 
-    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", or what the driver waits for
+    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", "driver died", or what the driver waits for
     since: float | None = None
 
 
@@ -94,6 +94,7 @@ class StoreState:
     headlines: tuple[tuple[int, FitRow], ...]  # (sweep_id, fit)
     trouble: str  # a sentence, or ""
     place: str = ""  # the file, which tells stores of equal labels apart
+    driver_end: str = ""  # how its last driver died, or ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,11 @@ class Reading:
     def trouble(self) -> str:
         """What is wrong with the store that is looked at, or ""."""
         return self.stores[self.wanted.store].trouble if self.stores else "No store was named."
+
+    @property
+    def driver_end(self) -> str:
+        """How the last driver of the store that is looked at died, or ""."""
+        return self.stores[self.wanted.store].driver_end if self.stores else ""
 
     @property
     def trial(self) -> TrialRow | None:
@@ -236,6 +242,8 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
     sweep = snapshot.sweep
     if sweep.status == "done":
         return Freshness("done", sweep.finished_at)
+    if snapshot.writer_end:
+        return Freshness("driver died", sweep.heartbeat_at)
     if not snapshot.writer_alive:
         return Freshness("stopped" if sweep.status == "stopped" else "no driver", sweep.heartbeat_at)
     if snapshot.writer_note:

@@ -35,6 +35,9 @@ class StoreLine(LinesWidget):
             return [((" ! ", "failed"), (clean(trouble), "failed"))]
         if self.look.note:
             return [line(f" {clean(self.look.note)}", "value")]
+        end = next((store.driver_end for store in stores if store.driver_end), "")
+        if end:
+            return [((" ! ", "failed"), (clean(end), "failed"))]
         names = ", ".join(clean(store.label) for store in stores)
         return [line(f" {names} · read-only" if names else " opening the store", "dim")]
 
