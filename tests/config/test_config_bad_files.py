@@ -137,8 +137,13 @@ def test_deep_dotted_keys(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a" + ".a" * 400_000 + " = 1", "[" + "a." * 400_000 + "a]", "a" + " . 'a'" * 150_000 + " = 1", "a.a = 1\n" * 9]
-    + [("a" + ".b" * 1_999 + "{} = 1\n") * 200],
+    [
+        "a" + ".a" * 400_000 + " = 1",
+        "[" + "a." * 400_000 + "a]",
+        "a" + " . 'a'" * 150_000 + " = 1",
+        "a.a = 1\n" * 9,
+        ("a" + ".b" * 1_999 + "{} = 1\n") * 200,
+    ],
     ids=["key", "table", "quoted", "sound", "many"],
 )
 def test_dotted_keys_that_would_take_minutes(text: str, tmp_path: Path) -> None:
