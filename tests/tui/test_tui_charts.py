@@ -1,6 +1,7 @@
 """Charts are pure functions: what they draw is compared with what the data says."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +192,16 @@ def test_a_point_on_a_line_is_not_hidden_by_it() -> None:
                     assert all(dots_of(one) & dots_of(two) == dots_of(one) for one, two in pairs)
 
 
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_several_curves_on_a_line_leave_it_visible(ascii_only: bool) -> None:
+    steps = np.arange(100.0)
+    series = tuple(Series(steps, np.full(100, 1.0), f"curve-{k}", sign) for k, sign in enumerate("ABC", 1))
+    spec = ChartSpec(series, x_end=99.0, y_limits=(0.0, 2.0), hlines=(HLine(1.0, "edge 1"),))
+    runs = [run for line in draw(spec, 60, 10, ascii_only).lines for run in line]
+    assert sum(len(text.strip()) for text, role in runs if role == "edge") >= len("edge 1>") + 26
+    assert sum(len(text.strip()) for text, role in runs if role == "curve-3") >= 26
+
+
 def test_two_lines_in_one_row_have_a_label_each() -> None:
     spec = chart([0.0, 1000.0], hlines=(HLine(5.0, "2/η 5"), HLine(10.0, "4/η 10")), y_limits=(0.0, 1000.0))
     lines = rows(spec, 50, 8)
@@ -208,11 +219,14 @@ any_floats = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=64), 
     st.booleans(),
     st.integers(min_value=0, max_value=90),
     st.integers(min_value=0, max_value=30),
+    st.lists(st.floats(min_value=0.5, max_value=2.0), max_size=2),
 )
 def test_any_data_at_any_size_gives_lines_of_that_size(
-    y: list[float], x_log: bool, y_log: bool, ascii_only: bool, width: int, height: int
+    y: list[float], x_log: bool, y_log: bool, ascii_only: bool, width: int, height: int, edges: list[float]
 ) -> None:
-    drawing = draw(chart(y, x_log=x_log, y_log=y_log), width, height, ascii_only)
+    spec = chart(y, x_log=x_log, y_log=y_log, hlines=tuple(HLine(edge, f"edge {edge:.3g}") for edge in edges))
+    spec = replace(spec, series=(*spec.series, Series(np.arange(9.0), np.full(9, edges[0] if edges else 1.0))))
+    drawing = draw(spec, width, height, ascii_only)
     assert len(drawing.lines) == height
     assert {width_of(line) for line in drawing.lines} <= {width}
     if ascii_only:

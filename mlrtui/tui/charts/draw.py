@@ -44,9 +44,9 @@ def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> 
     x_axis = Axis(spec.x_start, max(spec.x_end, spec.x_start + 1.0), spec.x_log)
     y_axis = Axis(*limits, spec.y_log)
     cells = [[_Cell(" ", "")] * plot_width for _ in range(plot_height)]
-    _put_hlines(cells, spec, y_axis, ascii_only)
+    ruled = _put_hlines(cells, spec, y_axis, ascii_only)
     _put_cursor(cells, spec, x_axis, ascii_only)
-    drawn = _put_series(cells, spec, x_axis, y_axis, ascii_only)
+    drawn = _put_series(cells, spec, ruled, x_axis, y_axis, ascii_only)
     if all(columns.bad == columns.points for columns in drawn):
         count = sum(columns.points for columns in drawn)
         _put_words(cells, f"no finite value among {count}" if count else "no step in this part")
@@ -76,14 +76,20 @@ def join_row(label: Run, cells: list[_Cell]) -> Line:
     return (*runs, (text, role if text.strip() else ""))
 
 
-def _put_hlines(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_only: bool) -> None:
+def _put_hlines(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_only: bool) -> dict[int, str]:
+    """Draw the reference lines; the sign of each by its row."""
+    ruled: dict[int, str] = {}
     for hline in spec.hlines:
         row = row_of(hline.value, axis, len(cells), ascii_only)
         if row is None:
             continue
         char = line_char(hline.value, axis, len(cells), ascii_only)
+        if row in ruled and not ascii_only:  # two lines in one row
+            char = chr(ord(char) | ord(ruled[row]))
+        ruled[row] = char
         for place in range(1 if ascii_only else 0, len(cells[row]), 2 if ascii_only else 1):
             cells[row][place] = _Cell(char, _LINE)
+    return ruled
 
 
 def _raster(
@@ -102,8 +108,9 @@ def _raster(
 
 
 def _put_series(
-    cells: list[list[_Cell]], spec: ChartSpec, x_axis: Axis, y_axis: Axis, ascii_only: bool
+    cells: list[list[_Cell]], spec: ChartSpec, ruled: dict[int, str], x_axis: Axis, y_axis: Axis, ascii_only: bool
 ) -> list[Columns]:
+    """Draw the curves over the lines of `ruled`, signs by row."""
     height, width = len(cells), len(cells[0])
     dot_rows, dot_columns = dot_shape(width, height, ascii_only)
     drawn = []
@@ -112,11 +119,10 @@ def _put_series(
         for row, text in enumerate(rows):
             for place, char in enumerate(text):
                 if char != " ":
-                    below = cells[row][place]
                     role = series.role
-                    if below.role == _LINE:
+                    if row in ruled:
                         beside = text[place - 1 : place], text[place + 1 : place + 2]
-                        char, shows_line = crossed(beside[0] or char, char, beside[1] or char, below.char, place)
+                        char, shows_line = crossed(beside[0] or char, char, beside[1] or char, ruled[row], place)
                         role = _LINE if shows_line else role
                     cells[row][place] = _Cell(char, role)
         drawn.append(columns)

@@ -51,8 +51,8 @@ def crossed(before: str, curve: str, after: str, line: str, place: int) -> tuple
     turn = before == curve == after and place % 2 == 1
     if line in _THIRDS:
         return (line if turn else curve), turn
-    row = _BOTH[_LEFT.index(ord(line) - _BLANK)]
-    on_it = not (ord(curve) - _BLANK) & ~row
+    rows = sum(both for left, both in zip(_LEFT, _BOTH, strict=True) if (ord(line) - _BLANK) & left)
+    on_it = not (ord(curve) - _BLANK) & ~rows
     return (line if turn and on_it else chr(ord(curve) | (ord(line) - _BLANK))), turn
 
 

@@ -33,6 +33,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._choice: Choice | None = None  # None: the main law of the sweep
+        self._asked: str | None = None  # a condition that was entered before any cell was read
         self._label: str | None = None  # the cell under the cursor
         self._view = LawView()
         self._made: tuple[FitPage, Choice] | None = None
@@ -67,7 +68,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def waits(self, key: Key) -> bool:
         """Cursor and choices wait for the cells."""
         reading = self.owner.reading
-        about_cells = key.action.startswith(("move", "open", "law", "quantity")) or key.id == "where"
+        about_cells = key.action.startswith(("move", "open", "law", "quantity"))
         return about_cells and self._view.law is None and (reading is None or reading.wanted != self.owner.wanted)
 
     def move_cursor(self, dx: int, dy: int) -> None:
@@ -81,7 +82,8 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         """Fit over other cells, if the condition can be read."""
         prompt = self.query_one(Prompt)
         if self._made is None:
-            prompt.refuse("no cells have been read yet")
+            self._asked = text.strip()  # no cells have been read yet: these come first
+            prompt.accept()
             return
         page, choice = self._made
         wanted = replace(choice, where=text.strip())
@@ -143,6 +145,18 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         reading = self.owner.reading
         return () if reading is None or reading.snapshot is None else reading.snapshot.fits
 
+    def _with_asked(self, page: FitPage, choice: Choice) -> Choice:
+        """The choice with the condition that waited for the cells, if it can be read."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return choice
+        try:
+            make_law(page, replace(choice, where=asked))
+        except ExpressionError as error:
+            self.call_later(self.owner.say, str(error))
+            return choice
+        return replace(choice, where=asked)
+
     def _viewed(self, reading: Reading | None) -> LawView:
         """The law for this reading; the one that is there where nothing has changed."""
         if reading is None:
@@ -155,6 +169,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             self._choice = None
         if self._choice is None:
             self._choice = first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search")
+            self._choice = self._with_asked(reading.page, self._choice)
         made = (reading.page, self._choice)
         law = self._view.law if made == self._made else make_law(*made)
         self._made = made
