@@ -11,7 +11,17 @@ from pathlib import Path
 
 from mlrtui.data import DataSpec, load
 from mlrtui_trainer.phases import Evidence
-from mlrtui_trainer.spec import Dataset, NetSpec, Outcome, Round, SharpnessSpec, StepBatch, TrainSpec, TrialSpec
+from mlrtui_trainer.spec import (
+    Dataset,
+    LambdaAtInit,
+    NetSpec,
+    Outcome,
+    Probe,
+    Round,
+    SharpnessSpec,
+    TrainSpec,
+    TrialSpec,
+)
 from mlrtui_trainer.worker import run_task
 
 STANDARDIZED = {"digits": "global", "wine": "feature", "breast_cancer": "global"}
@@ -56,18 +66,20 @@ class Setting:
         how = {"optimizer": self.optimizer, "momentum": self.momentum}
         return TrainSpec(self.loss, self.batch, self.steps, epoch, **how)  # type: ignore[arg-type]
 
-    def run(self) -> tuple[Outcome, list[StepBatch]]:
+    def outcome(self) -> Outcome:
         """Train it as a worker does."""
         data = self.dataset
         every = (1 if self.batch == self.samples else 4) if self.every is None else self.every
         trial = TrialSpec(0, 1, self.seed, self.eta, self.lambda0)
         task = Round(1, data.data_id, self.net(data), self.train, SharpnessSpec(every=every), (trial,))
-        messages = list(run_task(task, data, "cpu"))
-        outcome = next(one for one in messages if isinstance(one, Outcome))
-        return outcome, [one for one in messages if isinstance(one, StepBatch)]
+        return next(one for one in run_task(task, data, "cpu") if isinstance(one, Outcome))
 
-    def outcome(self) -> Outcome:
-        return self.run()[0]
+    def at(self, c: float) -> "Setting":
+        """At c over λ at initialisation, which is measured."""
+        data = self.dataset
+        probe = Probe(1, data.data_id, self.net(data), self.train, SharpnessSpec(), ((1, self.seed),))
+        measured = next(one for one in run_task(probe, data, "cpu") if isinstance(one, LambdaAtInit))
+        return replace(self, eta=c / measured.preconditioned, lambda0=measured.preconditioned)
 
     def cut(self, steps: int) -> "Setting":
         """The same for fewer steps."""
