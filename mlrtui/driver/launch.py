@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui.errors import EngineFailed, MlrtuiError, StoreTrouble
+from mlrtui.stores import open_store
 from mlrtui_db import lock
 from mlrtui_db import store as stores
 from mlrtui_db.reader import Reader
@@ -135,7 +136,7 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
 
 def _tidy(store: Path) -> None:
     """After a kill: say in the store what has happened. Not needed for its soundness."""
-    with stores.Store.open(store) as opened, Reader.open(store) as reader, opened.transaction():
+    with open_store(store) as opened, Reader.open(store) as reader, opened.transaction():
         for sweep in reader.sweeps():
             if sweep.status == "open":
                 opened.end_sweep(sweep.sweep_id, "stopped")
