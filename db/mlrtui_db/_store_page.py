@@ -96,7 +96,7 @@ _WHAT = {
     "sharpness, than at its start, and the largest that it survives (Kalra and Barkeshli 2023), each with the rate "
     "trained next to it, so that the true value lies between; and the grid rule of Haas et al. 2025.",
     "width_growth": "One row per trial of a scan whose rates follow a power of the width: how far outputs and last "
-    "hidden layer grow in the first steps. `mlrtui report` fits exponents over widths to it (Haas et al. 2025).",
+    "hidden layer grow in the first steps. The summary of a scan fits exponents over widths to it (Haas et al. 2025).",
     "exponents": "One row per fitted term.",
     "axes": "The settings of a cell that may be an axis of the grid; its columns are part of the views above.",
     "sweep": "One row per sweep file that was run.",

@@ -8,9 +8,9 @@ from mlrtui.commands.opening import open_current
 from mlrtui.commands.resume import chosen
 from mlrtui.driver.fitting import refit_merged
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.stores import open_store
 from mlrtui_db import copies, merging
 from mlrtui_db.errors import StoreIOError
-from mlrtui_db.store import Store
 
 __all__ = ["archive", "backup", "merge", "prune"]
 
@@ -47,7 +47,7 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
             print("nothing was deleted")
             return 1
     before = store.stat().st_size
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         with opened.transaction():
             deleted = 0
             for row in rows:

@@ -1,9 +1,8 @@
 """What the phases of all trials of a round rest on alike: what a net that has learnt nothing gets, and the edge."""
 
-from math import log, nan
+from math import nan
 
-import numpy as np
-
+from mlrtui_trainer.chance import constant_loss, majority_share
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.phase_evidence import PhaseFacts
 from mlrtui_trainer.samples import Samples
@@ -23,20 +22,10 @@ def facts_of(task: Round, samples: Samples, held_out: Samples | None) -> PhaseFa
 
 
 def loss_of_constant(samples: Samples, loss: str) -> float:
-    """Smallest loss of an output that does not depend on the sample.
-
-    Under ce the entropy of the classes' shares; else half the mean squared distance of the targets from their mean.
-    """
-    y = samples.y.double().cpu().numpy()  # [samples, outputs]
-    mean = y.mean(0)
-    if loss == "ce":
-        return float(-sum(share * log(share) for share in mean if share > 0.0))
-    return float(0.5 * ((y - mean) ** 2).sum(1).mean())
+    """`chance.constant_loss` of these samples."""
+    return constant_loss(samples.y.double().cpu().numpy(), loss)
 
 
 def majority(samples: Samples) -> float:
-    """Share of the largest class, NaN where accuracy has no meaning."""
-    if samples.kind == "regression":
-        return nan
-    _, counts = np.unique(samples.y.cpu().numpy(), axis=0, return_counts=True)
-    return float(counts.max() / samples.count)
+    """`chance.majority_share` of these samples."""
+    return majority_share(samples.y.double().cpu().numpy(), samples.kind)
