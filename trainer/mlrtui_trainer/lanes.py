@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.curvature.verification import refusals
 from mlrtui_trainer.evaluation import Evaluation, evaluate, step_numbers
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.layers import LAST_STEP, LayerCheck
@@ -76,7 +77,7 @@ def train_round(
 
     Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
     """
-    model, train = build(task.net, task.train.optimizer), task.train
+    model, train = build(task.net, task.train.optimizer, samples.x), task.train
     itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
     states = STATES[train.optimizer]
     size = lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
@@ -132,7 +133,10 @@ class _Chunk:
         self.meter = None
         if self.sharpness.every > 0:
             measured = measured_samples(samples, self.sharpness)
-            self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device)
+            operators = (self.sharpness.operator, *self.sharpness.others)
+            refused = refusals(model, self.weights, measured, self.train.loss, operators)
+            if len(refused) < len(set(operators)):
+                self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device, tuple(refused))
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
