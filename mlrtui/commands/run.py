@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from mlrtui.commands.opening import open_current
 from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.driver import launch
 from mlrtui.engines import devices
+from mlrtui.engines.code_check import check_factories
 from mlrtui.errors import BadInput
 from mlrtui.methods import chosen_as, chosen_for
 from mlrtui.printing import needs_ascii, show
@@ -49,8 +50,9 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     plans = [planning.plan(spec, None) for spec in specs]
     useful = max(estimate.parallel_lanes(plan) for plan in plans)
     if options.dry_run:
-        for spec, plan in zip(specs, plans, strict=True):
-            show(_description(spec, plan), options.ascii_only)
+        built = check_factories(specs, devices.resolve(options.devices, useful=useful)[0], timed=True)
+        for spec, plan, cells in zip(specs, plans, built, strict=True):
+            show(_description(spec, plan, cells), options.ascii_only)
         return 0
     specs, undone = _beside_stored(options.store, specs)
     if not undone:
@@ -80,6 +82,7 @@ def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
     """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
     workers = devices.resolve(options.devices, useful=useful)
     specs = [chosen_for(spec, workers) for spec in specs]
+    check_factories(specs, workers[0])
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
@@ -200,8 +203,8 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
         return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
 
 
-def _description(spec: SweepSpec, plan: planning.Plan) -> str:
-    """What a sweep would do, before anything is started."""
+def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
+    """What a sweep would do, before anything is started; ``built``: what is known of factories' nets, by cell."""
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "
@@ -210,6 +213,7 @@ def _description(spec: SweepSpec, plan: planning.Plan) -> str:
         f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets, "
         f"{about}{trainings} trainings of at most {steps} steps",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
+        *(line for label, known in built.items() for line in (f"  {label}:", *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
         f"  overrides and defaults, in full: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]

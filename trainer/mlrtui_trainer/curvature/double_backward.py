@@ -1,4 +1,4 @@
-"""Second derivatives of a user's net: kernels that have them while they are recorded, and a test whether they are right.
+"""Second derivatives of a user's net: kernels that have them, and a test whether they are right.
 
 An operation whose backward pass is not itself differentiable gives wrong products without a word: a custom
 autograd.Function marked once_differentiable, or one that keeps an intermediate result, or works under no_grad. In
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["ALARM", "STEP", "custom_functions", "error_of_scalar", "relative", "wrong_layer", "with_second_derivatives"]
+__all__ = ["ALARM", "STEP", "custom_functions", "error_of_scalar", "relative", "with_second_derivatives", "wrong_layer"]
 
 STEP = 1e-6
 """Length of the step of a central difference, along a unit vector, in double precision."""
@@ -55,12 +55,11 @@ def with_second_derivatives(recurrent: bool = False) -> Iterator[None]:
 
 
 def relative(found: Tensor, right: Tensor, floor: float = 0.0) -> float:
-    """‖found − right‖ over the larger of both; 0 where they differ by no more than ``floor``."""
-    apart = float((found - right).norm())
-    if apart <= floor:
+    """‖found − right‖ over the larger of both; 0 where that is more than `ALARM`, but no more than ``floor`` apart."""
+    apart, size = float((found - right).norm()), max(float(found.norm()), float(right.norm()))
+    if apart == 0.0 or ALARM * size < apart <= floor:
         return 0.0
-    size = max(float(found.norm()), float(right.norm()))
-    return apart / size if size > 0 and apart == apart else float("inf")
+    return apart / size if apart == apart else float("inf")
 
 
 def error_of_scalar(scalar: Callable[[Tensor], Tensor], at: Tensor, along: Sequence[Tensor]) -> float:
@@ -145,10 +144,10 @@ def _error_of_layer(part: nn.Module, given: tuple[Any, ...]) -> tuple[float, lis
     made: list[Tensor] = []
 
     def outputs(flat: Tensor) -> Tensor:
-        x, *parameters = [one.reshape(t.shape) for one, t in zip(flat.split(sizes), tensors, strict=True)]
+        x, *parameters = [one.reshape(t.shape) for one, t in zip(torch.split(flat, sizes), tensors, strict=True)]
         with with_second_derivatives():
-            out = torch.func.functional_call(part, dict(zip(own, parameters, strict=True)), (x, *given[1:]))
-        out = out[0] if isinstance(out, tuple) else out
+            value = torch.func.functional_call(part, dict(zip(own, parameters, strict=True)), (x, *given[1:]))
+        out: Tensor = value[0] if isinstance(value, tuple) else value
         made.append(out)
         return out
 

@@ -1,4 +1,4 @@
-"""Whether λ of a net that we did not write can be believed: its products against differences, once per net and operator.
+"""Whether λ of a net that we did not write can be trusted: looked at once per net and operator.
 
 Near the initial weights, on some of the samples, in double precision: Hessian products against differences of
 gradients, and the gradient against differences of the loss; for Gauss-Newton and the NTK J v against differences of
@@ -91,8 +91,8 @@ def _verdict(model: General, weights: Weights, samples: Samples, loss: str, oper
         asymmetry, once = _asymmetry(_whole(model, at, samples, loss, operator), weights.nets[0])
     except (MemoryError, torch.OutOfMemoryError):
         raise
-    except Exception as error:
-        return Verdict(float("inf"), "", f"torch cannot differentiate it twice: {one_line(error)}")
+    except Exception as raised:
+        return Verdict(float("inf"), "", f"torch cannot differentiate it twice: {one_line(raised)}")
     layer = model.made.blame
     if once:
         where = layer(weights.nets[0], samples.x)
@@ -108,7 +108,9 @@ def _verdict(model: General, weights: Weights, samples: Samples, loss: str, oper
         return Verdict(error, "differences in double precision")
     what = "derivatives" if operator == "hessian" else "products with its Jacobian"
     where = layer(weights.nets[0], samples.x)
-    return Verdict(error, "", f"{what} of {where} are wrong by {error:.1g}, by differences in double precision; {REMEDY}")
+    return Verdict(
+        error, "", f"{what} of {where} are wrong by {error:.1g}, by differences in double precision; {REMEDY}"
+    )
 
 
 def _whole(model: General, at: Weights, samples: Samples, loss: str, operator: str) -> AutogradCurvature:
@@ -122,7 +124,8 @@ def _whole(model: General, at: Weights, samples: Samples, loss: str, operator: s
 
 def _unit(like: Tensor, seed: int, index: int) -> Tensor:
     v = torch.from_numpy(generator(seed, "data", 2, index).standard_normal(tuple(like.shape))).to(like)
-    return v / v.norm()
+    unit: Tensor = v / v.norm()
+    return unit
 
 
 def _asymmetry(operator: AutogradCurvature, seed: int) -> tuple[float, bool]:

@@ -47,8 +47,8 @@ class Weights:
 
     def lane(self, i: int) -> "Weights":
         """One lane, sharing memory."""
-        parts = (tuple(t[i : i + 1] for t in tensors) for tensors in (self.w, self.b))
-        return Weights(*parts, nets=self.nets[i : i + 1])
+        w, b = (tuple(t[i : i + 1] for t in tensors) for tensors in (self.w, self.b))
+        return Weights(w, b, self.nets[i : i + 1])
 
     def addresses(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Where the lanes' matrices and biases lie in memory, [lanes, layers]; a lane's own must lie without gaps."""

@@ -4,7 +4,7 @@ No layer is judged by its type. A net is run twice, on its rows in another order
 its initial weights and at weights near them (a head that starts at zero hides what is before it).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, one_line, seeded
-from mlrtui_trainer.models.user_nets import UserNets, attributes
+from mlrtui_trainer.models.user_nets import UserNets, as_pairs, attributes
 from mlrtui_trainer.seeds import generator
 
 __all__ = ["TRIED_ROWS", "Trial", "named", "nearby", "tried"]
@@ -22,6 +22,9 @@ __all__ = ["TRIED_ROWS", "Trial", "named", "nearby", "tried"]
 TRIED_ROWS = 16
 NEAR = 0.05
 """Spread of the weights that are tried beside the initial ones, in RMS of each tensor, and a fifth of it at least."""
+
+FAR = 1_000_003
+"""Added to what a pass changes, to see whether anything depends on it: more than any count of steps is."""
 
 ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 1e-1}
 """Difference of two outputs that counts as rounding, by the coarsest precision inside, over the largest output."""
@@ -37,11 +40,11 @@ class Trial:
     same: bool  # another seed gives the same net
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sees every operation of a pass: how many numbers it makes, and whether it leaves the precision of its input."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.numbers, self.coarsest = 0, torch.float64
         self._seen: set[int] = set()
 
@@ -109,7 +112,7 @@ def tried(nets: UserNets, name: str, seed: int, x: Tensor) -> Trial:
 
 def _difference(nets: UserNets, a: nn.Module, b: nn.Module) -> str | None:
     """The first parameter, buffer or tensor in which two fresh modules differ, None: there is none."""
-    pairs = [(f"parameter {key!r}", one) for key, one in a.named_parameters()]
+    pairs: list[tuple[str, object]] = [(f"parameter {key!r}", one) for key, one in a.named_parameters()]
     pairs += [(f"{full!r}", value) for _, _, value, full in attributes(a)]
     others = [one for _, one in b.named_parameters()] + [value for _, _, value, _ in attributes(b)]
     if [key for key, _ in a.named_parameters()] != [key for key, _ in b.named_parameters()]:
@@ -117,6 +120,8 @@ def _difference(nets: UserNets, a: nn.Module, b: nn.Module) -> str | None:
     for (what, one), other in zip(pairs, others, strict=False):
         if isinstance(one, nn.Parameter) and isinstance(other, nn.Parameter) and one.shape != other.shape:
             raise FactoryError(f"{nets.call}: makes another architecture every time; it must depend on its arguments")
+        if isinstance(one, int):
+            continue  # a number that counts modules, as torch.compile's; weights hang on none
         if not _equal(one, other.to(one.dtype) if isinstance(one, Tensor) and isinstance(other, Tensor) else other):
             return what
     return None
@@ -140,7 +145,7 @@ def _same_gradient(nets: UserNets, name: str, module: nn.Module) -> None:
     with as_factory_error(f"{name}: its module's forward and backward"):
         gradients = []
         for leaves in (list(own.values()), handed):
-            given = [torch.view_as_real(one) if one.is_complex() else one for one in leaves]
+            given = list(map(as_pairs, leaves))
             f = nets.called(module, given, x) if leaves is handed else nets.plain(module, x)
             gradients.append(torch.autograd.grad(f.square().sum() + f.sum(), leaves, allow_unused=True))
     for key, plain, through in zip(own, *gradients, strict=True):
@@ -171,7 +176,7 @@ class _Run:
         if not bool(first.isfinite().all()):
             return []  # weights that overflow show nothing
         if self._differs(first, self._pass(self._rows)):
-            where = self._culprit(self._rows, self._rows)
+            where = self._culprit(torch.arange(len(self._rows), device=self._rows.device))
             raise FactoryError(
                 f"{self._name}: {where} gives other outputs every time; leave out what is random in it, or call "
                 ".eval() on it before the factory returns it"
@@ -206,17 +211,15 @@ class _Run:
         """What a pass changes must be without effect, which other values of it must have too."""
         for full in changed:
             part, key, old = self._held[full]
-            self._restore()
-            other = _other(old)
-            if other is None:
-                continue
-            _set(part, key, other)
-            try:
-                harmless = not self._differs(first, self._called(self._rows))
-            except Exception:
-                harmless = False
-            finally:
+            harmless = True
+            for other in _others(old):
                 self._restore()
+                _set(part, key, other)
+                try:
+                    harmless &= not self._differs(first, self._called(self._rows))
+                except Exception:
+                    harmless = False
+            self._restore()
             if not harmless:
                 what = "buffer" if key in part._buffers else "attribute"
                 layer = named(self._module, part)
@@ -239,29 +242,28 @@ class _Run:
             except FactoryError as error:
                 raise FactoryError(f"{error} (for {len(keep)} of {count} samples)") from None
             if self._differs(first[keep], f):
-                where = self._culprit(self._rows, self._rows[half])
+                where = self._culprit(keep)
                 raise FactoryError(
                     f"{self._name}: in {where} the outputs of a sample depend on the other samples of its batch; "
                     "leave it out, or call .eval() on it before the factory returns it"
                 )
 
-    def _culprit(self, some: Tensor, others: Tensor) -> str:
-        """The first layer that makes different outputs of the same inputs in two passes."""
-        passes = [self._calls(rows) for rows in (some, others)]
+    def _culprit(self, keep: Tensor) -> str:
+        """The first layer that makes other outputs of the same inputs, in a pass of all samples and in one of these."""
+        passes = [self._calls(self._rows), self._calls(self._rows[keep])]
         for (part, given, made), (_, given_too, made_too) in zip(*passes, strict=False):
             pairs = list(zip(given, given_too, strict=False))
-            if pairs and all(self._agree(a, b) for a, b in pairs):
-                if any(not self._agree(a, b) for a, b in zip(made, made_too, strict=False)):
-                    return named(self._module, part)
+            agree = [self._agree(a, b, keep) for a, b in zip(made, made_too, strict=False)]
+            if pairs and all(self._agree(a, b, keep) for a, b in pairs) and not all(agree):
+                return named(self._module, part)
         return "its module"
 
-    def _agree(self, a: Tensor, b: Tensor) -> bool:
-        """Whether the first samples of two batches are the same; of tensors that are not by sample nothing is said."""
-        if a.shape == b.shape:
-            return not self._differs(a, b)
-        if a.ndim != b.ndim or a.shape[1:] != b.shape[1:]:
+    def _agree(self, a: Tensor, b: Tensor, keep: Tensor) -> bool:
+        """Whether b holds these samples of a; of tensors that are not by sample, first, nothing is said."""
+        if a.ndim == 0 or b.ndim == 0 or len(a) % len(self._rows) or len(b) * len(self._rows) != len(a) * len(keep):
             return True
-        return not self._differs(a[: len(b)], b)
+        by_sample = a.reshape(len(self._rows), -1)[keep]
+        return not self._differs(by_sample, b.reshape(len(keep), -1))
 
     def _calls(self, rows: Tensor) -> list[tuple[nn.Module, list[Tensor], list[Tensor]]]:
         calls: list[tuple[nn.Module, list[Tensor], list[Tensor]]] = []
@@ -316,19 +318,12 @@ def _equal(a: object, b: object) -> bool:
     return not isinstance(a, plain) or not isinstance(b, plain) or a == b or a != a
 
 
-_CHANGES: dict[type, Callable[[Any], object]] = {
-    bool: lambda value: not value,
-    int: lambda value: value + 1_000_003,
-    float: lambda value: 2.0 * value + 1.0,
-    complex: lambda value: 2.0 * value + 1.0,
-}
-
-
-def _other(value: object) -> object | None:
-    """Another value of the same kind, far from it; None: there is none to try."""
-    if not isinstance(value, Tensor):
-        change = _CHANGES.get(type(value))
-        return None if change is None else change(value)
-    if value.dtype == torch.bool:
-        return ~value
-    return value + 1_000_003 if not value.is_floating_point() and not value.is_complex() else 2.0 * value + 1.0
+def _others(value: object) -> list[object]:
+    """Other values of the same kind, near it and far from it; none where there are none to try."""
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, Tensor) and value.dtype == torch.bool:
+        return [~value]
+    if isinstance(value, int | float | complex | Tensor):
+        return [2 * value + 1, value + FAR]
+    return []

@@ -42,7 +42,7 @@ def seeded(seed: int) -> Iterator[None]:
     """
     drawn = generator(seed, "weights")
     python, numpy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(int(drawn.integers(2**63)))
         random.seed(int(drawn.integers(2**63)))

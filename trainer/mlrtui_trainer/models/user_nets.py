@@ -34,9 +34,6 @@ class UserNets:
         self._held: dict[tuple[int, torch.dtype, torch.device], dict[str, Tensor]] = {}
         first = self.fresh(0)
         trained = {name: one for name, one in first.named_parameters() if one.requires_grad}
-        if not trained:
-            none = "no parameters" if not any(True for _ in first.parameters()) else "no parameters that need a gradient"
-            raise FactoryError(f"{call}: its module has {none}, so nothing would train")
         self.names = tuple(trained)
         self.complex = frozenset(name for name, one in trained.items() if one.is_complex())
         self.shapes = tuple(as_pairs(one).shape for one in trained.values())
@@ -64,7 +61,7 @@ class UserNets:
         return module
 
     def draw(self, seed: int) -> list[npt.NDArray[np.float64]]:
-        """The trained parameters of a seed, complex ones as pairs [..., 2]."""
+        """The trained parameters of a seed, complex ones as pairs [2, ...]."""
         module = self._modules.get((seed, torch.float32, torch.device("cpu"))) or self.keep(seed, self.fresh(seed))
         found = {name: as_pairs(one.detach()) for name, one in module.named_parameters() if one.requires_grad}
         if tuple(found) != self.names or tuple(one.shape for one in found.values()) != self.shapes:
@@ -97,11 +94,15 @@ class UserNets:
         return self.called(module, parameters, x, held)
 
     def called(
-        self, module: nn.Module, parameters: Sequence[Tensor], x: Tensor, held: Mapping[str, Tensor] = MappingProxyType({})
+        self,
+        module: nn.Module,
+        parameters: Sequence[Tensor],
+        x: Tensor,
+        held: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> Tensor:
         """A forward pass of one module with other parameters than its own, and with copies of these buffers."""
         given = {
-            name: torch.complex(one[..., 0], one[..., 1]) if name in self.complex else one
+            name: torch.complex(one[0], one[1]) if name in self.complex else one
             for name, one in zip(self.names, parameters, strict=True)
         }
         given |= {name: value.clone() for name, value in held.items()}
@@ -149,6 +150,9 @@ class UserNets:
         x = self._rows.to(torch.float64 if doubles else torch.float32)
         with eagerly(x.dtype), as_factory_error(f"{self.call}: its module's forward"):
             f = module(self.given(x))
+        if not any(one.requires_grad for one in module.parameters()):
+            none = "no parameters that need a gradient" if any(True for _ in module.parameters()) else "no parameters"
+            raise FactoryError(f"{self.call}: its module has {none}, so nothing would train")
         wanted = [len(x), self._outputs]
         if not isinstance(f, Tensor) or list(f.shape) != wanted:
             got = list(f.shape) if isinstance(f, Tensor) else type(f).__name__
@@ -185,8 +189,8 @@ class UserNets:
 
 
 def as_pairs(values: Tensor) -> Tensor:
-    """Complex numbers [...] as real ones [..., 2]; real ones as they are."""
-    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
+    """Complex numbers [...] as real ones [2, ...], real parts first; real ones as they are."""
+    return torch.stack([values.real, values.imag]) if values.is_complex() else values
 
 
 def attributes(module: nn.Module) -> Iterator[tuple[nn.Module, str, object, str]]:
@@ -204,13 +208,15 @@ def _converted(module: nn.Module, dtype: torch.dtype, device: torch.device, *, t
     """
 
     def convert(value: object) -> object:
-        if isinstance(value, nn.Parameter | nn.parameter.UninitializedTensorMixin):
+        if isinstance(value, nn.Parameter | nn.parameter.UninitializedBuffer):
             return value
         if isinstance(value, Tensor):
             to = dtype if value.is_floating_point() else COMPLEX[dtype] if value.is_complex() else value.dtype
             return value.to(to).to(device)
-        if type(value) in (list, tuple):
-            return type(value)(map(convert, value))  # type: ignore[call-arg, arg-type]
+        if type(value) is list:
+            return [convert(one) for one in value]
+        if type(value) is tuple:
+            return tuple(convert(one) for one in value)
         if type(value) is dict:
             return {key: convert(one) for key, one in value.items()}
         return value
@@ -222,7 +228,7 @@ def _converted(module: nn.Module, dtype: torch.dtype, device: torch.device, *, t
         elif new is not value and _holds_tensors(value):
             vars(part)[name] = new
     for part in module.modules():
-        for name, one in part._parameters.items():
+        for one in part._parameters.values():
             if one is None or isinstance(one, nn.parameter.UninitializedParameter):
                 continue
             if trained or not one.requires_grad:
