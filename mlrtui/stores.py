@@ -78,10 +78,9 @@ def second_edition(stored: StoredTrial) -> NewPhase | None:
         loss_constant=loss_constant,
         majority=majority,
     )
-    columns = (np.frombuffer(column, kind) for column, kind in (
-        (curve.step, np.int64), (curve.loss, np.float64), (curve.flags, np.int64), (curve.sharpness, np.float64),
-    ))  # fmt: skip
-    evidence, missing = stored_phases.evidence_from_steps(told, *columns)
+    steps, flags = (np.frombuffer(column, np.int64) for column in (curve.step, curve.flags))
+    loss, sharpness = (np.frombuffer(column, np.float64) for column in (curve.loss, curve.sharpness))
+    evidence, missing = stored_phases.evidence_from_steps(told, steps, loss, flags, sharpness)
     phase = stored_phases.label_if_decided(evidence, missing)
     if phase is None:
         return None

@@ -14,6 +14,7 @@ from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import current_fits
 from mlrtui.driver.giving_up import GivingUp
+from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.driver.turns import turn_of
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
@@ -217,18 +218,23 @@ class Driver:
         self._commit(write)
         measured: list[NetRun] = []
         told: list[NetRun] = []
+        remarked: list[str] = []
         for slot, message in inbox:
             match message:
                 case LambdaAtInit():
                     net = run.nets[message.net_id]
                     net.lambdas = conversion.net_lambdas(message)
+                    net.refused = dict(message.refused).get(run.cell_of[net.net_id].plan.sharpness.operator, "")
                     measured.append(net)
+                    remarked += remarks(run, message)
                 case Outcome():
                     told.append(self._tell(run, slot, message))
                 case TaskDone():
                     self._free(run, slot)
                 case TaskFailed():
                     told += self._task_failed(run, slot, message)
+        for text in remarked:
+            self._event("warning", text)
         self._open_measured(run, measured)
         run.changed([*measured, *told])
         self._close_answered(run, told)

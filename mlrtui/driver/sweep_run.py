@@ -39,6 +39,7 @@ class NetRun:
     net_id: int
     seed: int
     lambdas: NetLambdas | None = None
+    refused: str = ""  # why λ₀ cannot be trusted, where it cannot
     questions: Questions | None = None
     start_eta: float | None = None
     running: set[float] = field(default_factory=set)
@@ -141,6 +142,7 @@ class SweepRun:
     def __init__(self, spec: SweepSpec, plan: Plan, state: SweepState) -> None:
         self.spec = spec
         self.plan = plan
+        self.remarked: set[str] = set()  # what a person was told of users' nets
         self._starts = None if spec.search is None else Starts(spec.search)
         by_cell: dict[int, list[NetRun]] = {}
         self.nets: dict[int, NetRun] = {}
@@ -213,7 +215,8 @@ class SweepRun:
         assert self.spec.scan is not None
         etas = self.spec.scan.etas(cell.net.width, lambda0)
         if etas is None:
-            return "λ₀ at initialisation is not a positive number, so η = c/λ₀ has no meaning"
+            missing = "is not a positive number" if not net.refused else f"is refused ({net.refused})"
+            return f"λ₀ at initialisation {missing}, so η = c/λ₀ has no meaning; scan over eta"
         net.questions = ScanQuestions(etas)
         return None
 

@@ -10,7 +10,7 @@ from faults_tools import one
 from mlrtui.export import FORMATS
 from mlrtui_db import invariants
 from mlrtui_db._schema import view_names
-from mlrtui_db.errors import StoreFull, StoreIOError
+from mlrtui_db.errors import StoreIOError
 from mlrtui_db.store import Store
 
 LIMIT = 60_000  # bytes: less than the store and than its curves

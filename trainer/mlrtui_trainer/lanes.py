@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.curvature.verification import refusals
 from mlrtui_trainer.evaluation import SIZES, Evaluation, Seen, evaluate, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.steps import CompiledSteps
@@ -82,7 +83,7 @@ def train_round(
 
     Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
     """
-    model, train = build(task.net, task.train.optimizer), task.train
+    model, train = build(task.net, task.train.optimizer, samples.x), task.train
     itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
     states = STATES[train.optimizer]
     facts = facts_of(task, samples, held_out)
@@ -123,7 +124,10 @@ class _Chunk:
         self.meter = None
         if self.sharpness.every > 0:
             measured = measured_samples(samples, self.sharpness)
-            self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device)
+            operators = (self.sharpness.operator, *self.sharpness.others)
+            refused = refusals(model, self.weights, measured, self.train.loss, operators)
+            if len(refused) < len(set(operators)):
+                self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device, tuple(refused))
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
