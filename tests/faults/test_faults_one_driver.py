@@ -159,7 +159,9 @@ def test_a_store_that_is_moved_is_noticed_and_is_whole(
         assert rows(store, "SELECT name FROM sweep") == [("small search",)]
 
 
-def test_a_store_that_is_removed_is_noticed(mlrtui: Mlrtui, start: Start, sweep_file: WriteSweep, tmp_path: Path) -> None:
+def test_a_store_that_is_removed_is_noticed(
+    mlrtui: Mlrtui, start: Start, sweep_file: WriteSweep, tmp_path: Path
+) -> None:
     store = tmp_path / "mlrtui.db"
     driver = start(store)
     store.unlink()

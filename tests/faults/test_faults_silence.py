@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 from conftest import LONG_SEARCH, SMALL_SEARCH, Mlrtui
-from faults_tools import MANY_NETS, alive, children, done_trials, drive, last_event, rows, same_results, started, wait_for
+from faults_tools import (
+    MANY_NETS,
+    alive,
+    children,
+    done_trials,
+    drive,
+    last_event,
+    rows,
+    same_results,
+    started,
+    wait_for,
+)
 
 from mlrtui.config import load_sweep
 from mlrtui.driver import launch
@@ -245,7 +256,9 @@ def test_a_driver_that_dies_on_a_full_disk_is_not_silent(
     """The log on the full disk too, and every line of it crossing a page."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mounted.returncode != 0:
         pytest.skip("mounting a small disk is not allowed here")
     store = folder / "s.db"
