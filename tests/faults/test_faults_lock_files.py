@@ -1,6 +1,4 @@
-"""Lock and log files from strangers: nothing is written through them, no text of theirs is believed, nobody is signalled
-for them.
-"""
+"""Lock and log files from strangers: nothing is written through them, nothing in them is believed, nobody is killed."""
 
 import json
 import os

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALL_SEARCH, Mlrtui
-from faults_tools import MANY_NETS, alive, done_trials, drive, one, rows, same_results, started, wait_for
+from faults_tools import MANY_NETS, done_trials, drive, one, rows, started, wait_for
 
 from mlrtui.config import load_sweep
 from mlrtui.driver import launch, stopping
