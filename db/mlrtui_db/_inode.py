@@ -2,8 +2,8 @@
 
 An open-file-description lock (Linux, ``F_OFD_SETLK``) belongs to the open file, not to the process: SQLite's own POSIX
 locks, which go when *any* descriptor of the file is closed in their process, leave it alone, and so does it leave them,
-since it takes a byte that SQLite never locks (it uses some from 2^30 on). But closing our descriptor would drop SQLite's
-locks of the same process; so it is closed when no other descriptor of the file is open here, and else later.
+since it takes a byte that SQLite never locks (it uses some from 2^30 on). But closing our descriptor would drop the
+locks that SQLite has in the same process; so it is closed when no other descriptor of the file is open, and else later.
 
 Where the system has no such locks (macOS: `flock` and POSIX locks exclude each other there), only the lock file
 excludes a second writer, and hard links are refused.

@@ -40,6 +40,8 @@ def bring_in(connection: sqlite3.Connection) -> bool:
 
 def unmark(connection: sqlite3.Connection) -> None:
     """This writer has ended properly."""
+    # The log starts over first: so there is space in it for the end of the mark, on a full disk too.
+    connection.execute("PRAGMA wal_checkpoint(RESTART)")
     connection.execute("DELETE FROM meta WHERE key = ?", (_MARK,))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlrtui_db import _opening
 from mlrtui_db._attempts import lost_trials
+from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import translated
 from mlrtui_db._sweeps import refresh_cell
@@ -60,6 +61,7 @@ def merge(out: Path, sources: Sequence[Path], refit: Callable[[Store, Sequence[i
                     raise StoreLocked(f"{source} is being written: stop its driver first, or merge a backup of it")
                 path, connection = _opening.open_to_read(source)
                 with closing(connection), translated(path), store.maintenance() as tx:
+                    refuse_if_incomplete(path, connection)
                     mixed |= _Merge(connection, tx, path).run()
             if refit is not None and mixed:
                 refit(store, sorted(mixed))

@@ -18,7 +18,7 @@ from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
 from mlrtui_db._wal import Beside
 from mlrtui_db._writing import Transaction
-from mlrtui_db.errors import StoreError, StoreIOError
+from mlrtui_db.errors import StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
 from mlrtui_db.models import AppendResult, NamedSweep, SweepState, WriterEnd
@@ -154,8 +154,6 @@ class Store:
                     self._connection.execute("PRAGMA analysis_limit = 400")
                     self._connection.execute("PRAGMA optimize")
                 if self._marked:
-                    # The log starts over first: so there is space in it for the end of the mark, on a full disk too.
-                    self._connection.execute("PRAGMA wal_checkpoint(RESTART)")
                     _life.unmark(self._connection)
                     self._marked = False
                 if self.wal_bytes():
@@ -200,14 +198,10 @@ class Store:
             self._lock.watch()
 
     def record_death(self, reason: str) -> None:
-        """Keep of what this writer dies: in the store, with an event, or else in the lock file, which then stays.
-
-        Never fails: it is called when something else has.
-        """
+        """Keep of what this writer dies: in the store, or else in the lock file, which then stays. Never fails."""
         try:
-            with translated(self.path):
-                _life.record_death(self._connection, self._lock.me, reason, self._clock())
-        except (StoreError, sqlite3.Error, RuntimeError):
+            _life.record_death(self._connection, self._lock.me, reason, self._clock())
+        except sqlite3.Error:
             self._lock.died(reason)
             self._marked = True  # so that the lock file stays
 

@@ -5,10 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import BufferedReader
 from pathlib import Path
 
 from mlrtui.errors import DriverDied, MlrtuiError
@@ -18,7 +18,7 @@ from mlrtui_db.processes import DRIVER
 
 __all__ = ["DriverEnd", "DriverProcess", "launch", "log_path"]
 
-_LONGEST_ANSWER = 1 << 20  # bytes: every mistake of a sweep at once
+_LONGEST_ANSWER = 1 << 16  # bytes
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class DriverProcess:
 
     pid: int
     process: "subprocess.Popen[bytes]"
-    answers: BufferedReader
+    answers: "_Answers"
     heard: list[DriverEnd] = field(default_factory=list)  # its end, once it was read
 
     def running(self) -> bool:
@@ -46,7 +46,7 @@ class DriverProcess:
         """Wait for its end. What it says comes by the pipe, which needs no space on any disk."""
         code = self.process.wait()
         if not self.heard:
-            reply = _reply(self.answers)
+            reply = self.answers.following()
             self.answers.close()
             said = (DriverDied.exit_code, _without_a_word(code)) if reply is None else (reply["code"], reply["error"])
             self.heard.append(DriverEnd(int(str(said[0])), str(said[1])))
@@ -91,8 +91,8 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverP
     with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())
         process.stdin.close()
-    answers = os.fdopen(answer, "rb")
-    reply = _reply(answers)
+    answers = _Answers(answer)
+    reply = answers.following()
     if reply is not None and reply.get("ready"):
         return DriverProcess(int(str(reply["pid"])), process, answers)
     answers.close()
@@ -106,13 +106,28 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverP
     raise refused
 
 
-def _reply(answers: BufferedReader) -> dict[str, object] | None:
-    """The next line of the driver; None when it is gone without one."""
-    line = answers.readline(_LONGEST_ANSWER)
-    if not line.endswith(b"\n"):
-        return None
-    said: dict[str, object] = json.loads(line)
-    return said
+class _Answers:
+    """What the driver says on the pipe, which is closed when nobody asks any more: some never wait for the end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._close = weakref.finalize(self, os.close, descriptor)
+        self._descriptor = descriptor
+        self._read = b""
+
+    def following(self) -> dict[str, object] | None:
+        """The next line; None when the driver is gone without one."""
+        while b"\n" not in self._read:
+            some = os.read(self._descriptor, _LONGEST_ANSWER)
+            if not some:
+                return None
+            self._read += some
+        line, _, self._read = self._read.partition(b"\n")
+        said: dict[str, object] = json.loads(line)
+        return said
+
+    def close(self) -> None:
+        """Give the pipe back."""
+        self._close()
 
 
 def _without_a_word(code: int) -> str:

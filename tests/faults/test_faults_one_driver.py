@@ -211,6 +211,7 @@ def test_a_store_moved_without_its_log_is_not_taken_for_whole(
         assert f"it still lies at {store}-wal: move it to {moved}-wal" in refused.stderr
     with pytest.raises(StoreError, match="without its log"):
         Store.open(moved)
+    assert mlrtui("merge", "all.db", moved).returncode == 3
     assert moved.read_bytes() == content
     kept = tmp_path / "kept-wal"
     Path(f"{store}-wal").rename(kept)

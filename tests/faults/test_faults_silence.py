@@ -190,7 +190,7 @@ def log_descriptors(store: Path) -> list[int]:
 
 @pytest.fixture
 def broken_log(tmp_path: Path) -> Iterator[Callable[[str], Store]]:
-    """A store whose log cannot be written any more: "/dev/full" for lack of space, "/dev/null" read-only for anything."""
+    """A store whose log cannot be written any more: on "/dev/full" for lack of space, on "/dev/null" at all."""
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("descriptors are found in /proc")
     store = Store.open(tmp_path / "s.db")
