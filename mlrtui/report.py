@@ -65,8 +65,8 @@ def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
         note += "  by rule 1: the last success" if row["eta_rule"] == 1 and row["eta_star"] is not None else ""
         note += "" if row["censored"] is None else f"  censored ({row['censored']}): {row['reason']}"
         yield (
-            f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  "
-            f"{_number(row['eta_star_se'], 2):>7}  {_number(row['eta_last']):>12}  {_number(row['first_failure']):>13}  "
+            f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['eta_star_se'], 2):>7}  "
+            f"{_number(row['eta_last']):>12}  {_number(row['first_failure']):>13}  "
             f"{_number(row['lambda0']):>9}  {_number(row['eta_star_lambda0']):>7}  {row['trials']:>6}{note}"
         )
 

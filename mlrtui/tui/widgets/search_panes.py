@@ -30,7 +30,7 @@ class SearchView:
 
     @classmethod
     def of(cls, reading: Reading | None, net_id: int | None, trial_id: int | None) -> "SearchView":
-        """The net of this number, else the one that is looked at; the cursor on this trial, else on the last success."""
+        """The net of this number, else the one on show; the cursor on this trial, else on the last success."""
         if reading is None:
             return cls()
         if reading.snapshot is None:
