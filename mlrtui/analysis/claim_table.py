@@ -245,8 +245,8 @@ _SP_MSE, _SP_CE = (exponent("width", _loss(kind)) for kind in ("mse", "ce"))
 _GRID_MSE, _GRID_CE = (power("onsets", column("eta_unstable"), training_loss=kind) for kind in ("mse", "ce"))
 
 # Outputs' exponents in small runs with other seeds, widths 64 to 512, three seeds each: at 6/√width 0.46 to 0.82 under
-# cross-entropy (of 13 seeds; with other code 0.67) and 0.39 (0.50) under the softmax's squared loss, at 16/width -0.10 to 0.00;
-# under the squared loss at 1/(4√width) 0.51 (0.61). The last hidden layer's: -0.06 to 0.11. Those took 24 to 60 steps.
+# cross-entropy (of 13 seeds; with other code 0.67) and 0.39 (0.50) under the softmax's squared loss, at 16/width -0.10
+# to 0.00; under the squared loss at 1/(4√width) 0.51 (0.61). The last hidden layer's: -0.06 to 0.11.
 
 
 def _growing(

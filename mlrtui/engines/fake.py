@@ -8,13 +8,17 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerReady
+from mlrtui_db.records import EVIDENCE
 from mlrtui_trainer import phases
+from mlrtui_trainer.curvature.edges import edge_of
+from mlrtui_trainer.phase_evidence import History, Ratios
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
@@ -153,17 +157,42 @@ def _batch(lanes: Sequence[tuple[TrialSpec, _Curve]], seq: int, start: int) -> S
     )
 
 
+def _evidence(task: Round, trial: TrialSpec, verdict: str, curve: _Curve, accuracy: float) -> phases.Evidence:
+    """What the made-up curve shows, taken from it as from a real one: ten classes in a full batch, sizes that stay."""
+    loss, edge = curve.loss, edge_of(task.train)
+    history = History(loss[:1], 1, len(loss), full=True)
+    history.add(loss[:, None], np.ones((len(loss), 3, 1)))
+    found, ratios = history.curve(0), Ratios()
+    for step, value in enumerate((trial.eta * curve.sharpness / edge).tolist()):
+        ratios.add(step, value)
+    seen = ratios.summary(len(loss) - 1, max(found.peak_step, found.rise_step))
+    return phases.Evidence(
+        task.train.loss,
+        verdict,
+        True,
+        float(loss[0]),
+        float(loss[-1]),
+        task.train.optimizer,
+        accuracy=accuracy,
+        loss_constant=2.3,
+        majority=0.1,
+        peak_smoothed=found.peak_smoothed,
+        rise=found.rise,
+        rise_at_end=found.rise_at_end,
+        drift=found.drift,
+        logit_growth=found.logit_growth,
+        hidden_growth=found.hidden_growth,
+        **asdict(seen),
+    )
+
+
 def _outcome(task: Round, trial: TrialSpec, seq: int, curve: _Curve) -> Outcome:
     loss, sharpness = curve
     diverged = len(loss) <= task.train.max_steps
     first, last, peak = float(loss[0]), float(loss[-1]), int(np.argmax(loss))
     verdict = phases.verdict(task.train.success, not diverged, diverged, False, first, last)
-    rise = float(np.max(loss / np.minimum.accumulate(loss)))
     accuracy = 0.1 if diverged else 0.95
-    evidence = phases.Evidence(
-        task.train.loss, verdict, True, first, last, accuracy=accuracy, peak_smoothed=float(loss[peak]) / first,
-        rise=rise, logit_growth=1.0, hidden_growth=1.0,
-    )  # fmt: skip
+    evidence = _evidence(task, trial, verdict, curve, accuracy)
     phase = phases.label(evidence)
     return Outcome(
         trial_id=trial.trial_id,
@@ -174,10 +203,7 @@ def _outcome(task: Round, trial: TrialSpec, seq: int, curve: _Curve) -> Outcome:
         phase_rule=phases.RULE_EDITION,
         phase_basis=phase.basis,
         phase_reason=phase.reason,
-        peak_smoothed=evidence.peak_smoothed,
-        rise=evidence.rise,
-        logit_growth=evidence.logit_growth,
-        hidden_growth=evidence.hidden_growth,
+        **{name: getattr(evidence, name) for name in EVIDENCE},
         reached_epoch=1 if verdict == "reached" else None,
         loss_initial=first,
         loss_final=last,

@@ -27,7 +27,7 @@ UNICODE = Marks(
     glyphs=(
         ("done", "✓"),
         ("running", "▶"),
-        ("edge", "="),
+        ("at-edge", "="),
         ("controlled", "^"),
         ("catapult", "~"),
         ("unfinished", "…"),
@@ -46,7 +46,7 @@ ASCII = Marks(
     glyphs=(
         ("done", "+"),
         ("running", ">"),
-        ("edge", "="),
+        ("at-edge", "="),
         ("controlled", "^"),
         ("catapult", "~"),
         ("unfinished", ":"),
@@ -65,7 +65,7 @@ ASCII = Marks(
 PHASE_STATES = {
     "lazy": "done",
     "stable": "done",
-    "edge": "edge",
+    "edge": "at-edge",
     "controlled": "controlled",
     "catapult": "catapult",
     "unfinished": "unfinished",

@@ -38,6 +38,7 @@ _ROLES: Mapping[str, Style] = MappingProxyType(
         "bad": Style(color=_RED, bold=True),
         "done": Style(color=_GREEN),
         "running": Style(color=_SKY, bold=True),
+        "at-edge": Style(color=_SKY),
         "controlled": Style(color=_BLUE),
         "catapult": Style(color=_PURPLE),
         "unfinished": Style(color=_ORANGE, dim=True),

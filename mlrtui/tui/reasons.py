@@ -68,7 +68,8 @@ def phase_text(phase: str | None, reason: str | None, rule: int | str | None, ba
     if reason is None and rule is None:
         return phase or ""
     rests = {"loss": ", from the loss alone", "loss+sharpness": ", from loss and λ"}.get(basis or "", "")
-    told = " · ".join(part for part in (clean(reason or ""), f"rules of edition {rule or 1}{rests}") if part)
+    edition = "" if rule is None else f"rules of edition {rule}{rests}"
+    told = " · ".join(part for part in (clean(reason or ""), edition) if part)
     return f"{phase}: {told}" if phase else told
 
 

@@ -81,11 +81,11 @@ name = "digits"
 samples = 1024
 [model]
 depth = 3
-width = [32, 64, 128, 256]
+width = [64, 128, 256, 512]
 [training]
 loss = {losses}
 batch = 64
-steps = 48
+steps = 32
 [scan]
 eta_width = {{ factor = {factors}, power = {power} }}
 [sharpness]
@@ -97,7 +97,7 @@ samples = 64
 def test_real_widths_diverge_in_a_controlled_way_at_the_root_only(
     mlrtui: Mlrtui, sweep_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """W1 of the truth set, at half its widths: outputs grow like the root of the width, and only where they may."""
+    """W1 of the truth set: at the root outputs grow with the width, and in a controlled way where they may."""
     texts = (
         SCAN.format(name="root", losses='["ce", "mse-softmax"]', factors="[1e-9, 6.0]", power=-0.5),
         SCAN.format(name="inverse", losses='["ce", "mse-softmax"]', factors="[16.0]", power=-1.0),
@@ -126,7 +126,7 @@ def test_real_widths_diverge_in_a_controlled_way_at_the_root_only(
         assert one.hidden is not None
         expected = {("ce", 6.0): 0.67, ("mse-softmax", 6.0): 0.5, ("mse", 0.25): 0.61}.get((loss, factor), 0.0)
         assert one.logit.exponent == pytest.approx(expected, abs=0.2)
-        assert one.hidden.exponent == pytest.approx(0.05, abs=0.15)
+        assert -0.3 < one.hidden.exponent <= 0.2
     told = [line for line in done.stdout.splitlines() if "·width^" in line]
     assert len(told) == len(found)
     assert sum(": controlled: outputs " in line for line in told) == 2

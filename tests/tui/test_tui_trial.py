@@ -104,7 +104,8 @@ async def test_brackets_go_to_the_neighbours_in_eta_and_escape_to_live() -> None
         assert "] 0.175 · waiting" in view.text()
         await view.press("left_square_bracket")
         await view.until(lambda: "trial 6 " in view.text())
-        await view.until(lambda: "catapult: one step raised the loss (+3.39 at step 11)" in view.text())
+        await view.until(lambda: "catapult: row 9: the smoothed loss peaked at 31.2·L₀ (limit 1.1)" in view.text())
+        assert "rules of edition 2, from loss and λ" in view.text()
         assert "hidden_lr" in view.text()
         await view.press("escape")
         await view.until(lambda: isinstance(view.app.screen, LiveScreen))
@@ -237,13 +238,20 @@ def test_verdicts_in_words(changes: dict[str, object], facts: dict[str, object],
     assert verdict_reason(trial, None)
 
 
-def test_a_phase_is_shown_with_the_row_that_gave_it() -> None:
+def test_a_phase_is_shown_with_the_row_that_gave_it_and_the_edition_of_the_rules() -> None:
     trial = make_trial(1, 1, 0.1, phase="catapult")
-    details = make_details(trial)
-    told = replace(details, trial=(*details.trial, ("phase_reason", "row 9: peaked at 40·L₀")))
-    assert phase_reason(trial, told) == "catapult: row 9: peaked at 40·L₀"
-    assert "first edition" in phase_reason(trial, details)
+    details = make_details(replace(trial, phase=None))
+    pairs = {"phase_reason": "row 9: peaked at 40·L₀", "phase_rule": 2, "phase_basis": "loss"}
+    told = replace(details, trial=(*details.trial, *pairs.items()))
+    assert phase_reason(trial, told) == "catapult: row 9: peaked at 40·L₀ · rules of edition 2, from the loss alone"
+    pairs |= {"phase_basis": "loss+sharpness"}
+    told = replace(details, trial=(*details.trial, *pairs.items()))
+    assert phase_reason(trial, told).endswith("· rules of edition 2, from loss and λ")
+    pairs = {"phase_reason": "named by the first edition of the rules", "phase_rule": 1, "phase_basis": None}
+    told = replace(details, trial=(*details.trial, *pairs.items()))
+    assert phase_reason(trial, told) == "catapult: named by the first edition of the rules · rules of edition 1"
     assert phase_reason(replace(trial, phase=None), told) == ""
+    assert phase_reason(trial, None) == "catapult"
 
 
 def test_a_cursor_on_a_step_that_is_gone_goes_to_the_nearest() -> None:

@@ -69,9 +69,19 @@ def make_details(trial: TrialRow) -> TrialDetails:
               ("batch", 64), ("hidden_lr", 1.0)),
         net=(("net_id", trial.net_id), ("seed", trial.seed), ("operator", "gauss-newton"), ("lambda0", 20.0)),
         trial=(("trial_id", trial.trial_id), ("eta", trial.eta), ("verdict", trial.verdict), ("phase", trial.phase),
-               ("loss_initial", 0.5), ("loss_final", trial.last_loss)),
+               ("loss_initial", 0.5), ("loss_final", trial.last_loss), *phase_pairs(trial.phase)),
         attempt=(("attempt", trial.attempt), ("host", "here"), ("device", "cpu"), ("started_at", NOW - 60)),
     )  # fmt: skip
+
+
+def phase_pairs(phase: str | None) -> tuple[tuple[str, str | float | int | None], ...]:
+    """What a store says of a phase, in the words of the rules."""
+    if phase is None:
+        return ()
+    peak, before = "the smoothed loss peaked at 31.2·L₀ (limit 1.1)", "η·λ/edge reached 1.25 before it (limit 1)"
+    reasons = {"catapult": f"row 9: {peak} and {before}, and it ended at 0.04·L₀"}
+    reason = reasons.get(phase, "row 12: the smoothed loss peaked at 1·L₀ (limit 1.1); nothing else fired")
+    return (("phase_rule", 2), ("phase_basis", "loss+sharpness"), ("phase_reason", reason))
 
 
 def make_cell(cell_id: int, depth: int, width: int, **changes: object) -> CellRow:

@@ -42,7 +42,7 @@ WORDS = (
 _STATES = (
     ("done", "done, reached"),
     ("running", "running"),
-    ("edge", "edge of stability"),
+    ("at-edge", "edge of stability"),
     ("controlled", "controlled"),
     ("catapult", "catapult"),
     ("unfinished", "unfinished"),
