@@ -96,9 +96,8 @@ class TrialTable(Pane):
         return [line(head, "dim"), *(_row(*one, columns, self.look.marks, self.has_focus) for one in shown)]
 
     def trial(self) -> TrialRow | None:
-        """The trial under the cursor."""
-        trials = self._trials()
-        return trials[self._cursor()] if trials else None
+        """The trial under the cursor; None where it is not among those that were read."""
+        return next((trial for trial in self._trials() if trial.trial_id == self.chosen), None)
 
     def move(self, dx: int, dy: int) -> bool:
         """Up and down the list."""
