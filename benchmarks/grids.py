@@ -169,7 +169,7 @@ def train_plainly(
             return "diverged", losses, epoch + 1
         if accuracy >= THRESHOLD:
             return "reached", losses, epoch + 1
-    return "too-slow" if last < first else "stalled", losses, cell.epochs + 1
+    return "not-reached" if last < first else "stalled", losses, cell.epochs + 1
 
 
 def search_plainly(cell: Cell, starts: Sequence[Start], x: torch.Tensor, labels: torch.Tensor) -> Answer:

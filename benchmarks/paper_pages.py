@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import fmean
 
 from mlrtui.analysis.claim_table import CLAIMS
-from mlrtui.analysis.claims import Finding, Results, Row, check
+from mlrtui.analysis.claims import Finding, Results, Row, check, verdict_text
 from mlrtui.analysis.fits import FitSpec, fit
 from mlrtui.analysis.measures import number
 from mlrtui.analysis.points import points
@@ -60,7 +60,9 @@ def _claims(results: Results, rest: Sequence[str]) -> str:
 
 def _row(finding: Finding) -> str:
     claim = finding.claim
-    verdict = "**misses**" if finding.verdict == "misses" else finding.verdict
+    verdict = verdict_text(finding)
+    if finding.verdict != "holds":
+        verdict = verdict.replace(finding.verdict, f"**{finding.verdict}**")
     return f"| {claim.text} | {claim.low:g} to {claim.high:g} | {measured_text(finding)} | {verdict} |"
 
 

@@ -1,7 +1,9 @@
 """The command line. Nothing heavy is imported before a command needs it."""
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -328,7 +330,32 @@ def _fail(error: Exception, code: int) -> NoReturn:
 
 
 def main() -> None:
-    """Entry point of the ``mlrtui`` command: errors become one line each and an exit code."""
+    """Entry point of the ``mlrtui`` command: errors become one line each and an exit code.
+
+    Where the reader of our output has left (``mlrtui status | head -2``), it ends without a word, with the exit code of
+    a program that SIGPIPE ends.
+    """
+    stdout = sys.stdout
+    try:
+        try:
+            _command()
+        finally:
+            reader_left = sys.stdout is not stdout  # typer meets a broken pipe first, and replaces the stream
+            if not reader_left:
+                stdout.flush()  # what is still buffered would fail when the interpreter ends, with a message
+    except BrokenPipeError:
+        reader_left = True
+    except SystemExit:
+        if not reader_left:
+            raise
+    if reader_left:
+        for stream in (stdout, sys.__stderr__):
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _command() -> None:
     from mlrtui_db.errors import StoreError
 
     try:
@@ -344,8 +371,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
-        sys.exit(0)
+        raise
     except Exception as error:
         if _debug:
             raise

@@ -1,4 +1,4 @@
-"""How the nets of a sweep are searched: the method by the devices, the rates of a question by the cell."""
+"""How many rates of a net are trained at once: the method by the devices, the rates of a question by the cell."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,6 +6,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from mlrtui.config import SweepSpec
+from mlrtui.errors import BadInput
 from mlrtui.planning import CellPlan
 from mlrtui_trainer.search import SearchSpec
 
@@ -26,27 +27,39 @@ def chosen_for(spec: SweepSpec, devices: Sequence[str]) -> SweepSpec:
 
 
 def chosen_as(spec: SweepSpec, stored: str) -> SweepSpec:
-    """The same as the stored sweep of its name chose, by that one's settings as they are stored."""
+    """The same as the stored sweep of its name chose, by that one's settings as they are stored.
+
+    Its tolerance is kept, too, where the file names none: an earlier version had another default.
+    """
     with suppress(ValidationError):
         search = SweepSpec.from_canonical(stored).settled.search
         if search is not None:
-            return spec.with_method(search.method, search.points)
+            return spec.with_method(search.method, search.points, search.tolerance)
     return spec.settled
 
 
 def search_rules(spec: SweepSpec, cell: CellPlan) -> SearchSpec:
-    """The rules of a cell's searches, in a sweep that searches."""
+    """The rules of a cell's searches, in a sweep that searches.
+
+    Raises:
+        BadInput: nothing can be searched in this range; files are checked for that when they are read.
+    """
     search = spec.settled.search
     assert search is not None
+    assert search.tolerance is not None
     points = _free_points(cell, len(spec.sweep.seeds)) if search.points == "auto" else search.points
-    return SearchSpec(
-        success=search.success,
-        tolerance=search.tolerance,
-        eta_min=search.eta_min,
-        eta_max=search.eta_max,
-        method=search.method,
-        **({} if points is None else {"points": points}),
-    )
+    try:
+        return SearchSpec(
+            success=search.success,
+            tolerance=search.tolerance,
+            eta_min=search.eta_min,
+            eta_max=search.eta_max,
+            method=search.method,
+            margin=search.margin,
+            **({} if points is None else {"points": points}),
+        )
+    except ValueError as error:  # of a stored sweep whose file an earlier version took
+        raise BadInput(f"search: {error}") from error
 
 
 def _free_points(cell: CellPlan, seeds: int) -> int | None:

@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mlrtui.analysis.leftout import left_out
 from mlrtui.plain import one_line
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["fit_line", "report", "sweep_line"]
+if TYPE_CHECKING:  # it takes NumPy, which a line about a sweep does not need
+    from mlrtui.analysis.fits import FitTerm
+    from mlrtui.analysis.growth import Growth
+
+__all__ = ["fit_line", "growth_line", "report", "sweep_line"]
 
 
 def sweep_line(sweep: SweepRow) -> str:
@@ -42,7 +47,7 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
     lines = [sweep_line(sweep), ""]
     lines += _boundaries(reader, sweep.name) if sweep.mode == "search" else _phases(reader, sweep.name)
     if sweep.mode == "scan":
-        lines += ["", *_onsets(reader, sweep.name)]
+        lines += ["", *_onsets(reader, sweep.name), *_growths(reader, sweep.name)]
     if snapshot.fits:
         lines += ["", *map(fit_line, snapshot.fits)]
     if sweep.mode == "search":
@@ -52,13 +57,16 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
 
 def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
     columns, rows = reader.query("eta_star", where_sweep=sweep)
-    yield f"{'cell':<16} {'seed':>4}  {'η*':>9}  {'first failure':>13}  {'λ₀':>9}  {'η*·λ₀':>7}  {'trials':>6}"
+    heads = f"{'η*':>9}  {'±':>7}  {'last success':>12}  {'first failure':>13}"
+    yield f"{'cell':<16} {'seed':>4}  {heads}  {'λ₀':>9}  {'η*·λ₀':>7}  {'trials':>6}"
     for values in rows:
         row = dict(zip(columns, values, strict=True))
         note = f"  {row['given_up']} given up" if row["given_up"] else ""
+        note += "  by rule 1: the last success" if row["eta_rule"] == 1 and row["eta_star"] is not None else ""
         note += "" if row["censored"] is None else f"  censored ({row['censored']}): {row['reason']}"
         yield (
-            f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['first_failure']):>13}  "
+            f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['eta_star_se'], 2):>7}  "
+            f"{_number(row['eta_last']):>12}  {_number(row['first_failure']):>13}  "
             f"{_number(row['lambda0']):>9}  {_number(row['eta_star_lambda0']):>7}  {row['trials']:>6}{note}"
         )
 
@@ -67,6 +75,7 @@ def _phases(reader: Reader, sweep: str) -> Iterator[str]:
     columns, rows = reader.query("phases", where_sweep=sweep)
     heads = f"{'η':>9}  {'η·λ₀':>6}  {'phase':<12} {'peak L/L₀':>9}  {'@step':>5}  {'η·λ end':>8}"
     yield f"{'cell':<16} {'seed':>4}  {heads}"
+    first_edition = 0
     for values in sorted((dict(zip(columns, row, strict=True)) for row in rows), key=_scan_order):
         yield (
             f"{values['cell']:<16} {values['seed']:>4}  {_number(values['eta']):>9}  "
@@ -75,12 +84,15 @@ def _phases(reader: Reader, sweep: str) -> Iterator[str]:
             f"{values['peak_step'] if values['peak_step'] is not None else '-':>5}  "
             f"{_number(values['eta_final_sharpness'], 3):>8}"
         )
+        first_edition += values["phase_rule"] == 1
+    if first_edition:
+        yield f"{first_edition} of these phases are by the first edition of the rules; docs/numerics.md has the second"
 
 
 def _onsets(reader: Reader, sweep: str) -> Iterator[str]:
     """Where a scan's trainings change their kind, as bounds where the scan ends first."""
     columns, rows = reader.query("onsets", where_sweep=sweep)
-    yield "smallest η·λ₀ at which loss, and λ, exceed their start; the largest that training survives"
+    yield "smallest η·λ₀ from which the loss, and λ, rise; the largest survived below the first that is lost"
     yield f"{'cell':<16} {'seed':>4}  {'c_loss':>7}  {'c_sharp':>7}  {'c_max':>7}  {'η best':>9}  {'η below 20 %':>12}"
     for values in rows:
         row = dict(zip(columns, values, strict=True))
@@ -90,7 +102,37 @@ def _onsets(reader: Reader, sweep: str) -> Iterator[str]:
             f"{row['cell']:<16} {row['seed']:>4}  {'  '.join(f'{bound:>7}' for bound in bounds)}  "
             f"{_number(row['eta_best']):>9}  {_number(row['eta_unstable']):>12}"
             f"{'  not in this order' if row['ordered'] == 0 else ''}"
+            f"{'  c_max open: unfinished above it' if row['c_max_open'] else ''}"
         )
+
+
+def _growths(reader: Reader, sweep: str) -> Iterator[str]:
+    """Whether outputs grow with width while training succeeds, where the rates follow a power of the width."""
+    from mlrtui.analysis.growth import growths
+
+    columns, rows = reader.query("width_growth", where_sweep=sweep)
+    for place, one in enumerate(growths(dict(zip(columns, row, strict=True)) for row in rows)):
+        if place == 0:
+            yield ""
+            yield "controlled divergence, as a statement about widths:"
+        yield growth_line(one)
+
+
+def growth_line(growth: "Growth") -> str:
+    """One law of the rate in one line: its exponents, how many trainings survive, what that makes it and why."""
+    word = {True: "controlled", False: "not controlled", None: "undecided"}[growth.controlled]
+    exponents = f"outputs {_power(growth.logit)}, last hidden layer {_power(growth.hidden)}"
+    widths = f"widths {growth.widths[0]} to {growth.widths[-1]}"
+    setting = f"depth {growth.depth}, {growth.loss}, {growth.law}, {widths}"
+    survive = f"{growth.survived} of {growth.trials} survive"
+    return one_line(f"{setting}: {word}: {exponents}; {survive}; {growth.reason}")
+
+
+def _power(term: "FitTerm | None") -> str:
+    if term is None:
+        return "not known"
+    interval = "" if term.low is None or term.high is None else f" [{term.low:.2f}, {term.high:.2f}]"
+    return f"∝ width^{term.exponent:+.2f}{interval}"
 
 
 def _bound(value: object, sign: str) -> str:

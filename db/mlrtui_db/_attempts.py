@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 from mlrtui_db._writing import Transaction, finite, whole
 from mlrtui_db.errors import SequenceGap, StoreError
-from mlrtui_db.records import TrialOutcome, TrialRecord
+from mlrtui_db.records import EVIDENCE, TrialOutcome, TrialRecord
+
+_PHASE = ("phase", "phase_rule", "phase_basis", "phase_reason")
 
 _RESET = ", ".join(
     f"{column} = NULL"
     for column in (
-        *("verdict", "phase", "reached_epoch", "last_step", "last_loss", "last_accuracy", "last_sharpness"),
+        *("verdict", "reached_epoch", "last_step", "last_loss", "last_accuracy", "last_sharpness"),
         *("last_sharpness_step", "min_loss", "max_loss", "max_loss_step", "max_sharpness", "loss_initial"),
         *("loss_final", "best_accuracy", "final_accuracy", "peak_ratio", "peak_step", "final_sharpness"),
         *("logit_rms_initial", "logit_rms_peak", "bad_step", "bad_kind", "error", "given_up_epoch"),
+        *(*_PHASE, *EVIDENCE),
     )
 )
 
@@ -121,14 +124,14 @@ def finish_trial(tx: Transaction, outcome: TrialOutcome) -> bool:
         (outcome.seq + 1, tx.now, tx.now, end, outcome.error, outcome.trial_id, outcome.attempt),
     )
     tx.connection.execute(
-        "UPDATE trial SET status = ?, verdict = ?, phase = ?, reached_epoch = ?, loss_initial = ?, loss_final = ?,"
+        "UPDATE trial SET status = ?, verdict = ?, reached_epoch = ?, loss_initial = ?, loss_final = ?,"
         " best_accuracy = ?, final_accuracy = ?, peak_ratio = ?, peak_step = ?, final_sharpness = ?,"
         " logit_rms_initial = ?, logit_rms_peak = ?, bad_step = coalesce(?, bad_step),"
-        " bad_kind = coalesce(?, bad_kind), error = ?, given_up_epoch = ?, rev = ? WHERE trial_id = ?",
+        " bad_kind = coalesce(?, bad_kind), error = ?, given_up_epoch = ?, rev = ?,"
+        f" {', '.join(f'{name} = ?' for name in (*_PHASE, *EVIDENCE))} WHERE trial_id = ?",
         (
             end,
             outcome.verdict,
-            outcome.phase,
             whole(outcome.reached_epoch),
             finite(outcome.loss_initial),
             finite(outcome.loss_final),
@@ -144,6 +147,8 @@ def finish_trial(tx: Transaction, outcome: TrialOutcome) -> bool:
             outcome.error,
             whole(outcome.given_up_epoch),
             tx.rev,
+            *(getattr(outcome, name) for name in _PHASE),
+            *(finite(getattr(outcome, name)) for name in EVIDENCE),
             outcome.trial_id,
         ),
     )

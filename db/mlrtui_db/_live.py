@@ -55,7 +55,8 @@ WHERE sweep_id = ? AND phase IS NOT NULL GROUP BY cell_id, phase ORDER BY count(
 _NETS = """
 SELECT net_id, cell_id, seed, status, operator, lambda0, lambda0_residual, lambda0_preconditioned, lambda0_hessian,
        eta_star, first_failure, eta_area, zone_octaves, reversals, censored, reason,
-       sharpness_samples
+       sharpness_samples, eta_rule, CASE eta_rule WHEN 1 THEN eta_star ELSE eta_last END, eta_star_se, window_low,
+       window_high, successes
 FROM net WHERE cell_id = ? ORDER BY seed
 """
 
@@ -63,14 +64,15 @@ _TRIALS = """
 SELECT trial_id, t.net_id, n.cell_id, n.seed, t.eta, t.eta_lambda0, t.round, t.status, t.verdict, t.phase, t.attempt,
        t.n_steps, t.max_steps, t.last_step, t.last_loss, t.last_accuracy, t.last_sharpness, t.best_accuracy,
        t.peak_ratio, t.peak_step, t.bad_step, t.bad_kind, n.lambda0_preconditioned, t.rev,
-       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN c.edge END, t.given_up_epoch
+       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN c.edge END, t.given_up_epoch,
+       t.phase_rule
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
 """
 
 _NEWEST = """
 SELECT t.trial_id, n.cell_id
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
-WHERE c.sweep_id = ? AND {} > 0 ORDER BY t.rev DESC, t.trial_id DESC LIMIT 1
+WHERE c.sweep_id = ? AND {} > 0 ORDER BY t.rev DESC, t.status = 'running' DESC, t.trial_id DESC LIMIT 1
 """
 
 _EVENTS = "SELECT event_id, at, level, text, trial_id FROM event"
@@ -127,7 +129,10 @@ def read_trial(connection: sqlite3.Connection, trial_id: int) -> TrialRow | None
 
 
 def read_newest(connection: sqlite3.Connection, sweep_id: int) -> tuple[int | None, int | None]:
-    """The trial of a sweep that changed last among those that were ever started, and its cell."""
+    """The trial of a sweep that changed last among those that were ever started, and its cell.
+
+    Of several that changed in one commit, as lanes of a round do, one that goes on.
+    """
     for started in ("t.n_steps", "t.attempt"):  # a trial that has a curve says more than one that only began
         row = connection.execute(_NEWEST.format(started), (sweep_id,)).fetchone()
         if row is not None:

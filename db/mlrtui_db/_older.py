@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 
+from mlrtui_db._editions import BEFORE_SCHEMA_4
 from mlrtui_db._schema import SCHEMA_VERSION, schema_script, view_statements
 
 __all__ = ["complete", "is_older"]
@@ -11,7 +12,8 @@ __all__ = ["complete", "is_older"]
 def complete(connection: sqlite3.Connection) -> None:
     """Give a reader's connection to an older store the tables, columns and views of this version; the file stays.
 
-    A column that the store lacks has its default in every row, a table is empty. What stood in for an earlier state
+    A column that the store lacks has its default in every row, or what bringing the store up to date would fill in; a
+    table is empty. What stood in for an earlier state
     of the store goes; a newer store is left alone.
     """
     connection.execute("PRAGMA query_only = OFF")  # it forbids temporary objects, too; the file is open to be read only
@@ -38,12 +40,15 @@ def _stand_ins(connection: sqlite3.Connection) -> list[str]:
         made = []
         for table, sql in current.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
             known = set(_defaults(connection, table))
-            missing = {name: value for name, value in _defaults(current, table).items() if name not in known}
+            wanted = _defaults(current, table)
             if not known:
                 made.append(sql.replace("CREATE TABLE", "CREATE TEMP TABLE", 1))
-            elif missing:
-                more = ", ".join(f"{value} AS {name}" for name, value in missing.items())
-                made.append(f"CREATE TEMP VIEW {table} AS SELECT *, {more} FROM main.{table}")
+            elif not known.issuperset(wanted):
+                shown = {name: name if name in known else value for name, value in wanted.items()}
+                if table == "trial" and "phase_rule" not in known:
+                    shown |= BEFORE_SCHEMA_4
+                listed = ", ".join(f"{value} AS {name}" for name, value in shown.items())
+                made.append(f"CREATE TEMP VIEW {table} AS SELECT {listed} FROM main.{table}")
     return [*made, *(text.replace("CREATE VIEW", "CREATE TEMP VIEW", 1) for text in view_statements())]
 
 

@@ -13,7 +13,7 @@ from mlrtui_db.column_docs import column_documents
 from mlrtui_db.errors import StoreUnwritable
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @cache
@@ -82,11 +82,16 @@ def write_documents(connection: sqlite3.Connection) -> None:
 
 def renew_views(connection: sqlite3.Connection) -> None:
     """Make the views and the documentation those of this version, whatever they were; the tables are its already."""
-    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
-        connection.execute(f'DROP VIEW "{name}"')
+    drop_views(connection)
     for statement in view_statements():
         connection.execute(statement)
     write_documents(connection)
+
+
+def drop_views(connection: sqlite3.Connection) -> None:
+    """Take all views away; `renew_views` makes those of this version."""
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
+        connection.execute(f'DROP VIEW "{name}"')
 
 
 def create_store(path: Path, now: float) -> None:

@@ -17,7 +17,7 @@ folder. One driver writes it; any number of programs may read it at the same tim
 
 ## Asking it questions
 
-The seven views are made for people. Their names and columns are stable: columns may be added, none is renamed or
+The views are made for people. Their names and columns are stable: columns may be added, none is renamed or
 removed.
 
 ```sh
@@ -95,6 +95,8 @@ _WHAT = {
     "onsets": "One row per net with trials done: the smallest eta × lambda0 whose training shows more loss, or more "
     "sharpness, than at its start, and the largest that it survives (Kalra and Barkeshli 2023), each with the rate "
     "trained next to it, so that the true value lies between; and the grid rule of Haas et al. 2025.",
+    "width_growth": "One row per trial of a scan whose rates follow a power of the width: how far outputs and last "
+    "hidden layer grow in the first steps. The summary of a scan fits exponents over widths to it (Haas et al. 2025).",
     "exponents": "One row per fitted term.",
     "axes": "The settings of a cell that may be an axis of the grid; its columns are part of the views above.",
     "sweep": "One row per sweep file that was run.",

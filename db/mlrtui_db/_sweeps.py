@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
 
-from mlrtui_db._writing import Transaction, finite
+from mlrtui_db._writing import Transaction, finite, whole
 from mlrtui_db.errors import StoreError, SweepConflict
 from mlrtui_db.models import CellState, NamedSweep, NetState, SweepState, TrialState
 from mlrtui_db.records import BoundaryRecord, CellRecord, NetLambdas, SweepRecord
@@ -133,7 +133,8 @@ def close_net(tx: Transaction, net_id: int, boundary: BoundaryRecord | None) -> 
     else:
         tx.connection.execute(
             "UPDATE net SET status = 'done', eta_star = ?, first_failure = ?, eta_area = ?, zone_octaves = ?,"
-            " reversals = ?, censored = ?, reason = ?, rev = ? WHERE net_id = ?",
+            " reversals = ?, censored = ?, reason = ?, eta_rule = ?, eta_last = ?, eta_star_se = ?, window_low = ?,"
+            " window_high = ?, successes = ?, rev = ? WHERE net_id = ?",
             (
                 finite(boundary.eta_star),
                 finite(boundary.first_failure),
@@ -142,6 +143,12 @@ def close_net(tx: Transaction, net_id: int, boundary: BoundaryRecord | None) -> 
                 int(boundary.reversals),
                 boundary.censored,
                 boundary.reason,
+                boundary.eta_rule,
+                finite(boundary.eta_last),
+                finite(boundary.eta_star_se),
+                finite(boundary.window_low),
+                finite(boundary.window_high),
+                whole(boundary.successes),
                 tx.rev,
                 net_id,
             ),

@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Iterator
 
-__all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
+from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
 
-Docs = dict[str, tuple[str, str]]  # column -> (unit, text)
+__all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
 
 _SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
 _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
@@ -33,55 +33,6 @@ _EDGE: Docs = {
         "eta × sharpness at the edge of stability: 2 for sgd, 2(1 + momentum) for momentum, and (2 + 2·beta1) / "
         "(1 - beta1) for adam, along training.",
     ),
-}
-
-_LAMBDA0: Docs = {
-    "lambda0": ("1/eta", "Sharpness at initialisation: top eigenvalue of the net's operator, without layer rates."),
-    "lambda0_residual": ("1", "Relative residual ‖Av − λv‖ / |λ| of lambda0."),
-    "lambda0_preconditioned": (
-        "1/eta",
-        "The same with the layers' rate multipliers applied: edge / eta is the stability edge for this one.",
-    ),
-    "lambda0_gauss_newton": ("1/eta", "Top eigenvalue of the Gauss-Newton matrix at initialisation."),
-    "lambda0_hessian": ("1/eta", "Top eigenvalue of the Hessian at initialisation."),
-}
-
-_BOUNDARY: Docs = {
-    "eta_star": ("eta", "Maximal initial learning rate: the largest that succeeded; NULL when none did."),
-    "first_failure": ("eta", "Smallest failing rate above the smallest successful one."),
-    "eta_area": (
-        "eta",
-        "End of the plateau of successes, moved by the share of successes in the ragged zone above it.",
-    ),
-    "zone_octaves": ("octaves", "Width of the ragged zone: log2 of the last success over the plateau's end."),
-    "reversals": ("1", "How often a failure is followed by a success, going up in eta."),
-    "censored": (
-        "text",
-        "NULL: eta_star is inside the range. at_max: success at eta_max. at_min: failure down to eta_min. "
-        "none: no rate succeeded.",
-    ),
-    "reason": ("text", "Why eta_star is censored, or why the net failed."),
-}
-
-_MEASURED: Docs = {
-    "verdict": (
-        "text",
-        "How the trial ended: reached, finished, too-slow, stalled, diverged, dead; failed is the machine's fault.",
-    ),
-    "phase": ("text", "MSE: lazy, catapult, divergent. Cross-entropy: stable, controlled, catastrophic."),
-    "reached_epoch": ("epochs", "Epoch at whose end the threshold was reached."),
-    "loss_initial": ("loss", "Loss over all training samples before the first update."),
-    "loss_final": ("loss", "Loss over all training samples at the end; NULL when not finite."),
-    "best_accuracy": ("1", "Best accuracy at any evaluation, from 0 to 1; accuracy_on says whose."),
-    "final_accuracy": ("1", "Accuracy at the end, from 0 to 1; accuracy_on says whose."),
-    "peak_ratio": ("1", "Largest loss of any step over loss_initial; NULL when not finite."),
-    "peak_step": ("steps", "Step of the largest loss."),
-    "final_sharpness": ("1/eta", "Sharpness at the end; NULL when not measured."),
-    "logit_rms_initial": ("1", "Root mean square of the network's outputs before the first update."),
-    "logit_rms_peak": ("1", "Largest root mean square of the outputs over the first 10 steps."),
-    "bad_step": ("steps", "First step whose loss is not finite, or above the divergence threshold."),
-    "bad_kind": ("text", "What was wrong at bad_step: nan, +inf, -inf or threshold."),
-    "given_up_epoch": ("epochs", "Epoch at whose end search.give_up ended the trial; NULL: it ran to its own end."),
 }
 
 _STEP: Docs = {
@@ -177,13 +128,13 @@ TABLES: dict[str, Docs] = {
         "loss_convention": ("text", "The loss whose curvature is measured, with its factors."),
         "sharpness_samples": ("text", "Training samples on which sharpness is measured: all, or a fixed probe set."),
         "sharpness_schedule": ("text", "At which steps sharpness is measured."),
-        **_LAMBDA0,
+        **LAMBDA0,
         "lambda0_preconditioned_residual": ("1", "Relative residual of lambda0_preconditioned."),
         "lambda0_gauss_newton_residual": ("1", "Relative residual of lambda0_gauss_newton."),
         "lambda0_hessian_residual": ("1", "Relative residual of lambda0_hessian."),
         "lambda0_converged": ("0 or 1", "Whether all of these met their tolerance; NULL: not measured yet."),
         "start_eta": ("eta", "Learning rate at which the search started."),
-        **_BOUNDARY,
+        **BOUNDARY,
         **_REV,
     },
     "trial": {
@@ -195,7 +146,7 @@ TABLES: dict[str, Docs] = {
         "round": ("1", "Question of the search that asked for it, from 0."),
         "max_steps": ("steps", "Budget."),
         "status": ("text", "queued, running, done or failed."),
-        **_MEASURED,
+        **MEASURED,
         "attempt": ("1", "Number of the newest attempt; 0: never started. All stored steps are of this attempt."),
         "n_steps": ("1", "Stored steps."),
         "last_step": ("steps", "Newest stored step."),
@@ -294,10 +245,10 @@ VIEWS: dict[str, Docs] = {
     "eta_star": {
         **_NAMES,
         **_SEED,
-        **_BOUNDARY,
+        **BOUNDARY,
         "trials": ("1", "Trials of the net that are done."),
         "given_up": ("1", "How many of them search.give_up ended early."),
-        **_LAMBDA0,
+        **LAMBDA0,
         **_pick(TABLES["net"], "operator", "loss_convention", "status", "net_id"),
         "eta_star_lambda0": ("1", "eta_star × lambda0_preconditioned."),
         **_AXES,
@@ -306,7 +257,12 @@ VIEWS: dict[str, Docs] = {
         **_NAMES,
         **_TRIAL,
         "round": TABLES["trial"]["round"],
-        **_pick(_MEASURED, "verdict", "reached_epoch", "best_accuracy", "given_up_epoch"),
+        **_pick(MEASURED, "verdict", "reached_epoch", "best_accuracy", "given_up_epoch"),
+        "side": (
+            "text",
+            "Where the rate lies among the net's successes, those of its window: below them (a failure there is slow), "
+            "above them (unstable) or within. NULL: no success, or the trial is not done.",
+        ),
         **_AXES,
     },
     "grid": {
@@ -352,8 +308,8 @@ VIEWS: dict[str, Docs] = {
     "phases": {
         **_NAMES,
         **_TRIAL,
-        **{name: doc for name, doc in _MEASURED.items() if name not in ("reached_epoch", "best_accuracy")},
-        "lambda0": _LAMBDA0["lambda0"],
+        **{name: doc for name, doc in MEASURED.items() if name not in ("reached_epoch", "best_accuracy")},
+        "lambda0": LAMBDA0["lambda0"],
         "eta_final_sharpness": ("1", "eta × final_sharpness: ends below edge when training is stable."),
         **_EDGE,
         **_AXES,
@@ -361,19 +317,58 @@ VIEWS: dict[str, Docs] = {
     "onsets": {
         **_NAMES,
         **_SEED,
-        "c_loss": ("1", "Smallest trained c = eta × lambda0 at which a loss exceeds the first; NULL: at none."),
+        "c_loss": (
+            "1",
+            "Smallest trained c = eta × lambda0 from which the loss rises: peak_smoothed above 1.000001 (above 1.5 in "
+            "mini-batches; times (1 + 2·momentum)² for heavy ball) and, where λ was measured, ratio_before_peak above "
+            "1; NULL: at none. Under phase_rule 1: any loss above the first.",
+        ),
         "c_loss_above": ("1", "The next smaller c; NULL: c_loss is the smallest trained, an upper bound."),
-        "c_sharp": ("1", "Smallest c at which sharpness exceeds its start by 0.1 %; NULL: at none, or not measured."),
+        "c_sharp": (
+            "1",
+            "Smallest c at which sharpness exceeds its start by 0.1 %, before the peak of a loss that rises; NULL: at "
+            "none, not measured, or not on all samples. Under phase_rule 1: at any step.",
+        ),
         "c_sharp_above": ("1", "The next smaller c; NULL: c_sharp is the smallest trained, an upper bound."),
-        "c_max": ("1", "Largest c at which training survives (phase not divergent, not catastrophic); NULL: at none."),
+        "c_max": (
+            "1",
+            "Largest c that is survived (phase lazy, stable, controlled, catapult or edge) below the first that is "
+            "lost (divergent, catastrophic, collapsed); NULL: none. Under phase_rule 1: the largest that is survived.",
+        ),
         "c_max_below": ("1", "The next larger c; NULL: c_max is the largest trained, a lower bound."),
+        "c_max_last": ("1", "Largest c that is survived, also above one that is lost."),
+        "c_max_open": (
+            "0 or 1",
+            "Whether an unfinished trial lies above c_max and below the first that is lost: with more steps c_max may "
+            "be larger.",
+        ),
+        "phase_rule": (
+            "1",
+            "Edition of the rules of these onsets: 1 where a trial's phase is of the first edition, else 2.",
+        ),
         "ordered": ("0 or 1", "Whether c_loss <= c_sharp <= c_max; NULL where one is missing."),
         "accuracy_best": ("1", "Largest final accuracy of the net's trials; NULL where there is none."),
         "eta_best": ("eta", "Smallest rate with that accuracy."),
         "eta_unstable": ("eta", "Smallest rate above eta_best whose final accuracy is below 0.2; NULL: none."),
         "trials": ("1", "Trials of the net that are done."),
-        "lambda0_preconditioned": _LAMBDA0["lambda0_preconditioned"],
+        "lambda0_preconditioned": LAMBDA0["lambda0_preconditioned"],
         "net_id": TABLES["net"]["net_id"],
+        **_AXES,
+    },
+    "width_growth": {
+        **_NAMES,
+        **_TRIAL,
+        "factor": ("eta", "Factor of the law eta = factor × width^power, from scan.eta_width."),
+        "power": ("1", "Power of the width in it."),
+        "family": ("id", "Trials with the same number differ in width and seed alone: same settings, same law."),
+        "logit_rms": (
+            "1",
+            "RMS of the outputs at its largest over the first 10 steps, of outputs minus their mean over classes "
+            "under ce and mse-softmax; under phase_rule 1 of the outputs as they are.",
+        ),
+        **_pick(MEASURED, "hidden_growth", "verdict", "phase", "peak_smoothed", "final_accuracy"),
+        "survives": ("0 or 1", "Whether the phase is lazy, stable, controlled, catapult or edge."),
+        "bounded": ("0 or 1", "Whether the loss has a bounded gradient by the outputs: ce and mse-softmax."),
         **_AXES,
     },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},

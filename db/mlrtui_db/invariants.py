@@ -73,7 +73,7 @@ _RULES: dict[str, str] = {
     "a trial was given up and is not done, or has a verdict that needs no giving up": """
         SELECT 'trial ' || trial_id FROM trial
         WHERE given_up_epoch IS NOT NULL
-          AND (status <> 'done' OR coalesce(verdict, '') NOT IN ('too-slow', 'stalled'))""",
+          AND (status <> 'done' OR coalesce(verdict, '') NOT IN ('not-reached', 'stalled'))""",
     "a sweep has a time of finishing and is not done, or none and is": """
         SELECT 'sweep ' || sweep_id FROM sweep WHERE (finished_at IS NOT NULL) <> (status = 'done')""",
     "a column has no text in column_doc": """

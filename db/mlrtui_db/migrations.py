@@ -2,8 +2,9 @@
 
 A copy of the store as it was is made first, beside it: ``<store>.v<version>``. A step that fails, or whose process is
 killed, leaves the store at the version before it. Steps use ``connection.execute`` only: ``executescript`` would commit
-half-way. Prefer ``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID. Steps are
-about tables: views and the texts about columns are made anew with the last one.
+half-way. Prefer ``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID; a new CHECK
+comes with a new column, into which the old one is copied. Never build a table anew: dropping the old one would delete
+what refers to it. Steps are about tables: views and the texts about columns are made anew with the last one.
 """
 
 import itertools
@@ -15,10 +16,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlrtui_db._editions import BEFORE_SCHEMA_4
 from mlrtui_db._life import unmark_copy
-from mlrtui_db._schema import SCHEMA_VERSION, renew_views
+from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
 from mlrtui_db._sqlite import error_name, translated
 from mlrtui_db.errors import StoreError
+from mlrtui_db.relabelling import Relabel, relabel_all
 
 __all__ = ["MIGRATIONS", "Migration", "migrate"]
 
@@ -30,6 +33,7 @@ class Migration:
     version: int
     name: str
     apply: Callable[[sqlite3.Connection], None]
+    relabels: bool = False  # whether phases are named anew after it, by whoever knows the rules
 
 
 def _second(connection: sqlite3.Connection) -> None:
@@ -70,6 +74,42 @@ def _third(connection: sqlite3.Connection) -> None:
     _added(connection, "attempt", "bars TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(bars))")
 
 
+def _fourth(connection: sqlite3.Connection) -> None:
+    """The second edition of phases with its evidence, η* by area, and verdict not-reached for what was too-slow."""
+    drop_views(connection)  # a column that a view names cannot be dropped
+    for column, words in {"verdict": _VERDICTS_4, "phase": _PHASES_4}.items():
+        _added(connection, "trial", f"{column}_4 TEXT CHECK ({column}_4 IN ({words}))")
+    for name, kind in _TRIAL_4.items():
+        _added(connection, "trial", f"{name} {kind}")
+    before = BEFORE_SCHEMA_4
+    connection.execute(
+        f"UPDATE trial SET verdict_4 = {before['verdict']}, phase_4 = phase, phase_rule = {before['phase_rule']},"
+        f" phase_reason = {before['phase_reason']}"
+    )
+    for column in ("verdict", "phase"):
+        connection.execute(f"ALTER TABLE trial DROP COLUMN {column}")
+        connection.execute(f"ALTER TABLE trial RENAME COLUMN {column}_4 TO {column}")
+    for name, kind in _NET_4.items():
+        _added(connection, "net", f"{name} {kind}")
+
+
+_VERDICTS_4 = "'reached', 'finished', 'not-reached', 'stalled', 'diverged', 'dead', 'failed'"
+_PHASES_4 = "'lazy', 'stable', 'controlled', 'catapult', 'edge', 'divergent', 'catastrophic', 'collapsed', 'unfinished'"
+_TRIAL_4 = {
+    "phase_rule": "INTEGER CHECK (phase_rule >= 1)",
+    "phase_basis": "TEXT CHECK (phase_basis IN ('loss', 'loss+sharpness'))",
+    "phase_reason": "TEXT",
+    **dict.fromkeys(("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first"), "REAL"),
+    **dict.fromkeys(("ratio_before_peak", "ratio_low", "ratio_hover", "ratio_last", "drift"), "REAL"),
+    **dict.fromkeys(("loss_constant", "majority"), "REAL"),
+}
+_NET_4 = {
+    "eta_rule": "INTEGER NOT NULL DEFAULT 1 CHECK (eta_rule >= 1)",
+    **dict.fromkeys(("eta_last", "eta_star_se", "window_low", "window_high"), "REAL"),
+    "successes": "INTEGER",
+}
+
+
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Add a column, given with its type and default, where the table lacks it; whether it did."""
     if column.split()[0] in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
@@ -81,12 +121,21 @@ def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "spectra, edges, held-out samples, layers", _second),
     Migration(3, "trainings given up", _third),
+    Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 
 
-def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migration] = MIGRATIONS) -> Path | None:
+def migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    steps: Sequence[Migration] = MIGRATIONS,
+    *,
+    relabel: Relabel | None = None,
+) -> Path | None:
     """Apply the steps that the store lacks; return where the copy of the old store lies, None when nothing was due.
+
+    ``relabel`` names phases anew where a step asks for it (`relabelling`); without it they stay.
 
     Raises:
         StoreFull: there is no room for the copy or for a step; the store keeps the version that it has.
@@ -99,7 +148,7 @@ def migrate(connection: sqlite3.Connection, path: Path, steps: Sequence[Migratio
             return None
         backup = _back_up(connection, path, version)
         for step in due:
-            _apply(connection, path, step, backup)
+            _apply(connection, path, step, backup, relabel)
     return backup
 
 
@@ -124,10 +173,14 @@ def _free_name(path: Path, version: int) -> Path:
     return next(place for place in itertools.chain([name], numbered) if not os.path.lexists(place))
 
 
-def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: Path) -> None:
+def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: Path, relabel: Relabel | None) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         step.apply(connection)
+        relabelled = ""
+        if step.relabels and relabel is not None:
+            named, left = relabel_all(connection, relabel)
+            relabelled = f"; phases named anew: {named}, left as they were: {left}" if named or left else ""
         if step.version == SCHEMA_VERSION:
             renew_views(connection)
         connection.execute(f"PRAGMA user_version = {step.version}")
@@ -137,7 +190,10 @@ def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: 
         )
         connection.execute(
             "INSERT INTO event (at, level, text) VALUES (?, 'info', ?)",
-            (time.time(), f"brought to schema {step.version} ({step.name}); the store as it was: {backup.name}"),
+            (
+                time.time(),
+                f"brought to schema {step.version} ({step.name}{relabelled}); the store as it was: {backup.name}",
+            ),
         )
         connection.execute("COMMIT")
     except BaseException as error:

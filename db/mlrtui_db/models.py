@@ -100,6 +100,12 @@ class NetRow:
     censored: str | None
     reason: str | None
     sharpness_samples: str = "all"
+    eta_rule: int = 1  # 1: eta_star is the largest success; 2: the area over the lattice's window
+    eta_last: float | None = None
+    eta_star_se: float | None = None
+    window_low: float | None = None
+    window_high: float | None = None
+    successes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,7 @@ class TrialRow:
     rev: int
     edge: float | None = 2.0  # eta × sharpness at the edge of stability; None: the sharpness has none
     given_up_epoch: int | None = None
+    phase_rule: int | None = None  # edition of the rules that named the phase
 
 
 Pairs = tuple[tuple[str, str | float | int | None], ...]

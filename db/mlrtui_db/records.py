@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 __all__ = [
+    "EVIDENCE",
     "FLAG_ACCURACY_NONFINITE",
     "FLAG_ALL_SAMPLES",
     "FLAG_LOSS_NAN",
@@ -39,6 +40,12 @@ FLAG_SHARPNESS_INF = 16
 FLAG_SHARPNESS_NOT_CONVERGED = 32
 FLAG_ACCURACY_NONFINITE = 64
 FLAG_ALL_SAMPLES = 128
+
+EVIDENCE = (
+    *("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first", "ratio_before_peak", "ratio_low"),
+    *("ratio_hover", "ratio_last", "drift", "loss_constant", "majority"),
+)
+"""The numbers that a phase rests on: fields of `TrialOutcome` and columns of table ``trial``."""
 
 
 @dataclass(frozen=True)
@@ -193,6 +200,22 @@ class TrialOutcome:
     bad_kind: str | None = None
     error: str | None = None
     given_up_epoch: int | None = None
+    # The phase's evidence; column_docs.py says what each number is. None where it was not measured.
+    phase_rule: int | None = None
+    phase_basis: str | None = None  # "loss" or "loss+sharpness"
+    phase_reason: str | None = None
+    peak_smoothed: float | None = None
+    rise: float | None = None
+    logit_growth: float | None = None
+    hidden_growth: float | None = None
+    ratio_first: float | None = None
+    ratio_before_peak: float | None = None
+    ratio_low: float | None = None
+    ratio_hover: float | None = None
+    ratio_last: float | None = None
+    drift: float | None = None
+    loss_constant: float | None = None
+    majority: float | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +230,12 @@ class BoundaryRecord:
     reversals: int
     censored: str | None  # None, "none", "at_min", "at_max"
     reason: str | None
+    eta_rule: int = 1  # 1: eta_star is the largest success; 2: the area over the lattice's window
+    eta_last: float | None = None
+    eta_star_se: float | None = None
+    window_low: float | None = None
+    window_high: float | None = None
+    successes: int | None = None
 
 
 @dataclass(frozen=True)

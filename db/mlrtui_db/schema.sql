@@ -79,6 +79,12 @@ CREATE TABLE net (
   censored                         TEXT CHECK (censored IN ('none', 'at_min', 'at_max')),
   reason                           TEXT,
   rev                              INTEGER NOT NULL DEFAULT 0,
+  eta_rule                         INTEGER NOT NULL DEFAULT 1 CHECK (eta_rule >= 1),
+  eta_last                         REAL,
+  eta_star_se                      REAL,
+  window_low                       REAL,
+  window_high                      REAL,
+  successes                        INTEGER,
   UNIQUE (cell_id, seed)
 ) STRICT;
 CREATE INDEX net_rev ON net(rev);
@@ -93,8 +99,9 @@ CREATE TABLE trial (
   max_steps           INTEGER NOT NULL CHECK (max_steps >= 0),
   status              TEXT NOT NULL DEFAULT 'queued'
     CHECK (status IN ('queued', 'running', 'done', 'failed')),
-  verdict             TEXT CHECK (verdict IN ('reached', 'finished', 'too-slow', 'stalled', 'diverged', 'dead', 'failed')),
-  phase               TEXT CHECK (phase IN ('lazy', 'catapult', 'divergent', 'stable', 'controlled', 'catastrophic')),
+  verdict             TEXT CHECK (verdict IN ('reached', 'finished', 'not-reached', 'stalled', 'diverged', 'dead', 'failed')),
+  phase               TEXT CHECK (phase IN ('lazy', 'stable', 'controlled', 'catapult', 'edge', 'divergent', 'catastrophic',
+                                            'collapsed', 'unfinished')),
   reached_epoch       INTEGER,
   attempt             INTEGER NOT NULL DEFAULT 0,
   n_steps             INTEGER NOT NULL DEFAULT 0,
@@ -121,6 +128,21 @@ CREATE TABLE trial (
   error               TEXT,
   rev                 INTEGER NOT NULL DEFAULT 0,
   given_up_epoch      INTEGER,
+  phase_rule          INTEGER CHECK (phase_rule >= 1),
+  phase_basis         TEXT CHECK (phase_basis IN ('loss', 'loss+sharpness')),
+  phase_reason        TEXT,
+  peak_smoothed       REAL,
+  rise                REAL,
+  logit_growth        REAL,
+  hidden_growth       REAL,
+  ratio_first         REAL,
+  ratio_before_peak   REAL,
+  ratio_low           REAL,
+  ratio_hover         REAL,
+  ratio_last          REAL,
+  drift               REAL,
+  loss_constant       REAL,
+  majority            REAL,
   UNIQUE (net_id, eta)
 ) STRICT;
 CREATE INDEX trial_rev  ON trial(rev);

@@ -31,6 +31,7 @@ from mlrtui_db.records import (
     TrialOutcome,
     TrialRecord,
 )
+from mlrtui_db.relabelling import Relabel
 
 __all__ = ["Store", "bring_up_to_date", "check"]
 
@@ -51,8 +52,10 @@ def check(path: Path | str) -> None:
         _opening.verify(found.path, writing=True)
 
 
-def bring_up_to_date(path: Path | str) -> Path | None:
+def bring_up_to_date(path: Path | str, *, relabel: Relabel | None = None) -> Path | None:
     """Bring an earlier version's store to this one's schema; returns where the copy of the store as it was lies.
+
+    ``relabel``: rules by which phases of a store of schema 1 to 3 are named anew; without them they stay.
 
     Raises:
         StoreError: one of its kinds; the store is as it was.
@@ -61,7 +64,7 @@ def bring_up_to_date(path: Path | str) -> Path | None:
     version = _opening.inspect(path, writing=False).version
     if version is None or version >= SCHEMA_VERSION:
         return None
-    with Store.open(path) as store:
+    with Store.open(path, relabel=relabel) as store:
         return store.copy_of_older
 
 
@@ -98,12 +101,14 @@ class Store:
         *,
         host: str | None = None,
         clock: Callable[[], float] = time.time,
+        relabel: Relabel | None = None,
         ended: bool = False,
     ) -> "Store":
         """Open the store at ``path`` for writing, or make one where there is no file or an empty one.
 
         Attempts that a dead driver left open become lost and their trials queued, and an event says how it ended,
-        unless the caller has ``ended`` it. A store that was closed properly is not written to.
+        unless the caller has ``ended`` it. A store that was closed properly is not written to. An older store is
+        brought up to date first; ``relabel`` is as in `bring_up_to_date`.
 
         Raises:
             StoreError: one of its kinds; a path that is refused is left as it was.
@@ -120,7 +125,7 @@ class Store:
             end = _life.end_of_writer(target, lock.previous)
             connection = connect_writer(target)
             try:
-                copy = migrate(connection, target)
+                copy = migrate(connection, target, relabel=relabel)
                 with translated(target):
                     store = cls(target, connection, lock, host or socket.gethostname(), clock)
                 store.copy_of_older = copy

@@ -14,15 +14,26 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
        n.eta_star * n.lambda0_preconditioned AS eta_star_lambda0,
        n.lambda0_preconditioned, n.lambda0_gauss_newton, n.lambda0_hessian,
        n.loss_convention, n.status, n.reason, n.net_id,
-       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.given_up_epoch IS NOT NULL) AS given_up, axes.*
+       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.given_up_epoch IS NOT NULL) AS given_up,
+       n.eta_rule, CASE n.eta_rule WHEN 1 THEN n.eta_star ELSE n.eta_last END AS eta_last, n.eta_star_se,
+       n.window_low, n.window_high, n.successes, axes.*
 FROM net n JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
 WHERE s.mode = 'search';
 
 CREATE VIEW boundaries AS  -- one row per trial of a search: where success ends
+WITH w AS (  -- the successes of each net; of its window, once that is known (its ends are rates of trials)
+  SELECT n.net_id, min(t.eta) AS low, max(t.eta) AS high
+  FROM trial t JOIN net n USING (net_id)
+  WHERE t.verdict = 'reached'
+    AND (n.window_low IS NULL OR t.eta BETWEEN n.window_low * 0.999999 AND n.window_high * 1.000001)
+  GROUP BY n.net_id
+)
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
-       t.eta, t.round, t.verdict, t.reached_epoch, t.best_accuracy, t.eta_lambda0, t.trial_id, t.given_up_epoch, axes.*
+       t.eta, t.round, t.verdict, t.reached_epoch, t.best_accuracy, t.eta_lambda0, t.trial_id, t.given_up_epoch,
+       CASE WHEN t.verdict IS NULL OR w.low IS NULL THEN NULL WHEN t.eta < w.low THEN 'below' WHEN t.eta > w.high THEN 'above'
+            ELSE 'within' END AS side, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
-     JOIN axes USING (cell_id)
+     JOIN axes USING (cell_id) LEFT JOIN w ON w.net_id = n.net_id
 WHERE s.mode = 'search';
 
 CREATE VIEW grid AS  -- one row per cell; ln eta* is averaged over uncensored nets only
@@ -69,37 +80,89 @@ CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
        t.peak_ratio, t.peak_step, n.lambda0, t.final_sharpness, t.eta * t.final_sharpness AS eta_final_sharpness,
        t.final_accuracy, t.loss_initial, t.loss_final, t.logit_rms_initial, t.logit_rms_peak, t.bad_step, t.bad_kind,
-       t.trial_id, c.edge, t.given_up_epoch, axes.*
+       t.trial_id, c.edge, t.given_up_epoch, t.phase_rule, t.phase_basis, t.phase_reason, t.peak_smoothed, t.rise,
+       t.logit_growth, t.hidden_growth, t.ratio_first, t.ratio_before_peak, t.ratio_low, t.ratio_hover, t.ratio_last,
+       t.drift, t.loss_constant, t.majority, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
 WHERE t.status IN ('done', 'failed');
 
 CREATE VIEW onsets AS  -- one row per net with trials done: at which eta x lambda0 they change their kind
-WITH t AS (
-  SELECT t.net_id, t.eta, t.eta_lambda0 AS c, t.final_accuracy,
-         t.bad_step IS NOT NULL OR coalesce(t.peak_ratio, 0) > 1.000001 AS loss_rises,
-         t.max_sharpness > 1.001 * n.lambda0_preconditioned AS sharpens,
-         t.phase NOT IN ('divergent', 'catastrophic') AS survives
-  FROM trial t JOIN net n USING (net_id) WHERE t.status = 'done'
+WITH t AS (  -- a smoothed loss above limit x its start has risen; heavy ball's first step alone gives (1 + 2 beta)^2
+  SELECT t.*, t.eta_lambda0 AS c, n.lambda0_preconditioned AS lambda0, n.sharpness_samples, c.edge,
+         coalesce(t.phase_rule, 1) AS rule,
+         CASE WHEN c.batch >= c.samples THEN 1.000001 ELSE 1.5 END AS limit_,
+         CASE c.optimizer WHEN 'momentum' THEN (c.edge - 1) * (c.edge - 1) ELSE 1 END AS transient
+  FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) WHERE t.status = 'done'
+), r AS (
+  SELECT *, CASE
+           WHEN bad_step IS NOT NULL THEN 1
+           WHEN rule = 1 THEN coalesce(peak_ratio, 0) > 1.000001
+           WHEN ratio_before_peak > 1 THEN peak_smoothed > limit_
+           WHEN transient > 1 THEN peak_smoothed > limit_ * transient
+           ELSE peak_smoothed > limit_ AND ratio_before_peak IS NULL
+         END AS loss_rises
+  FROM t
+), k AS (
+  SELECT net_id, eta, c, rule, final_accuracy, loss_rises,
+         CASE
+           WHEN rule = 1 THEN max_sharpness > 1.001 * lambda0
+           WHEN sharpness_samples <> 'all' THEN NULL
+           WHEN n_steps = 0 THEN ratio_before_peak * edge > 1.001 * c  -- all that is left of pruned steps
+           WHEN NOT loss_rises OR max_sharpness <= 1.001 * lambda0 OR max_sharpness IS NULL
+             THEN max_sharpness > 1.001 * lambda0
+           ELSE EXISTS (SELECT 1 FROM step p
+                        WHERE p.trial_id = r.trial_id AND p.step < r.peak_step AND p.sharpness > 1.001 * lambda0)
+         END AS sharpens,
+         phase IN ('lazy', 'stable', 'controlled', 'catapult', 'edge') AS survives,
+         phase IN ('divergent', 'catastrophic', 'collapsed') AS lost, phase = 'unfinished' AS open
+  FROM r
 ), o AS (
-  SELECT net_id, count(*) AS trials, min(CASE WHEN loss_rises THEN c END) AS c_loss,
-         min(CASE WHEN sharpens THEN c END) AS c_sharp, max(CASE WHEN survives THEN c END) AS c_max,
-         max(final_accuracy) AS accuracy_best
-  FROM t GROUP BY net_id
-), b AS (
-  SELECT o.*, (SELECT min(t.eta) FROM t WHERE t.net_id = o.net_id AND t.final_accuracy = o.accuracy_best) AS eta_best
+  SELECT net_id, count(*) AS trials, min(rule) AS rule, min(CASE WHEN loss_rises THEN c END) AS c_loss,
+         min(CASE WHEN sharpens THEN c END) AS c_sharp, max(CASE WHEN survives THEN c END) AS c_max_last,
+         min(CASE WHEN lost THEN c END) AS c_lost, max(final_accuracy) AS accuracy_best
+  FROM k GROUP BY net_id
+), m AS (
+  SELECT o.*, CASE
+           WHEN rule = 1 THEN c_max_last
+           ELSE (SELECT max(k.c) FROM k WHERE k.net_id = o.net_id AND k.survives AND (o.c_lost IS NULL OR k.c < o.c_lost))
+         END AS c_max
   FROM o
+), b AS (
+  SELECT m.*, EXISTS (SELECT 1 FROM k WHERE k.net_id = m.net_id AND k.open AND k.c > coalesce(m.c_max, 0)
+                      AND (m.c_lost IS NULL OR k.c < m.c_lost)) AS c_max_open,
+         (SELECT min(k.eta) FROM k WHERE k.net_id = m.net_id AND k.final_accuracy = m.accuracy_best) AS eta_best
+  FROM m
 )
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
-       b.c_loss, (SELECT max(t.c) FROM t WHERE t.net_id = n.net_id AND t.c < b.c_loss) AS c_loss_above,
-       b.c_sharp, (SELECT max(t.c) FROM t WHERE t.net_id = n.net_id AND t.c < b.c_sharp) AS c_sharp_above,
-       b.c_max, (SELECT min(t.c) FROM t WHERE t.net_id = n.net_id AND t.c > b.c_max) AS c_max_below,
+       b.c_loss, (SELECT max(k.c) FROM k WHERE k.net_id = n.net_id AND k.c < b.c_loss) AS c_loss_above,
+       b.c_sharp, (SELECT max(k.c) FROM k WHERE k.net_id = n.net_id AND k.c < b.c_sharp) AS c_sharp_above,
+       b.c_max, (SELECT min(k.c) FROM k WHERE k.net_id = n.net_id AND k.c > b.c_max) AS c_max_below,
        b.c_loss <= b.c_sharp AND b.c_sharp <= b.c_max AS ordered,
        b.accuracy_best, b.eta_best,
-       (SELECT min(t.eta) FROM t WHERE t.net_id = n.net_id AND t.eta > b.eta_best AND coalesce(t.final_accuracy, 0) < 0.2)
+       (SELECT min(k.eta) FROM k WHERE k.net_id = n.net_id AND k.eta > b.eta_best AND coalesce(k.final_accuracy, 0) < 0.2)
          AS eta_unstable,
-       b.trials, n.lambda0_preconditioned, n.net_id, axes.*
+       b.trials, n.lambda0_preconditioned, n.net_id, b.c_max_last, b.c_max_open, b.rule AS phase_rule, axes.*
 FROM b JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+
+CREATE VIEW width_growth AS  -- one row per trial of a scan whose rates follow a power of the width
+WITH f AS (  -- the factors of the law, by size: so are the rates of every net
+  SELECT s.sweep_id, j.value AS factor, json_extract(s.spec, '$.scan.eta_width.power') AS power,
+         row_number() OVER (PARTITION BY s.sweep_id ORDER BY j.value) AS place
+  FROM sweep s, json_each(s.spec, '$.scan.eta_width.factor') j
+), k AS (
+  SELECT cell_id, json_remove(settings, '$.width', '$.n_params') AS rest FROM cell
+), t AS (
+  SELECT t.*, row_number() OVER (PARTITION BY t.net_id ORDER BY t.eta) AS place FROM trial t
+)
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
+       f.factor, f.power, dense_rank() OVER (PARTITION BY s.sweep_id ORDER BY k.rest, f.factor) AS family,
+       coalesce(t.logit_growth * t.logit_rms_initial, t.logit_rms_peak) AS logit_rms, t.hidden_growth,
+       t.verdict, t.phase, t.phase IN ('lazy', 'stable', 'controlled', 'catapult', 'edge') AS survives,
+       c.loss <> 'mse' AS bounded, t.peak_smoothed, t.final_accuracy, axes.*
+FROM t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN k USING (cell_id)
+     JOIN f ON f.sweep_id = s.sweep_id AND f.place = t.place JOIN axes USING (cell_id)
+WHERE t.status = 'done';
 
 CREATE VIEW exponents AS  -- one row per fitted term
 SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,

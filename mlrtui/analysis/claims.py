@@ -1,13 +1,14 @@
-"""Claims of papers held against what a store measured: a number, its band, a verdict.
+"""Claims of papers compared with what a store measured: a number with its interval, a band, a verdict.
 
 A claim names the shipped example that measures it, by the sweep's name, and where its band comes from. Bands were
-fixed from the literature and from small runs with other code and seeds; a miss is reported as a miss.
+fixed from the literature and from small runs with other code and seeds; a miss is reported as a miss. The verdict is on
+the whole interval: "holds" where all of it lies in the band, "misses" where none of it does, else "undecided".
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Claim", "Finding", "Measured", "Results", "Row", "check"]
+__all__ = ["Claim", "Finding", "Measured", "Results", "Row", "check", "verdict_text"]
 
 Row = Mapping[str, object]
 
@@ -30,12 +31,22 @@ class Results:
 
 @dataclass(frozen=True)
 class Measured:
-    """A number and how well it is known; no value: the rows do not hold it, and ``note`` says why."""
+    """A number and how well it is known; no value: the rows do not hold it, and ``note`` says why.
+
+    ``low`` and ``high`` are the ends of a fit's 95 % interval or, where ``is_range``, the smallest and the largest of
+    the networks' values; None where the number has neither.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     note: str = ""
+    is_range: bool = False
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Both ends, or None."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim held against a sweep. ``verdict``: "holds", "misses" or "not measured"."""
+    """A claim compared with a sweep. ``verdict``: "holds", "misses", "undecided" or "not measured"."""
 
     claim: Claim
     measured: Measured
@@ -73,4 +84,13 @@ def check(claims: Sequence[Claim], results: Results) -> list[Finding]:
 def _verdict(claim: Claim, measured: Measured) -> str:
     if measured.value is None:
         return "not measured"
-    return "holds" if claim.low <= measured.value <= claim.high else "misses"
+    low, high = measured.interval or (measured.value, measured.value)
+    if claim.low <= low and high <= claim.high:
+        return "holds"
+    return "misses" if high < claim.low or low > claim.high else "undecided"
+
+
+def verdict_text(finding: Finding) -> str:
+    """The verdict, and what it rests on where that is a point without an interval: "holds (by the point alone)"."""
+    decided = finding.verdict in ("holds", "misses")
+    return f"{finding.verdict} (by the point alone)" if decided and not finding.measured.interval else finding.verdict

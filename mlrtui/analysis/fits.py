@@ -5,7 +5,7 @@ pooled nets or from a bootstrap over seeds are far too narrow. A cell with a cen
 mean of the others would be biased.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, log, nan
 
@@ -47,6 +47,7 @@ class CellPoint:
     values: Mapping[str, float | str]  # by the names of `expressions.CELL_NUMBERS` and `expressions.CELL_TEXTS`
     ln_y: tuple[float, ...]  # one per uncensored net that is done
     censored: int = 0  # nets whose y is only a bound, or that have none
+    rules: frozenset[int] = frozenset()  # editions of the rule by which the nets have their y, where it has a rule
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,12 @@ class FitSpec:
     y: str
     x: tuple[str, ...]
     where: str = ""
+    mixed_rules: bool = False  # fitted although the nets have y by different rules
 
     @property
     def name(self) -> str:
         """Short and unique within a sweep."""
-        law = f"{self.y} ~ {', '.join(self.x)}"
+        law = f"{self.y} ~ {', '.join(self.x)}{' (mixed rules)' if self.mixed_rules else ''}"
         return f"{law} | {self.where}" if self.where else law
 
 
@@ -90,6 +92,7 @@ class FitResult:
     method: str
     warnings: tuple[str, ...]
     inputs: tuple[tuple[str, float, float], ...]  # (cell, x or nan with several, mean ln y)
+    refused: bool = False  # the cells would carry a slope, but their y are of different rules
 
 
 def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
@@ -106,9 +109,11 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
     inputs = tuple(
         (point.label, float(np.exp(row[0])) if len(row) == 1 else nan, _mean(point.ln_y)) for point, row in used
     )
-    obstacle = _obstacle(ln_x)
+    mixture = _mixture(used, spec)
+    obstacle = mixture or _obstacle(ln_x)
     if obstacle:
-        return FitResult(spec, (), nan, nan, len(used), decades, excluded, None, None, _METHOD, (obstacle,), inputs)
+        why, refused = (obstacle,), mixture is not None
+        return FitResult(spec, (), nan, nan, len(used), decades, excluded, None, None, _METHOD, why, inputs, refused)
 
     slopes, intercept, residual_ss, covariance = _least_squares(ln_x, ln_y)
     total_ss = float(np.sum((ln_y - ln_y.mean()) ** 2))
@@ -130,7 +135,7 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
         f_equal=f_equal,
         p_equal=p_equal,
         method=f"{_METHOD}, t({freedom})" if has_interval else _METHOD,
-        warnings=_warnings(len(used), freedom, decades),
+        warnings=(*_warnings(len(used), freedom, decades), *_doubts(spec, used)),
         inputs=inputs,
     )
 
@@ -230,6 +235,31 @@ def _mean(values: Sequence[float]) -> float:
 
 _METHOD = "OLS on per-cell means"
 _RANK_TOLERANCE = 1e-9  # of singular values, relative
+
+
+def _mixture(used: Sequence[tuple[CellPoint, list[float]]], spec: FitSpec) -> str | None:
+    """Why these cells must not be fitted together: their y was found by different rules, which differ by a bias."""
+    rules = _rules(used)
+    if spec.mixed_rules or len(rules) < 2:
+        return None
+    names = _in_words(rules)
+    return f"no fit: the nets have {spec.y} by {names}; train the older ones anew, or set mixed_rules = true in [[fit]]"
+
+
+def _in_words(rules: Sequence[int]) -> str:
+    """Editions of the rule in words: "rules 1 and 2"."""
+    return f"rules {' and '.join(map(str, rules))}"
+
+
+def _rules(used: Sequence[tuple[CellPoint, list[float]]]) -> list[int]:
+    return sorted({rule for point, _ in used for rule in point.rules})
+
+
+def _doubts(spec: FitSpec, used: Sequence[tuple[CellPoint, list[float]]]) -> Iterator[str]:
+    if spec.y == "eta_last":
+        yield "depends on how many rates were tried"
+    if len(rules := _rules(used)) > 1:
+        yield f"mixes {_in_words(rules)}"
 
 
 def _obstacle(ln_x: _Floats) -> str | None:

@@ -1,16 +1,18 @@
 """How the number of a claim is taken from the views of a store: exponents, means, extremes, shares."""
 
 from collections.abc import Callable, Sequence
-from math import log
+from math import hypot, log
 from statistics import fmean, linear_regression, median
 
 from mlrtui.analysis.claims import Measured, Results, Row
 from mlrtui.analysis.fits import CellPoint, FitSpec, fit
+from mlrtui.analysis.growth import growths
 
 __all__ = [
     "Measure",
     "average",
     "column",
+    "controlled",
     "difference",
     "distance",
     "elsewhere",
@@ -72,13 +74,23 @@ def power(view: str, y: Callable[[Row], float | None], x: str = "width", **where
 
 
 def difference(first: Measure, second: Measure) -> Measure:
-    """First minus second."""
+    """First minus second, with the interval of the difference where both have one.
+
+    Intervals of two fits, which are independent, add in quadrature; of ranges the farthest ends are taken.
+    """
 
     def measure(results: Results) -> Measured:
-        a, b = first(results).value, second(results).value
-        if a is None or b is None:
+        one, other = first(results), second(results)
+        if one.value is None or other.value is None:
             return Measured(None, note="one of the two is missing")
-        return Measured(a - b, note=f"{a:.2f} and {b:.2f}")
+        value, note = one.value - other.value, f"{one.value:.2f} and {other.value:.2f}"
+        if one.interval is None or other.interval is None:
+            return Measured(value, note=note)
+        (a, b), (c, d) = one.interval, other.interval
+        if one.is_range or other.is_range:
+            return Measured(value, a - d, b - c, note, is_range=True)
+        below, above = hypot(one.value - a, d - other.value), hypot(b - one.value, other.value - c)
+        return Measured(value, value - below, value + above, note)
 
     return measure
 
@@ -92,16 +104,16 @@ def average(view: str, y: Callable[[Row], float | None], **where: object) -> Mea
     """Mean of ``y`` over a view's rows, with the smallest and the largest."""
 
     def summed(values: Sequence[float]) -> Measured:
-        return Measured(fmean(values), min(values), max(values), _count(values))
+        return Measured(fmean(values), min(values), max(values), _count(values), is_range=True)
 
     return _over(view, y, summed, where)
 
 
 def farthest(target: float, view: str, y: Callable[[Row], float | None], **where: object) -> Measure:
-    """The value of ``y`` that lies farthest from ``target``, with the smallest and the largest."""
+    """The value of ``y`` that lies farthest from ``target``."""
 
     def worst(values: Sequence[float]) -> Measured:
-        return Measured(max(values, key=lambda value: abs(value - target)), min(values), max(values), _count(values))
+        return Measured(max(values, key=lambda value: abs(value - target)), note=_count(values))
 
     return _over(view, y, worst, where)
 
@@ -136,7 +148,7 @@ def first_catapult(**where: object) -> Measure:
         found = list(first.values())
         if not found:
             return Measured(None, note="no catapult in this scan")
-        return Measured(fmean(found), min(found), max(found), _count(found))
+        return Measured(fmean(found), min(found), max(found), _count(found), is_range=True)
 
     return measure
 
@@ -151,6 +163,22 @@ def end_at(c: float, **where: object) -> Measure:
     return average("phases", at_c, **where)
 
 
+def controlled(loss: str) -> Measure:
+    """1 where all families of this loss diverge in a controlled way by `growth`, 0 where none does; with the reason."""
+
+    def measure(results: Results) -> Measured:
+        found = growths(results.view("width_growth", training_loss=loss))
+        if not found:
+            return Measured(None, note="no rates by width under this loss in this store")
+        unknown = next((one for one in found if one.controlled is None), None)
+        if unknown is not None:
+            return Measured(None, note=unknown.reason)
+        reasons = dict.fromkeys(one.reason for one in found)
+        return Measured(fmean(float(bool(one.controlled)) for one in found), note="; ".join(reasons))
+
+    return measure
+
+
 def distance(sweep: str, y: str) -> Measure:
     """Median of |ln y − ln y| over the nets (depth, width, input rate, seed) that another sweep also has."""
 
@@ -163,7 +191,7 @@ def distance(sweep: str, y: str) -> Measure:
         apart = [abs(log(number(a) / number(b))) for a, b in pairs]
         if not apart:
             return Measured(None, note=f"no net in common with {sweep!r}")
-        return Measured(median(apart), min(apart), max(apart), _count(apart))
+        return Measured(median(apart), note=f"{_count(apart)}, {min(apart):.2f} to {max(apart):.2f}")
 
     return measure
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
 from mlrtui.analysis.fits import CellPoint
 
-__all__ = ["Row", "points"]
+__all__ = ["OF_A_SEARCH", "Row", "points"]
 
 Row = Mapping[str, object]
 """One row of a view by column name."""
+
+OF_A_SEARCH = ("eta_star", "eta_last")
+"""Columns of a net that are bounds only where its search is censored."""
 
 _VIEW_NAMES = {"loss": "training_loss"}  # a view calls the setting so, beside a step's loss
 
@@ -30,12 +33,14 @@ def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
     lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
     if lambda0:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))
-    if y != "eta_star":
+    if y not in OF_A_SEARCH:
         measured = _positive(row.get(y, row.get(f"{y}_mean")) for row in nets)
         return CellPoint(label, values, tuple(map(math.log, measured)), 0)
-    known = _positive(row["eta_star"] for row in nets if row["censored"] is None)
+    sound = [row for row in nets if row["censored"] is None and _positive([row.get(y)])]
     censored = sum(row["censored"] is not None for row in nets)
-    return CellPoint(label, values, tuple(map(math.log, known)), censored)
+    # the largest success is one quantity under every rule; η* is not
+    rules = frozenset(int(row.get("eta_rule") or 1) for row in sound) if y == "eta_star" else frozenset()  # type: ignore[call-overload]
+    return CellPoint(label, values, tuple(map(math.log, _positive(row[y] for row in sound))), censored, rules)
 
 
 def _positive(values: Iterable[object]) -> list[float]:

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from mlrtui.analysis.claim_table import CLAIMS
-from mlrtui.analysis.claims import Finding, Results, Row, check
+from mlrtui.analysis.claims import Finding, Results, Row, check, verdict_text
 from mlrtui.errors import BadInput
 from mlrtui.printing import show
 from mlrtui_db.reader import Reader
@@ -66,4 +66,6 @@ def measured_text(finding: Finding) -> str:
 def _line(finding: Finding) -> str:
     claim = finding.claim
     band = f"expected {claim.low:g} to {claim.high:g}"
-    return f"  {finding.verdict:<12} {claim.text}: {band}, measured {measured_text(finding)}  ({claim.source})"
+    word, _, basis = verdict_text(finding).partition(" (")
+    alone = f", {basis.rstrip(')')}" if basis else ""
+    return f"  {word:<12} {claim.text}: {band}, measured {measured_text(finding)}{alone}  ({claim.source})"

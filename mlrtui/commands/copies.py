@@ -6,10 +6,11 @@ from pathlib import Path
 
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.resume import chosen
+from mlrtui.driver.fitting import refit_merged
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.stores import open_store
 from mlrtui_db import copies, merging
 from mlrtui_db.errors import StoreIOError
-from mlrtui_db.store import Store
 
 __all__ = ["archive", "backup", "merge", "prune"]
 
@@ -29,7 +30,7 @@ def merge(out: Path, stores: Sequence[Path]) -> None:
     twice = [path for path in stores if path.resolve() == out.resolve()]
     if twice:
         raise BadInput(f"{twice[0]}: cannot be merged into itself; give the new store another name")
-    made = merging.merge(out, stores)
+    made = merging.merge(out, stores, refit_merged)
     print(f"{out}: {made.sweeps} sweeps, {made.trials} trials, {made.steps} steps")
 
 
@@ -46,7 +47,7 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
             print("nothing was deleted")
             return 1
     before = store.stat().st_size
-    with Store.open(store) as opened:
+    with open_store(store) as opened:
         with opened.transaction():
             deleted = 0
             for row in rows:

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from mlrtui.stores import make_current
 from mlrtui_db.reader import Reader
-from mlrtui_db.store import bring_up_to_date
 
 __all__ = ["open_current"]
 
@@ -15,7 +15,7 @@ def open_current(store: Path) -> Reader:
     Raises:
         StoreError: the store cannot be used.
     """
-    copy = bring_up_to_date(store)
+    copy = make_current(store)
     if copy is not None:
         print(f"mlrtui: {store} was brought up to date; as it was, it is kept as {copy}", file=sys.stderr)
     reader = Reader.open(store)

@@ -11,9 +11,9 @@ from mlrtui.commands.run import RunOptions, refuse_code, start
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.plain import one_line
+from mlrtui.stores import open_store
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
-from mlrtui_db.store import Store
 
 __all__ = ["chosen", "rerun_failed", "resume"]
 
@@ -46,7 +46,7 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
         rows = chosen(reader, names)
     refuse_code([_spec(row) for row in rows], options)  # told before anything is changed, as what cannot go on is
     again = []
-    with Store.open(options.store) as store, store.transaction():
+    with open_store(options.store) as store, store.transaction():
         for row in rows:
             trials, nets = store.requeue_failed(row.sweep_id)
             if nets:

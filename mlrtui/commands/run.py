@@ -2,15 +2,17 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui import estimate, examples, planning
 from mlrtui.commands.opening import open_current
 from mlrtui.config import SweepSpec, changes, load_sweep
+from mlrtui.data.words import data_line
 from mlrtui.driver import launch, stopping
 from mlrtui.engines import devices
+from mlrtui.engines.code_check import check_factories
 from mlrtui.errors import BadInput, DriverDied
 from mlrtui.methods import chosen_as, chosen_for
 from mlrtui.plain import one_line
@@ -51,8 +53,9 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     plans = [planning.plan(spec, None) for spec in specs]
     useful = max(estimate.parallel_lanes(plan) for plan in plans)
     if options.dry_run:
-        for spec, plan in zip(specs, plans, strict=True):
-            show(_description(spec, plan), options.ascii_only)
+        built = check_factories(specs, devices.resolve(options.devices, useful=useful)[0], timed=True)
+        for spec, plan, cells in zip(specs, plans, built, strict=True):
+            show(_description(spec, plan, cells), options.ascii_only)
         return 0
     specs, undone = _beside_stored(options.store, specs)
     if not undone:
@@ -82,6 +85,7 @@ def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
     """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
     workers = devices.resolve(options.devices, useful=useful)
     specs = [chosen_for(spec, workers) for spec in specs]
+    check_factories(specs, workers[0])
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
@@ -205,8 +209,8 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
         return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
 
 
-def _description(spec: SweepSpec, plan: planning.Plan) -> str:
-    """What a sweep would do, before anything is started."""
+def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
+    """What a sweep would do, before anything is started; ``built``: what is known of factories' nets, by cell."""
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "
@@ -215,6 +219,8 @@ def _description(spec: SweepSpec, plan: planning.Plan) -> str:
         f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets, "
         f"{about}{trainings} trainings of at most {steps} steps",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
+        *(f"  data: {line}" for line in dict.fromkeys(data_line(cell.data) for cell in plan.cells)),
+        *(line for label, known in built.items() for line in (f"  {label}:", *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
         f"  overrides and defaults, in full: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]

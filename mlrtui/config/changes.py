@@ -16,11 +16,17 @@ __all__ = ["changes", "diff"]
 def changes(stored: str, spec: SweepSpec) -> list[str]:
     """What differs between a sweep's stored settings and these, a line a key; empty: it is the same sweep.
 
-    An earlier version wrote its settings down without the keys that came later: each counts as its default.
+    An earlier version wrote its settings down without the keys that came later: each counts as its default. That a fit
+    may mix rules is no difference: the question comes up only when such a sweep is resumed.
     """
     with suppress(ValidationError):
-        stored = SweepSpec.from_canonical(stored).settled.canonical()
-    return diff(stored, spec.settled.canonical())
+        stored = _comparable(SweepSpec.from_canonical(stored))
+    return diff(stored, _comparable(spec))
+
+
+def _comparable(spec: SweepSpec) -> str:
+    fits = tuple(fit.model_copy(update={"mixed_rules": False}) for fit in spec.fit)
+    return spec.settled.model_copy(update={"fit": fits}).canonical()
 
 
 def diff(old_json: str, new_json: str) -> list[str]:

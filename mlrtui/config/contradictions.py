@@ -316,8 +316,8 @@ def _parameters(known: Known) -> Iterator[Mistake]:
 def _fits(known: Known) -> Iterator[Mistake]:
     seen: dict[FitSection, str] = {}
     for where, fit in known.fits.items():
-        if "scan" in known.given and "search" not in known.given and fit.y == "eta_star":
-            yield Mistake(f"{where}.y", fit.y, 'a [scan] finds no eta_star; use y = "lambda0"')
+        if "scan" in known.given and "search" not in known.given and fit.y in ("eta_star", "eta_last"):
+            yield Mistake(f"{where}.y", fit.y, f'a [scan] finds no {fit.y}; use y = "lambda0"')
         for text in fit.x:
             yield from _expression(f"{where}.x", text, fit.y)
         if fit.where:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words
+from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words, toml_text
+from mlrtui.config.sections import FINE
+from mlrtui_trainer.search import SearchSpec
 
 if TYPE_CHECKING:
     from mlrtui.config.contradictions import Known
@@ -31,4 +33,17 @@ def _points(known: "Known") -> Iterator[Mistake]:
         yield Mistake("search.points", points, f'is for method = "section"; method = "{method}" has its own, remove it')
 
 
-RATE_CHECKS: tuple[Callable[["Known"], Iterator[Mistake]], ...] = (_one_list, _points)
+def _lattice(known: "Known") -> Iterator[Mistake]:
+    """A search tries powers of 1 + tolerance: some have to lie within its range."""
+    low, high, tolerance = (known.one(f"search.{key}") for key in ("eta_min", "eta_max", "tolerance"))
+    if "search" not in known.given or low is None or high is None or not low < high:
+        return
+    tolerance = tolerance or FINE
+    try:
+        SearchSpec("finite", tolerance, low, high)
+    except ValueError:
+        text = f"no power of 1 + tolerance = {1 + tolerance:g} lies between it and eta_max = {toml_text(high)}"
+        yield Mistake("search.eta_min", low, f"{text}; use a wider range or a lower tolerance")
+
+
+RATE_CHECKS: tuple[Callable[["Known"], Iterator[Mistake]], ...] = (_one_list, _points, _lattice)

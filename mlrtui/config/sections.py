@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
+from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 HIGHEST_SEED = 4_294_967_295
+MANY_SEEDS, FINE, COARSE = 3, 0.05, 0.1
+"""From so many seeds on the coarse tolerance: their spread hides what the fine one adds, see numerics.md."""
+
 FACTORY = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 TITLES = {name: source.title for name, source in SOURCES.items()} | FILES
 
@@ -79,10 +83,12 @@ class DataSection(Section):
     )
     path: Annotated[str | None, text(1000)] = _key(
         'For name = "npz" the file, for "torchvision" the folder; relative to the sweep file\'s folder. An npz file '
-        "holds x [samples, ...], and y [samples] with class numbers from 0, or real targets [samples(, outputs)].",
+        "holds x [samples, ...], and y [samples] with class numbers 0, 1, ... without gaps, or real targets [samples(, "
+        "outputs)]. Data of more than 2 GB is refused; the environment variable MLRTUI_DATA_GB raises that.",
         "my.npz",
         None,
     )
+    layout: Annotated[str | None, choice(*LAYOUTS)] = _key(LAYOUT_HELP, CHANNELS_LAST, None)
     which: Annotated[str | None, choice(*WHICH)] = _key(
         'Of the folder of "torchvision", its training part; read from files, nothing is downloaded.', "MNIST", None
     )
@@ -216,9 +222,10 @@ class SearchSection(Section):
     """Find the maximal initial learning rate η* of every net. Give [search] or [scan]."""
 
     method: Annotated[str, choice("auto", "bisect", "section", "profile")] = _key(
-        "bisect: geometric bisection between a success and the failure above it, then probes above; section: the same "
-        "with several rates a round; profile: a coarse scan, then 12 to 16 rates over the whole ragged zone at once. "
-        'auto: section with points = "auto" where the sweep is started on a GPU, else bisect; the choice is stored.',
+        "How many rates of a net are trained at once; η* is the same to the bit by every method, see numerics.md. "
+        "bisect: one, the fewest trainings; section: up to points, those that may be needed next, in fewer rounds; "
+        'profile: up to 16. auto: section with points = "auto" where the sweep is started on a GPU, else bisect; the '
+        "choice is stored.",
         "bisect",
         "auto",
     )
@@ -242,11 +249,21 @@ class SearchSection(Section):
         "train",
         "train",
     )
-    tolerance: Annotated[float, number(1e-6, 1.0)] = _key("Relative width of the final bracket.", 0.05, 0.05)
+    tolerance: Annotated[float | None, number(1e-6, 1.0)] = _key(
+        "Spacing of the learning rates: every search tries powers of 1 + tolerance alone. Without it 0.1 for three or "
+        "more seeds, which then say more than a finer spacing, else 0.05.",
+        0.05,
+        None,
+    )
+    margin: Annotated[int | None, whole(1, 100_000)] = _key(
+        "How many failures in a row end a search above, and successes below. Without it as many as 0.3 in ln η holds, "
+        "and at least 2; fewer are enough where success has one clean edge, and cheaper at a fine tolerance.",
+        6,
+        None,
+    )
     start: Annotated[str, choice("sharpness", "fit")] = _key(
         "Where a search starts. sharpness: at a multiple of 1/λ₀; fit: where the law through the nets that are done "
-        "says, corners of depth and width first. fit takes fewer trainings, but what is asked then depends on what is "
-        "done first, so η* may fall otherwise within the bracket and the ragged zone.",
+        "says, corners of depth and width first. fit takes fewer trainings; η* is the same.",
         "sharpness",
         "sharpness",
     )
@@ -257,8 +274,16 @@ class SearchSection(Section):
         0.1,
         0.0,
     )
-    eta_min: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes below.", 1e-5, 1e-5)
-    eta_max: Annotated[float, number(1e-30, 1e30)] = _key("The search never goes above.", 1e3, 1e3)
+    eta_min: Annotated[float, number(1e-30, 1e30)] = _key(
+        "The search never goes below: its lowest rate is the smallest power of 1 + tolerance that is not less.",
+        1e-5,
+        1e-5,
+    )
+    eta_max: Annotated[float, number(1e-30, 1e30)] = _key(
+        "The search never goes above: its highest rate is the largest power of 1 + tolerance that is not more.",
+        1e3,
+        1e3,
+    )
 
 
 class WidthRates(Section):
@@ -337,17 +362,25 @@ class RecordSection(Section):
 class FitSection(Section):
     """A scaling law to be fitted; repeat the table for more. Without any, sensible fits are made."""
 
-    y: Annotated[str, choice("eta_star", "lambda0", "lambda0_preconditioned", later=("eta_stable", "logit_rms"))] = (
-        _key(
-            "What is explained: η*, λ₀, or the λ₀ that counts layers by their rates (a frozen one for nothing).",
-            "eta_star",
-        )
+    y: Annotated[
+        str,
+        choice("eta_star", "eta_last", "lambda0", "lambda0_preconditioned", later=("eta_stable", "logit_rms")),
+    ] = _key(
+        "What is explained: η*, the largest rate that succeeded (it depends on how many rates were tried), λ₀, or the "
+        "λ₀ that counts layers by their rates (a frozen one for nothing).",
+        "eta_star",
     )
     x: Annotated[Words, texts(200, 5)] = _key(
         "By what: one expression gives one exponent, several give one each.", ["depth*width"]
     )
     where: Annotated[str, text(500, shortest=0)] = _key(
         "Which cells: a condition; without it, all.", "width >= 16 * depth", ""
+    )
+    mixed_rules: Annotated[bool, flag()] = _key(
+        "Fit η* although some nets have it by an older rule (column eta_rule): the largest success lies above the area "
+        "where edges are ragged. Otherwise such a fit is refused.",
+        True,
+        False,
     )
 
 
@@ -380,11 +413,22 @@ class SweepSpec(BaseModel):
         """The same sweep; a search that was started without a choice of its method is one by bisection."""
         return self.with_method("bisect", None)
 
-    def with_method(self, method: str, points: int | Literal["auto"] | None) -> "SweepSpec":
-        """The same sweep, its searches by this method where it has not chosen one itself."""
-        if self.search is None or self.search.method != "auto":
+    def with_method(
+        self, method: str, points: int | Literal["auto"] | None, tolerance: float | None = None
+    ) -> "SweepSpec":
+        """The same sweep, its searches by this method and tolerance where it has not chosen them itself.
+
+        Without ``tolerance`` by that which suits the number of seeds.
+        """
+        if self.search is None:
             return self
-        return self.model_copy(update={"search": self.search.model_copy(update={"method": method, "points": points})})
+        changes: dict[str, Any] = {}
+        if self.search.method == "auto":
+            changes |= {"method": method, "points": points}
+        if self.search.tolerance is None:
+            few = len(self.sweep.seeds) < MANY_SEEDS
+            changes["tolerance"] = tolerance if tolerance is not None else FINE if few else COARSE
+        return self.model_copy(update={"search": self.search.model_copy(update=changes)}) if changes else self
 
     @property
     def sweep_key(self) -> str:

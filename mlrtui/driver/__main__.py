@@ -57,10 +57,10 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui.config import SweepSpec
     from mlrtui.driver.loop import Driver
     from mlrtui.engines.open import open_engine
-    from mlrtui_db.store import Store
+    from mlrtui.stores import open_store
 
     specs = [SweepSpec.from_canonical(str(text)) for text in job["specs"]]  # type: ignore[attr-defined]
-    store = Store.open(str(job["store"]))
+    store = open_store(str(job["store"]))
     engine = None
     try:
         _report(store)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui_db import records
-from mlrtui_trainer.search import Boundary
+from mlrtui_trainer.search import ETA_RULE, Boundary
 from mlrtui_trainer.spec import LambdaAtInit, Outcome, StepBatch
 
 __all__ = ["boundary", "boundary_text", "net_lambdas", "step_rows", "trial_outcome"]
@@ -58,6 +58,10 @@ def trial_outcome(outcome: Outcome) -> records.TrialOutcome:
         bad_kind=outcome.bad_kind,
         error=outcome.error,
         given_up_epoch=outcome.given_up_epoch,
+        phase_rule=outcome.phase_rule,
+        phase_basis=outcome.phase_basis,
+        phase_reason=outcome.phase_reason,
+        **{name: _finite(getattr(outcome, name)) for name in records.EVIDENCE},
     )
 
 
@@ -77,6 +81,12 @@ def boundary(net_id: int, found: Boundary) -> records.BoundaryRecord:
         reversals=found.reversals,
         censored=found.censored,
         reason=found.reason,
+        eta_rule=ETA_RULE,
+        eta_last=found.eta_last,
+        eta_star_se=found.eta_star_se,
+        window_low=found.window_low,
+        window_high=found.window_high,
+        successes=found.successes,
     )
 
 
@@ -87,8 +97,10 @@ def boundary_text(cell: str, seed: int, found: Boundary) -> str:
         return f"no η*: {place}: {found.reason}"
     if found.censored is not None:
         return f"η* ≥ {found.eta_star:.4g}: {place}, censored: {found.reason}"
+    spread = "" if found.eta_star_se is None else f" ± {found.eta_star_se:.2g}"
+    last = "" if found.eta_last is None else f", last success {found.eta_last:.4g}"
     failure = "" if found.first_failure is None else f", first failure {found.first_failure:.4g}"
-    return f"η* {found.eta_star:.4g}: {place}{failure}, {found.trials} trainings"
+    return f"η* {found.eta_star:.4g}{spread}: {place}{last}{failure}, {found.trials} trainings"
 
 
 def _or_none(values: npt.NDArray[np.float64]) -> Sequence[float | None]:

@@ -1,6 +1,10 @@
 """Redo a sweep's fits from what the store shows in its views, so that anyone can redo them from the same rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.points import points
@@ -10,31 +14,58 @@ from mlrtui_db.reader import Reader
 from mlrtui_db.records import FitRecord
 from mlrtui_db.store import Store
 
-__all__ = ["fit_records", "refresh_fits"]
+__all__ = ["current_fits", "fit_records", "refit_merged"]
 
 _Row = dict[str, object]
 
 
-def refresh_fits(store: Store, sweep_id: int, run: SweepRun) -> None:
-    """Fit what the committed rows allow and keep it, inside a transaction; writes nothing where nothing changed."""
+def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]]:
+    """The fits that the committed rows of a sweep allow, and a sentence for each that is refused: it would mix numbers
+    that are not alike."""
     n_params = {cell.plan.label: cell.plan.net.n_params for cell in run.cells}
-    with Reader.open(store.path) as reader:
+    with Reader.open(store) as reader:
         rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
-    store.replace_fits(sweep_id, fit_records(run.spec, rows, n_params))
+    results = list(_results(run.spec, rows, n_params))
+    refused = [f"{result.spec.name}: {result.warnings[0]}" for result in results if result.refused]
+    return [record for result in results for record in fits.to_records(result)], refused
+
+
+def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
+    """Fit sweeps anew whose rows were put together out of several stores; an event says so.
+
+    A sweep of another version, whose settings this one does not know, is left without fits, and an event says that.
+    """
+    for sweep_id in sweep_ids:
+        with Reader.open(store.path) as reader:
+            (sweep,) = (row for row in reader.sweeps() if row.sweep_id == sweep_id)
+            found, text = (
+                None,
+                "its fits were left out: this version does not know its settings; resume it with its own",
+            )
+            with suppress(ValidationError):
+                spec = SweepSpec.from_canonical(sweep.spec)
+                view = "eta_star" if spec.search is not None else "grid"
+                found = fit_records(spec, _rows(reader, view, sweep.name), reader.sizes(sweep_id))
+                text = "its fits were computed anew from the rows of all stores"
+        with store.transaction():
+            store.replace_fits(sweep_id, found or [])
+            store.add_event("info" if found is not None else "warning", f"merged: {text}", sweep_id)
 
 
 def fit_records(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> list[FitRecord]:
     """All fits of a sweep: those of its file, or the standard ones."""
+    return [record for result in _results(spec, rows, n_params) for record in fits.to_records(result)]
+
+
+def _results(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     rows = list(rows)
-    wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where) for fit in spec.fit]
-    found: list[FitRecord] = []
+    wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where, mixed_rules=fit.mixed_rules) for fit in spec.fit]
     search = spec.search is not None
     usual = ("eta_star", "lambda0") if search else ("lambda0",)
     cells = {y: points(rows, y, n_params) for y in (*usual, *(fit.y for fit in wanted))}
     standard = fits.standard_fits(cells[usual[0]], search)
     for fit in dict.fromkeys(wanted) or standard:
-        found += fits.to_records(fits.fit(cells[fit.y], fit))
-    return found
+        yield fits.fit(cells[fit.y], fit)
 
 
 def _rows(reader: Reader, view: str, sweep: str) -> list[_Row]:

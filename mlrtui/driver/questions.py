@@ -65,10 +65,16 @@ class ScanQuestions:
 
 
 class SearchQuestions:
-    """The search for eta*, which wants each outcome once."""
+    """The search for eta*, which wants each outcome once.
 
-    def __init__(self, spec: SearchSpec, start_eta: float) -> None:
+    ``unfinished``: rates of trials that the store holds without an outcome. Those that the search does not ask for, of
+    an older rule, are trained to their end all the same: they are rows of the store, though no evidence for eta*.
+    """
+
+    def __init__(self, spec: SearchSpec, start_eta: float, unfinished: Iterable[float] = ()) -> None:
         self._search = Search(spec, start_eta)
+        on_lattice = ((eta, spec.place(eta)) for eta in unfinished)
+        self._unfinished = dict.fromkeys(eta for eta, place in on_lattice if place is None or spec.rate(place) == eta)
         self.told = 0
 
     @property
@@ -78,16 +84,17 @@ class SearchQuestions:
 
     @property
     def closed(self) -> bool:
-        """The bracket is as narrow as asked for and the probes above it failed."""
-        return self._search.closed
+        """The window is filled, and nothing that was begun is left."""
+        return self._search.closed and not self._unfinished
 
     def ask(self) -> tuple[float, ...]:
         """Rates wanted now."""
-        return self._search.ask()
+        return tuple(dict.fromkeys((*self._search.ask(), *self._unfinished)))
 
     def tell(self, eta: float, verdict: str) -> None:
         """The outcome of a training."""
         self.told += 1
+        self._unfinished.pop(eta, None)
         self._search.tell(eta, verdict)
 
     def boundary(self) -> Boundary:

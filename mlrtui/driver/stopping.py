@@ -16,8 +16,8 @@ from pathlib import Path
 
 from mlrtui.errors import StoreTrouble
 from mlrtui.plain import one_line
+from mlrtui.stores import open_store
 from mlrtui_db import lock, processes
-from mlrtui_db import store as stores
 from mlrtui_db.reader import Reader
 
 __all__ = ["at_work", "stop"]
@@ -167,7 +167,7 @@ def _matches(record: lock.LockHolder) -> bool:
 
 def _tidy(store: Path) -> None:
     """After a kill: say in the store what has happened. Not needed for its soundness."""
-    with stores.Store.open(store, ended=True) as opened, Reader.open(store) as reader, opened.transaction():
+    with open_store(store, ended=True) as opened, Reader.open(store) as reader, opened.transaction():
         for sweep in reader.sweeps():
             if sweep.status == "open":
                 opened.end_sweep(sweep.sweep_id, "stopped")

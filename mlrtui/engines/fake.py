@@ -158,15 +158,26 @@ def _outcome(task: Round, trial: TrialSpec, seq: int, curve: _Curve) -> Outcome:
     diverged = len(loss) <= task.train.max_steps
     first, last, peak = float(loss[0]), float(loss[-1]), int(np.argmax(loss))
     verdict = phases.verdict(task.train.success, not diverged, diverged, False, first, last)
-    rise = float(np.max(np.diff(loss), initial=0.0))
+    rise = float(np.max(loss / np.minimum.accumulate(loss)))
     accuracy = 0.1 if diverged else 0.95
-    phase = phases.label(task.train.loss, verdict, first, last, rise, float(loss[peak]) / first, 1.0, 1.0, accuracy)
+    evidence = phases.Evidence(
+        task.train.loss, verdict, True, first, last, accuracy=accuracy, peak_smoothed=float(loss[peak]) / first,
+        rise=rise, logit_growth=1.0, hidden_growth=1.0,
+    )  # fmt: skip
+    phase = phases.label(evidence)
     return Outcome(
         trial_id=trial.trial_id,
         attempt=trial.attempt,
         seq=seq,
         verdict=verdict,
-        phase=phase,
+        phase=phase.label,
+        phase_rule=phases.RULE_EDITION,
+        phase_basis=phase.basis,
+        phase_reason=phase.reason,
+        peak_smoothed=evidence.peak_smoothed,
+        rise=evidence.rise,
+        logit_growth=evidence.logit_growth,
+        hidden_growth=evidence.hidden_growth,
         reached_epoch=1 if verdict == "reached" else None,
         loss_initial=first,
         loss_final=last,

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlrtui.analysis.expressions import ExpressionError, cell_number
 from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit
-from mlrtui.analysis.points import points
+from mlrtui.analysis.points import OF_A_SEARCH, points
 from mlrtui.tui.charts.spec import Floats
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.state import headline
@@ -28,7 +28,7 @@ __all__ = [
     "xs",
 ]
 
-QUANTITIES = ("eta_star", "lambda0")
+QUANTITIES = ("eta_star", "lambda0", "eta_last")
 _XS = ("depth*width", "(depth-1)*width", "depth", "width", "lambda0")
 _APART = ("depth", "width")
 
@@ -206,5 +206,5 @@ def _seed(net: dict[str, object], y: str) -> SeedValue:
     return SeedValue(
         seed if isinstance(seed, int) else None,
         float(value) if isinstance(value, int | float) else None,
-        str(censored) if censored is not None and y == "eta_star" else None,
+        str(censored) if censored is not None and y in OF_A_SEARCH else None,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlrtui_db.models import CellRow, TrialRow
 
-__all__ = ["ASCII", "UNICODE", "Marks", "cell_state", "event_state", "trial_state"]
+__all__ = ["ASCII", "PHASE_STATES", "UNICODE", "Marks", "cell_state", "event_state", "trains", "trial_state"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,11 @@ UNICODE = Marks(
     glyphs=(
         ("done", "✓"),
         ("running", "▶"),
+        ("edge", "="),
+        ("controlled", "^"),
         ("catapult", "~"),
+        ("unfinished", "…"),
+        ("collapsed", "_"),
         ("diverged", "✗"),
         ("failed", "!"),
         ("waiting", "·"),
@@ -42,7 +46,11 @@ ASCII = Marks(
     glyphs=(
         ("done", "+"),
         ("running", ">"),
+        ("edge", "="),
+        ("controlled", "^"),
         ("catapult", "~"),
+        ("unfinished", ":"),
+        ("collapsed", "_"),
         ("diverged", "x"),
         ("failed", "!"),
         ("waiting", "."),
@@ -54,23 +62,40 @@ ASCII = Marks(
 )
 
 
+PHASE_STATES = {
+    "lazy": "done",
+    "stable": "done",
+    "edge": "edge",
+    "controlled": "controlled",
+    "catapult": "catapult",
+    "unfinished": "unfinished",
+    "collapsed": "collapsed",
+    "divergent": "diverged",
+    "catastrophic": "diverged",
+}
+"""The state of an ended trial by its phase, from the calm ones to the lost; screens list phases in this order."""
+
+
+def trains(trial: TrialRow) -> bool:
+    """Whether its steps come. A round opens all its lanes at once; most of a large one wait for their turn."""
+    return trial.status == "running" and trial.n_steps > 0
+
+
 def trial_state(trial: TrialRow) -> str:
-    """done, running, catapult, diverged, failed, waiting, or slow (ended below the goal, yet stable)."""
-    if trial.status == "running":
+    """running, waiting, failed, one of `PHASE_STATES`, or slow (a search's, ended below the goal and not lost)."""
+    if trains(trial):
         return "running"
-    if trial.status == "queued":
+    if trial.status in ("queued", "running"):
         return "waiting"
     if trial.status == "failed" or trial.verdict == "failed":
         return "failed"
-    if trial.verdict in ("diverged", "dead"):
+    if trial.verdict == "diverged":
         return "diverged"
-    if trial.verdict in ("too-slow", "stalled"):
+    if trial.verdict == "dead":
+        return "collapsed"
+    if trial.verdict in ("not-reached", "stalled"):
         return "slow"
-    if trial.phase in ("divergent", "catastrophic"):
-        return "diverged"
-    if trial.phase in ("catapult", "controlled"):
-        return "catapult"
-    return "done"
+    return PHASE_STATES.get(trial.phase or "", "done")
 
 
 def cell_state(cell: CellRow) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mlrtui.report import growth_line
 from mlrtui.tui.ports import StoreReader
 from mlrtui_db.models import LogRow, SweepRow
 
@@ -39,6 +40,9 @@ class PhaseMark:
     eta_final_sharpness: float | None
     bad_step: int | None
     bad_kind: str | None
+    phase_rule: int | None = None
+    phase_basis: str | None = None
+    phase_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class PhasePage:
 
     sweep_id: int
     marks: tuple[PhaseMark, ...]
+    growth: tuple[str, ...] = ()  # whether outputs grow with width in a controlled way, a sentence for each law
 
 
 @dataclass(frozen=True)
@@ -78,14 +83,25 @@ def _read_fits(reader: StoreReader, sweep: SweepRow, known: Page | None) -> FitP
 
 _MARK_COLUMNS = (
     "trial_id", "cell", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
-    "eta_final_sharpness", "bad_step", "bad_kind",
+    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason",
 )  # fmt: skip
 
 
 def _read_phases(reader: StoreReader, sweep: SweepRow, known: Page | None) -> PhasePage:
     columns, rows = reader.query("phases", sweep.name)
     places = [columns.index(name) for name in _MARK_COLUMNS]
-    return PhasePage(sweep.sweep_id, tuple(PhaseMark(*(row[place] for place in places)) for row in rows))
+    marks = tuple(PhaseMark(*(row[place] for place in places)) for row in rows)
+    return PhasePage(sweep.sweep_id, marks, _growth(reader, sweep))
+
+
+def _growth(reader: StoreReader, sweep: SweepRow) -> tuple[str, ...]:
+    if "eta_width" not in sweep.spec:  # before NumPy and SciPy are imported for nothing
+        return ()
+    from mlrtui.analysis.growth import growths
+
+    load_fitting()
+    columns, rows = reader.query("width_growth", sweep.name)
+    return tuple(growth_line(one) for one in growths(dict(zip(columns, row, strict=True)) for row in rows))
 
 
 def _read_log(reader: StoreReader, sweep: SweepRow, known: Page | None) -> LogPage:

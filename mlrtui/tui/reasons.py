@@ -2,14 +2,12 @@
 
 import json
 
-import numpy as np
-
-from mlrtui.tui.curves import Trace, loss_points
 from mlrtui.tui.numbers import number
+from mlrtui.tui.text import clean
 from mlrtui_db.models import Pairs, TrialDetails, TrialRow
 from mlrtui_trainer import phases
 
-__all__ = ["phase_reason", "verdict_reason"]
+__all__ = ["phase_reason", "phase_text", "verdict_reason"]
 
 
 def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
@@ -18,6 +16,8 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     initial, final = _number(facts, "loss_initial"), _number(facts, "loss_final")
     if trial.status == "queued":
         return "waiting for its turn"
+    if trial.status == "running" and not trial.n_steps:
+        return "waiting: its round has begun, and no step of it is stored yet"
     if trial.status == "running":
         return f"running: step {max(trial.last_step or 0, 0)} of {trial.max_steps}"
     if trial.status == "failed" or trial.verdict == "failed":
@@ -38,8 +38,8 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     ends = "" if initial is None or final is None else f" (loss {number(initial)} → {number(final)})"
     if trial.given_up_epoch is not None:
         return f"{trial.verdict}: {_given_up(trial, details)}{ends}"
-    if trial.verdict == "too-slow":
-        return f"too slow: the budget was spent below the goal, yet the loss fell{ends}"
+    if trial.verdict == "not-reached":
+        return f"not reached: the budget was spent below the goal, yet the loss fell{ends}"
     if trial.verdict == "stalled":
         return f"stalled: finite, but no better than at the start{ends}"
     return f"finished all {trial.max_steps} steps{ends}"
@@ -54,63 +54,22 @@ def _given_up(trial: TrialRow, details: TrialDetails | None) -> str:
     return f"given up at the end of epoch {trial.given_up_epoch}{at}{bar}: {nearby}"
 
 
-def phase_reason(trial: TrialRow, details: TrialDetails | None, trace: Trace | None) -> str:
-    """The phase and the rule that gave it; "" before the trial has one."""
+def phase_reason(trial: TrialRow, details: TrialDetails | None) -> str:
+    """The phase and the row of the rule table that gave it, as the store has it; "" before the trial has one."""
     if trial.phase is None:
         return ""
     facts = _facts(details)
-    initial, final = _number(facts, "loss_initial"), _number(facts, "loss_final")
-    if trial.phase in ("divergent", "catastrophic"):
-        return f"{trial.phase}: {_lost(trial, facts, initial, final)}"
-    if trial.phase in ("lazy", "catapult"):
-        rise = _largest_rise(trace)
-        limit = "" if initial is None else f" = {number(phases.RISE_FRACTION * initial)}"
-        bound = f"{phases.RISE_FRACTION:g}·L₀{limit}"
-        if trial.phase == "lazy":
-            return f"lazy: no single step raised the loss by more than {bound}"
-        step = "" if rise is None else f" (+{number(rise[0])} at step {rise[1]})"
-        ends = "" if final is None else f", and it ended at {number(final)}, below its start"
-        return f"catapult: one step raised the loss{step} by more than {bound}{ends}"
-    return _cross_entropy(trial, facts)
+    reason, rule, basis = (facts.get(name) for name in ("phase_reason", "phase_rule", "phase_basis"))
+    return phase_text(trial.phase, *(None if value is None else str(value) for value in (reason, rule, basis)))
 
 
-def _cross_entropy(trial: TrialRow, facts: dict[str, str | float | int | None]) -> str:
-    """Stable or controlled: whether batch loss or logits left stability, and how far they went."""
-    start, peak = _number(facts, "logit_rms_initial"), _number(facts, "logit_rms_peak")
-    ratio = trial.peak_ratio
-    loss = "" if ratio is None else f"the batch loss peaked at {number(ratio)}·L₀ (limit {phases.LOSS_SPIKE:g})"
-    grown = ""
-    if start and peak is not None:
-        grown = f"the logits grew to {number(peak / start)} times their start (limit {phases.LOGIT_GROWTH:g})"
-    said = " and ".join(part for part in (loss, grown) if part) or "neither loss nor logits left stability"
-    return f"{trial.phase}: {said}"
-
-
-def _lost(
-    trial: TrialRow, facts: dict[str, str | float | int | None], initial: float | None, final: float | None
-) -> str:
-    if trial.verdict in ("diverged", "dead"):
-        return f"the trial {'diverged' if trial.verdict == 'diverged' else 'died'}"
-    if initial is not None and final is not None and final >= initial:
-        return f"the loss ended at {number(final)}, no lower than it began ({number(initial)})"
-    accuracy = _number(facts, "final_accuracy")
-    if accuracy is not None:
-        return f"the accuracy ended at {accuracy:.3f}, below {phases.ACCURACY_LEARNT:g}"
-    return "training was lost"
-
-
-def _largest_rise(trace: Trace | None) -> tuple[float, int] | None:
-    """The largest growth of the loss between two neighbouring stored steps, and the later of them."""
-    if trace is None:
-        return None
-    step, loss = loss_points(trace)
-    good = np.isfinite(loss)
-    step, loss = step[good], loss[good]
-    if loss.size < 2:
-        return None
-    rise = np.diff(loss)
-    at = int(np.argmax(rise))
-    return (float(rise[at]), int(step[at + 1])) if rise[at] > 0 else None
+def phase_text(phase: str | None, reason: str | None, rule: int | str | None, basis: str | None) -> str:
+    """A phase with its reason, the edition of the rules and what they rest on; "" where there is nothing to say."""
+    if reason is None and rule is None:
+        return phase or ""
+    rests = {"loss": ", from the loss alone", "loss+sharpness": ", from loss and λ"}.get(basis or "", "")
+    told = " · ".join(part for part in (clean(reason or ""), f"rules of edition {rule or 1}{rests}") if part)
+    return f"{phase}: {told}" if phase else told
 
 
 def _facts(details: TrialDetails | None) -> dict[str, str | float | int | None]:

@@ -8,7 +8,19 @@ from mlrtui.tui.marks import Marks, trial_state
 from mlrtui.tui.numbers import number
 from mlrtui_db.models import NetRow, TrialRow
 
-__all__ = ["RoundRow", "brackets", "edge_so_far", "findings", "probe_of", "ragged", "rounds"]
+__all__ = [
+    "RoundRow",
+    "brackets",
+    "edge_so_far",
+    "eta_star_text",
+    "findings",
+    "probe_of",
+    "ragged",
+    "rounds",
+    "side",
+]
+
+_SIDES = {"below": "slow", "above": "unstable", "within": "ragged"}
 
 _BOUNDS = {
     "at_max": "η* is a lower bound: the largest rate of the range still succeeds",
@@ -43,6 +55,32 @@ def edge_so_far(net: NetRow, trials: Sequence[TrialRow]) -> tuple[float | None, 
     return (net.eta_star, net.first_failure) if net.eta_star is not None else _edge(trials)
 
 
+def eta_star_text(net: NetRow, digits: int = 3) -> str:
+    """η* with its standard error: "0.312 ± 0.0045"; without one the number alone. The net must have an η*."""
+    assert net.eta_star is not None
+    error = "" if net.eta_star_se is None else f" ± {net.eta_star_se:.2g}"
+    return f"{net.eta_star:.{digits}g}{error}"
+
+
+def side(net: NetRow, trials: Sequence[TrialRow], trial: TrialRow) -> str:
+    """What a missed threshold means by the rates around it: slow, unstable or ragged; "" where nothing tells.
+
+    The successes of the window decide, of all trials while there is none: the same as column ``side`` of `boundaries`.
+    """
+    if trial.status != "done" or trial.verdict not in ("not-reached", "stalled"):
+        return ""
+    low, high = net.window_low, net.window_high
+    successes = [
+        other.eta
+        for other in trials
+        if other.verdict == "reached"
+        and (low is None or high is None or 0.999999 * low <= other.eta <= 1.000001 * high)
+    ]
+    if not successes:
+        return ""
+    return _SIDES["below" if trial.eta < min(successes) else "above" if trial.eta > max(successes) else "within"]
+
+
 def rounds(trials: Sequence[TrialRow]) -> tuple[RoundRow, ...]:
     """The search of one net, question by question."""
     rows = []
@@ -59,9 +97,10 @@ def brackets(rows: Sequence[RoundRow]) -> tuple[Bracket, ...]:
 
 def ragged(net: NetRow) -> Ragged | None:
     """The zone in which successes and failures mix; None before the search has ended with a success."""
-    if net.eta_star is None or net.zone_octaves is None:
+    last = net.eta_star if net.eta_rule == 1 else net.eta_last
+    if net.eta_star is None or last is None or net.zone_octaves is None:
         return None
-    return Ragged(net.eta_star / 2.0**net.zone_octaves, net.eta_star, net.eta_area)
+    return Ragged(last / 2.0**net.zone_octaves, last, net.eta_area)
 
 
 def findings(net: NetRow, trials: Sequence[TrialRow]) -> list[tuple[str, str]]:
@@ -70,15 +109,23 @@ def findings(net: NetRow, trials: Sequence[TrialRow]) -> list[tuple[str, str]]:
     asked = max((trial.round for trial in trials), default=-1) + 1
     ended = sum(trial.status in ("done", "failed") for trial in trials)
     says = [("dim", f"{net.status}: {asked} rounds, {ended} of {len(trials)} trials ended")]
-    if best is not None:
-        name = "η*, last success" if net.status == "done" else "last success so far"
-        says.append(("value", f"{name} {best:.6g}"))
+    by_area = net.eta_rule >= 2
+    if net.eta_star is not None:
+        name = "η*" if by_area else "η*, last success"
+        says.append(("value", f"{name} {eta_star_text(net, 6)}"))
+    elif best is not None:
+        says.append(("value", f"last success {'' if net.status == 'done' else 'so far '}{best:.6g}"))
+    if by_area and net.window_low is not None and net.window_high is not None:
+        window = f"{number(net.window_low)} – {number(net.window_high)}"
+        says.append(("", f"the area over {window}, in which {net.successes} rates succeed"))
     if worst is not None:
         apart = "" if best is None else f" (×{worst / best:.4f})"
         says.append(("diverged", f"first failure {worst:.6g}{apart}"))
+    if by_area and net.eta_star is not None and net.eta_last is not None:
+        says.append(("dim", f"last success {net.eta_last:.6g}: it grows with the number of rates tried"))
     if net.zone_octaves is not None:
         zone = "no ragged zone" if net.zone_octaves == 0 else f"ragged zone of {number(net.zone_octaves)} octaves"
-        area = "" if net.eta_area is None else f", area estimate {net.eta_area:.6g}"
+        area = "" if by_area or net.eta_area is None else f", area estimate {net.eta_area:.6g}"
         says.append(("", f"{zone}{area}"))
     if net.reversals is not None:
         times = "once" if net.reversals == 1 else f"{net.reversals} times"

@@ -6,11 +6,24 @@ from math import log
 from typing import Any
 
 import pytest
+from test_analysis_growth import family
 
 from mlrtui import examples
 from mlrtui.analysis.claim_table import CATAPULT, CLAIMS, ETA_STAR, LINEAR_TANH, OPTIMIZERS, SOFTMAX, SP
-from mlrtui.analysis.claims import Finding, Results, Row, check
-from mlrtui.analysis.measures import average, column, distance, elsewhere, farthest, power, share, time_to_peak
+from mlrtui.analysis.claims import Claim, Finding, Measured, Results, Row, check, verdict_text
+from mlrtui.analysis.measures import (
+    Measure,
+    average,
+    column,
+    controlled,
+    difference,
+    distance,
+    elsewhere,
+    farthest,
+    power,
+    share,
+    time_to_peak,
+)
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -26,8 +39,8 @@ def fit(term: str, exponent: float, where: str = "", r2: float = 0.9, name: str 
         "term": term,
         "y": "eta_star",
         "exponent": exponent,
-        "low": exponent - 0.1,
-        "high": exponent + 0.1,
+        "low": exponent - 0.02,
+        "high": exponent + 0.02,
         "r2": r2,
         "cells": 9,
         "where_expr": where,
@@ -67,6 +80,60 @@ def test_a_good_scan_holds_and_a_shifted_one_misses() -> None:
     assert verdicts(CATAPULT, good) == ["holds"] * 5
     late = [trial(2.1, "lazy", 2.1), trial(2.3, "lazy", 2.3), trial(2.6, "catapult", 1.25), end]
     assert verdicts(CATAPULT, {"phases": late, "onsets": [{"c_max": 2.6}]}) == ["misses"] * 4 + ["holds"]
+
+
+def judged(low: float | None, value: float | None, high: float | None) -> Finding:
+    """A claim with the band 2 to 3, measured so."""
+    (finding,) = check(
+        [Claim("s", "a number", "a source", 2.0, 3.0, lambda _: Measured(value, low, high))], Results("s", read())
+    )
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "expected"),
+    [
+        (2.1, 2.5, 2.9, "holds"),
+        (2.0, 2.5, 3.0, "holds"),
+        (1.9, 2.5, 2.9, "undecided"),
+        (1.0, 2.5, 4.0, "undecided"),
+        (1.5, 1.9, 2.1, "undecided"),  # the point misses, the interval does not
+        (1.5, 1.9, 1.99, "misses"),
+        (3.01, 3.2, 4.0, "misses"),
+        (None, 2.5, None, "holds"),
+        (None, 1.9, None, "misses"),
+        (2.4, 2.5, None, "holds"),  # half an interval is none
+        (None, None, None, "not measured"),
+    ],
+)
+def test_the_whole_interval_decides(low: float | None, value: float | None, high: float | None, expected: str) -> None:
+    finding = judged(low, value, high)
+    assert finding.verdict == expected
+    alone = value is not None and (low is None or high is None)
+    assert verdict_text(finding) == expected + " (by the point alone)" * alone
+
+
+def test_differences_have_intervals_where_both_sides_do() -> None:
+    def fixed(value: float, low: float | None = None, high: float | None = None, is_range: bool = False) -> Measure:
+        return lambda _: Measured(value, low, high, is_range=is_range)
+
+    results = Results("s", read())
+    fits = difference(fixed(-0.5, -0.8, -0.2), fixed(-1.0, -1.4, -0.6))(results)
+    assert (fits.value, fits.low, fits.high) == (pytest.approx(0.5), pytest.approx(0.0), pytest.approx(1.0))
+    assert not fits.is_range
+    ranges = difference(fixed(6.0, 5.0, 7.0, True), fixed(5.0, 4.0, 6.0, True))(results)
+    assert (ranges.value, ranges.low, ranges.high, ranges.is_range) == (1.0, -1.0, 3.0, True)
+    assert difference(fixed(6.0), fixed(5.0, 4.0, 6.0))(results).interval is None
+
+
+def test_controlled_divergence_is_one_or_none_or_open() -> None:
+    rows = {"width_growth": [*family(), *family(2, loss="mse"), *family(3, loss="mse-softmax", widths=(64, 128))]}
+    results = Results("s", read(s=rows))
+    assert controlled("ce")(results).value == 1.0
+    assert controlled("mse")(results).value == 0.0
+    softmax = controlled("mse-softmax")(results)
+    assert (softmax.value, softmax.note) == (None, "2 widths over 1.0 octaves (needed: 3 over 3)")
+    assert controlled("ce")(Results("s", read())).value is None
 
 
 def test_only_the_fit_of_one_term_under_the_same_condition_counts() -> None:
@@ -154,7 +221,7 @@ def test_the_distance_between_two_searches_of_the_same_nets() -> None:
     there = {"eta_star": [net(1, 1.1), net(2, 2.0), net(3, 1.0), net(1, 9.0, rate=1.0)]}
     measured = distance("t", "eta_star")(Results("s", read(s=here, t=there)))
     assert measured.value == pytest.approx(0.0477, abs=1e-4)
-    assert measured.note == "of 2"
+    assert measured.note == "of 2, 0.00 to 0.10"
 
 
 def test_the_peak_of_the_solvable_model_comes_after_a_time_in_proportion_to_ln_width() -> None:

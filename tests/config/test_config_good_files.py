@@ -137,7 +137,7 @@ def test_diff_names_what_changed(good: Document) -> None:
     good["training"] |= {"steps": 99}
     del good["training"]["epochs"]
     assert diff(old, parse_sweep(good, "f").canonical()) == [
-        'fit#1: (none) -> { where = "", x = ["depth"], y = "lambda0" }',
+        'fit#1: (none) -> { mixed_rules = false, where = "", x = ["depth"], y = "lamb…',
         "model.layer_lr.input: [1.0] -> [0.1]",
         "model.width: [64, 128] -> [64, 128, 256]",
         "training.epochs: [3] -> (none)",

@@ -171,22 +171,22 @@ def ends(path: Path) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
 def test_a_training_that_was_given_up_gives_way_to_the_same_one_in_full(tmp_path: Path, order: tuple[str, str]) -> None:
-    part(tmp_path / "a.db", [0.1, 0.2, 0.3], verdict="too-slow", given_up=2)
-    part(tmp_path / "b.db", [0.1, 0.3], verdict="too-slow")
+    part(tmp_path / "a.db", [0.1, 0.2, 0.3], verdict="not-reached", given_up=2)
+    part(tmp_path / "b.db", [0.1, 0.3], verdict="not-reached")
     out = tmp_path / "out.db"
     merge(out, [tmp_path / f"{name}.db" for name in order])
-    assert ends(out) == [(0.1, "too-slow", None), (0.2, "too-slow", 2)]
+    assert ends(out) == [(0.1, "not-reached", None), (0.2, "not-reached", 2)]
     assert check(out) == []
 
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
 def test_a_net_that_one_store_judged_otherwise_early_is_taken_whole(tmp_path: Path, order: tuple[str, str]) -> None:
     """A training that is given up may have recovered: no contradiction, but the searches went apart there."""
-    part(tmp_path / "a.db", [0.1, 0.2, 0.3], verdict="too-slow", given_up=2)
+    part(tmp_path / "a.db", [0.1, 0.2, 0.3], verdict="not-reached", given_up=2)
     part(tmp_path / "b.db", [0.1, 0.4])
     out = tmp_path / "out.db"
     merge(out, [tmp_path / f"{name}.db" for name in order])
-    assert ends(out) == [(0.1, "too-slow", 2), (0.2, "too-slow", 2)]
+    assert ends(out) == [(0.1, "not-reached", 2), (0.2, "not-reached", 2)]
     assert check(out) == []
 
 

@@ -1,8 +1,4 @@
-"""Stores as earlier versions left them: brought up to date whole, whoever kills or reads meanwhile.
-
-`versions/` holds stores that earlier versions made, as SQL: `sqlite3 STORE .dump` without the rows of column_doc. Their
-names begin with the number of their schema.
-"""
+"""Stores as earlier versions left them: brought up to date whole, whoever kills or reads meanwhile."""
 
 import os
 import signal
@@ -15,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from conftest import file_size_limit
+from db_versions import DUMPS, content, holds, number, restore, version
 
 from mlrtui_db import migrations
-from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
+from mlrtui_db._schema import SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db._sqlite import connect_writer
 from mlrtui_db.copies import archive, back_up
 from mlrtui_db.errors import StoreIOError, StoreNewer, StoreOlder
@@ -27,45 +24,12 @@ from mlrtui_db.merging import merge
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store, bring_up_to_date
 
-DUMPS = sorted((Path(__file__).parent / "versions").glob("*.sql"))
 OLDEST = DUMPS[0]
-KEPT = ("sweep", "cell", "trial", "attempt", "step", "fit")
-
-
-def number(dump: Path) -> int:
-    return int(dump.stem.partition("-")[0])
-
-
-def restore(dump: Path, path: Path) -> Path:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(dump.read_text(encoding="utf-8"))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {number(dump)}")
-        connection.execute("PRAGMA journal_mode = WAL")
-    return path
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     return restore(OLDEST, tmp_path / "a.db")
-
-
-def content(path: Path, tables: tuple[str, ...] = KEPT) -> dict[str, list[tuple[object, ...]]]:
-    with closing(sqlite3.connect(path)) as connection:
-        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables}
-
-
-def holds(path: Path, before: dict[str, list[tuple[object, ...]]]) -> bool:
-    """Whether every row is as it was, in the columns that there were."""
-    after = content(path)
-    return all(
-        [row[: len(old)] for row, old in zip(after[table], rows, strict=True)] == rows for table, rows in before.items()
-    )
-
-
-def version(path: Path) -> int:
-    with closing(sqlite3.connect(path)) as connection:
-        return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def shape(path: Path) -> dict[str, set[tuple[object, ...]]]:
@@ -258,3 +222,33 @@ def test_a_full_disk_leaves_the_store_as_it_was(
     assert version(old) == 1
     assert not is_held(old)
     assert not [name for name in os.listdir(old.parent) if name.startswith(".")]
+
+
+def test_verdicts_and_phases_of_earlier_versions_keep_their_meaning(tmp_path: Path) -> None:
+    path = restore(DUMPS[-1], tmp_path / "a.db")
+    old = {row["trial_id"]: row for row in content(path)["trial"]}
+    slow = {at for at, row in old.items() if row["verdict"] == "too-slow"}
+    assert slow
+    with Reader.open(path) as reader:
+        seen = answers(reader)
+    bring_up_to_date(path)
+    new = {row["trial_id"]: row for row in content(path)["trial"]}
+    assert slow == {at for at, row in new.items() if row["verdict"] == "not-reached"}
+    assert {row["trial_id"] for row in seen["boundaries"] if row["verdict"] == "not-reached"} == slow
+    for at, row in new.items():
+        assert row["phase"] == old[at]["phase"]
+        assert row["phase_rule"] == (None if row["phase"] is None else 1)
+        assert row["phase_reason"] == (None if row["phase"] is None else "named by the first edition of the rules")
+    with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute("UPDATE trial SET verdict = 'too-slow'")
+    with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        connection.execute("UPDATE trial SET phase = 'unheard of'")
+
+
+def test_no_step_is_lost_where_columns_of_trials_are_changed(tmp_path: Path) -> None:
+    """Tables refer to trials with ON DELETE CASCADE: a trial table built anew would take their rows with it."""
+    path = restore(DUMPS[-1], tmp_path / "a.db")
+    before = content(path, ("attempt", "step", "eigenvalue", "layer"))
+    assert before["step"]
+    bring_up_to_date(path)
+    assert content(path, ("attempt", "step", "eigenvalue", "layer")) == before

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from math import log, sqrt
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,16 @@ def test_search_finds_the_law_behind_the_fake(tmp_path: Path, sweep_file: WriteS
     assert (end.status, end.failed, end.already) == ("done", 0, False)
     spec = load_sweep(tmp_path / "sweep.toml")
     nets = {(c.net.depth, c.net.width): c.net for c in planning.plan(spec, None).cells}
-    found = rows(store, "SELECT depth, width, seed, eta_star, first_failure, censored FROM eta_star")
+    columns = "depth, width, seed, eta_star, eta_last, first_failure, eta_star_se, successes, eta_rule, censored"
+    found = rows(store, f"SELECT {columns} FROM eta_star")
     assert len(found) == 8
-    for depth, width, seed, eta_star, first_failure, censored in found:
+    for depth, width, seed, eta_star, eta_last, first_failure, error, successes, rule, censored in found:
         truth = fake_eta_star(nets[depth, width], seed)
-        assert censored is None
-        assert eta_star <= truth < first_failure
-        assert first_failure / eta_star <= 1.3 * (1 + 1e-9)
+        assert (censored, rule, successes) == (None, 2, 2)
+        assert eta_last <= truth < first_failure
+        assert first_failure / eta_last <= 1.3 * (1 + 1e-9)
+        assert eta_star == pytest.approx((eta_last * first_failure) ** 0.5, rel=1e-9)
+        assert error == pytest.approx(eta_star * log(1.3) / sqrt(12), rel=1e-9)
     assert invariants.check(store) == []
 
 
@@ -218,7 +222,9 @@ def test_the_two_rooms_mean_the_same_by_the_same_names() -> None:
     flags = [name for name in records.__all__ if name.startswith("FLAG_")]
     assert flags == [name for name in spec.__all__ if name.startswith("FLAG_")]
     assert [getattr(records, name) for name in flags] == [getattr(spec, name) for name in flags]
-    assert records.NetLambdas.__dataclass_fields__.keys() == spec.LambdaAtInit.__dataclass_fields__.keys()
+    for_the_log = {"refused", "remarks"}  # not stored: they become events
+    measured = spec.LambdaAtInit.__dataclass_fields__.keys()
+    assert records.NetLambdas.__dataclass_fields__.keys() == measured - for_the_log
     assert set(records.TrialOutcome.__dataclass_fields__) == set(spec.Outcome.__dataclass_fields__)
 
 
@@ -230,11 +236,15 @@ def test_searches_with_several_rates_a_round_find_the_law_too(
     sweep = sweep_file(SMALL_SEARCH.replace("tolerance = 0.3", f'tolerance = 0.05\nmethod = "{method}"'))
     assert drive(store, sweep, FakeEngine()).status == "done"
     nets = {(c.net.depth, c.net.width): c.net for c in planning.plan(load_sweep(sweep), None).cells}
-    found = rows(store, "SELECT depth, width, seed, eta_star, first_failure, censored, net_id FROM eta_star")
+    found = rows(store, "SELECT depth, width, seed, eta_last, first_failure, censored, net_id FROM eta_star")
     assert len(found) == 8
-    for depth, width, seed, eta_star, first_failure, censored, net_id in found:
+    one_by_one = tmp_path / "bisect.db"
+    drive(one_by_one, sweep_file(SMALL_SEARCH.replace("tolerance = 0.3", "tolerance = 0.05")), FakeEngine())
+    same = "SELECT cell, seed, eta_star, eta_last, first_failure, eta_star_se, window_low, window_high FROM eta_star"
+    assert rows(store, same) == rows(one_by_one, same)  # to the bit
+    for depth, width, seed, eta_last, first_failure, censored, net_id in found:
         assert censored is None
-        assert eta_star <= fake_eta_star(nets[depth, width], seed) < first_failure < 1.09 * eta_star
+        assert eta_last <= fake_eta_star(nets[depth, width], seed) < first_failure < 1.06 * eta_last
         ((most,),) = rows(
             store, f"SELECT max(n) FROM (SELECT count(*) n FROM trial WHERE net_id = {net_id} GROUP BY round)"
         )

@@ -157,7 +157,7 @@ def test_only_the_same_kind_and_depth_that_ran_to_its_end_counts(tmp_path: Path)
     cell = planning.plan(load_sweep(path), data.load).cells[0]
     curves = {i: {8: accuracy} for i, (accuracy, _) in enumerate(LOST)}
 
-    def learnt(chance: float = 0.1, given_up: int | None = None, verdict: str = "too-slow") -> GivingUp:
+    def learnt(chance: float = 0.1, given_up: int | None = None, verdict: str = "not-reached") -> GivingUp:
         one = GivingUp(chance, lambda trial_id, steps: curves[trial_id])
         for trial_id in curves:
             one.learn(cell, trial_id, verdict, given_up)
@@ -199,7 +199,7 @@ def test_what_was_given_up_says_so_and_by_which_bar(both: tuple[Path, Path]) -> 
         if epoch is None:
             assert verdict in ("reached", "diverged", "dead") or last == most
         else:
-            assert verdict in ("too-slow", "stalled")
+            assert verdict in ("not-reached", "stalled")
             assert last == epoch * per_epoch  # type: ignore[operator]
             assert accuracy <= bars[last]
             assert reached is None

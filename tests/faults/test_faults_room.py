@@ -7,8 +7,9 @@ import pytest
 from conftest import SMALL_SEARCH, Mlrtui, file_size_limit
 from faults_tools import one
 
-from mlrtui.export import FORMATS, VIEWS
+from mlrtui.export import FORMATS
 from mlrtui_db import invariants
+from mlrtui_db._schema import view_names
 from mlrtui_db.errors import StoreIOError
 from mlrtui_db.store import Store
 
@@ -29,7 +30,7 @@ def test_an_export_is_whole_or_not_there(
     assert "free" in said or "ulimit -f" in said
     assert list(out.iterdir()) == []
     assert mlrtui(*words).returncode == 0
-    assert len(list(out.iterdir())) == (1 if file_format == "sqlite" else len(VIEWS))
+    assert len(list(out.iterdir())) == (1 if file_format == "sqlite" else len(view_names()))
 
 
 def test_a_store_that_cannot_be_packed_is_pruned_all_the_same(

@@ -26,4 +26,15 @@ def found(outcome: Callable[[float], str], start: float = 1.0, spec: SearchSpec 
 
 
 def edge(at: float, slow: float = 0.0) -> Callable[[float], str]:
-    return lambda eta: "too-slow" if eta < slow else "reached" if eta < at else "diverged"
+    return lambda eta: "not-reached" if eta < slow else "reached" if eta < at else "diverged"
+
+
+def by_place(spec: SearchSpec, verdict: Callable[[int], str]) -> Callable[[float], str]:
+    """Verdicts by the place on the lattice."""
+
+    def outcome(eta: float) -> str:
+        place = spec.place(eta)
+        assert place is not None, f"{eta!r} is off the lattice"
+        return verdict(place)
+
+    return outcome

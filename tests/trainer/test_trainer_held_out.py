@@ -50,7 +50,7 @@ def test_success_is_judged_on_them(batch: int) -> None:
         train(split, NETS[0], replace(spec, on=on), [0.1]).outcomes[0] for on in ("train", "validation")
     )
     assert on_train.verdict == "reached"
-    assert on_held.verdict == "too-slow"  # no net answers wrong labels
+    assert on_held.verdict == "not-reached"  # no net answers wrong labels
     assert on_held.best_accuracy < 0.4
 
 

@@ -6,9 +6,13 @@ from test_tui_screens import shown
 from tui_fakes import scan_store, search_store
 from tui_laws import wide_scan_store
 
+from mlrtui.tui.marks import ASCII, PHASE_STATES, UNICODE
 from mlrtui.tui.pages import PhaseMark
+from mlrtui.tui.palette import style_of
 from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.widgets.phase_panes import PhaseView, phase_state
+from mlrtui.tui.widgets.phase_panes import PhaseView, counts, phase_state
+from mlrtui.tui.widgets.sweep_grid import PHASE_LETTERS
+from mlrtui_trainer.phases import PHASES
 
 
 def mark(trial_id: int, width: int, c: float | None, phase: str | None = "lazy", **changes: object) -> PhaseMark:
@@ -49,13 +53,29 @@ def test_trials_without_a_place_are_left_out() -> None:
     assert [kept.trial_id for kept in PhaseView.of(marks, "width", None, "").marks] == [5]
 
 
-def test_every_phase_has_a_sign() -> None:
-    signs = {phase: phase_state(mark(1, 64, 1.0, phase)) for phase in ("lazy", "catapult", "divergent")}
-    assert signs == {"lazy": "done", "catapult": "catapult", "divergent": "diverged"}
-    signs = {phase: phase_state(mark(1, 64, 1.0, phase)) for phase in ("stable", "controlled", "catastrophic")}
-    assert signs == {"stable": "done", "controlled": "catapult", "catastrophic": "diverged"}
+def test_every_phase_of_the_rules_has_a_sign_of_its_own_kind() -> None:
+    known = dict.fromkeys(phase for phases in PHASES.values() for phase in phases)
+    assert set(known) == set(PHASE_STATES) == set(PHASE_LETTERS)
+    assert len(set(PHASE_LETTERS.values())) == len(PHASE_LETTERS)
+    same = ({"lazy", "stable"}, {"divergent", "catastrophic"})  # one phase, named by the loss
+    for marks in (UNICODE, ASCII):
+        signs = {phase: marks.glyph(phase_state(mark(1, 64, 1.0, phase))) for phase in known}
+        assert len(set(signs.values())) == len(signs) - len(same)
+        assert all(len({signs[phase] for phase in pair}) == 1 for pair in same)
+        assert marks is UNICODE or all(sign.isascii() for sign in signs.values())
+        everything = [sign for _, sign in marks.glyphs]
+        assert len(set(everything)) == len(everything)
     assert phase_state(mark(1, 64, 1.0, None, verdict="dead")) == "slow"
     assert phase_state(mark(1, 64, 1.0, None, verdict="failed")) == "failed"
+    plain = {phase: style_of(phase_state(mark(1, 64, 1.0, phase))) for phase in known}
+    assert all(style.color is not None for style in plain.values())
+
+
+def test_phases_are_listed_from_the_calm_to_the_lost() -> None:
+    marks = [mark(at, 64, 1.0 + at, phase) for at, phase in enumerate(reversed(PHASE_STATES))]
+    assert [names for _, names, _ in counts(marks)] == [
+        "stable, lazy", "edge", "controlled", "catapult", "unfinished", "collapsed", "catastrophic, divergent",
+    ]  # fmt: skip
 
 
 async def test_the_map_shows_marks_ranges_and_theory() -> None:
@@ -64,8 +84,8 @@ async def test_the_map_shows_marks_ranges_and_theory() -> None:
         await view.until(lambda: "phases: ηλ₀ against width" in view.text())
         text = view.text()
         rows = text.splitlines()
-        assert any("┄ 2" in row for row in rows)
-        assert any("┄ 4" in row for row in rows)
+        assert any(" 2▸" in row for row in rows)
+        assert any(" 4▸" in row for row in rows)
         plot = "\n".join(row.split("┃")[1] for row in rows if row.startswith("┃"))
         assert plot.count("✗") == 3
         assert "✓ lazy 12  ~ catapult 6  ✗ divergent 3  - dead 3" in text

@@ -128,6 +128,30 @@ async def test_a_trial_without_steps_says_so_and_keys_do_nothing() -> None:
         assert "no step stored yet" in view.text()
 
 
+@pytest.mark.parametrize(
+    ("steps", "every", "status", "words"),
+    [
+        (0, 1, "queued", "no step stored yet"),
+        (0, 0, "running", "no step stored yet"),
+        (5, 0, "done", "λ was asked for at initialisation only"),
+        (5, 1, "running", "λ is not measured yet"),
+        (5, 1, "done", "λ was not measured along this trial"),
+    ],
+)
+async def test_a_trial_without_sharpness_says_why(steps: int, every: int, status: str, words: str) -> None:
+    store = scan_store()
+    store.curves[7] = make_curve(7, [0.5] * steps)
+    store.trials[1] = tuple(
+        replace(row, status=status, n_steps=steps) if row.trial_id == 7 else row for row in store.trials[1]
+    )
+    sweep = replace(store.snapshots[1].sweep, spec=f'{{"sharpness": {{"every": {every}}}}}')
+    store.snapshots[1] = replace(store.snapshots[1], sweep=sweep, trials=store.trials[1])
+    async with shown(store, (120, 36)) as view:
+        assert words in view.text()
+        await open_trial(view)
+        assert words in view.text().split("sharpness λ")[1]
+
+
 async def test_everything_stored_is_one_tab_away_on_a_small_screen() -> None:
     async with shown(scan_store()) as view:
         await open_trial(view)
@@ -183,11 +207,11 @@ def test_zoom_keeps_the_cursor_inside_and_ends_at_a_few_steps() -> None:
 
 
 def test_a_training_that_was_given_up_says_by_which_bar() -> None:
-    trial = make_trial(1, 1, 0.1, verdict="too-slow", given_up_epoch=3, last_step=48, last_accuracy=0.125)
+    trial = make_trial(1, 1, 0.1, verdict="not-reached", given_up_epoch=3, last_step=48, last_accuracy=0.125)
     details = make_details(trial)
     known = replace(details, attempt=(*details.attempt, ("bars", "[[16, 0.1], [48, 0.25]]")))
     assert verdict_reason(trial, known) == (
-        "too-slow: given up at the end of epoch 3 at accuracy 0.125, no better than 0.25: finished ones near that "
+        "not-reached: given up at the end of epoch 3 at accuracy 0.125, no better than 0.25: finished ones near that "
         "never reached the goal (loss 0.5 → 0.0123)"
     )
     assert "at the end of epoch 3 at accuracy 0.125: finished" in verdict_reason(trial, details)
@@ -199,7 +223,7 @@ def test_a_training_that_was_given_up_says_by_which_bar() -> None:
         ({"verdict": "diverged", "bad_kind": "threshold", "bad_step": 9}, {}, "passed 1e6 = 1e6·max(L₀, 1) at step 9"),
         ({"verdict": "dead"}, {}, "dead: no unit"),
         ({"verdict": "reached", "best_accuracy": 0.91}, {"reached_epoch": 3}, "epoch 3 with accuracy 0.910"),
-        ({"verdict": "too-slow"}, {}, "too slow"),
+        ({"verdict": "not-reached"}, {}, "not reached: the budget"),
         ({"verdict": "stalled"}, {}, "no better than at the start (loss 0.5 → 0.0123)"),
         ({"status": "failed", "verdict": "failed"}, {"error": "out of memory"}, "says nothing about η: out of memory"),
         ({"status": "queued", "verdict": None}, {}, "waiting"),
@@ -213,30 +237,13 @@ def test_verdicts_in_words(changes: dict[str, object], facts: dict[str, object],
     assert verdict_reason(trial, None)
 
 
-@pytest.mark.parametrize(
-    ("phase", "changes", "facts", "words"),
-    [
-        ("lazy", {}, {}, "no single step raised the loss by more than 0.01·L₀ = 5e-3"),
-        ("catapult", {}, {}, "(+1 at step 2)"),
-        ("divergent", {"verdict": "finished"}, {"loss_final": 0.7}, "ended at 0.7, no lower than it began (0.5)"),
-        ("divergent", {"verdict": "diverged"}, {}, "the trial diverged"),
-        ("catastrophic", {}, {"final_accuracy": 0.2}, "the accuracy ended at 0.200, below 0.5"),
-        ("controlled", {"peak_ratio": 2.5}, {}, "peaked at 2.5·L₀ (limit 1.5)"),
-        (
-            "stable",
-            {"peak_ratio": 1.1},
-            {"logit_rms_initial": 0.5, "logit_rms_peak": 1.0},
-            "2 times their start (limit 5)",
-        ),
-    ],
-)
-def test_phases_in_words(phase: str, changes: dict[str, object], facts: dict[str, object], words: str) -> None:
-    trial = make_trial(1, 1, 0.1, phase=phase, last_loss=0.1, **changes)
+def test_a_phase_is_shown_with_the_row_that_gave_it() -> None:
+    trial = make_trial(1, 1, 0.1, phase="catapult")
     details = make_details(trial)
-    details = replace(details, trial=tuple((dict(details.trial) | facts).items()))  # type: ignore[arg-type]
-    trace = Trace.of(make_curve(1, [0.5, 0.25, 1.25, 0.1]))
-    assert words in phase_reason(trial, details, trace)
-    assert phase_reason(trial, None, None).startswith(phase)
+    told = replace(details, trial=(*details.trial, ("phase_reason", "row 9: peaked at 40·L₀")))
+    assert phase_reason(trial, told) == "catapult: row 9: peaked at 40·L₀"
+    assert "first edition" in phase_reason(trial, details)
+    assert phase_reason(replace(trial, phase=None), told) == ""
 
 
 def test_a_cursor_on_a_step_that_is_gone_goes_to_the_nearest() -> None:

@@ -243,7 +243,7 @@ def search_store(status: str = "open", alive: bool = True) -> FakeStore:
                 eta, rung = star / 3.5, 0
                 for rung, (factor, verdict) in enumerate(
                     (
-                        (0.3, "too-slow"),
+                        (0.3, "not-reached"),
                         (0.6, "reached"),
                         (1.9, "diverged"),
                         (1.2, "diverged"),

@@ -69,7 +69,7 @@ def _cells(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
 
 _NO_MARK = (
     "trial_id", "cell", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
-    "eta_final_sharpness", "bad_step", "bad_kind",
+    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason",
 )  # fmt: skip
 
 
@@ -81,6 +81,7 @@ def _phases(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
             values = (
                 trial.trial_id, cell.label, cell.depth, cell.width, trial.seed, trial.eta, trial.eta_lambda0,
                 trial.verdict, trial.phase, trial.peak_ratio, trial.peak_step, last, trial.bad_step, trial.bad_kind,
+                trial.phase_rule, trial.phase and "loss+sharpness", trial.phase and f"row of {trial.phase}",
             )  # fmt: skip
             rows.append(dict(zip(_NO_MARK, values, strict=True)))
     return rows

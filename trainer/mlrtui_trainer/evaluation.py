@@ -1,6 +1,6 @@
 """The numbers of stacked lanes: of a step, from the forward pass that it takes anyway, and over all samples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from math import nan
@@ -14,9 +14,15 @@ from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.losses import LOSSES, Loss, accuracy, mean_loss
 from mlrtui_trainer.samples import Batch, Samples
 
-__all__ = ["Evaluation", "evaluate", "judged", "step_numbers", "sums"]
+__all__ = ["COLUMNS", "SIZES", "Evaluation", "Seen", "evaluate", "judged", "sizes", "step_numbers", "sums"]
 
 EVALUATION_ROWS = 256
+
+COLUMNS = 6
+"""Numbers of a step: loss, accuracy, dead, and from `SIZES` on the RMS of the outputs, of the outputs less their mean
+over classes (themselves under mse) and of the last hidden layer."""
+
+SIZES = 3
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,6 +38,23 @@ class Evaluation:
     def select(self, lanes: Sequence[int]) -> "Evaluation":
         """The same of the lanes with these numbers."""
         return Evaluation(self.loss[lanes], self.accuracy[lanes], self.dead[lanes])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A step whose weights are still at hand."""
+
+    numbers: Floats  # [COLUMNS, lanes] as `step_numbers` gives them
+    weights: Weights
+    ready: bool  # whether λ may be sought
+    diagonal: Tensor | None  # what λ is preconditioned by beside the layers' rates
+    descend: Callable[[], object] | None = None  # takes the step; None: it has been taken
+
+    def select(self, lanes: Sequence[int]) -> "Seen":
+        """The same of the lanes with these numbers, where the step has been taken."""
+        keep = torch.tensor(lanes)
+        diagonal = None if self.diagonal is None else self.diagonal[keep]
+        return Seen(self.numbers[:, lanes], self.weights.select(keep), self.ready, diagonal)
 
 
 @torch.inference_mode()
@@ -60,10 +83,8 @@ def _piece(model: Model, weights: Weights, samples: Samples, first: int, loss: s
     """
     x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
     rows = x.shape[1]
-    together = x.device.type != "cpu" or model.runs_together(rows, x.element_size())
-    groups = [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
     parts = []
-    for group in groups:
+    for group in _groups(model, weights, x):
         trace = model.forward(group, x)
         per_sample = LOSSES[loss].per_sample(LOSSES[loss].start(trace.f, y), labels)  # [lanes, rows]
         share = accuracy(trace.f, y, labels, samples.kind)
@@ -71,20 +92,64 @@ def _piece(model: Model, weights: Weights, samples: Samples, first: int, loss: s
     return torch.cat(parts, dim=1)
 
 
+def _groups(model: Model, weights: Weights, x: Tensor) -> list[Weights]:
+    """The lanes as they may share a pass over x [1, rows, inputs]: together, or each by itself."""
+    together = x.device.type != "cpu" or model.runs_together(x.shape[1], x.element_size())
+    return [weights] if together or weights.lanes == 1 else [weights.lane(i) for i in range(weights.lanes)]
+
+
 def step_numbers(
     model: Model, loss: Loss, trace: Trace, e: Tensor, batch: Batch, kind: str, *, full: bool, watched: bool
 ) -> Tensor:
-    """Loss, accuracy, dead and RMS of the outputs of a step, [4, lanes] on the device.
+    """Loss, accuracy, dead and the sizes of a step, [COLUMNS, lanes] on the device.
 
-    ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the RMS where it
-    is ``watched``; else they are NaN.
+    ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the outputs'
+    sizes where it is ``watched``; else they are NaN.
     """
     _, y, labels = batch
     value = mean_loss(loss.per_sample(e, labels))
     blank = torch.full_like(value, nan)
-    rms = blank
-    if watched:
-        rms = (trace.f * trace.f).sum((1, 2), dtype=torch.float64).div_(trace.f[0].numel()).sqrt_()
+    spread = [*(_output_sizes(loss, trace.f) if watched else [blank] * 2), _hidden_size(model, trace)]
     if not full:
-        return torch.stack([value, blank, blank, rms])
-    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), rms])
+        return torch.stack([value, blank, blank, *spread])
+    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), *spread])
+
+
+@torch.inference_mode()
+def sizes(model: Model, weights: Weights, samples: Samples, loss: str) -> Floats:
+    """RMS over all samples and units of outputs, centred outputs and the last hidden layer, [3, lanes]."""
+    squares = torch.zeros(3, weights.lanes, dtype=torch.float64, device=samples.x.device)
+    for first in range(0, samples.count, EVALUATION_ROWS):
+        x = samples.x[None, first : first + EVALUATION_ROWS]
+        parts = []
+        for group in _groups(model, weights, x):
+            trace = model.forward(group, x)
+            parts.append(torch.stack([*_output_sizes(LOSSES[loss], trace.f), _hidden_size(model, trace)]))
+        squares += torch.cat(parts, dim=1).square_().mul_(x.shape[1])
+    found: Floats = squares.div_(samples.count).sqrt_().cpu().numpy()
+    return found
+
+
+def _output_sizes(loss: Loss, f: Tensor) -> list[Tensor]:
+    """RMS over samples and outputs of the outputs, and of the outputs less their mean over classes, [lanes] each.
+
+    A softmax does not see what all outputs of a sample share: they may be huge and agree. Under mse both are the same.
+    """
+    rms = _rms(f)
+    if not loss.bounded:
+        return [rms, rms]
+    f = f.double()
+    return [rms, _rms(f - f.mean(-1, keepdim=True))]
+
+
+def _hidden_size(model: Model, trace: Trace) -> Tensor:
+    """RMS over samples and units of the last hidden layer, [lanes]; NaN where it is not known."""
+    hidden = model.hidden(trace)
+    if hidden is None:
+        return torch.full(trace.f.shape[:1], nan, dtype=torch.float64, device=trace.f.device)
+    return _rms(hidden)
+
+
+def _rms(values: Tensor) -> Tensor:
+    """[lanes, samples, units] → [lanes], summed in double precision."""
+    return (values * values).sum((1, 2), dtype=torch.float64).div_(values[0].numel()).sqrt_()

@@ -4,8 +4,8 @@ Lanes share nothing but the instructions: on a CPU with one thread a trial gives
 number of others. A lane that ends leaves the batch at once.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import nan
 from time import monotonic
 
@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
-from mlrtui_trainer.evaluation import Evaluation, evaluate, step_numbers
+from mlrtui_trainer.curvature.verification import refusals
+from mlrtui_trainer.evaluation import SIZES, Evaluation, Seen, evaluate, sizes, step_numbers
+from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.layers import LAST_STEP, LayerCheck
 from mlrtui_trainer.meter import Meter, measured_samples
@@ -24,12 +26,13 @@ from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import STATES, optimizer_of
+from mlrtui_trainer.phase_evidence import History, PhaseFacts
 from mlrtui_trainer.recorded import RecordedSteps
 from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
-__all__ = ["DTYPES", "lanes_per_chunk", "train_round"]
+__all__ = ["DTYPES", "bytes_per_lane", "lanes_per_chunk", "train_round"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -58,15 +61,19 @@ def lanes_per_chunk(
 ) -> int:
     """How many lanes train together when a step sees ``samples``.
 
-    On a CPU as many as keep weights, updates, the optimizer's ``states``, activations and signals within `CACHE_BYTES`;
-    one where lanes could not get the bits that each gets alone.
+    On a CPU as many as keep their `bytes_per_lane` within `CACHE_BYTES`; one where lanes could not get the bits that
+    each gets alone.
     """
     kind = torch.device(device).type
     if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    per_lane = itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
     budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
-    return max(1, min(budget // per_lane, MOST_LANES[kind]))
+    return max(1, min(budget // bytes_per_lane(model, samples, itemsize, states), MOST_LANES[kind]))
+
+
+def bytes_per_lane(model: Model, samples: int, itemsize: int, states: int = 0) -> int:
+    """Working set of a lane by plan: weights, updates, the optimizer's states, activations and signals."""
+    return itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
 
 
 def train_round(
@@ -76,29 +83,13 @@ def train_round(
 
     Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
     """
-    model, train = build(task.net, task.train.optimizer), task.train
+    model, train = build(task.net, task.train.optimizer, samples.x), task.train
     itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
     states = STATES[train.optimizer]
+    facts = facts_of(task, samples, held_out)
     size = lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
     for first in range(0, len(task.trials), size):
-        yield from _Chunk(task, model, task.trials[first : first + size], samples, device, held_out).run()
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """A step whose weights are still at hand."""
-
-    numbers: Floats  # [4, lanes] as `_Chunk._look` gives them
-    weights: Weights
-    ready: bool  # whether λ may be sought
-    diagonal: Tensor | None  # what λ is preconditioned by beside the layers' rates
-    descend: Callable[[], object] | None = None  # takes the step; None: it has been taken
-
-    def select(self, lanes: Sequence[int]) -> "_Seen":
-        """The same of the lanes with these numbers, where the step has been taken."""
-        keep = torch.tensor(lanes)
-        diagonal = None if self.diagonal is None else self.diagonal[keep]
-        return _Seen(self.numbers[:, lanes], self.weights.select(keep), self.ready, diagonal)
+        yield from _Chunk(task, model, task.trials[first : first + size], samples, device, held_out, facts).run()
 
 
 class _Chunk:
@@ -112,6 +103,7 @@ class _Chunk:
         samples: Samples,
         device: str,
         held_out: Samples | None,
+        facts: PhaseFacts,
     ) -> None:
         self.train, self.sharpness, self.model = task.train, task.sharpness, model
         self.samples, self.held_out, self.loss = samples, held_out, LOSSES[task.train.loss]
@@ -126,13 +118,16 @@ class _Chunk:
         compiled = CompiledSteps.of(model, self.train, samples, etas)
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
-        self.logs = [TrialLog(trial, self.train, samples.count, task.bars) for trial in trials]
-        self.accuracy = np.full(len(trials), nan)  # over all samples at this very step, where it was measured
+        self.logs = [TrialLog(trial, self.train, samples.count, task.bars, facts) for trial in trials]
+        self.accuracy = self.loss_of_all = np.full(len(trials), nan)  # over all samples at this very step, if measured
         self.closed: list[TrialLog] = []
         self.meter = None
         if self.sharpness.every > 0:
             measured = measured_samples(samples, self.sharpness)
-            self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device)
+            operators = (self.sharpness.operator, *self.sharpness.others)
+            refused = refusals(model, self.weights, measured, self.train.loss, operators)
+            if len(refused) < len(set(operators)):
+                self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device, tuple(refused))
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
@@ -168,7 +163,9 @@ class _Chunk:
         seen = look(self.samples)
         if self.held_out is not None:
             seen = replace(seen, accuracy=look(self.held_out).accuracy)
-        self.accuracy = seen.accuracy
+        self.accuracy, self.loss_of_all = seen.accuracy, seen.loss
+        if step == 0:
+            self.history = self._begun(seen.loss)
         last = step == self.train.max_steps
         ends, diverged, reached, given_up = (list[int]() for _ in range(4))
         for i, log in enumerate(self.logs):
@@ -176,7 +173,6 @@ class _Chunk:
             if step == 0:
                 log.start(loss)
             if not (self.batches.full and step < self.train.max_steps):  # else the step itself takes them
-                log.compare(loss)
                 log.see_accuracy(share)
             if log.is_bad(loss):
                 diverged.append(i)
@@ -192,16 +188,27 @@ class _Chunk:
             row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(step, reached=i in reached, dead=bool(seen.dead[i]), given_up=i in given_up)
+        self._remember(step, np.empty((0, len(self.logs))))
         self._drop_ended()
 
     def _evaluate_nets(self, samples: Samples) -> Evaluation:
         """All lanes before the first step: those of one seed are the same net, which is looked at once."""
+        nets, of_lane = self._nets()
+        return self._evaluate(samples, nets).select(of_lane)
+
+    def _nets(self) -> tuple[Weights, list[int]]:
+        """The weights of the different nets before the first step, and which of them each lane is."""
         seeds = [log.trial.seed for log in self.logs]
         nets = list(dict.fromkeys(seeds))
-        if len(nets) == len(seeds):
-            return self._evaluate(samples)
         keep = torch.tensor([seeds.index(seed) for seed in nets], device=self.samples.x.device)
-        return self._evaluate(samples, self.weights.select(keep)).select([nets.index(seed) for seed in seeds])
+        weights = self.weights if len(nets) == len(seeds) else self.weights.select(keep)
+        return weights, [nets.index(seed) for seed in seeds]
+
+    def _begun(self, loss: Floats) -> History:
+        """The lanes' histories before the first step, with their losses over all samples, [lanes]."""
+        full, (nets, of_lane) = self.batches.full, self._nets()
+        initial = None if full else sizes(self.model, nets, self.samples, self.train.loss)[:, of_lane]
+        return History(loss, self.train.batch, self.train.max_steps, full=full, sizes_initial=initial)
 
     def _evaluate(self, samples: Samples, weights: Weights | None = None) -> Evaluation:
         """All lanes over some samples, or these nets."""
@@ -225,13 +232,14 @@ class _Chunk:
         if any(layers):
             for k in range(count):
                 self._log_step(step + k, numbers[k], {}, layers[k])
+            self._remember(step, numbers[:, 0], numbers[:, SIZES:])
         else:
             self._log_block(step, numbers)
         self._drop_ended()
         return count
 
     def _steps(self, step: int, count: int) -> tuple[Floats, list[Layers]]:
-        """Some steps without a look in between: [count, 4, lanes] as `_look` gives them, and what their layers do."""
+        """Some steps without a look in between: [count, COLUMNS, lanes] as of `_look`, and their layers' sizes."""
         if self.blocks is not None:
             if self.layers is None and (self.held_out is None or not self.batches.full):
                 return self._block(self.blocks, step, count), [{}] * count
@@ -254,6 +262,7 @@ class _Chunk:
         bad = [log.is_bad(float(loss)) for log, loss in zip(self.logs, seen.numbers[0], strict=True)]
         if any(bad):
             self._log_step(step, seen.numbers, {}, self._look_at_layers(step, seen.weights), only=bad)
+            self._remember(step, seen.numbers[None, 0], seen.numbers[None, SIZES:], ended_only=True)
             self._drop_ended()
             if not self.logs:
                 return
@@ -272,6 +281,7 @@ class _Chunk:
         if seen.descend:
             seen.descend()
         self._log_step(step, seen.numbers, lam, layers)
+        self._remember(step, seen.numbers[None, 0], seen.numbers[None, SIZES:])
         self._drop_ended()
 
     def _look_at_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
@@ -288,7 +298,7 @@ class _Chunk:
         return dict(enumerate(self.layers.measure(weights)))
 
     def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> Floats:
-        """Steps taken elsewhere, [count, 4, lanes]; one at a time where accuracy is that of held-out samples."""
+        """Steps taken elsewhere, [count, COLUMNS, lanes]; one at a time where accuracy is that of held-out samples."""
         elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
         limits = [log.limit for log in self.logs]
         numbers = blocks.train(self.weights, self.optimizer, self.batches, range(step, step + count), limits)
@@ -296,19 +306,19 @@ class _Chunk:
             numbers[:, 1] = elsewhere.accuracy
         return numbers
 
-    def _looked(self, step: int) -> _Seen:
+    def _looked(self, step: int) -> Seen:
         """This step's numbers, with the weights that they belong to; steps taken elsewhere are taken at once."""
         ready = self.meter is not None and self.optimizer.ready
         diagonal = self.optimizer.diagonal() if ready else None
         if self.blocks is not None:
             weights = self.weights.clone()
-            return _Seen(self._block(self.blocks, step, 1)[0], weights, ready, diagonal)
+            return Seen(self._block(self.blocks, step, 1)[0], weights, ready, diagonal)
         trace, e, seen = self._look(step)
-        return _Seen(seen.cpu().numpy(), self.weights, ready, diagonal, lambda: self._descend(step, trace, e))
+        return Seen(seen.cpu().numpy(), self.weights, ready, diagonal, lambda: self._descend(step, trace, e))
 
     @torch.inference_mode()
     def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
-        """Forward pass on this step's batches, and [4, lanes]: loss, accuracy, dead, RMS of the outputs."""
+        """Forward pass on this step's batches, and its numbers [COLUMNS, lanes], see `step_numbers`."""
         batch = self.batches.at(step)
         trace = self.model.forward(self.weights, batch[0])
         e = self.loss.start(trace.f, batch[1])  # [lanes, samples, outputs]
@@ -323,17 +333,18 @@ class _Chunk:
         self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step)[1]))
 
     def _log_block(self, step: int, numbers: Floats) -> None:
-        """Write some steps of all lanes, [steps, 4, lanes]; one by one those of lanes that may end in them."""
-        loss, share, dead, rms = numbers.swapaxes(0, 1)
+        """Write some steps of all lanes, [steps, COLUMNS, lanes]; one by one those of lanes that may end in them."""
+        loss, share, dead = numbers.swapaxes(0, 1)[:SIZES]
         if not self.batches.full:
             share = np.full_like(loss, nan)
             share[0] = self.accuracy
-        block = Block(step, loss, share, dead, rms)
+        block = Block(step, loss, share, dead, self.loss_of_all if self._is_evaluated(step) else None)
         uncertain = [not log.add_block(block, i) for i, log in enumerate(self.logs)]
         self.accuracy[np.logical_not(uncertain)] = nan
         if any(uncertain):
             for k in block.steps:
                 self._log_step(k, numbers[k - step], {}, {}, only=uncertain)
+        self._remember(step, loss, numbers[:, SIZES:])
 
     def _log_step(
         self,
@@ -343,25 +354,40 @@ class _Chunk:
         layers: Layers,
         only: Sequence[bool] | None = None,
     ) -> None:
-        """Write one step of all lanes that have not ended; numbers [4, lanes] as `_look` gives them."""
-        full = self.batches.full
+        """Write one step of all lanes that have not ended; numbers [COLUMNS, lanes] as `_look` gives them."""
+        full, evaluated = self.batches.full, self._is_evaluated(step)
         for i, log in enumerate(self.logs):
             if log.ended or (only is not None and not only[i]):
                 continue
-            loss, share, dead, rms = (float(number) for number in numbers[:, i])
+            loss, share, dead = (float(number) for number in numbers[:SIZES, i])
             if not full:
                 share, self.accuracy[i] = float(self.accuracy[i]), nan
             bad = log.is_bad(loss)
             reached = full and not bad and log.is_success(step, share)
             hopeless = full and not bad and log.is_hopeless(step, share)
             ends = bad or reached or hopeless or (full and dead > 0.0)
-            log.see_logits(step, rms)
             if full:
-                log.compare(loss)
                 log.see_accuracy(share)
-            log.add(Row(step, loss, share, lam.get(i), layers=layers.get(i, ())), last=ends)
+            of_all = evaluated and not bad  # a batch whose loss ends the trial is its last row
+            row = Row(step, float(self.loss_of_all[i]) if of_all else loss, share, lam.get(i), layers=layers.get(i, ()))
+            log.add(row, last=ends, all_samples=of_all)
             if ends:
                 log.end(step, reached=reached, dead=full and dead > 0.0, given_up=hopeless)
+
+    def _is_evaluated(self, step: int) -> bool:
+        """Whether an epoch of mini-batches ended before this step: its row then has the loss over all samples."""
+        return not self.batches.full and step > 0 and step % self.train.steps_per_epoch == 0
+
+    def _remember(self, step: int, loss: Floats, spread: Floats | None = None, *, ended_only: bool = False) -> None:
+        """Take steps from this one on into the histories, [steps, lanes] and [steps, 3, lanes]; close those that ended.
+
+        A lane that ended within them takes those up to its last row.
+        """
+        for i, log in enumerate(self.logs):
+            if log.ended and log.curve is None:
+                log.close(self.history.select([i]), step, loss[:, [i]], None if spread is None else spread[..., [i]])
+        if not ended_only:
+            self.history.add(loss, spread)
 
     def _drop_ended(self) -> None:
         """Take the lanes that ended out of the batch."""
@@ -370,7 +396,8 @@ class _Chunk:
             return
         self.closed += [log for log in self.logs if log.ended]
         self.logs = [self.logs[i] for i in stay]
-        self.accuracy = self.accuracy[stay]
+        self.accuracy, self.loss_of_all = self.accuracy[stay], self.loss_of_all[stay]
+        self.history = self.history.select(stay)
         self.batches.keep(stay)
         keep = torch.tensor(stay, dtype=torch.int64, device=self.samples.x.device)
         self.weights, self.optimizer = self.weights.select(keep), self.optimizer.select(keep)

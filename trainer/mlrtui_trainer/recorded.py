@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.evaluation import Evaluation, evaluate, judged, step_numbers, sums
+from mlrtui_trainer import phases
+from mlrtui_trainer.evaluation import COLUMNS, Evaluation, evaluate, judged, step_numbers, sums
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
@@ -63,7 +64,7 @@ class RecordedSteps:
         steps: range,
         limits: Sequence[float],
     ) -> Floats:
-        """Take these steps of every lane, in place; [steps, 4, lanes] as `lanes` logs them.
+        """Take these steps of every lane, in place; [steps, COLUMNS, lanes] as `lanes` logs them.
 
         The optimizer has moved as many steps afterwards. A lane whose loss passes its limit trains on; what comes after
         is for nobody.
@@ -76,8 +77,8 @@ class RecordedSteps:
                 self._model, self._train, self._samples, weights, first, batches.full, self._most
             )
         used.load(weights, optimizer, batches, steps.start)
-        for _ in steps:
-            used.step()
+        for step in steps:
+            used.watched_step() if step <= phases.LOGIT_STEPS else used.step()
         used.store(weights, optimizer)
         optimizer.advance(len(steps))
         numbers: Floats = used.numbers[: len(steps), :, : weights.lanes].cpu().numpy()
@@ -146,9 +147,9 @@ class _Recording:
 
         self._slot, self._row, self._at = counts(self.lanes), counts(1), counts(1)
         self._rows = torch.arange(train.batch, device=self._device)
-        self.numbers = torch.zeros(most, 4, self.lanes, dtype=torch.float64, device=self._device)
+        self.numbers = torch.zeros(most, COLUMNS, self.lanes, dtype=torch.float64, device=self._device)
         self._sums: dict[int, tuple[Callable[[], None], Tensor, Samples]] = {}
-        self.step = record(self._step, self._device)
+        self.step = record(lambda: self._step(watched=False), self._device)
 
     def fits(self, lanes: int) -> bool:
         """Whether it is worth its while for so many lanes."""
@@ -194,11 +195,15 @@ class _Recording:
         again()
         return found[:, : weights.lanes]
 
-    def _step(self) -> None:
+    def watched_step(self) -> None:
+        """A step whose outputs are looked at too: a few, so they are not recorded."""
+        self._step(watched=True)
+
+    def _step(self, *, watched: bool) -> None:
         loss, batch = LOSSES[self._spec.loss], self._batch()
         trace = self._model.forward(self._weights, batch[0])
         e = loss.start(trace.f, batch[1])
-        seen = step_numbers(self._model, loss, trace, e, batch, self._samples.kind, full=self._full, watched=True)
+        seen = step_numbers(self._model, loss, trace, e, batch, self._samples.kind, full=self._full, watched=watched)
         self.numbers.index_copy_(0, self._at, seen[None])
         self._optimizer.descend_(self._weights, trace, loss.signal(e, batch[1]))
         self._at.add_(1)

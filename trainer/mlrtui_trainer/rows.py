@@ -1,14 +1,15 @@
 """What is written down of a training: the rows of its steps, and how it ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import inf, isfinite, isnan, nan
+from dataclasses import asdict, dataclass, replace
+from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.phase_evidence import UNKNOWN, Curve, History, PhaseFacts, Ratios
 from mlrtui_trainer.spec import (
     FLAG_ALL_SAMPLES,
     FLAG_LOSS_NAN,
@@ -35,10 +36,16 @@ ALWAYS_KEPT = 100
 
 Floats = npt.NDArray[np.float64]
 
+_STORED = (
+    *("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first", "ratio_before_peak", "ratio_low"),
+    *("ratio_hover", "ratio_last", "drift", "loss_constant", "majority"),
+)
+"""The evidence that an outcome carries, by the names that both have."""
+
 
 @dataclass(frozen=True)
 class Sharpness:
-    """One measurement of λ."""
+    """One measurement of λ; without ``products`` there is none, only what is beside it."""
 
     value: float
     residual: float
@@ -49,6 +56,8 @@ class Sharpness:
     @property
     def flags(self) -> int:
         """The bits of a row's flags that tell what is wrong with it."""
+        if not self.products:
+            return 0
         if isnan(self.value):
             return FLAG_SHARPNESS_NAN
         if not isfinite(self.value):
@@ -74,14 +83,20 @@ class Block:
     Lanes are many where a device trains hundreds: nothing is done for each step of each.
     """
 
-    def __init__(self, first: int, loss: Floats, accuracy: Floats, dead: Floats, rms: Floats) -> None:
-        """Numbers are [steps, lanes], accuracy NaN where it was not measured, dead not a number but in full batches."""
+    def __init__(
+        self, first: int, loss: Floats, accuracy: Floats, dead: Floats, loss_of_all: Floats | None = None
+    ) -> None:
+        """Numbers are [steps, lanes], accuracy NaN where it was not measured, dead not a number but in full batches.
+
+        ``loss_of_all`` [lanes] is the loss over all samples where an epoch of mini-batches ended before the first step.
+        """
         self.first, self.count = first, len(loss)
-        self.loss, self.accuracy, self.rms = loss, accuracy, rms
-        self.top, self.top_at = loss.max(axis=0).tolist(), loss.argmax(axis=0).tolist()  # a NaN is the largest
+        self.accuracy = accuracy
+        self.worst = loss.max(axis=0).tolist()  # a NaN is the largest
+        self.evaluated = loss_of_all is not None
+        self.loss = loss if loss_of_all is None else np.concatenate([loss_of_all[None], loss[1:]])  # as it is kept
+        self.top, self.top_at = self.loss.max(axis=0).tolist(), self.loss.argmax(axis=0).tolist()
         self.best_accuracy = np.fmax.reduce(accuracy, axis=0).tolist()
-        with np.errstate(invalid="ignore", over="ignore"):  # of lanes that overflow
-            self.rise = np.diff(loss, axis=0).max(axis=0, initial=-inf).tolist()
         self.dead = np.any(dead > 0.0, axis=0)
 
     @property
@@ -97,6 +112,7 @@ class _Stretch:
     steps: npt.NDArray[np.int64]
     loss: Floats
     accuracy: Floats
+    flags: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -105,18 +121,21 @@ class _Stretch:
 class TrialLog:
     """One trial while it trains: rows not yet sent, and the numbers that its outcome rests on."""
 
-    def __init__(self, trial: TrialSpec, train: TrainSpec, samples: int, bars: Sequence[Bar] = ()) -> None:
+    def __init__(
+        self, trial: TrialSpec, train: TrainSpec, samples: int, bars: Sequence[Bar] = (), facts: PhaseFacts = UNKNOWN
+    ) -> None:
         self.trial = trial
         self._train = train
+        self._facts = facts
+        self._ratios = Ratios()
+        self.curve: Curve | None = None  # what its losses say of its phase, once it has ended
         self._bars = {bar.step: bar.accuracy for bar in bars if 0 < bar.step < train.max_steps}
         self._full = train.batch == samples
         self._pending: list[Row | _Stretch] = []
         self._seq = 0
         self._loss_initial = nan
         self._peak, self._peak_step = nan, 0
-        self._rise, self._compared = 0.0, nan
         self._accuracy, self._best_accuracy = nan, nan
-        self._logit_initial, self._logit_peak = nan, nan
         self._last: Row | None = None
         self._reached_epoch: int | None = None
         self._given_up_epoch: int | None = None
@@ -144,26 +163,11 @@ class TrialLog:
         """Whether this accuracy, at an epoch's end before the last, is no better than the round's bar there."""
         return step in self._bars and accuracy <= self._bars[step] and not self.is_success(step, accuracy)
 
-    def compare(self, loss: float) -> None:
-        """Take the next of the losses that are over the same samples, for the largest rise."""
-        if isfinite(loss):
-            rise = loss - self._compared
-            self._rise = rise if rise > self._rise else self._rise  # False for the first: NaN
-            self._compared = loss
-
     def see_accuracy(self, accuracy: float) -> None:
         """Take an accuracy over all training samples."""
         self._accuracy = accuracy
         if not isnan(accuracy):
             self._best_accuracy = accuracy if isnan(self._best_accuracy) else max(self._best_accuracy, accuracy)
-
-    def see_logits(self, step: int, rms: float) -> None:
-        """Take the RMS of the outputs on a step's batch."""
-        if step > phases.LOGIT_STEPS or not isfinite(rms):
-            return
-        if step == 0:
-            self._logit_initial = rms
-        self._logit_peak = rms if isnan(self._logit_peak) else max(self._logit_peak, rms)
 
     def add(self, row: Row, *, last: bool = False, all_samples: bool = False) -> None:
         """Write a row down, unless the spec leaves it out."""
@@ -177,7 +181,18 @@ class TrialLog:
             self._peak, self._peak_step = row.loss, row.step
         if last or self._is_kept(row.step) or new_peak or row.sharpness or row.layers:
             self._pending.append(row)
+        if row.sharpness and self._facts.edge > 0.0:
+            self._ratios.add(row.step, row.sharpness.value * self.trial.eta / self._facts.edge)
         self._last = row
+
+    def close(self, history: History, first: int, loss: Floats, sizes: Floats | None) -> None:
+        """Take its own history, and steps from ``first`` on, [steps, 1] and [steps, 3, 1]: those up to its last row."""
+        assert self._last is not None  # it has ended by one
+        count = self._last.step - first + 1
+        history.add(loss[:count], None if sizes is None else sizes[:count])
+        if len(loss) < count and self._last.step > 0:  # an evaluation follows them
+            history.finish(np.array([self._last.loss]))
+        self.curve = history.curve(0)
 
     def _is_kept(self, step: Any) -> Any:
         """Whether rows of such steps are kept whatever they hold; of one step, or of each of an array."""
@@ -187,7 +202,7 @@ class TrialLog:
     def add_block(self, block: Block, lane: int) -> bool:
         """Take all steps of a block that this trial survives; False, and nothing is taken, where it may not."""
         train, full, top = self._train, self._full, block.top[lane]
-        if self.is_bad(top):
+        if self.is_bad(block.worst[lane]):
             return False
         if full:
             might_succeed = self.is_success(block.steps[-1], block.best_accuracy[lane])
@@ -196,20 +211,18 @@ class TrialLog:
                 return False
         loss, accuracy = block.loss[:, lane], block.accuracy[:, lane]
         if full:
-            rise = max(block.rise[lane], float(loss[0]) - self._compared)  # the second is NaN for the first of all
-            self._rise, self._compared = max(self._rise, rise), float(loss[-1])
             self.see_accuracy(block.best_accuracy[lane])
             self._accuracy = float(accuracy[-1])
-        for k in range(min(block.count, phases.LOGIT_STEPS + 1 - block.first)):
-            self.see_logits(block.first + k, float(block.rms[k, lane]))
         steps, peak = np.arange(block.first, block.first + block.count), self._peak
+        flags = np.zeros(block.count, dtype=np.int64)
+        flags[:1] = FLAG_ALL_SAMPLES if block.evaluated else 0
         if not top <= peak:
             self._peak, self._peak_step = top, block.first + block.top_at[lane]
         if train.record_every > 1 and block.steps.stop > ALWAYS_KEPT:
             kept = self._is_kept(steps) | (np.fmax.accumulate(np.append(peak, loss[:-1])) < loss)
-            steps, loss, accuracy = steps[kept], loss[kept], accuracy[kept]
+            steps, loss, accuracy, flags = steps[kept], loss[kept], accuracy[kept], flags[kept]
         if len(steps):
-            self._pending.append(_Stretch(steps, loss, accuracy))
+            self._pending.append(_Stretch(steps, loss, accuracy, flags))
         return True
 
     def end(self, step: int, *, reached: bool = False, dead: bool = False, given_up: bool = False) -> None:
@@ -236,23 +249,18 @@ class TrialLog:
         initial, success = self._loss_initial, self._train.success
         verdict = phases.verdict(success, reached, diverged, self._dead, initial, last.loss)
         ratio = self._peak / initial if initial > 0.0 else nan
-        phase = phases.label(
-            self._train.loss,
-            verdict,
-            initial,
-            last.loss,
-            self._rise,
-            ratio,
-            self._logit_initial,
-            self._logit_peak,
-            self._accuracy,
-        )
+        curve = self.curve or Curve()
+        evidence = self._evidence(curve, verdict, last)
+        phase = phases.label(evidence)
         return Outcome(
             trial_id=self.trial.trial_id,
             attempt=self.trial.attempt,
             seq=self._seq,
             verdict=verdict,
-            phase=phase,
+            phase=phase.label,
+            phase_rule=phases.RULE_EDITION,
+            phase_basis=phase.basis,
+            phase_reason=phase.reason,
             reached_epoch=self._reached_epoch,
             loss_initial=initial,
             loss_final=last.loss,
@@ -261,11 +269,38 @@ class TrialLog:
             peak_ratio=ratio,
             peak_step=self._peak_step,
             final_sharpness=last.sharpness.value if last.sharpness else nan,
-            logit_rms_initial=self._logit_initial,
-            logit_rms_peak=self._logit_peak,
+            logit_rms_initial=curve.logit_rms_initial,
+            logit_rms_peak=curve.logit_rms_peak,
             bad_step=last.step if diverged else None,
             bad_kind=_bad_kind(last.loss) if diverged else None,
             given_up_epoch=None if diverged or self._dead else self._given_up_epoch,
+            **{name: getattr(evidence, name) for name in _STORED},
+        )
+
+    def _evidence(self, curve: Curve, verdict: str, last: Row) -> phases.Evidence:
+        """What the phase rests on."""
+        train, facts = self._train, self._facts
+        ratios = self._ratios.summary(last.step, max(curve.peak_step, curve.rise_step))
+        return phases.Evidence(
+            loss_kind=train.loss,
+            verdict=verdict,
+            full_batch=self._full,
+            loss_initial=self._loss_initial,
+            loss_final=last.loss,
+            optimizer=train.optimizer,
+            beta=train.momentum if train.optimizer == "momentum" else 0.0,
+            linear=facts.linear,
+            accuracy=self._accuracy,
+            loss_constant=facts.loss_constant,
+            majority=facts.majority,
+            peak_smoothed=curve.peak_smoothed,
+            rise=curve.rise,
+            rise_at_end=curve.rise_at_end,
+            drift=curve.drift,
+            logit_growth=curve.logit_growth,
+            hidden_growth=curve.hidden_growth,
+            ratio_initial=self.trial.eta * self.trial.lambda0 / facts.edge if facts.edge > 0.0 else nan,
+            **asdict(ratios),
         )
 
 
@@ -291,6 +326,7 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
         if isinstance(part, _Stretch):
             there = slice(at, at + len(part))
             step[there], loss[there], accuracy[there] = part.steps, part.loss, part.accuracy
+            flags[there] = part.flags
     for at, row in rows:
         step[at], loss[at], accuracy[at], flags[at] = row.step, row.loss, row.accuracy, row.flags
         if row.sharpness:

@@ -4,41 +4,49 @@ A search asks for trials at certain learning rates and is told their verdicts. I
 are a pure function of the answers to earlier questions, so telling a new search all finished trials, in any order,
 continues the old one with the same floating-point rates.
 
-Success is a band: too small a rate fails by slowness, too large a rate by instability, and the upper edge is ragged
-(Iyer, Hanin and Rolnick 2022 define η*; successes above failures are common in deep nets). Hence
+Success is a band: too small a rate misses the threshold within the budget, too large a rate is unstable, and the upper
+edge is ragged (Iyer, Hanin and Rolnick 2022 define η*; successes above failures are common in deep nets). The largest
+success has no limit as more rates are tried, so η* is the *area*: the rate at which a clean edge would have the same
+measure of success in ln η. Three rules make it independent of the start, the method and the device:
 
-1. geometric steps from the start until a success and a failure above it are known; that no rate succeeds is said only
-   after a walk down to the lowest;
-2. geometric midpoints between the largest success and the smallest failure above it, down to the tolerance;
-3. probes at two and four bracket widths above that failure; a success there reopens the search from it.
-
-That is "bisect". "section" asks k rates in place of each one, for devices on which trainings beside one another are
-nearly free: k steps, k rates that divide the bracket, k probes. "profile" takes the geometric steps nine at a time,
-then lays 12 to 16 rates over the whole ragged zone at once, so that every estimate of the edge comes from one grid.
+1. every rate lies on the lattice ln η = k·ln(1 + tolerance);
+2. one walk over the lattice, a function of the verdicts at the rates that it visits (module `walk`), decides which
+   rates enter: a window from M successes in a row up to M failures in a row, all of it asked;
+3. methods differ only in how many rates the walk may need are asked at once. Answers it never needs change nothing.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from math import ceil, exp, floor, isfinite, isnan, log, log1p, log2, sqrt
+from math import ceil, exp, floor, inf, isfinite, isnan, log, log1p, log2, sqrt
 
-from mlrtui_trainer.phases import SUCCESS_RULES, is_success, is_too_slow
+from mlrtui_trainer.phases import SUCCESS_RULES, is_not_reached, is_success
+from mlrtui_trainer.walk import COARSE_POINTS, End, Known, Range, walk
 
-__all__ = ["EVIDENCE", "METHODS", "MIN_TOLERANCE", "Boundary", "Search", "SearchSpec"]
+__all__ = ["ETA_RULE", "EVIDENCE", "METHODS", "MIN_TOLERANCE", "Boundary", "Search", "SearchSpec"]
+
+ETA_RULE = 2
+"""Edition of the rule by which η* follows from verdicts: 1, the largest success; 2, the area over the window."""
 
 METHODS = ("bisect", "section", "profile")
 
-EVIDENCE = ("reached", "too-slow", "stalled", "diverged", "dead")
+EVIDENCE = ("reached", "not-reached", "stalled", "diverged", "dead")
 """Verdicts that say something about a learning rate."""
 
 MIN_TOLERANCE = 1e-6
-"""Below it, geometric midpoints of doubles and the trials' own rounding would decide."""
+"""Below it, the trials' own rounding would decide."""
 
-COARSE_POINTS = 9
-"""Rates of a question of "profile" while it looks for the zone."""
+MARGIN_LN = 0.3
+"""Width in ln η of the runs of successes and of failures that end the window: a gap of 0.2 is often only a gap."""
 
-ZONE_POINTS = (12, 16)
-"""Fewest and most rates of "profile" over the zone; as many between them as the tolerance asks for."""
+MIN_MARGIN = 2
+"""Rates of such a run at least: a single failure is no edge, however coarse the lattice."""
+
+PROFILE_POINTS = 16
+"""Rates of a question of "profile"."""
+
+ROUNDING = 1e-12
+"""Relative difference within which a rate is that of the lattice: exp is not the same to the last bit everywhere."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,13 @@ class SearchSpec:
     """The rules of a search. Raises ValueError for numbers that cannot be searched with."""
 
     success: str  # one of `phases.SUCCESS_RULES`
-    tolerance: float  # the final bracket's ratio is at most 1 + tolerance
+    tolerance: float  # neighbouring rates of the lattice have the ratio 1 + tolerance
     eta_min: float
     eta_max: float
-    factor: float = 2.0  # of the first, geometric steps
+    factor: float = 2.0  # of the first, coarse steps at most
     method: str = "bisect"  # one of `METHODS`
     points: int = 8  # rates of a question of "section"; the other methods have their own numbers
+    margin: int | None = None  # M, successes and failures in a row that end the window; None: those of 0.3 in ln η
 
     def __post_init__(self) -> None:
         if self.success not in SUCCESS_RULES:
@@ -66,78 +75,121 @@ class SearchSpec:
             raise ValueError(f"method is {self.method!r}; use one of {', '.join(METHODS)}")
         if not (2 <= self.points <= 1000):
             raise ValueError(f"points is {self.points}; use a whole number from 2 to 1000")
+        if self.margin is not None and self.margin < 1:
+            raise ValueError(f"margin is {self.margin}; use a whole number from 1")
+        if self.lowest > self.highest:
+            raise ValueError(
+                f"eta_min is {self.eta_min}, eta_max {self.eta_max}: no rate (1 + {self.tolerance:g})^k lies between; "
+                "use a wider range or a lower tolerance"
+            )
 
     @property
     def at_once(self) -> int:
-        """Rates of a question, k; probes and the grid of "profile" may be more."""
-        return {"bisect": 1, "section": self.points, "profile": COARSE_POINTS}[self.method]
+        """Most rates of a question."""
+        return {"bisect": 1, "section": self.points, "profile": PROFILE_POINTS}[self.method]
 
-    @property
-    def ln_tolerance(self) -> float:
-        """Width in ln η down to which brackets are narrowed."""
+    @cached_property
+    def spacing(self) -> float:
+        """δ, the lattice's spacing in ln η."""
         return log1p(self.tolerance)
 
     @property
-    def max_trials(self) -> int:
-        """No search needs more trials, whatever their verdicts.
+    def in_a_row(self) -> int:
+        """M, how many successes in a row end the window below, and failures above."""
+        return self.margin if self.margin is not None else max(MIN_MARGIN, round(MARGIN_LN / self.spacing))
 
-        With t = ln(1 + tolerance), f = ln(factor), R = ln(eta_max / eta_min) and k rates a question: scans take at most
-        R/f + 1 successful or searching steps up and as many down; every opening of a bracket takes at most k failing
-        steps, log(max(f, 2t) / t) / log(k + 1) divisions and the probes; and every reopening raises the largest success
-        by at least t, so there are at most R/t of them. A profile opens once, and its grid is its only division.
-        """
-        span = log(self.eta_max / self.eta_min)
-        scan_steps = 2 * (ceil(span / log(self.factor)) + 2) + self.at_once
-        divisions = self._divisions * self.at_once
-        if self.method == "profile":
-            return scan_steps + divisions + self.at_once + ZONE_POINTS[1]
-        openings = floor(span / self.ln_tolerance) + 2
-        return scan_steps + divisions + openings * (self.at_once + divisions + self.n_probes)
+    @property
+    def coarse(self) -> int:
+        """Lattice rates that a coarse step passes: at most ``factor``."""
+        return max(1, floor(log(self.factor) / self.spacing))
+
+    @cached_property
+    def lowest(self) -> int:
+        """k of the lowest lattice rate that is at least eta_min."""
+        k = floor(log(self.eta_min) / self.spacing) - 1
+        while self.rate(k) < self.eta_min:
+            k += 1
+        return k
+
+    @cached_property
+    def highest(self) -> int:
+        """k of the highest lattice rate that is at most eta_max."""
+        k = floor(log(self.eta_max) / self.spacing) - 1
+        while self.rate(k + 1) <= self.eta_max:
+            k += 1
+        return k
+
+    def rate(self, k: float) -> float:
+        """Learning rate at place ``k`` of the lattice: the only place where one is computed."""
+        exponent = k * self.spacing
+        root = exp(exponent / 2.0) if exponent > 709.0 else 0.0  # whose square may be infinite, where exp would raise
+        return root * root if root else exp(exponent)
+
+    def place(self, eta: float) -> int | None:
+        """k of the lattice rate that ``eta`` is, up to the rounding of other machines; None: it is none."""
+        if not 0.0 < eta < inf:
+            return None
+        k = round(log(eta) / self.spacing)
+        return k if abs(eta - self.rate(k)) <= ROUNDING * eta else None
+
+    @property
+    def max_trials(self) -> int:
+        """No search needs more trials, whatever their verdicts: it asks for every rate of its range at most once."""
+        return self.highest - self.lowest + 1
 
     @property
     def typical_trials(self) -> int:
-        """Trials of a search whose start is within two factors of η* and whose edge is clean: an estimate for plans."""
-        if self.method == "profile":
-            return COARSE_POINTS + ZONE_POINTS[1]
-        return max(3, self.at_once) + (self._divisions - 1) * self.at_once + self.n_probes
+        """Trials of a search whose start is within two factors of η* and whose edge is clean: an estimate for plans.
 
-    @property
-    def n_probes(self) -> int:
-        """Rates above the final bracket that are looked at before the search closes."""
-        return max(2, self.at_once)
-
-    @property
-    def _divisions(self) -> int:
-        return ceil(log2(max(log(self.factor) / self.ln_tolerance, 2.0)) / log2(self.at_once + 1)) + 1
+        The window's 2M rates, and outside it two coarse steps and the halvings down to its size; with several rates a
+        question the steps, the stretch between two of them and what is left of the window.
+        """
+        m, step, k = self.in_a_row, self.coarse, self.at_once
+        if k == 1:
+            count = 2 * m + 2 + max(0, ceil(log2(step / m)))
+        else:
+            between = min(step - 1, k * ceil(log2(step + 1) / log2(k + 1)))
+            count = max(3, min(k, COARSE_POINTS)) + between + max(m, 2 * m - between)
+        return min(count, self.max_trials)
 
 
 @dataclass(frozen=True)
 class Boundary:
-    """What a search has learnt of a net; final once the search is closed."""
+    """What a search has learnt of a net; η* and its window once the search is closed."""
 
-    eta_star: float | None  # largest success
-    first_failure: float | None  # smallest failure above the lowest success
+    eta_star: float | None  # the area over the window; where censored "at_max" a lower bound
+    eta_last: float | None  # largest success; of the window once closed. Depends on how many rates were tried
+    eta_star_se: float | None  # standard error of eta_star, in η; None where censored
+    first_failure: float | None  # smallest failure in the window
+    window_low: float | None  # lowest rate of the window, a success
+    window_high: float | None  # highest rate of the window, a failure unless the range ends there
+    successes: int | None  # in the window
     bracket: tuple[
         float | None, float | None
-    ]  # last success and the failure above it; before a success: slow, unstable
-    eta_area: float | None  # end of the plateau, moved up by the successful part of ln η above it
+    ]  # last success and the failure above it; before a success: not reached, unstable
     zone_octaves: float | None  # log2 of the last success over the end of the plateau; 0 where the edge is clean
-    reversals: int  # failures followed by a success, going up from the lowest success
-    trials: int
+    reversals: int  # failures followed by a success, going up the window
+    trials: int  # verdicts told at rates of the lattice, those that the walk did not need included
     censored: str | None  # None | "none" no rate succeeds | "at_min" | "at_max"
     reason: str | None  # a sentence when censored
 
-
-@dataclass(frozen=True)
-class _End:
-    """Why a walk ended."""
-
-    censored: str | None = None
-    reason: str | None = None
+    @property
+    def eta_area(self) -> float | None:
+        """The area, which η* is since rule 2; None where the window is open above."""
+        return self.eta_star if self.censored is None else None
 
 
 class Search:
-    """One net's search: `ask` for rates, `tell` verdicts, until `ask` returns nothing."""
+    """One net's search: `ask` for rates, `tell` verdicts, until `ask` returns nothing.
+
+    >>> spec = SearchSpec("accuracy", tolerance=0.1, eta_min=1e-3, eta_max=1e3)
+    >>> search = Search(spec, start_eta=3.0)
+    >>> while not search.closed:
+    ...     for eta in search.ask():
+    ...         search.tell(eta, "reached" if eta < 1.0 else "diverged")
+    >>> round(search.boundary().eta_star, 3)
+    0.953
+    """
 
     def __init__(self, spec: SearchSpec, start_eta: float) -> None:
         """Start at ``start_eta``, moved into the range. Raises ValueError unless it is positive (infinity is)."""
@@ -146,11 +198,13 @@ class Search:
         self.spec = spec
         self.round = 0
         """Number of the current question, from 0; the number of all questions once closed."""
-        self._told: dict[float, str] = {}
-        self._known: dict[float, str] = {}  # answers to questions that are complete
-        self._end: _End | None = None
-        self._walk = _walk(spec, start_eta, self._known)
-        self._question = next(self._walk)
+        self._told: dict[int, str] = {}
+        self._known: dict[int, str] = {}  # answers to questions that are complete
+        self._aside: dict[float, str] = {}  # verdicts at rates off the lattice: trials of an older rule
+        self._end: End | None = None
+        start = log(min(max(start_eta, spec.eta_min), spec.eta_max)) / spec.spacing
+        self._walk = walk(_range(spec), start, self._known, spec.at_once)
+        self._question: tuple[int, ...] = next(self._walk)
 
     @property
     def closed(self) -> bool:
@@ -159,10 +213,12 @@ class Search:
 
     def ask(self) -> tuple[float, ...]:
         """Learning rates wanted now, ascending: those of the current question that are unanswered. Empty: closed."""
-        return tuple(eta for eta in self._question if eta not in self._told)
+        return tuple(self.spec.rate(k) for k in self._question if k not in self._told)
 
     def tell(self, eta: float, verdict: str) -> None:
         """Take a trial's verdict, in any order. "failed" is the machine's fault: the rate is asked for again.
+
+        A rate off the lattice, of a search by rule 1, is no evidence here: η* would depend on who asked for it.
 
         Raises ValueError for a verdict that no search gives and for one that contradicts an earlier answer.
         """
@@ -170,10 +226,12 @@ class Search:
             return
         if verdict not in EVIDENCE:
             raise ValueError(f"verdict {verdict!r} has no meaning in a search; use one of {', '.join(EVIDENCE)}")
-        if self._told.setdefault(eta, verdict) != verdict:
-            raise ValueError(f"eta = {eta!r} was {self._told[eta]!r} and cannot become {verdict!r}")
-        while self._end is None and not self.ask():
-            self._known.update((eta, self._told[eta]) for eta in self._question)
+        k = self.spec.place(eta)
+        earlier = self._aside.setdefault(eta, verdict) if k is None else self._told.setdefault(k, verdict)
+        if earlier != verdict:
+            raise ValueError(f"eta = {eta!r} was {earlier!r} and cannot become {verdict!r}")
+        while self._end is None and all(k in self._told for k in self._question):
+            self._known.update((k, self._told[k]) for k in self._question)
             self.round += 1
             try:
                 self._question = next(self._walk)
@@ -183,217 +241,85 @@ class Search:
 
     def boundary(self) -> Boundary:
         """What is known now, with the answers to an unfinished question."""
-        answered = {eta: self._told[eta] for eta in self._question if eta in self._told}
-        return _boundary(self._known | answered, self._end or _End())
+        known = self._known | {k: self._told[k] for k in self._question if k in self._told}
+        if self._end is None:
+            return _open(self.spec, *_edge(known), len(known))
+        if self._end.window is None:
+            return _open(self.spec, None, *self._end.band, len(known), self._end)
+        low, high = self._end.window
+        return _boundary(self.spec, low, [is_success(known[k]) for k in range(low, high + 1)], len(known), self._end)
 
 
-# The walk -------------------------------------------------------------------------------------------------------------
-
-_Known = Mapping[float, str]
-_Walk = Generator[tuple[float, ...], None, _End]
-
-
-def _walk(spec: SearchSpec, start_eta: float, known: _Known) -> _Walk:
-    """Yield questions; ``known`` holds the answers to all of them whenever the walk goes on."""
-    end = yield from _find_success(spec, start_eta, known)
-    if end is None and spec.method == "profile":
-        return (yield from _profile(spec, known))
-    while end is None:
-        end = yield from _narrow(spec, known)
-        if end is not None:
-            break
-        best = _last_success(known)
-        probes = _probes(spec, known)
-        if probes:
-            yield probes
-        if _last_success(known) == best:
-            end = _End()
-    return end
-
-
-def _find_success(spec: SearchSpec, start_eta: float, known: _Known) -> Generator[tuple[float, ...], None, _End | None]:
-    """Look for any success: up from too slow, down from unstable, between the two, and at last down to eta_min.
-
-    The last walk is for rates above the band that look too slow: an unstable training may end a little below its
-    initial loss, and the search must not say that no rate succeeds before it has looked below.
-    """
-    start = min(max(start_eta, spec.eta_min), spec.eta_max)
-    above = spec.at_once // 2
-    yield (*_down(spec, start, spec.at_once - 1 - above), start, *_up(spec, start, above))
-    while _last_success(known) is None:
-        slow, unstable = _band(known)
-        if unstable is None and slow is not None:
-            if slow >= spec.eta_max:
-                remedy = "give more epochs or raise eta_max"
-                nowhere = f"no success up to eta_max = {spec.eta_max:g}, where it is still too slow; {remedy}"
-                return (yield from _descend(spec, known, nowhere))
-            yield _up(spec, slow, spec.at_once)
-        elif unstable is not None and slow is None:
-            if unstable <= spec.eta_min:
-                return _End("at_min", f"unstable at every rate down to eta_min = {spec.eta_min:g}; lower eta_min")
-            yield _down(spec, unstable, spec.at_once)
-        elif unstable is not None and slow is not None:
-            if unstable / slow <= 1.0 + spec.tolerance:
-                band = f"no success: too slow up to {slow:.4g}, unstable from {unstable:.4g}"
-                return (yield from _descend(spec, known, f"{band}; give more epochs or a lower tolerance"))
-            yield _between(slow, unstable, spec.at_once)
-    return None
-
-
-def _descend(spec: SearchSpec, known: _Known, nowhere: str) -> Generator[tuple[float, ...], None, _End | None]:
-    """Geometric steps down from the lowest rate tried; without any success, ``nowhere`` is the answer."""
-    while _last_success(known) is None:
-        lowest = min(known)
-        if lowest <= spec.eta_min:
-            return _End("none", nowhere)
-        yield _down(spec, lowest, spec.at_once)
-    return None
-
-
-def _narrow(spec: SearchSpec, known: _Known) -> Generator[tuple[float, ...], None, _End | None]:
-    """Scan up until a failure above the largest success is known, then divide their bracket down to the tolerance."""
-    while True:
-        end = yield from _find_failure(spec, known)
-        low, high = _bracket(known)
-        if end is not None or high is None or high / low <= 1.0 + spec.tolerance:
-            return end
-        yield _between(low, high, spec.at_once)
-
-
-def _find_failure(spec: SearchSpec, known: _Known) -> Generator[tuple[float, ...], None, _End | None]:
-    """Scan up until a failure above the largest success is known."""
-    while True:
-        low, high = _bracket(known)
-        if low >= spec.eta_max:
-            return _End("at_max", f"still succeeds at eta_max = {spec.eta_max:g}; raise eta_max")
-        if high is not None:
-            return None
-        yield _up(spec, low, spec.at_once)
-
-
-def _profile(spec: SearchSpec, known: _Known) -> _Walk:
-    """One grid in ln η over the zone, from the end of the plateau to the failure above the largest success."""
-    end = yield from _find_failure(spec, known)
-    if end is not None:
-        return end
-    _, high = _bracket(known)
-    low = _plateau_end(known)
-    assert high is not None
-    fewest, most = ZONE_POINTS
-    wanted = ceil(log(high / low) / spec.ln_tolerance) - 1
-    grid = _between(low, high, min(max(wanted, fewest), most))
-    yield _unknown(grid, known)
-    return _End()
-
-
-def _probes(spec: SearchSpec, known: _Known) -> tuple[float, ...]:
-    """Rates at two, four, ... bracket widths (in ln η) above the first failure over the largest success.
-
-    A bracket counts as at least half the tolerance wide: otherwise neighbours that happen to lie close together would
-    make reopenings that gain almost nothing.
-    """
-    low, high = _bracket(known)
-    if high is None:
-        return ()
-    width = max(log(high / low), 0.5 * spec.ln_tolerance)
-    room = log(spec.eta_max / high) / width  # in bracket widths; without it, far probes would overflow
-    rates = (high * exp(2.0 * i * width) for i in range(1, spec.n_probes + 1) if 2.0 * i < room + 1.0)
-    return _unknown((eta for eta in rates if eta <= spec.eta_max), known)
-
-
-def _unknown(rates: Iterable[float], known: _Known) -> tuple[float, ...]:
-    """Without those that fall on a known rate, up to rounding: grids and steps may share places."""
-    return tuple(eta for eta in rates if all(abs(log(eta / other)) > 0.1 * MIN_TOLERANCE for other in known))
-
-
-def _up(spec: SearchSpec, eta: float, count: int) -> tuple[float, ...]:
-    """Up to ``count`` geometric steps above ``eta``; the last is eta_max where they reach it."""
-    return tuple(_steps(eta, spec.factor, spec.eta_max, count))
-
-
-def _down(spec: SearchSpec, eta: float, count: int) -> tuple[float, ...]:
-    """Up to ``count`` geometric steps below ``eta``, ascending; the first is eta_min where they reach it."""
-    return tuple(reversed([*_steps(eta, 1.0 / spec.factor, spec.eta_min, count)]))
-
-
-def _steps(eta: float, factor: float, limit: float, count: int) -> Iterator[float]:
-    for _ in range(count):
-        if eta == limit:
-            return
-        eta = min(eta * factor, limit) if factor > 1.0 else max(eta * factor, limit)
-        yield eta
-
-
-def _between(low: float, high: float, count: int) -> tuple[float, ...]:
-    """``count`` rates that divide the bracket evenly in ln η; different ones where doubles lie close together."""
-    if count == 1:
-        return (sqrt(low) * sqrt(high),)  # without overflow
-    step = log(high / low) / (count + 1)
-    rates = dict.fromkeys(low * exp(i * step) for i in range(1, count + 1))
-    return tuple(eta for eta in rates if low < eta < high)
-
-
-def _successes(known: _Known) -> list[float]:
-    return [eta for eta, verdict in known.items() if is_success(verdict)]
-
-
-def _last_success(known: _Known) -> float | None:
-    return max(_successes(known), default=None)
-
-
-def _band(known: _Known) -> tuple[float | None, float | None]:
-    """Largest too-slow rate below the smallest unstable one, and that one, while there is no success."""
-    unstable = min((eta for eta, verdict in known.items() if not is_too_slow(verdict)), default=None)
-    slow = (eta for eta, verdict in known.items() if is_too_slow(verdict) and (unstable is None or eta < unstable))
-    return max(slow, default=None), unstable
-
-
-def _bracket(known: _Known) -> tuple[float, float | None]:
-    """Largest success and the smallest failure above it, if any is known; there must be a success."""
-    low = max(_successes(known))
-    return low, min((eta for eta in known if eta > low), default=None)
+def _range(spec: SearchSpec) -> Range:
+    return Range(spec.lowest, spec.highest, spec.coarse, spec.in_a_row, spec.rate)
 
 
 # What was learnt ------------------------------------------------------------------------------------------------------
 
 
-def _boundary(known: _Known, end: _End) -> Boundary:
-    if not _successes(known):
-        return Boundary(None, None, _band(known), None, None, 0, len(known), end.censored, end.reason)
-    last, failure_above = _bracket(known)
-    rising, succeeded = _rising(known)
-    first = succeeded.index(False) if False in succeeded else len(rising)
+def _boundary(spec: SearchSpec, low: int, succeeded: list[bool], trials: int, end: End) -> Boundary:
+    """Of a window whose lowest rate, at place ``low``, succeeds."""
+    successes, changes = sum(succeeded), sum(one != other for one, other in pairwise(succeeded))
+    last = max(i for i, success in enumerate(succeeded) if success)
+    first = succeeded.index(False) if False in succeeded else None
+    plateau_end = last if first is None else first - 1
+    eta_star: float | None = spec.rate(low - 0.5 + successes)
+    eta_star_se = None
+    if end.censored is None:
+        assert eta_star is not None
+        eta_star_se = eta_star * spec.spacing * sqrt(max(changes - 1, 0) / 2.0 + 1.0 / 12.0)
+    elif end.censored == "at_max":
+        eta_star = min(spec.rate(low - 0.5 + successes), spec.rate(spec.highest))
+    else:
+        eta_star = None
+    above = low + last + 1
     return Boundary(
-        eta_star=last,
-        first_failure=rising[first] if first < len(rising) else None,
-        bracket=(last, failure_above),
-        eta_area=None if failure_above is None else _area(rising[first - 1 :], succeeded[first - 1 :]),
-        zone_octaves=log2(last / rising[first - 1]),
+        eta_star=eta_star,
+        eta_last=spec.rate(low + last),
+        eta_star_se=eta_star_se,
+        first_failure=None if first is None else spec.rate(low + first),
+        window_low=spec.rate(low),
+        window_high=spec.rate(low + len(succeeded) - 1),
+        successes=successes,
+        bracket=(spec.rate(low + last), spec.rate(above) if last + 1 < len(succeeded) else None),
+        zone_octaves=(last - plateau_end) * spec.spacing / log(2.0),
         reversals=sum(up and not below for below, up in pairwise(succeeded)),
-        trials=len(known),
+        trials=trials,
         censored=end.censored,
         reason=end.reason,
     )
 
 
-def _rising(known: _Known) -> tuple[list[float], list[bool]]:
-    """Rates from the lowest success up, and whether they succeeded; what lies below is the slow side."""
-    rising = sorted(eta for eta in known if eta >= min(_successes(known)))
-    return rising, [is_success(known[eta]) for eta in rising]
+def _edge(known: Known) -> tuple[int | None, int | None, int | None]:
+    """Last success so far, and the bracket: it and the failure above; before a success: not reached, unstable."""
+    last = max((k for k, verdict in known.items() if is_success(verdict)), default=None)
+    if last is not None:
+        return last, last, min((k for k in known if k > last), default=None)
+    unstable = min((k for k, verdict in known.items() if not is_not_reached(verdict)), default=None)
+    slow = (k for k, verdict in known.items() if is_not_reached(verdict) and (unstable is None or k < unstable))
+    return None, max(slow, default=None), unstable
 
 
-def _plateau_end(known: _Known) -> float:
-    """Last success before the first failure, going up from the lowest success; there must be both."""
-    rising, succeeded = _rising(known)
-    return rising[succeeded.index(False) - 1]
+def _open(
+    spec: SearchSpec, last: int | None, low: int | None, high: int | None, trials: int, end: End | None = None
+) -> Boundary:
+    """Of a search that is under way, or that has met no success."""
 
+    def rate(k: int | None) -> float | None:
+        return None if k is None else spec.rate(k)
 
-def _area(rates: list[float], succeeded: list[bool]) -> float:
-    """Rate at which a clean edge would have the same measure of success in ln η.
-
-    Every rate stands for the stretch up to the middles between it and its neighbours (midpoint rule).
-    """
-    measure = 0.0
-    for (low, low_ok), (high, high_ok) in pairwise(zip(rates, succeeded, strict=True)):
-        measure += 0.5 * (low_ok + high_ok) * log(high / low)
-    return rates[0] * exp(measure)
+    return Boundary(
+        eta_star=None,
+        eta_last=rate(last),
+        eta_star_se=None,
+        first_failure=None,
+        window_low=None,
+        window_high=None,
+        successes=None,
+        bracket=(rate(low), rate(high)),
+        zone_octaves=None,
+        reversals=0,
+        trials=trials,
+        censored=None if end is None else end.censored,
+        reason=None if end is None else end.reason,
+    )

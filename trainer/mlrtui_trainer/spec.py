@@ -6,6 +6,7 @@ The driver sends a `Probe` (measure λ at initialisation) or a `Round` (train). 
 
 from dataclasses import dataclass
 from itertools import pairwise
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "FLAG_SHARPNESS_NOT_CONVERGED",
     "NUMERICS_VERSION",
     "OPTIMIZER_SETTINGS",
+    "SAME_NETS",
     "Bar",
     "Dataset",
     "Eigenvalue",
@@ -53,6 +55,9 @@ OPTIMIZER_SETTINGS: dict[str, tuple[str, ...]] = {
     "adam": ("beta1", "beta2", "eps"),
 }
 """The fields of `TrainSpec` that each optimizer has; the others leave them at their defaults."""
+
+SAME_NETS = "its factory gives the same net for every seed"
+"""The remark on a factory that seeds itself, or draws nothing: of no account where a sweep has one seed."""
 
 FLAG_LOSS_NAN = 1
 FLAG_LOSS_POS_INF = 2
@@ -219,6 +224,8 @@ class LambdaAtInit:
     hessian: float
     hessian_residual: float
     converged: bool
+    refused: tuple[tuple[str, str], ...] = ()  # operators whose λ cannot be trusted and is NaN here, each with why
+    remarks: tuple[str, ...] = ()  # what a person should know of the cell's nets
 
 
 @dataclass(frozen=True)
@@ -294,6 +301,22 @@ class Outcome:
     bad_kind: str | None = None  # "nan" | "+inf" | "-inf" | "threshold"
     error: str | None = None
     given_up_epoch: int | None = None  # at whose end a bar of the round ended it
+    # what the phase rests on, as `phases.Evidence` describes it; NaN: not measured, or without meaning
+    phase_rule: int | None = None  # edition of the rules; None without a phase
+    phase_basis: str | None = None  # "loss" | "loss+sharpness"
+    phase_reason: str | None = None  # the row of the rule table that fired, with its numbers, as one sentence
+    peak_smoothed: float = nan
+    rise: float = nan
+    logit_growth: float = nan
+    hidden_growth: float = nan
+    ratio_first: float = nan
+    ratio_before_peak: float = nan
+    ratio_low: float = nan
+    ratio_hover: float = nan
+    ratio_last: float = nan
+    drift: float = nan
+    loss_constant: float = nan
+    majority: float = nan
 
 
 @dataclass(frozen=True)

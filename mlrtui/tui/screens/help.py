@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Sequence
 
-from textual import on
 from textual.app import ComposeResult
 
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
@@ -14,6 +13,7 @@ from mlrtui.tui.text import Line, fit, holds, join, line, plain
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.prompt import Prompt
 from mlrtui.tui.widgets.rows import RowsPane
+from mlrtui.tui.widgets.sweep_grid import PHASE_LETTERS
 
 __all__ = ["WORDS", "HelpPage", "HelpScreen", "help_lines"]
 
@@ -23,19 +23,31 @@ WORDS = (
     ("λ, sharpness", "top eigenvalue of the curvature of the training loss; λ₀ at initialisation"),
     ("ηλ₀", "learning rate in units of the initial curvature; gradient descent on a quadratic is stable below 2"),
     ("λη/2", "sharpness over its edge 2/η (momentum, adam: another): above 1 training is unstable"),
-    ("lazy", "the loss falls all along"),
-    ("catapult", "the loss rises, sharpness falls below the edge, the loss falls again"),
-    ("divergent", "the loss ends non-finite, above the limit, or no lower than it began"),
-    ("controlled", "cross-entropy: the loss rises for a while, then training goes on"),
-    ("catastrophic", "cross-entropy: training is lost"),
+    ("lazy", "squared loss: the loss falls all along"),
+    ("stable", "the same under cross-entropy and the softmax's squared loss"),
+    ("edge", "edge of stability: λη/2 stays near 1 and the loss ripples down"),
+    ("controlled", "cross-entropy: outputs grow at once, hidden activations do not, training goes on"),
+    ("catapult", "the loss rises above its start by an instability and ends below it"),
+    ("unfinished", "the steps ended before the outcome was clear"),
+    ("collapsed", "after a shock the outputs are as good as constant, and training stands still"),
+    ("divergent", "the loss ends non-finite or above the limit"),
+    ("catastrophic", "the same under cross-entropy and the softmax's squared loss"),
+    (
+        "phases of a cell",
+        "v in Live; letters: " + ", ".join(f"{letter} {name}" for name, letter in PHASE_LETTERS.items()),
+    ),
     ("cell, net, trial", "a grid point; a network with its seed; one training of it at one learning rate"),
     ("censored", "η* lies at the end of the range that was searched"),
 )
 _STATES = (
     ("done", "done, reached"),
     ("running", "running"),
+    ("edge", "edge of stability"),
+    ("controlled", "controlled"),
     ("catapult", "catapult"),
-    ("slow", "too slow"),
+    ("unfinished", "unfinished"),
+    ("collapsed", "collapsed, dead"),
+    ("slow", "goal not reached"),
     ("diverged", "diverged"),
     ("failed", "failed"),
     ("waiting", "waiting"),
@@ -75,11 +87,10 @@ class HelpScreen(FilterScreen, inherit_bindings=False):
         yield Prompt(self.look, "find", "all; / types words that a row must hold")
         yield Footer(self.look, "help")
 
-    @on(Prompt.Changed)
-    def follow_typing(self, event: Prompt.Changed) -> None:
+    def typed(self, text: str) -> None:
         """The page follows every letter."""
         page = self.query_one(HelpPage)
-        page.filter = event.text
+        page.filter = text
         page.update_rows()
 
     def action_move(self, dx: int, dy: int) -> None:

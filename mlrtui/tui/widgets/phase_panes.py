@@ -6,27 +6,21 @@ from dataclasses import dataclass
 
 from mlrtui.tui.charts.scatter import Dot, ScatterSpec, draw_scatter, padded
 from mlrtui.tui.charts.spec import HLine
+from mlrtui.tui.marks import PHASE_STATES
 from mlrtui.tui.numbers import number
 from mlrtui.tui.pages import PhaseMark
+from mlrtui.tui.reasons import phase_text
 from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, clean, line
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import RowsPane, sentence
 
-__all__ = ["AXES", "MapPane", "MarkPane", "PhaseView", "PhaseWidget", "RangesPane", "phase_state"]
+__all__ = ["AXES", "MapPane", "MarkPane", "PhaseView", "PhaseWidget", "RangesPane", "counts", "phase_state"]
 
 AXES = ("width", "depth", "seed")
 _THEORY = (HLine(2.0, "2"), HLine(4.0, "4"))  # Lewkowycz et al. 2020: lazy below 2, catapult up to 4, divergence above
 
-_STATES = {
-    "lazy": "done",
-    "stable": "done",
-    "catapult": "catapult",
-    "controlled": "catapult",
-    "divergent": "diverged",
-    "catastrophic": "diverged",
-}
-_ORDER = ("done", "catapult", "diverged", "slow", "failed")
+_ORDER = (*dict.fromkeys(PHASE_STATES.values()), "slow", "failed")
 
 
 @dataclass(frozen=True)
@@ -37,14 +31,17 @@ class PhaseView:
     axis: str = AXES[0]
     at: int = 0
     words: str = "reading the trials"
+    growth: tuple[str, ...] = ()  # of outputs and activations over widths, a sentence for each law of the rate
 
     @classmethod
-    def of(cls, marks: Sequence[PhaseMark], axis: str, trial_id: int | None, words: str) -> "PhaseView":
+    def of(
+        cls, marks: Sequence[PhaseMark], axis: str, trial_id: int | None, words: str, growth: tuple[str, ...] = ()
+    ) -> "PhaseView":
         """The cursor on this trial, else on the first."""
         known = [mark for mark in marks if _c(mark) is not None]
         ordered = tuple(sorted(known, key=lambda mark: (_column(mark, axis), _c(mark))))
         at = next((at for at, mark in enumerate(ordered) if mark.trial_id == trial_id), 0)
-        return cls(ordered, axis, at, words)
+        return cls(ordered, axis, at, words, growth)
 
     @property
     def mark(self) -> PhaseMark | None:
@@ -85,7 +82,7 @@ class MapPane(PhaseWidget):
     def caption(self) -> Line:
         """What the marks mean and how many there are."""
         runs: list[tuple[str, str]] = []
-        for state, names, count in _counts(self.view.marks):
+        for state, names, count in counts(self.view.marks):
             runs += [("  " if runs else "", ""), (self.look.marks.glyph(state), state), (f" {names} {count}", "")]
         return tuple(runs)
 
@@ -132,7 +129,7 @@ class RangesPane(PhaseWidget, RowsPane):
         wide = max((len(str(_value(mark, self.view.axis))) for mark in self.view.marks), default=0) + 1
         for value in sorted({_value(mark, self.view.axis) for mark in self.view.marks}):
             mates = [mark for mark in self.view.marks if _value(mark, self.view.axis) == value]
-            for at, (state, names, count) in enumerate(_counts(mates)):
+            for at, (state, names, count) in enumerate(counts(mates)):
                 c = [_c(mark) or math.nan for mark in mates if phase_state(mark) == state]
                 head = f"{value if at == 0 else '':>{wide}}"
                 span = f" {number(min(c))}" + (f" – {number(max(c))}" if count > 1 else "")
@@ -144,6 +141,8 @@ class RangesPane(PhaseWidget, RowsPane):
                         (span, "value"),
                     )
                 )
+        for said in self.view.growth:
+            rows += [line(), *sentence(said, "", width, hang=" ")]
         return [*rows, line(), *sentence(_THEORY_WORDS, "dim", width, hang=" ")]
 
 
@@ -177,17 +176,21 @@ class MarkPane(PhaseWidget):
         head = f"{mark.phase or 'no phase'} ({mark.verdict or 'failed'})"
         rows: list[Line] = [((f" {self.look.marks.glyph(state)} ", state), (head, "strong"))]
         text = " · ".join(part for part in parts if part)
-        return [*rows, *sentence(text, "", width, hang=" ")]
+        rows += sentence(text, "", width, hang=" ")
+        return [
+            *rows,
+            *sentence(phase_text(None, mark.phase_reason, mark.phase_rule, mark.phase_basis), "dim", width, hang=" "),
+        ]
 
 
 def phase_state(mark: PhaseMark) -> str:
-    """The sign of a trial: done (lazy, stable), catapult, diverged, slow (no phase), failed."""
+    """The sign of a trial: that of its phase by `PHASE_STATES`; without one slow, or failed."""
     if mark.phase is not None:
-        return _STATES.get(mark.phase, "slow")
+        return PHASE_STATES.get(mark.phase, "slow")
     return "failed" if mark.verdict in (None, "failed") else "slow"
 
 
-def _counts(marks: Sequence[PhaseMark]) -> list[tuple[str, str, int]]:
+def counts(marks: Sequence[PhaseMark]) -> list[tuple[str, str, int]]:
     """The states that occur: (state, names of its phases, how many)."""
     found = []
     for state in _ORDER:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlrtui.tui.charts.boundary import draw_boundary
 from mlrtui.tui.numbers import number
-from mlrtui.tui.searches import RoundRow, brackets, edge_so_far, findings, probe_of, ragged, rounds
+from mlrtui.tui.searches import RoundRow, brackets, edge_so_far, findings, probe_of, ragged, rounds, side
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, clean, line
 from mlrtui.tui.widgets.pane import Pane
@@ -30,7 +30,7 @@ class SearchView:
 
     @classmethod
     def of(cls, reading: Reading | None, net_id: int | None, trial_id: int | None) -> "SearchView":
-        """The net of this number, else the one that is looked at; the cursor on this trial, else on its η*."""
+        """The net of this number, else the one on show; the cursor on this trial, else on the last success."""
         if reading is None:
             return cls()
         if reading.snapshot is None:
@@ -42,7 +42,7 @@ class SearchView:
             return cls(reading.cell, words="no net yet")
         mine = (trial for trial in reading.snapshot.trials if trial.net_id == net.net_id)
         trials = tuple(sorted(mine, key=lambda trial: trial.eta))
-        best, _ = edge_so_far(net, trials)
+        best = net.eta_last or edge_so_far(net, trials)[0]
         chosen = (trial for trial in trials if trial.trial_id == trial_id)
         at = (
             next(chosen, None)
@@ -84,7 +84,9 @@ class SearchPane(SearchWidget):
             return ()
         c = "" if trial.eta_lambda0 is None else f" · ηλ₀ {number(trial.eta_lambda0)}"
         best = "" if trial.best_accuracy is None else f" · best accuracy {trial.best_accuracy:.3f}"
-        return line(f"η {trial.eta:.6g} · {outcome(trial)}{c} · round {trial.round}{best}")
+        meaning = "" if self.view.net is None else side(self.view.net, self.view.trials, trial)
+        how = f"{outcome(trial)}{f' ({meaning})' if meaning else ''}"
+        return line(f"η {trial.eta:.6g} · {how}{c} · round {trial.round}{best}")
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The picture."""

@@ -11,7 +11,7 @@ import numpy as np
 from mlrtui_trainer.fast.basics import quick
 from mlrtui_trainer.fast.pieces import inner
 
-__all__ = ["NEITHER", "ROOM", "count_right", "lose", "rms", "softmax"]
+__all__ = ["MSE", "NEITHER", "ROOM", "centred_rms", "count_right", "lose", "rms", "softmax"]
 
 CE, MSE, MSE_SOFTMAX = 0, 1, 2
 CLASSES, SIGN, NEITHER = 0, 1, 2
@@ -20,11 +20,26 @@ ROOM = 5  # rows of working memory that a loss takes, beside one for every outpu
 
 @quick
 def rms(f, line, samples, outputs):
-    """The root mean square of the outputs, in double."""
+    """The root mean square of outputs, or of a layer's units, in double."""
     squares = 0.0
     for i in range(outputs):
         row = f[i * line : i * line + samples]
         squares = inner(row, row, squares)
+    return np.sqrt(squares / (samples * outputs))
+
+
+@quick
+def centred_rms(f, line, samples, outputs):
+    """The same of the outputs less their mean over each sample's: what a softmax sees of them."""
+    squares = 0.0
+    for s in range(samples):
+        mean = 0.0
+        for i in range(outputs):
+            mean += np.float64(f[i * line + s])
+        mean /= outputs
+        for i in range(outputs):
+            own = np.float64(f[i * line + s]) - mean
+            squares += own * own
     return np.sqrt(squares / (samples * outputs))
 
 

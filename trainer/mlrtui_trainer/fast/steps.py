@@ -105,7 +105,7 @@ class CompiledSteps:
     ) -> Floats:
         """Take these steps of every lane, in place; [steps, columns, lanes] as `lanes` logs them.
 
-        The optimizer has moved as many steps afterwards. The RMS of the outputs is that of the steps that are watched.
+        The optimizer has moved as many steps afterwards. Sizes of outputs are those of the steps that are watched.
         A lane whose loss passes its limit stops there, before that step; what would come after it is not a number.
         """
         kernels = _kernels()
@@ -138,7 +138,7 @@ class CompiledSteps:
             self.shapes, w, b, self.scale, self.places, self.rules, x, y, labels, self.piece, seen, self.scratch,
             self.multiply,
         )  # fmt: skip
-        loss, right, dead, _ = seen.T
+        loss, right, dead = seen.T[:3]
         return Evaluation(loss / samples.count, right / samples.count, dead > 0.0)
 
 

@@ -16,14 +16,15 @@ import numpy as np
 from numba import carray
 
 from mlrtui_trainer.fast.basics import pointer, quick
-from mlrtui_trainer.fast.losses import NEITHER, count_right, lose, rms
+from mlrtui_trainer.fast.losses import MSE, NEITHER, centred_rms, count_right, lose, rms
 from mlrtui_trainer.fast.pieces import RELU, activate, add_bias, add_sums, pull
 from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
 
-__all__ = ["COLUMNS", "DEAD", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
+__all__ = ["CENTRED", "COLUMNS", "DEAD", "HIDDEN", "LOSS", "RIGHT", "RMS", "evaluate", "train"]
 
-LOSS, RIGHT, DEAD, RMS = 0, 1, 2, 3  # columns of what a step leaves: losses and right answers as sums over samples
-COLUMNS = 4
+# columns of what a step leaves, as `evaluation.step_numbers` has them, losses and right answers as sums over samples
+LOSS, RIGHT, DEAD, RMS, CENTRED, HIDDEN = 0, 1, 2, 3, 4, 5
+COLUMNS = 6
 
 # two signals; the inputs, [inputs, samples]; a layer's inputs as [samples, units]; the last columns of a gradient;
 # working memory of losses; the gradient of one layer, for Adam
@@ -154,7 +155,7 @@ def train(
     """Steps of one lane; how many were taken: all, or up to the first whose loss is beyond the limit.
 
     weights, biases: addresses of the lane's matrices, by layer. rules: activation, loss, kind of the data, optimizer,
-    whether all samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' RMS is wanted,
+    whether all samples are in a batch. span: first row, samples a batch, steps, steps whose outputs' sizes are wanted,
     and how many steps were taken before. factor: what the samples' gradients are multiplied by, -η/batch or 1/batch.
     states, inertia: see `_descend`. limit: of the sum of a step's losses. x [rows · inputs], y [rows, outputs], labels
     [rows]. seen [steps, COLUMNS] is filled.
@@ -172,7 +173,13 @@ def train(
         if k == 0 or not full:
             transpose(at_x, inputs, samples, inputs, at_inputs, line, scratch)
         _forward(shapes, weights, biases, scale, places, activation, samples, line, scratch, address)
-        seen[k, RMS] = rms(f, line, samples, outputs) if k < watched else np.nan
+        seen[k, RMS] = seen[k, CENTRED] = np.nan
+        if k < watched:
+            seen[k, RMS] = seen[k, CENTRED] = rms(f, line, samples, outputs)
+            if loss != MSE:
+                seen[k, CENTRED] = centred_rms(f, line, samples, outputs)
+        last = layers - 2  # the last hidden layer
+        seen[k, HIDDEN] = rms(scratch[places[last] :], line, samples, shapes[last, 0]) if last >= 0 else 1.0
         seen[k, RIGHT] = seen[k, DEAD] = np.nan
         own_y, own_labels = y[row : row + samples], labels[row : row + samples]
         if full:

@@ -23,6 +23,7 @@ class Loss:
     per_sample: Callable[[Tensor, Tensor], Tensor]  # (e, labels) → [lanes, samples]
     signal: Callable[[Tensor, Tensor], Tensor]  # (e, y) → d loss / d f
     curve: Callable[[Tensor, Tensor], Tensor]  # (e, u) → (d² loss / d f²) u
+    bounded: bool  # whether the signal is, whatever f: a softmax's, which does not see what outputs of a sample share
 
 
 def _ce_start(f: Tensor, y: Tensor) -> Tensor:
@@ -97,9 +98,9 @@ def _softmax_curve(e: Tensor, u: Tensor) -> Tensor:
 
 
 LOSSES = {
-    "ce": Loss(_ce_start, _ce_per_sample, _ce_signal, _ce_curve),
-    "mse": Loss(_mse_start, _mse_per_sample, _mse_signal, _mse_curve),
-    "mse-softmax": Loss(_softmax_start, _softmax_per_sample, _softmax_signal, _softmax_curve),
+    "ce": Loss(_ce_start, _ce_per_sample, _ce_signal, _ce_curve, bounded=True),
+    "mse": Loss(_mse_start, _mse_per_sample, _mse_signal, _mse_curve, bounded=False),
+    "mse-softmax": Loss(_softmax_start, _softmax_per_sample, _softmax_signal, _softmax_curve, bounded=True),
 }
 
 

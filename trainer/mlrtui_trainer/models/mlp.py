@@ -123,6 +123,10 @@ class Mlp:
         """See `dead`."""
         return dead(self, trace)
 
+    def hidden(self, trace: "Trace") -> Tensor:
+        """The last hidden layer [lanes, samples, units]; ones without one."""
+        return trace.h[-1] if self.layers > 1 else torch.ones_like(trace.f[..., :1])
+
     def rate_vector(self, dtype: torch.dtype, device: str) -> Tensor:
         """See `rate_vector`."""
         return rate_vector(self, dtype, device)

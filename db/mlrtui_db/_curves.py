@@ -1,0 +1,45 @@
+"""The stored steps of one trial as arrays."""
+
+import math
+import sqlite3
+from array import array
+from itertools import chain
+
+from mlrtui_db.models import Curve
+
+__all__ = ["read_curve"]
+
+# Infinity stands for NULL, since the store keeps finite numbers only and SQLite cannot hand out NaN.
+_NULL = math.inf
+_STEPS = (
+    "SELECT step, ifnull(loss, 9e999), ifnull(accuracy, 9e999), ifnull(sharpness, 9e999),"
+    " ifnull(sharpness_residual, 9e999), flags FROM step WHERE trial_id = ? AND step > ? ORDER BY step LIMIT ?"
+)
+
+
+def read_curve(connection: sqlite3.Connection, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    """See `Reader.curve`."""
+    found = connection.execute("SELECT attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
+    rows = connection.execute(_STEPS, (trial_id, after_step, limit))
+    cells = array("d", chain.from_iterable(rows))  # a list of all rows would take three times as long
+    return _curve(trial_id, found[0] if found else 0, cells)
+
+
+def _curve(trial_id: int, attempt: int, cells: "array[float]") -> Curve:
+    """The columns of `_STEPS`, given row by row."""
+    step, loss, accuracy, sharpness, residual, flags = (cells[column::6] for column in range(6))
+    return Curve(
+        trial_id=trial_id,
+        attempt=attempt,
+        step=array("q", map(int, step)),
+        loss=_with_nan(loss),
+        accuracy=_with_nan(accuracy),
+        sharpness=_with_nan(sharpness),
+        sharpness_residual=_with_nan(residual),
+        flags=array("q", map(int, flags)),
+    )
+
+
+def _with_nan(values: "array[float]") -> "array[float]":
+    """The values with NaN where there was NULL."""
+    return array("d", [math.nan if value == _NULL else value for value in values]) if _NULL in values else values

@@ -1,0 +1,29 @@
+"""What a net that has learnt nothing gets, from the targets alone. Nothing here imports torch."""
+
+from math import log, nan
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["constant_loss", "majority_share"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def constant_loss(y: Floats, loss: str) -> float:
+    """Smallest loss of an output that does not depend on the sample, of targets [samples, outputs].
+
+    Under ce the entropy of the classes' shares; else half the mean squared distance of the targets from their mean.
+    """
+    mean = y.mean(0)
+    if loss == "ce":
+        return float(-sum(share * log(share) for share in mean if share > 0.0))
+    return float(0.5 * ((y - mean) ** 2).sum(1).mean())
+
+
+def majority_share(y: Floats, kind: str) -> float:
+    """Share of the largest class among targets [samples, outputs], NaN where accuracy has no meaning (regression)."""
+    if kind == "regression":
+        return nan
+    _, counts = np.unique(y, axis=0, return_counts=True)
+    return float(counts.max() / len(y))
