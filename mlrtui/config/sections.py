@@ -257,7 +257,7 @@ class SearchSection(Section):
     )
     margin: Annotated[int | None, whole(1, 100_000)] = _key(
         "How many failures in a row end a search above, and successes below. Without it as many as 0.3 in ln η holds, "
-        "and at least 2; fewer are enough where success has one clean edge, and cheaper at a fine tolerance.",
+        "from 2 to 12: 12 at a tolerance of 0.025, and below it, where the edge is taken to be clean.",
         6,
         None,
     )

@@ -24,7 +24,6 @@ from mlrtui_trainer.spec import (
 )
 from mlrtui_trainer.worker import run_task
 
-STANDARDIZED = {"digits": "global", "wine": "feature", "breast_cancer": "global"}
 TRUE_NAMES = {"lazy": "stable", "catastrophic": "divergent"}
 """Labels that depend on the loss, by the words of the truth file."""
 
@@ -52,7 +51,7 @@ class Setting:
 
     @property
     def dataset(self) -> Dataset:
-        return load(DataSpec(self.data, self.samples, self.target, STANDARDIZED[self.data]))
+        return load(DataSpec(self.data, self.samples, self.target))
 
     def net(self, data: Dataset) -> NetSpec:
         inputs, outputs = data.x.shape[1], data.y.shape[1]
