@@ -3,6 +3,7 @@
 import json
 import sqlite3
 
+from mlrtui_db._checked import json_object, plain_rows
 from mlrtui_db.models import Pairs, TrialDetails
 
 # Table, and how its one row is found from the trial.
@@ -25,7 +26,7 @@ def read_details(connection: sqlite3.Connection, trial_id: int) -> TrialDetails 
         return None
     settings = dict(found["cell"]).get("settings")
     columns = {name for name, _ in found["cell"]}
-    more = json.loads(settings) if isinstance(settings, str) else {}
+    more = json_object(settings, f"trial {trial_id}: the settings of its cell")
     extra = tuple((name, _plain(value)) for name, value in more.items() if name not in columns)
     cell = tuple(pair for pair in found["cell"] if pair[0] != "settings") + extra
     return TrialDetails(trial_id, found["sweep"], cell, found["net"], found["trial"], found["attempt"])
@@ -33,7 +34,7 @@ def read_details(connection: sqlite3.Connection, trial_id: int) -> TrialDetails 
 
 def _row(connection: sqlite3.Connection, query: str, trial_id: int) -> Pairs:
     cursor = connection.execute(query, (trial_id,))
-    row = cursor.fetchone()
+    row = next(plain_rows(cursor, "what belongs to a trial"), None)
     return (
         () if row is None else tuple((column[0], value) for column, value in zip(cursor.description, row, strict=True))
     )
