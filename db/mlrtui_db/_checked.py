@@ -7,13 +7,13 @@ take, and JSON is shallow. A row that is otherwise is named.
 import json
 import math
 import types
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from mlrtui_db._record import LAST_TIME
 
-__all__ = ["Unreadable", "json_list", "json_object", "plain_rows", "record"]
+__all__ = ["Unreadable", "json_list", "json_object", "plain_rows", "record", "typed_rows"]
 
 T = TypeVar("T")
 _TIMES = frozenset({"created_at", "finished_at", "heartbeat_at", "at", "started_at", "ended_at"})
@@ -23,6 +23,11 @@ _LARGEST = 2**53
 _DEEPEST = 40
 _SHOWN = 60
 _PLAIN = frozenset({str, int, float, type(None)})
+_DECLARED = {
+    "INTEGER": frozenset({int, type(None)}),
+    "REAL": frozenset({float, int, type(None)}),
+    "TEXT": frozenset({str, type(None)}),
+}
 
 
 class Unreadable(Exception):
@@ -75,6 +80,27 @@ def plain_rows(rows: Iterable[tuple[Any, ...]], what: str) -> Iterator[tuple[Any
     for row in rows:
         if not _PLAIN.issuperset(map(type, row)):
             raise Unreadable(f"a row of {what} holds {_shown(next(v for v in row if type(v) not in _PLAIN))}")
+        yield row
+
+
+def typed_rows(
+    rows: Iterable[tuple[Any, ...]], view: str, declared: Sequence[tuple[str, str]]
+) -> Iterator[tuple[Any, ...]]:
+    """The rows as they are: of the types that their columns declare, and finite.
+
+    Args:
+        rows: of the view.
+        view: its name.
+        declared: name and declared type of every column, "" where it is computed.
+
+    Raises:
+        Unreadable: a value is otherwise.
+    """
+    allowed = [_DECLARED.get(kind, _PLAIN) for _, kind in declared]
+    for row in rows:
+        for (name, _), kinds, value in zip(declared, allowed, row, strict=True):
+            if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
+                raise Unreadable(f"a row of {view}: {name} is {_shown(value)}")
         yield row
 
 

@@ -95,7 +95,9 @@ def read_sweeps(connection: sqlite3.Connection) -> tuple[SweepRow, ...]:
     """All sweeps, newest first."""
     sweeps = tuple(record(SweepRow, row, "sweep") for row in connection.execute(_SWEEPS))
     for sweep in sweeps:
-        json_object(sweep.spec, f"sweep {sweep.sweep_id}: spec")
+        spec = json_object(sweep.spec, f"sweep {sweep.sweep_id}: spec")
+        if not isinstance(spec.get("sharpness", {}), dict):
+            raise Unreadable(f"sweep {sweep.sweep_id}: spec.sharpness is not a table")
     return sweeps
 
 

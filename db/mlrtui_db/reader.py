@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mlrtui_db import _details, _life, _live, _opening, _shape, sqlite_version
-from mlrtui_db._checked import plain_rows
+from mlrtui_db._checked import plain_rows, typed_rows
 from mlrtui_db._curves import read_curve
 from mlrtui_db._older import complete, is_of_another_version
 from mlrtui_db._schema import view_names
@@ -186,13 +186,14 @@ class Reader:
             StoreError: there is no such view; or, while steps are taken, those of a trial that were given out are no
                 longer in the store: it was started again, or pruned.
         """
-        names = tuple(name for name, _ in self.declared(view))
+        declared = self.declared(view)
+        names = tuple(name for name, _ in declared)
         if view in _BY_STEP:
             return names, self._by_step(view, where_sweep)
         ((rest, values),) = self.parts(view, where_sweep)
         with self._picture() as connection:
             found = connection.execute(f"SELECT * FROM {rest}", values)
-            return names, iter(list(plain_rows(found, view)))
+            return names, iter(list(typed_rows(found, view, declared)))
 
     def parts(self, view: str, where_sweep: str | None = None) -> Iterator[tuple[str, tuple[object, ...]]]:
         """What follows ``SELECT * FROM`` for the rows of `query`, with its values: all in one part, or a trial each."""

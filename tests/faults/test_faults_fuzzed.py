@@ -57,7 +57,7 @@ def columns(store: Path) -> list[tuple[str, str]]:
 
 
 def put(store: Path, table: str, column: str, value: object) -> bool:
-    """Store a value in all rows of a column as a file may hold it, whatever the table demands; whether that is possible.
+    """Store a value in all rows of a column as a file may hold it, whatever the table demands; whether it can be.
 
     Types are those of a table that is not strict: that word is taken from the schema meanwhile.
     """
