@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui_db import filesystem
+from mlrtui_db._checked import Unreadable
 from mlrtui_db._inode import refuse_links
 from mlrtui_db._older import complete
-from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION
+from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, view_names
 from mlrtui_db._shape import check_schema
 from mlrtui_db._sidefiles import refuse_beside
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
@@ -17,6 +18,7 @@ from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewe
 from mlrtui_db.lock import is_held
 
 _SMALLEST_PAGE = 512
+_LONGEST_NAMES = 65_536
 _RESTORE = "restore a copy, or start a new store with --store"
 
 
@@ -154,10 +156,36 @@ def _completed(path: Path, *, immutable: bool) -> sqlite3.Connection:
     try:
         with translated(path):
             complete(connection)
+            _check_lengths(connection)
+            _check_views(path, connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check_lengths(connection: sqlite3.Connection) -> None:
+    """Views repeat the names of sweeps and cells in every row, so that a long one would take memory many times."""
+    texts = "label, data, target, standardize, model, activation, parametrization, loss, optimizer, dtype".split(", ")
+    length = " + ".join(f"length({text})" for text in texts)
+    for table, key, of in (("sweep", "sweep_id", "length(name)"), ("cell", "cell_id", length)):
+        found = connection.execute(f"SELECT {key} FROM {table} WHERE {of} > ? LIMIT 1", (_LONGEST_NAMES,)).fetchone()
+        if found is not None:
+            raise Unreadable(f"{table} {found[0]}: its names have more than {_LONGEST_NAMES} characters")
+
+
+def _check_views(path: Path, connection: sqlite3.Connection) -> None:
+    """Whether this version's views, which are read in place of a newer version's, fit its tables."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version <= SCHEMA_VERSION:
+        return
+    for view in view_names():
+        try:
+            connection.execute(f"SELECT * FROM {view} LIMIT 0")
+        except sqlite3.OperationalError as error:
+            if error_name(error) == "SQLITE_ERROR":  # no such column or table
+                raise _newer(path, version) from None
+            raise
 
 
 def _refuse_mounted(target: Path) -> None:

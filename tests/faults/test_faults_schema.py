@@ -106,6 +106,14 @@ def test_no_version_lets_a_view_run(mlrtui: Mlrtui, made: Made, version: int) ->
         assert done.returncode == 3
 
 
+def test_a_newer_store_whose_tables_do_not_fit_our_views_is_refused(mlrtui: Mlrtui, made: Made) -> None:
+    store = made(SMALL_SCAN)
+    change(store, f"ALTER TABLE net RENAME COLUMN successes TO wins; PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    done = mlrtui("status")
+    assert done.returncode == 3
+    assert "newer mlrtui" in done.stderr
+
+
 def test_what_other_tools_add_is_left_alone_and_reported(mlrtui: Mlrtui, made: Made, tmp_path: Path) -> None:
     store = made(SMALL_SCAN)
     change(
