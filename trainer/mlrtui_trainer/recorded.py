@@ -150,10 +150,14 @@ class _Recording:
         self._rows = torch.arange(train.batch, device=self._device)
         self.numbers = torch.zeros(most, COLUMNS, self.lanes, dtype=torch.float64, device=self._device)
         self._sums: dict[int, tuple[Callable[[], None], Tensor, Samples]] = {}
-        self._go = record(lambda: self._step(watched=False), self._device)
-        self._go_watched: Callable[[], None] | None = None
-        if begins <= phases.LOGIT_STEPS:
-            self._go_watched = record(lambda: self._step(watched=True), self._device)
+        self._go = self._recorded(watched=False)
+        self._go_watched = self._recorded(watched=True) if begins <= phases.LOGIT_STEPS else None
+
+    def _recorded(self, *, watched: bool) -> Callable[[], None]:
+        """A step, recorded; on the way it is taken once or twice, from the first row on."""
+        self._row.zero_()
+        self._at.zero_()
+        return record(lambda: self._step(watched=watched), self._device)
 
     def fits(self, lanes: int) -> bool:
         """Whether it is worth its while for so many lanes."""
@@ -203,7 +207,8 @@ class _Recording:
         """Take the next step, that of this number: the sizes of outputs are looked at in the first ones only."""
         if step > phases.LOGIT_STEPS:
             self._go_watched = None  # with its memory
-        (self._go_watched or self._go)()
+        go = self._go_watched or self._go
+        go()
 
     def _step(self, *, watched: bool) -> None:
         loss, batch = LOSSES[self._spec.loss], self._batch()
