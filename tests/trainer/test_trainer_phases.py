@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mlrtui_trainer import phase_evidence, phases
@@ -110,6 +110,7 @@ def test_what_has_no_phase() -> None:
         label(Evidence(**{**CALM, "verdict": "failed"}))
 
 
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 numbers = st.one_of(
     st.sampled_from([nan, 0.0, 0.5, 1.0, 1.1, 1.5, 3.0, 5.0, 9.0, inf]), st.floats(0.0, 1e12, allow_nan=False)
 )
@@ -125,6 +126,7 @@ evidences = st.builds(
 )
 
 
+@patient
 @given(evidences)
 def test_any_evidence_has_one_of_its_losses_labels(evidence: Evidence) -> None:
     phase = label(evidence)
@@ -133,6 +135,7 @@ def test_any_evidence_has_one_of_its_losses_labels(evidence: Evidence) -> None:
     assert phase.reason.startswith("row ")
 
 
+@patient
 @given(evidences, evidences, st.sets(st.sampled_from(sorted(_TRIED)), max_size=4))
 def test_what_is_missing_never_decides(evidence: Evidence, other: Evidence, missing: set[str]) -> None:
     """And where it is said to be decided, no value of what is missing gives another label."""
@@ -158,6 +161,7 @@ def smoothed(loss: np.ndarray, initial: float, wide: int) -> np.ndarray:
     return np.array([padded[k : k + wide].mean() for k in range(len(loss))])
 
 
+@patient
 @given(
     st.integers(1, 100), st.integers(1, 90), st.integers(0, 2**31), st.lists(st.integers(1, 40), max_size=12),
     st.booleans(),
@@ -233,6 +237,7 @@ def test_sizes_count_from_all_samples_where_those_are_given() -> None:
     assert (curve.logit_growth, curve.hidden_growth) == (3.0, 0.5)
 
 
+@patient
 @given(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=60), st.integers(1, 5), st.integers(0, 300))
 def test_ratios_are_those_of_plain_numpy(values: list[float], every: int, peak: int) -> None:
     ratios, steps = Ratios(), [every * k for k in range(len(values))]

@@ -52,7 +52,9 @@ def plain(data: Dataset, net: NetSpec, spec: TrainSpec, eta: float) -> tuple[flo
     def sizes(layers: list[np.ndarray], f: np.ndarray) -> tuple[float, float]:
         return rms(f - f.mean(1, keepdims=True) if softmax else f), rms(layers[-1])
 
-    first, outputs, hidden = sizes(*passed(slice(None))), list[float](), list[float]()
+    outputs, hidden = list[float](), list[float]()
+    small = spec.batch < 64  # the first sizes of so few samples would be noise
+    first = sizes(*passed(slice(None)))
     for t in range(spec.max_steps):
         epoch, place = divmod(t, spec.steps_per_epoch)
         order = generator(1, "order", epoch).permutation(samples) if spec.batch < samples else np.arange(samples)
@@ -60,6 +62,7 @@ def plain(data: Dataset, net: NetSpec, spec: TrainSpec, eta: float) -> tuple[flo
         layers, f = passed(rows)
         one, other = sizes(layers, f)
         hidden.append(other)
+        first = (one, other) if t == 0 and not small else first
         if t <= 10:
             outputs.append(one)
         p = np.exp(f - f.max(1, keepdims=True))
@@ -72,7 +75,7 @@ def plain(data: Dataset, net: NetSpec, spec: TrainSpec, eta: float) -> tuple[flo
 
 
 @pytest.mark.parametrize("loss", ["ce", "mse"])
-@pytest.mark.parametrize("batch", [32, 96])
+@pytest.mark.parametrize("batch", [32, 64, 96])
 @pytest.mark.parametrize("compiled", [True, False])
 def test_growth_is_that_of_a_plain_loop(loss: str, batch: int, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not compiled:
@@ -103,7 +106,7 @@ def test_recorded_steps_leave_the_same_evidence(cuda: PretendCuda, loss: str, ba
     spec = replace(SPEC, loss=loss, batch=batch, steps_per_epoch=96 // batch)
     trials = [trial(i, eta, seed=1 + i % 2) for i, eta in enumerate((0.002, 0.01, 0.02))]
     ours = run_trials(DATA, NET, spec, trials, device="cuda:0")
-    assert cuda.replays >= spec.max_steps - 11  # the first ones are watched
+    assert cuda.replays >= spec.max_steps
     np.testing.assert_allclose(evidence(ours), evidence(run_trials(DATA, NET, spec, trials)), rtol=1e-6)
 
 

@@ -26,9 +26,9 @@ from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import STATES, optimizer_of
-from mlrtui_trainer.phase_evidence import History, PhaseFacts
+from mlrtui_trainer.phase_evidence import History, PhaseFacts, window
 from mlrtui_trainer.recorded import RecordedSteps
-from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, step_batch
+from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, close_ended, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
@@ -188,7 +188,7 @@ class _Chunk:
             row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(step, reached=i in reached, dead=bool(seen.dead[i]), given_up=i in given_up)
-        self._remember(step, np.empty((0, len(self.logs))))
+        close_ended(self.logs, self.history, step, np.empty((0, len(self.logs))))
         self._drop_ended()
 
     def _evaluate_nets(self, samples: Samples) -> Evaluation:
@@ -206,9 +206,11 @@ class _Chunk:
 
     def _begun(self, loss: Floats) -> History:
         """The lanes' histories before the first step, with their losses over all samples, [lanes]."""
-        full, (nets, of_lane) = self.batches.full, self._nets()
-        initial = None if full else sizes(self.model, nets, self.samples, self.train.loss)[:, of_lane]
-        return History(loss, self.train.batch, self.train.max_steps, full=full, sizes_initial=initial)
+        train, initial = self.train, None
+        if not self.batches.full and window(train.batch) > 1:  # of so few samples the first sizes would be noise
+            nets, of_lane = self._nets()
+            initial = sizes(self.model, nets, self.samples, train.loss)[:, of_lane]
+        return History(loss, train.batch, train.max_steps, full=self.batches.full, sizes_initial=initial)
 
     def _evaluate(self, samples: Samples, weights: Weights | None = None) -> Evaluation:
         """All lanes over some samples, or these nets."""
@@ -262,7 +264,7 @@ class _Chunk:
         bad = [log.is_bad(float(loss)) for log, loss in zip(self.logs, seen.numbers[0], strict=True)]
         if any(bad):
             self._log_step(step, seen.numbers, {}, self._look_at_layers(step, seen.weights), only=bad)
-            self._remember(step, seen.numbers[None, 0], seen.numbers[None, SIZES:], ended_only=True)
+            close_ended(self.logs, self.history, step, seen.numbers[None, 0], seen.numbers[None, SIZES:])
             self._drop_ended()
             if not self.logs:
                 return
@@ -375,19 +377,13 @@ class _Chunk:
                 log.end(step, reached=reached, dead=full and dead > 0.0, given_up=hopeless)
 
     def _is_evaluated(self, step: int) -> bool:
-        """Whether an epoch of mini-batches ended before this step: its row then has the loss over all samples."""
+        """Whether an epoch of mini-batches ended before this step: its row has the loss over all samples."""
         return not self.batches.full and step > 0 and step % self.train.steps_per_epoch == 0
 
-    def _remember(self, step: int, loss: Floats, spread: Floats | None = None, *, ended_only: bool = False) -> None:
-        """Take steps from this one on into the histories, [steps, lanes] and [steps, 3, lanes]; close those that ended.
-
-        A lane that ended within them takes those up to its last row.
-        """
-        for i, log in enumerate(self.logs):
-            if log.ended and log.curve is None:
-                log.close(self.history.select([i]), step, loss[:, [i]], None if spread is None else spread[..., [i]])
-        if not ended_only:
-            self.history.add(loss, spread)
+    def _remember(self, step: int, loss: Floats, spread: Floats) -> None:
+        """Take steps of all lanes into their histories, [steps, lanes] and [steps, 3, lanes]."""
+        close_ended(self.logs, self.history, step, loss, spread)
+        self.history.add(loss, spread)
 
     def _drop_ended(self) -> None:
         """Take the lanes that ended out of the batch."""

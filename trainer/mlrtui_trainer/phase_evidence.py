@@ -116,8 +116,10 @@ class History:
         part, keep = copy(self), list(lanes)
         for name in ("_initial", "_low", "_peak", "_rise", "_peak_step", "_rise_step"):
             setattr(part, name, getattr(self, name)[keep])
-        for name in ("_tail", "_store", "_rest", "_rms_first", "_sizes_top"):
+        for name in ("_tail", "_rest", "_rms_first", "_sizes_top"):
             setattr(part, name, getattr(self, name)[:, keep])
+        part._store = np.empty((len(self._store), len(keep)))
+        part._store[: self._filled] = self._store[: self._filled, keep]
         part._sizes_first = None if self._sizes_first is None else self._sizes_first[:, keep]
         return part
 

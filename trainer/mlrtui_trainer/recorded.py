@@ -74,11 +74,11 @@ class RecordedSteps:
             self._recording = None  # its memory first
             first, _, _ = batches.block(steps.start)
             used = self._recording = _Recording(
-                self._model, self._train, self._samples, weights, first, batches.full, self._most
+                self._model, self._train, self._samples, weights, first, batches.full, self._most, steps.start
             )
         used.load(weights, optimizer, batches, steps.start)
         for step in steps:
-            used.watched_step() if step <= phases.LOGIT_STEPS else used.step()
+            used.step_at(step)
         used.store(weights, optimizer)
         optimizer.advance(len(steps))
         numbers: Floats = used.numbers[: len(steps), :, : weights.lanes].cpu().numpy()
@@ -128,6 +128,7 @@ class _Recording:
         like: Batch,  # the samples of an epoch, [orders, rows, ...] each; where a batch has all, those themselves
         full: bool,
         most: int,
+        begins: int,  # the first step that it will take
     ) -> None:
         self.lanes = weights.lanes
         self._model, self._samples, self._spec = model, samples, train
@@ -149,7 +150,14 @@ class _Recording:
         self._rows = torch.arange(train.batch, device=self._device)
         self.numbers = torch.zeros(most, COLUMNS, self.lanes, dtype=torch.float64, device=self._device)
         self._sums: dict[int, tuple[Callable[[], None], Tensor, Samples]] = {}
-        self.step = record(lambda: self._step(watched=False), self._device)
+        self._go = self._recorded(watched=False)
+        self._go_watched = self._recorded(watched=True) if begins <= phases.LOGIT_STEPS else None
+
+    def _recorded(self, *, watched: bool) -> Callable[[], None]:
+        """A step, recorded; on the way it is taken once or twice, from the first row on."""
+        self._row.zero_()
+        self._at.zero_()
+        return record(lambda: self._step(watched=watched), self._device)
 
     def fits(self, lanes: int) -> bool:
         """Whether it is worth its while for so many lanes."""
@@ -195,9 +203,12 @@ class _Recording:
         again()
         return found[:, : weights.lanes]
 
-    def watched_step(self) -> None:
-        """A step whose outputs are looked at too: a few, so they are not recorded."""
-        self._step(watched=True)
+    def step_at(self, step: int) -> None:
+        """Take the next step, that of this number: the sizes of outputs are looked at in the first ones only."""
+        if step > phases.LOGIT_STEPS:
+            self._go_watched = None  # with its memory
+        go = self._go_watched or self._go
+        go()
 
     def _step(self, *, watched: bool) -> None:
         loss, batch = LOSSES[self._spec.loss], self._batch()

@@ -28,7 +28,7 @@ from mlrtui_trainer.spec import (
     TrialSpec,
 )
 
-__all__ = ["Block", "Row", "Sharpness", "TrialLog", "step_batch"]
+__all__ = ["Block", "Row", "Sharpness", "TrialLog", "close_ended", "step_batch"]
 
 ALWAYS_KEPT = 100
 """Rows of the first so many steps are kept whatever ``record_every`` says: catapults happen there."""
@@ -185,14 +185,12 @@ class TrialLog:
             self._ratios.add(row.step, row.sharpness.value * self.trial.eta / self._facts.edge)
         self._last = row
 
-    def close(self, history: History, first: int, loss: Floats, sizes: Floats | None) -> None:
-        """Take its own history, and steps from ``first`` on, [steps, 1] and [steps, 3, 1]: those up to its last row."""
-        assert self._last is not None  # it has ended by one
-        count = self._last.step - first + 1
-        history.add(loss[:count], None if sizes is None else sizes[:count])
-        if len(loss) < count and self._last.step > 0:  # an evaluation follows them
-            history.finish(np.array([self._last.loss]))
-        self.curve = history.curve(0)
+    @property
+    def last(self) -> Row:
+        """The last row that was added by itself: of a trial that has ended, its last."""
+        if self._last is None:
+            raise ValueError("a trial without rows has no last one")
+        return self._last
 
     def _is_kept(self, step: Any) -> Any:
         """Whether rows of such steps are kept whatever they hold; of one step, or of each of an array."""
@@ -241,9 +239,7 @@ class TrialLog:
 
     def outcome(self) -> Outcome:
         """How the trial ended, by the rules of `phases`. Its rows must have been taken."""
-        last = self._last
-        if last is None:
-            raise ValueError("a trial without rows has no outcome")
+        last = self.last
         diverged = self.is_bad(last.loss)
         reached = self._reached_epoch is not None
         initial, success = self._loss_initial, self._train.success
@@ -302,6 +298,27 @@ class TrialLog:
             ratio_initial=self.trial.eta * self.trial.lambda0 / facts.edge if facts.edge > 0.0 else nan,
             **asdict(ratios),
         )
+
+
+def close_ended(
+    logs: Sequence[TrialLog], history: History, first: int, loss: Floats, sizes: Floats | None = None
+) -> None:
+    """Tell trials that have ended what their losses say: what ``history`` has, and steps from ``first`` on.
+
+    These are [steps, lanes] and [steps, 3, lanes]; each trial takes them up to its last row. Where that follows them,
+    it is an evaluation. The history itself stays as it is.
+    """
+    groups: dict[int, list[int]] = {}
+    for i, log in enumerate(logs):
+        if log.ended and log.curve is None:
+            groups.setdefault(log.last.step, []).append(i)
+    for step, lanes in groups.items():
+        part, count = history.select(lanes), step - first + 1
+        part.add(loss[:count, lanes], None if sizes is None else sizes[:count, :, lanes])
+        if len(loss) < count and step > 0:
+            part.finish(np.array([logs[i].last.loss for i in lanes]))
+        for k, i in enumerate(lanes):
+            logs[i].curve = part.curve(k)
 
 
 def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
