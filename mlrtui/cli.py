@@ -1,7 +1,9 @@
 """The command line. Nothing heavy is imported before a command needs it."""
 
 import os
+import signal
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -113,7 +115,7 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: training.epochs=3.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the grid and what it costs; start nothing.")
+        bool, typer.Option("--dry-run", help="Print the grid and what it costs; train nothing.")
     ] = False,
     devices: DevicesOption = "auto",
     allow_code: AllowCodeOption = False,
@@ -185,9 +187,9 @@ def stop(
     ] = False,
 ) -> None:
     """End the driver cleanly: it finishes its commit; `mlrtui resume` goes on from there."""
-    from mlrtui.driver import launch
+    from mlrtui.driver import stopping
 
-    typer.echo(launch.stop(store_path(store), now=now))
+    typer.echo(stopping.stop(store_path(store), now=now))
 
 
 @app.command()
@@ -328,7 +330,32 @@ def _fail(error: Exception, code: int) -> NoReturn:
 
 
 def main() -> None:
-    """Entry point of the ``mlrtui`` command: errors become one line each and an exit code."""
+    """Entry point of the ``mlrtui`` command: errors become one line each and an exit code.
+
+    Where the reader of our output has left (``mlrtui status | head -2``), it ends without a word, with the exit code of
+    a program that SIGPIPE ends.
+    """
+    stdout = sys.stdout
+    try:
+        try:
+            _command()
+        finally:
+            reader_left = sys.stdout is not stdout  # typer meets a broken pipe first, and replaces the stream
+            if not reader_left:
+                stdout.flush()  # what is still buffered would fail when the interpreter ends, with a message
+    except BrokenPipeError:
+        reader_left = True
+    except SystemExit:
+        if not reader_left:
+            raise
+    if reader_left:
+        for stream in (stdout, sys.__stderr__):
+            with suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def _command() -> None:
     from mlrtui_db.errors import StoreError
 
     try:
@@ -344,8 +371,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left
-        sys.exit(0)
+        raise
     except Exception as error:
         if _debug:
             raise

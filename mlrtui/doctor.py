@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from mlrtui.driver.stopping import at_work
 from mlrtui.engines.devices import cpu_cores
 from mlrtui_db import filesystem, invariants, lock, sqlite_version
 from mlrtui_db.models import SweepRow
@@ -21,9 +23,17 @@ __all__ = ["Finding", "machine", "store"]
 _TORCH_PROBE = """
 import json, torch
 from mlrtui_trainer.fast import route
-cuda = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-print(json.dumps({"version": torch.__version__, "cuda": cuda, "numba": route.version()}))
+count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+capable = [torch.cuda.get_device_capability(i) for i in range(count)]
+print(json.dumps({
+    "version": torch.__version__, "numba": route.version(),
+    "cuda": [torch.cuda.get_device_name(i) for i in range(count)],
+    "capability": [f"{major}.{minor}" for major, minor in capable],
+    "built": torch.version.cuda, "rocm": torch.version.hip, "mps": torch.backends.mps.is_available(),
+    "code": torch.cuda.get_arch_list() if count else [],
+}))
 """
+_DRIVER_QUERY = ("nvidia-smi", "--query-gpu=driver_version,mig.mode.current", "--format=csv,noheader")
 _LOW_DISK_BYTES = 1 << 30
 _LARGE_LOG_BYTES = 64 << 20
 _NVIDIA = Path("/proc/driver/nvidia/version")
@@ -64,13 +74,15 @@ def store(path: Path) -> Iterator[Finding]:
         StoreError: it cannot be read at all.
     """
     with Reader.open(path) as reader:
-        sweeps = reader.sweeps()
+        sweeps, end = reader.sweeps(), reader.last_end()
     broken = invariants.check(path)
     remedy = "; look on with `mlrtui browse`, but train into a new store, or restore a copy made by `mlrtui backup`"
     yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
-    writer = lock.holder(path)
-    yield _driver(writer, path)
-    yield from _left_to_do(path, sweeps, writer is not None)
+    held, writer = at_work(path)
+    yield _driver(held, writer, path)
+    if end is not None and not held:
+        yield Finding("last driver", False, f"{end.sentence()}; `mlrtui resume --store {path}` goes on")
+    yield from _left_to_do(path, sweeps, held)
     network = filesystem.network_kind(path)
     yield Finding(
         "file system",
@@ -80,7 +92,7 @@ def store(path: Path) -> Iterator[Finding]:
     yield _disk(path.absolute().parent)
 
 
-def _driver(writer: lock.LockHolder | None, path: Path) -> Finding:
+def _driver(held: bool, writer: lock.LockHolder | None, path: Path) -> Finding:
     log = path.with_name(path.name + "-wal")
     size = log.stat().st_size if log.exists() else 0
     if size > _LARGE_LOG_BYTES:
@@ -88,7 +100,7 @@ def _driver(writer: lock.LockHolder | None, path: Path) -> Finding:
             "driver", False, f"the -wal file has {size >> 20} MB: some reader holds an old view open; close it"
         )
     if writer is None:
-        return Finding("driver", True, "none is at work")
+        return Finding("driver", not held, "one is at work that does not say who it is" if held else "none is at work")
     who = writer.place()
     return Finding("driver", not writer.note, f"{who} is at work" if not writer.note else f"{who}: {writer.note}")
 
@@ -110,18 +122,72 @@ def _torch() -> Iterator[Finding]:
         yield Finding("torch", False, f"cannot be imported ({last}); install torch into this environment")
         return
     found = json.loads(done.stdout)
-    if not found["cuda"] and _NVIDIA.exists():
-        yield Finding(
-            "torch",
-            False,
-            f"{found['version']} finds no CUDA device, but an NVIDIA driver is here: "
-            "install a torch built for CUDA, no newer than the driver allows (`nvidia-smi` tells)",
-        )
-    else:
-        devices = ", ".join(found["cuda"]) or "no CUDA device: trainings run on the CPU"
-        yield Finding("torch", True, f"{found['version']}; {devices}")
+    devices = ", ".join(found["cuda"]) or "no CUDA device: trainings run on the CPU"
+    yield Finding("torch", True, f"{found['version']}; {devices}")
+    yield from _gpu(found)
     slow = "not in use: narrow nets train slower on a CPU; the extra `fast` brings them, MLRTUI_FAST=0 keeps them off"
     yield Finding("compiled steps", True, f"numba {found['numba']}" if found["numba"] else slow)
+
+
+def _gpu(torch: dict[str, Any]) -> Iterator[Finding]:
+    """What keeps a GPU of this machine from training, and what of it is supported. ``torch``: what the probe found."""
+    if torch["rocm"]:
+        remedy = "not supported, and tested on no machine: take --devices cpu, or a torch built for CUDA"
+        yield Finding("gpu", False, f"torch {torch['version']} is built for ROCm {torch['rocm']}; {remedy}")
+        return
+    if torch["mps"]:
+        yield Finding("gpu", True, "Apple's GPU (MPS) is not supported: trainings run on the CPU")
+    driver = _driver_of_nvidia()
+    if torch["cuda"]:
+        yield from _cuda(torch, driver)
+    elif driver is not None or _NVIDIA.exists():
+        lack = "this torch is not built for CUDA: install one that is"
+        if torch["built"]:
+            lack = (
+                f"torch for CUDA {torch['built']} finds no device: it may be newer than the driver allows, or "
+                "CUDA_VISIBLE_DEVICES hides all (`nvidia-smi` shows what the driver has)"
+            )
+        yield Finding("gpu", False, f"an NVIDIA driver is here, but {lack}")
+    elif torch["built"] and not torch["mps"]:
+        yield Finding("gpu", True, f"none: torch is built for CUDA {torch['built']}, but no NVIDIA driver is here")
+
+
+def _cuda(torch: dict[str, Any], driver: tuple[str, str] | None) -> Iterator[Finding]:
+    for name, capability in zip(torch["cuda"], torch["capability"], strict=True):
+        if not _has_code(torch["code"], capability):
+            text = f"torch {torch['version']} has no code for {name} (compute capability {capability})"
+            yield Finding("gpu", False, f"{text}: install another torch, or take --devices cpu")
+    version, mig = driver or ("not found", "")
+    text = f"CUDA {torch['built']}, driver {version}"
+    if mig == "Enabled":
+        text += "; MIG is on: an instance that torch sees is taken for a device, which is not tested"
+    yield Finding("gpu", True, text)
+
+
+def _has_code(built: Sequence[str], capability: str) -> bool:
+    """Whether code of this major version is there, or intermediate code of an older one, which the driver compiles."""
+    major, minor = (int(part) for part in capability.split("."))
+    for arch in built:
+        kind, _, digits = arch.partition("_")
+        digits = digits.rstrip("af")
+        if not digits.isdigit():
+            continue
+        found = int(digits[:-1]), int(digits[-1])
+        if (kind == "sm" and found[0] == major and found[1] <= minor) or (
+            kind == "compute" and found <= (major, minor)
+        ):
+            return True
+    return False
+
+
+def _driver_of_nvidia() -> tuple[str, str] | None:
+    """Version and MIG mode, as the driver's own tool gives them for the first GPU; None where there is no such tool."""
+    try:
+        done = subprocess.run(_DRIVER_QUERY, capture_output=True, text=True, check=True, timeout=20)
+        version, mig = done.stdout.splitlines()[0].split(",")
+    except (OSError, subprocess.SubprocessError, IndexError, ValueError):
+        return None
+    return version.strip(), mig.strip()
 
 
 def _disk(folder: Path) -> Finding:

@@ -3,12 +3,13 @@
 MlrtuiError                 one or more plain sentences
 ├── BadInput         (2)    a sweep file, an option or a value is wrong; every mistake at once
 ├── StoreTrouble     (3)    the store cannot be used
-└── EngineFailed     (1)    the machinery that trains broke down
+└── DriverDied       (4)    the driver ended by an error that is not one of these
+    └── EngineFailed (4)    the machinery that trains broke down
 """
 
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+__all__ = ["BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
 
 
 class MlrtuiError(Exception):
@@ -38,7 +39,11 @@ class StoreTrouble(MlrtuiError):
     exit_code = 3
 
 
-class EngineFailed(MlrtuiError):
-    """No worker could be started, or all of them died."""
+class DriverDied(MlrtuiError):
+    """The driver ended by an error of its own, or was killed."""
 
-    exit_code = 1
+    exit_code = 4
+
+
+class EngineFailed(DriverDied):
+    """No worker could be started, or all of them died."""

@@ -1,21 +1,28 @@
-"""Write a store's views as files: CSV, JSON lines, or one plain SQLite file that holds them as tables."""
+"""Write a store's views as files: CSV, JSON lines, or one plain SQLite file that holds them as tables.
+
+Every number is written so that reading it back gives the same double. In CSV, text that begins as a formula of a
+spreadsheet does gets an apostrophe before it, since a store may come from anybody.
+"""
 
 import csv
 import json
+import math
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.reader import Reader
+from mlrtui_db.tables import write_tables
 
-__all__ = ["FORMATS", "VIEWS", "export"]
+__all__ = ["FORMATS", "export"]
 
 FORMATS = ("csv", "jsonl", "sqlite")
-VIEWS = ("eta_star", "boundaries", "grid", "curves", "spectra", "phases", "onsets", "exponents")
+FORMULAS = frozenset("=+-@\t\r＝＋－＠")
+_INFINITE = (math.inf, -math.inf)
 
 
 def export(
@@ -29,13 +36,13 @@ def export(
         BadInput: an unknown view, format or sweep, or a file that is there already.
         StoreError: the store cannot be read, or there is no room; no file was made.
     """
-    unknown = [name for name in views if name not in VIEWS]
-    if unknown:
-        raise BadInput(f"--view {unknown[0]}: there is no such view; use one of {', '.join(VIEWS)}")
     if file_format not in FORMATS:
         raise BadInput(f"--format {file_format}: not a format; use one of {', '.join(FORMATS)}")
-    wanted = list(views) or list(VIEWS)
     with Reader.open(store) as reader:
+        unknown = [name for name in views if name not in reader.views()]
+        if unknown:
+            raise BadInput(f"--view {unknown[0]}: there is no such view; use one of {', '.join(reader.views())}")
+        wanted = list(dict.fromkeys(views)) or list(reader.views())
         names = [row.name for row in reader.sweeps()]
         if sweep is not None and sweep not in names:
             raise BadInput(f"--sweep {sweep!r}: not in this store; it holds {', '.join(map(repr, names)) or 'none'}")
@@ -55,7 +62,9 @@ def export(
             }
             if file_format == "sqlite":
                 (path, draft), *_ = drafts.items()
-                return [(path, count) for count in _sqlite(reader, draft, wanted, sweep)]
+                counts = write_tables(reader, draft, wanted, sweep)
+                _to_disk(draft)
+                return [(path, count) for count in counts]
             return [(path, _text(reader, drafts[path], name, sweep, file_format)) for name, path in targets.items()]
 
 
@@ -63,9 +72,17 @@ def _text(reader: Reader, path: Path, view: str, sweep: str | None, file_format:
     columns, rows = reader.query(view, where_sweep=sweep)
     with path.open("w", newline="", encoding="utf-8") as file:
         count = (_csv if file_format == "csv" else _jsonl)(file, columns, rows)
-        file.flush()
-        os.fsync(file.fileno())
+    _to_disk(path)
     return count
+
+
+def _to_disk(path: Path) -> None:
+    """So that after a loss of power the file under its final name is whole, too."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _csv(file: IO[str], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
@@ -73,29 +90,26 @@ def _csv(file: IO[str], columns: Sequence[str], rows: Iterable[Sequence[object]]
     writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow(row)
+        writer.writerow([f"'{v}" if type(v) is str and v[:1] in FORMULAS else v for v in row])
         count += 1
     return count
+
+
+def _json(row: dict[str, object]) -> str:
+    """One JSON object. An infinite product of finite numbers is a number too large for a double, as it was."""
+    try:
+        return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        parts = (
+            f"{json.dumps(name)}: {str(value).replace('inf', '1e999') if value in _INFINITE else json.dumps(value)}"
+            for name, value in row.items()
+        )
+        return f"{{{', '.join(parts)}}}"
 
 
 def _jsonl(file: IO[str], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     count = 0
     for row in rows:
-        file.write(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, allow_nan=False) + "\n")
+        file.write(_json(dict(zip(columns, row, strict=True))) + "\n")
         count += 1
     return count
-
-
-def _sqlite(reader: Reader, path: Path, views: Sequence[str], sweep: str | None) -> list[int]:
-    import sqlite_utils
-
-    counts = []
-    with closing(sqlite_utils.Database(path)) as database:
-        for view in views:
-            columns, rows = reader.query(view, where_sweep=sweep)
-            table = database.table(view)
-            table.insert_all((dict(zip(columns, row, strict=True)) for row in rows), batch_size=1000)
-            if not table.exists():
-                database.execute(f"CREATE TABLE [{view}] ({', '.join(f'[{name}]' for name in columns)})")
-            counts.append(table.count)
-    return counts

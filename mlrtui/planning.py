@@ -1,6 +1,6 @@
 """From a checked sweep file to what will be trained: cells, nets, keys. Loads data only when given a loader."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from itertools import product
@@ -9,7 +9,7 @@ from typing import Any, Literal
 from mlrtui import data
 from mlrtui.config import SweepSpec
 from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
-from mlrtui.data import DataShape, DataSpec
+from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
@@ -38,11 +38,7 @@ class CellPlan:
     sharpness: SharpnessSpec
     data: DataSpec
     data_id: str
-
-    @property
-    def samples(self) -> int:
-        """How many samples train."""
-        return data.describe(self.data).samples
+    samples: int  # how many train
 
     @cached_property
     def in_keys(self) -> dict[str, object]:
@@ -74,13 +70,25 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
     """The cells in order (other axes slowest, then depth, then width), with all that store and trainer need.
 
     ``load=None`` plans from the known sizes of the data sets and is cheap: no data, empty data_ids.
+
+    Raises:
+        BadInput: files of data cannot be used, or have become others than the sweep was made for.
     """
-    points = list(_points(spec))
+    try:
+        return _planned(spec, load)
+    except DataTrouble as trouble:
+        raise BadInput(f"data.path = {spec.data.path!r}: {trouble}") from None
+
+
+def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Plan:
+    described = _Described()
+    points = list(_points(spec, described))
     varying = {field.name for field in fields(_Point) if len({getattr(point, field.name) for point in points}) > 1}
     datasets: dict[str, Dataset] = {}
     ids: dict[DataSpec, str] = {}
     cells: list[CellPlan] = []
     records: list[CellRecord] = []
+    nets: dict[Hashable, tuple[NetRecord, ...]] = {}
     for position, point in enumerate(points):
         wanted = point.data(spec.data)
         if wanted not in ids:
@@ -88,9 +96,12 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
             ids[wanted] = "" if loaded is None else loaded.data_id
             if loaded is not None:
                 datasets[loaded.data_id] = loaded
-        cell = _cell(spec, point, position, varying, ids[wanted])
+        cell = _cell(spec, point, position, varying, wanted, described.shape(wanted), ids[wanted])
         cells.append(cell)
-        records.append(_record(cell, _nets(spec, cell)))
+        alike = cell.sharpness, cell.samples, cell.train.loss
+        if alike not in nets:
+            nets[alike] = _nets(spec, cell)
+        records.append(_record(cell, nets[alike]))
     sweep = SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(records))
     return Plan(spec, sweep, tuple(cells), datasets)
 
@@ -144,10 +155,31 @@ class _Point:
             path=(section.path or "") if in_files else "",
             which=(section.which or "") if self.name == "torchvision" else "",
             validation=section.validation or 0.0,
+            layout=(section.layout or "") if self.name == "npz" else "",
         )
 
 
-def _points(spec: SweepSpec) -> Iterator[_Point]:
+class _Described:
+    """Data sets as a plan finds them, each looked at once: cells are many, and files may lie on slow disks."""
+
+    def __init__(self) -> None:
+        self._whole: dict[DataSpec, DataSpec] = {}
+        self._shapes: dict[DataSpec, DataShape] = {}
+
+    def whole(self, wanted: DataSpec) -> DataSpec:
+        """See `data.resolve`."""
+        if wanted not in self._whole:
+            self._whole[wanted] = data.resolve(wanted)
+        return self._whole[wanted]
+
+    def shape(self, wanted: DataSpec) -> DataShape:
+        """See `data.describe`."""
+        if wanted not in self._shapes:
+            self._shapes[wanted] = data.describe(wanted)
+        return self._shapes[wanted]
+
+
+def _points(spec: SweepSpec, described: _Described) -> Iterator[_Point]:
     """The product of all axes, the first field of `_Point` slowest and width fastest."""
     rates = spec.model.layer_lr
     other = {"input_lr": rates.input, "hidden_lr": rates.hidden, "output_lr": rates.output}
@@ -158,14 +190,15 @@ def _points(spec: SweepSpec) -> Iterator[_Point]:
         axes.append(values or (None,))
     for values in product(*axes):
         point = _Point(*values)
-        whole = data.resolve(point.data(spec.data))
-        yield replace(
-            point,
-            samples=int(whole.samples),
-            target=whole.target,
-            standardize=whole.standardize,
-            activation=_activation(point),
-        )
+        whole = described.whole(point.data(spec.data))
+        settled: dict[str, Any] = {
+            "samples": int(whole.samples),
+            "target": whole.target,
+            "standardize": whole.standardize,
+            "activation": _activation(point),
+        }
+        same = all(getattr(point, name) == value for name, value in settled.items())
+        yield point if same else replace(point, **settled)
 
 
 def _activation(point: _Point) -> str:
@@ -174,8 +207,15 @@ def _activation(point: _Point) -> str:
     return fixed.get(point.kind, "own")
 
 
-def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data_id: str) -> CellPlan:
-    shape = data.describe(point.data(spec.data))
+def _cell(
+    spec: SweepSpec,
+    point: _Point,
+    position: int,
+    varying: set[str],
+    wanted: DataSpec,
+    shape: DataShape,
+    data_id: str,
+) -> CellPlan:
     batch = shape.samples if point.batch == "full" else min(point.batch, shape.samples)
     steps_per_epoch = shape.samples // batch
     max_steps = point.steps if point.steps is not None else (point.epochs or 0) * steps_per_epoch
@@ -196,7 +236,7 @@ def _cell(spec: SweepSpec, point: _Point, position: int, varying: set[str], data
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
     label, net = _label(point, varying), _net(point, shape, spec.model)
-    return CellPlan(position, label, net, train, sharpness, point.data(spec.data), data_id)
+    return CellPlan(position, label, net, train, sharpness, wanted, data_id, shape.samples)
 
 
 def _net(point: _Point, shape: DataShape, section: ModelSection) -> NetSpec:
@@ -279,7 +319,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
         "accuracy_on": cell.train.on,
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
-    origin = {name: value for name in ("path", "which", "validation") if (value := getattr(cell.data, name))}
+    origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(cell.data, name))}
     own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
     own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
@@ -305,12 +345,12 @@ _TAGS: dict[str, str] = {
 }
 """What stands before a value in a label; words speak for themselves."""
 
+_OTHER_AXES = tuple(field.name for field in fields(_Point) if field.name not in ("depth", "width"))
+
 
 def _label(point: _Point, varying: set[str]) -> str:
     words = [f"{point.depth}x{point.width}"]
-    for field in fields(_Point):
-        if field.name in varying - {"depth", "width"}:
-            words.append(_TAGS.get(field.name, "") + _shown(getattr(point, field.name)))
+    words += [_TAGS.get(name, "") + _shown(getattr(point, name)) for name in _OTHER_AXES if name in varying]
     return " ".join(words)
 
 

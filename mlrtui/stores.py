@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["make_current", "open_store", "second_edition"]
 
 
-def open_store(path: Path | str) -> Store:
-    """Open a store to write, or make one; an older one is brought up to date first. See `Store.open`.
+def open_store(path: Path | str, *, ended: bool = False) -> Store:
+    """Open a store to write, or make one; an older one is brought up to date first. ``ended``: see `Store.open`.
 
     Raises:
         StoreError: one of its kinds.
     """
-    return Store.open(path, relabel=second_edition)
+    return Store.open(path, relabel=second_edition, ended=ended)
 
 
 def make_current(path: Path | str) -> Path | None:
@@ -78,10 +78,9 @@ def second_edition(stored: StoredTrial) -> NewPhase | None:
         loss_constant=loss_constant,
         majority=majority,
     )
-    columns = (np.frombuffer(column, kind) for column, kind in (
-        (curve.step, np.int64), (curve.loss, np.float64), (curve.flags, np.int64), (curve.sharpness, np.float64),
-    ))  # fmt: skip
-    evidence, missing = stored_phases.evidence_from_steps(told, *columns)
+    steps, flags = (np.frombuffer(column, np.int64) for column in (curve.step, curve.flags))
+    loss, sharpness = (np.frombuffer(column, np.float64) for column in (curve.loss, curve.sharpness))
+    evidence, missing = stored_phases.evidence_from_steps(told, steps, loss, flags, sharpness)
     phase = stored_phases.label_if_decided(evidence, missing)
     if phase is None:
         return None

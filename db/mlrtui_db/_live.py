@@ -72,7 +72,7 @@ FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
 _NEWEST = """
 SELECT t.trial_id, n.cell_id
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
-WHERE c.sweep_id = ? AND {} > 0 ORDER BY t.rev DESC, t.trial_id DESC LIMIT 1
+WHERE c.sweep_id = ? AND {} > 0 ORDER BY t.rev DESC, t.status = 'running' DESC, t.trial_id DESC LIMIT 1
 """
 
 _EVENTS = "SELECT event_id, at, level, text, trial_id FROM event"
@@ -129,7 +129,10 @@ def read_trial(connection: sqlite3.Connection, trial_id: int) -> TrialRow | None
 
 
 def read_newest(connection: sqlite3.Connection, sweep_id: int) -> tuple[int | None, int | None]:
-    """The trial of a sweep that changed last among those that were ever started, and its cell."""
+    """The trial of a sweep that changed last among those that were ever started, and its cell.
+
+    Of several that changed in one commit, as lanes of a round do, one that goes on.
+    """
     for started in ("t.n_steps", "t.attempt"):  # a trial that has a curve says more than one that only began
         row = connection.execute(_NEWEST.format(started), (sweep_id,)).fetchone()
         if row is not None:

@@ -6,6 +6,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlrtui_db import filesystem
+from mlrtui_db._inode import refuse_links
 from mlrtui_db._older import complete
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
@@ -36,6 +38,9 @@ def inspect(path: Path | str, *, writing: bool) -> Found:
         except FileNotFoundError:
             return _absent(target, writing)
         _check_kind(target, status)
+        if writing:
+            refuse_links(target, status)
+            _refuse_mounted(target)
         _check_access(target, writing)
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -160,6 +165,14 @@ def _check_names(path: Path, version: int, names: set[str]) -> None:
         missing = [name for name in schema_names() if name not in names]
         if missing:
             raise StoreDamaged(f"{path} lacks {', '.join(missing)}: {_RESTORE}")
+
+
+def _refuse_mounted(target: Path) -> None:
+    # The log would lie beside this name, and beside the other name of the same file there would be another one.
+    if filesystem.is_mounted_on(target):
+        raise StoreUnwritable(
+            f"{target} is mounted by itself (a bind mount of one file), apart from its log: mount its folder instead"
+        )
 
 
 def _absent(target: Path, writing: bool) -> Found:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlrtui_db._space import full, io_error
 from mlrtui_db.errors import (
     StoreBusy,
     StoreDamaged,
     StoreError,
     StoreForeign,
-    StoreFull,
     StoreUnwritable,
 )
 
@@ -93,9 +93,9 @@ def _connect(path: Path, options: str, busy_ms: int) -> sqlite3.Connection:
 def _translate(error: sqlite3.Error, path: Path) -> StoreError:
     match error_name(error):
         case "SQLITE_FULL":
-            return StoreFull(f"{path} cannot grow, the disk is full: free some room")
+            return full(path)
         case "SQLITE_IOERR":
-            return StoreFull(f"{path} cannot be read or written ({error}): check the disk and its free room")
+            return io_error(path, error)
         case "SQLITE_BUSY" | "SQLITE_LOCKED":
             return StoreBusy(f"another program keeps {path} locked: let it finish or close it")
         case "SQLITE_CORRUPT":

@@ -214,7 +214,7 @@ TABLES: dict[str, Docs] = {
         "text": ("text", "Meaning."),
     },
     "meta": {
-        "key": ("text", "schema_version or created_at."),
+        "key": ("text", "schema_version, created_at, writer (at work, or never closed) or writer_died."),
         "value": ("text", "Its value."),
     },
 }

@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mlrtui_db import _opening, sqlite_version
+from mlrtui_db._life import unmark_copy
 from mlrtui_db._sqlite import translated
-from mlrtui_db.errors import StoreFull, StoreLocked, StoreUnwritable
+from mlrtui_db.errors import StoreIOError, StoreLocked, StoreUnwritable
 from mlrtui_db.lock import is_held
 
 __all__ = ["archive", "back_up", "whole_or_not"]
@@ -25,6 +26,7 @@ def back_up(store: Path | str, copy: Path) -> int:
     with closing(connection), whole_or_not(copy) as draft, closing(_new(draft)) as target:
         with translated(source):
             connection.backup(target)
+        unmark_copy(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return copy.stat().st_size
 
@@ -47,6 +49,7 @@ def archive(store: Path | str, copy: Path) -> int:
             connection.execute("PRAGMA query_only = OFF")  # it would refuse the copy, too; mode=ro still protects us
             connection.execute("VACUUM INTO ?", (str(draft),))
         with closing(_new(draft)) as target:
+            unmark_copy(target)
             target.execute("PRAGMA journal_mode = DELETE")
     return copy.stat().st_size
 
@@ -57,7 +60,8 @@ def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
     Raises:
         StoreUnwritable: something is there already and ``replace`` is not said, or the folder cannot be written.
-        StoreFull: there is no room for it.
+        StoreFull: there is no space for it.
+        StoreIOError: another write error.
     """
     if not replace and (path.exists() or path.is_symlink()):
         raise StoreUnwritable(f"{path} is there already: choose another name, or remove it first")
@@ -72,10 +76,8 @@ def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
         with translated(draft):
             yield draft
         os.replace(draft, path)
-    except StoreFull as error:
-        raise StoreFull(
-            f"{path} cannot be made ({error.__cause__ or error}): free some room, or name another place"
-        ) from None
+    except StoreIOError as error:
+        raise type(error)(f"{path} cannot be made ({error.reason}): {error.remedy}, or name another place") from None
     except OSError as error:
         raise StoreUnwritable(f"{path} cannot be made ({error.strerror}): check the folder and its free room") from None
     finally:

@@ -8,7 +8,11 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreOlder              written by an earlier mlrtui, to be brought up to date before it can be merged
 ├── StoreDamaged            truncated or corrupt
 ├── StoreUnwritable         read-only file, folder or media
-├── StoreFull               no room, or an input/output error: nothing was written, the same may be tried again
+├── StoreMoved              the file was removed, moved or replaced while it was open
+├── StoreIncomplete         its log is not beside it
+├── StoreIOError            reading or writing failed: nothing was written
+│   ├── StoreFull           the disk is full: the same may be tried again
+│   └── StoreLimited        the file has reached a limit on the size of files
 ├── StoreBusy               another program holds SQLite's own lock: nothing was written, may be tried again
 ├── SequenceGap             a worker's record came before an earlier one of the same attempt
 ├── MergeConflict           stores that are to be merged contradict each other
@@ -23,8 +27,12 @@ __all__ = [
     "StoreError",
     "StoreForeign",
     "StoreFull",
+    "StoreIOError",
+    "StoreIncomplete",
+    "StoreLimited",
     "StoreLocked",
     "StoreMissing",
+    "StoreMoved",
     "StoreNewer",
     "StoreOlder",
     "StoreUnwritable",
@@ -64,8 +72,29 @@ class StoreUnwritable(StoreError):
     """The file, its folder or its media is read-only."""
 
 
-class StoreFull(StoreError):
-    """No room on the disk, or an input/output error; the transaction left no trace and may be repeated."""
+class StoreMoved(StoreError):
+    """The path of an open store no longer leads to its file."""
+
+
+class StoreIncomplete(StoreError):
+    """The store was not closed by its last writer, and the log with its last commits is not beside it."""
+
+
+class StoreIOError(StoreError):
+    """The system could not read or write; the transaction left no trace. ``reason`` and ``remedy`` are parts of it."""
+
+    def __init__(self, message: str, reason: str = "it could not be written", remedy: str = "check the disk") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.remedy = remedy
+
+
+class StoreFull(StoreIOError):
+    """No space on the disk, or none within a quota; the transaction left no trace and may be repeated."""
+
+
+class StoreLimited(StoreIOError):
+    """The file has reached the limit that the system sets on the size of files (`ulimit -f`)."""
 
 
 class StoreBusy(StoreError):

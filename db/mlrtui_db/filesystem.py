@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-__all__ = ["filesystem_kind", "network_kind", "network_warning"]
+__all__ = ["filesystem_kind", "is_mounted_on", "network_kind", "network_warning"]
 
 _MOUNTS = Path("/proc/mounts")
 
@@ -32,6 +32,17 @@ def network_warning(path: Path | str, kind: str) -> str:
         f"{path} lies on a network file system ({kind}): SQLite's log needs memory shared between processes, so the "
         "store can be damaged when two machines use it; move it to a local disk"
     )
+
+
+def is_mounted_on(file: Path, mounts: str | None = None) -> bool:
+    """Whether a file is a mount point itself; ``mounts`` as for `network_kind`, False where there is no such table."""
+    if mounts is None:
+        try:
+            mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
+            return False
+    points = (line.split(" ")[1] for line in mounts.splitlines() if line.count(" ") >= 2)
+    return str(file) in map(_unescape, points)
 
 
 def filesystem_kind(path: Path | str, mounts: str | None = None) -> str | None:

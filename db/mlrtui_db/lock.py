@@ -1,76 +1,109 @@
-"""The writer's lock: an operating-system lock on ``<store>.lock``, so that a store has one writer.
+"""The writer's lock: an operating-system lock on ``<store>.lock``, and one on the store's file: so it has one writer.
 
-The lock belongs to the open file, not to its content: it is free at once when its holder dies. The content (JSON) only
-names the holder. The holder removes the file before it lets go; whoever locks a removed file notices and starts over.
+Both belong to open files, not to their content: they are free at once when their holder dies. The content of the lock
+file (JSON) only names the holder. The holder removes it before it lets go; whoever locks a removed file notices and
+starts over. When somebody else removes it, the holder makes it anew (`Lock.watch`), and until then the lock on the
+store's own file keeps others away.
 """
 
 import fcntl
-import json
 import os
+import secrets
 import socket
-import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlrtui_db.errors import StoreLocked, StoreUnwritable
+from mlrtui_db import processes
+from mlrtui_db._inode import StoreFile
+from mlrtui_db._record import LONGEST, LockHolder, read, written
+from mlrtui_db.beside import NotOurs, open_beside
+from mlrtui_db.errors import StoreLocked, StoreMoved, StoreUnwritable
 
-__all__ = ["Lock", "LockHolder", "acquire", "holder", "is_held", "lock_path", "look", "refuse_if_held"]
+__all__ = ["Lock", "LockHolder", "acquire", "holder", "is_held", "left_behind", "lock_path", "look", "refuse_if_held"]
 
 _PATIENCE = 0.5  # s; a look by `holder` lasts microseconds, so only a real holder outlasts this
 _PAUSE = 0.01  # s
-_ROOM = 4096  # bytes of the lock file: a note is written into room that the file has already, also on a full disk
-_LONGEST = 400  # characters of a command or a note
-
-
-@dataclass(frozen=True)
-class LockHolder:
-    """Who holds a writer's lock."""
-
-    pid: int
-    host: str
-    started_at: float  # s (Unix time)
-    command: str
-    namespace: str = ""  # where the number is valid: containers number processes by themselves; "" where unknown
-    note: str = ""  # what the holder waits for, "" while all is well
-
-    def is_here(self) -> bool:
-        """Whether ``pid`` names a process of this machine and this container."""
-        return self.host == socket.gethostname() and self.namespace == _namespace()
-
-    def place(self) -> str:
-        """Which process it is, in words; a number means nothing outside its own container."""
-        if self.host == socket.gethostname() and self.namespace != _namespace():
-            return f"process {self.pid} of another container on {self.host}"
-        return f"process {self.pid} on {self.host}"
 
 
 class Lock:
-    """A held writer's lock; `release` it, or leave its ``with`` block. It dies with the process."""
+    """A held writer's lock; `release` it, or leave its ``with`` block. It dies with the process.
 
-    def __init__(self, path: Path, descriptor: int, me: LockHolder) -> None:
+    ``previous`` is what the lock file said before: of a holder that died.
+    """
+
+    def __init__(self, path: Path, descriptor: int, me: LockHolder, previous: LockHolder | None = None) -> None:
         self.path = path
+        self.me = me
+        self.previous = previous
         self._descriptor: int | None = descriptor
-        self._me = me
+        self._file: StoreFile | None = None
+
+    def hold(self, store: Path) -> None:
+        """Lock the store's file too, now that it exists.
+
+        Raises:
+            StoreLocked: somebody holds it whose lock file is gone, or who uses another name of the file.
+            StoreUnwritable: it has several names.
+        """
+        try:
+            self._file = StoreFile(store)
+        except StoreLocked:
+            raise StoreLocked(refusal(store, by_inode(store))) from None
+
+    def whereabouts(self) -> Path | None:
+        """Where the held store's file lies now; None where that is not known, or nowhere."""
+        return None if self._file is None else self._file.whereabouts()
 
     def note(self, text: str) -> None:
-        """Tell lookers what the holder waits for; "" when it goes on. Needs no room on the disk; never fails."""
-        if self._descriptor is not None and text != self._me.note:
-            self._me = replace(self._me, note=text[:_LONGEST])
-            with suppress(OSError):
-                _write_holder(self._descriptor, self._me)
+        """Tell readers what the holder waits for; "" when it goes on. Needs no space on the disk; never fails."""
+        self._tell(replace(self.me, note=text[:LONGEST]))
 
-    def release(self) -> None:
-        """Remove the lock file and let go; a second call does nothing."""
+    def died(self, reason: str) -> None:
+        """Leave word of what the holder dies, for when the store cannot take it. Never fails."""
+        self._tell(replace(self.me, died=reason[:LONGEST]))
+
+    def check(self) -> None:
+        """Look whether the store and the lock file are where they were, before each commit: some microseconds.
+
+        Raises:
+            StoreMoved: the store's path no longer leads to its file.
+            StoreLocked: another process took the place of a removed lock file, where only that file excludes it.
+        """
         if self._descriptor is None:
             return
-        if _is_current(self.path, self._descriptor):
+        if self._file is not None and (displaced := self._file.displaced()):
+            raise StoreMoved(_moved(self._file.path, displaced))
+        if not _is_current(self.path, self._descriptor):
+            self._remake()
+
+    def watch(self) -> None:
+        """`check`, mend what the lock file says, and mark it with the time: about once a second.
+
+        Raises:
+            StoreMoved, StoreLocked: as `check`.
+        """
+        self.check()
+        if self._descriptor is None:
+            return
+        if read(self._descriptor) != self.me:
+            self._write()
+        with suppress(OSError):
+            os.utime(self._descriptor)
+
+    def release(self, *, keep: bool = False) -> None:
+        """Remove the lock file, unless it is to be kept as a trace, and let go; a second call does nothing."""
+        if self._descriptor is None:
+            return
+        if not keep and _is_current(self.path, self._descriptor):
             self.path.unlink(missing_ok=True)
         os.close(self._descriptor)
         self._descriptor = None
+        if self._file is not None:
+            self._file.release()
 
     def __enter__(self) -> Self:
         return self
@@ -80,6 +113,39 @@ class Lock:
     ) -> None:
         self.release()
 
+    def _tell(self, told: LockHolder) -> None:
+        if self._descriptor is not None and told != self.me:
+            self.me = told
+            self._write()
+
+    def _write(self) -> None:
+        assert self._descriptor is not None
+        with suppress(OSError):
+            written(self._descriptor, self.me)
+
+    def _remake(self) -> None:
+        """A lock file in place of the one that was removed or replaced."""
+        try:
+            descriptor = open_beside(self.path, os.O_RDWR | os.O_CREAT)
+        except (StoreUnwritable, OSError):
+            return  # a full disk, or something that is not ours in its place: tried again
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            if self._file is None or not self._file.excludes:
+                raise StoreLocked(
+                    f"{self.path} was removed or replaced, and another process has taken the store: training here ends"
+                ) from None
+            return  # it is about to find the store itself locked, and to leave
+        if not _is_current(self.path, descriptor):
+            os.close(descriptor)
+            return
+        assert self._descriptor is not None
+        os.close(self._descriptor)
+        self._descriptor = descriptor
+        self._write()
+
 
 def lock_path(store: Path | str) -> Path:
     """Where the lock of a store lies: beside the file itself, whatever links lead to it."""
@@ -88,39 +154,40 @@ def lock_path(store: Path | str) -> Path:
 
 
 def acquire(store: Path | str) -> Lock:
-    """Take the writer's lock of a store.
+    """Take the writer's lock file of a store, which need not exist yet; `Lock.hold` then locks the store.
 
     Raises:
         StoreLocked: somebody holds it; the message says who and what to do.
-        StoreUnwritable: the lock file cannot be made.
+        StoreUnwritable: the lock file cannot be made, or what lies in its place is not ours.
     """
     path = lock_path(store)
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise StoreUnwritable(f"{path} cannot be written ({error.strerror}); move the store or free it") from None
+            descriptor = open_beside(path, os.O_RDWR | os.O_CREAT)
+        except NotOurs:
+            refuse_if_held(store)  # another user's driver
+            raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            who = _read_holder(descriptor)
+            who = read(descriptor)
             os.close(descriptor)
             if time.monotonic() > deadline:
-                raise StoreLocked(_refusal(Path(store), who)) from None
+                raise StoreLocked(refusal(Path(store), who)) from None
             time.sleep(_PAUSE)
             continue
         except OSError as error:
             os.close(descriptor)
             raise StoreUnwritable(f"{path} cannot be locked ({error.strerror}); use a local disk") from None
         if _is_current(path, descriptor):
-            me = LockHolder(os.getpid(), socket.gethostname(), time.time(), " ".join(sys.argv)[:_LONGEST], _namespace())
+            previous, me = read(descriptor), _me()
             try:
-                _write_holder(descriptor, me)
+                written(descriptor, me)
             except OSError as error:
                 os.close(descriptor)
-                raise StoreUnwritable(f"{path} cannot be written ({error.strerror}): free some room") from None
-            return Lock(path, descriptor, me)
+                raise StoreUnwritable(f"{path} cannot be written ({error.strerror}): free some space") from None
+            return Lock(path, descriptor, me, previous)
         os.close(descriptor)
 
 
@@ -131,7 +198,14 @@ def is_held(store: Path | str) -> bool:
 
 def look(store: Path | str) -> tuple[bool, LockHolder | None]:
     """Whether the writer's lock of a store is held, and by whom where its file says so at this moment."""
-    return _look(lock_path(store))
+    held, who, _ = _look(lock_path(store))
+    return held, who if held else None
+
+
+def left_behind(store: Path | str) -> tuple[LockHolder | None, float]:
+    """The record in a lock file that nobody holds, and when its holder last showed life (Unix time); None: no such."""
+    held, who, at = _look(lock_path(store))
+    return (None if held else who), at
 
 
 def holder(store: Path | str) -> LockHolder | None:
@@ -143,70 +217,85 @@ def holder(store: Path | str) -> LockHolder | None:
     path = lock_path(store)
     deadline = time.monotonic() + _PATIENCE
     while True:
-        held, who = _look(path)
+        held, who, _ = _look(path)
         if not held or who is not None:
-            return who
+            return who if held else None
         if time.monotonic() > deadline:
             raise StoreLocked(f"{path} is held by a process that does not say its number: look for it and end it")
         time.sleep(_PAUSE)  # locked a moment ago, name not yet written
 
 
+def by_inode(store: Path | str) -> LockHolder | None:
+    """The process of this user that holds the store's own file, by whatever name; None: none that can be seen."""
+    try:
+        status = os.stat(store)
+    except OSError:
+        return None
+    pid = next(processes.holders(status), None)
+    if pid is None:
+        return None
+    return LockHolder(pid, socket.gethostname(), time.time(), processes.command_line(pid), processes.namespace(pid))
+
+
 def refuse_if_held(store: Path | str) -> None:
     """Raise `StoreLocked` when somebody holds the writer's lock."""
-    held, who = _look(lock_path(store))
+    held, who = look(store)
     if held:
-        raise StoreLocked(_refusal(Path(store), who))
+        raise StoreLocked(refusal(Path(store), who))
 
 
-def _look(path: Path) -> tuple[bool, LockHolder | None]:
-    """Whether the lock is held, and by whom if that is known."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return False, None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True, _read_holder(descriptor)
-    except OSError:
-        return False, None
-    finally:
-        os.close(descriptor)
-    return False, None
-
-
-def _is_current(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), os.fstat(descriptor))
-    except OSError:
-        return False
-
-
-def _write_holder(descriptor: int, me: LockHolder) -> None:
-    os.pwrite(descriptor, json.dumps(asdict(me)).encode().ljust(_ROOM - 1) + b"\n", 0)
-
-
-def _read_holder(descriptor: int) -> LockHolder | None:
-    try:
-        said = json.loads(os.pread(descriptor, 65536, 0))
-        known = LockHolder(int(said["pid"]), str(said["host"]), float(said["started_at"]), str(said["command"]))
-        return replace(known, namespace=str(said.get("namespace", "")), note=str(said.get("note", "")))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _namespace() -> str:
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _refusal(store: Path, who: LockHolder | None) -> str:
-    remedy = "`mlrtui watch` looks on, `mlrtui stop` ends it"
+def refusal(store: Path, who: LockHolder | None) -> str:
+    """Why a store cannot be written now."""
+    remedy = "`mlrtui watch` shows it, `mlrtui stop` ends it"
     if who is not None and not who.is_here():
-        remedy = "`mlrtui watch` looks on, `mlrtui stop` ends it there"
+        remedy = "`mlrtui watch` shows it, `mlrtui stop` ends it there"
     if who is None:
         return f"{store} is in use by another driver: {remedy}"
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(who.started_at))
     return f"{store} is in use by {who.place()} since {since}: {remedy}"
+
+
+def _me() -> LockHolder:
+    pid = os.getpid()
+    return LockHolder(
+        pid=pid,
+        host=socket.gethostname(),
+        started_at=time.time(),
+        command=processes.command_line(pid),
+        namespace=processes.namespace(),
+        process_start=processes.started(pid),
+        token=secrets.token_hex(8),
+    )
+
+
+def _look(path: Path) -> tuple[bool, LockHolder | None, float]:
+    """Whether the lock is held, what its file says, and when it was last written."""
+    try:
+        descriptor = open_beside(path, os.O_RDONLY, anybodys=True)
+    except (OSError, StoreUnwritable):
+        return False, None, 0.0
+    try:
+        at = os.fstat(descriptor).st_mtime
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True, read(descriptor), at
+        except OSError:
+            return False, None, at
+        return False, read(descriptor), at
+    finally:
+        os.close(descriptor)
+
+
+def _is_current(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _moved(path: Path, what: str) -> str:
+    whole = "nothing can be stored any more"
+    if "moved to " in what:
+        whole = "all that was committed is in the moved file, which `mlrtui resume --store` takes up"
+    return f"{path} was {what} while its driver was at work; training stopped; {whole}"

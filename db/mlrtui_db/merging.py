@@ -2,11 +2,12 @@
 
 A sweep that lies in several stores becomes one. Where a net's λ is the same in two stores, its trials are put together;
 where it is not (another device rounds otherwise), or where a training that one store gave up has another verdict in the
-other, the net is taken whole from the store in which it is further.
+other, the net is taken whole from the store in which it is further. What was computed from the nets of one store alone
+goes where another store adds to them: mean and spread of a cell are computed anew, fits are left to the caller.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from mlrtui_db import _opening
 from mlrtui_db._attempts import lost_trials
+from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import translated
 from mlrtui_db._sweeps import refresh_cell
@@ -38,21 +40,31 @@ class Merged:
     steps: int
 
 
-def merge(out: Path, sources: Sequence[Path]) -> Merged:
+def merge(out: Path, sources: Sequence[Path], refit: Callable[[Store, Sequence[int]], None] | None = None) -> Merged:
     """Make a store that holds everything of ``sources``, which stay as they are.
+
+    Args:
+        out: path of the new store.
+        sources: paths of the stores; what they have in common is taken from the first.
+        refit: fits anew, given the new store and the numbers of the sweeps whose rows come from several stores. These
+            have lost their fits, each of which was of one store's rows. It runs before the new store has its name.
 
     Raises:
         MergeConflict: two stores contradict each other; the message says in what. Nothing is made.
         StoreError: another of its kinds; nothing is made.
     """
     with whole_or_not(out) as draft:
+        mixed: set[int] = set()
         with Store.open(draft) as store:
             for source in sources:
                 if is_held(source):
                     raise StoreLocked(f"{source} is being written: stop its driver first, or merge a backup of it")
                 path, connection = _opening.open_to_read(source)
                 with closing(connection), translated(path), store.maintenance() as tx:
-                    _Merge(connection, tx, path).run()
+                    refuse_if_incomplete(path, connection)
+                    mixed |= _Merge(connection, tx, path).run()
+            if refit is not None and mixed:
+                refit(store, sorted(mixed))
             with store.maintenance() as tx:
                 counted = [
                     tx.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
@@ -66,14 +78,19 @@ class _Merge:
 
     def __init__(self, source: sqlite3.Connection, tx: Transaction, path: Path) -> None:
         self._source, self._tx, self._target, self._path = source, tx, tx.connection, path
+        self._changed = False  # whether a row of nets or trials was written
 
-    def run(self) -> None:
-        """Sweep by sweep, in the order of their making."""
+    def run(self) -> set[int]:
+        """Sweep by sweep, in the order of their making. Returns the sweeps to whose rows this source added some."""
+        mixed = set()
         _opening.refuse_older(self._path, self._source)
         _opening.refuse_newer(self._path, self._source)
         self._source.execute("BEGIN")  # all of it from one moment
         for sweep in _rows(self._source, "SELECT * FROM sweep ORDER BY sweep_id"):
-            self._sweep(sweep)
+            known, sweep_id = self._sweep(sweep)
+            if known and (self._changed or self._only_source_is_fitted(sweep["sweep_id"], sweep_id)):
+                self._target.execute("DELETE FROM fit WHERE sweep_id = ?", (sweep_id,))
+                mixed.add(sweep_id)
         self._events(None, None)
         for trial_id in lost_trials(self._target):
             self._target.execute(
@@ -82,8 +99,10 @@ class _Merge:
                 (self._tx.now, trial_id),
             )
             self._target.execute("UPDATE trial SET status = 'queued' WHERE trial_id = ?", (trial_id,))
+        return mixed
 
-    def _sweep(self, sweep: Row) -> None:
+    def _sweep(self, sweep: Row) -> tuple[bool, int]:
+        """(whether it was there before, its number in the new store)."""
         known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
         if known is not None and known["sweep_key"] != sweep["sweep_key"]:
             raise MergeConflict(
@@ -104,13 +123,18 @@ class _Merge:
                     "UPDATE sweep SET status = 'done', finished_at = ? WHERE sweep_id = ?",
                     (sweep["finished_at"], sweep_id),
                 )
-                self._target.execute("DELETE FROM fit WHERE sweep_id = ?", (sweep_id,))
+        self._changed = False
         for cell in _rows(self._source, "SELECT * FROM cell WHERE sweep_id = ? ORDER BY position", sweep["sweep_id"]):
             self._cell(cell, sweep_id)
-        if _one(self._target, "SELECT 1 FROM fit WHERE sweep_id = ?", sweep_id) is None:
+        if known is None:
             for fit in _rows(self._source, "SELECT * FROM fit WHERE sweep_id = ?", sweep["sweep_id"]):
                 self._insert("fit", fit | {"sweep_id": sweep_id})
         self._events(sweep["sweep_id"], sweep_id)
+        return known is not None, sweep_id
+
+    def _only_source_is_fitted(self, source_id: int, target_id: int) -> bool:
+        fitted = "SELECT 1 FROM fit WHERE sweep_id = ?"
+        return _one(self._target, fitted, target_id) is None and _one(self._source, fitted, source_id) is not None
 
     def _cell(self, cell: Row, sweep_id: int) -> None:
         known = _one(self._target, "SELECT * FROM cell WHERE sweep_id = ? AND settings = ?", sweep_id, cell["settings"])
@@ -197,12 +221,14 @@ class _Merge:
 
     def _insert(self, table: str, row: Row, numbered: str = "") -> int:
         """Insert a row; the column ``numbered`` gets a new number, which is returned. ``rev`` is that of the merge."""
+        self._changed |= table in ("cell", "net", "trial")
         kept = {name: value for name, value in row.items() if name != numbered}
         if "rev" in kept:
             kept["rev"] = self._tx.rev
         return self._target.execute(_insertion(table, list(kept)), tuple(kept.values())).lastrowid or 0
 
     def _update(self, table: str, row: Row, key: str) -> None:
+        self._changed = True
         kept = {name: value for name, value in row.items() if name != key} | {"rev": self._tx.rev}
         setting = ", ".join(f"{name} = ?" for name in kept)
         self._target.execute(f"UPDATE {table} SET {setting} WHERE {key} = ?", (*kept.values(), row[key]))

@@ -12,10 +12,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui_db._editions import BEFORE_SCHEMA_4
+from mlrtui_db._life import unmark_copy
 from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
 from mlrtui_db._sqlite import error_name, translated
 from mlrtui_db.errors import StoreError
@@ -156,6 +158,8 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     try:
         draft.touch()  # with the user's umask
         connection.execute("VACUUM INTO ?", (str(draft),))
+        with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
+            unmark_copy(copy)
         os.replace(draft, backup)
     finally:
         draft.unlink(missing_ok=True)

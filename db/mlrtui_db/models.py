@@ -3,11 +3,13 @@
 NULL becomes None, except inside curves, where a missing number is NaN and `flags` tells why.
 """
 
+import time
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # what is written is imported where something is written
+    from mlrtui_db._record import LockHolder
     from mlrtui_db.records import NetLambdas
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "TrialDetails",
     "TrialRow",
     "TrialState",
+    "WriterEnd",
 ]
 
 
@@ -215,6 +218,7 @@ class LiveSnapshot:
     fits: tuple[FitRow, ...]
     writer_alive: bool  # somebody holds the writer's lock
     writer_note: str = ""  # what the writer waits for, "" while all is well
+    writer_end: str = ""  # how the last writer died, "" when one is at work or it ended properly
 
 
 @dataclass(frozen=True)
@@ -290,3 +294,21 @@ class AppendResult:
 
     applied: int
     dropped: int
+
+
+@dataclass(frozen=True)
+class WriterEnd:
+    """How the last writer of a store ended, when it did not end properly."""
+
+    who: "LockHolder"
+    at: float | None  # s (Unix time): when it died, or when it last showed life; None: unknown
+    reason: str  # "" when it could not say
+    recorded: bool  # the store's events tell it already
+
+    def sentence(self) -> str:
+        """The end in words."""
+        when = "" if self.at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.at))
+        if self.reason:
+            return f"the last driver ({self.who.place()}) died{f' at {when}' if when else ''}: {self.reason}"
+        sign = f"; its last sign of life was at {when}" if when else ""
+        return f"the last driver ({self.who.place()}) died without a word (killed, or the machine went down){sign}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _details, _live, _opening, sqlite_version
+from mlrtui_db import _details, _life, _live, _opening, sqlite_version
 from mlrtui_db._curves import read_curve
 from mlrtui_db._older import complete, is_older
 from mlrtui_db._schema import view_names
@@ -18,7 +18,7 @@ from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow, WriterEnd
 
 __all__ = ["Reader"]
 
@@ -39,7 +39,7 @@ class Reader:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
-        self._stood_in = is_older(connection)
+        self.stood_in = is_older(connection)
 
     @classmethod
     def open(cls, path: Path | str) -> "Reader":
@@ -72,15 +72,29 @@ class Reader:
         """A number that moves when another connection has committed; sometimes also when nothing was written."""
         with translated(self.path):
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-            if self._stood_in and not is_older(self._connection):  # somebody has brought it up to date
+            if self.stood_in and not is_older(self._connection):  # somebody has brought it up to date
                 complete(self._connection)
-                self._stood_in = False
+                self.stood_in = False
         return int(version)
 
     def sweeps(self) -> tuple[SweepRow, ...]:
         """All sweeps, newest first."""
         with self._picture() as connection:
             return _live.read_sweeps(connection)
+
+    def last_end(self) -> WriterEnd | None:
+        """How the last writer ended, when nobody writes now and it did not end properly; else None."""
+        with self._picture() as connection:
+            return None if look(self.path)[0] else _life.end_seen(connection, self.path)
+
+    def refuse_if_incomplete(self) -> None:
+        """Raise where commits may be missing, since the store was moved without its log.
+
+        Raises:
+            StoreIncomplete: says where the log is, or what to do without it.
+        """
+        with self._picture() as connection:
+            _life.refuse_if_incomplete(self.path, connection)
 
     def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 200) -> LiveSnapshot | None:
         """Everything that the Live screen shows, at one moment.
@@ -100,6 +114,7 @@ class Reader:
                 return None
             cells = _live.read_cells(connection, sweep.sweep_id)
             held, holder = look(self.path)
+            end = None if held else _life.end_seen(connection, self.path)
             newest_trial, newest_cell = _live.read_newest(connection, sweep.sweep_id)
             if cell_id not in {cell.cell_id for cell in cells}:
                 cell_id = newest_cell if newest_cell is not None else cells[0].cell_id if cells else None
@@ -114,6 +129,7 @@ class Reader:
                 fits=_live.read_fits(connection, sweep.sweep_id),
                 writer_alive=held,
                 writer_note="" if holder is None else holder.note,
+                writer_end="" if end is None else end.sentence(),
             )
 
     def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
@@ -157,7 +173,33 @@ class Reader:
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[Row]]:
         """Columns and rows of a view, of one sweep (by name) or of all, in the order of the grid.
 
-        Steps come in chunks of whole trials, each of one moment; every other view is of one moment.
+        Steps come in chunks, so that they take little memory: each of one moment and of one attempt of its trials.
+        Every other view is of one moment.
+
+        Raises:
+            StoreError: there is no such view; or, while steps are taken, those of a trial that were given out are no
+                longer in the store: it was started again, or pruned.
+        """
+        names = tuple(name for name, _ in self.declared(view))
+        if view in _BY_STEP:
+            return names, self._by_step(view, where_sweep)
+        ((rest, values),) = self.parts(view, where_sweep)
+        with self._picture() as connection:
+            return names, iter(connection.execute(f"SELECT * FROM {rest}", values).fetchall())
+
+    def parts(self, view: str, where_sweep: str | None = None) -> Iterator[tuple[str, tuple[object, ...]]]:
+        """What follows ``SELECT * FROM`` for the rows of `query`, with its values: all in one part, or a trial each."""
+        names = tuple(name for name, _ in self.declared(view))
+        if view in _BY_STEP:
+            for trial_id, _ in self._trials(where_sweep):
+                yield f"{view} WHERE trial_id = ? ORDER BY {_BY_STEP[view]}", (trial_id,)
+            return
+        order = ", ".join(name for name in _ORDER if name in names)
+        where, values = ("", ()) if where_sweep is None else (" WHERE sweep = ?", (where_sweep,))
+        yield f"{view}{where} ORDER BY {order}", values
+
+    def declared(self, view: str) -> tuple[tuple[str, str], ...]:
+        """Name and declared type of every column of a view; "" for one that is computed.
 
         Raises:
             StoreError: there is no such view.
@@ -165,30 +207,68 @@ class Reader:
         if view not in view_names():
             raise StoreError(f"the store has no view {view!r}: use one of {', '.join(view_names())}")
         with translated(self.path):
-            names = tuple(columns(self._connection, view))
-        if view in _BY_STEP:
-            return names, self._by_step(view, where_sweep)
-        order = ", ".join(name for name in _ORDER if name in names)
-        where, values = ("", ()) if where_sweep is None else (" WHERE sweep = ?", (where_sweep,))
-        with self._picture() as connection:
-            return names, iter(connection.execute(f"SELECT * FROM {view}{where} ORDER BY {order}", values).fetchall())
+            return tuple((row[1], row[2]) for row in self._connection.execute(f'PRAGMA table_info("{view}")'))
 
-    def _by_step(self, view: str, sweep: str | None) -> Iterator[Row]:
+    def type_of(self, view: str, column: str, where_sweep: str | None = None) -> str | None:
+        """SQLite's type of the first value of a column that is not NULL; None where there is none."""
+        where, values = ("", ()) if where_sweep is None else (" AND sweep = ?", (where_sweep,))
         with self._picture() as connection:
-            trials = connection.execute(
+            found = connection.execute(
+                f'SELECT typeof("{column}") FROM {view} WHERE "{column}" IS NOT NULL{where} LIMIT 1', values
+            ).fetchone()
+        return found[0] if found else None
+
+    def _trials(self, sweep: str | None) -> list[tuple[int, int]]:
+        """Number and steps of every trial that has some, in the order of the grid."""
+        with self._picture() as connection:
+            return connection.execute(
                 "SELECT t.trial_id, t.n_steps"
                 " FROM sweep s JOIN cell c USING (sweep_id) JOIN net n USING (cell_id) JOIN trial t USING (net_id)"
                 " WHERE t.n_steps > 0 AND (s.name = ?1 OR ?1 IS NULL)"
                 " ORDER BY s.name, c.depth, c.width, c.label, n.seed, t.eta",
                 (sweep,),
             ).fetchall()
-        for chunk in _chunks(trials):
+
+    def _by_step(self, view: str, sweep: str | None) -> Iterator[Row]:
+        for chunk in _chunks(self._trials(sweep)):
+            if len(chunk) == 1:
+                yield from self._windows(view, *chunk)
+                continue
             rows: list[Row] = []
             with self._picture() as connection:
                 for trial_id in chunk:
                     order = _BY_STEP[view]
                     rows += connection.execute(f"SELECT * FROM {view} WHERE trial_id = ? ORDER BY {order}", (trial_id,))
             yield from rows
+
+    def _windows(self, view: str, trial_id: int) -> Iterator[Row]:
+        """The rows of one trial, however many, some at a time."""
+        names = columns(self._connection, view)
+        key = _BY_STEP[view].split(", ")
+        at = [names.index(name) for name in key]
+        begun: int | None = None
+        steps_before = 0
+        after, values = "step > ?", (-1,)
+        while True:
+            with self._picture() as connection:
+                found = connection.execute(
+                    "SELECT attempt, n_steps FROM trial WHERE trial_id = ?", (trial_id,)
+                ).fetchone()
+                rows = connection.execute(
+                    f"SELECT * FROM {view} WHERE trial_id = ? AND {after} ORDER BY {_BY_STEP[view]} LIMIT ?",
+                    (trial_id, *values, _CHUNK_STEPS),
+                ).fetchall()
+            attempt, n_steps = found or (None, 0)
+            if begun is not None and (attempt != begun or n_steps < steps_before):
+                raise StoreError(
+                    f"{self.path}: steps of trial {trial_id} were replaced or deleted while they were read: try again"
+                )
+            begun, steps_before = attempt, n_steps
+            yield from rows
+            if len(rows) < _CHUNK_STEPS:
+                return
+            after = f"({', '.join(key)}) > ({', '.join('?' * len(key))})"
+            values = tuple(rows[-1][place] for place in at)
 
     @contextmanager
     def _picture(self) -> Iterator[sqlite3.Connection]:

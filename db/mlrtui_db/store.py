@@ -13,14 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlrtui_db import _attempts, _fits, _opening, _pruning, _steps, _sweeps, sqlite_version
+from mlrtui_db import _attempts, _fits, _life, _opening, _pruning, _steps, _sweeps, sqlite_version
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
+from mlrtui_db._wal import Beside
 from mlrtui_db._writing import Transaction
-from mlrtui_db.errors import StoreFull
+from mlrtui_db.errors import StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
-from mlrtui_db.models import AppendResult, NamedSweep, SweepState
+from mlrtui_db.models import AppendResult, NamedSweep, SweepState, WriterEnd
 from mlrtui_db.records import (
     BoundaryRecord,
     FitRecord,
@@ -35,6 +36,7 @@ from mlrtui_db.relabelling import Relabel
 __all__ = ["Store", "bring_up_to_date", "check"]
 
 _CLOSING_PATIENCE_MS = 500
+_WATCH_SECONDS = 0.5
 
 
 def check(path: Path | str) -> None:
@@ -69,8 +71,9 @@ def bring_up_to_date(path: Path | str, *, relabel: Relabel | None = None) -> Pat
 class Store:
     """An open store, with its lock. Use `open`; close it, or leave its ``with`` block.
 
-    ``recovered`` is the number of attempts that a dead driver had left open; ``copy_of_older`` is where the store lies
-    as an earlier version left it, None when nothing had to be brought up to date.
+    ``recovered`` is the number of attempts that a dead driver had left open, and ``predecessor`` says what is known of
+    its death, "" when the store was closed properly; ``copy_of_older`` is where the store lies as an earlier version
+    left it, None when nothing had to be brought up to date.
     """
 
     def __init__(
@@ -79,12 +82,16 @@ class Store:
         self.path = path
         self.host = host
         self.recovered = 0
+        self.predecessor = ""
         self.copy_of_older: Path | None = None
         self._connection = connection
         self._lock = lock
         self._clock = clock
         self._transaction: Transaction | None = None
         self._closed = False
+        self._marked = self._mark_in_file = False
+        self._beside: Beside | None = None
+        self._watched_at = time.monotonic()
         self._rev = self._stored_rev()
 
     @classmethod
@@ -95,11 +102,13 @@ class Store:
         host: str | None = None,
         clock: Callable[[], float] = time.time,
         relabel: Relabel | None = None,
+        ended: bool = False,
     ) -> "Store":
         """Open the store at ``path`` for writing, or make one where there is no file or an empty one.
 
-        Attempts that a dead driver left open become lost and their trials queued. A store with none is not written to.
-        An older store is brought up to date first; ``relabel`` is as in `bring_up_to_date`.
+        Attempts that a dead driver left open become lost and their trials queued, and an event says how it ended,
+        unless the caller has ``ended`` it. A store that was closed properly is not written to. An older store is
+        brought up to date first; ``relabel`` is as in `bring_up_to_date`.
 
         Raises:
             StoreError: one of its kinds; a path that is refused is left as it was.
@@ -111,14 +120,16 @@ class Store:
             # Looked at again under the lock: another driver may just have made it.
             if _opening.inspect(target, writing=True).version is None:
                 create_store(target, clock())
+            lock.hold(target)
             _opening.verify(target, writing=True)
+            end = _life.end_of_writer(target, lock.previous)
             connection = connect_writer(target)
             try:
                 copy = migrate(connection, target, relabel=relabel)
                 with translated(target):
                     store = cls(target, connection, lock, host or socket.gethostname(), clock)
                 store.copy_of_older = copy
-                store._recover()
+                store._recover(None if ended else end)
             except BaseException:
                 connection.close()
                 raise
@@ -136,17 +147,22 @@ class Store:
             return
         self._closed = True
         try:
-            with suppress(StoreFull), translated(self.path):
+            with suppress(StoreIOError), translated(self.path):
                 # A reader that holds on keeps the log; it is brought in later, so do not wait long.
                 self._connection.execute(f"PRAGMA busy_timeout = {_CLOSING_PATIENCE_MS}")
                 if self._connection.total_changes:
                     self._connection.execute("PRAGMA analysis_limit = 400")
                     self._connection.execute("PRAGMA optimize")
+                if self._marked:
+                    _life.unmark(self._connection)
+                    self._marked = False
                 if self.wal_bytes():
                     self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             self._connection.close()
-            self._lock.release()
+            if self._beside is not None:
+                self._beside.follow(self._lock.whereabouts())
+            self._lock.release(keep=self._marked)  # a mark that stays needs the record that goes with it
 
     def __enter__(self) -> Self:
         return self
@@ -169,6 +185,31 @@ class Store:
         """Say beside the store what its writer waits for; "" when it goes on. Works on a full disk, too."""
         self._lock.note(text)
 
+    def watch(self) -> None:
+        """Look about twice a second whether the store is where it was, and show in the lock file that its writer lives.
+
+        Raises:
+            StoreMoved: the store was removed, moved or replaced.
+            StoreLocked: another process has taken it.
+        """
+        now = time.monotonic()
+        if now - self._watched_at >= _WATCH_SECONDS:
+            self._watched_at = now
+            self._lock.watch()
+
+    def record_death(self, reason: str) -> None:
+        """Keep of what this writer dies: in the store, or else in the lock file, which then stays. Never fails."""
+        try:
+            _life.record_death(self._connection, self._lock.me, reason, self._clock())
+        except sqlite3.Error:
+            self._lock.died(reason)
+            self._marked = True  # so that the lock file stays
+
+    def forget_death(self) -> None:
+        """A driver is at work again: how the one before it died is in the events."""
+        with self.transaction():
+            _life.forget_death(self._tx().connection)
+
     def compact(self) -> None:
         """Give the room of deleted rows back to the disk; needs as much free room as the store takes.
 
@@ -185,16 +226,21 @@ class Store:
 
         Raises:
             StoreFull, StoreBusy: nothing was written; the same block may be run again later, with the same records.
+            StoreMoved: the store is no longer where it was opened; nothing was written.
             StoreError: another of its kinds; nothing was written.
         """
         if self._transaction is not None:
             raise RuntimeError("a transaction is already open")
+        self._lock.check()
         with translated(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             before = self._connection.total_changes
             self._transaction = Transaction(self._connection, self._rev + 1, self._clock())
             try:
                 yield
+                changed = self._connection.total_changes != before
+                if changed and not self._marked:
+                    _life.mark(self._connection, self._lock.me, self.path)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -202,8 +248,12 @@ class Store:
                 raise
             finally:
                 self._transaction = None
-            if self._connection.total_changes != before:
+            if changed:
                 self._rev += 1
+                self._marked = True
+                self._beside = self._beside or Beside(self.path)
+                if not self._mark_in_file:  # a reader of an old view may keep it out: then after the next commit
+                    self._mark_in_file = _life.bring_in(self._connection)
 
     @contextmanager
     def maintenance(self) -> Iterator[Transaction]:
@@ -332,12 +382,19 @@ class Store:
             raise RuntimeError("writing needs an open transaction: use `with store.transaction():`")
         return self._transaction
 
-    def _recover(self) -> None:
+    def _recover(self, end: WriterEnd | None) -> None:
         with translated(self.path):
             lost = _attempts.lost_trials(self._connection)
-        if lost:
-            with self.transaction():
-                self.recovered = self.release_attempts(lost, "lost", "the driver died")
+        if not lost and (end is None or end.recorded):
+            return
+        with self.transaction():
+            self.recovered = self.release_attempts(lost, "lost", "the driver died") if lost else 0
+            if end is not None and not end.recorded:
+                self.predecessor = f"{end.sentence()}; {self.recovered} trainings start again"
+                self.add_event("error", self.predecessor)
+            elif self.recovered:
+                self.predecessor = f"{self.recovered} trainings of a driver that died start again"
+                self.add_event("warning", self.predecessor)
 
     def _stored_rev(self) -> int:
         (rev,) = self._connection.execute(

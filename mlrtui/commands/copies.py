@@ -6,10 +6,11 @@ from pathlib import Path
 
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.resume import chosen
+from mlrtui.driver.fitting import refit_merged
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.stores import open_store
 from mlrtui_db import copies, merging
-from mlrtui_db.errors import StoreFull
+from mlrtui_db.errors import StoreIOError
 
 __all__ = ["archive", "backup", "merge", "prune"]
 
@@ -29,7 +30,7 @@ def merge(out: Path, stores: Sequence[Path]) -> None:
     twice = [path for path in stores if path.resolve() == out.resolve()]
     if twice:
         raise BadInput(f"{twice[0]}: cannot be merged into itself; give the new store another name")
-    made = merging.merge(out, stores)
+    made = merging.merge(out, stores, refit_merged)
     print(f"{out}: {made.sweeps} sweeps, {made.trials} trials, {made.steps} steps")
 
 
@@ -56,10 +57,11 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
                     opened.add_event("warning", f"pruned: {gone} steps deleted by the user", row.sweep_id)
         try:
             opened.compact()  # also where nothing is left to delete: the time before, there may have been no room
-        except StoreFull:
+        except StoreIOError as error:
             raise StoreTrouble(
-                f"{store}: {deleted} steps of {told} deleted, but there is no room to pack the file, which needs as "
-                "much again; what is trained next takes their room. Free some, then prune again"
+                f"{store}: {deleted} steps of {told} deleted, but the file, which needs as much space again, cannot be "
+                f"packed ({error.reason}); what is trained next takes the place of the steps. {error.remedy}, then "
+                "prune again"
             ) from None
     print(f"{store}: {deleted} steps of {told} deleted, {_size(before)} before, {_size(store.stat().st_size)} now")
     return 0

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlrtui.driver.launch import log_path
+from mlrtui.driver.stopping import at_work
+from mlrtui.errors import DriverDied
 from mlrtui.plain import one_line
 from mlrtui.printing import needs_ascii, show
 from mlrtui.report import fit_line, sweep_line
@@ -40,9 +43,19 @@ def watch(store: Path, how: How) -> int:
     if not sys.stdout.isatty():
         from mlrtui.follow import follow
 
-        follow(store, [], lambda: lock.holder(store) is not None, how.ascii_only)
-        return 0
+        follow(store, [], lambda: lock.is_held(store), how.ascii_only)
+        return _ended(store)
     return _show([store], how)
+
+
+def _ended(store: Path) -> int:
+    """Say how the driver ended, if not well; returns the exit code."""
+    with Reader.open(store) as reader:
+        end = reader.last_end()
+    if end is None:
+        return 0
+    print(f"mlrtui: {one_line(end.sentence())} (its log: {one_line(str(log_path(store)))})", file=sys.stderr)
+    return DriverDied.exit_code
 
 
 def browse(stores: Sequence[Path], how: How) -> int:
@@ -54,7 +67,9 @@ def browse(stores: Sequence[Path], how: How) -> int:
     if not sys.stdout.isatty():
         for store in stores:
             with Reader.open(store) as reader:
-                lines = [f"{store}:", *(f"  {sweep_line(row)}" for row in reader.sweeps())]
+                end = reader.last_end()
+                died = () if end is None else (f"  {one_line(end.sentence())}",)
+                lines = [f"{store}:", *died, *(f"  {sweep_line(row)}" for row in reader.sweeps())]
             show("\n".join(lines), how.ascii_only)
         return 0
     return _show(stores, how)
@@ -98,11 +113,15 @@ def status(store: Path, *, as_json: bool) -> int:
     with Reader.open(store) as reader:
         sweeps = reader.sweeps()
         fits = {row.sweep_id: snapshot.fits for row in sweeps if (snapshot := reader.live(row.sweep_id)) is not None}
-    holder = lock.holder(store)
+        end = reader.last_end()
+    held, holder = at_work(store)
+    if held:
+        end = None
     if as_json:
         document = {
             "store": str(store),
             "driver": None if holder is None else dataclasses.asdict(holder),
+            "last_driver": None if end is None else dataclasses.asdict(end),
             "sweeps": [
                 dataclasses.asdict(row)
                 | {
@@ -114,9 +133,11 @@ def status(store: Path, *, as_json: bool) -> int:
         }
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        who = "no driver is running" if holder is None else f"the driver ({one_line(holder.place())}) is at work"
+        who = "a driver that does not say who it is" if holder is None else f"the driver ({one_line(holder.place())})"
         waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
-        show(f"{store}: {who}{waits}")
+        show(f"{store}: {who} is at work{waits}" if held else f"{store}: no driver is running")
+        if end is not None:
+            show(f"  {one_line(end.sentence())}; `mlrtui resume --store {store}` goes on (its log: {log_path(store)})")
         for row in sweeps:
             created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
             show(f"  {created}  {sweep_line(row)}")

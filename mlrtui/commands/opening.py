@@ -18,4 +18,10 @@ def open_current(store: Path) -> Reader:
     copy = make_current(store)
     if copy is not None:
         print(f"mlrtui: {store} was brought up to date; as it was, it is kept as {copy}", file=sys.stderr)
-    return Reader.open(store)
+    reader = Reader.open(store)
+    try:
+        reader.refuse_if_incomplete()
+    except BaseException:
+        reader.close()
+        raise
+    return reader

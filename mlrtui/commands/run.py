@@ -2,19 +2,23 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui import estimate, examples, planning
 from mlrtui.commands.opening import open_current
 from mlrtui.config import SweepSpec, changes, load_sweep
-from mlrtui.driver import launch
+from mlrtui.data.words import data_line
+from mlrtui.driver import launch, stopping
 from mlrtui.engines import devices
-from mlrtui.errors import BadInput
+from mlrtui.engines.code_check import check_factories
+from mlrtui.errors import BadInput, DriverDied
 from mlrtui.methods import chosen_as, chosen_for
+from mlrtui.plain import one_line
 from mlrtui.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
+from mlrtui_db.errors import StoreError
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.models.sources import is_factory
 
@@ -49,8 +53,9 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     plans = [planning.plan(spec, None) for spec in specs]
     useful = max(estimate.parallel_lanes(plan) for plan in plans)
     if options.dry_run:
-        for spec, plan in zip(specs, plans, strict=True):
-            show(_description(spec, plan), options.ascii_only)
+        built = check_factories(specs, devices.resolve(options.devices, useful=useful)[0], timed=True)
+        for spec, plan, cells in zip(specs, plans, built, strict=True):
+            show(_description(spec, plan, cells), options.ascii_only)
         return 0
     specs, undone = _beside_stored(options.store, specs)
     if not undone:
@@ -80,6 +85,7 @@ def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
     """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
     workers = devices.resolve(options.devices, useful=useful)
     specs = [chosen_for(spec, workers) for spec in specs]
+    check_factories(specs, workers[0])
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
@@ -169,14 +175,17 @@ def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.Drive
         names = [spec.sweep.name for spec in specs]
         follow(options.store, names, driver.running, options.ascii_only)
     except KeyboardInterrupt:
-        print(launch.stop(options.store), file=sys.stderr)
+        print(stopping.stop(options.store), file=sys.stderr)
         return 130
+    except StoreError:
+        if driver.end().code in (0, 1):
+            raise
     return _ended(options, driver)
 
 
 def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
     """The screen was closed."""
-    if driver.running() and lock.holder(options.store) is not None:
+    if driver.running() and lock.is_held(options.store):
         print(
             f"the run goes on (driver {driver.pid}). Look on: mlrtui watch --store {options.store}   "
             f"End it: mlrtui stop --store {options.store}"
@@ -186,13 +195,13 @@ def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
 
 
 def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
-    code = driver.process.wait()
-    if code not in (0, 1):
+    """Say how the driver ended, if not well; returns the exit code."""
+    end = driver.end()
+    if end.code not in (0, 1):
+        verb = "died" if end.code == DriverDied.exit_code else "ended"
         log = launch.log_path(options.store)
-        words = launch.last_words(options.store) or f"it ended with exit code {code}"
-        print(f"mlrtui: the driver ended: {words} (its log: {log})", file=sys.stderr)
-        return code if code in (2, 3) else 1
-    return code
+        print(f"mlrtui: the driver {verb}: {one_line(end.words)} (its log: {one_line(str(log))})", file=sys.stderr)
+    return end.code
 
 
 def _exit_code(store: Path, names: Sequence[str]) -> int:
@@ -200,8 +209,8 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
         return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
 
 
-def _description(spec: SweepSpec, plan: planning.Plan) -> str:
-    """What a sweep would do, before anything is started."""
+def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
+    """What a sweep would do, before anything is started; ``built``: what is known of factories' nets, by cell."""
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "
@@ -210,6 +219,8 @@ def _description(spec: SweepSpec, plan: planning.Plan) -> str:
         f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets, "
         f"{about}{trainings} trainings of at most {steps} steps",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
+        *(f"  data: {line}" for line in dict.fromkeys(data_line(cell.data) for cell in plan.cells)),
+        *(line for label, known in built.items() for line in (f"  {label}:", *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
         f"  overrides and defaults, in full: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]

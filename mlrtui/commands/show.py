@@ -1,6 +1,6 @@
 """`mlrtui examples` and `mlrtui doctor`."""
 
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from mlrtui import doctor as checks
@@ -20,17 +20,36 @@ def examples(copy: Path | None) -> None:
             print(f"{example.name:<{width}}  {example.title}")
             print(f"{'':<{width}}  mlrtui run {example.path}")
         return
-    places = [(example.path, copy / f"{example.name}.toml") for example in found]
-    taken = [place for _, place in places if place.exists()]
-    if taken:
-        raise BadInput(f"--copy {copy}: {taken[0]} is there already; choose another folder")
+    for place in _copied(found, copy):
+        print(place)
+
+
+def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
+    """Copy the files into a folder. Nothing is replaced, and no link below it is followed.
+
+    Raises:
+        BadInput: something is in the way; nothing was copied.
+        StoreTrouble: the folder cannot be written.
+    """
+    places = [copy / f"{example.name}.toml" for example in found]
+    for place in places:
+        # a dangling link "does not exist", and would be written through
+        inner = [copy / part for part in reversed(place.relative_to(copy).parents) if part != Path()]
+        links = [path for path in (*inner, place) if path.is_symlink()]
+        if links:
+            raise BadInput(f"--copy {copy}: {links[0]} is a symbolic link, which is not followed; remove it first")
+        if place.exists():
+            raise BadInput(f"--copy {copy}: {place} is there already; choose another folder")
+    if copy.is_symlink() and not copy.exists():
+        raise BadInput(f"--copy {copy}: a symbolic link to nothing, which is not followed; remove it first")
     try:
-        for path, place in places:
+        for example, place in zip(found, places, strict=True):
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, place)
-            print(place)
+            with place.open("xb") as file:  # "x": fails where something has appeared since, links included
+                file.write(example.path.read_bytes())
     except OSError as error:
         raise StoreTrouble(f"--copy {copy}: cannot write there ({error.strerror})") from None
+    return places
 
 
 def doctor(store: Path | None) -> int:

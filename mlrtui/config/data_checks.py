@@ -1,12 +1,14 @@
 """What [data] must not say together with other keys: files, real-valued targets, the part that is held out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlrtui.config.mistakes import NO_VALUE, Mistake
-from mlrtui.data.shapes import FILES, DataSpec, describe, source_of
+from mlrtui.data.npz import CHANNELS_FIRST, LAYOUTS, layout_of
+from mlrtui.data.shapes import FILES, DataSpec, describe, refuse_one_class, source_of
 from mlrtui.data.sources import DataTrouble
 
 if TYPE_CHECKING:
@@ -35,11 +37,40 @@ def _files(known: "Known") -> Iterator[Mistake]:
     """What is wrong with the files themselves."""
     in_files = [name for name in known.axis("data.name") if name in FILES]
     path, which = known.one("data.path"), known.one("data.which")
-    if len(in_files) == 1 and path is not None and (in_files[0] == "npz" or which is not None):
-        try:
-            source_of(DataSpec(in_files[0], path=path, which=which or ""))
-        except DataTrouble as trouble:
-            yield Mistake("data.path", Path(path).name, str(trouble))
+    if len(in_files) != 1 or path is None or (in_files[0] != "npz" and which is None):
+        return
+    share = known.one("data.validation") or 0.0
+    wanted = DataSpec(in_files[0], path=path, which=which or "", validation=share)
+    try:
+        most = source_of(wanted).most
+        for samples, target in product(known.axis("data.samples"), known.axis("data.target")):
+            if samples == "all" or samples <= most:  # more are told by themselves
+                refuse_one_class(replace(wanted, samples=samples, target=target))
+    except DataTrouble as trouble:
+        yield Mistake("data.path", Path(path).name, str(trouble))
+
+
+def _layout(known: "Known") -> Iterator[Mistake]:
+    """Which axis of images in a file counts the channels; asked for where it matters and the sizes leave a doubt."""
+    layout, names = known.one("data.layout"), known.axis("data.name")
+    if layout is not None and names and "npz" not in names:
+        yield Mistake("data.layout", layout, 'only for name = "npz"; remove it')
+    source = known.source("npz") if "npz" in names else None
+    if source is None:
+        return
+    shape = source.raw_shape
+    if layout is not None and len(shape) != 4:
+        yield Mistake("data.layout", layout, f"x of the file is {list(shape)}, not [samples, ., ., .]; remove it")
+    needs = [kind for kind in known.axis("model.kind") if kind in {"cnn", "transformer"}]
+    if len(shape) == 4 and layout is None and needs and layout_of(shape) != CHANNELS_FIRST:
+        first, last = (f'layout = "{way}"' for way in LAYOUTS)
+        rows, columns = shape[1:3]
+        text = (
+            f"missing; x of the file is {list(shape)}, and a {needs[0]} must know which axis counts the channels: "
+            f"write {last} for {shape[3]} channels of {rows}x{columns} pixels, or {first} for {shape[1]} of "
+            f"{shape[2]}x{shape[3]}"
+        )
+        yield Mistake("data.layout", NO_VALUE, text)
 
 
 def _real_targets(known: "Known") -> Iterator[Mistake]:
@@ -51,7 +82,9 @@ def _real_targets(known: "Known") -> Iterator[Mistake]:
         for target in known.axis("data.target"):
             yield Mistake("data.target", target, "y of the file is real-valued, a target of its own; remove it")
     for loss in known.class_losses:
-        yield Mistake("training.loss", loss, 'y of the file is real-valued; use loss = "mse", or save class numbers')
+        yield Mistake(
+            "training.loss", loss, 'y of the file is real-valued; use loss = "mse", or save class numbers as int64'
+        )
     if "search" in known.given and known.one("search.success") == "accuracy":
         remedy = 'y of the file is real-valued, without accuracy; use "loss-below-initial" or "finite"'
         yield Mistake("search.success", "accuracy", remedy)
@@ -77,10 +110,13 @@ def _held_out(known: "Known") -> Iterator[Mistake]:
         if source is None or (samples != "all" and samples > source.most):
             continue
         path, which = known.one("data.path") or "", known.one("data.which") or ""
-        shape = describe(DataSpec(name, samples, path=path, which=which, validation=share))
+        try:
+            shape = describe(DataSpec(name, samples, path=path, which=which, validation=share))
+        except DataTrouble:
+            continue  # told by itself
         if shape.held_out < 1 or shape.samples < 2:
             parts = f"of {shape.samples + shape.held_out} samples of {name}, {shape.held_out} would be held out"
             yield Mistake("data.validation", share, f"{parts}; choose another share, or more samples")
 
 
-DATA_CHECKS = (_places, _files, _real_targets, _held_out)
+DATA_CHECKS = (_places, _files, _layout, _real_targets, _held_out)

@@ -17,6 +17,7 @@ from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, so
 __all__ = ["apply_overrides", "load_sweep"]
 
 MAX_BYTES = 1_000_000
+MAX_SQUARES = 10_000_000  # of the parts of dotted keys: the parser's time grows with the sum of their squares
 START = "start from one that `mlrtui examples` lists"
 
 
@@ -97,7 +98,18 @@ def _say_which_code(model: dict[str, Any], here: Path) -> None:
         model["code_hash"] = [source_hash(origin) for origin in dict.fromkeys(found) if origin is not None]
 
 
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DOTTED = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{20,}}+")
+
+
+def _deep_keys(text: str) -> bool:
+    """Whether the dotted keys have so many parts that parsing them would take seconds, or minutes."""
+    return sum(found.group().count(".") ** 2 for found in _DOTTED.finditer(text)) > MAX_SQUARES
+
+
 def _document(text: str, place: str) -> dict[str, Any]:
+    if _deep_keys(text):
+        raise BadInput(f"{place}: not TOML that can be read: dotted keys of thousands of parts; flatten them")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -129,6 +141,8 @@ def _value(text: str) -> Any:
     if re.fullmatch(r"[A-Za-z][\w:.-]*", text) and text not in {"true", "false", "nan", "inf"}:
         return text
     try:
+        if _deep_keys(text):
+            raise ValueError(text)
         values = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         raise ValueError(f'{toml_text(text)} is not a TOML value; write e.g. 3, [2, 4] or "full"') from None

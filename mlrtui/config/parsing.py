@@ -58,7 +58,8 @@ def parse_sweep(document: Mapping[str, Any], place: str) -> SweepSpec:
     sound: dict[str, Section] = {}
     for name in document:
         if name not in TABLES:
-            mistakes.append(_unknown_table(name, document[name]))
+            shown = len(mistakes) < MOST_LINES
+            mistakes.append(_unknown_table(name, document[name]) if shown else Mistake(name, NO_VALUE, "unknown"))
     for name, kind in TABLES.items():
         if name == "fit" or (name not in document and name not in NEEDED):
             continue
@@ -104,7 +105,8 @@ def _section(
         section = kind.model_validate(dict(raw))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        mistakes = [mistake for detail in details for mistake in _mistakes(where, kind, dict(detail))]
+        mistakes = [mistake for detail in details[:MOST_LINES] for mistake in _mistakes(where, kind, dict(detail))]
+        mistakes += [Mistake(where, NO_VALUE, "wrong") for _ in details[MOST_LINES:]]  # these are only counted
         wrong = {str(detail["loc"][0]) for detail in details}
         # the examples are sound values: with them in place of the wrong ones, the other keys get their typed values
         patched = {key: value for key, value in raw.items() if key in kind.model_fields and key not in wrong}

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
+from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 
@@ -82,10 +83,12 @@ class DataSection(Section):
     )
     path: Annotated[str | None, text(1000)] = _key(
         'For name = "npz" the file, for "torchvision" the folder; relative to the sweep file\'s folder. An npz file '
-        "holds x [samples, ...], and y [samples] with class numbers from 0, or real targets [samples(, outputs)].",
+        "holds x [samples, ...], and y [samples] with class numbers 0, 1, ... without gaps, or real targets [samples(, "
+        "outputs)]. Data of more than 2 GB is refused; the environment variable MLRTUI_DATA_GB raises that.",
         "my.npz",
         None,
     )
+    layout: Annotated[str | None, choice(*LAYOUTS)] = _key(LAYOUT_HELP, CHANNELS_LAST, None)
     which: Annotated[str | None, choice(*WHICH)] = _key(
         'Of the folder of "torchvision", its training part; read from files, nothing is downloaded.', "MNIST", None
     )
@@ -127,7 +130,8 @@ class ModelSection(Section):
         "mlp: fully connected; two-layer-linear: f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.; "
         "cnn: 3x3 convolutions, mean over the image, linear head; transformer: image rows as tokens. "
         '"package.module:factory": called as factory(inputs=, outputs=, depth=, width=), gives a torch.nn.Module of x '
-        "[samples, inputs]; needs mlrtui run --allow-code. See numerics.md.",
+        "[samples, inputs]; needs mlrtui run --allow-code. It is tried on real samples before anything is trained, see "
+        "numerics.md.",
         "mlp",
         ("mlp",),
     )
@@ -254,7 +258,7 @@ class SearchSection(Section):
     )
     margin: Annotated[int | None, whole(1, 100_000)] = _key(
         "How many failures in a row end a search above, and successes below. Without it as many as 0.3 in ln η holds, "
-        "and at least 2; fewer are enough where success has one clean edge, and cheaper at a fine tolerance.",
+        "from 2 to 12: 12 at a tolerance of 0.025, and below it, where the edge is taken to be clean.",
         6,
         None,
     )

@@ -1,45 +1,58 @@
 """Images in files as torchvision leaves them: MNIST's idx files, CIFAR-10's batches. Only the training part.
 
-CIFAR-10's Python batches are pickles, which can run anything: they are read by an unpickler that knows nothing but
-lists, dictionaries, bytes and NumPy arrays. The binary batches are taken where both are there.
+The files may come from anybody: sizes are read from the headers, and compared with the limit, before anything else is.
+Of CIFAR-10 the binary batches are taken where both are there; `cifar` reads the others, which are pickles.
 """
 
-import codecs
 import gzip
-import pickle
+import io
 import zlib
+from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mlrtui.data import cifar
+from mlrtui.data.files import byte_limit, open_regular, refuse_too_large
 from mlrtui.data.sources import DataTrouble, Source, remembered
 
-__all__ = ["WHICH", "describe", "read"]
+__all__ = ["WHICH", "describe", "labels", "read"]
 
 Bytes = npt.NDArray[np.uint8]
 
 WHICH = ("MNIST", "FashionMNIST", "CIFAR10")
 CLASSES = 10
 CIFAR_SHAPE = (3, 32, 32)
-CIFAR_INPUTS = 3 * 32 * 32
 BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
+BATCH_SHARE = 0.05  # of the limit: a batch of CIFAR-10 has 31 MB, and five of them are kept
+_BLOCK = 1 << 22
 
 
 def describe(path: str, which: str) -> Source:
-    """Sizes of a data set's training part in a folder. Raises DataTrouble."""
+    """Sizes of a data set's training part in a folder, once its files have been looked through. Raises DataTrouble."""
     folder = _folder(path)
     if which == "CIFAR10":
-        samples, shape = sum(len(_batch(str(file))[1]) for file in _batches(folder)), CIFAR_SHAPE
+        labels, shape = [_batch(str(file))[1] for file in _batches(folder)], CIFAR_SHAPE
+        samples = sum(map(len, labels))
+        low, high = min(int(part.min()) for part in labels), max(int(part.max()) for part in labels)
     else:
-        samples, rows, columns = _idx_sizes(folder, which)
-        shape = (1, rows, columns)
-    return Source(samples, shape[0] * shape[1] * shape[2], CLASSES, samples, which, image=shape)
+        images, labelled = (_idx_looked_through(str(file)) for file in _idx_files(folder, which))
+        sizes = images[0]
+        if len(sizes) != 3 or sizes[:1] != labelled[0] or 0 in sizes:
+            found = f"images {list(sizes)} and labels {list(labelled[0])}"
+            raise DataTrouble(f"{which} there has {found}, which do not fit; download it again")
+        samples, shape, (_, low, high) = sizes[0], (1, *sizes[1:]), labelled
+    if high >= CLASSES:
+        raise DataTrouble(f"{which} there has a class number of {high}; it must be below {CLASSES}")
+    if low == high:
+        raise DataTrouble(f"{which} there holds one class only, {low} in every sample; there must be two or more")
+    return Source(samples, prod(shape), CLASSES, samples, which, image=shape)
 
 
 def read(path: str, which: str) -> tuple[Bytes, Bytes]:
     """The images [samples, inputs], values from 0 to 255, and their class numbers. Raises DataTrouble."""
+    samples = describe(path, which).samples
     folder = _folder(path)
     if which == "CIFAR10":
         batches = [_batch(str(file)) for file in _batches(folder)]
@@ -47,9 +60,17 @@ def read(path: str, which: str) -> tuple[Bytes, Bytes]:
     else:
         x, labels = (_idx(file) for file in _idx_files(folder, which))
         x = x.reshape(len(x), -1)
-    if labels.max(initial=0) >= CLASSES:
-        raise DataTrouble(f"{which} there has a class number of {labels.max()}; it must be below {CLASSES}")
+    if not len(x) == len(labels) == samples or labels.max() >= CLASSES:
+        raise DataTrouble(f"{which} there was changed while it was read; try again")
     return x, labels
+
+
+def labels(path: str, which: str) -> Bytes:
+    """The class numbers alone. Raises DataTrouble."""
+    folder = _folder(path)
+    if which == "CIFAR10":
+        return np.concatenate([_batch(str(file))[1] for file in _batches(folder)])
+    return _idx(_idx_files(folder, which)[1])
 
 
 def _folder(path: str) -> Path:
@@ -77,39 +98,75 @@ def _idx_files(folder: Path, which: str) -> list[Path]:
     return _found(folder, names, (f"{which}/raw", "raw", which), which)
 
 
-def _idx_sizes(folder: Path, which: str) -> tuple[int, int, int]:
-    sizes, labelled = (_idx_header(file, _unpacked(file, 16)) for file in _idx_files(folder, which))
-    if len(sizes) != 3 or sizes[:1] != labelled or 0 in sizes:
-        found = f"images {list(sizes)} and labels {list(labelled)}"
-        raise DataTrouble(f"{which} there has {found}, which do not fit; download it again")
-    return sizes[0], sizes[1], sizes[2]
+@remembered
+def _idx_looked_through(path: str) -> tuple[tuple[int, ...], int, int]:
+    """(sizes, smallest value, largest value) of an idx file of bytes."""
+    low, high = 255, 0
+    with _Stream(Path(path)) as stream:
+        sizes = _idx_header(stream)
+        left = prod(sizes)
+        while left:
+            values = np.frombuffer(stream.read(min(left, _BLOCK)), dtype=np.uint8)
+            if not values.size:
+                break
+            left -= values.size
+            low, high = min(low, int(values.min())), max(high, int(values.max()))
+        if left or stream.read(1):
+            raise DataTrouble(f"{stream.name} there is cut short or too long; download it again")
+    return sizes, low, high
 
 
 def _idx(file: Path) -> Bytes:
-    raw = _unpacked(file)
-    shape = _idx_header(file, raw)
-    values = np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * len(shape))
-    if values.size != np.prod(shape):
-        raise DataTrouble(f"{file.name} there is cut short or too long; download it again")
-    return values.reshape(shape)
+    with _Stream(file) as stream:
+        sizes = _idx_header(stream)
+        values = np.frombuffer(stream.read(prod(sizes)), dtype=np.uint8)
+    if values.size != prod(sizes):
+        raise DataTrouble(f"{file.name} there was changed while it was read; try again")
+    return values.reshape(sizes)
 
 
-def _idx_header(file: Path, raw: bytes) -> tuple[int, ...]:
-    """The sizes that an idx file of bytes begins with."""
-    dimensions = raw[3] if len(raw) >= 4 else 0
-    if raw[:3] != b"\0\0\x08" or not 1 <= dimensions <= 3 or len(raw) < 4 + 4 * dimensions:
-        raise DataTrouble(f"{file.name} there is not an idx file of bytes; download it again")
-    return tuple(int(size) for size in np.frombuffer(raw, dtype=">u4", count=dimensions, offset=4))
+def _idx_header(stream: "_Stream") -> tuple[int, ...]:
+    """The sizes that an idx file of bytes begins with; the stream then stands at its values."""
+    start = stream.read(4)
+    dimensions = start[3] if len(start) == 4 else 0
+    raw = stream.read(4 * dimensions) if 1 <= dimensions <= 3 else b""
+    if start[:3] != b"\0\0\x08" or len(raw) < 4 or len(raw) != 4 * dimensions:
+        raise DataTrouble(f"{stream.name} there is not an idx file of bytes; download it again")
+    sizes = tuple(int(size) for size in np.frombuffer(raw, dtype=">u4"))
+    refuse_too_large(f"{stream.name} there, {list(sizes)} by its header,", prod(sizes))
+    return sizes
 
 
-def _unpacked(file: Path, size: int = -1) -> bytes:
-    try:
-        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            return stream.read(size)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise DataTrouble(f"{file.name} there is damaged; download it again") from None
-    except OSError as error:
-        raise DataTrouble(f"{file.name} there cannot be read ({error.strerror}); check it") from None
+class _Stream:
+    """A regular file, unpacked where its name says that it is packed; what is wrong with it is said as DataTrouble."""
+
+    def __init__(self, file: Path) -> None:
+        self.name = file.name
+        try:
+            self._raw = open_regular(file)
+        except OSError as error:
+            raise self._unreadable(error) from None
+        buffered = io.BufferedReader(self._raw)
+        self._stream = gzip.GzipFile(fileobj=buffered) if file.suffix == ".gz" else buffered
+
+    def __enter__(self) -> "_Stream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+        self._raw.close()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, fewer at the end of the file."""
+        try:
+            return self._stream.read(size) or b""
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise DataTrouble(f"{self.name} there is damaged; download it again") from None
+        except OSError as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: OSError) -> DataTrouble:
+        return DataTrouble(f"{self.name} there cannot be read ({error.strerror or error}); check it")
 
 
 # CIFAR-10 ------------------------------------------------------------------------------------------------------------
@@ -127,51 +184,12 @@ def _batches(folder: Path) -> list[Path]:
 def _batch(path: str) -> tuple[Bytes, Bytes]:
     """Images [samples, 3072] and labels of one batch; kept, since a plan asks how many there are for every cell."""
     file = Path(path)
-    return _binary_batch(file) if ".bin" in file.name else _pickled_batch(file)
-
-
-def _binary_batch(file: Path) -> tuple[Bytes, Bytes]:
-    raw = np.frombuffer(_unpacked(file), dtype=np.uint8)
-    if not raw.size or raw.size % (1 + CIFAR_INPUTS):
-        raise DataTrouble(f"{file.name} there is not a binary batch of CIFAR-10; download it again")
-    rows = raw.reshape(-1, 1 + CIFAR_INPUTS)
-    return rows[:, 1:], rows[:, 0]
-
-
-def _pickled_batch(file: Path) -> tuple[Bytes, Bytes]:
-    wrong = DataTrouble(f"{file.name} there is not a Python batch of CIFAR-10; download it again")
+    with _Stream(file) as stream:
+        most = int(byte_limit() * BATCH_SHARE)
+        raw = stream.read(most + 1)
+    refuse_too_large(f"{file.name} there", len(raw), share=BATCH_SHARE)
+    kind, parse = ("binary", cifar.binary_batch) if ".bin" in file.name else ("Python", cifar.python_batch)
     try:
-        with file.open("rb") as stream:
-            found = _ArraysOnly(stream, encoding="bytes").load()
-        x, labels = found[b"data"], np.asarray(found[b"labels"])
-    except OSError as error:
-        raise DataTrouble(f"{file.name} there cannot be read ({error.strerror}); check it") from None
-    except Exception:  # a damaged or hostile pickle can raise anything
-        raise wrong from None
-    if not isinstance(x, np.ndarray) or x.dtype != np.uint8 or x.shape != (len(labels), CIFAR_INPUTS) or not len(x):
-        raise wrong
-    if labels.dtype.kind not in "iu" or labels.ndim != 1 or labels.min() < 0 or labels.max() > 255:
-        raise wrong
-    return x, labels.astype(np.uint8)
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Finds what an array of bytes is made of, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """One of four functions, however NumPy's own modules were called when the file was written."""
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return np.ndarray.__reduce__(np.empty(0, np.uint8))[0]
-        if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
-        if (module, name) == ("numpy", "dtype"):
-            return np.dtype
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a batch of images")
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    if codecs.lookup(encoding).name != "iso8859-1":
-        raise pickle.UnpicklingError(f"bytes as {encoding}")
-    return text.encode("latin1")
+        return parse(raw)
+    except ValueError:
+        raise DataTrouble(f"{file.name} there is not a {kind} batch of CIFAR-10; download it again") from None

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.data import images, npz
-from mlrtui.data.shapes import FILES, SOURCES, DataSpec, describe, resolve
+from mlrtui.data.shapes import FILES, SOURCES, DataSpec, describe, refuse_one_class, resolve
 from mlrtui.data.sources import DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui_trainer.spec import Dataset
@@ -34,9 +34,12 @@ def load(spec: DataSpec) -> Dataset:
     """
     try:
         shape, whole = describe(spec), resolve(spec)
+        refuse_one_class(spec)
         x, labels, y = _rows(whole)  # [samples, inputs], [samples], [samples, outputs]
     except DataTrouble as trouble:
         raise BadInput(f"data.path = {spec.path!r}: {trouble}") from None
+    except MemoryError:
+        raise BadInput(f"data.name = {spec.name!r}: does not fit into memory; use fewer data.samples") from None
     _refuse_non_finite(spec.name, x)
     x = _standardise(x, whole.standardize, shape.samples)
     if shape.kind == "classes":
@@ -66,7 +69,7 @@ def _rows(spec: DataSpec) -> tuple[Floats, Ints, Floats]:
     if spec.name not in FILES:
         x, labels = _READERS[spec.name](samples)
         return x, labels, np.zeros((samples, 1))
-    raw, targets = npz.read(spec.path) if spec.name == "npz" else images.read(spec.path, spec.which)
+    raw, targets = npz.read(spec.path, spec.layout) if spec.name == "npz" else images.read(spec.path, spec.which)
     rows = np.random.RandomState(0).permutation(len(raw))[:samples]
     x, t = np.asarray(raw[rows], dtype=np.float64), targets[rows]
     if spec.name == "torchvision":

@@ -3,10 +3,23 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mlrtui.data import images, npz
-from mlrtui.data.sources import Source
+import numpy as np
 
-__all__ = ["FILES", "SOURCES", "DataShape", "DataSpec", "Source", "describe", "resolve", "source_of"]
+from mlrtui.data import images, npz
+from mlrtui.data.files import refuse_too_large
+from mlrtui.data.sources import DataTrouble, Source
+
+__all__ = [
+    "FILES",
+    "SOURCES",
+    "DataShape",
+    "DataSpec",
+    "Source",
+    "describe",
+    "refuse_one_class",
+    "resolve",
+    "source_of",
+]
 
 SOURCES = {
     "digits": Source(1797, 64, 10, 1797, "8x8 images of handwritten digits (scikit-learn)", image=(1, 8, 8)),
@@ -40,6 +53,7 @@ class DataSpec:
     path: str = ""  # of data in files
     which: str = ""  # of several data sets in one folder
     validation: float = 0.0  # share of the samples, the last ones, that is held out
+    layout: str = ""  # of images [samples, ., ., .] in a NumPy file: one of `npz.LAYOUTS`; "": as they lie there
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,11 @@ class DataShape:
 def source_of(spec: DataSpec) -> Source:
     """The data set as it comes. Raises KeyError for an unknown name, DataTrouble for files that cannot be used."""
     if spec.name == "npz":
-        return npz.describe(spec.path)
+        source = npz.describe(spec.path)
+        if spec.layout == npz.CHANNELS_LAST and len(source.raw_shape) == 4:
+            rows, columns, channels = source.image
+            return replace(source, image=(channels, rows, columns))
+        return source
     if spec.name == "torchvision":
         return images.describe(spec.path, spec.which)
     return SOURCES[spec.name]
@@ -74,11 +92,16 @@ def resolve(spec: DataSpec) -> DataSpec:
 
 
 def describe(spec: DataSpec) -> DataShape:
-    """Sizes without loading. Raises as `source_of`, and ValueError for more samples than there are."""
+    """Sizes without loading. Raises as `source_of`, and ValueError for more samples than a built-in set has."""
     source, whole = source_of(spec), resolve(spec)
     samples = int(whole.samples)
     if not 1 <= samples <= source.most:
+        if spec.name in FILES:
+            raise DataTrouble(f"has {source.most} samples, not {samples}; put the data back, or use fewer samples")
         raise ValueError(f"{spec.name} has {source.most} samples, not {samples}")
+    if spec.name in FILES:
+        used = f"{samples} samples of {source.inputs} numbers (as float64)"
+        refuse_too_large(used, 8 * samples * source.inputs, "use fewer samples, or ")
     held_out = round(samples * spec.validation)
     outputs, kind, classes = source.classes, "classes", source.classes
     if whole.target == "regression":
@@ -86,3 +109,16 @@ def describe(spec: DataSpec) -> DataShape:
     elif whole.target == "parity":
         outputs, kind, classes = 1, "sign", 2
     return DataShape(samples - held_out, source.inputs, outputs, kind, classes, source.image, held_out)
+
+
+def refuse_one_class(spec: DataSpec) -> None:
+    """Raise DataTrouble where the samples of a file that are for training are all of one class: nothing to learn."""
+    shape = describe(spec)
+    if spec.name not in FILES or shape.kind == "regression" or shape.samples < 2:
+        return
+    labels = npz.labels(spec.path) if spec.name == "npz" else images.labels(spec.path, spec.which)
+    used = labels[np.random.RandomState(0).permutation(len(labels))[: shape.samples]].astype(np.int64)
+    seen = used % 2 if shape.kind == "sign" else used
+    if (seen == seen[0]).all():
+        which = ("even" if seen[0] == 0 else "odd") if shape.kind == "sign" else f"{seen[0]}"
+        raise DataTrouble(f"the {shape.samples} samples for training are all of one class ({which}); use more samples")

@@ -1,12 +1,16 @@
 """What is known of a data set before it is loaded, and what can be wrong with its files."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["DataTrouble", "Source", "remembered"]
+__all__ = ["LIMIT_NAME", "DataTrouble", "Source", "remembered"]
+
+LIMIT_NAME = "MLRTUI_DATA_GB"
+"""The environment variable that raises the limit on the size of data."""
 
 Known = TypeVar("Known")
 
@@ -28,20 +32,28 @@ class Source:
     extra: str = ""  # the extra of mlrtui that installs it
     image: tuple[int, ...] = ()  # channels, rows, columns
     outputs: int = 1  # real numbers in a target, where there are no classes
+    raw_shape: tuple[int, ...] = ()  # of x in a NumPy file
 
 
 def remembered(look: Callable[[str], Known]) -> Callable[[str], Known]:
-    """``look`` at a file, again only when the file has changed: a plan asks for every cell."""
+    """``look`` at a file, again only when the file has changed: a plan asks for every cell. Troubles are kept, too."""
 
     @lru_cache(maxsize=16)
-    def kept(path: str, size: int, changed: int) -> Known:
-        return look(path)
+    def kept(path: str, *state: object) -> Known | DataTrouble:
+        try:
+            return look(path)
+        except DataTrouble as trouble:
+            return trouble
 
     def looked(path: str) -> Known:
         try:
-            seen = Path(path).stat()
-        except OSError:
+            status = Path(path).stat()
+        except (OSError, ValueError):
             return look(path)  # which says what is wrong
-        return kept(path, seen.st_size, seen.st_mtime_ns)
+        limit = os.environ.get(LIMIT_NAME)
+        found = kept(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, limit)
+        if isinstance(found, DataTrouble):
+            raise DataTrouble(*found.args)
+        return found
 
     return looked

@@ -1,9 +1,11 @@
 """The driver's process: reads its job from standard input, says "ready" or what is wrong, then runs to the end.
 
 Started by `mlrtui.driver.launch` in a process session of its own, with standard output and error going to the log file
-beside the store.
+beside the store. It never ends in silence: of what it ends, it tells the launcher through a pipe, readers through the
+store (or the lock file, where the store takes nothing), and the log, in full.
 """
 
+import faulthandler
 import json
 import os
 import signal
@@ -11,10 +13,11 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from mlrtui.errors import MlrtuiError
+from mlrtui.errors import DriverDied, MlrtuiError
 
 if TYPE_CHECKING:
     from mlrtui_db.store import Store
@@ -33,16 +36,20 @@ class _Stop:
 
 
 def _say(text: str) -> None:
-    print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
+    """A line into the log. Never fails: the log may be on a full disk, and it is told just when that is the case."""
+    _log(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+
+
+def _log(text: str) -> None:
+    # Not by print: what a failed write leaves in a buffer would fail again, at the latest when Python ends.
+    with suppress(OSError):
+        os.write(1, text.encode(errors="backslashreplace"))
 
 
 def _answer(fd: int, **fields: object) -> None:
     """Tell the launcher, which may be gone."""
-    try:
+    with suppress(OSError):
         os.write(fd, json.dumps(fields).encode() + b"\n")
-        os.close(fd)
-    except OSError:
-        pass
 
 
 def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
@@ -68,48 +75,71 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
             if stop.asked:
                 break
         return 1 if failed else 0
+    except BaseException as error:
+        store.record_death(_words(error))
+        raise
     finally:
-        if engine is not None:
-            engine.close()
-        store.close()
+        for close in (None if engine is None else engine.close, store.close):
+            try:
+                if close is not None:
+                    close()
+            except Exception:  # it must not take the place of what the driver ends of
+                _log(traceback.format_exc())
 
 
 def _report(store: "Store") -> None:
-    """Put into the log what this driver found when it came."""
+    """Put into the log what this driver found when it came; its store has the events."""
     from mlrtui_db import filesystem
 
-    found = []
-    if store.recovered:
-        found.append(f"the driver before this one died; {store.recovered} trainings start again")
+    if store.predecessor:
+        _say(store.predecessor)
+    store.forget_death()
     if (network := filesystem.network_kind(store.path)) is not None:
-        found.append(filesystem.network_warning(store.path, network))
-    if found:
+        warning = filesystem.network_warning(store.path, network)
+        _say(warning)
         with store.transaction():
-            for text in found:
-                _say(text)
-                store.add_event("warning", text)
+            store.add_event("warning", warning)
+
+
+def _words(error: BaseException) -> str:
+    """What is wrong, in one line: the sentence of an error that is ours, else the last line of its traceback."""
+    from mlrtui_db.errors import StoreError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, MlrtuiError | StoreError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _code(error: BaseException) -> int:
+    return error.exit_code if isinstance(error, MlrtuiError) else 3 if _is_of_store(error) else DriverDied.exit_code
+
+
+def _is_of_store(error: BaseException) -> bool:
+    from mlrtui_db.errors import StoreError
+
+    return isinstance(error, StoreError)
 
 
 def main() -> int:
-    """Run the job on standard input; 0 done, 1 something failed, 2 bad input, 3 store trouble."""
-    from mlrtui_db.errors import StoreError
-
+    """Run the job on standard input; 0 done, 1 something failed, 2 bad input, 3 store trouble, 4 it died."""
     answer_fd = int(sys.argv[1])
     stop = _Stop()
     signal.signal(signal.SIGTERM, stop.ask)
     signal.signal(signal.SIGINT, stop.ask)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    faulthandler.enable(2)  # a crash of the interpreter itself leaves its traceback in the log
     try:
-        return _run(json.load(sys.stdin), answer_fd, stop)
-    except (MlrtuiError, StoreError) as error:
-        code = error.exit_code if isinstance(error, MlrtuiError) else 3
-        _say(f"ended: {' '.join(str(error).split())}")
-        _answer(answer_fd, ready=False, error=str(error), code=code)
-        return code
-    except Exception as error:
-        traceback.print_exc()
-        _answer(answer_fd, ready=False, error=f"the driver broke: {type(error).__name__}: {error}", code=1)
-        return 1
+        code = _run(json.load(sys.stdin), answer_fd, stop)
+    except BaseException as error:
+        words, code = _words(error), _code(error)
+        if code == DriverDied.exit_code:
+            _log("".join(traceback.format_exception(error)))
+        _say(f"ended: {words}")
+        _answer(answer_fd, ready=False, error=words, code=code)
+    else:
+        _answer(answer_fd, ready=False, error="", code=code)
+    return code
 
 
 if __name__ == "__main__":

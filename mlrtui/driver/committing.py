@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Committer:
-    """Commits to one store. While there is no room, training waits, and lookers are told beside the store."""
+    """Commits to one store. While the disk is full, training waits, and readers are told beside the store."""
 
     def __init__(self, store: Store, should_stop: Callable[[], bool], say: Callable[[str], None]) -> None:
         self._store = store
@@ -30,7 +30,8 @@ class Committer:
 
         Raises:
             StoreFull, StoreBusy: a stop was asked for meanwhile; nothing was written.
-            StoreError: trouble that waiting does not mend.
+            StoreIOError: of another kind: a failing disk, or a limit on the size of files; waiting does not mend it.
+            StoreError: other trouble that waiting does not mend.
         """
         pause, waited = 0.5, False
         while True:
@@ -60,6 +61,7 @@ class Committer:
         while time.monotonic() < until:
             if self._should_stop():
                 raise error
+            self._store.watch()
             time.sleep(_NAP)
 
 

@@ -1,6 +1,10 @@
 """Redo a sweep's fits from what the store shows in its views, so that anyone can redo them from the same rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.points import points
@@ -10,22 +14,42 @@ from mlrtui_db.reader import Reader
 from mlrtui_db.records import FitRecord
 from mlrtui_db.store import Store
 
-__all__ = ["fit_records", "refresh_fits"]
+__all__ = ["current_fits", "fit_records", "refit_merged"]
 
 _Row = dict[str, object]
 
 
-def refresh_fits(store: Store, sweep_id: int, run: SweepRun) -> list[str]:
-    """Fit what the committed rows allow and keep it, inside a transaction; writes nothing where nothing changed.
-
-    Returns a sentence for every fit that is refused, since it would mix numbers that are not alike.
-    """
+def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]]:
+    """The fits that the committed rows of a sweep allow, and a sentence for each that is refused: it would mix numbers
+    that are not alike."""
     n_params = {cell.plan.label: cell.plan.net.n_params for cell in run.cells}
-    with Reader.open(store.path) as reader:
+    with Reader.open(store) as reader:
         rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
     results = list(_results(run.spec, rows, n_params))
-    store.replace_fits(sweep_id, [record for result in results for record in fits.to_records(result)])
-    return [f"{result.spec.name}: {result.warnings[0]}" for result in results if result.refused]
+    refused = [f"{result.spec.name}: {result.warnings[0]}" for result in results if result.refused]
+    return [record for result in results for record in fits.to_records(result)], refused
+
+
+def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
+    """Fit sweeps anew whose rows were put together out of several stores; an event says so.
+
+    A sweep of another version, whose settings this one does not know, is left without fits, and an event says that.
+    """
+    for sweep_id in sweep_ids:
+        with Reader.open(store.path) as reader:
+            (sweep,) = (row for row in reader.sweeps() if row.sweep_id == sweep_id)
+            found, text = (
+                None,
+                "its fits were left out: this version does not know its settings; resume it with its own",
+            )
+            with suppress(ValidationError):
+                spec = SweepSpec.from_canonical(sweep.spec)
+                view = "eta_star" if spec.search is not None else "grid"
+                found = fit_records(spec, _rows(reader, view, sweep.name), reader.sizes(sweep_id))
+                text = "its fits were computed anew from the rows of all stores"
+        with store.transaction():
+            store.replace_fits(sweep_id, found or [])
+            store.add_event("info" if found is not None else "warning", f"merged: {text}", sweep_id)
 
 
 def fit_records(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> list[FitRecord]:

@@ -1,23 +1,32 @@
-"""Start the driver in a process session of its own, find it, and stop it."""
+"""Start the driver in a process session of its own, and learn how it ends."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlrtui.errors import EngineFailed, MlrtuiError, StoreTrouble
-from mlrtui.stores import open_store
-from mlrtui_db import lock
+from mlrtui.errors import DriverDied, MlrtuiError
 from mlrtui_db import store as stores
-from mlrtui_db.reader import Reader
+from mlrtui_db.beside import open_beside
+from mlrtui_db.processes import DRIVER
 
-__all__ = ["DriverProcess", "last_words", "launch", "log_path", "stop"]
+__all__ = ["DriverEnd", "DriverProcess", "launch", "log_path"]
+
+_LONGEST_ANSWER = 1 << 16  # bytes
+
+
+@dataclass(frozen=True)
+class DriverEnd:
+    """How a driver ended: its exit code (a death without a word included), and of what in one line, "" if well."""
+
+    code: int
+    words: str
 
 
 @dataclass(frozen=True)
@@ -26,15 +35,28 @@ class DriverProcess:
 
     pid: int
     process: "subprocess.Popen[bytes]"
+    answers: "_Answers"
+    heard: list[DriverEnd] = field(default_factory=list)  # its end, once it was read
 
     def running(self) -> bool:
         """It has not ended yet."""
         return self.process.poll() is None
 
+    def end(self) -> DriverEnd:
+        """Wait for its end. What it says comes by the pipe, which needs no space on any disk."""
+        code = self.process.wait()
+        if not self.heard:
+            reply = self.answers.following()
+            self.answers.close()
+            said = (DriverDied.exit_code, _without_a_word(code)) if reply is None else (reply["code"], reply["error"])
+            self.heard.append(DriverEnd(int(str(said[0])), str(said[1])))
+        return self.heard[0]
+
 
 def log_path(store: Path) -> Path:
-    """Where the driver and its workers print."""
-    return store.with_name(store.name + ".log")
+    """Where the driver and its workers print: beside the file itself, whatever links lead to it."""
+    target = store.resolve()
+    return target.with_name(target.name + ".log")
 
 
 def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverProcess:
@@ -47,101 +69,69 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverP
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
-        StoreError: the store cannot be used; nothing was made beside it.
+        StoreError: the store cannot be used, or its log not be written; nothing was made beside it.
     """
     stores.check(store)
+    log = open_beside(log_path(store), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     answer, theirs = os.pipe()
     try:
-        log = log_path(store).open("ab")
-    except OSError as error:
-        os.close(answer)
-        os.close(theirs)
-        raise StoreTrouble(f"{log_path(store)}: cannot write the log here ({error.strerror})") from None
-    with log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mlrtui.driver", str(theirs)],
+            [sys.executable, "-P", "-m", DRIVER, str(theirs)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             pass_fds=[theirs],
             start_new_session=True,  # a dead terminal must not reach it
         )
-    os.close(theirs)
+    finally:
+        os.close(log)
+        os.close(theirs)
     assert process.stdin is not None
     job = {"store": str(store.absolute()), "specs": list(specs), "devices": list(devices)}
-    try:
+    with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())
         process.stdin.close()
-    except BrokenPipeError:
-        pass  # it died at once; the answer, or its absence, tells
-    with os.fdopen(answer, "rb") as pipe:
-        said = pipe.readline()
-    if not said:
-        raise EngineFailed(f"the driver ended before it was ready (exit code {process.wait()}); see {log_path(store)}")
-    reply = json.loads(said)
-    if not reply["ready"]:
-        process.wait()
-        refused = MlrtuiError(reply["error"])
-        refused.exit_code = int(reply["code"])
-        raise refused
-    return DriverProcess(int(reply["pid"]), process)
+    answers = _Answers(answer)
+    reply = answers.following()
+    if reply is not None and reply.get("ready"):
+        return DriverProcess(int(str(reply["pid"])), process, answers)
+    answers.close()
+    code = process.wait()
+    if reply is None:
+        raise DriverDied(f"the driver ended before it was ready: {_without_a_word(code)}; see {log_path(store)}")
+    refused = MlrtuiError(str(reply["error"]))
+    refused.exit_code = int(str(reply["code"]))
+    if refused.exit_code == DriverDied.exit_code:
+        refused = DriverDied(f"the driver died: {refused} (its log: {log_path(store)})")
+    raise refused
 
 
-def last_words(store: Path) -> str:
-    """What the driver wrote into its log when it ended by itself; "" when it had no time to."""
-    with suppress(OSError), log_path(store).open("rb") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
-        lines = log.read().decode(errors="replace").splitlines()
-        _, ended, words = (lines[-1] if lines else "").partition(" ended: ")
-        return words if ended else ""
-    return ""
+class _Answers:
+    """What the driver says on the pipe, which is closed when nobody asks any more: some never wait for the end."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._close = weakref.finalize(self, os.close, descriptor)
+        self._descriptor = descriptor
+        self._read = b""
+
+    def following(self) -> dict[str, object] | None:
+        """The next line; None when the driver is gone without one."""
+        while b"\n" not in self._read:
+            some = os.read(self._descriptor, _LONGEST_ANSWER)
+            if not some:
+                return None
+            self._read += some
+        line, _, self._read = self._read.partition(b"\n")
+        said: dict[str, object] = json.loads(line)
+        return said
+
+    def close(self) -> None:
+        """Give the pipe back."""
+        self._close()
 
 
-def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
-    """End the driver of a store; waits until it has ended.
-
-    Asked, it finishes its commit first. ``now`` kills it with its workers: what is committed stays, trainings that are
-    under way start again when the sweep is resumed.
-
-    Raises:
-        StoreTrouble: the driver is on another host or in another container, belongs to somebody else, or does not end.
-    """
-    holder = lock.holder(store)
-    if holder is None:
-        return f"no driver is running on {store}"
-    if not holder.is_here():
-        raise StoreTrouble(f"{store}: its driver runs elsewhere ({holder.place()}); stop it there")
-    try:
-        if now and os.getpgid(holder.pid) == holder.pid:
-            os.killpg(holder.pid, signal.SIGKILL)  # a driver leads a group of its own, with its workers in it
-        else:
-            os.kill(holder.pid, signal.SIGKILL if now else signal.SIGTERM)
-    except ProcessLookupError:
-        pass
-    except PermissionError:
-        raise StoreTrouble(f"{store}: its driver (pid {holder.pid}) belongs to another user") from None
-    deadline = time.monotonic() + timeout
-    while (left := lock.holder(store)) is not None and left.pid == holder.pid:
-        if time.monotonic() > deadline:
-            raise StoreTrouble(
-                f"{store}: the driver (pid {holder.pid}) did not end within {timeout:.0f} s: `mlrtui stop --now` "
-                "kills it"
-            )
-        time.sleep(0.05)
-    if now:
-        _tidy(store)
-    done = f"{'killed' if now else 'stopped'} the driver of {store} (pid {holder.pid})"
-    return f"{done}; `mlrtui resume --store {store}` goes on"
-
-
-def _tidy(store: Path) -> None:
-    """After a kill: say in the store what has happened. Not needed for its soundness."""
-    with open_store(store) as opened, Reader.open(store) as reader, opened.transaction():
-        for sweep in reader.sweeps():
-            if sweep.status == "open":
-                opened.end_sweep(sweep.sweep_id, "stopped")
-                opened.add_event(
-                    "warning",
-                    f"stopped {sweep.name!r} at once; {opened.recovered} trainings start again when it is resumed",
-                    sweep.sweep_id,
-                )
+def _without_a_word(code: int) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"killed by {name}{' (often by the kernel, out of memory)' if code == -signal.SIGKILL else ''}"
+    return f"it ended without a word, with exit code {code}"

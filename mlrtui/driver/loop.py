@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from mlrtui.config import SweepSpec
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
-from mlrtui.driver.fitting import refresh_fits
+from mlrtui.driver.fitting import current_fits
 from mlrtui.driver.giving_up import GivingUp
+from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.driver.turns import turn_of
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
@@ -37,7 +38,8 @@ from mlrtui_trainer.spec import (
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 
 COMMIT_SECONDS = 0.2
-FIT_SECONDS = 1.0  # fits are redone at most so often: each reads the rows of all nets
+FIT_SECONDS = 1.0  # after which a net that is done shows in the fits
+FITS_APART = 20.0  # ... and at least so many times as long as the last fits took: they read the rows of all nets
 
 _URGENT = (LambdaAtInit, Outcome, TaskDone, TaskFailed)  # a slot or a search waits for these
 
@@ -100,6 +102,7 @@ class Driver:
         self._giving_up = GivingUp(0.0, store.accuracies)
         self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
+        self._fits_paused_until = 0.0
 
     def run_sweep(self, spec: SweepSpec, plan: Plan) -> SweepEnd:
         """Train whatever the sweep still lacks. Returns when it is done or a stop was asked for.
@@ -108,6 +111,7 @@ class Driver:
             SweepConflict: the store holds a sweep of this name with other settings.
             BadInput: the data is no longer that of the sweep.
             EngineFailed: no worker is left.
+            StoreMoved: the store was removed, moved or replaced.
         """
         known = identity.stored_sweep(self._store, plan)
         self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep)) if known is None else known
@@ -130,6 +134,7 @@ class Driver:
         last_commit = self._clock()
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
+            self._store.watch()
             self._hand_out(run)
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it
@@ -213,19 +218,25 @@ class Driver:
         self._commit(write)
         measured: list[NetRun] = []
         told: list[NetRun] = []
+        remarked: list[str] = []
         for slot, message in inbox:
             match message:
                 case LambdaAtInit():
                     net = run.nets[message.net_id]
                     net.lambdas = conversion.net_lambdas(message)
+                    net.refused = dict(message.refused).get(run.cell_of[net.net_id].plan.sharpness.operator, "")
                     measured.append(net)
+                    remarked += remarks(run, message)
                 case Outcome():
                     told.append(self._tell(run, slot, message))
                 case TaskDone():
-                    self._free(slot)
+                    self._free(run, slot)
                 case TaskFailed():
                     told += self._task_failed(run, slot, message)
+        for text in remarked:
+            self._event("warning", text)
         self._open_measured(run, measured)
+        run.changed([*measured, *told])
         self._close_answered(run, told)
         self._watch_wal()
 
@@ -238,12 +249,13 @@ class Driver:
         lane.net.questions.tell(lane.eta, outcome.verdict)
         return lane.net
 
-    def _free(self, slot: int) -> _Running:
+    def _free(self, run: SweepRun, slot: int) -> _Running:
         running = self._running.pop(slot)
         for net in running.draft.probe:
             net.probing = False
         for lane in running.lanes.values():
             lane.net.running.discard(lane.eta)
+        run.changed([*running.draft.probe, *(lane.net for lane in running.lanes.values())])
         return running
 
     def _open_measured(self, run: SweepRun, nets: list[NetRun]) -> None:
@@ -268,7 +280,7 @@ class Driver:
         if nets:
             self._commit(write)
         for net, reason in refused:
-            net.closed = True
+            run.fail(net)
             self._event("error", f"{run.cell_of[net.net_id].plan.label} seed {net.seed}: {reason}")
 
     def _close_answered(self, run: SweepRun, told: Iterable[NetRun]) -> None:
@@ -293,11 +305,14 @@ class Driver:
         self._commit(write)
         for net in answered:
             run.close(net)
-        self._fits_due = self._fits_due or self._clock() + FIT_SECONDS
+        self._fits_due = self._fits_due or max(self._clock() + FIT_SECONDS, self._fits_paused_until)
 
     def _refit(self, run: SweepRun) -> None:
-        self._fits_due = None
-        for refusal in self._commit(lambda: refresh_fits(self._store, self._sweep_id, run)):
+        begun = self._clock()
+        found, refusals = current_fits(self._store.path, run)  # outside the transaction: it reads the rows of all nets
+        self._commit(lambda: self._store.replace_fits(self._sweep_id, found))
+        self._fits_due, self._fits_paused_until = None, self._clock() + FITS_APART * (self._clock() - begun)
+        for refusal in refusals:
             if refusal not in self._refused_fits:
                 self._refused_fits.add(refusal)
                 self._event("warning", refusal)
@@ -306,7 +321,7 @@ class Driver:
 
     def _task_failed(self, run: SweepRun, slot: int, failed: TaskFailed) -> list[NetRun]:
         """A task raised. Returns the nets that were told something."""
-        running = self._free(slot)
+        running = self._free(run, slot)
         lanes = list(running.lanes.values())
         if failed.out_of_memory and running.draft.size > 1:
             self._release(lanes, "lost", "out of memory")
@@ -320,7 +335,7 @@ class Driver:
         """A worker died: its trials start again, unless one has killed too many alone. Returns the nets told."""
         if slot not in self._running:
             return []
-        running = self._free(slot)
+        running = self._free(run, slot)
         draft, lanes = running.draft, list(running.lanes.values())
         self._release(lanes, "lost", f"worker {detail}")
         if draft.size > 1:  # the kernel kills whoever takes too much memory and tells nobody; and one may harm all
@@ -357,7 +372,7 @@ class Driver:
 
         self._commit(write)
         for net in nets:
-            net.closed = True
+            run.fail(net)
             self._event("error", f"{run.cell_of[net.net_id].plan.label} seed {net.seed} failed: {reason}")
 
     def _release(self, lanes: list[_Lane], outcome: str, detail: str) -> None:
@@ -371,7 +386,7 @@ class Driver:
         self._flush(run)
         status = "done" if run.closed else "stopped"
         for slot in list(self._running):
-            self._release(list(self._free(slot).lanes.values()), "cancelled", "stopped by the user")
+            self._release(list(self._free(run, slot).lanes.values()), "cancelled", "stopped by the user")
         failed = self._failures()
         text = f"finished {name!r}" if status == "done" else f"stopped {name!r}; the same command resumes it"
         if failed:

@@ -19,6 +19,9 @@ __all__ = ["Starts", "kind_of"]
 OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
 """Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
 
+NEWER = 1.02
+"""A law is taken anew once so many times as many nets are known: large grids would spend their time on it."""
+
 ADAM = 0.5
 """The same for Adam, as a multiple of 1/λ₀: below η*, above which trainings look too slow rather than overflow."""
 
@@ -33,7 +36,7 @@ class Starts:
     def __init__(self, search: SearchSection) -> None:
         self._search = search
         self._known: dict[Hashable, list[tuple[tuple[float, ...], float]]] = {}
-        self._laws: dict[Hashable, _Law | None] = {}  # through what is known now
+        self._laws: dict[Hashable, tuple[int, _Law | None]] = {}  # through so many nets
 
     @property
     def learns(self) -> bool:
@@ -60,7 +63,6 @@ class Starts:
     def learn(self, plan: CellPlan, eta_star: float) -> None:
         """A net of this cell is done, and its η* is not censored."""
         self._known.setdefault(kind_of(plan), []).append((_place(plan), log(eta_star)))
-        self._laws.pop(kind_of(plan), None)
 
     def rate(self, plan: CellPlan, lambda0: float | None) -> float:
         """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
@@ -72,9 +74,11 @@ class Starts:
 
     def _predicted(self, plan: CellPlan) -> float | None:
         kind = kind_of(plan)
-        if kind not in self._laws:
-            self._laws[kind] = _Law.through(self._known.get(kind, []))
-        law = self._laws[kind]
+        known = self._known.get(kind, [])
+        count, law = self._laws.get(kind, (-1, None))
+        if len(known) > NEWER * count:
+            law = _Law.through(known)
+            self._laws[kind] = len(known), law
         return None if law is None else law.at(_place(plan))
 
 

@@ -4,14 +4,14 @@
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from typing import TypeVar
 
 from mlrtui.config import SweepSpec
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
+from mlrtui.driver.ready import Ready
 from mlrtui.driver.starts import Starts
 from mlrtui.driver.turns import Cost, Turn, cost_of
 from mlrtui.methods import search_rules
@@ -39,6 +39,7 @@ class NetRun:
     net_id: int
     seed: int
     lambdas: NetLambdas | None = None
+    refused: str = ""  # why λ₀ cannot be trusted, where it cannot
     questions: Questions | None = None
     start_eta: float | None = None
     running: set[float] = field(default_factory=set)
@@ -67,16 +68,40 @@ class CellRun:
     nets: list[NetRun]
     cost: Cost
     lanes: int = 4096
+    left: float = 0.0  # of its cost, when it was last refreshed
+    open: bool = True  # some net had no answer then
 
-    @property
-    def closed(self) -> bool:
-        """All nets have their answer."""
-        return all(net.closed for net in self.nets)
+    def refresh(self) -> None:
+        """Work out anew what is left, after something has changed for one of the nets."""
+        self.left = sum(self.cost.left(net.lambdas is not None, net.told) for net in self.nets if not net.closed)
+        self.open = not all(net.closed for net in self.nets)
 
     @property
     def at_work(self) -> bool:
         """Some slot probes or trains nets of this cell."""
         return any(net.probing or net.running for net in self.nets)
+
+
+class _Order:
+    """Cells in one order of work, and those of them that may want a probe or trainings."""
+
+    def __init__(self, cells: list[CellRun]) -> None:
+        self.cells = cells
+        self.places = {cell.cell_id: place for place, cell in enumerate(cells)}
+        self.probes, self.trainings = Ready(len(cells)), Ready(len(cells))
+        self._closed_before = 0
+
+    def add(self, cell: CellRun) -> None:
+        """The cell may have begun to want something."""
+        place = self.places[cell.cell_id]
+        self.probes.add(place)
+        self.trainings.add(place)
+
+    def first_open(self) -> CellRun | None:
+        """The first cell that has not all its answers; None where there is none. A closed cell stays closed."""
+        while self._closed_before < len(self.cells) and not self.cells[self._closed_before].open:
+            self._closed_before += 1
+        return self.cells[self._closed_before] if self._closed_before < len(self.cells) else None
 
 
 @dataclass(frozen=True)
@@ -117,6 +142,7 @@ class SweepRun:
     def __init__(self, spec: SweepSpec, plan: Plan, state: SweepState) -> None:
         self.spec = spec
         self.plan = plan
+        self.remarked: set[str] = set()  # what a person was told of users' nets
         self._starts = None if spec.search is None else Starts(spec.search)
         by_cell: dict[int, list[NetRun]] = {}
         self.nets: dict[int, NetRun] = {}
@@ -132,13 +158,15 @@ class SweepRun:
             for cell in plan.cells
         }
         costly_first = sorted(plan.cells, key=lambda cell: -runs[cell.position].cost.in_turn)
-        self.cells, self._costly_first = (
-            [runs[cell.position] for cell in (order if self._starts is None else self._starts.in_order(order))]
+        self._in_order, self._costly_first = (
+            _Order([runs[cell.position] for cell in (order if self._starts is None else self._starts.in_order(order))])
             for order in (plan.cells, costly_first)
         )
+        self.cells = self._in_order.cells
         for cell in self.cells:
             for net in cell.nets:
                 self.cell_of[net.net_id] = cell
+        self._left, self._open_cells = 0.0, len(self.cells)
         for row in state.nets:
             self._learn(self.nets[row.net_id], row.eta_star)
         self._unfinished: dict[int, list[float]] = {}
@@ -153,11 +181,26 @@ class SweepRun:
                 questions = self.nets[trial.net_id].questions
                 if questions is not None:
                     questions.tell(trial.eta, trial.verdict or "failed")
+        for cell in self.cells:
+            self._refresh(cell)
 
     @property
     def closed(self) -> bool:
         """Every net has its answer."""
-        return all(cell.closed for cell in self.cells)
+        return self._open_cells == 0
+
+    def changed(self, nets: Iterable[NetRun]) -> None:
+        """Something has happened to these nets: measured, told, set free, closed. Must follow whatever did it."""
+        for cell in {self.cell_of[net.net_id].cell_id: self.cell_of[net.net_id] for net in nets}.values():
+            self._refresh(cell)
+            for order in (self._in_order, self._costly_first):
+                order.add(cell)
+
+    def _refresh(self, cell: CellRun) -> None:
+        left, was_open = cell.left, cell.open
+        cell.refresh()
+        self._left += cell.left - left
+        self._open_cells -= was_open - cell.open
 
     def open(self, net: NetRun) -> str | None:
         """Give a measured net its questions. Returns the reason when it can have none."""
@@ -172,16 +215,23 @@ class SweepRun:
         assert self.spec.scan is not None
         etas = self.spec.scan.etas(cell.net.width, lambda0)
         if etas is None:
-            return "λ₀ at initialisation is not a positive number, so η = c/λ₀ has no meaning"
+            missing = "is not a positive number" if not net.refused else f"is refused ({net.refused})"
+            return f"λ₀ at initialisation {missing}, so η = c/λ₀ has no meaning; scan over eta"
         net.questions = ScanQuestions(etas)
         return None
 
     def close(self, net: NetRun) -> None:
         """A net has asked all that it wanted."""
         net.closed = True
+        self.changed([net])
         boundary = None if net.questions is None else net.questions.boundary()
         if boundary is not None and boundary.censored is None:
             self._learn(net, boundary.eta_star)
+
+    def fail(self, net: NetRun) -> None:
+        """A net will get no answer."""
+        net.closed = True
+        self.changed([net])
 
     def next_draft(self, turn: Turn) -> Draft | None:
         """The next piece of work in the order of the cells, or None when everything wanted is running.
@@ -191,9 +241,9 @@ class SweepRun:
         opens its searches, until nothing else is wanted.
         """
         due = turn.sees_to_costly and self._costly_is_due(turn)
-        cells = self._costly_first if due else self.cells
-        alone, beside = (partial(self._probe, cells, turn, beside=beside) for beside in (False, True))
-        trainings = partial(self._trainings, cells, turn)
+        order = self._costly_first if due else self._in_order
+        alone, beside = (partial(self._probe, order, turn, beside=beside) for beside in (False, True))
+        trainings = partial(self._trainings, order, turn)
         learns = self._starts is not None and self._starts.learns
         works = (trainings, alone, beside) if learns else (beside, trainings) if due else (alone, trainings, beside)
         return next((draft for work in works if (draft := work()) is not None), None)
@@ -204,25 +254,15 @@ class SweepRun:
 
     def _costly_is_due(self, turn: Turn) -> bool:
         """Whether all that is left takes little longer than the work in turn of the costliest net."""
-        longest = next((cell.cost.in_turn for cell in self._costly_first if not cell.closed), 0.0)
-        due = DUE * longest * turn.slots
-        return self._left(due) < due
+        costliest = self._costly_first.first_open()
+        return costliest is not None and self._left < DUE * costliest.cost.in_turn * turn.slots
 
-    def _left(self, enough: float) -> float:
-        """The cost of all that is left to do, or what is found of it when that is ``enough``: grids are large."""
-        left = 0.0
-        for cell in self._costly_first:
-            left += sum(cell.cost.left(net.lambdas is not None, net.told) for net in cell.nets if not net.closed)
-            if left >= enough:
-                break
-        return left
-
-    def _probe(self, cells: list[CellRun], turn: Turn, *, beside: bool) -> Draft | None:
-        found = self._share(cells, turn, _unmeasured, lambda cost: cost.probe, beside=beside)
+    def _probe(self, order: _Order, turn: Turn, *, beside: bool) -> Draft | None:
+        found = self._share(order.cells, order.probes, turn, _unmeasured, lambda cost: cost.probe, beside=beside)
         return None if found is None else Draft(found[0], probe=found[1])
 
-    def _trainings(self, cells: list[CellRun], turn: Turn) -> Draft | None:
-        share = partial(self._share, cells, turn, _wanted, lambda cost: cost.training)
+    def _trainings(self, order: _Order, turn: Turn) -> Draft | None:
+        share = partial(self._share, order.cells, order.trainings, turn, _wanted, lambda cost: cost.training)
         # Several workers keep to cells of their own while there are some: their rounds are fuller.
         found = (share(beside=False) if turn.slots else None) or share(beside=True)
         return None if found is None else Draft(found[0], trainings=found[1])
@@ -230,6 +270,7 @@ class SweepRun:
     def _share(
         self,
         cells: list[CellRun],
+        ready: Ready,
         turn: Turn,
         wanted: Callable[[CellRun], Iterator[T]],
         each: Callable[[Cost], float],
@@ -237,18 +278,21 @@ class SweepRun:
         beside: bool,
     ) -> tuple[CellRun, tuple[T, ...]] | None:
         """The first cell that wants something, and a fair share of it. ``beside``: though others are at work on it."""
-        wanting = ((cell, list(wanted(cell))) for cell in cells if beside or not cell.at_work)
-        # As many as there are slots settle everything: a large grid is not walked to its end for each of them.
-        waiting = list(islice(((cell, work) for cell, work in wanting if work), turn.idle))
+
+        def look(place: int) -> list[T] | None:
+            cell = cells[place]
+            return list(wanted(cell)) if beside or not cell.at_work else None
+
+        waiting = ready.first(turn.idle, look)  # as many as there are slots settle everything
         if not waiting:
             return None
-        cell, work = waiting[0]
+        cell, work = cells[waiting[0][0]], waiting[0][1]
         lanes = min(cell.lanes, len(work))
         if len(waiting) < turn.idle:
             lanes = min(lanes, math.ceil(len(work) * len(waiting) / turn.idle))
         if turn.slots:
-            fair = self._left(enough := len(work) * each(cell.cost) * turn.slots / SHARE)
-            lanes = min(lanes, math.ceil(len(work) * fair / enough))
+            fair = self._left * SHARE / (turn.slots * each(cell.cost))
+            lanes = min(lanes, math.ceil(fair))
         return cell, tuple(work[: max(1, lanes)])
 
 

@@ -16,6 +16,10 @@ from mlrtui_trainer.spec import Dataset, Message, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
 
+# Tied to us before anything is imported that takes time.
+_START = "import sys; from mlrtui import tether; tether.tie(int(sys.argv.pop(1))); " + (
+    "from mlrtui.engines import local_worker; local_worker.main()"
+)
 _MAX_STARTS = 4  # in a row that end before the worker says anything: it cannot run here
 _MAX_DEATHS = 20  # in a row without a finished task; more than halving a round of thousands down to one takes
 _MESSAGES_PER_POLL = 200  # keeps one commit bounded while workers send fast
@@ -156,7 +160,7 @@ class LocalEngine:
             environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         process = subprocess.Popen(
             # -P: a torch.py in the working folder must not be imported in place of the real one
-            [sys.executable, "-P", "-m", "mlrtui.engines.local_worker", str(theirs.fileno()), device],
+            [sys.executable, "-P", "-c", _START, str(os.getpid()), str(theirs.fileno()), device],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env=environment,

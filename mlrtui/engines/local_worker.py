@@ -1,6 +1,6 @@
 """A worker process: reads tasks from the driver's socket, sends records back, ends when the socket closes.
 
-Started by `mlrtui.engines.local` as ``python -P -m mlrtui.engines.local_worker FD DEVICE``.
+Started by `mlrtui.engines.local`, which ties it to its driver first: a worker whose driver dies ends with it.
 """
 
 import signal
@@ -60,7 +60,3 @@ def main() -> None:
         serve(Connection(int(sys.argv[1])), sys.argv[2])
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the driver is gone: nothing of ours is wanted any more
-
-
-if __name__ == "__main__":
-    main()

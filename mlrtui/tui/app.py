@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from textual.app import App
+from textual import events
 from textual.filter import LineFilter
 from textual.worker import get_current_worker
 
@@ -14,7 +14,8 @@ from mlrtui.tui.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.filters import NoColour
 from mlrtui.tui.keeping import command_for, keep
-from mlrtui.tui.keymap import Key, Keys, bindings
+from mlrtui.tui.keyline import KeyedApp
+from mlrtui.tui.keymap import Key, Keys, bindings, command_of
 from mlrtui.tui.machine import Load
 from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
@@ -24,13 +25,15 @@ from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
 from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
+from mlrtui_db.models import TrialRow
 
 __all__ = ["MlrtuiApp"]
 
+_OF_WHAT_IS_SHOWN = ("copy", "write")  # commands about all that is on the screen
 _SETTLED = 0.3  # seconds after which the first picture has been sent, and other work does not hold it up
 
 
-class MlrtuiApp(App[None], inherit_bindings=False):
+class MlrtuiApp(KeyedApp, inherit_bindings=False):
     """Screens over the stores that were named. It never writes to a store and never signals a process."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -97,19 +100,26 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         if self._feed is not None:
             self._feed.stop()
 
-    def on_store_read(self, message: StoreRead) -> None:
-        """Show what was read, unless drawing is paused."""
+    async def on_store_read(self, message: StoreRead) -> None:
+        """Show what was read, unless drawing is paused; keys may have waited for it."""
         first, self._latest = self._latest is None, message.reading
         if not self.look.paused:
             self._draw()
         if first:
             self.set_timer(_SETTLED, self._start_ahead)
+        await self.line.go_on()
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else; the picture follows when it has been read."""
         self.wanted = wanted
         if self._feed is not None:
             self._feed.want(wanted)
+
+    def follow(self) -> None:
+        """Look at the trial whose steps moved last, from now on."""
+        self.wanted = replace(self.wanted, cell_id=None, trial_id=None)
+        if self._feed is not None:
+            self._feed.follow(self.wanted)
 
     def change(self, **how: Any) -> None:
         """Draw the same data in another way."""
@@ -126,13 +136,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         self._before_compare = "live"
         self._to("live")
 
-    def open_trial(self) -> None:
-        """Show the chosen trial in full; from now on it stays chosen."""
-        reading = self.reading
-        if reading is None or reading.snapshot is None or reading.trial_id is None:
-            return
-        cell_id = reading.snapshot.cell_id
-        self.want(replace(self.wanted, cell_id=cell_id, trial_id=reading.trial_id, detailed=True))
+    def open_trial(self, trial: TrialRow) -> None:
+        """Show a trial in full; from now on it stays chosen."""
+        self.want(replace(self.wanted, cell_id=trial.cell_id, trial_id=trial.trial_id, detailed=True))
         self.push_screen(screen_class("trial")())
 
     def close_trial(self) -> None:
@@ -163,16 +169,18 @@ class MlrtuiApp(App[None], inherit_bindings=False):
 
     def action_palette(self) -> None:
         """All commands of this screen over it, or away again."""
-        self._over("palette", self.screen.query(Footer).first().screen_name)
+        self._over("palette", self._screen_name)
 
-    def do_below(self, key: Key) -> None:
+    async def do_below(self, key: Key) -> None:
         """Close the palette and do a command on the screen below it."""
         self.pop_screen()
-        self.call_after_refresh(self.run_action, key.action, self.screen if key.screens else self)
+        await self.run_action(key.action, self.screen if key.screens else self)
 
     def action_copy(self) -> None:
         """What is selected and the command that shows it again, to the terminal's clipboard (OSC 52)."""
-        text = command_for(self.reading, self.wanted.browsing)
+        if not isinstance(self.screen, ReadingScreen):
+            return
+        text = command_for(self._screen_name, self.reading, self.wanted, self.screen.trials())
         if text:
             self.copy_to_clipboard(text)
             self.say(f"copied: {text}")
@@ -181,9 +189,9 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """What is on screen, as files in the working folder."""
         if not isinstance(self.screen, ReadingScreen):
             return
-        stem = f"mlrtui-{self.screen.query(Footer).first().screen_name}"
         picture = self.export_screenshot(title="mlrtui", simplify=True)
-        self.say(keep(Path.cwd(), stem, self.screen.text(), picture, self.reading, self.wanted.browsing))
+        stem = f"mlrtui-{self._screen_name}"
+        self.say(keep(Path.cwd(), stem, self.screen.text(), picture, self.screen.tables()))
 
     def action_leave(self) -> None:
         """End the screen; whatever trains goes on."""
@@ -193,6 +201,27 @@ class MlrtuiApp(App[None], inherit_bindings=False):
         """Read everything again."""
         if self._feed is not None:
             self._feed.reread()
+
+    @property
+    def _screen_name(self) -> str:
+        """The screen that is up, as its footer is called."""
+        return self.screen.query(Footer).first().screen_name
+
+    def must_wait(self, event: events.Key) -> bool:
+        """Whether a key is about something that was chosen and is still being read; nothing is while the store is in
+        trouble or drawing is paused.
+        """
+        screen, reading = self.screen, self.reading
+        if not isinstance(screen, ReadingScreen) or self._feed is None or self.look.paused:
+            return False
+        if reading is not None and reading.trouble:
+            return False
+        key = command_of(event.key, self._screen_name, self.look.keys)
+        if key is None:
+            return False
+        if key.id in _OF_WHAT_IS_SHOWN:
+            return reading is None or reading.wanted != self.wanted
+        return screen.waits(key)
 
     def _over(self, name: str, *about: str) -> None:
         """Put a screen over this one, or take it away again."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from mlrtui.tui.comparison import Comparison
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.machine import Load
+from mlrtui.tui.marks import trains
 from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
@@ -47,6 +48,7 @@ class _Open:
     sweeps: tuple[SweepRow, ...] = ()
     headlines: dict[int, tuple[object, FitRow | None]] = field(default_factory=dict)  # by sweep: (as of, fit)
     trouble: str = ""
+    driver_end: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Feed:
         self._changed_at = 0.0
         self._snapshot: LiveSnapshot | None = None
         self._trial_id: int | None = None
+        self._afresh = False
+        self._moved: tuple[int | None, int, float] = (None, 0, 0.0)  # the shown trial, its revision, when it was new
         self._traces = Traces()
         self._trace: Trace | None = None
         self._page: Page | None = None
@@ -102,6 +106,11 @@ class Feed:
         """Look at something else, at once."""
         self._wanted = wanted
         self._wake.set()
+
+    def follow(self, wanted: Wanted) -> None:
+        """Look at something else, at once, and let go of the trial that is shown."""
+        self._afresh = True
+        self.want(wanted)
 
     def reread(self) -> None:
         """Read everything again, at once."""
@@ -132,8 +141,10 @@ class Feed:
 
     def turn(self) -> None:
         """Look once at every store; post if what is to be shown differs."""
-        wanted, forced = self._wanted, self._forced
-        self._forced = False
+        wanted, forced = self._wanted, self._forced or self._afresh
+        if self._afresh:
+            self._trial_id = None
+        self._forced = self._afresh = False
         now = self._clock()
         for index, store in enumerate(self._stores):
             try:
@@ -170,6 +181,8 @@ class Feed:
             store.version = None
             self._traces.forget(store.at)
         version = store.reader.data_version()
+        end = store.reader.last_end()
+        store.driver_end = "" if end is None else end.sentence()
         moved = version != store.version or forced
         if moved and (wanted.browsing or not store.sweeps or forced):
             store.sweeps = tuple(store.reader.sweeps())
@@ -183,6 +196,7 @@ class Feed:
                 self._load = None if self._machine is None else self._machine()
             # The driver's lock is no part of the data: whether it is still held shows only by looking again.
             overdue = now - self._read_at >= QUIET_AFTER and not self._ended()
+            overdue |= self._snapshot is not None and bool(store.driver_end) != bool(self._snapshot.writer_end)
             if moved or wanted != self._read_for or overdue:
                 self._read_live(store.reader, wanted, now)
                 self._read_for, self._read_at = wanted, now
@@ -193,6 +207,8 @@ class Feed:
         snapshot = None
         if wanted.cell_id is None and self._snapshot is not None and self._followed_runs(wanted):
             snapshot = reader.live(wanted.sweep_id, self._snapshot.cell_id, events=EVENTS)
+            if snapshot is not None and self._is_outrun(snapshot, now):
+                snapshot = self._trial_id = None
         if snapshot is None or not _runs(snapshot, self._trial_id):
             snapshot = reader.live(wanted.sweep_id, wanted.cell_id, events=EVENTS)
         self._snapshot = snapshot
@@ -213,6 +229,13 @@ class Feed:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
         same_sweep = self._read_for is not None and self._read_for.sweep_id == wanted.sweep_id
         return same_sweep and self._snapshot is not None and _runs(self._snapshot, self._trial_id)
+
+    def _is_outrun(self, snapshot: LiveSnapshot, now: float) -> bool:
+        """Whether the trial that is being followed has rested for a while in which another one moved."""
+        rev = next((trial.rev for trial in snapshot.trials if trial.trial_id == self._trial_id), 0)
+        if self._moved[:2] != (self._trial_id, rev):
+            self._moved = self._trial_id, rev, now
+        return snapshot.newest_trial_id != self._trial_id and now - self._moved[2] >= QUIET_AFTER
 
     def _ended(self) -> bool:
         return self._snapshot is not None and self._snapshot.sweep.status == "done"
@@ -253,7 +276,7 @@ class Feed:
 
 
 def _runs(snapshot: LiveSnapshot, trial_id: int | None) -> bool:
-    return any(trial.trial_id == trial_id and trial.status == "running" for trial in snapshot.trials)
+    return any(trial.trial_id == trial_id and trains(trial) for trial in snapshot.trials)
 
 
 def _read_headlines(store: _Open, reader: StoreReader) -> None:
@@ -267,7 +290,7 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
 
 def _state(store: _Open) -> StoreState:
     known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
-    return StoreState(store.source.label, store.sweeps, known, store.trouble, store.source.place)
+    return StoreState(store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end)
 
 
 def _sentence(error: Exception) -> str:

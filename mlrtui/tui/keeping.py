@@ -1,125 +1,67 @@
-"""What is on the screen as files: the data behind it, a picture, its text; and what a copy puts on the clipboard."""
+"""What is on the screen as files: the data behind it, a picture, its text; and the command that shows it again."""
 
 import csv
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from mlrtui.tui.curves import Trace
-from mlrtui.tui.edges import stored_edge
-from mlrtui.tui.state import Reading
+from mlrtui.tui.state import Mark, Reading, Wanted
+from mlrtui.tui.tables import Table
 
-__all__ = ["Table", "command_for", "curve_table", "keep", "screen_table", "sweep_table", "write_screen"]
+__all__ = ["command_for", "keep", "write_screen"]
 
-_CURVE = ("trial_id", "attempt", "eta", "step", "loss", "sharpness", "sharpness_ratio", "flags")
-_SWEEP = ("store", "name", "mode", "status", "created_at", "cells", "nets", "nets_done", "trials_done", "trials_failed")
-
-Value = str | float | int | None
+_WATCHED = ("live", "trial", "boundary", "exponents", "phases", "compare", "log")  # screens that `watch` begins with
 
 
-@dataclass(frozen=True)
-class Table:
-    """Columns and rows; non-finite numbers are empty, the column flags says why."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Value, ...], ...]
-
-
-def screen_table(reading: Reading | None, browsing: bool) -> Table:
-    """The data behind a screen: the sweeps of Browse, the marked curves of Compare, else the chosen curve."""
-    if reading is None:
-        return Table((), ())
-    if browsing:
-        return sweep_table(reading)
-    if reading.compared:
-        return curve_table(
-            [
-                (one.trace, _eta(dict(one.details.trial).get("eta")), stored_edge(one.details))
-                for one in reading.compared
-            ]
-        )
-    if reading.trace is None or reading.trial is None:
-        return Table(_CURVE, ())
-    return curve_table([(reading.trace, reading.trial.eta, reading.trial.edge)])
-
-
-def curve_table(traces: Sequence[tuple[Trace, float, float | None]]) -> Table:
-    """Every stored step of some trials, each given with its learning rate and η·λ at its edge, if it has one."""
-    rows: list[tuple[Value, ...]] = []
-    for trace, eta, edge in traces:
-        columns = zip(
-            trace.step.tolist(), trace.loss.tolist(), trace.sharpness.tolist(), trace.flags.tolist(), strict=True
-        )
-        for step, loss, sharpness, flags in columns:
-            ratio = None if edge is None else _finite(sharpness * eta / edge)
-            rows.append((trace.trial_id, trace.attempt, eta, step, _finite(loss), _finite(sharpness), ratio, flags))
-    return Table(_CURVE, tuple(rows))
-
-
-def sweep_table(reading: Reading) -> Table:
-    """All sweeps of all stores with their main law."""
-    rows: list[tuple[Value, ...]] = []
-    for store in reading.stores:
-        laws = dict(store.headlines)
-        for sweep in store.sweeps:
-            law = laws.get(sweep.sweep_id)
-            fit: tuple[Value, ...] = (None,) * 4 if law is None else (law.fit, law.exponent, law.low, law.high)
-            rows.append((store.place or store.label, *(getattr(sweep, name) for name in _SWEEP[1:]), *fit))
-    return Table((*_SWEEP, "fit", "exponent", "low", "high"), tuple(rows))
-
-
-def keep(folder: Path, stem: str, text: str, picture: str, reading: Reading | None, browsing: bool) -> str:
+def keep(folder: Path, stem: str, text: str, picture: str, tables: Sequence[Table]) -> str:
     """Write a screen and the data behind it; what came of it, in words."""
     try:
-        files = write_screen(folder, stem, text, picture, screen_table(reading, browsing))
+        files = write_screen(folder, stem, text, picture, tables)
     except OSError as error:
         return f"nothing written: {error.strerror or error}: {error.filename}"
     return f"written: {', '.join(file.name for file in files)}"
 
 
-def write_screen(folder: Path, stem: str, text: str, picture: str, table: Table) -> tuple[Path, ...]:
-    """Write STEM.txt, STEM.svg and, where there are rows, STEM.csv; files that are there stay: STEM-2 and so on.
+def write_screen(folder: Path, stem: str, text: str, picture: str, tables: Sequence[Table]) -> tuple[Path, ...]:
+    """Write STEM.txt, STEM.svg, and of the tables that have rows STEM.csv and STEM-NAME.csv.
+
+    Files that are there stay: the next ones are called STEM-2 and so on.
 
     Raises:
         OSError: the folder cannot be written.
     """
+    filled = [table for table in tables if table.rows]
+    endings = [".txt", ".svg", *(f"-{table.name}.csv" if table.name else ".csv" for table in filled)]
     number, name = 1, stem
-    while any((folder / f"{name}.{kind}").exists() for kind in ("txt", "svg", "csv")):
+    while any((folder / f"{name}{ending}").exists() for ending in (*endings, ".csv")):
         number += 1
         name = f"{stem}-{number}"
-    written = [folder / f"{name}.txt", folder / f"{name}.svg"]
+    written = [folder / f"{name}{ending}" for ending in endings]
     written[0].write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     written[1].write_text(picture, encoding="utf-8")
-    if table.rows:
-        written.append(folder / f"{name}.csv")
-        with written[2].open("w", encoding="utf-8", newline="") as file:
+    for path, table in zip(written[2:], filled, strict=True):
+        with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(table.columns)
             writer.writerows(table.rows)
     return tuple(written)
 
 
-def command_for(reading: Reading | None, browsing: bool) -> str:
-    """What is selected, and the command that shows it again."""
+def command_for(screen: str, reading: Reading | None, wanted: Wanted, trials: Sequence[int]) -> str:
+    """The command that shows a screen again: its store, its sweep, the trials that are chosen or compared.
+
+    There is no comment behind it, since not every shell takes one at its prompt.
+    """
     if reading is None or not reading.stores:
         return ""
-    store = reading.stores[reading.wanted.store]
-    place = shlex.quote(store.place or store.label)
-    if browsing or reading.snapshot is None:
+    if wanted.browsing or reading.snapshot is None:
         return "mlrtui browse " + " ".join(shlex.quote(other.place or other.label) for other in reading.stores)
-    sweep, trial, cell = reading.snapshot.sweep, reading.trial, reading.cell
-    newest = sweep.sweep_id == max(row.sweep_id for row in store.sweeps) if store.sweeps else True
-    command = f"mlrtui watch --store {place}" if newest else f"mlrtui browse {place}"
-    if trial is None or cell is None:
-        return f"{command}  # sweep {sweep.name!r}"
-    which = f"{cell.depth}x{cell.width} seed {trial.seed} eta {trial.eta!r}"
-    return f"{command}  # sweep {sweep.name!r}, trial {trial.trial_id}: {which}"
-
-
-def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
-
-
-def _eta(value: Value) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")
+    mark = Mark(wanted.store, reading.snapshot.sweep.sweep_id, None)
+    if screen == "compare" and wanted.compared:  # what was marked may be of another store and sweep
+        mark = wanted.compared[0]
+    store = reading.stores[mark.store]
+    parts = ["mlrtui watch --store", shlex.quote(store.place or store.label)]
+    parts += [f"--sweep {shlex.quote(row.name)}" for row in store.sweeps if row.sweep_id == mark.sweep_id]
+    if screen in _WATCHED:
+        parts.append(f"--screen {screen}")
+    return " ".join([*parts, *(f"--trial {trial_id}" for trial_id in trials)])

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from textual.binding import Binding
 
-__all__ = ["KEYS", "SPELLED", "Key", "Keys", "bindings", "commands", "footer_keys", "shown_keys"]
+__all__ = ["KEYS", "SPELLED", "Key", "Keys", "bindings", "command_of", "commands", "footer_keys", "shown_keys"]
 
 
 Keys = Mapping[str, tuple[str, ...]]
@@ -27,7 +27,6 @@ class Key:
     group: str
     screens: tuple[str, ...]  # empty: on every screen, handled by the app
     footer: int = 0  # order in the footer; 0: not shown there
-    first: bool = False  # acts before the panes see it: what is typed right behind it is text already
 
 
 _LISTS = ("live", "trial", "browse", "compare", "help", "palette")
@@ -50,7 +49,7 @@ KEYS: tuple[Key, ...] = (
     Key("log", ("5",), "page('log')", "log", "all events of the store", "Everywhere", (), 63),
     Key("compare", ("4",), "page('compare')", "compare", "what is marked, together", "Everywhere", (), 62),
     Key("palette", ("ctrl+p", "colon"), "palette", "commands", "find a command", "Everywhere", (), 70),
-    Key("copy", ("C",), "copy", "copy", "copy id and command", "Everywhere", ()),
+    Key("copy", ("C",), "copy", "copy", "copy the command for it", "Everywhere", ()),
     Key("write", ("w",), "write", "write", "write csv, svg and text", "Everywhere", ()),
     Key("refresh", ("r",), "reread", "reread", "read the store again now", "Everywhere", ()),
     Key(
@@ -74,7 +73,7 @@ KEYS: tuple[Key, ...] = (
     Key("overlay", ("equals_sign",), "overlay", "compare", "compare what is marked", "Grid and lists", _MARKING, 17),
     Key("unmark", ("backspace",), "unmark", "unmark", "take all marks away", "Grid and lists", (*_MARKING, "compare")),
     Key("filter", ("slash",), "filter", "filter", "filter the sweeps", "Browse", ("browse",), 12),
-    Key("help_filter", ("slash",), "type", "find", "find a key or a word", "Everywhere", ("help",), 12, True),
+    Key("help_filter", ("slash",), "type", "find", "find a key or a word", "Everywhere", ("help",), 12),
     Key("sort", ("s",), "sort", "sort", "sort by the next column", "Browse", ("browse",), 30),
     Key("sort_reverse", ("S",), "reverse", "reverse", "the other way round", "Browse", ("browse",)),
     Key("bookmark", ("b",), "bookmark", "bookmark", "bookmark, kept on disk", "Browse", ("browse",), 31),
@@ -116,8 +115,8 @@ KEYS: tuple[Key, ...] = (
     Key("law_next", ("right_square_bracket",), "law(1)", "law", "next stored law", "Laws and log", _EXPONENTS, 20),
     Key("law_x", ("x",), "quantity_x", "against", "against what", "Laws and log", ("exponents", "phases"), 22),
     Key("law_y", ("y",), "quantity_y", "quantity", "what is fitted", "Laws and log", _EXPONENTS, 24),
-    Key("where", ("slash",), "type", "where", "type a condition", "Laws and log", _EXPONENTS, 21, True),
-    Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Laws and log", ("log",), 26, True),
+    Key("where", ("slash",), "type", "where", "type a condition", "Laws and log", _EXPONENTS, 21),
+    Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Laws and log", ("log",), 26),
     Key("level", ("v",), "level", "level", "events of which level", "Laws and log", ("log",), 22),
 )
 
@@ -153,7 +152,10 @@ SPELLED_ASCII |= {
 
 
 def bindings(screen: str | None) -> list[Binding]:
-    """The bindings of a screen, or of the app for None."""
+    """The bindings of a screen, or of the app for None.
+
+    All have priority: the app does a command when its key comes, so that keys are done in their order.
+    """
     chosen = [key for key in KEYS if (screen in key.screens if screen else not key.screens)]
     return [
         Binding(
@@ -161,11 +163,17 @@ def bindings(screen: str | None) -> list[Binding]:
             key.action,
             key.label,
             show=False,
-            priority=screen is None or key.first,
+            priority=True,
             id=key.id,
         )
         for key in chosen
     ]
+
+
+def command_of(name: str, screen: str, keys: Keys = _AS_BUILT) -> Key | None:
+    """The command that a key is on a screen; `keys` are the user's own."""
+    mine = (key for key in KEYS if not key.screens or screen in key.screens)
+    return next((key for key in mine if name in keys.get(key.id, key.keys)), None)
 
 
 def footer_keys(screen: str) -> list[Key]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mlrtui_db.models import CellRow, TrialRow
 
-__all__ = ["ASCII", "PHASE_STATES", "UNICODE", "Marks", "cell_state", "event_state", "trial_state"]
+__all__ = ["ASCII", "PHASE_STATES", "UNICODE", "Marks", "cell_state", "event_state", "trains", "trial_state"]
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,16 @@ PHASE_STATES = {
 """The state of an ended trial by its phase, from the calm ones to the lost; screens list phases in this order."""
 
 
+def trains(trial: TrialRow) -> bool:
+    """Whether its steps come. A round opens all its lanes at once; most of a large one wait for their turn."""
+    return trial.status == "running" and trial.n_steps > 0
+
+
 def trial_state(trial: TrialRow) -> str:
     """running, waiting, failed, one of `PHASE_STATES`, or slow (a search's, ended below the goal and not lost)."""
-    if trial.status == "running":
+    if trains(trial):
         return "running"
-    if trial.status == "queued":
+    if trial.status in ("queued", "running"):
         return "waiting"
     if trial.status == "failed" or trial.verdict == "failed":
         return "failed"

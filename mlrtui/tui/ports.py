@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mlrtui_db.models import Curve, LiveSnapshot, LogRow, SweepRow, TrialDetails
+from mlrtui_db.models import Curve, LiveSnapshot, LogRow, SweepRow, TrialDetails, WriterEnd
 
 __all__ = ["StoreReader", "StoreSource"]
 
@@ -35,6 +35,9 @@ class StoreReader(Protocol):
 
     def trial_details(self, trial_id: int) -> TrialDetails | None:
         """Everything stored about a trial but its steps."""
+
+    def last_end(self) -> WriterEnd | None:
+        """How the last driver died, when none is at work and it did not end properly; else None."""
 
     def close(self) -> None:
         """Give the connection back."""

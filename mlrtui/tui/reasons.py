@@ -16,6 +16,8 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     initial, final = _number(facts, "loss_initial"), _number(facts, "loss_final")
     if trial.status == "queued":
         return "waiting for its turn"
+    if trial.status == "running" and not trial.n_steps:
+        return "waiting: its round has begun, and no step of it is stored yet"
     if trial.status == "running":
         return f"running: step {max(trial.last_step or 0, 0)} of {trial.max_steps}"
     if trial.status == "failed" or trial.verdict == "failed":

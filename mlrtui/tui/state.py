@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.machine import Load
-from mlrtui.tui.marks import Marks
+from mlrtui.tui.marks import Marks, trains
 from mlrtui.tui.pages import Page
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 
 __all__ = [
     "GRID_VALUES",
     "MOST_MARKS",
+    "QUIET_AFTER",
     "Compared",
     "Freshness",
     "Look",
@@ -21,6 +22,9 @@ __all__ = [
     "Wanted",
     "choose_trial",
     "headline",
+    "knows_cell",
+    "knows_sweep",
+    "knows_trial",
     "neighbours",
 ]
 
@@ -67,12 +71,17 @@ class Wanted:
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
     compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
 
+    @property
+    def place(self) -> tuple[int, int | None, int | None, int | None]:
+        """Which trial, whatever else is to be read: store, sweep, cell, trial."""
+        return self.store, self.sweep_id, self.cell_id, self.trial_id
+
 
 @dataclass(frozen=True)
 class Freshness:
     """How alive a sweep is. `since` is a moment, not an age: an age would repaint the screen at every tick."""
 
-    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", or what the driver waits for
+    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", "driver died", or what the driver waits for
     since: float | None = None
 
 
@@ -85,6 +94,7 @@ class StoreState:
     headlines: tuple[tuple[int, FitRow], ...]  # (sweep_id, fit)
     trouble: str  # a sentence, or ""
     place: str = ""  # the file, which tells stores of equal labels apart
+    driver_end: str = ""  # how its last driver died, or ""
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,11 @@ class Reading:
     def trouble(self) -> str:
         """What is wrong with the store that is looked at, or ""."""
         return self.stores[self.wanted.store].trouble if self.stores else "No store was named."
+
+    @property
+    def driver_end(self) -> str:
+        """How the last driver of the store that is looked at died, or ""."""
+        return self.stores[self.wanted.store].driver_end if self.stores else ""
 
     @property
     def trial(self) -> TrialRow | None:
@@ -151,29 +166,51 @@ class Look:
     note: str = ""  # what the last command has to say, until the next key
 
 
+def knows_sweep(reading: Reading, wanted: Wanted) -> bool:
+    """Whether a reading shows the sweep that is wanted now."""
+    return (reading.wanted.store, reading.wanted.sweep_id) == (wanted.store, wanted.sweep_id)
+
+
+def knows_cell(reading: Reading, wanted: Wanted) -> bool:
+    """Whether a reading has the trials of the cell that is wanted now."""
+    if reading.wanted.place == wanted.place:
+        return True
+    cell_id = None if reading.snapshot is None else reading.snapshot.cell_id
+    return knows_sweep(reading, wanted) and wanted.cell_id is not None and wanted.cell_id == cell_id
+
+
+def knows_trial(reading: Reading, wanted: Wanted) -> bool:
+    """Whether a reading has the curve of the trial that is wanted now, as far as it has one."""
+    trial = reading.trial
+    return reading.wanted.place == wanted.place and (trial is None or not trial.n_steps or reading.trace is not None)
+
+
 def choose_trial(snapshot: LiveSnapshot, wanted: Wanted, shown: int | None) -> int | None:
     """The trial to draw.
 
-    The one asked for; else, while following, the one already shown until it ends, then the newest; in a cell that the
-    user chose, a running one, then the newest, then the largest learning rate that worked, then the last.
+    The one asked for; else, while following, the one already shown as long as its steps come, then the one whose steps
+    moved last; in a cell that the user chose, the one already shown, then one whose steps come, then the largest
+    learning rate that worked, then the last. A trial without a step is shown only where none has any.
     """
     trials = {trial.trial_id: trial for trial in snapshot.trials}
     if wanted.trial_id in trials:
         return wanted.trial_id
     if not trials:
         return None
-    if shown in trials and (trials[shown].status == "running" or wanted.cell_id is not None):
-        return shown
-    running = [trial.trial_id for trial in snapshot.trials if trial.status == "running"]
+    begun = [trial for trial in snapshot.trials if trial.n_steps]
+    if shown in trials:
+        stays = trains(trials[shown]) if wanted.cell_id is None else trials[shown].n_steps or not begun
+        if stays:
+            return shown
     if snapshot.newest_trial_id in trials:
         return snapshot.newest_trial_id
-    if running:
-        return running[-1]
+    training = [trial for trial in begun if trains(trial)]
+    if training:
+        return max(training, key=lambda trial: (trial.rev, trial.trial_id)).trial_id
     reached = [trial for trial in snapshot.trials if trial.verdict == "reached"]
     if reached:
         return max(reached, key=lambda trial: trial.eta).trial_id
-    started = [trial.trial_id for trial in snapshot.trials if trial.n_steps]
-    return started[-1] if started else snapshot.trials[-1].trial_id
+    return (begun or snapshot.trials)[-1].trial_id
 
 
 def neighbours(reading: Reading, reach: int = 2) -> tuple[TrialRow, ...]:
@@ -205,6 +242,8 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
     sweep = snapshot.sweep
     if sweep.status == "done":
         return Freshness("done", sweep.finished_at)
+    if snapshot.writer_end:
+        return Freshness("driver died", sweep.heartbeat_at)
     if not snapshot.writer_alive:
         return Freshness("stopped" if sweep.status == "stopped" else "no driver", sweep.heartbeat_at)
     if snapshot.writer_note:

@@ -67,14 +67,19 @@ def join(*parts: Iterable[Run]) -> Line:
 
 
 def merge(cells: Sequence[Run]) -> Line:
-    """Neighbours of equal role as one run; blanks join the run before them."""
+    """Neighbours of equal role as one run; blanks join the run before them, unless its role shows on blanks."""
     runs: list[Run] = []
     for text, role in cells:
-        if runs and (runs[-1][1] == role or not text.strip()):
+        if runs and (runs[-1][1] == role or (not text.strip() and not _shows_on_blanks(runs[-1][1]))):
             runs[-1] = (runs[-1][0] + text, runs[-1][1])
         else:
             runs.append((text, role))
     return tuple(runs)
+
+
+def _shows_on_blanks(role: str) -> bool:
+    """Whether a role is drawn in reverse: that of what is under a cursor."""
+    return role == "cursor" or role.endswith("-chosen")
 
 
 def plain(runs: Line) -> str:

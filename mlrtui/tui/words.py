@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mlrtui.analysis.leftout import left_out
+from mlrtui.tui.marks import trains
 from mlrtui.tui.numbers import clock, moment, number
 from mlrtui.tui.state import Freshness
 from mlrtui.tui.text import clean
@@ -32,10 +33,8 @@ _BAD = {"nan": "NaN", "+inf": "inf", "-inf": "-inf", "threshold": "blew up"}
 
 def outcome(trial: TrialRow) -> str:
     """How a trial stands, in under 16 characters where it can be."""
-    if trial.status == "queued":
-        return "waiting"
-    if trial.status == "running":
-        return f"step {max(trial.last_step or 0, 0)}"
+    if trial.status in ("queued", "running"):
+        return f"step {max(trial.last_step or 0, 0)}" if trains(trial) else "waiting"
     if trial.bad_kind is not None and trial.verdict == "diverged":
         return f"{_BAD.get(trial.bad_kind, trial.bad_kind)} @{trial.bad_step}"
     if trial.verdict == "reached":

@@ -1,8 +1,10 @@
 """What the doctor says of stores and machines, and what to do."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,14 +52,54 @@ def test_a_driver_that_waits_and_a_log_that_grows(store: Path) -> None:
     assert "some reader holds an old view open" in findings(store)["driver"].text
 
 
-def test_a_gpu_that_torch_cannot_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_TORCH_PROBE", """print('{"version": "2.9", "cuda": [], "numba": ""}')""")
-    monkeypatch.setattr(doctor, "_NVIDIA", tmp_path / "version")
-    assert next(f for f in doctor.machine() if f.subject == "torch").fine
+TORCH = {
+    "version": "2.9", "numba": "", "cuda": [], "capability": [], "built": None, "rocm": None, "mps": False, "code": [],
+}  # fmt: skip
+H100 = {"cuda": ["NVIDIA H100"], "capability": ["9.0"], "built": "12.8", "code": ["sm_80", "sm_90"]}
+
+
+def of_gpu(found: dict[str, object], driver: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> doctor.Finding:
+    """What is said of a GPU where torch finds this, and the driver's tool prints that (nothing: there is none)."""
+    probe = folder / "probe.json"
+    probe.write_text(json.dumps(TORCH | found))
+    monkeypatch.setattr(doctor, "_TORCH_PROBE", f"print(open({str(probe)!r}).read())")
+    monkeypatch.setattr(doctor, "_DRIVER_QUERY", ("echo", driver) if driver else (str(folder / "missing"),))
+    monkeypatch.setattr(doctor, "_NVIDIA", folder / "version")
+    return next((f for f in doctor.machine() if f.subject == "gpu"), doctor.Finding("gpu", True, ""))
+
+
+@pytest.mark.parametrize(
+    ("found", "driver", "fine", "said"),
+    [
+        ({}, "", True, ""),
+        ({}, "580.1, [N/A]", False, "not built for CUDA"),
+        ({"built": "13.0"}, "470.2, [N/A]", False, "newer than the driver allows"),
+        ({"built": "13.0"}, "", True, "no NVIDIA driver"),
+        (H100, "580.1, Disabled", True, "CUDA 12.8, driver 580.1"),
+        (H100, "580.1, Enabled", True, "MIG is on"),
+        (H100 | {"code": ["sm_50", "sm_70"]}, "580.1, Disabled", False, "no code for NVIDIA H100"),
+        (H100 | {"code": ["sm_50", "compute_80"]}, "580.1, Disabled", True, "CUDA 12.8"),
+        (H100 | {"code": ["sm_90a", "sm_100f"]}, "580.1, Disabled", True, "CUDA 12.8"),
+        (H100 | {"rocm": "6.3"}, "", False, "ROCm 6.3; not supported"),
+        ({"mps": True}, "", True, "MPS"),
+    ],
+)
+def test_what_a_gpu_box_lacks_is_named(
+    found: dict[str, object], driver: str, fine: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = of_gpu(found, driver, tmp_path, monkeypatch)
+    assert (finding.fine, said in finding.text) == (fine, True), finding
+
+
+def test_the_driver_is_found_without_its_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "version").touch()
-    torch = next(f for f in doctor.machine() if f.subject == "torch")
-    assert not torch.fine
-    assert "built for CUDA" in torch.text
+    assert not of_gpu({}, "", tmp_path, monkeypatch).fine
+
+
+def test_the_probe_of_torch_runs_here() -> None:
+    subjects = {finding.subject: finding for finding in doctor.machine()}
+    assert subjects["torch"].fine
+    assert subjects["torch"].text.split(";")[0] == version("torch")
 
 
 @pytest.mark.parametrize("off", [True, False])

@@ -135,6 +135,29 @@ def test_deep_dotted_keys(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".a" * 400_000 + " = 1",
+        "[" + "a." * 400_000 + "a]",
+        "a" + " . 'a'" * 150_000 + " = 1",
+        "a.a = 1\n" * 9,
+        ("a" + ".b" * 1_999 + "{} = 1\n") * 200,
+    ],
+    ids=["key", "table", "quoted", "sound", "many"],
+)
+def test_dotted_keys_that_would_take_minutes(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(text)
+    deep = ["not TOML that can be read: dotted keys of thousands of parts; flatten them"]
+    assert (messages_of(path) == deep) == (len(text) > 1_000)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.toml")
+    assert messages_of(tmp_path / "a.toml") == ["not a regular file; give the path of a sweep file"]
+
+
 def test_mistakes_without_end_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text("[sweep]\n" + "\n".join(f"k{number} = 1" for number in range(1_000)))

@@ -10,7 +10,7 @@ from conftest import file_size_limit
 
 from mlrtui_db import lock
 from mlrtui_db.copies import archive, back_up
-from mlrtui_db.errors import MergeConflict, StoreError, StoreFull, StoreLocked, StoreUnwritable
+from mlrtui_db.errors import MergeConflict, StoreError, StoreIOError, StoreLocked, StoreUnwritable
 from mlrtui_db.invariants import check
 from mlrtui_db.merging import merge
 from mlrtui_db.reader import Reader
@@ -91,7 +91,7 @@ def test_a_full_disk_leaves_no_half_copy_and_names_the_copy(tmp_path: Path, make
     copy.parent.mkdir()
     samples.filled(path)
     before = content(path)
-    with file_size_limit(60_000), pytest.raises(StoreFull, match=r"copies/b\.db cannot be made .* another place"):
+    with file_size_limit(60_000), pytest.raises(StoreIOError, match=r"copies/b\.db cannot be made .* another place"):
         make(path, copy)
     assert list(copy.parent.iterdir()) == []
     assert content(path) == before

@@ -17,7 +17,7 @@ import pytest
 from conftest import file_size_limit
 
 from mlrtui_db import _sqlite
-from mlrtui_db.errors import StoreBusy, StoreDamaged, StoreError, StoreFull
+from mlrtui_db.errors import StoreBusy, StoreDamaged, StoreError, StoreIOError
 from mlrtui_db.invariants import check
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
@@ -127,7 +127,7 @@ def test_full_disk_leaves_no_trace_and_the_same_may_be_repeated(
         lift = limit(store)
         try:
             for _ in range(2):
-                with pytest.raises(StoreFull, match="free"):
+                with pytest.raises(StoreIOError, match="cannot grow"):
                     write()
         finally:
             lift()

@@ -185,5 +185,5 @@ def test_a_held_lock_without_a_name_is_said_to_be_one(tmp_path: Path) -> None:
 def test_a_folder_in_the_lock_s_place_is_one_sentence(tmp_path: Path) -> None:
     store = tmp_path / "a.db"
     lock_path(store).mkdir()
-    with pytest.raises(StoreUnwritable, match=r"a\.db\.lock cannot be written"):
+    with pytest.raises(StoreUnwritable, match=r"a\.db\.lock is a folder, .* remove it"):
         acquire(store)

@@ -17,7 +17,7 @@ from mlrtui_db import migrations
 from mlrtui_db._schema import SCHEMA_VERSION, schema_names, view_names
 from mlrtui_db._sqlite import connect_writer
 from mlrtui_db.copies import archive, back_up
-from mlrtui_db.errors import StoreFull, StoreNewer, StoreOlder
+from mlrtui_db.errors import StoreIOError, StoreNewer, StoreOlder
 from mlrtui_db.invariants import check
 from mlrtui_db.lock import is_held
 from mlrtui_db.merging import merge
@@ -214,7 +214,7 @@ def test_a_full_disk_leaves_the_store_as_it_was(
     before = content(old)
     steps = [migrations.Migration(SCHEMA_VERSION, "large", short)]
     monkeypatch.setattr(migrations.migrate, "__defaults__", (steps,))
-    with file_size_limit(40_000 if short is no_room_for_the_copy else None), pytest.raises(StoreFull):
+    with file_size_limit(40_000 if short is no_room_for_the_copy else None), pytest.raises(StoreIOError):
         Store.open(old)
     copies = len(list(old.parent.glob("*.v1")))
     assert copies == (short is no_room_for_the_step)

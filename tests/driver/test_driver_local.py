@@ -145,7 +145,7 @@ def test_a_worker_that_dies_of_every_task_is_given_up_late(
     mortal = tmp_path / "python"
     mortal.write_text(
         f"#!{sys.executable}\nimport sys\nfrom multiprocessing.connection import Connection\n"
-        "line = Connection(int(sys.argv[4]))\nline.send({})\nline.recv()\nsys.exit(3)\n"
+        "line = Connection(int(sys.argv[-2]))\nline.send({})\nline.recv()\nsys.exit(3)\n"
     )
     mortal.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(mortal))

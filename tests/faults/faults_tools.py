@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
+from mlrtui.driver import launch
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.engines.base import Engine
 from mlrtui_db import invariants, lock
@@ -97,3 +98,34 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+MANY_NETS = """
+[sweep]
+name = "many nets"
+seeds = 300
+[data]
+name = "digits"
+samples = 64
+[model]
+kind = "mlp"
+depth = [1, 2]
+width = [16, 32]
+[training]
+loss = "ce"
+batch = 32
+epochs = 3
+[search]
+threshold = 0.5
+tolerance = 0.001
+[sharpness]
+every = 0
+"""
+"""With made-up numbers it takes as long as any test needs."""
+
+
+def started(store: Path, sweep: Path, *, device: str = "fake") -> launch.DriverProcess:
+    """A driver in a process of its own, once it has committed something."""
+    driver = launch.launch(store, [load_sweep(sweep).canonical()], [device])
+    wait_for(lambda: done_trials(store), "a trial")
+    return driver

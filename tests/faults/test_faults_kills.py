@@ -16,7 +16,7 @@ from conftest import LONG_SEARCH, SMALL_SEARCH, Mlrtui
 from faults_tools import alive, children, done_trials, drive, one, same_results, wait_for
 
 from mlrtui.config import load_sweep
-from mlrtui.driver import launch
+from mlrtui.driver import launch, stopping
 from mlrtui.engines.fake import FakeEngine
 from mlrtui_db import invariants, lock
 from mlrtui_db.errors import StoreError
@@ -134,7 +134,7 @@ def test_of_two_drivers_one_is_refused_and_the_other_goes_on(
         assert refused.returncode == 3, command
         assert refusal in refused.stderr
     assert first.running()
-    launch.stop(store)
+    stopping.stop(store)
     assert first.process.wait() == 0
     assert invariants.check(store) == []
     assert one(store, "SELECT max(attempt) FROM trial") == 1

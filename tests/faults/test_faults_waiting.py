@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
+from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui, file_size_limit
 from faults_tools import drive, driver_pid, last_event, one, rows, same_results, wait_for
 
 from mlrtui.driver import __main__ as driver_main
@@ -22,6 +21,7 @@ from mlrtui.driver import committing
 from mlrtui.engines.fake import FakeEngine
 from mlrtui.follow import follow
 from mlrtui_db import invariants, lock
+from mlrtui_db.errors import StoreLimited
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
 
@@ -89,33 +89,15 @@ def test_a_driver_that_waits_can_be_stopped(mlrtui: Mlrtui, sweep_file: WriteSwe
     assert invariants.check(store) == []
 
 
-def test_a_limit_on_the_size_of_files_is_waited_out_too(
-    sweep_file: WriteSweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_limit_on_the_size_of_files_is_not_waited_for(sweep_file: WriteSweep, tmp_path: Path) -> None:
+    """Nothing frees space under it, so training ends with a sentence, and goes on when it is resumed."""
     sweep, store = sweep_file(SMALL_SEARCH), tmp_path / "s.db"
     drive(tmp_path / "whole.db", sweep, FakeEngine())
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    notes: list[str] = []
-    note = Store.note
-
-    def noted(self: Store, text: str) -> None:
-        """Record what is said; give room when the driver has said that it waits."""
-        note(self, text)
-        with Reader.open(store) as reader:
-            live = reader.live()
-            assert live is not None
-            notes.append(live.writer_note)
-        if len([text for text in notes if text]) == 2:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-    monkeypatch.setattr(Store, "note", noted)
-    with Store.open(store):
-        resource.setrlimit(resource.RLIMIT_FSIZE, (TOO_SMALL, hard))
-    try:
+    Store.open(store).close()
+    with file_size_limit(TOO_SMALL), pytest.raises(StoreLimited, match=r"limit on the size of files, 300000 bytes"):
         drive(store, sweep, FakeEngine())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert notes == ["training waits: the disk is full"] * 2 + [""]
+    assert invariants.check(store) == []
+    drive(store, sweep, FakeEngine())
     same_results(store, tmp_path / "whole.db")
 
 
@@ -212,8 +194,7 @@ def test_a_network_file_system_is_warned_of(
 def test_what_a_driver_finds_is_an_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlrtui_db.filesystem.network_kind", lambda path: "nfs4")
     with Store.open(tmp_path / "s.db") as store:
-        store.recovered = 3
         driver_main._report(store)
-    texts = rows(tmp_path / "s.db", "SELECT level, text FROM event ORDER BY event_id")
-    assert texts[0] == ("warning", "the driver before this one died; 3 trainings start again")
-    assert "(nfs4)" in str(texts[1])
+    (event,) = rows(tmp_path / "s.db", "SELECT level, text FROM event ORDER BY event_id")
+    assert event[0] == "warning"
+    assert "(nfs4)" in str(event[1])

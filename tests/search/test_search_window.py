@@ -31,7 +31,9 @@ def test_every_rate_is_the_lattice_s_to_the_bit() -> None:
                 assert set(run(Search(spec, start), edge(0.31, slow=0.004))) <= lattice
 
 
-@pytest.mark.parametrize(("tolerance", "margin", "coarse"), [(0.05, 6, 14), (0.1, 3, 7), (0.025, 12, 28), (1.0, 2, 1)])
+@pytest.mark.parametrize(
+    ("tolerance", "margin", "coarse"), [(0.05, 6, 14), (0.1, 3, 7), (0.025, 12, 28), (1e-3, 12, 693), (1.0, 2, 1)]
+)
 def test_the_window_ends_with_as_many_in_a_row_as_three_tenths_hold(tolerance, margin, coarse) -> None:
     spec = replace(SPEC, tolerance=tolerance)
     assert (spec.in_a_row, spec.coarse) == (margin, coarse)

@@ -13,6 +13,7 @@ from trainer_runs import digits, run_trials, train, trial
 
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.factory import FactoryError
+from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.sources import source_of
 from mlrtui_trainer.spec import NetSpec, Probe, SharpnessSpec, TaskFailed, TrainSpec
 from mlrtui_trainer.worker import run_task
@@ -36,6 +37,16 @@ GOOD = """
 """
 
 
+ROWS = torch.from_numpy(digits(32).x).float()
+
+
+def made(net: NetSpec, x: torch.Tensor = ROWS) -> General:
+    """The model of a factory, tried on real rows."""
+    model = build(net, x=x)
+    assert isinstance(model, General)
+    return model
+
+
 def spec_of(folder: Path, source: str, name: str, attribute: str = "net") -> NetSpec:
     """Write a module and name a factory in it. Each test has a module name of its own, as imports are kept."""
     path = folder / f"{name}.py"
@@ -55,7 +66,7 @@ def spec_of(folder: Path, source: str, name: str, attribute: str = "net") -> Net
 def test_training_is_that_of_torch(name: str, torchs: Callable[..., torch.optim.Optimizer], tmp_path: Path) -> None:
     net, data = spec_of(tmp_path, GOOD, "made_good"), digits(32)
     run = train(data, net, TrainSpec("ce", 32, 6, 1, "float64", name), [0.03], every=3)
-    (weights,) = (build(net).initial_weights([1], torch.float64, "cpu").w,)
+    (weights,) = (made(net).initial_weights([1], torch.float64, "cpu").w,)
     module = nn.Sequential(nn.Linear(64, 8), nn.Tanh(), nn.Linear(8, 10)).double()
     with torch.no_grad():
         for parameter, w in zip(module.parameters(), weights, strict=True):
@@ -73,7 +84,7 @@ def test_training_is_that_of_torch(name: str, torchs: Callable[..., torch.optim.
 
 
 def test_a_seed_is_a_net_and_nobody_elses_numbers_move(tmp_path: Path) -> None:
-    model = build(spec_of(tmp_path, GOOD, "made_seeds"))
+    model = made(spec_of(tmp_path, GOOD, "made_seeds"))
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -98,12 +109,13 @@ def test_bits_do_not_depend_on_company(tmp_path: Path) -> None:
 def test_parameters_that_need_no_gradient_stay(tmp_path: Path) -> None:
     source = GOOD + "\n    def half(**sizes):\n        made = Net(**sizes)\n"
     source += "        made.first.requires_grad_(False)\n        return made\n"
-    model = build(spec_of(tmp_path, source, "made_frozen", "half"))
+    model = made(spec_of(tmp_path, source, "made_frozen", "half"))
     weights = model.initial_weights([1], torch.float64, "cpu")
-    before = [w.clone() for w in weights.w]
-    trace = model.forward(weights, torch.from_numpy(digits(4).x)[None])
-    model.descend_(weights, trace, torch.ones_like(trace.f))
-    assert [torch.equal(w, old) for w, old in zip(weights.w, before, strict=True)] == [True, True, False, False]
+    whole = made(spec_of(tmp_path, GOOD, "made_whole")).initial_weights([1], torch.float64, "cpu")
+    assert [w.shape[1:] for w in weights.w] == [(10, 8), (10,)]  # λ is that of what trains
+    assert all(torch.equal(w, last) for w, last in zip(weights.w, whole.w[2:], strict=True))
+    x = torch.from_numpy(digits(4).x)[None]
+    assert torch.equal(model.forward(weights, x).f, made(spec_of(tmp_path, GOOD, "made_whole")).forward(whole, x).f)
 
 
 HEAD = "from torch import nn\nimport torch\n"
@@ -113,10 +125,16 @@ WRONG = {
     "exits": (BODY + "raise SystemExit(3)", r"raised SystemExit: 3$"),
     "returns": (BODY + "return 3", r"returned int, not a torch.nn.Module$"),
     "empty": (BODY + "return nn.Flatten()", r"has no parameters"),
-    "shape": (BODY + "return nn.Linear(inputs, 3)", r"gave \[3, 3\], not \[samples, outputs\] = \[3, 10\]$"),
+    "shape": (BODY + "return nn.Linear(inputs, 3)", r"gave \[32, 3\], not \[samples, outputs\] = \[32, 10\]$"),
     "forward": (BODY + "return nn.Linear(7, outputs)", r"its module's forward raised RuntimeError: "),
-    "dropout": (BODY + "return nn.Sequential(nn.Linear(inputs, outputs), nn.Dropout())", r"Dropout '1': outputs must"),
-    "norm": (BODY + "return nn.Sequential(nn.BatchNorm1d(inputs), nn.Linear(inputs, outputs))", r"BatchNorm1d '0'"),
+    "dropout": (
+        BODY + "return nn.Sequential(nn.Linear(inputs, outputs), nn.Dropout())",
+        r"Dropout '1' gives other outputs every time; leave",
+    ),
+    "norm": (
+        BODY + "return nn.Sequential(nn.BatchNorm1d(inputs), nn.Linear(inputs, outputs))",
+        r"in BatchNorm1d '0' the outputs of a sample depend on the other samples of its batch",
+    ),
     "arguments": ("def net(inputs, outputs):\n    return nn.Linear(inputs, outputs)", r"raised TypeError: "),
     "absent": ("other = 1", r"has no function 'net'$"),
     "import": ("import no_such_package_at_all", r"importing .*made_import.py raised ModuleNotFoundError: "),
@@ -130,10 +148,10 @@ WRONG = {
     "counts": (
         "class N(nn.Linear):\n    def __init__(self, *sizes):\n        super().__init__(*sizes)\n"
         "        self.register_buffer('seen', torch.zeros(1))\n"
-        "    def forward(self, x):\n        self.seen += 1\n        return super().forward(x)\n"
+        "    def forward(self, x):\n        self.seen += 1\n        return super().forward(x) * (self.seen < 1000)\n"
         + BODY
         + "return N(inputs, outputs)",
-        r"changes the buffer 'seen'",
+        r"the module \(N\) itself changes the buffer 'seen', and its outputs depend on it",
     ),
 }
 
@@ -148,24 +166,23 @@ def test_what_is_wrong_is_one_named_line(case: str, tmp_path: Path) -> None:
     assert failed.error.startswith("FactoryError: ")
     assert "\n" not in failed.error
     with pytest.raises(FactoryError, match=said):
-        build(net).initial_weights([1], torch.float32, "cpu")
+        made(net).initial_weights([1], torch.float32, "cpu")
 
 
 def test_a_net_that_differs_from_call_to_call_is_refused(tmp_path: Path) -> None:
     source = HEAD + "calls = []\n" + BODY + "calls.append(1)\n    return nn.Sequential(nn.Linear(inputs, len(calls)),"
     source += " nn.Linear(len(calls), outputs))"
-    model = build(spec_of(tmp_path, source, "made_growing"))
     with pytest.raises(FactoryError, match="another architecture"):
-        model.initial_weights([1], torch.float32, "cpu")
+        made(spec_of(tmp_path, source, "made_growing"))
 
 
 def test_changed_code_is_refused_and_then_read_anew(tmp_path: Path) -> None:
     old = spec_of(tmp_path, GOOD, "made_twice")
-    assert build(old).n_params == 64 * 8 + 8 + 8 * 10 + 10
+    assert made(old).n_params == 64 * 8 + 8 + 8 * 10 + 10
     new = spec_of(tmp_path, HEAD + BODY + "return nn.Linear(inputs, outputs, bias=False)  # changed", "made_twice")
     with pytest.raises(FactoryError, match="has changed since"):
-        build(old)
-    assert build(new).n_params == 640
+        made(old)
+    assert made(new).n_params == 640
 
 
 def test_a_module_is_found_without_being_run(tmp_path: Path) -> None:

@@ -133,3 +133,9 @@ async def test_the_cursor_outlives_the_help() -> None:
         assert view.text() != before
         await view.press("escape")
         await view.until(lambda: view.text() == before)
+
+
+def test_the_mark_of_the_chosen_trial_ends_at_its_cell() -> None:
+    probes = [Probe(0.01, 0, "✓", "done"), Probe(0.1, 1, "✗", "diverged", chosen=True)]
+    runs = [run for line in draw_boundary(probes, 0.01, None, 60, 10) for run in line if run[1] == "diverged-chosen"]
+    assert runs == [("✗", "diverged-chosen")]

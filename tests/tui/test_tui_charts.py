@@ -1,6 +1,7 @@
 """Charts are pure functions: what they draw is compared with what the data says."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from mlrtui.tui.charts import ticks
 from mlrtui.tui.charts.boundary import Probe, draw_boundary
 from mlrtui.tui.charts.downsample import reduce_columns
-from mlrtui.tui.charts.draw import LABEL_WIDTH, draw
+from mlrtui.tui.charts.draw import draw
 from mlrtui.tui.charts.plain import loglog_text
+from mlrtui.tui.charts.reference import LABEL_WIDTH
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
-from mlrtui.tui.text import plain, width_of
+from mlrtui.tui.text import Line, plain, width_of
 
 
 def chart(y: list[float] | Floats, x: list[float] | Floats | None = None, **changes: object) -> ChartSpec:
@@ -128,11 +130,82 @@ def test_every_column_holds_its_extremes(columns: int) -> None:
         assert bottom == round((5.0 - mine.min()) / 10 * 999)
 
 
-def test_reference_line_has_its_label_and_lies_at_its_value() -> None:
-    lines = rows(chart([0.0, 2.0], hlines=(HLine(1.0, "2/η"),), y_limits=(0.0, 2.0)), 40, 10)
-    line = next(line for line in lines if "2/η" in line)
-    assert line.endswith("2/η")
-    assert line.lstrip().startswith("1┤")
+SIZES = pytest.mark.parametrize(
+    "size", [(31, 7), (72, 6), (112, 14), (190, 25)], ids=lambda size: f"{size[0]}x{size[1]}"
+)
+
+
+def dots_of(char: str) -> int:
+    return ord(char) - 0x2800 if char != " " else 0
+
+
+@SIZES
+@pytest.mark.parametrize("value", [0.4, 1.0, 1.31, 1.77])
+def test_a_reference_line_lies_in_its_dot_row_and_its_label_in_the_margin(size: tuple[int, int], value: float) -> None:
+    width, height = size
+    spec = chart([0.0, 0.0], hlines=(HLine(value, f"2/η {value}"),), y_limits=(0.0, 2.0))
+    lines = rows(spec, width, height)
+    dot_row = round((2.0 - value) / 2.0 * (4 * (height - 1) - 1))
+    line = lines[dot_row // 4]
+    assert line.startswith(f"2/η {value}".rjust(LABEL_WIDTH) + "▸")
+    bits = (0x09, 0x12, 0x24, 0xC0)[dot_row % 4]
+    plot = line.split("▸")[1]
+    assert len(plot) > 12
+    assert all(dots_of(char) and not dots_of(char) & ~bits for char in plot)
+    assert sum("▸" in line for line in lines) == 1
+
+
+@SIZES
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_line_and_a_curve_near_it_or_on_it_are_told_apart(size: tuple[int, int], ascii_only: bool, log: bool) -> None:
+    width, height = size
+
+    def drawn(sharpness: float) -> list[Line]:
+        spec = chart([sharpness] * 200, hlines=(HLine(5.88, "2/η 5.88"),), y_limits=(2.0, 12.0), y_log=log)
+        return list(draw(spec, width, height, ascii_only).lines)
+
+    edge = "2/eta 5.88>" if ascii_only else "2/η 5.88▸"
+    for sharpness in (5.88, 6.01, 5.6, 2.5, 11.0):
+        lines = drawn(sharpness)
+        runs = [run for line in lines for run in line]
+        assert sum(edge in text for text, role in runs if role == "edge") == 1
+        assert sum(len(text.strip()) for text, role in runs if role == "curve") >= (width - 12) // 2
+        assert sum(len(text.strip()) for text, role in runs if role == "edge") >= len(edge) + (width - 12) // 2 - 1
+    texts = {sharpness: [plain(line) for line in drawn(sharpness)] for sharpness in (5.88, 2.5, 11.0)}
+    assert len({tuple(text) for text in texts.values()}) == 3
+    if not ascii_only and height >= 14:  # a dot is less than the difference
+        assert [plain(line) for line in drawn(6.4)] != texts[5.88]
+
+
+def test_a_point_on_a_line_is_not_hidden_by_it() -> None:
+    for ascii_only in (False, True):
+        for at in range(9):
+            y = [0.0] * at + [1.0] + [0.0] * (8 - at)
+            free = chart(y, y_limits=(0.0, 1.0))
+            ruled = chart(y, y_limits=(0.0, 1.0), hlines=(HLine(1.0, "edge 1"),))
+            for before, after in zip(rows(free, 24, 6, ascii_only), rows(ruled, 24, 6, ascii_only), strict=True):
+                pairs = list(zip(before[LABEL_WIDTH + 1 :], after[LABEL_WIDTH + 1 :], strict=True))
+                if ascii_only:
+                    assert all(one in (" ", two) for one, two in pairs)
+                elif "┤" in before or "│" in before:
+                    assert all(dots_of(one) & dots_of(two) == dots_of(one) for one, two in pairs)
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_several_curves_on_a_line_leave_it_visible(ascii_only: bool) -> None:
+    steps = np.arange(100.0)
+    series = tuple(Series(steps, np.full(100, 1.0), f"curve-{k}", sign) for k, sign in enumerate("ABC", 1))
+    spec = ChartSpec(series, x_end=99.0, y_limits=(0.0, 2.0), hlines=(HLine(1.0, "edge 1"),))
+    runs = [run for line in draw(spec, 60, 10, ascii_only).lines for run in line]
+    assert sum(len(text.strip()) for text, role in runs if role == "edge") >= len("edge 1>") + 26
+    assert sum(len(text.strip()) for text, role in runs if role == "curve-3") >= 26
+
+
+def test_two_lines_in_one_row_have_a_label_each() -> None:
+    spec = chart([0.0, 1000.0], hlines=(HLine(5.0, "2/η 5"), HLine(10.0, "4/η 10")), y_limits=(0.0, 1000.0))
+    lines = rows(spec, 50, 8)
+    assert [line.split("▸")[0].strip() for line in lines if "▸" in line] == ["4/η 10", "2/η 5"]
 
 
 any_floats = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=64), max_size=60)
@@ -146,11 +219,14 @@ any_floats = st.lists(st.floats(allow_nan=True, allow_infinity=True, width=64), 
     st.booleans(),
     st.integers(min_value=0, max_value=90),
     st.integers(min_value=0, max_value=30),
+    st.lists(st.floats(min_value=0.5, max_value=2.0), max_size=2),
 )
 def test_any_data_at_any_size_gives_lines_of_that_size(
-    y: list[float], x_log: bool, y_log: bool, ascii_only: bool, width: int, height: int
+    y: list[float], x_log: bool, y_log: bool, ascii_only: bool, width: int, height: int, edges: list[float]
 ) -> None:
-    drawing = draw(chart(y, x_log=x_log, y_log=y_log), width, height, ascii_only)
+    spec = chart(y, x_log=x_log, y_log=y_log, hlines=tuple(HLine(edge, f"edge {edge:.3g}") for edge in edges))
+    spec = replace(spec, series=(*spec.series, Series(np.arange(9.0), np.full(9, edges[0] if edges else 1.0))))
+    drawing = draw(spec, width, height, ascii_only)
     assert len(drawing.lines) == height
     assert {width_of(line) for line in drawing.lines} <= {width}
     if ascii_only:

@@ -2,6 +2,9 @@
 
 import math
 import re
+import threading
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from conftest import SMALL_SEARCH
 from hypothesis import given
 from hypothesis import strategies as st
 from test_tui_screens import shown
+from tui_fakes import FakeReader
 from tui_laws import law_store, wide_scan_store
 from tui_rows import make_fit
 
@@ -135,7 +139,7 @@ def test_a_scatter_puts_marks_and_lines_where_they_belong() -> None:
     assert a_row < b_row
     assert lines[a_row].index("a") < lines[b_row].index("b")
     assert not any("c" in row for row in lines)
-    assert any("┄ here" in row for row in lines)
+    assert any("  here▸" in row for row in lines)
     assert sum(any("\u2800" < char <= "\u28ff" for char in row) for row in lines) >= b_row - a_row - 1
     ascii_lines = [plain(row) for row in draw_scatter(spec, 60, 20, ascii_only=True)]
     assert all(row.isascii() for row in ascii_lines)
@@ -196,6 +200,26 @@ async def test_a_condition_is_typed_completed_refused_and_applied() -> None:
         await view.until(lambda: not isinstance(view.app.focused, Prompt))
         assert "where: width > 64\n" in view.text()
         assert isinstance(view.app.screen, ExponentsScreen)
+
+
+@pytest.mark.parametrize(
+    ("typed", "fitted_cells", "said"), [("width > 64", "10 fitted", ""), ("width > q", "12 fitted", "unknown name 'q'")]
+)
+async def test_what_is_typed_before_the_cells_are_read_holds_then(typed: str, fitted_cells: str, said: str) -> None:
+    store, read = law_store(), threading.Event()
+
+    class Waiting(FakeReader):
+        def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+            assert read.wait(60)
+            return super().query(view, where_sweep)
+
+    store.open = lambda: Waiting(store)  # type: ignore[method-assign]
+    async with shown(store, (160, 48)) as view:
+        await view.press("2", "slash", *typed, "enter", "right", "right")
+        assert "reading the cells" in view.text()
+        read.set()
+        await view.until(lambda: fitted_cells in view.text() and "cell L2 n128 " in view.text())
+        await view.until(lambda: said in view.text())
 
 
 async def test_the_cell_under_the_cursor_is_read_out_exactly() -> None:

@@ -9,10 +9,21 @@ from pathlib import Path
 import pytest
 
 from mlrtui.tui.feed import Feed
+from mlrtui.tui.marks import trial_state
 from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.starting import store_source
-from mlrtui.tui.state import Reading, Wanted
-from mlrtui_db.records import CellRecord, NetLambdas, NetRecord, Segment, StepRows, SweepRecord, TrialRecord
+from mlrtui.tui.state import QUIET_AFTER, Reading, Wanted
+from mlrtui.tui.words import outcome
+from mlrtui_db.records import (
+    CellRecord,
+    NetLambdas,
+    NetRecord,
+    Segment,
+    StepRows,
+    SweepRecord,
+    TrialOutcome,
+    TrialRecord,
+)
 from mlrtui_db.store import Store
 
 CELL = CellRecord(
@@ -52,6 +63,24 @@ def begin(store: Store) -> int:
     return trial_id
 
 
+def open_round(store: Store, rates: int) -> list[int]:
+    """A sweep whose round of so many lanes has just begun: all of them are running, none has a step."""
+    first = begin(store)
+    with store.transaction():
+        net_id = store.sweep_state(1).nets[0].net_id
+        more = [TrialRecord(net_id, digest(f"t{at}"), 0.15 + 0.01 * at, 3.0, 0, 120) for at in range(1, rates)]
+        others = store.add_trials(more)
+        store.open_attempts(others, "driver", "cpu", {})
+    return [first, *others]
+
+
+def end(store: Store, trial_id: int, seq: int) -> None:
+    with store.transaction():
+        store.finish_trial(
+            TrialOutcome(trial_id, 1, seq, "finished", "lazy", None, 2.0, 2.0, None, None, 1.0, 0, None, None, None)
+        )
+
+
 def append(store: Store, trial_id: int, seq: int, steps: range, losses: list[float], flags: list[int]) -> None:
     count = len(steps)
     with store.transaction():
@@ -84,6 +113,61 @@ def test_a_store_that_grows_is_followed_to_the_last_step(path: Path, store: Stor
     assert trace is not None
     assert trace.step.tolist() == list(range(14))
     assert posted[-1].freshness.state == "live"
+    feed.close()
+
+
+def test_following_goes_with_the_steps_through_a_round_whose_lanes_wait(path: Path, store: Store) -> None:
+    posted: list[Reading] = []
+    now = 1_790_000_000.0
+    feed = Feed([store_source(path)], posted.append, Wanted(), clock=lambda: now)
+    lanes = open_round(store, 4)
+
+    def shown() -> int | None:
+        feed.turn()
+        return posted[-1].trial_id
+
+    assert shown() == lanes[-1]  # no lane has a step: any of them
+    append(store, lanes[1], 0, range(5), [2.0] * 5, [0] * 5)
+    assert shown() == lanes[1]
+    append(store, lanes[0], 0, range(5), [2.0] * 5, [0] * 5)
+    append(store, lanes[1], 1, range(5, 9), [2.0] * 4, [0] * 4)
+    assert shown() == lanes[1]  # its steps come: it stays
+    snapshot = posted[-1].snapshot
+    assert snapshot is not None
+    states = {trial.trial_id: trial_state(trial) for trial in snapshot.trials}
+    assert [states[lane] for lane in lanes] == ["running", "running", "waiting", "waiting"]
+    assert [outcome(trial) for trial in snapshot.trials] == ["step 4", "step 8", "waiting", "waiting"]
+    end(store, lanes[1], 2)
+    append(store, lanes[0], 1, range(5, 7), [2.0] * 2, [0] * 2)
+    assert shown() == lanes[0]
+    end(store, lanes[0], 2)
+    assert shown() == lanes[0]  # the next lanes have begun nothing yet
+    append(store, lanes[3], 0, range(3), [2.0] * 3, [0] * 3)
+    assert shown() == lanes[3]
+    append(store, lanes[2], 0, range(3), [2.0] * 3, [0] * 3)
+    assert shown() == lanes[3]
+    now += QUIET_AFTER
+    append(store, lanes[2], 1, range(3, 6), [2.0] * 3, [0] * 3)
+    assert shown() == lanes[2]  # the one that was followed has rested for long
+    append(store, lanes[3], 1, range(3, 6), [2.0] * 3, [0] * 3)
+    assert shown() == lanes[2]
+    feed.follow(Wanted())  # f lets go of what is shown, though nothing else was wanted before
+    assert shown() == lanes[3]
+    feed.close()
+
+
+def test_in_a_chosen_cell_too_a_lane_without_a_step_gives_way(path: Path, store: Store) -> None:
+    posted: list[Reading] = []
+    lanes = open_round(store, 3)
+    feed = Feed([store_source(path)], posted.append, Wanted(cell_id=1))
+    feed.turn()
+    assert posted[-1].trial_id in lanes
+    append(store, lanes[0], 0, range(5), [2.0] * 5, [0] * 5)
+    feed.turn()
+    assert posted[-1].trial_id == lanes[0]
+    append(store, lanes[1], 0, range(5), [2.0] * 5, [0] * 5)
+    feed.turn()
+    assert posted[-1].trial_id == lanes[0]  # a curve that is looked at stays
     feed.close()
 
 

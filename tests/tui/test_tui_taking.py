@@ -3,17 +3,21 @@
 import base64
 import csv
 import json
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from test_tui_screens import shown
 from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
+from tui_laws import law_store, talking_store, wide_scan_store
 
 from mlrtui.tui.keymap import KEYS, commands
 from mlrtui.tui.once import data_once, read_once
 from mlrtui.tui.screens.browse import BrowseScreen
 from mlrtui.tui.screens.live import LiveScreen
 from mlrtui.tui.screens.palette import PaletteScreen
+from mlrtui.tui.state import Mark, Wanted
 
 
 async def test_the_palette_finds_and_does_a_command() -> None:
@@ -59,7 +63,7 @@ async def test_copy_names_the_trial_and_the_command(monkeypatch: pytest.MonkeyPa
         await view.press("C")
         copied = [part for part in sent if part.startswith("\x1b]52;c;")]
         text = base64.b64decode(copied[0].split(";")[2].split("\x07")[0]).decode()
-        assert text.startswith("mlrtui watch --store fake.db  # sweep 'catapult scan', trial 7: 1x512 seed 0 eta 0.15")
+        assert text == "mlrtui watch --store fake.db --sweep 'catapult scan' --screen live --trial 7"
         assert "copied: mlrtui watch" in view.text()
         await view.press("y")
         assert "copied" not in view.text()
@@ -91,6 +95,50 @@ async def test_write_keeps_data_picture_and_text_and_never_replaces(
     async with shown(scan_store()) as view:
         await view.press("w")
         assert "nothing written" in view.text()
+
+
+@pytest.mark.parametrize(
+    ("make", "keys", "words"),
+    [
+        (scan_store, ("enter", "up", "enter"), "--sweep 'catapult scan' --screen trial --trial 6"),
+        (scan_store, ("space", "left_square_bracket", "space", "4"), "--screen compare --trial 7 --trial 6"),
+        (law_store, ("up", "b"), "--screen boundary --trial 1200"),
+        (law_store, ("2",), "--sweep 'digits: eta* over depth x width' --screen exponents"),
+        (wide_scan_store, ("6", "right"), "--sweep 'catapult scan' --screen phases --trial 201"),
+        (talking_store, ("5", "down"), "--sweep 'catapult scan' --screen log"),
+    ],
+    ids=["trial", "compare", "boundary", "exponents", "phases", "log"],
+)
+async def test_the_copied_command_shows_the_same_screen(
+    make: Callable[[], FakeStore], keys: tuple[str, ...], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make()
+    async with shown(store, (160, 48)) as view:
+        copied: list[str] = []
+        monkeypatch.setattr(view.app, "copy_to_clipboard", copied.append)
+        await view.press(*keys)
+        await view.press("C")
+        await view.until(lambda: bool(copied))
+        shot = view.text().splitlines()[1:-2]
+    assert copied[0].startswith("mlrtui watch --store fake.db ")
+    assert copied[0].endswith(words)
+    parsed = shlex.split(copied[0])
+    named = {name: parsed[at + 1] for at, name in enumerate(parsed) if name in ("--sweep", "--screen")}
+    trials = [int(parsed[at + 1]) for at, name in enumerate(parsed) if name == "--trial"]
+    rows = {trial.trial_id: trial for rows in store.trials.values() for trial in rows}
+    (sweep_id,) = (number for number, known in store.snapshots.items() if known.sweep.name == named["--sweep"])
+    wanted = Wanted(0, sweep_id, rows[trials[0]].cell_id, trials[0]) if trials else Wanted(sweep_id=sweep_id)
+    marks = tuple(Mark(0, sweep_id, trial_id) for trial_id in trials)
+    async with shown(store, (160, 48), start=named["--screen"], wanted=wanted, marked=marks) as view:
+        if keys in (("up", "b"), ("5", "down")):  # the cursor of these is no part of the command
+            await view.until(lambda: "L6 n256" in view.text() or "50 of 50" in view.text())
+        else:
+            await view.until(lambda: plain_frames(view.text().splitlines()[1:-2]) == plain_frames(shot))
+
+
+def plain_frames(rows: list[str]) -> list[str]:
+    """Rows of a screen, whichever pane has the focus."""
+    return [row.translate(str.maketrans("┏┓┗┛━┃", "┌┐└┘─│")) for row in rows]
 
 
 async def test_browse_writes_its_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

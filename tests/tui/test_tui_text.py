@@ -14,7 +14,7 @@ from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.state import headline
 from mlrtui.tui.terminal import ascii_needed
-from mlrtui.tui.text import boxed, clean, fit, line, plain, width_of
+from mlrtui.tui.text import boxed, clean, fit, line, merge, plain, width_of
 from mlrtui.tui.widgets.scroll import window
 from mlrtui.tui.widgets.sweep_grid import cell_text
 from mlrtui.tui.words import fit_notes, fit_sentence, outcome, progress
@@ -218,3 +218,9 @@ def test_one_picture_of_a_failing_store_says_why() -> None:
     store = scan_store()
     store.error = RuntimeError("disk on fire")
     assert "disk on fire" in render_once(read_once([store.source()]))
+
+
+@pytest.mark.parametrize("role", ["diverged-chosen", "cursor"])
+def test_what_is_under_the_cursor_is_marked_for_one_cell(role: str) -> None:
+    assert merge([("x", role), (" ", ""), (" ", ""), ("y", "done")]) == (("x", role), ("  ", ""), ("y", "done"))
+    assert merge([("x", "done"), (" ", ""), ("y", "done")]) == (("x y", "done"),)

@@ -129,6 +129,30 @@ async def test_a_trial_without_steps_says_so_and_keys_do_nothing() -> None:
         assert "no step stored yet" in view.text()
 
 
+@pytest.mark.parametrize(
+    ("steps", "every", "status", "words"),
+    [
+        (0, 1, "queued", "no step stored yet"),
+        (0, 0, "running", "no step stored yet"),
+        (5, 0, "done", "λ was asked for at initialisation only"),
+        (5, 1, "running", "λ is not measured yet"),
+        (5, 1, "done", "λ was not measured along this trial"),
+    ],
+)
+async def test_a_trial_without_sharpness_says_why(steps: int, every: int, status: str, words: str) -> None:
+    store = scan_store()
+    store.curves[7] = make_curve(7, [0.5] * steps)
+    store.trials[1] = tuple(
+        replace(row, status=status, n_steps=steps) if row.trial_id == 7 else row for row in store.trials[1]
+    )
+    sweep = replace(store.snapshots[1].sweep, spec=f'{{"sharpness": {{"every": {every}}}}}')
+    store.snapshots[1] = replace(store.snapshots[1], sweep=sweep, trials=store.trials[1])
+    async with shown(store, (120, 36)) as view:
+        assert words in view.text()
+        await open_trial(view)
+        assert words in view.text().split("sharpness λ")[1]
+
+
 async def test_everything_stored_is_one_tab_away_on_a_small_screen() -> None:
     async with shown(scan_store()) as view:
         await open_trial(view)

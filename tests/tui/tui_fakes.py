@@ -10,7 +10,7 @@ from tui_page_rows import log_rows, view_rows
 from tui_rows import NOW, make_cell, make_curve, make_details, make_fit, make_net, make_sweep, make_trial
 
 from mlrtui.tui.ports import StoreSource
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, NetRow, SweepRow, TrialDetails, TrialRow
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, NetRow, SweepRow, TrialDetails, TrialRow, WriterEnd
 
 
 @dataclass
@@ -23,6 +23,7 @@ class FakeStore:
     curves: dict[int, Curve] = field(default_factory=dict)
     version: int = 1
     error: Exception | None = None
+    end: WriterEnd | None = None
     log: list[tuple[object, ...]] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
@@ -105,6 +106,9 @@ class FakeReader:
         trials = (trial for rows in self.store.trials.values() for trial in rows)
         trial = next((trial for trial in trials if trial.trial_id == trial_id), None)
         return None if trial is None else make_details(trial)
+
+    def last_end(self) -> WriterEnd | None:
+        return self.store.end
 
     def close(self) -> None:
         self.store.closed += 1

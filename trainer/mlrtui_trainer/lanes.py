@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.curvature.verification import refusals
 from mlrtui_trainer.evaluation import SIZES, Evaluation, Seen, evaluate, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.steps import CompiledSteps
@@ -31,7 +32,7 @@ from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
 
-__all__ = ["DTYPES", "lanes_per_chunk", "train_round"]
+__all__ = ["DTYPES", "bytes_per_lane", "lanes_per_chunk", "train_round"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -60,15 +61,19 @@ def lanes_per_chunk(
 ) -> int:
     """How many lanes train together when a step sees ``samples``.
 
-    On a CPU as many as keep weights, updates, the optimizer's ``states``, activations and signals within `CACHE_BYTES`;
-    one where lanes could not get the bits that each gets alone.
+    On a CPU as many as keep their `bytes_per_lane` within `CACHE_BYTES`; one where lanes could not get the bits that
+    each gets alone.
     """
     kind = torch.device(device).type
     if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    per_lane = itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
     budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
-    return max(1, min(budget // per_lane, MOST_LANES[kind]))
+    return max(1, min(budget // bytes_per_lane(model, samples, itemsize, states), MOST_LANES[kind]))
+
+
+def bytes_per_lane(model: Model, samples: int, itemsize: int, states: int = 0) -> int:
+    """Working set of a lane by plan: weights, updates, the optimizer's states, activations and signals."""
+    return itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
 
 
 def train_round(
@@ -78,7 +83,7 @@ def train_round(
 
     Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
     """
-    model, train = build(task.net, task.train.optimizer), task.train
+    model, train = build(task.net, task.train.optimizer, samples.x), task.train
     itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
     states = STATES[train.optimizer]
     facts = facts_of(task, samples, held_out)
@@ -119,7 +124,10 @@ class _Chunk:
         self.meter = None
         if self.sharpness.every > 0:
             measured = measured_samples(samples, self.sharpness)
-            self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device)
+            operators = (self.sharpness.operator, *self.sharpness.others)
+            refused = refusals(model, self.weights, measured, self.train.loss, operators)
+            if len(refused) < len(set(operators)):
+                self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device, tuple(refused))
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""

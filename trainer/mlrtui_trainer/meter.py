@@ -1,7 +1,7 @@
 """Measures λ of lanes along training: which lanes are due, every operator that is asked for, several eigenvalues."""
 
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, nan
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +34,19 @@ class Meter:
     """λ of some lanes over time. Lanes are numbered as the weights that are measured stack them."""
 
     def __init__(
-        self, model: Model, loss: str, spec: SharpnessSpec, seeds: list[int], samples: Samples, device: str
+        self,
+        model: Model,
+        loss: str,
+        spec: SharpnessSpec,
+        seeds: list[int],
+        samples: Samples,
+        device: str,
+        refused: Sequence[str] = (),
     ) -> None:
+        """``refused``: operators whose λ cannot be trusted (`curvature.verification`), which are left out."""
         self._model, self._loss, self._samples = model, loss, samples
-        self._operators = (spec.operator, *spec.others)
+        self._operators = tuple(name for name in (spec.operator, *spec.others) if name not in refused)
+        self._main = spec.operator not in refused  # else λ is missing, and only what is beside it is measured
         self._top = spec.top
         self._dtype = samples.x.dtype
         self._rates = model.rate_vector(self._dtype, device)
@@ -100,6 +109,9 @@ class Meter:
 
     def _described(self, found: Sequence[Eigen]) -> list[Sharpness]:
         main = found[0]
+        if not self._main:
+            lanes = range(len(main.value))
+            return [Sharpness(nan, nan, 0, converged=True, beside=self._beside(found, i)) for i in lanes]
         columns = (main.value.tolist(), main.residual.tolist(), main.products.tolist(), main.converged.tolist())
         return [
             Sharpness(value, residual, products, converged, self._beside(found, i))
@@ -108,10 +120,10 @@ class Meter:
 
     def _beside(self, found: Sequence[Eigen], lane: int) -> tuple[Eigenvalue, ...]:
         """What is kept beside a lane's λ: all that was found, unless that is λ alone."""
-        if self._top == 1 and len(found) == 1:
+        whole = self._top > 1 or not self._main
+        if not whole and len(found) == 1:
             return ()
-        kept = found if self._top > 1 else found[1:]
-        names = self._operators if self._top > 1 else self._operators[1:]
+        kept, names = (found, self._operators) if whole else (found[1:], self._operators[1:])
         return tuple(
             Eigenvalue(name, rank + 1, float(value), float(eigen.residuals[lane, rank]))
             for name, eigen in zip(names, kept, strict=True)

@@ -45,7 +45,7 @@ _STORED = (
 
 @dataclass(frozen=True)
 class Sharpness:
-    """One measurement of λ."""
+    """One measurement of λ; without ``products`` there is none, only what is beside it."""
 
     value: float
     residual: float
@@ -56,6 +56,8 @@ class Sharpness:
     @property
     def flags(self) -> int:
         """The bits of a row's flags that tell what is wrong with it."""
+        if not self.products:
+            return 0
         if isnan(self.value):
             return FLAG_SHARPNESS_NAN
         if not isfinite(self.value):

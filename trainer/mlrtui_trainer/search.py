@@ -39,8 +39,9 @@ MIN_TOLERANCE = 1e-6
 MARGIN_LN = 0.3
 """Width in ln η of the runs of successes and of failures that end the window: a gap of 0.2 is often only a gap."""
 
-MIN_MARGIN = 2
-"""Rates of such a run at least: a single failure is no edge, however coarse the lattice."""
+MARGIN_RATES = (2, 12)
+"""Rates of such a run at least: a single failure is no edge, however coarse the lattice; and at most: below a tolerance
+of 0.025 runs over 0.3 would take most trainings, and nobody asks for so fine an answer but of a clean edge."""
 
 PROFILE_POINTS = 16
 """Rates of a question of "profile"."""
@@ -60,7 +61,7 @@ class SearchSpec:
     factor: float = 2.0  # of the first, coarse steps at most
     method: str = "bisect"  # one of `METHODS`
     points: int = 8  # rates of a question of "section"; the other methods have their own numbers
-    margin: int | None = None  # M, successes and failures in a row that end the window; None: those of 0.3 in ln η
+    margin: int | None = None  # M, successes and failures in a row that end the window; None: see `in_a_row`
 
     def __post_init__(self) -> None:
         if self.success not in SUCCESS_RULES:
@@ -95,8 +96,9 @@ class SearchSpec:
 
     @property
     def in_a_row(self) -> int:
-        """M, how many successes in a row end the window below, and failures above."""
-        return self.margin if self.margin is not None else max(MIN_MARGIN, round(MARGIN_LN / self.spacing))
+        """M, how many successes in a row end the window below, and failures above: those of 0.3 in ln η, 2 to 12."""
+        fewest, most = MARGIN_RATES
+        return self.margin if self.margin is not None else min(max(fewest, round(MARGIN_LN / self.spacing)), most)
 
     @property
     def coarse(self) -> int:

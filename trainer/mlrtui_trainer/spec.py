@@ -25,6 +25,7 @@ __all__ = [
     "FLAG_SHARPNESS_NOT_CONVERGED",
     "NUMERICS_VERSION",
     "OPTIMIZER_SETTINGS",
+    "SAME_NETS",
     "Bar",
     "Dataset",
     "Eigenvalue",
@@ -54,6 +55,9 @@ OPTIMIZER_SETTINGS: dict[str, tuple[str, ...]] = {
     "adam": ("beta1", "beta2", "eps"),
 }
 """The fields of `TrainSpec` that each optimizer has; the others leave them at their defaults."""
+
+SAME_NETS = "its factory gives the same net for every seed"
+"""The remark on a factory that seeds itself, or draws nothing: of no account where a sweep has one seed."""
 
 FLAG_LOSS_NAN = 1
 FLAG_LOSS_POS_INF = 2
@@ -220,6 +224,8 @@ class LambdaAtInit:
     hessian: float
     hessian_residual: float
     converged: bool
+    refused: tuple[tuple[str, str], ...] = ()  # operators whose λ cannot be trusted and is NaN here, each with why
+    remarks: tuple[str, ...] = ()  # what a person should know of the cell's nets
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,15 @@ from mlrtui_trainer import recorded
 from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
+from mlrtui_trainer.curvature.verification import refusals
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
 from mlrtui_trainer.models.base import Model
 from mlrtui_trainer.models.building import build
+from mlrtui_trainer.models.general import General
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import Dataset, LambdaAtInit, Message, Probe, Task, TaskDone, TaskFailed
+from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Task, TaskDone, TaskFailed
 
 __all__ = ["describe", "run_task"]
 
@@ -82,7 +84,7 @@ def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
 
 
 def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
-    model = build(task.net, task.train.optimizer)
+    model = build(task.net, task.train.optimizer, samples.x)
     size = lanes_per_chunk(model, samples.count, samples.x.element_size(), device)
     for first in range(0, len(task.nets), size):
         yield from _probe_chunk(task, model, task.nets[first : first + size], samples, device)
@@ -104,15 +106,20 @@ def _probe_chunk(
     def solve(operator: Operator, start: Tensor) -> Eigen:
         return largest(operator, start, tolerance, COLD_PRODUCTS * (TIGHT_BUDGET if task.sharpness.exact else 1))
 
-    newton = solve(matrix("gauss-newton"), cold)
-    hessian = solve(matrix("hessian"), newton.vector + START_NOISE * cold)
-    main = hessian if task.sharpness.operator == "hessian" else newton
-    if task.sharpness.operator == "ntk" and task.train.loss != "mse":  # under mse it is the Gauss-Newton matrix
-        main = solve(matrix("ntk"), newton.vector + START_NOISE * cold)
+    named = task.sharpness.operator
+    refused = refusals(model, weights, samples, task.train.loss, dict.fromkeys(("gauss-newton", "hessian", named)))
+    missing = _missing(cold)
+    newton = missing if "gauss-newton" in refused else solve(matrix("gauss-newton"), cold)
+    near = cold if newton is missing else newton.vector + START_NOISE * cold
+    hessian = missing if "hessian" in refused else solve(matrix("hessian"), near)
+    main = hessian if named == "hessian" else newton
+    if named == "ntk" and task.train.loss != "mse":  # under mse it is the Gauss-Newton matrix
+        main = missing if "ntk" in refused else solve(matrix("ntk"), near)
     rated = main
-    if bool((rates != 1.0).any()):
-        operator = preconditioned(matrix(task.sharpness.operator), rates)
+    if bool((rates != 1.0).any()) and main is not missing:
+        operator = preconditioned(matrix(named), rates)
         rated = solve(operator, main.vector * rates.sqrt() + START_NOISE * cold)
+    reasons = tuple((name, why) for name, all_of_it in refused.items() for why in all_of_it)
     return [
         LambdaAtInit(
             net_id=net_id,
@@ -124,10 +131,34 @@ def _probe_chunk(
             gauss_newton_residual=float(newton.residual[i]),
             hessian=float(hessian.value[i]),
             hessian_residual=float(hessian.residual[i]),
-            converged=all(bool(found.converged[i]) for found in (newton, hessian, main, rated)),
+            converged=all(bool(found.converged[i]) for found in (newton, hessian, main, rated) if found is not missing),
+            refused=reasons,
+            remarks=_remarks(model),
         )
         for i, (net_id, _) in enumerate(nets)
     ]
+
+
+def _missing(cold: Tensor) -> Eigen:
+    """What stands for λ that is not measured."""
+    lanes = cold.shape[0]
+    none = np.full((lanes, 1), np.nan)
+    return Eigen(none, none, cold, cold, np.zeros(lanes, dtype=np.int64), np.full(lanes, "refused"))
+
+
+def _remarks(model: Model) -> tuple[str, ...]:
+    """What a person should know of a user's nets, beside their λ."""
+    if not isinstance(model, General) or model.made is None:
+        return ()
+    made = model.made
+    remarks = []
+    if made.same:
+        remarks.append(SAME_NETS)
+    if not made.double:
+        remarks.append(
+            f"{made.name}: does not compute in double precision, so that λ is checked by the symmetry of products only"
+        )
+    return tuple(remarks)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlrtui.tui.charts import ticks
-from mlrtui.tui.charts.downsample import Columns, dot_column, dot_row, position, reduce_columns
+from mlrtui.tui.charts.downsample import Columns, dot_column, position, reduce_columns
 from mlrtui.tui.charts.kept import Kept
 from mlrtui.tui.charts.raster import dot_shape, draw_columns, to_text
+from mlrtui.tui.charts.reference import crossed, gutter_width, line_char, row_of, y_labels
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Series
-from mlrtui.tui.text import Line, Run, ascii_text, fit, fit_plain, line
+from mlrtui.tui.text import Line, Run, fit, fit_plain, line
 
-__all__ = ["LABEL_WIDTH", "Drawing", "draw", "row_of", "sentence", "y_labels"]
+__all__ = ["Drawing", "draw", "sentence"]
 
+_LINE = "edge"  # the role of reference lines
 _CURVES: Kept[tuple[list[str], Columns]] = Kept(12)  # two charts of up to six curves
-
-LABEL_WIDTH = 6  # cells of the y labels, the axis line not counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,8 @@ class _Cell:
 def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> Drawing:
     """Draw a chart into `width` x `height` cells. Never raises for any data; a chart too small is a sentence."""
     limits = spec.y_limits or _limits(spec)
-    plot_width, plot_height = width - LABEL_WIDTH - 1, height - 1
+    gutter = max(spec.gutter, gutter_width(spec.hlines, ascii_only))
+    plot_width, plot_height = width - gutter - 1, height - 1
     if not sum(series.y.size for series in spec.series):
         return Drawing(sentence(spec.empty, width, height, ascii_only), limits)
     if plot_width < 8 or plot_height < 2:
@@ -43,16 +44,16 @@ def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> 
     x_axis = Axis(spec.x_start, max(spec.x_end, spec.x_start + 1.0), spec.x_log)
     y_axis = Axis(*limits, spec.y_log)
     cells = [[_Cell(" ", "")] * plot_width for _ in range(plot_height)]
-    _put_hlines(cells, spec, y_axis, ascii_only)
+    ruled = _put_hlines(cells, spec, y_axis, ascii_only)
     _put_cursor(cells, spec, x_axis, ascii_only)
-    drawn = _put_series(cells, spec, x_axis, y_axis, ascii_only)
+    drawn = _put_series(cells, spec, ruled, x_axis, y_axis, ascii_only)
     if all(columns.bad == columns.points for columns in drawn):
         count = sum(columns.points for columns in drawn)
         _put_words(cells, f"no finite value among {count}" if count else "no step in this part")
     _put_point(cells, spec, x_axis, y_axis, ascii_only)
-    labels = y_labels(y_axis, plot_height, ascii_only)
+    labels = y_labels(y_axis, plot_height, ascii_only, spec.hlines, gutter)
     rows = [join_row(labels[row], cells[row]) for row in range(plot_height)]
-    return Drawing((*rows, _x_line(x_axis, plot_width, width)), limits)
+    return Drawing((*rows, _x_line(x_axis, gutter, plot_width, width)), limits)
 
 
 def _limits(spec: ChartSpec) -> tuple[float, float]:
@@ -61,9 +62,9 @@ def _limits(spec: ChartSpec) -> tuple[float, float]:
     return ticks.limits(np.concatenate(values), spec.y_log)
 
 
-def join_row(label: str, cells: list[_Cell]) -> Line:
+def join_row(label: Run, cells: list[_Cell]) -> Line:
     """One text row: its label, then runs of equal role. Blank cells join the run before them."""
-    runs: list[Run] = [(label, "axis")]
+    runs: list[Run] = [label]
     text, role = "", ""
     for cell in cells:
         if cell.char != " " and cell.role != role:
@@ -75,16 +76,20 @@ def join_row(label: str, cells: list[_Cell]) -> Line:
     return (*runs, (text, role if text.strip() else ""))
 
 
-def _put_hlines(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_only: bool) -> None:
+def _put_hlines(cells: list[list[_Cell]], spec: ChartSpec, axis: Axis, ascii_only: bool) -> dict[int, str]:
+    """Draw the reference lines; the sign of each by its row."""
+    ruled: dict[int, str] = {}
     for hline in spec.hlines:
         row = row_of(hline.value, axis, len(cells), ascii_only)
         if row is None:
             continue
-        dash = "." if ascii_only else "┄"
-        text = " " + (ascii_text(hline.label) if ascii_only else hline.label)
-        width = len(cells[row])
-        chars = dash * max(width - len(text), 0) + text
-        cells[row] = [_Cell(char, "edge") for char in chars[:width]]
+        char = line_char(hline.value, axis, len(cells), ascii_only)
+        if row in ruled and not ascii_only:  # two lines in one row
+            char = chr(ord(char) | ord(ruled[row]))
+        ruled[row] = char
+        for place in range(1 if ascii_only else 0, len(cells[row]), 2 if ascii_only else 1):
+            cells[row][place] = _Cell(char, _LINE)
+    return ruled
 
 
 def _raster(
@@ -103,8 +108,9 @@ def _raster(
 
 
 def _put_series(
-    cells: list[list[_Cell]], spec: ChartSpec, x_axis: Axis, y_axis: Axis, ascii_only: bool
+    cells: list[list[_Cell]], spec: ChartSpec, ruled: dict[int, str], x_axis: Axis, y_axis: Axis, ascii_only: bool
 ) -> list[Columns]:
+    """Draw the curves over the lines of `ruled`, signs by row."""
     height, width = len(cells), len(cells[0])
     dot_rows, dot_columns = dot_shape(width, height, ascii_only)
     drawn = []
@@ -113,7 +119,12 @@ def _put_series(
         for row, text in enumerate(rows):
             for place, char in enumerate(text):
                 if char != " ":
-                    cells[row][place] = _Cell(char, series.role)
+                    role = series.role
+                    if row in ruled:
+                        beside = text[place - 1 : place], text[place + 1 : place + 2]
+                        char, shows_line = crossed(beside[0] or char, char, beside[1] or char, ruled[row], place)
+                        role = _LINE if shows_line else role
+                    cells[row][place] = _Cell(char, role)
         drawn.append(columns)
     for series in spec.series:
         _put_rings(cells, series, x_axis, y_axis, ascii_only)
@@ -189,33 +200,14 @@ def _cell_column(x: float, axis: Axis, width: int, ascii_only: bool) -> int:
     return int(dot_column(np.array([x]), axis, dots)[0]) * width // dots
 
 
-def row_of(value: float, axis: Axis, rows: int, ascii_only: bool) -> int | None:
-    """The text row in which a dot of this value lies, or None outside the axis."""
-    if not axis.low <= value <= axis.high:
-        return None
-    dot_rows, _ = dot_shape(1, rows, ascii_only)
-    return int(dot_row(np.array([value]), axis, dot_rows)[0]) * rows // dot_rows
-
-
-def y_labels(axis: Axis, rows: int, ascii_only: bool) -> list[str]:
-    """The left edge of a plot: one text a row, a number where a tick is."""
-    bar, tick = ("|", "+") if ascii_only else ("│", "┤")
-    labels = [" " * LABEL_WIDTH + bar for _ in range(rows)]
-    for value in ticks.y_ticks(axis.low, axis.high, axis.log, rows):
-        row = row_of(value, axis, rows, ascii_only)
-        if row is not None:
-            labels[row] = f"{ticks.label(value)[:LABEL_WIDTH]:>{LABEL_WIDTH}}{tick}"
-    return labels
-
-
-def _x_line(axis: Axis, plot_width: int, width: int) -> Line:
+def _x_line(axis: Axis, gutter: int, plot_width: int, width: int) -> Line:
     """Labels below the plot; one that would touch its left neighbour is left out."""
     text = [" "] * width
     free = 0
     for value in ticks.x_ticks(axis.high, axis.log, plot_width, axis.low):
         name = ticks.label(value)
         share = float(position(np.array([value]), axis)[0])
-        at = LABEL_WIDTH + 1 + round(share * (plot_width - 1)) - (len(name) - 1) // 2
+        at = gutter + 1 + round(share * (plot_width - 1)) - (len(name) - 1) // 2
         at = max(min(at, width - len(name)), 0)
         if at >= free:
             text[at : at + len(name)] = name

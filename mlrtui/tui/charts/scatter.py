@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlrtui.tui.charts import ticks
-from mlrtui.tui.charts.draw import LABEL_WIDTH, row_of, sentence, y_labels
+from mlrtui.tui.charts.draw import sentence
 from mlrtui.tui.charts.raster import dot_shape, to_text
+from mlrtui.tui.charts.reference import LABEL_WIDTH, line_char, row_of, y_labels
 from mlrtui.tui.charts.spec import Axis, Floats, HLine
-from mlrtui.tui.text import Line, Run, ascii_text, line, merge
+from mlrtui.tui.text import Line, Run, line, merge
 
 __all__ = ["Dot", "ScatterSpec", "Stroke", "draw_scatter", "padded"]
 
@@ -76,8 +77,8 @@ def draw_scatter(spec: ScatterSpec, width: int, height: int, ascii_only: bool = 
                 dot.glyph,
                 f"{dot.role}-chosen" if dot.chosen else dot.role,
             )
-    labels = y_labels(y_axis, plot_height, ascii_only)
-    rows = [merge([(label, "axis"), *cells[row]]) for row, label in enumerate(labels)]
+    labels = y_labels(y_axis, plot_height, ascii_only, spec.hlines)
+    rows = [merge([label, *cells[row]]) for row, label in enumerate(labels)]
     return (*rows, _x_line(spec, x_axis, plot_width, width))
 
 
@@ -113,10 +114,8 @@ def _put_hline(cells: list[list[Run]], hline: HLine, axis: Axis, ascii_only: boo
     row = row_of(hline.value, axis, len(cells), ascii_only)
     if row is None:
         return
-    text = " " + (ascii_text(hline.label) if ascii_only else hline.label)
-    width = len(cells[row])
-    chars = ("." if ascii_only else "┄") * max(width - len(text), 0) + text
-    cells[row] = [(char, _LINE) for char in chars[:width]]
+    char = line_char(hline.value, axis, len(cells), ascii_only)
+    cells[row] = [(char if place % 2 or not ascii_only else " ", _LINE) for place in range(len(cells[row]))]
 
 
 def _put_stroke(cells: list[list[Run]], stroke: Stroke, x_axis: Axis, y_axis: Axis, ascii_only: bool) -> None:

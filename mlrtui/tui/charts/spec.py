@@ -25,7 +25,7 @@ class Series:
 
 @dataclass(frozen=True)
 class HLine:
-    """A horizontal reference line with a short label at its right end."""
+    """A horizontal reference line. Its label, with its number, stands in the margin, where no curve comes."""
 
     value: float
     label: str
@@ -53,4 +53,5 @@ class ChartSpec:
     x_start: float = 0.0
     cursor: float | None = None  # x of a vertical line
     point: float | None = None  # y of the mark where the cursor meets the curve
+    gutter: int = 0  # cells of the left margin at least, so that charts above one another are aligned
     empty: str = "nothing to draw yet"  # the sentence shown when there is not one point

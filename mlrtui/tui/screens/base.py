@@ -1,11 +1,13 @@
 """What all screens share: the look, the reading, and repainting what differs."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on
 from textual.screen import Screen
 
+from mlrtui.tui.keymap import Key
 from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.tables import Table
 from mlrtui.tui.text import Line, fit, plain
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.prompt import Prompt
@@ -39,6 +41,30 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
             for widget in self.query(LinesWidget):
                 widget.show(reading, self.look)
 
+    def waits(self, key: Key) -> bool:
+        """Whether a command of this screen is about something that was chosen and is still being read."""
+        return False
+
+    def tables(self) -> Sequence[Table]:
+        """The data behind what is shown, for files."""
+        return ()
+
+    def trials(self) -> Sequence[int]:
+        """The trials that are chosen or compared here, by number, for the command that shows them again."""
+        return ()
+
+    def typed(self, text: str) -> None:
+        """The text of the row that is typed in is another one."""
+
+    async def entered(self, text: str) -> None:
+        """It was entered."""
+
+    def left(self) -> None:
+        """Typing has ended."""
+
+    def passed(self, key: str) -> None:
+        """A key that the row leaves to the screen."""
+
     def text(self) -> str:
         """What is on the screen, without colours."""
         rows: list[Line] = [()] * self.size.height
@@ -57,16 +83,15 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
 class FilterScreen(ReadingScreen, inherit_bindings=False):
     """A screen whose first widget shows what passes the words in its prompt; the screen says what typing does."""
 
-    @on(Prompt.Applied)
-    def keep_words(self) -> None:
+    async def entered(self, text: str) -> None:
         """Keep what was typed."""
         self.query_one(Prompt).accept()
 
-    @on(Prompt.Closed)
-    def stop_typing(self) -> None:
+    def left(self) -> None:
         """Back to what is filtered."""
-        self.query_one(str(self.AUTO_FOCUS)).focus()
+        self.set_focus(self.query_one(str(self.AUTO_FOCUS)))
 
     def action_type(self) -> None:
         """Type what to look for."""
+        self.query_one(Prompt).begin()
         self.set_focus(self.query_one(Prompt))

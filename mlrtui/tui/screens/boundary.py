@@ -1,17 +1,17 @@
 """Boundary: the search of one net, from its first question to η*."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.panes import PanesScreen
-from mlrtui.tui.state import Reading, Wanted
+from mlrtui.tui.state import Reading, knows_cell
+from mlrtui.tui.tables import Table, search_tables
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
-from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.search_panes import FoundPane, RoundsPane, SearchPane, SearchView, SearchWidget
 
 __all__ = ["BoundaryScreen"]
@@ -27,7 +27,7 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._view = SearchView()
-        self._wanted: Wanted | None = None
+        self._place: object = None
         self._net_id: int | None = None  # None: the net that is looked at elsewhere
         self._trial_id: int | None = None  # None: the one at η*
 
@@ -44,20 +44,33 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
 
     def show(self, reading: Reading | None) -> None:
         """Show the search of the net."""
-        wanted = None if reading is None else replace(reading.wanted, page="")
-        if wanted != self._wanted:  # another net was chosen elsewhere
-            self._wanted, self._net_id, self._trial_id = wanted, None, None
+        place = self.owner.wanted.place
+        if place != self._place:  # another net was chosen elsewhere
+            self._place, self._net_id, self._trial_id = place, None, None
         self._view = SearchView.of(reading, self._net_id, self._trial_id)
         for pane in self.query(SearchWidget):
             pane.view = self._view
         super().show(reading)
 
-    @on(Pane.Moved)
-    def move_cursor(self, event: Pane.Moved) -> None:
+    def tables(self) -> Sequence[Table]:
+        """The trials of the search, its rounds, what it found."""
+        return search_tables(self._view.net, self._view.trials)
+
+    def trials(self) -> Sequence[int]:
+        """The trial under the cursor, by which its net is found again."""
+        return () if self._view.trial is None else (self._view.trial.trial_id,)
+
+    def waits(self, key: Key) -> bool:
+        """Cursor and seeds wait for the trials of the cell."""
+        reading = self.owner.reading
+        about_trials = key.action.startswith(("move", "open", "seed"))
+        return about_trials and (reading is None or not knows_cell(reading, self.owner.wanted))
+
+    def move_cursor(self, dx: int, dy: int) -> None:
         """To the next smaller or larger rate."""
         trials = self._view.trials
         if self._view.trial in trials:
-            at = min(max(trials.index(self._view.trial) + (event.dx or event.dy), 0), len(trials) - 1)
+            at = min(max(trials.index(self._view.trial) + (dx or dy), 0), len(trials) - 1)
             self._trial_id = trials[at].trial_id
             self.show(self.owner.reading)
 

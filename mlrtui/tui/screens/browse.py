@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from textual import on
 from textual.app import ComposeResult
 
 from mlrtui.tui.finding import SORTS, complete
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.base import ReadingScreen
 from mlrtui.tui.state import Look, Reading, StoreState
+from mlrtui.tui.tables import Table, sweep_table
 from mlrtui.tui.text import Line, clean, line
 from mlrtui.tui.widgets.entry import Entry
 from mlrtui.tui.widgets.lists import Footer
@@ -17,6 +17,7 @@ from mlrtui.tui.widgets.sweep_list import SweepList
 
 __all__ = ["BrowseScreen"]
 
+_ABOUT_SWEEPS = ("up", "down", "open", "mark", "bookmark")
 _HINT = "words of the name, or: trials_failed > 0 and status == 'done'   tab completes"
 
 
@@ -34,6 +35,9 @@ class StoreLine(LinesWidget):
             return [((" ! ", "failed"), (clean(trouble), "failed"))]
         if self.look.note:
             return [line(f" {clean(self.look.note)}", "value")]
+        end = next((store.driver_end for store in stores if store.driver_end), "")
+        if end:
+            return [((" ! ", "failed"), (clean(end), "failed"))]
         names = ", ".join(clean(store.label) for store in stores)
         return [line(f" {names} · read-only" if names else " opening the store", "dim")]
 
@@ -66,7 +70,7 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def on_mount(self) -> None:
         """The list is where a person starts."""
         self.list.bookmarks = self.owner.bookmarks.keys
-        self.list.focus()
+        self.set_focus(self.list)
 
     def show(self, reading: Reading | None) -> None:
         """New sweeps may fit the filter, or lift what was wrong with it."""
@@ -83,30 +87,48 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """The filter."""
         return self.query_one(Entry)
 
-    @on(Entry.Changed)
-    def filter_as_typed(self, event: Entry.Changed) -> None:
+    def tables(self) -> Sequence[Table]:
+        """The sweeps that pass the filter, in their order."""
+        return (sweep_table(self.list.found().entries),)
+
+    def waits(self, key: Key) -> bool:
+        """The list waits for the sweeps."""
+        reading = self.owner.reading
+        return (
+            key.id in _ABOUT_SWEEPS
+            and not self.list.entry()
+            and (reading is None or reading.wanted != self.owner.wanted)
+        )
+
+    def typed(self, text: str) -> None:
         """The list follows every letter."""
-        self.list.filter = event.text
+        self.list.filter = text
         self.list.update_rows()
         self._say()
 
-    @on(Entry.Pressed)
-    def leave_or_complete(self, event: Entry.Pressed) -> None:
-        """Enter keeps the filter, escape clears it, tab completes, arrows go through the list."""
-        if event.key == "tab":
+    async def entered(self, text: str) -> None:
+        """Keep the filter."""
+        self._leave_filter()
+
+    def passed(self, key: str) -> None:
+        """Escape clears the filter, tab completes, arrows go through the list."""
+        if key == "tab":
             options = complete(self.prompt.typed)
             self.prompt.put(options[0] if options else self.prompt.typed)
-        elif event.key in ("up", "down"):
-            self.list.move(0, -1 if event.key == "up" else 1)
+        elif key in ("up", "down"):
+            self.list.move(0, -1 if key == "up" else 1)
         else:
-            self.prompt.put("" if event.key == "escape" else self.prompt.typed)
-            self.list.focus()
-            self.set_class(bool(self.prompt.typed), "-filtered")
+            self.prompt.put("")
+            self._leave_filter()
+
+    def _leave_filter(self) -> None:
+        self.set_focus(self.list)
+        self.set_class(bool(self.prompt.typed), "-filtered")
 
     def action_filter(self) -> None:
         """Type a filter."""
         self.add_class("-filtered")
-        self.prompt.focus()
+        self.set_focus(self.prompt)
 
     def action_sort(self) -> None:
         """By the next column."""

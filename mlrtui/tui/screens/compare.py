@@ -1,12 +1,15 @@
 """Compare: what is marked, on the same axes, with what differs."""
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.tui import sight as moving
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.sight import Sight
+from mlrtui.tui.tables import Table, compared_tables
 from mlrtui.tui.widgets.compare_panes import DifferenceTable, Overlay
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
@@ -33,6 +36,22 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         status.note = "the same axes for all · space and = mark and compare"
         yield status
         yield Footer(self.look, "compare")
+
+    def tables(self) -> Sequence[Table]:
+        """Every step of every curve, and the table of settings and results."""
+        reading = self.owner.reading
+        return () if reading is None else compared_tables(reading.compared)
+
+    def trials(self) -> Sequence[int]:
+        """Those of the first curve's store: a command is about one store."""
+        reading = self.owner.reading
+        compared = () if reading is None else reading.compared
+        return tuple(one.details.trial_id for one in compared if one.mark.store == compared[0].mark.store)
+
+    def waits(self, key: Key) -> bool:
+        """The cursor waits for the curves."""
+        reading, wanted = self.owner.reading, self.owner.wanted
+        return key.id in ("left", "right") and (reading is None or reading.wanted.compared != wanted.compared)
 
     def action_move(self, dx: int, dy: int) -> None:
         """The cursor by columns of the chart; up and down scroll the table."""

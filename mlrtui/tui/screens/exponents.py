@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
+from mlrtui.tui.law_tables import law_tables
 from mlrtui.tui.laws import QUANTITIES, Choice, first_choice, make_law, stored, xs
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import Reading
+from mlrtui.tui.tables import Table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.law_panes import CellPane, LawPane, LawView, LawWidget, PlotPane, ResidualPane
 from mlrtui.tui.widgets.lists import Footer, StatusLine
-from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.prompt import Prompt
 from mlrtui_db.models import FitRow
 
@@ -33,6 +33,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._choice: Choice | None = None  # None: the main law of the sweep
+        self._asked: str | None = None  # a condition that was entered before any cell was read
         self._label: str | None = None  # the cell under the cursor
         self._view = LawView()
         self._made: tuple[FitPage, Choice] | None = None
@@ -60,23 +61,32 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             self.query_one(Prompt).text = "" if self._choice is None else self._choice.where
         super().show(reading)
 
-    @on(Pane.Moved)
-    def move_cursor(self, event: Pane.Moved) -> None:
+    def tables(self) -> Sequence[Table]:
+        """The cells of the law, the fit, the nets."""
+        return law_tables(self._view.law)
+
+    def waits(self, key: Key) -> bool:
+        """Cursor and choices wait for the cells."""
+        reading = self.owner.reading
+        about_cells = key.action.startswith(("move", "open", "law", "quantity"))
+        return about_cells and self._view.law is None and (reading is None or reading.wanted != self.owner.wanted)
+
+    def move_cursor(self, dx: int, dy: int) -> None:
         """To the next or previous cell by x."""
         if self._view.law is not None and self._view.law.places:
-            at = min(max(self._view.at + (event.dx or event.dy), 0), len(self._view.law.places) - 1)
+            at = min(max(self._view.at + (dx or dy), 0), len(self._view.law.places) - 1)
             self._label = self._view.law.places[at].label
             self.show(self.owner.reading)
 
-    @on(Prompt.Applied)
-    def apply_where(self, event: Prompt.Applied) -> None:
+    async def entered(self, text: str) -> None:
         """Fit over other cells, if the condition can be read."""
         prompt = self.query_one(Prompt)
         if self._made is None:
-            prompt.refuse("no cells have been read yet")
+            self._asked = text.strip()  # no cells have been read yet: these come first
+            prompt.accept()
             return
         page, choice = self._made
-        wanted = replace(choice, where=event.text.strip())
+        wanted = replace(choice, where=text.strip())
         try:
             make_law(page, wanted)
         except ExpressionError as error:
@@ -85,13 +95,14 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         prompt.accept()
         self._choose(wanted)
 
-    @on(Prompt.Closed)
-    def stop_typing(self) -> None:
-        """Back to the pane that had the focus."""
+    def left(self) -> None:
+        """Back to the pane that had the focus; keys are commands again at once."""
+        self.set_focus(None)
         self.focus_pane(self._current)
 
     def action_type(self) -> None:
         """Type a condition."""
+        self.query_one(Prompt).begin()
         self.set_focus(self.query_one(Prompt))
 
     def action_quantity_x(self) -> None:
@@ -134,6 +145,18 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         reading = self.owner.reading
         return () if reading is None or reading.snapshot is None else reading.snapshot.fits
 
+    def _with_asked(self, page: FitPage, choice: Choice) -> Choice:
+        """The choice with the condition that waited for the cells, if it can be read."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return choice
+        try:
+            make_law(page, replace(choice, where=asked))
+        except ExpressionError as error:
+            self.call_later(self.owner.say, str(error))
+            return choice
+        return replace(choice, where=asked)
+
     def _viewed(self, reading: Reading | None) -> LawView:
         """The law for this reading; the one that is there where nothing has changed."""
         if reading is None:
@@ -146,6 +169,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             self._choice = None
         if self._choice is None:
             self._choice = first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search")
+            self._choice = self._with_asked(reading.page, self._choice)
         made = (reading.page, self._choice)
         law = self._view.law if made == self._made else make_law(*made)
         self._made = made

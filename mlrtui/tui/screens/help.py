@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Sequence
 
-from textual import on
 from textual.app import ComposeResult
 
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
@@ -88,11 +87,10 @@ class HelpScreen(FilterScreen, inherit_bindings=False):
         yield Prompt(self.look, "find", "all; / types words that a row must hold")
         yield Footer(self.look, "help")
 
-    @on(Prompt.Changed)
-    def follow_typing(self, event: Prompt.Changed) -> None:
+    def typed(self, text: str) -> None:
         """The page follows every letter."""
         page = self.query_one(HelpPage)
-        page.filter = event.text
+        page.filter = text
         page.update_rows()
 
     def action_move(self, dx: int, dy: int) -> None:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from textual import events, on
+from textual import events
 from textual.app import ComposeResult
 
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.numbers import clock, moment
 from mlrtui.tui.pages import LOG_LIMIT, LogPage
 from mlrtui.tui.screens.base import FilterScreen
 from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.tables import Table, log_table
 from mlrtui.tui.text import Line, clean, fit, holds, line
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
@@ -86,13 +87,14 @@ class LogPane(Pane):
         rows = self.rows()
         return rows[self._at(rows)] if rows else None
 
-    def move(self, dx: int, dy: int) -> None:
+    def move(self, dx: int, dy: int) -> bool:
         """Along the list; at its top the cursor stays with the newest."""
         rows = self.rows()
         if rows:
             at = min(max(self._at(rows) + dy, 0), len(rows) - 1)
             self._event_id = rows[at].event_id if at else None
             self.update_rows()
+        return True
 
     def on_click(self, event: events.Click) -> None:
         """The row under the pointer."""
@@ -128,10 +130,20 @@ class LogScreen(FilterScreen, inherit_bindings=False):
         yield StatusLine(self.look)
         yield Footer(self.look, "log")
 
-    @on(Prompt.Changed)
-    def follow_typing(self, event: Prompt.Changed) -> None:
+    def tables(self) -> Sequence[Table]:
+        """The events that pass the filters."""
+        reading = self.owner.reading
+        return () if reading is None else (log_table(self.query_one(LogPane).rows(), _sweep_names(reading)),)
+
+    def waits(self, key: Key) -> bool:
+        """The cursor waits for the events."""
+        reading = self.owner.reading
+        read = reading is not None and (isinstance(reading.page, LogPage) or reading.wanted == self.owner.wanted)
+        return key.action.startswith(("move", "open")) and not read
+
+    def typed(self, text: str) -> None:
         """The list follows every letter."""
-        self.query_one(LogPane).filter = event.text
+        self.query_one(LogPane).filter = text
         self.show(self.owner.reading)
 
     def action_level(self) -> None:

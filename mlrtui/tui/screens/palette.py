@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from textual import on
 from textual.app import ComposeResult
 
 from mlrtui.tui.keymap import Key, bindings, commands, shown_keys
@@ -48,10 +47,11 @@ class CommandList(Pane):
             rows.append(tuple((part, "cursor") for part, _ in text) if index == self._at else text)
         return rows
 
-    def move(self, dx: int, dy: int) -> None:
+    def move(self, dx: int, dy: int) -> bool:
         """Up and down the list."""
         self._at = min(max(self._at + dy, 0), max(len(self.fitting()) - 1, 0))
         self.update_rows()
+        return True
 
     def find(self, typed: str) -> None:
         """Other words."""
@@ -86,30 +86,34 @@ class PaletteScreen(ReadingScreen, inherit_bindings=False):
         yield CommandList(self.look, commands(self._below))
         yield Footer(self.look, "palette")
 
-    @on(Entry.Changed)
-    def find_as_typed(self, event: Entry.Changed) -> None:
-        """The list follows every letter."""
-        self.query_one(CommandList).find(event.text)
+    def on_mount(self) -> None:
+        """What is typed is text from the first letter on."""
+        self.set_focus(self.query_one(Entry))
 
-    @on(Entry.Pressed)
-    def choose(self, event: Entry.Pressed) -> None:
-        """Arrows choose, enter does it on the screen below, escape closes."""
-        if event.key in ("up", "down"):
-            self.action_move(0, -1 if event.key == "up" else 1)
-        elif event.key == "enter":
-            self.action_open()
-        elif event.key == "escape":
+    def typed(self, text: str) -> None:
+        """The list follows every letter."""
+        self.query_one(CommandList).find(text)
+
+    async def entered(self, text: str) -> None:
+        """Do it on the screen below."""
+        await self.action_open()
+
+    def passed(self, key: str) -> None:
+        """Arrows choose, escape closes."""
+        if key in ("up", "down"):
+            self.action_move(0, -1 if key == "up" else 1)
+        elif key == "escape":
             self.action_back()
 
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key."""
         self.query_one(CommandList).move(dx, dy)
 
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
         """Do the command under the cursor."""
         key = self.query_one(CommandList).chosen()
         if key is not None:
-            self.owner.do_below(key)
+            await self.owner.do_below(key)
 
     def action_back(self) -> None:
         """Back to the screen below."""

@@ -52,11 +52,19 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
         around = pane.ancestors_with_self
         for node in self.query("Container, .pane"):
             node.set_class(node in around, "-current")
-        self.call_after_refresh(pane.focus)
+        self.call_after_refresh(self._focus_current)
+
+    def _focus_current(self) -> None:
+        """Of several that were current one after another, the last gets the focus."""
+        self.current.focus()
 
     def action_move(self, dx: int, dy: int) -> None:
-        """An arrow key, for the focused pane."""
-        self.current.move(dx, dy)
+        """An arrow key, for the current pane or else for the cursor that all panes share."""
+        if not self.current.move(dx, dy):
+            self.move_cursor(dx, dy)
+
+    def move_cursor(self, dx: int, dy: int) -> None:
+        """Move the cursor of the screen."""
 
     def action_pane(self, step: int) -> None:
         """The next pane that this layout has; with one pane at a time, all of them."""

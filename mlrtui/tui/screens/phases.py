@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pages import PhaseMark, PhasePage
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.state import Reading
+from mlrtui.tui.tables import Table, phase_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
-from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.phase_panes import AXES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
 
 __all__ = ["PhasesScreen"]
@@ -50,10 +49,23 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             pane.view = self._view
         super().show(reading)
 
-    @on(Pane.Moved)
-    def move_cursor(self, event: Pane.Moved) -> None:
+    def tables(self) -> Sequence[Table]:
+        """The trials on the map."""
+        return (phase_table(self._view.marks),)
+
+    def trials(self) -> Sequence[int]:
+        """The trial under the cursor."""
+        return () if self._view.mark is None else (self._view.mark.trial_id,)
+
+    def waits(self, key: Key) -> bool:
+        """Cursor and axis wait for the trials."""
+        reading = self.owner.reading
+        about_trials = key.action.startswith(("move", "open", "quantity"))
+        return about_trials and not self._view.marks and (reading is None or reading.wanted != self.owner.wanted)
+
+    def move_cursor(self, dx: int, dy: int) -> None:
         """To a neighbouring trial."""
-        mark = self._view.moved(event.dx, event.dy)
+        mark = self._view.moved(dx, dy)
         if mark is not None:
             self._trial_id = mark.trial_id
             self.show(self.owner.reading)
@@ -84,8 +96,9 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             return self._view
         axes = _varying(page.marks)
         axis = self._axis if self._axis in axes else axes[0]
+        trial_id = self.owner.wanted.trial_id if self._trial_id is None else self._trial_id
         words = "no trial has ended yet" if not page.marks else "λ at init is not known for any trial"
-        return PhaseView.of(page.marks, axis or AXES[0], self._trial_id, words, page.growth)
+        return PhaseView.of(page.marks, axis or AXES[0], trial_id, words, page.growth)
 
 
 def _varying(marks: Sequence[PhaseMark]) -> list[str]:

@@ -1,5 +1,6 @@
 """Trial: one trial in full, with a cursor that both charts share."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -7,10 +8,11 @@ from textual.containers import Container
 
 from mlrtui.tui import sight as moving
 from mlrtui.tui.curves import peak_of
-from mlrtui.tui.keymap import bindings
+from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screens.panes import PanesScreen
 from mlrtui.tui.sight import Sight
-from mlrtui.tui.state import Reading
+from mlrtui.tui.state import Reading, knows_cell, knows_trial
+from mlrtui.tui.tables import Table, steps_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.trial_charts import LossView, SharpnessView, TrialChart, axis_end
@@ -53,9 +55,26 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         self._share()
         super().show(reading)
 
+    def tables(self) -> Sequence[Table]:
+        """Every step."""
+        return (steps_table(self.owner.reading),)
+
+    def trials(self) -> Sequence[int]:
+        """This trial."""
+        reading = self.owner.reading
+        return () if reading is None or reading.trial_id is None else (reading.trial_id,)
+
+    def waits(self, key: Key) -> bool:
+        """The cursor waits for its curve, the neighbours in η for the trials of the cell."""
+        reading, wanted = self.owner.reading, self.owner.wanted
+        if key.id in ("trial_previous", "trial_next"):
+            return reading is None or not knows_cell(reading, wanted)
+        on_curve = key.action.startswith(("move", "step", "end", "zoom_x", "peak"))
+        return on_curve and (reading is None or not knows_trial(reading, wanted))
+
     def on_resize(self) -> None:
         """Columns hold other steps on another width."""
-        self.call_after_refresh(self._see, self.sight)
+        self.call_after_refresh(lambda: self._see(self.sight))  # keys may have moved it until then
 
     def action_move(self, dx: int, dy: int) -> None:
         """The cursor by columns of the chart; up and down scroll what is stored."""
@@ -106,7 +125,7 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
     def action_trial(self, step: int) -> None:
         """The same net at the next smaller or larger learning rate; the cursor stays where it is."""
         reading = self.owner.reading
-        other = None if reading is None else neighbours(reading)[step > 0]
+        other = None if reading is None else neighbours(reading, self.owner.wanted.trial_id)[step > 0]
         if other is not None:
             self.owner.want(replace(self.owner.wanted, cell_id=other.cell_id, trial_id=other.trial_id))
 

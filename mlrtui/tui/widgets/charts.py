@@ -1,5 +1,6 @@
 """The two charts of the chosen trial: its loss, and its sharpness or the search that it belongs to."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,10 +9,12 @@ from numpy.typing import NDArray
 from mlrtui.tui.charts.boundary import draw_boundary
 from mlrtui.tui.charts.draw import draw
 from mlrtui.tui.charts.kept import Kept
+from mlrtui.tui.charts.reference import gutter_width
 from mlrtui.tui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
 from mlrtui.tui.edges import edge_name, ratio_name
+from mlrtui.tui.marks import trains
 from mlrtui.tui.numbers import number
 from mlrtui.tui.searches import edge_so_far, eta_star_text, probe_of
 from mlrtui.tui.state import Look, Reading
@@ -62,6 +65,7 @@ class ChartPane(Pane):
             y_log=log,
             y_limits=y_limits,
             hlines=hlines,
+            gutter=gutter_width(_edge_line(self.reading, self.look), self.look.marks.ascii_only),
             empty="no step stored yet",
         )
         return draw(spec, width, height, self.look.marks.ascii_only).lines
@@ -119,13 +123,12 @@ class LowerChart(ChartPane):
             return middle(no_curve(self.reading), width, height)
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
-            return middle("sharpness is measured at initialisation only", width, height)
+            return middle(no_sharpness(self.reading), width, height)
         eta, edge = self.reading.trial.eta, self.reading.trial.edge
-        unit = 1.0 if self.look.raw_sharpness or edge is None else edge / eta
         if edge is not None and not self.look.raw_sharpness:
             _, sharpness = ratio_points(self.reading.trace, eta, edge)
         hollow = not_converged(self.reading.trace)
-        hlines = () if edge is None else (HLine(edge / eta / unit, edge_name(edge)),)
+        hlines = _edge_line(self.reading, self.look)
         lines = self.chart((step, sharpness), self.look.ratio_log, width, height, hlines, hollow)
         if hollow.any():
             self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
@@ -170,10 +173,31 @@ def _search_caption(net: NetRow, best: float | None, worst: float | None) -> str
     return " · ".join(parts)
 
 
+def _edge_line(reading: Reading, look: Look) -> tuple[HLine, ...]:
+    """The edge of the chosen trial in units of its chart: 1, or its value where λ itself is drawn."""
+    trial = reading.trial
+    if trial is None or trial.edge is None:
+        return ()
+    value = trial.edge / trial.eta if look.raw_sharpness else 1.0
+    return (HLine(value, f"{edge_name(trial.edge)} {number(value)}"),)
+
+
 def no_curve(reading: Reading | None) -> str:
     """Why there is no curve to draw."""
     trial = None if reading is None else reading.trial
     return "no trial yet" if trial is None else f"reading {trial.n_steps} steps"
+
+
+def no_sharpness(reading: Reading | None) -> str:
+    """Why a trial has no λ to draw: it has no step yet, none was asked for along training, or none has come."""
+    trial = None if reading is None else reading.trial
+    if reading is None or reading.snapshot is None or trial is None:
+        return "no trial yet"
+    if not trial.n_steps:
+        return "no step stored yet"
+    if json.loads(reading.snapshot.sweep.spec).get("sharpness", {}).get("every") == 0:
+        return "λ was asked for at initialisation only"
+    return "λ is not measured yet" if trains(trial) else "λ was not measured along this trial"
 
 
 def planned_end(trial: TrialRow | None, last_step: int) -> float:

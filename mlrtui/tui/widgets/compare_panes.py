@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlrtui.tui.charts.draw import LABEL_WIDTH, draw
+from mlrtui.tui.charts.draw import draw
+from mlrtui.tui.charts.reference import gutter_width
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import loss_points, ratio_points
@@ -64,9 +65,13 @@ class Overlay(Pane):
         edges = self._edges()
         return ratio_name(*edges) if len(edges) == 1 else "λ over its edge"
 
-    def _edge(self) -> str:
+    def _edge(self) -> HLine:
         edges = self._edges()
-        return edge_name(*edges) if len(edges) == 1 else "edge"
+        return HLine(1.0, f"{edge_name(*edges) if len(edges) == 1 else 'edge'} 1")
+
+    def left_cells(self) -> int:
+        """Cells of the left margin: the same for both charts."""
+        return gutter_width((self._edge(),), self.look.marks.ascii_only)
 
     def _edges(self) -> set[float]:
         compared = () if self.reading is None else self.reading.compared
@@ -74,7 +79,7 @@ class Overlay(Pane):
 
     def axis(self) -> tuple[Axis, int]:
         """The step axis as it is drawn, and how many dot columns it has."""
-        width = max(self.size.width - 2 - LABEL_WIDTH - 1, 1)
+        width = max(self.size.width - 2 - self.left_cells() - 1, 1)
         dots = width if self.look.marks.ascii_only else 2 * width
         return Axis(0.0, _end(self.reading), self.look.x_log), dots
 
@@ -85,7 +90,7 @@ class Overlay(Pane):
         if not compared:
             return middle(_NOTHING, width, height)
         curves = [self.points(one) for one in compared]
-        hlines = () if self.id == "loss" else (HLine(1.0, self._edge()),)
+        hlines = () if self.id == "loss" else (self._edge(),)
         if not sum(step.size for step, _ in curves):
             return middle("not measured along these trials", width, height)
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
@@ -102,6 +107,7 @@ class Overlay(Pane):
             y_log=self.y_log,
             y_limits=limits(everything, self.y_log),
             hlines=hlines,
+            gutter=self.left_cells(),
             cursor=cursor,
         )
         return draw(spec, width, height, self.look.marks.ascii_only).lines

@@ -1,7 +1,5 @@
 """A row whose text acts as it is typed: a filter, the words of a command."""
 
-from textual.message import Message
-
 from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, clean
 from mlrtui.tui.widgets.typed import TypedRow
@@ -13,13 +11,6 @@ class Entry(TypedRow):
     """Text after a sign, with a note behind it; the screen says what the other keys do."""
 
     ENDING = ("enter", "escape", "tab", "up", "down")
-
-    class Pressed(Message):
-        """One of the other keys."""
-
-        def __init__(self, key: str) -> None:
-            self.key = key
-            super().__init__()
 
     def __init__(self, look: Look, *, id: str, sign: str = "/", hint: str = "") -> None:
         super().__init__(look, id)
@@ -34,6 +25,9 @@ class Entry(TypedRow):
         hint = (f" {self.hint}", "dim") if self.has_focus and not self.typed else ("", "")
         return [((f" {self.sign} ", "key"), *text, hint, ("  ", ""), *self.note)]
 
-    def finish(self, key: str) -> None:
+    async def finish(self, key: str) -> None:
         """Hand it to the screen."""
-        self.post_message(self.Pressed(key))
+        if key == "enter":
+            await self.host.entered(self.typed)
+        else:
+            self.host.passed(key)

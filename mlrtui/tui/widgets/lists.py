@@ -68,7 +68,7 @@ class FitsPane(RowsPane):
 
 
 class StatusLine(LinesWidget):
-    """What is going on: trouble with the store first, else what is followed and the main law."""
+    """What is going on: trouble with the store or its driver first, else what is followed and the main law."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="status")
@@ -83,6 +83,8 @@ class StatusLine(LinesWidget):
             return [((" ! ", "failed"), (clean(reading.trouble), "failed"))]
         if self.look.note:
             return [line(f" {clean(self.look.note)}", "value")]
+        if reading.driver_end:
+            return [((" ! ", "failed"), (clean(reading.driver_end), "failed"))]
         if reading.snapshot is None:
             return [line(" no sweep in this store yet; `mlrtui run` starts one", "note")]
         following = reading.wanted.trial_id is None and reading.wanted.cell_id is None

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 from textual.geometry import Region, Size
-from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -92,13 +91,6 @@ class Pane(LinesWidget, can_focus=True):
     GROWS = False
     _tall = 0  # rows that it needed when its data last came
 
-    class Moved(Message):
-        """An arrow key whose cursor is the screen's."""
-
-        def __init__(self, dx: int, dy: int) -> None:
-            self.dx, self.dy = dx, dy
-            super().__init__()
-
     def title(self) -> Line:
         """What the upper edge says."""
         return ()
@@ -128,9 +120,9 @@ class Pane(LinesWidget, can_focus=True):
             self.needed(max(width - 2, 0)) + 2 if self.GROWS else super().get_content_height(container, viewport, width)
         )
 
-    def move(self, dx: int, dy: int) -> None:
-        """An arrow key while this pane has the focus."""
-        self.post_message(self.Moved(dx, dy))
+    def move(self, dx: int, dy: int) -> bool:
+        """An arrow key while this pane is the current one; False: its cursor is the screen's."""
+        return False
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The framed body."""

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from textual.message import Message
-
 from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, clean
 from mlrtui.tui.widgets.typed import TypedRow
@@ -12,19 +10,9 @@ __all__ = ["Prompt"]
 
 
 class Prompt(TypedRow):
-    """enter applies, esc gives up, tab completes a name."""
+    """enter applies, to which the screen answers with `accept` or `refuse`; esc gives up, tab completes a name."""
 
     ENDING = ("enter", "escape", "tab", "shift+tab", "up", "down", "pageup", "pagedown")
-
-    class Applied(Message):
-        """The text was entered; the screen answers with `accept` or `refuse`."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
-    class Closed(Message):
-        """Typing has ended: the screen takes the focus back."""
 
     def __init__(self, look: Look, label: str, hint: str, names: Sequence[str] = ()) -> None:
         """`label` stands before the text, `hint` where there is none; `names` are what tab completes."""
@@ -32,6 +20,7 @@ class Prompt(TypedRow):
         self.text = ""  # what holds
         self._label, self._hint, self._names = label, hint, sorted(names)
         self._trouble = ""
+        self._typing = False
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The row."""
@@ -44,7 +33,7 @@ class Prompt(TypedRow):
     def accept(self) -> None:
         """What was entered holds."""
         self.text = self.typed
-        self.post_message(self.Closed())
+        self._leave()
 
     def refuse(self, trouble: str) -> None:
         """What was entered cannot be read; typing goes on."""
@@ -56,21 +45,31 @@ class Prompt(TypedRow):
         self._trouble = ""
         super().put(text, at)
 
-    def on_focus(self) -> None:
-        """Start from what holds."""
+    def begin(self) -> None:
+        """Start from what holds; called before the row gets the focus, since letters may come before its event does."""
         self.typed, self._trouble = self.text, ""
         self._go(len(self.typed))
+        self._typing = True
+
+    def on_focus(self) -> None:
+        """By the mouse, nobody has begun yet."""
+        if not self._typing:
+            self.begin()
         super().on_focus()
 
-    def finish(self, key: str) -> None:
+    async def finish(self, key: str) -> None:
         """Apply, give up, complete; the other keys would leave the row and do nothing here."""
         if key == "enter":
-            self.post_message(self.Applied(self.typed))
+            await self.host.entered(self.typed)
         elif key == "escape":
             self.put(self.text)
-            self.post_message(self.Closed())
+            self._leave()
         elif key == "tab":
             self._complete()
+
+    def _leave(self) -> None:
+        self._typing = False
+        self.host.left()
 
     def _complete(self) -> None:
         """The name that is begun before the cursor, as far as it is certain."""

@@ -36,13 +36,12 @@ class RowsPane(Pane):
         self._part = f"{self._first + 1}-{last} of {len(rows)}" if len(shown) < len(rows) else ""
         return [*head, *shown]
 
-    def move(self, dx: int, dy: int) -> None:
+    def move(self, dx: int, dy: int) -> bool:
         """Scroll; sideways is for the screen."""
-        if dx:
-            super().move(dx, 0)
         if dy:
             self._first = max(self._first + dy, 0)
             self.update_rows()
+        return not dx
 
     def needed(self, width: int) -> int:
         """Head and rows."""

@@ -8,7 +8,7 @@ from textual.message import Message
 
 from mlrtui.tui.marks import cell_state
 from mlrtui.tui.numbers import number
-from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, Run, clean, line
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.scroll import window
@@ -34,8 +34,8 @@ class SweepGrid(Pane):
 
     GROWS = True
 
-    class Chosen(Message):
-        """The cursor went to a cell."""
+    class Clicked(Message):
+        """A cell was chosen with the mouse."""
 
         def __init__(self, cell_id: int) -> None:
             self.cell_id = cell_id
@@ -43,15 +43,9 @@ class SweepGrid(Pane):
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="grid", classes="pane")
-        self._cell_id: int | None = None
+        self.chosen: int | None = None  # the cell under the cursor, which the screen puts on what is looked at
         self._on_variant = False
         self._places: list[tuple[int, int, int, int]] = []  # (y, x from, x to, cell_id), for the mouse
-
-    def show(self, reading: Reading | None, look: Look) -> None:
-        """Take new data, and with it the chosen cell."""
-        if reading is not None and reading.snapshot is not None:
-            self._cell_id = reading.snapshot.cell_id
-        super().show(reading, look)
 
     def needed(self, width: int) -> int:
         """The variant line where there are several, the widths, one row a depth."""
@@ -84,7 +78,7 @@ class SweepGrid(Pane):
         if not cells:
             return [line(" no sweep in this store yet", "note")]
         depths, widths = _axis(cells, "depth"), _axis(cells, "width")
-        chosen = next((cell for cell in cells if cell.cell_id == self._cell_id), cells[0])
+        chosen = next((cell for cell in cells if cell.cell_id == self.chosen), cells[0])
         texts = {(cell.depth, cell.width): cell_text(cell, self.look.grid_value, self._search()) for cell in cells}
         label = max(3, len(str(depths[-1])) + 1)
         step = max(max(map(len, texts.values())) + 3, max(len(str(value)) for value in widths) + 2)
@@ -113,10 +107,14 @@ class SweepGrid(Pane):
             lines.append(tuple(runs))
         return lines
 
-    def move(self, dx: int, dy: int) -> None:
+    def move(self, dx: int, dy: int) -> bool:
         """To the neighbouring cell; above the first row lies the variant line."""
+        self._go(dx, dy)
+        return True
+
+    def _go(self, dx: int, dy: int) -> None:
         cells = self._shown()
-        chosen = next((cell for cell in cells if cell.cell_id == self._cell_id), cells[0] if cells else None)
+        chosen = next((cell for cell in cells if cell.cell_id == self.chosen), cells[0] if cells else None)
         if chosen is None:
             return
         if self._on_variant:
@@ -138,17 +136,16 @@ class SweepGrid(Pane):
         """The cell under the pointer."""
         for y, start, end, cell_id in self._places:
             if event.y == y and start <= event.x < end:
-                self._take(cell_id)
+                self.post_message(self.Clicked(cell_id))
 
     def _choose(self, cells: Sequence[CellRow], depth: int, width: int) -> None:
         cell = next((cell for cell in cells if (cell.depth, cell.width) == (depth, width)), None)
-        if cell is not None and cell.cell_id != self._cell_id:
+        if cell is not None and cell.cell_id != self.chosen:
             self._take(cell.cell_id)
 
     def _take(self, cell_id: int) -> None:
-        self._cell_id = cell_id
+        self.chosen = cell_id
         self.update_rows()
-        self.post_message(self.Chosen(cell_id))
 
     def _turn_variant(self, chosen: CellRow, step: int) -> None:
         variants = self._variants()
@@ -176,7 +173,7 @@ class SweepGrid(Pane):
     def _shown(self) -> list[CellRow]:
         """The cells of the variant that holds the cursor."""
         cells = self._cells()
-        variant = next((cell.variant for cell in cells if cell.cell_id == self._cell_id), None)
+        variant = next((cell.variant for cell in cells if cell.cell_id == self.chosen), None)
         if variant is None and cells:
             variant = cells[0].variant
         return [cell for cell in cells if cell.variant == variant]

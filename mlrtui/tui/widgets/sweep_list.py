@@ -51,7 +51,8 @@ class SweepList(Pane):
         self.sort = 0
         self.reverse = False
         self.bookmarks: frozenset[str] = frozenset()
-        self._at = 0
+        self._key: tuple[int, int] | None = None  # store and sweep under the cursor; None: the first
+        self._at = 0  # where it was when it was last seen
         self._first = 0
 
     def title(self) -> Line:
@@ -62,10 +63,10 @@ class SweepList(Pane):
 
     def caption(self) -> Line:
         """The sweep under the cursor in full, since its row may be cut."""
-        entries = self.found().entries
-        if not entries:
+        entry = self.entry()
+        if entry is None:
             return ()
-        sweep = entries[min(self._at, len(entries) - 1)].sweep
+        sweep = entry.sweep
         failed = f" · {sweep.trials_failed} failed" if sweep.trials_failed else ""
         return line(f"{clean(sweep.name)} · {sweep.status}{failed}")
 
@@ -77,8 +78,8 @@ class SweepList(Pane):
                 "no sweep fits the filter; esc clears it" if self._all() else "no sweep yet; `mlrtui run` starts one"
             )
             return [line(), line(f"  {words}", "note")]
-        self._at = min(self._at, len(entries) - 1)
-        rows = window(len(entries), self._at, height - 1)
+        at = self._place(entries)
+        rows = window(len(entries), at, height - 1)
         self._first = rows.start
         columns = _columns(width, several=len(self.reading.stores) > 1)
         used = sum(abs(column.width) + 1 for column in columns)
@@ -92,22 +93,24 @@ class SweepList(Pane):
             runs = _row(entry, columns, name_width, self.look.marks, self.reading.at)
             runs = (("•" if entry.mark in self.look.marked else " ", "strong"), *runs)
             runs = ((star if entry.key in self.bookmarks else " ", "value"), *runs)
-            if index == self._at:
+            if index == at:
                 runs = (*runs[:3], *((text, "cursor") for text, _ in fit(runs, width)[3:]))
             lines.append(runs)
         return lines
 
-    def move(self, dx: int, dy: int) -> None:
-        """Up and down the list."""
-        self._at = min(max(self._at + dy, 0), max(len(self.found().entries) - 1, 0))
-        self.update_rows()
+    def move(self, dx: int, dy: int) -> bool:
+        """Up and down the list; the cursor stays on its sweep when others come or the order is another one."""
+        entries = self.found().entries
+        if entries:
+            self._go(entries, min(max(self._place(entries) + dy, 0), len(entries) - 1))
+        return True
 
     def on_click(self, event: events.Click) -> None:
         """The row under the pointer."""
         row = self._first + event.y - 2
-        if event.y >= 2 and row < len(self.found().entries):
-            self._at = row
-            self.update_rows()
+        entries = self.found().entries
+        if event.y >= 2 and row < len(entries):
+            self._go(entries, row)
 
     def chosen(self) -> Wanted | None:
         """What the cursor is on."""
@@ -117,11 +120,21 @@ class SweepList(Pane):
     def entry(self) -> Entry | None:
         """The sweep under the cursor."""
         entries = self.found().entries
-        return entries[min(self._at, len(entries) - 1)] if entries else None
+        return entries[self._place(entries)] if entries else None
 
     def found(self) -> Found:
         """What the filter keeps, in order."""
         return find(self._all(), self.filter, self.sort, self.reverse, self.look.marked, self.bookmarks)
+
+    def _go(self, entries: Sequence[Entry], at: int) -> None:
+        self._key = entries[at].store, entries[at].sweep.sweep_id
+        self.update_rows()
+
+    def _place(self, entries: Sequence[Entry]) -> int:
+        """Where the cursor is among these; on a sweep that the filter hides, near where it was."""
+        keys = [(entry.store, entry.sweep.sweep_id) for entry in entries]
+        self._at = keys.index(self._key) if self._key in keys else min(self._at, len(entries) - 1)
+        return self._at
 
     def _all(self) -> list[Entry]:
         return [] if self.reading is None else entries_of(self.reading.stores)

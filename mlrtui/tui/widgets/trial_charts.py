@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlrtui.tui.charts.draw import LABEL_WIDTH, draw
+from mlrtui.tui.charts.draw import draw
 from mlrtui.tui.charts.kept import Kept
+from mlrtui.tui.charts.reference import gutter_width
 from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.tui.charts.ticks import limits
 from mlrtui.tui.curves import Trace, caption, loss_points, sharpness_points
@@ -14,8 +15,9 @@ from mlrtui.tui.numbers import number
 from mlrtui.tui.sight import Sight, place, visible
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.text import Line, line
-from mlrtui.tui.widgets.charts import middle, no_curve, planned_end
+from mlrtui.tui.widgets.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.widgets.pane import Pane
+from mlrtui_db.models import TrialRow
 
 __all__ = ["LossView", "SharpnessView", "TrialChart", "axis_end"]
 
@@ -52,11 +54,16 @@ class TrialChart(Pane):
         """Reference lines for the visible values."""
         return ()
 
+    def left_cells(self) -> int:
+        """Cells of the left margin: the same for both charts, whichever lines are in view."""
+        trial = None if self.reading is None else self.reading.trial
+        return gutter_width(() if trial is None else edge_lines(trial), self.look.marks.ascii_only)
+
     def axis(self) -> tuple[Axis, int]:
         """The step axis as it is drawn, and how many dot columns it has."""
         assert self.reading is not None
         low, high = visible(self.sight, axis_end(self.reading))
-        width = max(self.size.width - 2 - LABEL_WIDTH - 1, 1)
+        width = max(self.size.width - 2 - self.left_cells() - 1, 1)
         dots = width if self.look.marks.ascii_only else 2 * width
         return Axis(low, max(high, low + 1.0), self.look.x_log), dots
 
@@ -84,6 +91,7 @@ class TrialChart(Pane):
             y_log=self.y_log,
             y_limits=y_limits,
             hlines=hlines,
+            gutter=self.left_cells(),
             cursor=cursor,
             point=float(values[here]) if on_curve else None,
         )
@@ -150,18 +158,24 @@ class SharpnessView(TrialChart):
 
     def hlines(self, values: Floats) -> tuple[HLine, ...]:
         """The edge; of plain gradient descent 4/η too, where the sharpness comes near: it would squeeze the curve."""
-        if self.reading is None or self.reading.trial is None or self.reading.trial.edge is None:
+        if self.reading is None or self.reading.trial is None:
             return ()
-        eta, edge = self.reading.trial.eta, self.reading.trial.edge
-        lines = [HLine(edge / eta, f"{edge_name(edge)} {number(edge / eta)}")]
+        lines = edge_lines(self.reading.trial)
         finite = values[np.isfinite(values)]
-        if edge == 2.0 and finite.size and finite.max() > 2.5 / eta:
-            lines.append(HLine(4 / eta, f"4/η {number(4 / eta)}"))
-        return tuple(lines)
+        near = finite.size and finite.max() > 2.5 / self.reading.trial.eta
+        return lines if near else lines[:1]
 
     def nothing(self) -> str:
-        """A trial may have been trained without measuring it."""
-        return "sharpness was not measured along this trial"
+        """There may be no step yet, or it may not have been asked for."""
+        return no_sharpness(self.reading)
+
+
+def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:
+    """The edge of a trial where it has one; of plain gradient descent 4/η too, where catapults end in theory."""
+    if trial.edge is None:
+        return ()
+    edges = (trial.edge, 4.0) if trial.edge == 2.0 else (trial.edge,)
+    return tuple(HLine(edge / trial.eta, f"{edge_name(edge)} {number(edge / trial.eta)}") for edge in edges)
 
 
 def _part(sight: Sight) -> str:

@@ -27,9 +27,12 @@ _HIDDEN |= {"heartbeat_at", "next_seq", "attempt"}
 _MOMENTS = {"created_at", "finished_at", "started_at", "ended_at"}
 
 
-def neighbours(reading: Reading) -> tuple[TrialRow | None, TrialRow | None]:
-    """The trials of the same net at the next smaller and the next larger learning rate."""
-    trial = reading.trial
+def neighbours(reading: Reading, trial_id: int | None = None) -> tuple[TrialRow | None, TrialRow | None]:
+    """The trials of the same net at the next smaller and the next larger learning rate: of this trial, else of the one
+    that was read.
+    """
+    rows = () if reading.snapshot is None else reading.snapshot.trials
+    trial = next((row for row in rows if row.trial_id == trial_id), reading.trial)
     if trial is None or reading.snapshot is None:
         return None, None
     net = [other for other in reading.snapshot.trials if other.net_id == trial.net_id]

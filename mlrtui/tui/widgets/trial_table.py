@@ -51,10 +51,10 @@ _WIDE = (
 
 
 class TrialTable(Pane):
-    """A list with a cursor: the trial that the charts show."""
+    """A list with a cursor of its own, which readings follow: the charts show that trial once it has been read."""
 
-    class Chosen(Message):
-        """The cursor went to a trial."""
+    class Clicked(Message):
+        """A trial was chosen with the mouse."""
 
         def __init__(self, trial_id: int) -> None:
             self.trial_id = trial_id
@@ -62,6 +62,7 @@ class TrialTable(Pane):
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="trials", classes="pane")
+        self.chosen: int | None = None  # the trial under the cursor, which the screen puts on what is looked at
         self._first = 0
         self._note = ""
 
@@ -94,19 +95,24 @@ class TrialTable(Pane):
         shown = [(trials[i], i == at, trials[i].trial_id in marked) for i in rows]
         return [line(head, "dim"), *(_row(*one, columns, self.look.marks, self.has_focus) for one in shown)]
 
-    def move(self, dx: int, dy: int) -> None:
+    def trial(self) -> TrialRow | None:
+        """The trial under the cursor; None where it is not among those that were read."""
+        return next((trial for trial in self._trials() if trial.trial_id == self.chosen), None)
+
+    def move(self, dx: int, dy: int) -> bool:
         """Up and down the list."""
         trials = self._trials()
         if trials and dy:
-            at = min(max(self._cursor() + dy, 0), len(trials) - 1)
-            self.post_message(self.Chosen(trials[at].trial_id))
+            self.chosen = trials[min(max(self._cursor() + dy, 0), len(trials) - 1)].trial_id
+            self.update_rows()
+        return True
 
     def on_click(self, event: events.Click) -> None:
         """The row under the pointer."""
         row = self._first + event.y - 2
         trials = self._trials()
         if event.y >= 2 and row < len(trials):
-            self.post_message(self.Chosen(trials[row].trial_id))
+            self.post_message(self.Clicked(trials[row].trial_id))
 
     def _marked(self) -> set[int | None]:
         store = None if self.reading is None else self.reading.wanted.store
@@ -119,8 +125,7 @@ class TrialTable(Pane):
         return () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.trials
 
     def _cursor(self) -> int:
-        chosen = None if self.reading is None else self.reading.trial_id
-        return next((index for index, trial in enumerate(self._trials()) if trial.trial_id == chosen), 0)
+        return next((index for index, trial in enumerate(self._trials()) if trial.trial_id == self.chosen), 0)
 
 
 def _columns(width: int, seeds: bool) -> tuple[_Column, ...]:

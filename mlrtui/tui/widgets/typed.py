@@ -1,44 +1,58 @@
 """A row in which text is typed: where the next letter goes, and what keys do to the text."""
 
 from collections.abc import Callable
+from typing import Protocol, cast
 
 from textual import events
 from textual.keys import KEY_NAME_REPLACEMENTS
-from textual.message import Message
 
 from mlrtui.tui.state import Look
 from mlrtui.tui.text import Line, clean
 from mlrtui.tui.widgets.pane import LinesWidget
 
-__all__ = ["TypedRow"]
+__all__ = ["TypedRow", "TypingScreen"]
 
 _NAMELESS = frozenset(KEY_NAME_REPLACEMENTS.values())  # signs such as / and +, asked for without their character
 LONGEST = 500
 """Characters that are taken; also the longest expression that is read."""
 
 
+class TypingScreen(Protocol):
+    """What a row asks of its screen: at once and not by messages, since the next key may be here already."""
+
+    def typed(self, text: str) -> None:
+        """The text is another one."""
+
+    async def entered(self, text: str) -> None:
+        """It was entered."""
+
+    def left(self) -> None:
+        """Typing has ended: the screen takes the focus back."""
+
+    def passed(self, key: str) -> None:
+        """A key that the row leaves to the screen."""
+
+
 class TypedRow(LinesWidget, can_focus=True):
     """No blinking cursor, and nothing is sent while nothing is typed.
 
-    While it has the focus its keys are text, also those that are commands elsewhere; `finish` takes the keys that end
-    typing or ask for help with it.
+    While it has the focus its keys are text, also those that are commands elsewhere; the app hands them over with
+    `take`. `finish` takes the keys that end typing or ask for help with it.
     """
 
     ENDING: tuple[str, ...] = ()  # keys for `finish`
-
-    class Changed(Message):
-        """The text is another one."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
 
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id)
         self.typed = ""
         self._at = 0
 
-    def finish(self, key: str) -> None:
+    @property
+    def host(self) -> TypingScreen:
+        """The screen."""
+        return cast("TypingScreen", self.screen)
+
+    async def finish(self, key: str) -> None:
         """One of the `ENDING` keys."""
         raise NotImplementedError
 
@@ -54,19 +68,15 @@ class TypedRow(LinesWidget, can_focus=True):
         printable = character is not None and character.isprintable()
         return key in self.ENDING or key in self._edits() or printable or key in _NAMELESS
 
-    def on_key(self, event: events.Key) -> None:
-        """One key of typing."""
-        if not self.check_consume_key(event.key, event.character):
-            return
-        event.stop()
-        event.prevent_default()
-        edit = self._edits().get(event.key)
-        if event.key in self.ENDING:
-            self.finish(event.key)
+    async def take(self, key: str, character: str | None) -> None:
+        """One key of typing, of those that `check_consume_key` names."""
+        edit = self._edits().get(key)
+        if key in self.ENDING:
+            await self.finish(key)
         elif edit is not None:
             edit()
-        elif event.character is not None:
-            self.insert(event.character)
+        elif character is not None:
+            self.insert(character)
         self.update_rows()
 
     def on_paste(self, event: events.Paste) -> None:
@@ -86,7 +96,7 @@ class TypedRow(LinesWidget, can_focus=True):
         self._go(len(self.typed) if at is None else at)
         if changed:
             self.update_rows()
-            self.post_message(self.Changed(self.typed))
+            self.host.typed(self.typed)
 
     def on_focus(self) -> None:
         """The mark shows where letters go."""

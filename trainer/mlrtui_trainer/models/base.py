@@ -17,11 +17,13 @@ class Weights:
     """Parameters of stacked lanes: ``w[l]`` [lanes, ...]; of fully connected nets [lanes, out, in].
 
     ``b[l]`` [lanes, 1, out] are the biases of fully connected nets; empty where there are none, and in other models,
-    whose biases are parameters like all others.
+    whose biases are parameters like all others. ``nets``: the seed of every lane's net, where nets of different seeds
+    differ in more than their parameters (buffers, frozen parameters); else empty.
     """
 
     w: tuple[Tensor, ...]
     b: tuple[Tensor, ...] = ()
+    nets: tuple[int, ...] = ()
 
     @property
     def lanes(self) -> int:
@@ -30,21 +32,23 @@ class Weights:
 
     def select(self, keep: Tensor) -> "Weights":
         """The lanes with these numbers, as a copy."""
-        return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b))
+        nets = tuple(self.nets[i] for i in keep.tolist()) if self.nets else ()
+        return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b), nets)
 
     def clone(self) -> "Weights":
         """The same numbers in memory of their own."""
-        return Weights(tuple(w.clone() for w in self.w), tuple(b.clone() for b in self.b))
+        return Weights(tuple(w.clone() for w in self.w), tuple(b.clone() for b in self.b), self.nets)
 
     def to(self, dtype: torch.dtype) -> "Weights":
         """The same in another precision; itself where that is its own."""
         if self.w[0].dtype == dtype:
             return self
-        return Weights(tuple(w.to(dtype) for w in self.w), tuple(b.to(dtype) for b in self.b))
+        return Weights(tuple(w.to(dtype) for w in self.w), tuple(b.to(dtype) for b in self.b), self.nets)
 
     def lane(self, i: int) -> "Weights":
         """One lane, sharing memory."""
-        return Weights(tuple(w[i : i + 1] for w in self.w), tuple(b[i : i + 1] for b in self.b))
+        w, b = (tuple(t[i : i + 1] for t in tensors) for tensors in (self.w, self.b))
+        return Weights(w, b, self.nets[i : i + 1])
 
     def addresses(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Where the lanes' matrices and biases lie in memory, [lanes, layers]; a lane's own must lie without gaps."""

@@ -1,5 +1,7 @@
 """From a net's spec to its model."""
 
+from torch import Tensor
+
 from mlrtui_trainer.models.base import Model
 from mlrtui_trainer.models.cnn import cnn
 from mlrtui_trainer.models.factory import from_factory
@@ -11,13 +13,16 @@ from mlrtui_trainer.spec import NetSpec
 __all__ = ["build"]
 
 
-def build(net: NetSpec, optimizer: str = "sgd") -> Model:
+def build(net: NetSpec, optimizer: str = "sgd", x: Tensor | None = None) -> Model:
     """The model that a spec names, with its layers' rates under an optimizer.
 
-    Raises ValueError for what is not built, FactoryError for a factory that fails.
+    ``x`` [samples, inputs] are the samples that train, on their device: a factory's nets are tried on some of them.
+    Raises ValueError for what is not built, and for a factory without samples, FactoryError for one that fails.
     """
     if is_factory(net.kind):
-        return from_factory(net)
+        if x is None:
+            raise ValueError(f"{net.kind}: a factory's nets are tried on samples, and there are none")
+        return from_factory(net, x)
     if net.kind == "cnn":
         return cnn(net)
     if net.kind == "transformer":

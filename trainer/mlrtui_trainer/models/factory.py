@@ -5,64 +5,137 @@ The only place where code that a sweep names is imported and run; who starts a s
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from hashlib import sha256
 from types import ModuleType
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mlrtui_trainer.models.general import General
+from mlrtui_trainer.curvature.double_backward import custom_functions, with_second_derivatives, wrong_layer
+from mlrtui_trainer.models.general import General, Made
 from mlrtui_trainer.models.sources import source_hash, source_of
-from mlrtui_trainer.seeds import generator
+from mlrtui_trainer.models.trying import Trial, named, nearby, tried
+from mlrtui_trainer.models.user_code import FactoryError, as_factory_error
+from mlrtui_trainer.models.user_nets import UserNets
 from mlrtui_trainer.spec import NetSpec
 
-__all__ = ["FactoryError", "from_factory"]
+__all__ = ["FIRST_ROWS", "FactoryError", "from_factory"]
 
-REFUSED = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
-TRIED_SAMPLES = 3
+FIRST_ROWS = 256
+"""Samples that a fresh module sees in its first forward pass: the first ones that train."""
+
+EXACT_IN_SINGLE = 1 << 24
+"""Whole numbers beyond this are not all exact in single precision."""
+
+KEPT_MODELS = 4
 
 _loaded: dict[str, str] = {}  # module by name → hash of the source that was imported
 _folders: set[str] = set()  # what we have put on the import path
+_models: OrderedDict[tuple[NetSpec, bytes, str], General] = OrderedDict()  # the last few that were made and tried
 
 
-class FactoryError(Exception):
-    """What is wrong with a factory or with what it made, as one sentence."""
-
-
-def from_factory(net: NetSpec) -> General:
+def from_factory(net: NetSpec, x: Tensor) -> General:
     """The model that ``factory(inputs=, outputs=, depth=, width=)`` makes: an nn.Module of x [samples, inputs].
 
-    Initial weights are the module's own, drawn by torch's generator seeded by (seed, "weights"); they are made on the
-    CPU, so that every device starts from the same net. Parameters that need no gradient stay frozen. Raises
-    FactoryError where anything of this fails, and for modules whose outputs are not a function of weights and sample
-    alone (dropout, batch normalisation, buffers that change).
+    ``x`` [samples, inputs] are the samples that train, on the device where they will: the net is tried on the first of
+    them. What is trained is what the factory returned, the module of each seed with all that it holds: the global
+    generators of torch (by (seed, "weights")), NumPy and Python are seeded while it is made and while it sees its
+    first samples, on the CPU, so that every device starts from the same net. Parameters that need no gradient are
+    part of the net, not of λ. Raises FactoryError where anything of this fails, and for modules whose outputs are not
+    a function of weights and sample alone, which is tested and not read off their types (`trying`).
     """
     factory = _imported(net)
-    module = _made(factory, net, seed=0)
-    named = dict(module.named_parameters())
-    if not named:
-        raise FactoryError(f"{net.kind}: its module has no parameters, so nothing would train")
-    _tried(module, net)
-    shapes = {name: tuple(one.shape) for name, one in named.items()}
+    key = (net, sha256(x[:FIRST_ROWS].double().cpu().numpy().tobytes()).digest(), str(x.device))
+    if key not in _models:
+        _models[key] = _tried(factory, net, x)
+        while len(_models) > KEPT_MODELS:
+            _models.popitem(last=False)
+    _models.move_to_end(key)
+    model = _models[key]
+    if model.made is not None and model.made.integers and x.dtype == torch.float32:
+        largest = float(x.abs().max())
+        if largest >= EXACT_IN_SINGLE:
+            raise FactoryError(
+                f'{net.kind}: x has whole numbers up to {largest:.0f}, not all exact in float32; use dtype = "float64"'
+            )
+    return model
 
-    def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-        buffers = {name: b.to(x) if b.is_floating_point() else b.to(x.device) for name, b in module.named_buffers()}
-        f = torch.func.functional_call(module, dict(zip(named, parameters, strict=True)) | buffers, (x,))
-        return f, f
 
-    def draw(seed: int) -> list[npt.NDArray[np.float64]]:
-        net_of_seed = _made(factory, net, seed)
-        found = {name: one.detach().double().numpy() for name, one in net_of_seed.named_parameters()}
-        if {name: one.shape for name, one in found.items()} != shapes:
-            raise FactoryError(f"{net.kind}: makes another architecture every time; it must depend on its arguments")
-        return list(found.values())
+def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> General:
+    sizes = {"inputs": net.inputs, "outputs": net.outputs, "depth": net.depth, "width": net.width}
+    call = f"{net.kind}({', '.join(f'{key}={value}' for key, value in sizes.items())})"
+    with torch.inference_mode(False):
+        rows = x[:FIRST_ROWS].detach().clone()
+        nets = UserNets(partial(factory, **sizes), call, rows.double().cpu(), net.outputs)
+        trial = tried(nets, net.kind, 0, rows)
+    nets.constant = trial.constant
+    made = Made(
+        name=net.kind,
+        parameters=sum(torch.Size(shape).numel() for shape in nets.shapes),
+        frozen=nets.frozen,
+        complex=bool(nets.complex),
+        integers=nets.integers,
+        double=trial.double,
+        same=trial.same,
+        constant=trial.constant,
+        blame=partial(_blamed, nets),
+    )
+    recurrent = x.device.type == "cuda" and nets.has(nn.RNNBase)
 
-    rates = tuple(1.0 if one.requires_grad else 0.0 for one in named.values())
-    units = net.inputs + 2 * sum(shape[0] if shape else 1 for shape in shapes.values())
-    return General(network, tuple(shapes.values()), rates, draw, units, dies=False, layered=False)
+    def recording() -> AbstractContextManager[object]:
+        return with_second_derivatives(recurrent)
+
+    return General(
+        nets.network(0),
+        nets.shapes,
+        (1.0,) * len(nets.shapes),
+        nets.draw,
+        net.inputs + trial.units,
+        dies=False,
+        layered=False,
+        of_net=nets.network,
+        recording=recording,
+        alone=x.device.type == "cuda" and not _batches(nets, trial, rows),
+        made=made,
+    )
+
+
+def _batches(nets: UserNets, trial: Trial, rows: Tensor) -> bool:
+    """Whether lanes can run as one batched program: it does not work for everything that a forward pass may do."""
+    parameters = [torch.from_numpy(one).to(rows) for one in nets.draw(0)]
+    network = nets.network(0)
+    alone, _ = network(parameters, rows)
+    try:
+        two = tuple(torch.stack([one, one]).requires_grad_() for one in parameters)
+        f, _ = torch.func.vmap(network, in_dims=(0, None))(two, rows)
+        torch.autograd.grad(f.sum(), two, allow_unused=True)
+    except Exception:
+        return False
+    return bool(((f[1] - alone).abs() <= 1e-3 * alone.abs().max()).all())
+
+
+def _blamed(nets: UserNets, seed: int, x: Tensor) -> str:
+    """The layer whose derivatives are wrong, with its custom autograd.Functions, as a phrase."""
+    rows = x[:8].detach().clone().double()
+    module = nets.module(seed, torch.float64, x.device)
+    initial = [torch.from_numpy(one).double().to(x.device) for one in nets.draw(seed)]
+    parameters = [one.requires_grad_() for one in nearby(initial, seed)]
+
+    def run() -> Tensor:
+        with with_second_derivatives():
+            return nets.forward(seed, parameters, rows)
+
+    try:
+        found = wrong_layer(module, run)
+        functions = custom_functions(run()) if found is None else found[1]
+    except Exception:  # it does not run in double precision
+        return "its module"
+    where = "its module" if found is None else named(module, found[0])
+    return f"autograd.Function {', '.join(functions)} in {where}" if functions else where
 
 
 def _imported(net: NetSpec) -> Callable[..., object]:
@@ -72,7 +145,7 @@ def _imported(net: NetSpec) -> Callable[..., object]:
         raise FactoryError(f"{net.kind}: no module {name!r} in {net.code_path} or among the installed packages")
     if source_hash(origin) != net.code_hash:
         raise FactoryError(f"{net.kind}: {origin} has changed since the sweep was planned; start the sweep again")
-    with _as_factory_error(f"{net.kind}: importing {origin}"):
+    with as_factory_error(f"{net.kind}: importing {origin}"):
         module = _module(name, net)
     factory = getattr(module, attribute, None)
     if not callable(factory):
@@ -94,49 +167,3 @@ def _module(name: str, net: NetSpec) -> ModuleType:
         sys.path.append(net.code_path)  # last: nothing there may stand in for an installed package
     importlib.invalidate_caches()
     return importlib.import_module(name)
-
-
-def _made(factory: Callable[..., object], net: NetSpec, seed: int) -> nn.Module:
-    """The module with the initial weights of a seed; the generator of whoever calls is left as it was."""
-    sizes = {"inputs": net.inputs, "outputs": net.outputs, "depth": net.depth, "width": net.width}
-    call = f"{net.kind}({', '.join(f'{key}={value}' for key, value in sizes.items())})"
-    with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(generator(seed, "weights").integers(2**63)))
-        with _as_factory_error(call):
-            module = factory(**sizes)
-    if not isinstance(module, nn.Module):
-        raise FactoryError(f"{call}: returned {type(module).__name__}, not a torch.nn.Module")
-    return module.cpu()
-
-
-def _tried(module: nn.Module, net: NetSpec) -> None:
-    """Look at what a forward pass does, on numbers of our own."""
-    for name, part in module.named_modules():
-        if isinstance(part, REFUSED):
-            where = f"{net.kind}: {type(part).__name__} {name!r}"
-            raise FactoryError(f"{where}: outputs must depend on weights and sample alone; leave it out")
-    x = torch.from_numpy(generator(0, "data").standard_normal((TRIED_SAMPLES, net.inputs))).float()
-    before = {name: b.clone() for name, b in module.named_buffers()}
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), _as_factory_error(f"{net.kind}: its module's forward"):
-        first, second = module(x), module(x)
-    if not isinstance(first, Tensor) or tuple(first.shape) != (TRIED_SAMPLES, net.outputs):
-        got = list(first.shape) if isinstance(first, Tensor) else type(first).__name__
-        wanted = f"[samples, outputs] = [{TRIED_SAMPLES}, {net.outputs}]"
-        raise FactoryError(f"{net.kind}: for x [{TRIED_SAMPLES}, {net.inputs}] its module gave {got}, not {wanted}")
-    changed = [name for name, b in module.named_buffers() if not torch.equal(b, before[name])]
-    if changed:
-        raise FactoryError(f"{net.kind}: its module's forward changes the buffer {changed[0]!r}; leave it out")
-    if not torch.equal(first, second):
-        raise FactoryError(f"{net.kind}: its module gives other outputs every time; leave out what is random in it")
-
-
-@contextmanager
-def _as_factory_error(what: str) -> Iterator[None]:
-    """Whatever the user's code raises, said with what it was doing."""
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError):
-        raise
-    except BaseException as error:  # SystemExit too: the worker must live
-        said = " ".join(str(error).split())[:200]
-        raise FactoryError(f"{what} raised {type(error).__name__}{': ' + said if said else ''}") from None

@@ -4,8 +4,9 @@ On a CPU each lane runs by itself, because a batch of convolutions or attentions
 a GPU all lanes run as one batched program.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -20,13 +21,29 @@ from mlrtui_trainer.models.parameters import Parameter
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import NetSpec
 
-__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Network", "drawn", "general"]
+__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Made", "Network", "drawn", "general"]
 
 PIECE_BYTES = 1 << 27
 """Numbers of one forward pass that λ looks at in one go, per lane: a product holds several times as much."""
 
 Network = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, Tensor]]
 """Parameters and x [samples, inputs] → the outputs [samples, outputs] and the last hidden layer [samples, units]."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was found out about a user's nets when they were tried on real rows of the data."""
+
+    name: str  # as the sweep names their factory
+    parameters: int  # numbers that are trained; a complex one counts twice
+    frozen: int  # numbers of parameters that need no gradient
+    complex: bool  # whether some parameters are complex: trained as pairs of real numbers
+    integers: bool  # whether they take whole numbers (int64), not floats
+    double: bool  # whether they compute in double precision when they are given it
+    same: bool  # whether all seeds give the same net
+    constant: tuple[str, ...]  # buffers that a forward pass changes and no output depends on; held as they were
+    blame: Callable[[int, Tensor], str]  # seed, x → the layer whose derivatives are wrong, as a phrase
+    verdicts: dict[Hashable, object] = field(default_factory=dict)  # kept by `curvature.verification`
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,10 @@ class General:
     units: int
     dies: bool  # whether a last hidden layer that is zero everywhere can never come back: ReLU
     layered: bool = True  # whether the network's second result is its last hidden layer; a user's own may not say
+    of_net: Callable[[int], Network] | None = None  # seed → its network, where seeds differ in more than parameters
+    recording: Callable[[], AbstractContextManager[object]] = nullcontext  # around what is differentiated twice
+    alone: bool = False  # lanes run one by one on a GPU too
+    made: "Made | None" = None  # what is known of a user's nets; None: ours
 
     @property
     def n_params(self) -> int:
@@ -58,13 +79,14 @@ class General:
 
     def initial_weights(self, seeds: list[int], dtype: torch.dtype, device: str) -> Weights:
         """Stack the initial weights of nets with these seeds; lanes of one seed start from the same net."""
-        return Weights(stacked(self.draw, seeds, dtype, device))
+        nets = () if self.of_net is None else tuple(seeds)
+        return Weights(stacked(self.draw, seeds, dtype, device), nets=nets)
 
     def forward(self, weights: Weights, x: Tensor) -> GeneralTrace:
         """Outputs of every lane for x [lanes or 1, samples, inputs]."""
         with torch.inference_mode(False), torch.enable_grad():
             leaves = tuple(_recordable(w).requires_grad_() for w in weights.w)
-            f, last = self._lanes(leaves, _recordable(x))
+            f, last = self._lanes(leaves, _recordable(x), weights.nets)
         return GeneralTrace(f.detach(), last.detach(), f, leaves)
 
     def gradient(self, weights: Weights, trace: GeneralTrace, delta: Tensor) -> Weights:
@@ -103,10 +125,10 @@ class General:
         self, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool
     ) -> AutogradCurvature | PieceByPiece:
         """The Hessian (``full``) or the Gauss-Newton matrix of the mean loss over x [samples, inputs], y."""
-        flat, samples = flatten(weights), x.shape[0]
+        flat, samples, nets = flatten(weights), x.shape[0], weights.nets
         rows = max(1, PIECE_BYTES // (self.units * x.element_size()))
         pieces = [
-            self._curvature(flat, x[at : at + rows], y[at : at + rows], loss, full, keeps=rows >= samples)
+            self._curvature(flat, nets, x[at : at + rows], y[at : at + rows], loss, full, keeps=rows >= samples)
             for at in range(0, samples, rows)
         ]
         if len(pieces) == 1:
@@ -114,17 +136,23 @@ class General:
         return PieceByPiece(pieces, [min(rows, samples - at) / samples for at in range(0, samples, rows)])
 
     def _curvature(
-        self, flat: Tensor, x: Tensor, y: Tensor, loss: Loss, full: bool, *, keeps: bool
+        self, flat: Tensor, nets: tuple[int, ...], x: Tensor, y: Tensor, loss: Loss, full: bool, *, keeps: bool
     ) -> AutogradCurvature:
         with torch.inference_mode(False):
             inputs, targets = _recordable(x)[None], _recordable(y)[None]
             labels = targets.argmax(-1, keepdim=True)  # [1, samples, 1]; only losses over one-hot targets look at them
+
+        def model(flat: Tensor, nets: tuple[int, ...] = ()) -> Tensor:
+            with self.recording():
+                return self._lanes(self._parts(flat), inputs, nets)[0]
+
         return AutogradCurvature(
-            lambda flat: self._lanes(self._parts(flat), inputs)[0],
+            model,
             lambda f: mean_loss(loss.per_sample(loss.start(f, targets), labels)),
             flat,
             not full,
             keeps,
+            nets,
         )
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
@@ -133,17 +161,32 @@ class General:
         cut = torch.split(flat, sizes, dim=1)
         return [part.reshape(-1, *shape) for part, shape in zip(cut, self.shapes, strict=True)]
 
-    def _lanes(self, parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    def _lanes(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """The network of every lane: outputs [lanes, samples, outputs] and last hidden layers."""
+        own, lanes = x.shape[0] > 1, range(parameters[0].shape[0])
+        if x.device.type != "cpu" and not self.alone:
+            return self._together(parameters, x, nets)
+        # copies, so that each lane's parameters start on a boundary, as they do where it is alone
+        alone = [self._network(nets, i)([w[i].clone() for w in parameters], x[i if own else 0]) for i in lanes]
+        return torch.stack([f for f, _ in alone]), torch.stack([last for _, last in alone])
+
+    def _together(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+        """`_lanes` as batched programs: one for all lanes, or one for those of each net."""
         own = x.shape[0] > 1
-        if x.device.type != "cpu":
-            batched = torch.func.vmap(self.network, in_dims=(0, 0 if own else None))
+        if len(set(nets)) <= 1:
+            batched = torch.func.vmap(self._network(nets, 0), in_dims=(0, 0 if own else None))
             outputs, last = batched(tuple(parameters), x if own else x[0])
             return outputs, last
-        lanes = range(parameters[0].shape[0])
-        # copies, so that each lane's parameters start on a boundary, as they do where it is alone
-        alone = [self.network([w[i].clone() for w in parameters], x[i if own else 0]) for i in lanes]
-        return torch.stack([f for f, _ in alone]), torch.stack([last for _, last in alone])
+        of = {net: [i for i, one in enumerate(nets) if one == net] for net in dict.fromkeys(nets)}
+        parts = [
+            self._together([w[lanes] for w in parameters], x[lanes] if own else x, (net,) * len(lanes))
+            for net, lanes in of.items()
+        ]
+        back = torch.tensor([i for lanes in of.values() for i in lanes], device=x.device).argsort()
+        return torch.cat([f for f, _ in parts])[back], torch.cat([last for _, last in parts])[back]
+
+    def _network(self, nets: tuple[int, ...], lane: int) -> Network:
+        return self.network if self.of_net is None else self.of_net(nets[lane])
 
 
 def drawn(table: Sequence[Parameter]) -> Callable[[int], list[npt.NDArray[np.float64]]]:

@@ -1,0 +1,140 @@
+"""The data behind the screens as tables: what `w` writes beside the picture. Pure functions on what is shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlrtui.tui.curves import Trace
+from mlrtui.tui.differences import LETTERS, curve_name, result_rows, setting_rows
+from mlrtui.tui.edges import stored_edge
+from mlrtui.tui.finding import Entry
+from mlrtui.tui.pages import PhaseMark
+from mlrtui.tui.searches import rounds
+from mlrtui.tui.state import Compared, Reading
+from mlrtui_db.models import LogRow, NetRow, TrialRow
+
+__all__ = [
+    "Table",
+    "Value",
+    "compared_tables",
+    "curve_table",
+    "finite",
+    "log_table",
+    "phase_table",
+    "search_tables",
+    "steps_table",
+    "sweep_table",
+    "trials_table",
+]
+
+_CURVE = ("trial_id", "attempt", "eta", "step", "loss", "sharpness", "sharpness_ratio", "flags")
+_SWEEP = ("name", "mode", "status", "created_at", "cells", "nets", "nets_done", "trials_done", "trials_failed")
+_TRIAL = (
+    "trial_id", "net_id", "cell_id", "seed", "eta", "eta_lambda0", "round", "status", "verdict", "phase", "n_steps",
+    "max_steps", "last_step", "last_loss", "last_accuracy", "last_sharpness", "best_accuracy", "peak_ratio",
+    "peak_step", "bad_step", "bad_kind", "given_up_epoch",
+)  # fmt: skip
+_PHASE = (
+    "trial_id", "label", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
+    "eta_final_sharpness", "bad_step", "bad_kind",
+)  # fmt: skip
+_NET = (
+    "net_id", "cell_id", "seed", "status", "operator", "lambda0", "lambda0_residual", "lambda0_preconditioned",
+    "eta_star", "first_failure", "eta_area", "zone_octaves", "reversals", "censored", "reason",
+)  # fmt: skip
+
+Value = str | float | int | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows; non-finite numbers are None. `name` tells the tables of a screen apart, "" is the main one."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    name: str = ""
+
+
+def finite(value: float | None) -> float | None:
+    """The value, None where it is not a finite number."""
+    return value if value is not None and abs(value) < float("inf") else None
+
+
+def curve_table(traces: Sequence[tuple[Trace, float, float | None]]) -> Table:
+    """Every stored step of some trials, each given with its learning rate and η·λ at its edge, if it has one."""
+    rows: list[tuple[Value, ...]] = []
+    for trace, eta, edge in traces:
+        columns = zip(
+            trace.step.tolist(), trace.loss.tolist(), trace.sharpness.tolist(), trace.flags.tolist(), strict=True
+        )
+        for step, loss, sharpness, flags in columns:
+            ratio = None if edge is None else finite(sharpness * eta / edge)
+            rows.append((trace.trial_id, trace.attempt, eta, step, finite(loss), finite(sharpness), ratio, flags))
+    return Table(_CURVE, tuple(rows))
+
+
+def steps_table(reading: Reading | None) -> Table:
+    """Every stored step of the trial whose curve is shown."""
+    if reading is None or reading.trace is None or reading.trial is None:
+        return Table(_CURVE, ())
+    return curve_table([(reading.trace, reading.trial.eta, reading.trial.edge)])
+
+
+def trials_table(trials: Sequence[TrialRow], name: str = "") -> Table:
+    """Trials as the store has them."""
+    return Table(_TRIAL, tuple(_picked(trial, _TRIAL) for trial in trials), name)
+
+
+def compared_tables(compared: Sequence[Compared]) -> tuple[Table, ...]:
+    """All curves, and every setting and result by the letter of its curve."""
+    curves = [(one.trace, _number(dict(one.details.trial).get("eta")), stored_edge(one.details)) for one in compared]
+    letters = tuple(LETTERS[: len(compared)])
+    rows = [("curve", *(curve_name(one) for one in compared))]
+    rows += [(row.name, *row.values) for row in (*setting_rows(compared), *result_rows(compared))]
+    return curve_table(curves), Table(("name", *letters), tuple(rows) if compared else (), "settings")
+
+
+def sweep_table(entries: Sequence[Entry]) -> Table:
+    """Sweeps with their main law."""
+    rows: list[tuple[Value, ...]] = []
+    for entry in entries:
+        law = entry.law
+        fit: tuple[Value, ...] = (None,) * 4 if law is None else (law.fit, law.exponent, law.low, law.high)
+        rows.append((entry.place or entry.label, *_picked(entry.sweep, _SWEEP), *fit))
+    return Table(("store", *_SWEEP, "fit", "exponent", "low", "high"), tuple(rows))
+
+
+def search_tables(net: NetRow | None, trials: Sequence[TrialRow]) -> tuple[Table, ...]:
+    """The trials of a search, what each round left open, and what was found."""
+    if net is None:
+        return ()
+    asked = tuple((row.round, len(row.trials), row.low, row.high) for row in rounds(trials))
+    return (
+        trials_table(trials),
+        Table(("round", "trials", "last_success", "first_failure"), asked, "rounds"),
+        Table(_NET, (_picked(net, _NET),), "net"),
+    )
+
+
+def phase_table(marks: Sequence[PhaseMark]) -> Table:
+    """Trials with their phases."""
+    return Table(_PHASE, tuple(_picked(mark, _PHASE) for mark in marks))
+
+
+def log_table(rows: Sequence[LogRow], sweeps: Mapping[int | None, str]) -> Table:
+    """Events, with the names of their sweeps."""
+    columns = ("event_id", "at", "level", "sweep", "trial_id", "host", "text")
+    return Table(
+        columns,
+        tuple(
+            (row.event_id, row.at, row.level, sweeps.get(row.sweep_id), row.trial_id, row.host, row.text)
+            for row in rows
+        ),
+    )
+
+
+def _picked(row: object, names: Sequence[str]) -> tuple[Value, ...]:
+    return tuple(getattr(row, name) for name in names)
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")

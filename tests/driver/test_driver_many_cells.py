@@ -1,0 +1,106 @@
+"""Work per net does not grow with the number of cells, and fits never hold the store."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlrtui import data, planning
+from mlrtui.config import load_sweep
+from mlrtui.driver import loop
+from mlrtui.driver.loop import Driver
+from mlrtui.driver.ready import Ready
+from mlrtui.driver.sweep_run import SweepRun
+from mlrtui.engines.fake import FakeEngine
+from mlrtui_db.store import Store
+
+SWEEP = """
+sweep = {{ name = "many", seeds = 2 }}
+data = {{ name = "digits", samples = 64 }}
+model = {{ depth = 1, width = {widths} }}
+training = {{ loss = "ce", batch = 32, epochs = 1 }}
+search = {{ threshold = 0.5, tolerance = 0.5 }}
+"""
+
+
+class Workers(FakeEngine):
+    """The fake with two CPU workers of one slot's speed, so that shares and costly cells play a part."""
+
+    @property
+    def devices(self) -> Sequence[str]:
+        return ["cpu", "cpu"]
+
+
+def run(folder: Path, cells: int, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> tuple[int, SweepRun]:
+    """Looks at cells that a whole sweep took, and the sweep."""
+    runs: list[SweepRun] = []
+
+    class Kept(SweepRun):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            runs.append(self)
+
+    monkeypatch.setattr(loop, "SweepRun", Kept)
+    sweep = folder / f"{cells}.toml"
+    sweep.write_text(SWEEP.format(widths=list(range(2, 2 + cells))), encoding="utf-8")
+    spec = load_sweep(sweep)
+    with Store.open(folder / f"{cells}.db") as store:
+        assert Driver(store, engine, driver_id="test").run_sweep(spec, planning.plan(spec, data.load)).status == "done"
+    orders = (runs[0]._in_order, runs[0]._costly_first)
+    return sum(ready.looks for order in orders for ready in (order.probes, order.trainings)), runs[0]
+
+
+@pytest.mark.parametrize("engine", [FakeEngine, Workers])
+def test_cells_are_looked_at_as_often_as_they_change(
+    engine: type[FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, _ = run(tmp_path, 10, engine(), monkeypatch)
+    many, sweep = run(tmp_path, 60, engine(), monkeypatch)
+    assert many / 60 < 1.3 * few / 10
+    assert sweep.closed
+    assert sweep._left == pytest.approx(0.0, abs=1e-9)
+
+
+def test_fits_are_made_outside_the_transaction_and_far_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 0.0
+    taken: list[float] = []
+    real = loop.current_fits
+
+    def fits(store: Path, run: SweepRun) -> Any:
+        nonlocal seconds
+        assert opened._transaction is None
+        taken.append(seconds)
+        seconds += 3.0  # what these fits take
+        return real(store, run)
+
+    def clock() -> float:
+        nonlocal seconds
+        seconds += 0.05
+        return seconds
+
+    monkeypatch.setattr(loop, "current_fits", fits)
+    sweep = tmp_path / "s.toml"
+    sweep.write_text(SWEEP.format(widths=list(range(2, 32))), encoding="utf-8")
+    spec = load_sweep(sweep)
+    with Store.open(tmp_path / "s.db") as opened:
+        Driver(opened, FakeEngine(), driver_id="test", clock=clock).run_sweep(spec, planning.plan(spec, data.load))
+    *spaced, last = taken  # the last ones are made when the sweep ends
+    assert len(spaced) >= 2
+    assert all(later - earlier >= 3.0 * loop.FITS_APART for earlier, later in pairwise(spaced))
+    assert last >= spaced[-1] + 3.0
+
+
+def test_places_come_in_order_and_only_while_they_want_something() -> None:
+    ready, wants = Ready(5), {0: [], 1: ["a"], 2: None, 3: [], 4: ["b", "c"]}
+    assert ready.first(9, wants.__getitem__) == [(1, ["a"]), (4, ["b", "c"])]
+    before = ready.looks
+    wants[2] = ["now free"]
+    assert ready.first(1, wants.__getitem__) == [(1, ["a"])]
+    assert ready.first(9, wants.__getitem__) == [(1, ["a"]), (2, ["now free"]), (4, ["b", "c"])]
+    assert ready.looks - before == 1 + 3  # those that wanted nothing are not looked at again
+    ready.add(3)
+    ready.add(3)
+    wants[3] = ["more"]
+    assert [place for place, _ in ready.first(9, wants.__getitem__)] == [1, 2, 3, 4]

@@ -1,0 +1,106 @@
+"""What a user's factory makes, found out before anything is trained: one net of a cell, tried, verified and timed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import torch
+
+from mlrtui_trainer.curvature.operators import curvature
+from mlrtui_trainer.curvature.verification import verdict
+from mlrtui_trainer.evaluation import evaluate
+from mlrtui_trainer.lanes import DTYPES
+from mlrtui_trainer.meter import measured_samples
+from mlrtui_trainer.models.building import build
+from mlrtui_trainer.models.general import General
+from mlrtui_trainer.models.losses import LOSSES
+from mlrtui_trainer.optimizers import optimizer_of
+from mlrtui_trainer.samples import Samples
+from mlrtui_trainer.spec import SAME_NETS, Dataset, NetSpec, SharpnessSpec, TrainSpec
+
+__all__ = ["Inspection", "inspect"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is known of the nets of one cell."""
+
+    lines: tuple[str, ...]  # for a person
+    refused: tuple[tuple[str, str], ...]  # operators whose λ cannot be trusted, each with why
+
+
+def inspect(
+    net: NetSpec, train: TrainSpec, sharpness: SharpnessSpec, data: Dataset, seed: int, device: str, *, timed: bool
+) -> Inspection:
+    """Make the factory's net of a seed and look at it; ``timed``: and at what a step and a product cost.
+
+    Raises FactoryError for a factory that fails, and for nets that are not a function of weights and sample alone.
+    """
+    if torch.device(device).type == "cpu":
+        torch.set_num_threads(1)  # as in training
+    samples = Samples.of(data, DTYPES[train.dtype], device)
+    model = build(net, train.optimizer, samples.x)
+    assert isinstance(model, General)
+    assert model.made is not None
+    made, weights = model.made, model.initial_weights([seed], samples.x.dtype, device)
+    measured = measured_samples(samples, sharpness)
+    operators = dict.fromkeys((sharpness.operator, *sharpness.others))
+    verdicts = {name: verdict(model, weights, measured, train.loss, name) for name in operators}
+    refused = tuple((name, one.refused) for name, one in verdicts.items() if one.refused)
+    if not timed:
+        return Inspection((), refused)
+    low, high = float(samples.x.min()), float(samples.x.max())
+    kind = "int64" if made.integers else train.dtype
+    also = f", and {made.frozen} frozen" * (made.frozen > 0) + ", complex ones as pairs of real numbers" * made.complex
+    held = f"; held as they are: {', '.join(made.constant)}" if made.constant else ""
+    lines = [
+        f"{made.parameters} parameters{also}",
+        f"input: x [samples, {net.inputs}] {kind}, from {low:.6g} to {high:.6g}; outputs [samples, {net.outputs}]",
+        f"tried on real rows: outputs are a function of weights and sample alone{held}",
+        *([f"{SAME_NETS}: seeds differ in the order of batches alone"] if made.same else []),
+        *(f"λ ({name}): {one.text}" for name, one in verdicts.items()),
+        _costs(model, train, sharpness, samples, measured, seed, refused=[name for name, _ in refused]),
+    ]
+    return Inspection(tuple(lines), refused)
+
+
+@torch.inference_mode()
+def _costs(
+    model: General,
+    train: TrainSpec,
+    sharpness: SharpnessSpec,
+    samples: Samples,
+    measured: Samples,
+    seed: int,
+    refused: list[str],
+) -> str:
+    """Seconds of a step, of an evaluation and of a product, each done once before it is timed."""
+    device, loss = str(samples.x.device), LOSSES[train.loss]
+    weights = model.initial_weights([seed], samples.x.dtype, device)
+    optimizer = optimizer_of(model, replace(train, optimizer="sgd"), [0.0], samples.x.dtype, device)
+    x, y, _ = (a[:, : train.batch] for a in samples.all)
+
+    def step() -> None:
+        trace = model.forward(weights, x)
+        optimizer.descend_(weights, trace, loss.signal(loss.start(trace.f, y), y))
+
+    parts = [f"a step {_timed(step, device)}"]
+    parts.append(f"an evaluation {_timed(lambda: evaluate(model, weights, samples, train.loss), device)}")
+    if sharpness.operator not in refused:
+        at = weights.to(measured.x.dtype)
+        operator = curvature(model, at, measured.x, measured.y, train.loss, sharpness.operator)
+        v = torch.ones(1, model.n_params, dtype=measured.x.dtype, device=device)
+        parts.append(f"a product with {sharpness.operator} {_timed(lambda: operator.apply(v), device)}")
+    return f"cost on {device}: {', '.join(parts)}"
+
+
+def _timed(work: Callable[[], object], device: str) -> str:
+    def done() -> float:
+        work()
+        if torch.device(device).type == "cuda":
+            torch.cuda.synchronize(device)
+        return perf_counter()
+
+    started = done()
+    seconds = done() - started
+    return f"{1e3 * seconds:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

@@ -1,0 +1,74 @@
+"""Calling a user's code: random generators seeded and put back, and whatever it raises said as one sentence."""
+
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import torch
+
+from mlrtui_trainer.seeds import generator
+
+__all__ = ["FactoryError", "as_factory_error", "eagerly", "one_line", "seeded"]
+
+
+class FactoryError(Exception):
+    """What is wrong with a factory or with what it made, as one sentence."""
+
+
+def one_line(error: BaseException) -> str:
+    """The kind of an exception and its text, shortened, without line breaks."""
+    said = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}{': ' + said if said else ''}"
+
+
+@contextmanager
+def as_factory_error(what: str) -> Iterator[None]:
+    """Whatever the user's code raises, said with what it was doing."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, FactoryError):
+        raise
+    except BaseException as error:  # SystemExit too: the worker must live
+        raise FactoryError(f"{what} raised {one_line(error)}") from None
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The global generators of torch, NumPy and Python as the initial weights of a seed find them.
+
+    They are the caller's again at the end, and so are torch's default precision and device.
+    """
+    drawn = generator(seed, "weights")
+    python, numpy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
+        torch.manual_seed(int(drawn.integers(2**63)))
+        random.seed(int(drawn.integers(2**63)))
+        np.random.seed(int(drawn.integers(2**32)))
+        torch.set_default_dtype(torch.float32)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+            torch.set_default_dtype(dtype)
+
+
+@contextmanager
+def eagerly(dtype: torch.dtype) -> Iterator[None]:
+    """A forward pass of the user's in this precision: compiled modules run as they were written.
+
+    Compiled code has no second derivatives, and is compiled anew for every set of parameters. Tensors that the forward
+    pass makes itself have the precision of its input.
+    """
+    before = torch.get_default_dtype()
+    with ExitStack() as stack:
+        if "torch._dynamo" in sys.modules:  # only then something can be compiled; the import alone takes seconds
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        torch.set_default_dtype(dtype)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)

@@ -1,0 +1,244 @@
+"""The nets of a user's factory, by seed: what the factory returned, as a function of its parameters.
+
+Every seed has its own module, in every precision and on every device where it runs, so buffers, frozen parameters and
+tensors that are plain attributes are those of the seed. Complex parameters are trained as pairs of real numbers.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, eagerly, seeded
+
+__all__ = ["UserNets", "as_pairs", "attributes"]
+
+COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+TORCHS = frozenset(vars(nn.Module()))
+"""Attributes that torch gives every module."""
+
+
+class UserNets:
+    """The modules that a factory makes. Raises FactoryError where it, or a forward pass of what it made, fails."""
+
+    def __init__(self, make: Callable[[], object], call: str, rows: Tensor, outputs: int) -> None:
+        """``make`` calls the factory, ``call`` says how; ``rows`` [samples, inputs], float64 on the CPU, are real."""
+        self._make, self.call, self._rows, self._outputs = make, call, rows, outputs
+        self._whole = bool((rows == rows.round()).all())
+        self._modules: dict[tuple[int, torch.dtype, torch.device], nn.Module] = {}
+        self.integers = False  # whether modules take int64
+        self.constant: tuple[str, ...] = ()  # buffers that a forward pass would change: it gets copies of them
+        self._held: dict[tuple[int, torch.dtype, torch.device], dict[str, Tensor]] = {}
+        first = self.fresh(0)
+        trained = {name: one for name, one in first.named_parameters() if one.requires_grad}
+        self.names = tuple(trained)
+        self.complex = frozenset(name for name, one in trained.items() if one.is_complex())
+        self.shapes = tuple(as_pairs(one).shape for one in trained.values())
+        self.frozen = sum(one.numel() for one in first.parameters() if not one.requires_grad)
+        self.keep(0, first)
+
+    def fresh(self, seed: int) -> nn.Module:
+        """The factory's module of a seed, new, on the CPU, after one forward pass over the rows.
+
+        That pass settles what a module makes when it first sees data: lazy parameters, initialisation by data.
+        """
+        with seeded(seed):
+            module = self._new()
+            try:
+                self._first_pass(module)
+            except FactoryError as error:
+                if not self._whole or self.integers or not self._integers_work(seed):
+                    raise self._hinted(error) from None
+            else:
+                return module
+        with seeded(seed):
+            self.integers = True
+            module = self._new()
+            self._first_pass(module)
+        return module
+
+    def draw(self, seed: int) -> list[npt.NDArray[np.float64]]:
+        """The trained parameters of a seed, complex ones as pairs [2, ...]."""
+        module = self._modules.get((seed, torch.float32, torch.device("cpu"))) or self.keep(seed, self.fresh(seed))
+        found = {name: as_pairs(one.detach()) for name, one in module.named_parameters() if one.requires_grad}
+        if tuple(found) != self.names or tuple(one.shape for one in found.values()) != self.shapes:
+            raise FactoryError(f"{self.call}: makes another architecture every time; it must depend on its arguments")
+        return [one.double().numpy() for one in found.values()]
+
+    def keep(self, seed: int, module: nn.Module) -> nn.Module:
+        """Take a fresh module as that of this seed; its trained parameters stay as precise as they are."""
+        key = (seed, torch.float32, torch.device("cpu"))
+        self._modules[key] = _converted(module, torch.float32, torch.device("cpu"))
+        return module
+
+    def module(self, seed: int, dtype: torch.dtype, device: torch.device) -> nn.Module:
+        """The module of a seed with all that is not trained in this precision on this device."""
+        key = (seed, dtype, device)
+        if key not in self._modules:
+            self._modules[key] = _converted(self.fresh(seed), dtype, device)
+        return self._modules[key]
+
+    def forward(self, seed: int, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
+        """Outputs [samples, outputs] for x [samples, inputs] with these parameters, as they come or as pairs."""
+        module = self.module(seed, x.dtype, x.device)
+        held: dict[str, Tensor] = {}
+        if self.constant:
+            key = (seed, x.dtype, x.device)
+            if key not in self._held:
+                buffers = dict(module.named_buffers())
+                self._held[key] = {name: buffers[name].clone() for name in self.constant}
+            held = self._held[key]
+        return self.called(module, parameters, x, held)
+
+    def called(
+        self,
+        module: nn.Module,
+        parameters: Sequence[Tensor],
+        x: Tensor,
+        held: Mapping[str, Tensor] = MappingProxyType({}),
+    ) -> Tensor:
+        """A forward pass of one module with other parameters than its own, and with copies of these buffers."""
+        given = {
+            name: torch.complex(one[0], one[1]) if name in self.complex else one
+            for name, one in zip(self.names, parameters, strict=True)
+        }
+        given |= {name: value.clone() for name, value in held.items()}
+        with eagerly(x.dtype):
+            f: Tensor = torch.func.functional_call(module, given, (self.given(x),))
+        return f
+
+    def plain(self, module: nn.Module, x: Tensor) -> Tensor:
+        """A forward pass of one module with its own parameters."""
+        with eagerly(x.dtype):
+            f: Tensor = module(self.given(x))
+        return f
+
+    def has(self, kind: type[nn.Module]) -> bool:
+        """Whether layers of this type are in it."""
+        return any(isinstance(part, kind) for part in self.module(0, torch.float32, torch.device("cpu")).modules())
+
+    def rows(self, count: int) -> Tensor:
+        """The first so many real rows, float64 on the CPU."""
+        return self._rows[:count]
+
+    def given(self, x: Tensor) -> Tensor:
+        """What a module gets for x."""
+        return x.long() if self.integers else x
+
+    def network(self, seed: int) -> Callable[[Sequence[Tensor], Tensor], tuple[Tensor, Tensor]]:
+        """The net of a seed as `general.Network`; of its last hidden layer nothing is known."""
+
+        def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+            f = self.forward(seed, parameters, x)
+            return f, f
+
+        return network
+
+    def _new(self) -> nn.Module:
+        with as_factory_error(self.call):
+            module = self._make()
+        if not isinstance(module, nn.Module):
+            raise FactoryError(f"{self.call}: returned {type(module).__name__}, not a torch.nn.Module")
+        doubles = any(one.dtype in (torch.float64, torch.complex128) for one in module.parameters())
+        return _converted(module.cpu(), torch.float64 if doubles else torch.float32, torch.device("cpu"), trained=True)
+
+    def _first_pass(self, module: nn.Module) -> None:
+        doubles = any(one.dtype in (torch.float64, torch.complex128) for one in module.parameters())
+        x = self._rows.to(torch.float64 if doubles else torch.float32)
+        with eagerly(x.dtype), as_factory_error(f"{self.call}: its module's forward"):
+            f = module(self.given(x))
+        if not any(one.requires_grad for one in module.parameters()):
+            none = "no parameters that need a gradient" if any(True for _ in module.parameters()) else "no parameters"
+            raise FactoryError(f"{self.call}: its module has {none}, so nothing would train")
+        wanted = [len(x), self._outputs]
+        if not isinstance(f, Tensor) or list(f.shape) != wanted:
+            got = list(f.shape) if isinstance(f, Tensor) else type(f).__name__
+            raise FactoryError(
+                f"{self.call}: for x {list(x.shape)} its module gave {got}, not [samples, outputs] = {wanted}"
+            )
+        if not f.is_floating_point():
+            raise FactoryError(f"{self.call}: its module gave {f.dtype}; outputs must be real numbers")
+        if not f.requires_grad:
+            raise FactoryError(
+                f"{self.call}: its module's outputs depend on no parameter that needs a gradient; "
+                "is its forward under torch.no_grad, or detached?"
+            )
+        for name, one in module.named_parameters():
+            if isinstance(one, nn.parameter.UninitializedParameter):
+                raise FactoryError(f"{self.call}: its parameter {name!r} is still lazy after a forward pass")
+
+    def _integers_work(self, seed: int) -> bool:
+        """Whether the module takes the rows, which are whole numbers, as int64."""
+        with seeded(seed):
+            self.integers = True
+            try:
+                self._first_pass(self._new())
+            except FactoryError:
+                return False
+            finally:
+                self.integers = False
+        return True
+
+    def _hinted(self, error: FactoryError) -> FactoryError:
+        if "IndexError" in str(error) and not self._whole:
+            return FactoryError(f'{error}; x is not whole numbers: for tokens set data.standardize = "none"')
+        return error
+
+
+def as_pairs(values: Tensor) -> Tensor:
+    """Complex numbers [...] as real ones [2, ...], real parts first; real ones as they are."""
+    return torch.stack([values.real, values.imag]) if values.is_complex() else values
+
+
+def attributes(module: nn.Module) -> Iterator[tuple[nn.Module, str, object, str]]:
+    """What a module holds beside parameters and submodules: (owner, name, value, full name); buffers too."""
+    for path, part in module.named_modules():
+        held = {name: value for name, value in vars(part).items() if name not in TORCHS}
+        for name, value in ({name: b for name, b in part._buffers.items() if b is not None} | held).items():
+            yield part, name, value, f"{path}.{name}" if path else name
+
+
+def _converted(module: nn.Module, dtype: torch.dtype, device: torch.device, *, trained: bool = False) -> nn.Module:
+    """Bring what it holds to a precision and a device, in place; trained parameters only where that is asked for.
+
+    Not by Module.to, which leaves plain attributes where they are and makes complex numbers real.
+    """
+
+    def convert(value: object) -> object:
+        if isinstance(value, nn.Parameter | nn.parameter.UninitializedBuffer):
+            return value
+        if isinstance(value, Tensor):
+            to = dtype if value.is_floating_point() else COMPLEX[dtype] if value.is_complex() else value.dtype
+            return value.to(to).to(device)
+        if type(value) is list:
+            return [convert(one) for one in value]
+        if type(value) is tuple:
+            return tuple(convert(one) for one in value)
+        if type(value) is dict:
+            return {key: convert(one) for key, one in value.items()}
+        return value
+
+    for part, name, value, _ in list(attributes(module)):
+        new = convert(value)
+        if name in part._buffers:
+            part._buffers[name] = new  # type: ignore[assignment]
+        elif new is not value and _holds_tensors(value):
+            vars(part)[name] = new
+    for part in module.modules():
+        for one in part._parameters.values():
+            if one is None or isinstance(one, nn.parameter.UninitializedParameter):
+                continue
+            if trained or not one.requires_grad:
+                one.data = convert(one.data)  # type: ignore[assignment]
+    return module
+
+
+def _holds_tensors(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return any(map(_holds_tensors, value))
+    if isinstance(value, dict):
+        return any(map(_holds_tensors, value.values()))
+    return isinstance(value, Tensor)
