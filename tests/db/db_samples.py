@@ -60,7 +60,8 @@ def cell(position: int, depth: int, width: int, seeds: Sequence[int], **changed:
 
 
 def sweep(name: str = "one", *, mode: str = "search", cells: Sequence[CellRecord] = (), spec: str = "") -> SweepRecord:
-    spec = spec or json.dumps({"name": name})
+    rates = {"factor": [0.1, 0.2, 0.3], "power": 0.0}  # by which the view width_growth finds its rows
+    spec = spec or json.dumps({"name": name, "scan": {"eta_width": rates}})
     return SweepRecord(
         name=name,
         sweep_key=sha(spec),

@@ -28,6 +28,7 @@ VIEWS = {
     " eta_final_sharpness final_accuracy",
     "onsets": "sweep cell depth width seed c_loss c_loss_above c_sharp c_sharp_above c_max c_max_below ordered"
     " accuracy_best eta_best eta_unstable",
+    "width_growth": "sweep cell depth width seed eta eta_lambda0 trial_id factor power family logit_rms hidden_growth",
     "exponents": "sweep fit y term exponent low high r2 cells decades where_expr excluded method",
 }
 AXES = "data samples target standardize model activation bias parametrization input_lr training_loss optimizer batch"

@@ -1,5 +1,6 @@
 """What schema 4 added: the evidence of a phase, η* by area, and on which side of a net's successes a rate lies."""
 
+import json
 import math
 from dataclasses import fields, replace
 from pathlib import Path
@@ -93,3 +94,45 @@ def test_eta_star_says_its_rule_and_keeps_the_largest_success(tmp_path: Path, ru
     with Reader.open(tmp_path / "a.db") as reader:
         net = reader.live(cell_id=1).nets[0]
         assert {name: getattr(net, name) for name in area} == (area if rule == 2 else empty)
+
+
+def test_trials_of_a_law_of_the_rate_are_found_by_width(tmp_path: Path) -> None:
+    """Factors in any order, a rate that failed, two losses: each trial has its factor, each law and loss a family."""
+    path, factors, power = tmp_path / "a.db", [8.0, 0.5, 2.0], -0.5
+    cells = [
+        samples.cell(place, 2, width, (0, 1), loss=loss)
+        for place, (width, loss) in enumerate([(64, "ce"), (256, "ce"), (64, "mse"), (256, "mse")])
+    ]
+    spec = json.dumps({"name": "one", "scan": {"eta_width": {"factor": factors, "power": power}}})
+    with Store.open(path) as store, store.transaction():
+        sweep_id = store.add_sweep(samples.sweep(mode="scan", cells=cells, spec=spec))
+        store.add_sweep(samples.sweep("two", mode="scan", cells=cells, spec=json.dumps({"scan": {"eta": [1.0]}})))
+        widths = {net.net_id: cells[net.cell_id - 1].width for net in store.sweep_state(sweep_id).nets}
+        for net_id, width in widths.items():
+            ids = store.add_trials([samples.trial(net_id, factor * width**power) for factor in factors])
+            store.open_attempts(ids, "driver", "cpu", {})
+            for trial_id, factor in zip(ids, factors, strict=True):
+                told = {"phase": "catapult" if factor < 8.0 else "collapsed", "phase_rule": 2, "logit_growth": 3.0}
+                if (net_id, factor) == (1, 0.5):
+                    told = {"phase": None, "verdict": "failed"}
+                store.finish_trial(samples.outcome(trial_id, seq=0, logit_rms_initial=0.5, logit_rms_peak=9.0, **told))
+    found = rows(path, "width_growth")
+    assert len(found) == len(widths) * len(factors) - 1
+    for row in found:
+        assert row["eta"] == row["factor"] * row["width"] ** row["power"]
+        assert (row["logit_rms"], row["bounded"]) == (1.5, int(row["training_loss"] == "ce"))
+        assert row["survives"] == (row["factor"] < 8.0)
+    families: dict[object, set[tuple[object, ...]]] = {}
+    for row in found:
+        families.setdefault(row["family"], set()).add((row["training_loss"], row["factor"]))
+    assert sorted(families) == [1, 2, 3, 4, 5, 6]
+    assert all(len(laws) == 1 for laws in families.values())
+    sizes = {family: {row["width"] for row in found if row["family"] == family} for family in families}
+    assert all(widths == {64, 256} for widths in sizes.values())
+
+
+def test_without_evidence_of_the_second_edition_the_outputs_count_as_they_are(tmp_path: Path) -> None:
+    samples.filled(tmp_path / "a.db")
+    found = rows(tmp_path / "a.db", "width_growth")
+    assert found
+    assert all((row["logit_rms"], row["hidden_growth"]) == (2.0, None) for row in found)
