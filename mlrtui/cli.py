@@ -115,7 +115,7 @@ def run(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: training.epochs=3.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the grid and what it costs; start nothing.")
+        bool, typer.Option("--dry-run", help="Print the grid and what it costs; train nothing.")
     ] = False,
     devices: DevicesOption = "auto",
     allow_code: AllowCodeOption = False,

@@ -15,6 +15,7 @@ from typing import Any
 from mlrtui.driver.stopping import at_work
 from mlrtui.engines.devices import cpu_cores
 from mlrtui_db import filesystem, invariants, lock, sqlite_version
+from mlrtui_db.errors import StoreDamaged
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
@@ -35,6 +36,7 @@ print(json.dumps({
 """
 _DRIVER_QUERY = ("nvidia-smi", "--query-gpu=driver_version,mig.mode.current", "--format=csv,noheader")
 _LOW_DISK_BYTES = 1 << 30
+_MOST_FOREIGN = 10
 _LARGE_LOG_BYTES = 64 << 20
 _NVIDIA = Path("/proc/driver/nvidia/version")
 
@@ -74,10 +76,18 @@ def store(path: Path) -> Iterator[Finding]:
         StoreError: it cannot be read at all.
     """
     with Reader.open(path) as reader:
-        sweeps, end = reader.sweeps(), reader.last_end()
-    broken = invariants.check(path)
+        end = reader.last_end()
+        foreign = reader.foreign_objects()
+        try:
+            sweeps, broken = reader.sweeps(), []
+        except StoreDamaged as error:
+            sweeps, broken = (), [str(error)]
+    broken += invariants.check(path)
     remedy = "; look on with `mlrtui browse`, but train into a new store, or restore a copy made by `mlrtui backup`"
     yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
+    if foreign:
+        shown = ", ".join(foreign[:_MOST_FOREIGN]) + (", ..." if len(foreign) > _MOST_FOREIGN else "")
+        yield Finding("of other tools", True, f"{shown}; mlrtui leaves them alone")
     held, writer = at_work(path)
     yield _driver(held, writer, path)
     if end is not None and not held:

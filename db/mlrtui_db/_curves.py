@@ -5,6 +5,7 @@ import sqlite3
 from array import array
 from itertools import chain
 
+from mlrtui_db._checked import Unreadable
 from mlrtui_db.models import Curve
 
 __all__ = ["read_curve"]
@@ -21,8 +22,11 @@ def read_curve(connection: sqlite3.Connection, trial_id: int, after_step: int = 
     """See `Reader.curve`."""
     found = connection.execute("SELECT attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
     rows = connection.execute(_STEPS, (trial_id, after_step, limit))
-    cells = array("d", chain.from_iterable(rows))  # a list of all rows would take three times as long
-    return _curve(trial_id, found[0] if found else 0, cells)
+    try:
+        cells = array("d", chain.from_iterable(rows))  # a list of all rows would take three times as long
+        return _curve(trial_id, int(found[0]) if found else 0, cells)
+    except (TypeError, ValueError, OverflowError):
+        raise Unreadable(f"trial {trial_id}: a step of it is not made of numbers") from None
 
 
 def _curve(trial_id: int, attempt: int, cells: "array[float]") -> Curve:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 
+from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows
 from mlrtui_db.models import Pairs, TrialDetails
 
 # Table, and how its one row is found from the trial.
@@ -24,8 +25,11 @@ def read_details(connection: sqlite3.Connection, trial_id: int) -> TrialDetails 
     if not found["trial"]:
         return None
     settings = dict(found["cell"]).get("settings")
+    for bar in json_list(dict(found["attempt"]).get("bars", "[]"), f"trial {trial_id}: bars of its attempt"):
+        if not isinstance(bar, list) or [type(value) in (int, float) for value in bar] != [True, True]:
+            raise Unreadable(f"trial {trial_id}: bars of its attempt are not pairs of numbers")
     columns = {name for name, _ in found["cell"]}
-    more = json.loads(settings) if isinstance(settings, str) else {}
+    more = json_object(settings, f"trial {trial_id}: the settings of its cell")
     extra = tuple((name, _plain(value)) for name, value in more.items() if name not in columns)
     cell = tuple(pair for pair in found["cell"] if pair[0] != "settings") + extra
     return TrialDetails(trial_id, found["sweep"], cell, found["net"], found["trial"], found["attempt"])
@@ -33,7 +37,7 @@ def read_details(connection: sqlite3.Connection, trial_id: int) -> TrialDetails 
 
 def _row(connection: sqlite3.Connection, query: str, trial_id: int) -> Pairs:
     cursor = connection.execute(query, (trial_id,))
-    row = cursor.fetchone()
+    row = next(plain_rows(cursor, "what belongs to a trial"), None)
     return (
         () if row is None else tuple((column[0], value) for column, value in zip(cursor.description, row, strict=True))
     )

@@ -1,9 +1,9 @@
 """The queries of the Live screen. None of them reads table ``step``; the caller holds the read transaction."""
 
-import json
 import sqlite3
 from collections import defaultdict
 
+from mlrtui_db._checked import Unreadable, json_list, json_object, record
 from mlrtui_db._variant import VARIANT_COLUMNS, variants
 from mlrtui_db.models import CellRow, EventRow, FitRow, LogRow, NetRow, SweepRow, TrialRow
 
@@ -75,10 +75,11 @@ FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
 WHERE c.sweep_id = ? AND {} > 0 ORDER BY t.rev DESC, t.status = 'running' DESC, t.trial_id DESC LIMIT 1
 """
 
-_EVENTS = "SELECT event_id, at, level, text, trial_id FROM event"
+_LONGEST = 4000  # characters of an event that are shown
+_EVENTS = f"SELECT event_id, at, level, substr(text, 1, {_LONGEST}), trial_id FROM event"
 
-_LOG = """
-SELECT event_id, at, level, text, e.sweep_id, e.trial_id, n.cell_id, host
+_LOG = f"""
+SELECT event_id, at, level, substr(text, 1, {_LONGEST}), e.sweep_id, e.trial_id, n.cell_id, host
 FROM event e LEFT JOIN trial t USING (trial_id) LEFT JOIN net n USING (net_id)
 WHERE event_id > ? ORDER BY event_id DESC LIMIT ?
 """
@@ -92,40 +93,48 @@ FROM fit WHERE sweep_id = ? ORDER BY fit, term
 
 def read_sweeps(connection: sqlite3.Connection) -> tuple[SweepRow, ...]:
     """All sweeps, newest first."""
-    return tuple(SweepRow(*row) for row in connection.execute(_SWEEPS))
+    sweeps = tuple(record(SweepRow, row, "sweep") for row in connection.execute(_SWEEPS))
+    for sweep in sweeps:
+        spec = json_object(sweep.spec, f"sweep {sweep.sweep_id}: spec")
+        if not isinstance(spec.get("sharpness", {}), dict):
+            raise Unreadable(f"sweep {sweep.sweep_id}: spec.sharpness is not a table")
+    return sweeps
 
 
 def read_cells(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellRow, ...]:
     """The cells of a sweep by position."""
     phases: dict[int, list[tuple[str, int]]] = defaultdict(list)
     for cell_id, phase, count in connection.execute(_PHASES, (sweep_id,)):
-        phases[cell_id].append((phase, count))
+        phases[cell_id].append((str(phase), count))
     rows = connection.execute(_CELLS, {"sweep": sweep_id}).fetchall()
     named = [
-        ({"depth": row[2], "width": row[3]} | dict(zip(VARIANT_COLUMNS, row[17:], strict=True)), row[16])
+        (
+            {"depth": row[2], "width": row[3]} | dict(zip(VARIANT_COLUMNS, row[17:], strict=True)),
+            json_object(row[16], f"cell {row[0]}: settings"),
+        )
         for row in rows
     ]
     return tuple(
-        CellRow(*(*row[:15], tuple(phases[row[0]]), variant, row[15]))
+        record(CellRow, (*row[:15], tuple(phases[row[0]]), variant, row[15]), "cell")
         for row, variant in zip(rows, variants(named), strict=True)
     )
 
 
 def read_nets(connection: sqlite3.Connection, cell_id: int) -> tuple[NetRow, ...]:
     """The nets of a cell by seed."""
-    return tuple(NetRow(*row) for row in connection.execute(_NETS, (cell_id,)))
+    return tuple(record(NetRow, row, "net") for row in connection.execute(_NETS, (cell_id,)))
 
 
 def read_trials(connection: sqlite3.Connection, cell_id: int) -> tuple[TrialRow, ...]:
     """The trials of a cell by seed, then eta."""
     rows = connection.execute(f"{_TRIALS} WHERE n.cell_id = ? ORDER BY n.seed, t.eta", (cell_id,))
-    return tuple(TrialRow(*row) for row in rows)
+    return tuple(record(TrialRow, row, "trial") for row in rows)
 
 
 def read_trial(connection: sqlite3.Connection, trial_id: int) -> TrialRow | None:
     """One trial, or None."""
     row = connection.execute(f"{_TRIALS} WHERE trial_id = ?", (trial_id,)).fetchone()
-    return None if row is None else TrialRow(*row)
+    return None if row is None else record(TrialRow, row, "trial")
 
 
 def read_newest(connection: sqlite3.Connection, sweep_id: int) -> tuple[int | None, int | None]:
@@ -145,26 +154,38 @@ def read_events(connection: sqlite3.Connection, sweep_id: int, limit: int) -> tu
     rows = connection.execute(
         f"{_EVENTS} WHERE sweep_id = ? OR sweep_id IS NULL ORDER BY event_id DESC LIMIT ?", (sweep_id, limit)
     )
-    return tuple(EventRow(*row) for row in rows)
+    return tuple(record(EventRow, row, "event") for row in rows)
 
 
 def read_events_after(connection: sqlite3.Connection, event_id: int, limit: int) -> tuple[EventRow, ...]:
     """Events after a number, oldest first."""
     rows = connection.execute(f"{_EVENTS} WHERE event_id > ? ORDER BY event_id LIMIT ?", (event_id, limit))
-    return tuple(EventRow(*row) for row in rows)
+    return tuple(record(EventRow, row, "event") for row in rows)
 
 
 def read_log(connection: sqlite3.Connection, event_id: int, limit: int) -> tuple[LogRow, ...]:
     """The newest events of all sweeps after a number, oldest first."""
-    return tuple(LogRow(*row) for row in connection.execute(_LOG, (event_id, limit)))[::-1]
+    return tuple(record(LogRow, row, "event") for row in connection.execute(_LOG, (event_id, limit)))[::-1]
 
 
 def read_sizes(connection: sqlite3.Connection, sweep_id: int) -> dict[str, int]:
     """Trained parameters of the cells of a sweep, by label."""
-    return dict(connection.execute("SELECT label, n_params FROM cell WHERE sweep_id = ?", (sweep_id,)))
+    rows = connection.execute("SELECT label, n_params FROM cell WHERE sweep_id = ?", (sweep_id,)).fetchall()
+    for label, size in rows:
+        if not isinstance(label, str) or not isinstance(size, int) or not 0 <= size < 2**53:
+            raise Unreadable(f"cell {str(label)[:60]!r}: n_params is {str(size)[:60]!r}")
+    return dict(rows)
 
 
 def read_fits(connection: sqlite3.Connection, sweep_id: int) -> tuple[FitRow, ...]:
     """The fits of a sweep."""
     rows = connection.execute(_FITS, (sweep_id,))
-    return tuple(FitRow(*(*row[:10], tuple(json.loads(row[10])), *row[11:])) for row in rows)
+    return tuple(record(FitRow, (*row[:10], _labels(row), *row[11:]), "fit") for row in rows)
+
+
+def _labels(row: tuple[object, ...]) -> tuple[str, ...]:
+    where = f"fit {str(row[0])[:60]!r}: excluded"
+    found = json_list(row[10], where)
+    if not all(isinstance(label, str) for label in found):
+        raise Unreadable(f"{where} is not a list of texts")
+    return tuple(found)

@@ -1,4 +1,7 @@
-"""An older store as this version's readers see it: temporary objects of their connection stand in for what it lacks."""
+"""A store of another version as this version's readers see it: temporary objects of their connection stand in.
+
+An older one lacks tables, columns and views. The views of a newer one are unknown here, so ours are read on its tables.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -6,15 +9,14 @@ from contextlib import closing
 from mlrtui_db._editions import BEFORE_SCHEMA_4
 from mlrtui_db._schema import SCHEMA_VERSION, schema_script, view_statements
 
-__all__ = ["complete", "is_older"]
+__all__ = ["complete", "is_of_another_version"]
 
 
 def complete(connection: sqlite3.Connection) -> None:
-    """Give a reader's connection to an older store the tables, columns and views of this version; the file stays.
+    """Give a reader's connection to another version's store the tables, columns and views of this one; the file stays.
 
     A column that the store lacks has its default in every row, or what bringing the store up to date would fill in; a
-    table is empty. What stood in for an earlier state
-    of the store goes; a newer store is left alone.
+    table is empty. What stood in for an earlier state of the store goes.
     """
     connection.execute("PRAGMA query_only = OFF")  # it forbids temporary objects, too; the file is open to be read only
     try:
@@ -22,16 +24,16 @@ def complete(connection: sqlite3.Connection) -> None:
             "SELECT name, type FROM temp.sqlite_master WHERE type <> 'index'"
         ).fetchall():
             connection.execute(f"DROP {kind} temp.{name}")
-        for statement in _stand_ins(connection) if is_older(connection) else ():
+        for statement in _stand_ins(connection) if is_of_another_version(connection) else ():
             connection.execute(statement)
     finally:
         connection.execute("PRAGMA query_only = ON")
 
 
-def is_older(connection: sqlite3.Connection) -> bool:
-    """Whether the store has a schema from before this version."""
+def is_of_another_version(connection: sqlite3.Connection) -> bool:
+    """Whether the store has another schema than this version's."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version) < SCHEMA_VERSION
+    return int(version) != SCHEMA_VERSION
 
 
 def _stand_ins(connection: sqlite3.Connection) -> list[str]:

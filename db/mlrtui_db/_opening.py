@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui_db import filesystem
+from mlrtui_db._checked import Unreadable
 from mlrtui_db._inode import refuse_links
 from mlrtui_db._older import complete
-from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, schema_names, view_names
+from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, view_names
+from mlrtui_db._shape import check_schema
+from mlrtui_db._sidefiles import refuse_beside
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
 from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreOlder, StoreUnwritable
 from mlrtui_db.lock import is_held
 
 _SMALLEST_PAGE = 512
+_LONGEST_NAMES = 65_536
 _RESTORE = "restore a copy, or start a new store with --store"
 
 
@@ -42,6 +46,7 @@ def inspect(path: Path | str, *, writing: bool) -> Found:
             refuse_links(target, status)
             _refuse_mounted(target)
         _check_access(target, writing)
+        refuse_beside(target, writing=writing)
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise StoreUnwritable(f"{path} cannot be reached ({reason}): choose another --store") from None
@@ -60,6 +65,7 @@ def verify(path: Path, *, writing: bool) -> None:
     """Look through a store's schema (not its rows); the file must be ours. Touches nothing where no log lies beside it.
 
     Raises:
+        StoreAltered: the schema is not mlrtui's.
         StoreDamaged: truncated, corrupt, or tables are missing.
         StoreNewer: a later version, when writing; else one whose views are not those that we know.
     """
@@ -137,9 +143,7 @@ def _probed(path: Path, *, immutable: bool) -> sqlite3.Connection:
     with translated(path):
         connection = connect_reader(path, immutable=immutable)
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            _check_names(path, version, names)
+            check_schema(path, connection)
         except BaseException:
             connection.close()
             raise
@@ -152,19 +156,47 @@ def _completed(path: Path, *, immutable: bool) -> sqlite3.Connection:
     try:
         with translated(path):
             complete(connection)
+            _check_lengths(connection)
+            _check_views(path, connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _check_names(path: Path, version: int, names: set[str]) -> None:
-    if version > SCHEMA_VERSION and not names.issuperset(view_names()):
-        raise _newer(path, version)
-    if version == SCHEMA_VERSION:
-        missing = [name for name in schema_names() if name not in names]
-        if missing:
-            raise StoreDamaged(f"{path} lacks {', '.join(missing)}: {_RESTORE}")
+def _check_lengths(connection: sqlite3.Connection) -> None:
+    """Views repeat the names of sweeps and cells in every row, so that a long one would take memory many times."""
+    texts = [
+        "label",
+        "data",
+        "target",
+        "standardize",
+        "model",
+        "activation",
+        "parametrization",
+        "loss",
+        "optimizer",
+        "dtype",
+    ]
+    length = " + ".join(f"length({text})" for text in texts)
+    for table, key, of in (("sweep", "sweep_id", "length(name)"), ("cell", "cell_id", length)):
+        found = connection.execute(f"SELECT {key} FROM {table} WHERE {of} > ? LIMIT 1", (_LONGEST_NAMES,)).fetchone()
+        if found is not None:
+            raise Unreadable(f"{table} {found[0]}: its names have more than {_LONGEST_NAMES} characters")
+
+
+def _check_views(path: Path, connection: sqlite3.Connection) -> None:
+    """Whether this version's views, which are read in place of a newer version's, fit its tables."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version <= SCHEMA_VERSION:
+        return
+    for view in view_names():
+        try:
+            connection.execute(f"SELECT * FROM {view} LIMIT 0")
+        except sqlite3.OperationalError as error:
+            if error_name(error) == "SQLITE_ERROR":  # no such column or table
+                raise _newer(path, version) from None
+            raise
 
 
 def _refuse_mounted(target: Path) -> None:
@@ -219,7 +251,7 @@ def _check_leftovers(target: Path) -> None:
 
 def _read_header(target: Path, size: int) -> int:
     foreign = f"{target} is not a mlrtui store (%s): choose another --store"
-    connection = connect_reader(target, immutable=True)
+    connection = connect_reader(target, immutable=True, header_only=True)
     try:
         # A checkpoint that was cut short leaves a file shorter than its header says; that is no reason to refuse.
         connection.execute("PRAGMA writable_schema = ON")

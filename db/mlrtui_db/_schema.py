@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from mlrtui_db._sqlite import translated
+from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.column_docs import column_documents
 from mlrtui_db.errors import StoreUnwritable
 
@@ -89,9 +89,10 @@ def renew_views(connection: sqlite3.Connection) -> None:
 
 
 def drop_views(connection: sqlite3.Connection) -> None:
-    """Take all views away; `renew_views` makes those of this version."""
+    """Take our views away; `renew_views` makes those of this version."""
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
-        connection.execute(f'DROP VIEW "{name}"')
+        if name in (*view_names(), "axes"):
+            connection.execute(f'DROP VIEW "{name}"')
 
 
 def create_store(path: Path, now: float) -> None:
@@ -104,7 +105,7 @@ def create_store(path: Path, now: float) -> None:
         draft.unlink(missing_ok=True)
         draft.touch()  # with the user's umask; SQLite would never let a group write
         with translated(path):
-            connection = sqlite3.connect(draft, isolation_level=None)
+            connection = connect_new(draft)
             try:
                 install_schema(connection, now)
                 connection.execute("PRAGMA journal_mode = WAL")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlrtui_db._checked import Unreadable
+from mlrtui_db._guard import LONGEST_ROW, GuardedConnection, guard, stopped
 from mlrtui_db._space import full, io_error
 from mlrtui_db.errors import (
     StoreBusy,
@@ -22,6 +24,8 @@ _BUSY_MS = 5000
 _READER_BUSY_MS = 2000
 _WAL_LIMIT = 64 * 1024 * 1024
 _CACHE_KIB = 65536
+_MOST_SAID = 200  # characters of a message of SQLite, which may quote the store
+_RESTORE = "restore a copy, or start a new store with --store"
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
@@ -43,10 +47,19 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         return connection
 
 
-def connect_reader(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+def connect_new(path: Path) -> sqlite3.Connection:
+    """A read-write connection to a file that we are making, or a copy of a checked store that we have just made."""
+    uri = path.absolute().as_uri()  # what is attached may then be opened to be read only
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, factory=GuardedConnection)
+    guard(connection)
+    return connection
+
+
+def connect_reader(path: Path, *, immutable: bool = False, header_only: bool = False) -> sqlite3.Connection:
     """A connection that cannot write. ``immutable`` ignores the write-ahead log and touches nothing beside the file."""
     with translated(path):
-        connection = _connect(path, "mode=ro&immutable=1" if immutable else "mode=ro", _READER_BUSY_MS)
+        options = "mode=ro&immutable=1" if immutable else "mode=ro"
+        connection = _connect(path, options, _READER_BUSY_MS, header_only=header_only)
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA mmap_size = 0")
@@ -71,6 +84,10 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _translate(error, path) from error
+    except Unreadable as error:
+        raise StoreDamaged(f"{path} holds what mlrtui never writes ({error}): {_RESTORE}") from None
+    except UnicodeDecodeError as error:  # of a text, or of SQLite's own message about one
+        raise _not_text(path) from error
 
 
 def error_name(error: sqlite3.Error) -> str:
@@ -79,18 +96,27 @@ def error_name(error: sqlite3.Error) -> str:
     return "_".join(name.split("_")[:2])
 
 
-def _connect(path: Path, options: str, busy_ms: int) -> sqlite3.Connection:
+def _connect(path: Path, options: str, busy_ms: int, *, header_only: bool = False) -> sqlite3.Connection:
     # One thread at a time uses a connection, but a screen may open it in one thread and read in another.
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{options}",
         uri=True,
         isolation_level=None,
         timeout=busy_ms / 1000,
         check_same_thread=False,
+        factory=GuardedConnection,
     )
+    guard(connection, header_only=header_only)
+    return connection
+
+
+def _not_text(path: Path) -> StoreDamaged:
+    return StoreDamaged(f"{path} is damaged (a text in it is not UTF-8): {_RESTORE}")
 
 
 def _translate(error: sqlite3.Error, path: Path) -> StoreError:
+    if "Could not decode to UTF-8" in str(error):  # followed by the text itself
+        return _not_text(path)
     match error_name(error):
         case "SQLITE_FULL":
             return full(path)
@@ -99,12 +125,28 @@ def _translate(error: sqlite3.Error, path: Path) -> StoreError:
         case "SQLITE_BUSY" | "SQLITE_LOCKED":
             return StoreBusy(f"another program keeps {path} locked: let it finish or close it")
         case "SQLITE_CORRUPT":
-            return StoreDamaged(f"{path} is damaged ({error}): restore a copy, or start a new store with --store")
+            return StoreDamaged(f"{path} is damaged ({_short(error)}): {_RESTORE}")
+        case "SQLITE_INTERRUPT":
+            stopped()
+            return StoreError(f"{path}: one query took too long and was stopped: ask for less, or prune the store")
+        case "SQLITE_TOOBIG":
+            return StoreDamaged(
+                f"{path} holds a row of more than {LONGEST_ROW >> 20} MB, mlrtui's have less: {_RESTORE}"
+            )
+        case "SQLITE_NOMEM":
+            return StoreError(f"{path}: there is not enough memory to read it")
         case "SQLITE_NOTADB":
             return StoreForeign(f"{path} is not a mlrtui store (not an SQLite database): choose another --store")
         case "SQLITE_READONLY" | "SQLITE_CANTOPEN" | "SQLITE_PERM" | "SQLITE_AUTH":
             return StoreUnwritable(f"{path} cannot be opened ({error}): check its permissions and those of its folder")
         case "SQLITE_CONSTRAINT":
             return StoreError(f"{path} refused a record ({error})")
+        case _ if "malformed database schema" in str(error):
+            return StoreDamaged(f"{path} is damaged ({_short(error)}): {_RESTORE}")
         case _:
-            return StoreError(f"{path}: {error}")
+            return StoreError(f"{path}: {_short(error)}")
+
+
+def _short(error: sqlite3.Error) -> str:
+    text = str(error)
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."

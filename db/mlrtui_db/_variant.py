@@ -1,6 +1,5 @@
 """Short names for what varies among the cells of a sweep beside depth and width."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 _PLAIN = ("data", "model", "target", "standardize", "activation", "parametrization", "loss", "optimizer", "dtype")
@@ -12,14 +11,14 @@ VARIANT_COLUMNS = (*_PLAIN, *_SHORT)
 Settings = Mapping[str, object]
 
 
-def variants(cells: Sequence[tuple[Settings, str]]) -> list[str]:
+def variants(cells: Sequence[tuple[Settings, Settings]]) -> list[str]:
     """One short text per cell, such as "ce in=0.1"; "" where only depth and width vary.
 
-    Each cell is given by depth, width and its `VARIANT_COLUMNS`, and by its ``settings`` as JSON. Settings without a
+    Each cell is given by depth, width and its `VARIANT_COLUMNS`, and by all its ``settings``. Settings without a
     column of their own count too, by their full name, unless what is said already determines them.
     """
     columns = [settings for settings, _ in cells]
-    others = [_flat(json.loads(text)) for _, text in cells]
+    others = [_flat(more) for _, more in cells]
     varying = [name for name in VARIANT_COLUMNS if _varies(columns, name)]
     said = [tuple(repr(cell[name]) for name in ("depth", "width", *varying)) for cell in columns]
     known = {*VARIANT_COLUMNS, *_DERIVED}

@@ -1,14 +1,13 @@
 """Copies of a store that is left as it is: a backup beside a running driver, and an archive for read-only media."""
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mlrtui_db import _opening, sqlite_version
 from mlrtui_db._life import unmark_copy
-from mlrtui_db._sqlite import translated
+from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.errors import StoreIOError, StoreLocked, StoreUnwritable
 from mlrtui_db.lock import is_held
 
@@ -23,7 +22,7 @@ def back_up(store: Path | str, copy: Path) -> int:
     """
     sqlite_version.require()
     source, connection = _opening.open_to_read(store, as_it_is=True)
-    with closing(connection), whole_or_not(copy) as draft, closing(_new(draft)) as target:
+    with closing(connection), whole_or_not(copy) as draft, closing(connect_new(draft)) as target:
         with translated(source):
             connection.backup(target)
         unmark_copy(target)
@@ -48,7 +47,7 @@ def archive(store: Path | str, copy: Path) -> int:
         with translated(source):
             connection.execute("PRAGMA query_only = OFF")  # it would refuse the copy, too; mode=ro still protects us
             connection.execute("VACUUM INTO ?", (str(draft),))
-        with closing(_new(draft)) as target:
+        with closing(connect_new(draft)) as target:
             unmark_copy(target)
             target.execute("PRAGMA journal_mode = DELETE")
     return copy.stat().st_size
@@ -83,7 +82,3 @@ def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
     finally:
         for leftover in leftovers:
             leftover.unlink(missing_ok=True)
-
-
-def _new(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, isolation_level=None)

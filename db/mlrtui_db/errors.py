@@ -7,6 +7,7 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreNewer              written by a newer mlrtui
 ├── StoreOlder              written by an earlier mlrtui, to be brought up to date before it can be merged
 ├── StoreDamaged            truncated or corrupt
+├── StoreAltered            its schema, or what lies beside it, is not mlrtui's
 ├── StoreUnwritable         read-only file, folder or media
 ├── StoreMoved              the file was removed, moved or replaced while it was open
 ├── StoreIncomplete         its log is not beside it
@@ -22,6 +23,7 @@ StoreError                  every message is one sentence: what is wrong and wha
 __all__ = [
     "MergeConflict",
     "SequenceGap",
+    "StoreAltered",
     "StoreBusy",
     "StoreDamaged",
     "StoreError",
@@ -66,6 +68,10 @@ class StoreOlder(StoreError):
 
 class StoreDamaged(StoreError):
     """SQLite finds the file truncated or corrupt."""
+
+
+class StoreAltered(StoreError):
+    """The schema holds what mlrtui did not make and what could act, or files beside the store are not SQLite's."""
 
 
 class StoreUnwritable(StoreError):

@@ -1,5 +1,6 @@
 """What must hold in every committed state of a store, as queries that find nothing when it does."""
 
+import json
 import math
 import sqlite3
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ _RULES: dict[str, str] = {
         SELECT 'sweep ' || sweep_id FROM sweep WHERE (finished_at IS NOT NULL) <> (status = 'done')""",
     "a column has no text in column_doc": """
         SELECT m.name || '.' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c
-        WHERE m.name IN (SELECT tbl FROM column_doc)
+        WHERE m.name IN (SELECT value FROM json_each(?)) AND m.name IN (SELECT tbl FROM column_doc)
           AND NOT EXISTS (SELECT 1 FROM column_doc d WHERE d.tbl = m.name AND d.col = c.name)""",
 }
 
@@ -105,8 +106,14 @@ def _violations(connection: sqlite3.Connection) -> Iterator[str]:
         return  # every query below would meet it
     for table, row_id, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST):
         yield f"table {table}, row {row_id}: its {parent} is missing"
+    mistyped = list(_mistyped(connection))
+    yield from _named("a value is not of its column's type", mistyped)
+    if mistyped:
+        return  # the rules below compute with them
+    ours = json.dumps(schema_names())
     for rule, query in _RULES.items():
-        yield from _named(rule, [name for (name,) in connection.execute(f"{query} LIMIT {_MOST + 1}")])
+        values = (ours,) if "?" in query else ()
+        yield from _named(rule, [name for (name,) in connection.execute(f"{query} LIMIT {_MOST + 1}", values)])
     yield from _named("a number is infinite", list(_infinite(connection)))
     yield from _named("ln_eta_star_mean or ln_eta_star_sd differ from the cell's nets", list(_wrong_means(connection)))
 
@@ -126,10 +133,22 @@ def _named(rule: str, offenders: list[str]) -> Iterator[str]:
         yield f"{rule}: {', '.join(offenders[:_MOST])}{more}"
 
 
+def _mistyped(connection: sqlite3.Connection) -> Iterator[str]:
+    """A strict table takes no such value; a damaged or a made-up file can hold one."""
+    for table in _tables():
+        columns = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
+        key = " || ' ' || ".join(f"quote({name})" for name, _, place in columns if place)
+        wrong = " OR ".join(f"typeof({name}) NOT IN ('{kind.lower()}', 'null')" for name, kind, _ in columns if kind)
+        for (row,) in connection.execute(f"SELECT substr({key}, 1, 60) FROM {table} WHERE {wrong} LIMIT {_MOST + 1}"):
+            yield f"{table} {row}"
+
+
+def _tables() -> list[str]:
+    return [name for name in schema_names() if name not in (*view_names(), "axes")]
+
+
 def _infinite(connection: sqlite3.Connection) -> Iterator[str]:
-    for table in schema_names():
-        if table in (*view_names(), "axes"):
-            continue
+    for table in _tables():
         kinds = connection.execute("SELECT name FROM pragma_table_info(?) WHERE type = 'REAL'", (table,)).fetchall()
         for (column,) in kinds:
             (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE abs({column}) = 9e999").fetchone()

@@ -15,6 +15,7 @@ from typing import Any
 
 from mlrtui_db import _opening
 from mlrtui_db._attempts import lost_trials
+from mlrtui_db._checked import Unreadable
 from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import translated
@@ -167,6 +168,8 @@ class _Merge:
 
     def _progress(self, connection: sqlite3.Connection, net: Row) -> tuple[int, int]:
         done = _one(connection, "SELECT count(*) AS n FROM trial WHERE net_id = ? AND status = 'done'", net["net_id"])
+        if net["status"] not in _RANK:
+            raise Unreadable(f"net {net['net_id']}: status is {str(net['status'])[:40]!r}")
         return _RANK[net["status"]], done["n"] if done else 0
 
     def _given_up_otherwise(self, source_id: int, target_id: int) -> bool:
@@ -202,7 +205,7 @@ class _Merge:
         for name in ("trial_key", "verdict"):
             if trial[name] != known[name]:
                 raise MergeConflict(
-                    f"{self._path}: the training at rate {trial['eta']:.6g} (trial {trial['trial_id']}) has another "
+                    f"{self._path}: the training at rate {trial['eta']} (trial {trial['trial_id']}) has another "
                     f"{name.replace('_', ' ')} than in the stores before it: merge them into two stores"
                 )
 

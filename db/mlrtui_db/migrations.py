@@ -19,7 +19,7 @@ from pathlib import Path
 from mlrtui_db._editions import BEFORE_SCHEMA_4
 from mlrtui_db._life import unmark_copy
 from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
-from mlrtui_db._sqlite import error_name, translated
+from mlrtui_db._sqlite import connect_new, error_name, translated
 from mlrtui_db.errors import StoreError
 from mlrtui_db.relabelling import Relabel, relabel_all
 
@@ -158,7 +158,7 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> Path:
     try:
         draft.touch()  # with the user's umask
         connection.execute("VACUUM INTO ?", (str(draft),))
-        with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
+        with closing(connect_new(draft)) as copy:
             unmark_copy(copy)
         os.replace(draft, backup)
     finally:

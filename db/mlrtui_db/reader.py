@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _details, _life, _live, _opening, sqlite_version
+from mlrtui_db import _details, _life, _live, _opening, _shape, sqlite_version
+from mlrtui_db._checked import plain_rows, typed_rows
 from mlrtui_db._curves import read_curve
-from mlrtui_db._older import complete, is_older
+from mlrtui_db._older import complete, is_of_another_version
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
@@ -39,7 +40,7 @@ class Reader:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._connection = connection
-        self.stood_in = is_older(connection)
+        self.stood_in = is_of_another_version(connection)
 
     @classmethod
     def open(cls, path: Path | str) -> "Reader":
@@ -72,7 +73,7 @@ class Reader:
         """A number that moves when another connection has committed; sometimes also when nothing was written."""
         with translated(self.path):
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-            if self.stood_in and not is_older(self._connection):  # somebody has brought it up to date
+            if self.stood_in and not is_of_another_version(self._connection):  # somebody has brought it up to date
                 complete(self._connection)
                 self.stood_in = False
         return int(version)
@@ -166,6 +167,11 @@ class Reader:
         with self._picture() as connection:
             return _live.read_sizes(connection, sweep_id)
 
+    def foreign_objects(self) -> tuple[str, ...]:
+        """Tables, views and indexes that other tools have put into the store, such as "table 'notes'"; left alone."""
+        with self._picture() as connection:
+            return _shape.foreign_objects(connection)
+
     def views(self) -> tuple[str, ...]:
         """Names of the views for people."""
         return view_names()
@@ -180,12 +186,14 @@ class Reader:
             StoreError: there is no such view; or, while steps are taken, those of a trial that were given out are no
                 longer in the store: it was started again, or pruned.
         """
-        names = tuple(name for name, _ in self.declared(view))
+        declared = self.declared(view)
+        names = tuple(name for name, _ in declared)
         if view in _BY_STEP:
             return names, self._by_step(view, where_sweep)
         ((rest, values),) = self.parts(view, where_sweep)
         with self._picture() as connection:
-            return names, iter(connection.execute(f"SELECT * FROM {rest}", values).fetchall())
+            found = connection.execute(f"SELECT * FROM {rest}", values)
+            return names, iter(list(typed_rows(found, view, declared)))
 
     def parts(self, view: str, where_sweep: str | None = None) -> Iterator[tuple[str, tuple[object, ...]]]:
         """What follows ``SELECT * FROM`` for the rows of `query`, with its values: all in one part, or a trial each."""
@@ -238,7 +246,8 @@ class Reader:
             with self._picture() as connection:
                 for trial_id in chunk:
                     order = _BY_STEP[view]
-                    rows += connection.execute(f"SELECT * FROM {view} WHERE trial_id = ? ORDER BY {order}", (trial_id,))
+                    found = connection.execute(f"SELECT * FROM {view} WHERE trial_id = ? ORDER BY {order}", (trial_id,))
+                    rows += plain_rows(found, view)
             yield from rows
 
     def _windows(self, view: str, trial_id: int) -> Iterator[Row]:
@@ -254,10 +263,11 @@ class Reader:
                 found = connection.execute(
                     "SELECT attempt, n_steps FROM trial WHERE trial_id = ?", (trial_id,)
                 ).fetchone()
-                rows = connection.execute(
+                part = connection.execute(
                     f"SELECT * FROM {view} WHERE trial_id = ? AND {after} ORDER BY {_BY_STEP[view]} LIMIT ?",
                     (trial_id, *values, _CHUNK_STEPS),
-                ).fetchall()
+                )
+                rows = list(plain_rows(part, view))
             attempt, n_steps = found or (None, 0)
             if begun is not None and (attempt != begun or n_steps < steps_before):
                 raise StoreError(

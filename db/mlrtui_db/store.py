@@ -15,6 +15,7 @@ from typing import Self
 
 from mlrtui_db import _attempts, _fits, _life, _opening, _pruning, _steps, _sweeps, sqlite_version
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
+from mlrtui_db._shape import check_schema
 from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
 from mlrtui_db._wal import Beside
 from mlrtui_db._writing import Transaction
@@ -125,6 +126,8 @@ class Store:
             end = _life.end_of_writer(target, lock.previous)
             connection = connect_writer(target)
             try:
+                with translated(target):
+                    check_schema(target, connection)  # again: a journal beside the file may have had its say
                 copy = migrate(connection, target, relabel=relabel)
                 with translated(target):
                     store = cls(target, connection, lock, host or socket.gethostname(), clock)

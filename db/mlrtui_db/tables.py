@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from mlrtui_db._sqlite import translated
+from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.column_docs import VIEWS
 from mlrtui_db.lock import is_held
 from mlrtui_db.reader import Reader
@@ -22,11 +22,10 @@ def write_tables(reader: Reader, out: Path, views: Sequence[str], where_sweep: s
         StoreError: there is no such view, the store cannot be read, or the file not be written.
     """
     types = {view: _declared(reader, view, where_sweep) for view in views}
-    with translated(out), closing(sqlite3.connect(out.absolute().as_uri(), uri=True, isolation_level=None)) as target:
+    with translated(out), closing(connect_new(out)) as target:
         # the file is taken only when it is whole, so that nothing need be rolled back
         target.execute("PRAGMA journal_mode = OFF")
         target.execute("PRAGMA synchronous = OFF")
-        target.execute("PRAGMA trusted_schema = OFF")
         attached = _attach(target, reader)
         target.execute("BEGIN")
         for view in views:

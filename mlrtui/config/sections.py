@@ -130,7 +130,8 @@ class ModelSection(Section):
         "mlp: fully connected; two-layer-linear: f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.; "
         "cnn: 3x3 convolutions, mean over the image, linear head; transformer: image rows as tokens. "
         '"package.module:factory": called as factory(inputs=, outputs=, depth=, width=), gives a torch.nn.Module of x '
-        "[samples, inputs]; needs mlrtui run --allow-code. See numerics.md.",
+        "[samples, inputs]; needs mlrtui run --allow-code. It is tried on real samples before anything is trained, see "
+        "numerics.md.",
         "mlp",
         ("mlp",),
     )

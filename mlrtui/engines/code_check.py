@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput
@@ -38,10 +39,13 @@ def check_factories(specs: Sequence[SweepSpec], device: str, *, timed: bool = Fa
             pass_fds=[theirs],
         )
         os.close(theirs)
+        assert process.stdin is not None
         with os.fdopen(answer) as pipe:
             try:
-                process.communicate(json.dumps(job).encode())
-                text = pipe.read()
+                with suppress(BrokenPipeError), process.stdin:
+                    process.stdin.write(json.dumps(job).encode())
+                text = pipe.read()  # before it is waited for: a long answer does not fit into the pipe
+                process.wait()
             finally:
                 process.kill()
                 process.wait()

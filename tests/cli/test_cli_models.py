@@ -61,6 +61,7 @@ FACTORY = """
     eta_lambda0 = [0.5, 1.5]
 """
 OWN = """
+    import sys
     from pathlib import Path
 
     from torch import nn
@@ -70,8 +71,10 @@ OWN = """
     def net(inputs, outputs, depth, width):
         return nn.Sequential(nn.Linear(inputs, width), nn.Tanh(), nn.Linear(width, outputs))
 
-    def broken(inputs, outputs, depth, width):
-        raise ValueError("too\\nnarrow")
+    def broken(inputs, outputs, depth, width):  # where it is trained, not where it is looked at before
+        if Path(sys.argv[0]).stem == "local_worker":
+            raise ValueError("too\\nnarrow")
+        return net(inputs, outputs, depth, width)
 """
 
 
@@ -114,8 +117,10 @@ def test_code_is_run_only_when_that_is_allowed(mlrtui: Mlrtui, tmp_path: Path) -
     planned = mlrtui("run", sweep, "--dry-run", "--allow-code")
     assert planned.returncode == 0, planned.stderr
     assert "not foreseen" in planned.stdout
-    assert not mark.exists()
+    assert "310 parameters" in planned.stdout
+    assert mark.exists()  # to say what it makes
     assert not store.exists()
+    mark.unlink()
 
     done = mlrtui("run", sweep, "--allow-code", "--devices", "cpu:1")
     assert done.returncode == 1, done.stderr + done.stdout  # one of the two factories is broken

@@ -27,7 +27,7 @@ BROKEN = {
     "UPDATE trial SET status = 'failed' WHERE trial_id = 1": "or is failed by another verdict: trial 1",
     "UPDATE trial SET given_up_epoch = 1 WHERE trial_id = 1": "or has a verdict that needs no giving up: trial 1",
     "UPDATE sweep SET finished_at = NULL": "a sweep has a time of finishing and is not done, or none and is: sweep 1",
-    "ALTER TABLE net ADD COLUMN extra TEXT": "a column has no text in column_doc: net.extra",
+    "DELETE FROM column_doc WHERE tbl = 'net' AND col = 'eta_area'": "has no text in column_doc: net.eta_area",
     "UPDATE net SET eta_area = 9e999": "a number is infinite: net.eta_area",
     "UPDATE cell SET ln_eta_star_mean = 0 WHERE cell_id = 2": "differ from the cell's nets: cell 2",
     "UPDATE net SET cell_id = 99 WHERE net_id = 4": "table net, row 4: its cell is missing",

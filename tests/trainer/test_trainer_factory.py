@@ -148,7 +148,7 @@ WRONG = {
     "counts": (
         "class N(nn.Linear):\n    def __init__(self, *sizes):\n        super().__init__(*sizes)\n"
         "        self.register_buffer('seen', torch.zeros(1))\n"
-        "    def forward(self, x):\n        self.seen += 1\n        return super().forward(x)\n"
+        "    def forward(self, x):\n        self.seen += 1\n        return super().forward(x) * (self.seen < 1000)\n"
         + BODY
         + "return N(inputs, outputs)",
         r"the module \(N\) itself changes the buffer 'seen', and its outputs depend on it",

@@ -4,10 +4,12 @@ import random
 from hashlib import sha256
 from pathlib import Path
 
-import factory_zoo
 import numpy as np
 import pytest
 import torch
+import zoo_refused
+import zoo_right
+import zoo_wrong
 from torch import Tensor
 from trainer_runs import digits, run_trials, train, trial
 
@@ -23,14 +25,15 @@ from mlrtui_trainer.worker import run_task
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # torch.compile imports it
 
-ZOO = Path(factory_zoo.__file__)
 DATA = digits(96)
 F32, F64 = torch.float32, torch.float64
 
 
 def net_of(name: str, inputs: int = 64, width: int = 8) -> NetSpec:
-    code_hash = sha256(ZOO.read_bytes()).hexdigest()
-    return NetSpec(f"{ZOO.stem}:{name}", inputs, 10, 2, width, "own", code_path=str(ZOO.parent), code_hash=code_hash)
+    zoo = next(one for one in (zoo_wrong, zoo_refused, zoo_right) if hasattr(one, name))
+    path = Path(str(zoo.__file__))
+    code_hash = sha256(path.read_bytes()).hexdigest()
+    return NetSpec(f"{path.stem}:{name}", inputs, 10, 2, width, "own", code_path=str(path.parent), code_hash=code_hash)
 
 
 def samples(data: Dataset = DATA, dtype: torch.dtype = F32) -> Samples:
@@ -42,14 +45,7 @@ def model_of(name: str, given: Samples | None = None, width: int = 8) -> General
     return from_factory(net_of(name, given.x.shape[1], width), given.x)
 
 
-def dense(model: General, weights: Weights, given: Samples, operator: str, loss: str = "ce") -> Tensor:
-    """The matrix itself, column by column, in double precision."""
-    found = curvature(model, weights, given.x, given.y, loss, operator)
-    columns = [found.apply(column[None])[0] for column in torch.eye(model.n_params, dtype=F64)]
-    return torch.stack(columns, dim=1)
-
-
-@pytest.mark.parametrize("name", factory_zoo.RIGHT)
+@pytest.mark.parametrize("name", zoo_right.RIGHT)
 def test_a_right_net_is_taken_and_its_lambda_believed(name: str) -> None:
     model, given = model_of(name), samples()
     weights = model.initial_weights([1], F32, "cpu")
@@ -60,40 +56,44 @@ def test_a_right_net_is_taken_and_its_lambda_believed(name: str) -> None:
         assert 0.0 < found.error < 1e-5  # right nets differ by 4e-8, wrong ones by 5e-3
 
 
-@pytest.mark.parametrize("name", factory_zoo.WRONG)
+@pytest.mark.parametrize("name", zoo_wrong.WRONG)
 def test_a_wrong_second_derivative_is_refused_by_name(name: str) -> None:
     model, given = model_of(name), samples()
     weights = model.initial_weights([1], F32, "cpu")
-    for operator, said in zip(("hessian", "gauss-newton"), factory_zoo.WRONG[name], strict=True):
+    for operator, said in zip(("hessian", "gauss-newton"), zoo_wrong.WRONG[name], strict=True):
         found = verdict(model, weights, given, "mse", operator)
         assert said in found.refused if said else found.refused == "", found
 
 
-@pytest.mark.parametrize("name", factory_zoo.REFUSED)
+@pytest.mark.parametrize("name", zoo_refused.REFUSED)
 def test_what_is_no_function_of_weights_and_sample_is_refused_by_name(name: str) -> None:
     with pytest.raises(FactoryError) as refused:
         model_of(name)
-    assert factory_zoo.REFUSED[name] in str(refused.value)
+    assert zoo_refused.REFUSED[name] in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["normed", "normed_by_hand"])
+@pytest.mark.parametrize("name", ["normed", "normed_as_before", "normed_by_hand"])
 def test_products_are_those_of_differences_of_gradients(name: str) -> None:
     given = samples(digits(24), F64)
     model = model_of(name, given, width=3)
     weights = model.initial_weights([1], F64, "cpu")
-    hessian = dense(model, weights, given, "hessian")
-    flat, h = flatten(weights)[0], 1e-5
+    flat, h = flatten(weights), 1e-5
 
     def gradient(at: Tensor) -> Tensor:
-        moved = Weights(tuple(model._parts(at[None])), nets=weights.nets)
+        moved = Weights(tuple(model._parts(at)), nets=weights.nets)
         trace = model.forward(moved, given.x[None])
-        signal = (torch.softmax(trace.f, -1) - given.y) / given.count
-        return flatten(model.gradient(moved, trace, signal))[0]
+        return flatten(model.gradient(moved, trace, (torch.softmax(trace.f, -1) - given.y) / given.count))
 
-    rows = [(gradient(flat + h * e) - gradient(flat - h * e)) / (2 * h) for e in torch.eye(len(flat), dtype=F64)]
-    torch.testing.assert_close(hessian, torch.stack(rows), rtol=1e-6, atol=1e-9)
-    torch.testing.assert_close(hessian, hessian.T, rtol=1e-10, atol=1e-12)
+    hessian = curvature(model, weights, given.x, given.y, "ce", "hessian")
+    vectors = torch.randn(4, 1, model.n_params, generator=torch.Generator().manual_seed(2), dtype=F64)
+    products = [hessian.apply(v) for v in vectors]
+    for v, product in zip(vectors, products, strict=True):
+        torch.testing.assert_close(
+            product, (gradient(flat + h * v) - gradient(flat - h * v)) / (2 * h), rtol=1e-6, atol=1e-8
+        )
+    asymmetry = (vectors[0] * products[1]).sum() - (vectors[1] * products[0]).sum()
+    assert abs(float(asymmetry)) < 1e-10
 
 
 def test_complex_parameters_are_pairs_of_real_ones() -> None:
@@ -108,7 +108,7 @@ def test_complex_parameters_are_pairs_of_real_ones() -> None:
         for column in ("loss", "sharpness"):
             a, b = (run.columns[0][column] for run in runs)
             assert a == pytest.approx(b, rel=1e-9, nan_ok=True)
-    module = factory_zoo.spectrum(64, 10, 2, 8).to(torch.float32)
+    module = zoo_right.spectrum(64, 10, 2, 8)
     own = dict(module.named_parameters())
     with torch.no_grad():
         for key, w in zip(own, weights.w, strict=True):
@@ -151,7 +151,7 @@ def test_lanes_of_several_nets_run_as_one_program_each() -> None:
 
 def test_a_first_look_at_the_data_is_part_of_the_initial_net() -> None:
     given = samples()
-    module = factory_zoo.by_data(64, 10, 2, 8)
+    module = zoo_right.by_data(64, 10, 2, 8)
     for name, w in zip(
         dict(module.named_parameters()), model_of("by_data").initial_weights([1], F32, "cpu").w, strict=True
     ):

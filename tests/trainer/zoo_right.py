@@ -1,6 +1,6 @@
-"""Factories as people write them: nets that are right, nets whose λ would be wrong, nets that are no function.
+"""Factories as people write them, of nets that are right: `RIGHT` lists them.
 
-Each takes what every factory takes. `RIGHT`, `WRONG` and `REFUSED` list them with what must be said of each.
+`zoo_wrong` has nets whose λ would be wrong, `zoo_refused` nets that are no function of weights and sample.
 """
 
 import random
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils import parametrizations, weight_norm
 
 Factory = Callable[[int, int, int, int], nn.Module]
@@ -56,9 +55,6 @@ hardswish, leaky = of(nn.Hardswish), of(nn.LeakyReLU)
 absolute = of(lambda: Act(torch.abs))
 norms = between(nn.LayerNorm, lambda width: nn.ReLU(), lambda width: nn.GroupNorm(2, width))
 no_dropout = between(lambda width: nn.Dropout(0.0))
-
-
-# --- right ---------------------------------------------------------------------------------------------------------
 
 
 def orthogonal(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
@@ -336,6 +332,12 @@ def evaluated(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
     return switched_off(inputs, outputs, depth, width).eval()
 
 
+def spectral(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
+    net = stack(inputs, outputs, width, nn.Tanh)
+    parametrizations.spectral_norm(net[0])
+    return net
+
+
 def spectral_evaluated(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
     return spectral(inputs, outputs, depth, width).eval()
 
@@ -382,26 +384,6 @@ def embedded(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
     return nn.Sequential(nn.Embedding(17, width), nn.Flatten(), nn.Linear(inputs * width, outputs))
 
 
-def huge_tokens(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return nn.Sequential(Hashed(17, width), nn.Flatten(), nn.Linear(inputs * width, outputs))
-
-
-class Hashed(nn.Embedding):
-    """Takes any whole number, and whole numbers only."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.is_floating_point():
-            raise TypeError("tokens must be integers")
-        return super().forward(x % self.num_embeddings)
-
-
-def zero_all(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    net = stack(inputs, outputs, width, nn.Tanh)
-    for one in net.parameters():
-        nn.init.constant_(one, 0.1)
-    return net
-
-
 RIGHT = (
     *("relu", "gelu", "silu", "tanh", "hardswish", "leaky", "absolute", "norms", "no_dropout", "orthogonal"),
     *("normed", "normed_as_before", "lstm", "gru", "pooled", "right_function", "lazy", "compiled", "compiled_in_place"),
@@ -409,290 +391,3 @@ RIGHT = (
     *("in_double", "in_half", "encoder", "encoder_eval", "multi_head", "causal", "evaluated", "spectral_evaluated"),
     *("spectrum", "single_inside"),
 )
-
-
-# --- λ would be wrong ------------------------------------------------------------------------------------------------
-
-
-class Once(Swish):
-    @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, g: Tensor) -> Tensor:
-        return Swish.backward(ctx, g)
-
-
-class NoGrad(Swish):
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
-        with torch.no_grad():
-            return Swish.backward(ctx, g)
-
-
-class Saved(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.x, ctx.s = x, torch.sigmoid(x)
-        return x * ctx.s  # type: ignore[no-any-return]
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
-        return g * (ctx.s + ctx.x * ctx.s * (1 - ctx.s))  # type: ignore[no-any-return]
-
-
-class Slope(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        s = torch.sigmoid(x)
-        ctx.slope = s + x * s * (1 - s)
-        return x * s
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
-        return g * ctx.slope  # type: ignore[no-any-return]
-
-
-class Rounded(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return torch.round(4 * x) / 4
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
-        return g
-
-
-class Reversed(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.clone()
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
-        return -g
-
-
-class Rms(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.r = (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt()
-        ctx.y = x * ctx.r
-        return ctx.y  # type: ignore[no-any-return]
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
-        return ctx.r * (g - ctx.y * (g * ctx.y).mean(-1, keepdim=True))  # type: ignore[no-any-return]
-
-
-class Product(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
-        ctx.x, ctx.w = x.detach().clone(), w.detach().clone()
-        return x @ w.T
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor]:
-        return g @ ctx.w, g.T @ ctx.x
-
-
-class Dense(nn.Module):
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.w = nn.Parameter(torch.randn(outputs, inputs) / sqrt(inputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return Product.apply(x, self.w)  # type: ignore[no-any-return]
-
-
-once, no_grad, saved, slope, rounded, turned, rms = (
-    of(lambda f=f: Act(f.apply))  # type: ignore[misc]
-    for f in (Once, NoGrad, Saved, Slope, Rounded, Reversed, Rms)
-)
-straight_through = of(lambda: Act(lambda x: x + (torch.round(4 * x) / 4 - x).detach()))
-stopped = of(lambda: Act(lambda x: x * torch.sigmoid(x).detach()))
-one_of_two = between(lambda width: Act(Swish.apply), lambda width: Act(Saved.apply))
-
-
-def detached_copies(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return nn.Sequential(Dense(inputs, width), nn.Tanh(), Dense(width, outputs))
-
-
-class Flash(Attention):
-    """Insists on a kernel that has no second derivatives."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
-            return super().forward(x)
-
-
-def flash(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Flash(outputs, width, None)
-
-
-WRONG = {  # name → what is said of the Hessian, and of Gauss-Newton ("": it is right)
-    "once": ("autograd.Function Once in Act '1' is once_differentiable",) * 2,
-    "no_grad": ("autograd.Function NoGrad in Act '1'",) * 2,
-    "saved": ("autograd.Function Saved in Act '1' are wrong by", ""),
-    "slope": ("autograd.Function Slope in Act '1' are wrong by", ""),
-    "rounded": ("autograd.Function Rounded in Act '1'",) * 2,
-    "turned": ("autograd.Function Reversed in Act '1'",) * 2,
-    "rms": ("autograd.Function Rms in Act '1'", ""),
-    "straight_through": ("Act '1' are wrong",) * 2,
-    "stopped": ("Act '1' are wrong",) * 2,
-    "one_of_two": ("autograd.Function Saved in Act '2'", ""),
-    "detached_copies": ("autograd.Function Product in Dense '0'", ""),
-    "flash": ("torch cannot differentiate it twice: ",) * 2,
-}
-
-
-# --- no function of weights and sample -------------------------------------------------------------------------------
-
-
-dropout = between(lambda width: nn.Dropout(0.2))
-batch_norm = between(nn.BatchNorm1d)
-functional_dropout = between(lambda width: Act(lambda x: functional.dropout(x, 0.1)))
-functional_norm = between(lambda width: Act(lambda x: functional.batch_norm(x, None, None, training=True)))
-less_the_mean = between(lambda width: Act(lambda x: x - 1e-3 * x.mean(0)))
-running_sum = between(lambda width: Act(lambda x: x.cumsum(0)))
-by_place = between(lambda width: Act(lambda x: x + torch.arange(len(x))[:, None]))
-numpy_noise = between(lambda width: Act(lambda x: x + float(np.random.normal())))
-
-
-def behind_zero_head(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    net = dropout(inputs, outputs, depth, width)
-    for one in net.get_submodule("2").parameters():
-        nn.init.zeros_(one)
-    return net
-
-
-def no_statistics(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    layer = nn.BatchNorm1d(width, track_running_stats=False)
-    return nn.Sequential(nn.Linear(inputs, width), layer, nn.Linear(width, outputs)).eval()
-
-
-def spectral(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    net = stack(inputs, outputs, width, nn.Tanh)
-    parametrizations.spectral_norm(net[0])
-    return net
-
-
-class Warm(nn.Module):
-    """Its outputs grow with the number of its passes."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.layer, self.step = nn.Linear(inputs, outputs), 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.step += 1
-        return self.layer(x) * min(1.0, self.step / 1000)  # type: ignore[no-any-return]
-
-
-def warm(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Warm(inputs, outputs)
-
-
-class Later(Counter):
-    """Becomes another net after a thousand passes."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        f = super().forward(x)
-        return f if int(self.seen) < 1000 else 2 * f
-
-
-def later(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Later(inputs, outputs)
-
-
-class Stale(nn.Module):
-    """Uses its weight from a list, where no other weight would reach it."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.layer = nn.Linear(inputs, outputs)
-        self.held = [self.layer.weight]
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self.held[0], self.layer.bias)
-
-
-def stale(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Stale(inputs, outputs)
-
-
-def by_entropy(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    net = stack(inputs, outputs, width, nn.Tanh)
-    with torch.no_grad():
-        net[0].weight.copy_(torch.from_numpy(np.random.default_rng().normal(size=(width, inputs))))
-    return net
-
-
-class Features2(Features):
-    def __init__(self, inputs: int, outputs: int, width: int) -> None:
-        super().__init__(inputs, outputs, width, "buffer")
-        self.b.copy_(torch.from_numpy(np.random.default_rng().normal(size=(width, inputs))))
-
-
-def buffer_by_entropy(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Features2(inputs, outputs, width)
-
-
-class Clamped(nn.Linear):
-    """Changes its weights while it runs."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            self.weight.clamp_(-0.05, 0.05)
-        return super().forward(x)
-
-
-def clamped(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Clamped(inputs, outputs)
-
-
-class Blind(nn.Linear):
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.no_grad():
-            return super().forward(x)
-
-
-def blind(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Blind(inputs, outputs)
-
-
-def all_frozen(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return nn.Linear(inputs, outputs).requires_grad_(False)
-
-
-class Whole(nn.Linear):
-    """Takes batches of 32 only."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.reshape(32, -1))
-
-
-def fixed_batch(inputs: int, outputs: int, depth: int, width: int) -> nn.Module:
-    return Whole(inputs, outputs)
-
-
-REFUSED = {
-    "dropout": "Dropout '1' gives other outputs every time",
-    "functional_dropout": "Act '1' gives other outputs every time",
-    "behind_zero_head": "Dropout '1' gives other outputs every time",
-    "numpy_noise": "Act '1' gives other outputs every time",
-    "batch_norm": "in BatchNorm1d '1' the outputs of a sample depend on the other samples",
-    "functional_norm": "in Act '1' the outputs of a sample depend on the other samples",
-    "no_statistics": "in BatchNorm1d '1' the outputs of a sample depend on the other samples",
-    "less_the_mean": "in Act '1' the outputs of a sample depend on the other samples",
-    "running_sum": "in Act '1' the outputs of a sample depend on the other samples",
-    "by_place": "in Act '1' the outputs of a sample depend on the other samples",
-    "spectral": "changes the buffer '0.parametrizations.weight.0._",
-    "warm": "itself changes the attribute 'step', and its outputs depend on it",
-    "later": "itself changes the buffer 'seen', and its outputs depend on it",
-    "stale": "uses the parameter 'layer.weight' by another way than its name",
-    "by_entropy": "other weights when it is called twice with the same seed (parameter '0.weight')",
-    "buffer_by_entropy": "other weights when it is called twice with the same seed ('b')",
-    "clamped": "changes the parameter 'weight'",
-    "blind": "depend on no parameter that needs a gradient",
-    "all_frozen": "has no parameters that need a gradient, so nothing would train",
-    "fixed_batch": "forward raised RuntimeError",
-}
