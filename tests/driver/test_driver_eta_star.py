@@ -104,3 +104,26 @@ def test_eta_star_of_real_nets_is_the_measured_one_by_every_method(tmp_path, dep
         assert one.eta_star is not None
         assert log(one.eta_star) == pytest.approx(expected, abs=0.05)
         assert one.trials <= min(boundary.trials for (method, *_), boundary in found.items() if method != "bisect")
+
+
+@pytest.mark.skipif(not FULL, reason="some 1500 trainings: MLRTUI_TEST_FULL=1 runs them, -s prints their numbers")
+@pytest.mark.parametrize("tolerance", [0.05, 0.1])
+def test_six_cells_of_five_seeds_agree_and_say_what_they_cost(tmp_path, tolerance: float) -> None:
+    """By the default margin, from 8/λ₀ roughly (ln η = 0.4) and an octave around it."""
+    trainings: dict[tuple[str, int], list[int]] = {how: [] for how in METHODS}
+    for depth in (3, 6):
+        for width in (32, 64, 128):
+            cell = Cell(tmp_path, depth, width)
+            rules = replace(cell.rules, tolerance=tolerance, margin=None)
+            for seed in range(501, 506):
+                answers = set()
+                for method, points in METHODS:
+                    for start in (0.4, 0.05, 0.75):
+                        boundary = cell.search(seed, replace(rules, method=method, points=points), start)
+                        answers.add(replace(boundary, trials=0))
+                        trainings[method, points].append(boundary.trials)
+                assert len(answers) == 1, (depth, width, seed)
+    for (method, points), counts in trainings.items():
+        print(f"tolerance {tolerance:g}, {method} {points}: {sum(counts) / len(counts):.1f} trainings a net")
+    mean = {how: sum(counts) / len(counts) for how, counts in trainings.items()}
+    assert mean["bisect", 8] == min(mean.values())
