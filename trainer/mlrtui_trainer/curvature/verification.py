@@ -88,7 +88,9 @@ def _verdict(model: General, weights: Weights, samples: Samples, loss: str, oper
     if not bool(model.forward(at, samples.x[None]).f.isfinite().all()):
         at = Weights(given, nets=weights.nets)
     try:
-        asymmetry, once = _asymmetry(_whole(model, at, samples, loss, operator), weights.nets[0])
+        given_precision = _whole(model, at, samples, loss, operator)
+        once = _refuses(given_precision, _unit(given_precision.flat, weights.nets[0], 0))
+        asymmetry = 0.0 if once or model.made.double else _asymmetry(given_precision, weights.nets[0])
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as raised:
@@ -128,10 +130,17 @@ def _unit(like: Tensor, seed: int, index: int) -> Tensor:
     return unit
 
 
-def _asymmetry(operator: AutogradCurvature, seed: int) -> tuple[float, bool]:
-    """|uᵀAv − vᵀAu| over the larger of both, and whether something in the graph refuses to be differentiated again."""
+def _asymmetry(operator: AutogradCurvature, seed: int) -> float:
+    """|uᵀAv − vᵀAu| over the larger of both."""
     u, v = (_unit(operator.flat, seed, i) for i in range(2))
     a, b = float((u * operator.apply(v)).sum()), float((v * operator.apply(u)).sum())
+    size = max(abs(a), abs(b))
+    return abs(a - b) / size if size else 0.0
+
+
+def _refuses(operator: AutogradCurvature, v: Tensor) -> bool:
+    """Whether something in the graph says that it cannot be differentiated again; raises what a product raises."""
+    operator.apply(v)
     waiting, seen, once = [operator.recorded().grad_fn], set(), False
     while waiting:
         node = waiting.pop()
@@ -140,8 +149,7 @@ def _asymmetry(operator: AutogradCurvature, seed: int) -> tuple[float, bool]:
         seen.add(node)
         once |= node.name() == "torch::autograd::Error"
         waiting += [parent for parent, _ in node.next_functions]
-    size = max(abs(a), abs(b))
-    return (abs(a - b) / size if size else 0.0), once
+    return once
 
 
 def _hessian_error(operator: AutogradCurvature, seed: int) -> float:

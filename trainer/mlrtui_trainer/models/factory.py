@@ -31,11 +31,12 @@ FIRST_ROWS = 256
 EXACT_IN_SINGLE = 1 << 24
 """Whole numbers beyond this are not all exact in single precision."""
 
-KEPT_MODELS = 4
+KEPT_NUMBERS = 1 << 26
+"""Numbers that the modules of models may hold together, which are kept so that no task tries and verifies them anew."""
 
 _loaded: dict[str, str] = {}  # module by name → hash of the source that was imported
 _folders: set[str] = set()  # what we have put on the import path
-_models: OrderedDict[tuple[NetSpec, bytes, str], General] = OrderedDict()  # the last few that were made and tried
+_models: OrderedDict[tuple[NetSpec, bytes, str], tuple[General, UserNets]] = OrderedDict()  # tried, the newest last
 
 
 def from_factory(net: NetSpec, x: Tensor) -> General:
@@ -52,10 +53,10 @@ def from_factory(net: NetSpec, x: Tensor) -> General:
     key = (net, sha256(x[:FIRST_ROWS].double().cpu().numpy().tobytes()).digest(), str(x.device))
     if key not in _models:
         _models[key] = _tried(factory, net, x)
-        while len(_models) > KEPT_MODELS:
-            _models.popitem(last=False)
     _models.move_to_end(key)
-    model = _models[key]
+    while len(_models) > 1 and sum(nets.held for _, nets in _models.values()) > KEPT_NUMBERS:
+        _models.popitem(last=False)
+    model, _ = _models[key]
     if model.made is not None and model.made.integers and x.dtype == torch.float32:
         largest = float(x.abs().max())
         if largest >= EXACT_IN_SINGLE:
@@ -65,7 +66,7 @@ def from_factory(net: NetSpec, x: Tensor) -> General:
     return model
 
 
-def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> General:
+def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[General, UserNets]:
     sizes = {"inputs": net.inputs, "outputs": net.outputs, "depth": net.depth, "width": net.width}
     call = f"{net.kind}({', '.join(f'{key}={value}' for key, value in sizes.items())})"
     with torch.inference_mode(False):
@@ -89,7 +90,7 @@ def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> General:
     def recording() -> AbstractContextManager[object]:
         return with_second_derivatives(recurrent)
 
-    return General(
+    model = General(
         nets.network(0),
         nets.shapes,
         (1.0,) * len(nets.shapes),
@@ -102,6 +103,7 @@ def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> General:
         alone=x.device.type == "cuda" and not _batches(nets, trial, rows),
         made=made,
     )
+    return model, nets
 
 
 def _batches(nets: UserNets, trial: Trial, rows: Tensor) -> bool:

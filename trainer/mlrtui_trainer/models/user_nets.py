@@ -5,6 +5,7 @@ tensors that are plain attributes are those of the seed. Complex parameters are 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from types import MappingProxyType
 
 import numpy as np
@@ -115,6 +116,11 @@ class UserNets:
         with eagerly(x.dtype):
             f: Tensor = module(self.given(x))
         return f
+
+    @property
+    def held(self) -> int:
+        """How many numbers the modules that are kept hold, about."""
+        return len(self._modules) * (self.frozen + sum(map(prod, self.shapes)))
 
     def has(self, kind: type[nn.Module]) -> bool:
         """Whether layers of this type are in it."""
