@@ -82,8 +82,7 @@ class Store:
     ) -> None:
         self.path = path
         self.host = host
-        self.recovered = 0
-        self.predecessor = ""
+        self.recovered, self.predecessor = 0, ""
         self.copy_of_older: Path | None = None
         self._connection = connection
         self._lock = lock
@@ -209,7 +208,7 @@ class Store:
             self._marked = True  # so that the lock file stays
 
     def forget_death(self) -> None:
-        """A driver is at work again: how the one before it died is in the events."""
+        """A driver is at work again; how the one before it died is in the events."""
         with self.transaction():
             _life.forget_death(self._tx().connection)
 
@@ -392,12 +391,9 @@ class Store:
             return
         with self.transaction():
             self.recovered = self.release_attempts(lost, "lost", "the driver died") if lost else 0
-            if end is not None and not end.recorded:
-                self.predecessor = f"{end.sentence()}; {self.recovered} trainings start again"
-                self.add_event("error", self.predecessor)
-            elif self.recovered:
-                self.predecessor = f"{self.recovered} trainings of a driver that died start again"
-                self.add_event("warning", self.predecessor)
+            how = "a driver died" if end is None or end.recorded else end.sentence()
+            self.predecessor = f"{how}; {self.recovered} trainings start again"
+            self.add_event("error", self.predecessor)
 
     def _stored_rev(self) -> int:
         (rev,) = self._connection.execute(
