@@ -1,4 +1,4 @@
-"""SIGKILL between any two statements of merge, prune, export, archive, backup: sources stay whole, no half copy is left.
+"""SIGKILL between statements of merge, prune, export, archive, backup: sources stay whole, no half copy is left.
 
 The process that is killed is a fork of the test, which counts its statements. `MLRTUI_TEST_FULL=1` kills at each.
 """
