@@ -45,7 +45,7 @@ def test_quick_start_grid() -> None:
     assert (cell.train.success, cell.train.threshold) == ("accuracy", 0.5)
     assert set(sweep.datasets) == {cell.data_id}
     assert sweep.datasets[cell.data_id].x.shape == (1024, 64)
-    assert 15 * 2 * 8 <= expected_trainings(sweep) <= 15 * 2 * 14
+    assert 15 * 2 * 8 <= expected_trainings(sweep) <= 15 * 2 * 17
 
 
 def test_quick_start_scan() -> None:

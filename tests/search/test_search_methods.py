@@ -56,5 +56,6 @@ def test_what_is_asked_ahead_is_what_the_walk_may_need_next() -> None:
     assert places(search) == [4, 5, 6]  # between 3 and 7
     answer_all(search, at)
     assert places(search) == [-1, 2, 8, 9]  # of the six failures from 5 on and the six successes up to 4
+    answer_all(search, at)
     assert search.closed
     assert search.boundary().eta_star == SPEC.rate(4.5)
