@@ -37,9 +37,17 @@ def is_of_another_version(connection: sqlite3.Connection) -> bool:
 
 
 def _stand_ins(connection: sqlite3.Connection) -> list[str]:
+    made: list[str] = []
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < SCHEMA_VERSION:
+        made = _tables(connection)
+    return [*made, *(text.replace("CREATE VIEW", "CREATE TEMP VIEW", 1) for text in view_statements())]
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    made = []
     with closing(sqlite3.connect(":memory:")) as current:
         current.executescript(schema_script())
-        made = []
         for table, sql in current.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
             known = set(_defaults(connection, table))
             wanted = _defaults(current, table)
@@ -51,7 +59,7 @@ def _stand_ins(connection: sqlite3.Connection) -> list[str]:
                     shown |= BEFORE_SCHEMA_4
                 listed = ", ".join(f"{value} AS {name}" for name, value in shown.items())
                 made.append(f"CREATE TEMP VIEW {table} AS SELECT {listed} FROM main.{table}")
-    return [*made, *(text.replace("CREATE VIEW", "CREATE TEMP VIEW", 1) for text in view_statements())]
+    return made
 
 
 def _defaults(connection: sqlite3.Connection, table: str) -> dict[str, str]:

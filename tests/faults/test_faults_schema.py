@@ -1,6 +1,7 @@
 """Stores whose schema is not ours, files beside a store that are not SQLite's: refused by name, left as they were."""
 
 import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -196,10 +197,14 @@ def test_control_c_ends_a_query(made: Made, monkeypatch: pytest.MonkeyPatch) -> 
 
     def interrupted(budget: object) -> bool:
         looked.append(budget)
-        os.kill(os.getpid(), 2)
+        os.kill(os.getpid(), signal.SIGINT)
         return False
 
     monkeypatch.setattr(_guard._Budget, "look", interrupted)
-    with closing(connect_reader(store)) as connection, pytest.raises(KeyboardInterrupt), translated(store):
-        connection.execute(f"SELECT max(i) FROM ({ENDLESS})")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with closing(connect_reader(store)) as connection, pytest.raises(KeyboardInterrupt), translated(store):
+            connection.execute(f"SELECT max(i) FROM ({ENDLESS})")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert looked
