@@ -86,7 +86,7 @@ def plain_rows(rows: Iterable[tuple[Any, ...]], what: str) -> Iterator[tuple[Any
 def typed_rows(
     rows: Iterable[tuple[Any, ...]], view: str, declared: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows as they are: of the types that their columns declare, and finite.
+    """The rows as they are: of the types that their columns declare, and finite unless computed: products overflow.
 
     Args:
         rows: of the view.
@@ -98,8 +98,8 @@ def typed_rows(
     """
     allowed = [_DECLARED.get(kind, _PLAIN) for _, kind in declared]
     for row in rows:
-        for (name, _), kinds, value in zip(declared, allowed, row, strict=True):
-            if type(value) not in kinds or (type(value) is float and not math.isfinite(value)):
+        for (name, kind), kinds, value in zip(declared, allowed, row, strict=True):
+            if type(value) not in kinds or (kind and type(value) is float and not math.isfinite(value)):
                 raise Unreadable(f"a row of {view}: {name} is {_shown(value)}")
         yield row
 
