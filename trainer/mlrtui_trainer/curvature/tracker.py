@@ -1,4 +1,4 @@
-"""Sharpness along training: warm starts from the last eigenvector, and cold audits against following a wrong one."""
+"""Sharpness along training: warm starts from the last eigenvectors, and cold audits against following a wrong one."""
 
 from copy import copy
 
@@ -22,8 +22,12 @@ __all__ = [
 
 COLD_PRODUCTS = 60
 WARM_PRODUCTS = 40
+STARTS = 2
+"""Eigenvectors of the measurement before that a warm start has, at least: where two eigenvalues cross, the second is
+the one that mostly becomes the largest."""
+
 NOISE = 0.05
-"""Length of the random part of a warm start: an eigenvector that has become exactly second would never be left."""
+"""Length of the random part of a warm start: a direction that no vector has ever had would never be found."""
 
 MORE_PRODUCTS = 10
 """Products by which the budget grows for every eigenvalue beyond the first."""
@@ -54,7 +58,8 @@ class Tracker:
         self._noise = NOISE * self._random
         self._net = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
         self._tolerance, self._top, self._estimate = tolerance, top, estimate
-        self._start: Tensor | None = None  # [lanes, size]
+        self._starts = max(STARTS, top)
+        self._start: Tensor | None = None  # [lanes, starts, size]
         self._value = np.full(len(seeds), np.nan)
         self._measured = np.zeros(len(seeds), dtype=np.int64)
 
@@ -66,18 +71,19 @@ class Tracker:
         nets = self._net if lanes is None else self._net[lanes]
         if self._start is None:
             found = self._solve(operator, self._random[nets], COLD_PRODUCTS, None)
-            self._start, self._value = found.blend.clone(), found.value.copy()
+            self._start, self._value = found.vectors.clone(), found.value.copy()
             self._measured += 1
             return found
         at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy()
         start = self._start if lanes is None else self._start[lanes]
-        finite = start.sum(1, keepdim=True).isfinite()  # of unit vectors; a lane that overflowed starts anew
-        start = torch.where(finite, start, 0.0).add_(self._noise[nets])
+        finite = start.sum((1, 2), keepdim=True).isfinite()  # of unit vectors; a lane that overflowed starts anew
+        start = torch.where(finite, start, 0.0)
+        start[:, 0] += self._noise[nets]
         found = self._solve(operator, start, WARM_PRODUCTS, self._value[at] if self._estimate else None)
         found = self._audited(operator, found, nets, at)
         self._value[at] = found.value
         self._measured[at] += 1
-        self._start = found.blend if lanes is None else self._start.index_copy(0, lanes, found.blend)
+        self._start = found.vectors if lanes is None else self._start.index_copy(0, lanes, found.vectors)
         return found
 
     def select(self, keep: Tensor) -> "Tracker":
@@ -89,7 +95,7 @@ class Tracker:
 
     def _solve(self, operator: Operator, start: Tensor, most: int, before: Floats | None) -> Eigen:
         most = (most + MORE_PRODUCTS * (self._top - 1)) * (1 if self._estimate else TIGHT_BUDGET)
-        return largest(operator, start, self._tolerance, most, top=self._top, before=before)
+        return largest(operator, start, self._tolerance, most, top=self._top, keep=self._starts, before=before)
 
     def _audited(self, operator: Operator, found: Eigen, nets: Tensor, at: npt.NDArray[np.intp]) -> Eigen:
         """What was found, with the lanes that are due solved a second time."""
@@ -109,7 +115,7 @@ def _larger(warm: Eigen, audit: Eigen, lanes: npt.NDArray[np.intp]) -> Eigen:
     products[lanes] += audit.products
     values[lanes[wins]], residuals[lanes[wins]] = audit.values[wins], audit.residuals[wins]
     rule[lanes[wins]] = audit.rule[wins]
-    vector, blend = warm.vector.clone(), warm.blend.clone()
-    to, of = (torch.from_numpy(i).to(vector.device) for i in (lanes[wins], wins))
-    vector[to], blend[to] = audit.vector[of], audit.blend[of]
-    return Eigen(values, residuals, vector, blend, products, rule)
+    vectors = warm.vectors.clone()
+    to, of = (torch.from_numpy(i).to(vectors.device) for i in (lanes[wins], wins))
+    vectors[to] = audit.vectors[of]
+    return Eigen(values, residuals, vectors, products, rule)

@@ -17,6 +17,7 @@ __all__ = ["RULES", "solve"]
 numba_version = numba.__version__
 RULES = ("", "converged", "exhausted", "budget", "nonfinite")
 CONVERGED, EXHAUSTED, BUDGET, NONFINITE = range(1, 5)
+NEVER = np.zeros(6)
 
 
 @quick
@@ -77,6 +78,48 @@ def _eigen(d, e, z):
 
 
 @strict
+def _tridiagonal(g, d, e, z):
+    """The symmetric g as a tridiagonal d, e, by reflections; the rows of z [any, size] are turned along. g is lost."""
+    size = d.size
+    u, p = np.zeros(size), np.zeros(size)
+    for k in range(size - 2):
+        below = 0.0
+        for i in range(k + 2, size):
+            below += g[i, k] * g[i, k]
+        if below == 0.0:
+            continue
+        length = np.sqrt(below + g[k + 1, k] * g[k + 1, k])
+        first = g[k + 1, k] + (length if g[k + 1, k] >= 0.0 else -length)
+        u[k + 1], squares = first, first * first + below
+        for i in range(k + 2, size):
+            u[i] = g[i, k]
+        for row in range(z.shape[0]):
+            s = 0.0
+            for i in range(k + 1, size):
+                s += z[row, i] * u[i]
+            s *= 2.0 / squares
+            for i in range(k + 1, size):
+                z[row, i] -= s * u[i]
+        s = 0.0
+        for i in range(k + 1, size):
+            p[i] = 0.0
+            for j in range(k + 1, size):
+                p[i] += g[i, j] * u[j]
+            p[i] *= 2.0 / squares
+            s += p[i] * u[i]
+        s /= squares
+        for i in range(k + 1, size):
+            p[i] -= s * u[i]
+        for i in range(k + 1, size):
+            for j in range(k + 1, size):
+                g[i, j] -= u[i] * p[j] + p[i] * u[j]
+        g[k + 1, k] -= first
+    for i in range(size):
+        d[i] = g[i, i]
+        e[i] = g[i + 1, i] if i + 1 < size else 0.0
+
+
+@strict
 def _sort(d, order):
     """order ← where the values of d are, the largest first."""
     for i in range(d.size):
@@ -88,56 +131,83 @@ def _sort(d, order):
 
 
 @strict
-def _settled(theta, error, order, wanted, before, tolerance):
-    """Whether the first ``wanted`` values move no more: by the rule of `curvature.lanczos` for single solves."""
-    for i in range(wanted):
-        value = theta[order[i]]
-        limit = tolerance * abs(value)
-        last, earlier = abs(value - before[0, i]), abs(before[0, i] - before[1, i])
-        if not (last <= 0.5 * limit and earlier <= 0.5 * limit and error[i] <= limit):
-            return False
-    return True
+def _settled(theta, error, order, i, before, tolerance):
+    """Whether the i-th value moves no more: by the rule of `curvature.lanczos` for single solves."""
+    value = theta[order[i]]
+    limit = tolerance * abs(value)
+    last, earlier = abs(value - before[0, i]), abs(before[0, i] - before[1, i])
+    return last <= 0.5 * limit and earlier <= 0.5 * limit and error[order[i]] <= limit
 
 
 @strict
-def _met(theta, error, order, known, wanted, tolerance, along):
-    """Whether the first ``wanted`` values are good enough: by the rule of `curvature.lanczos` along a training."""
-    products, residual, estimate, crowding = along
-    if known < products:
-        return False
-    for i in range(wanted):
-        value = theta[order[i]]
-        limit = tolerance * abs(value)
-        gap = np.inf
-        if i > 0:
-            gap = theta[order[i - 1]] - value
-        if i + 1 < known:
-            gap = min(gap, value - theta[order[i + 1]])
-        gap = 0.0 if known == wanted and i == wanted - 1 else gap - error[i]
-        guess = error[i] * error[i] / gap if gap > error[i] else error[i]
-        if not (guess <= estimate * limit and error[i] <= residual * limit):
-            return False
-    if known == wanted:
-        return True
-    value = theta[order[wanted - 1]]
-    return error[wanted] <= crowding * max(value - theta[order[wanted]], tolerance * abs(value))
+def _met(theta, error, order, i, wanted, tolerance, along):
+    """Whether the i-th of the wanted values is good enough, by the rule of `curvature.lanczos` along a training."""
+    value, known = theta[order[i]], theta.size
+    own, limit = error[order[i]], tolerance * abs(value)
+    gap = np.inf
+    if i > 0:
+        gap = theta[order[i - 1]] - value
+    if i + 1 < known:
+        gap = min(gap, value - theta[order[i + 1]])
+    gap = 0.0 if known == wanted and i == wanted - 1 else gap - own
+    guess = own * own / gap if gap > own else own
+    return guess <= along[3] * limit and own <= along[2] * limit
+
+
+@strict
+def _apart(theta, error, order, wanted, tolerance, along):
+    """Whether the value after the wanted ones leaves them alone."""
+    value = abs(theta[order[wanted - 1]])
+    distance = max(theta[order[wanted - 1]] - theta[order[wanted]], tolerance * value)
+    return error[order[wanted]] <= max(along[4] * distance, np.sqrt(along[5] * distance * value))
+
+
+@strict
+def _goal(theta, error, order, rules, along, before):
+    """The first of the wanted values that falls short, then the next one where that may be above them; -1: none."""
+    tolerance, wanted, alone = rules
+    known = theta.size
+    for i in range(min(wanted, known)):
+        if alone:
+            if not _settled(theta, error, order, i, before, tolerance):
+                return i
+        elif not _met(theta, error, order, i, wanted, tolerance, along):
+            return i
+    if alone or known <= wanted or _apart(theta, error, order, wanted, tolerance, along):
+        return -1
+    return wanted
 
 
 @quick
-def _orthogonal(w, basis, j, before):
-    """Take the basis vectors 0..j out of w; w · basis[j].
+def _take_out(w, rows, count, parts):
+    """Take the first rows, by their count, out of w twice, once being too few where it almost lies in them; w · row."""
+    for i in range(count):
+        parts[i] = 0.0
+    for _ in range(2):
+        for i in range(count):
+            part = _dot(w, rows[i])
+            add(w, -part, rows[i])
+            parts[i] += np.float64(part)
 
-    By the recurrence first, which takes out what is large, then from all of them: what is left is rounding.
-    """
-    alpha = _dot(w, basis[j])
-    add(w, -alpha, basis[j])
-    if j > 0:
-        add(w, -w.dtype.type(before), basis[j - 1])
-    last = alpha
-    for i in range(j + 1):
-        last = _dot(w, basis[i])
-        add(w, -last, basis[i])
-    return np.float64(alpha) + np.float64(last)
+
+@quick
+def _turn(free, c, aim, width, n):
+    """Turn open directions, and c [n of any, directions], so that the last one is along ``aim``, by plane rotations."""
+    for i in range(width - 1):
+        r = np.hypot(aim[i], aim[i + 1])
+        if r == 0.0:
+            continue
+        cos, sin = aim[i + 1] / r, aim[i] / r
+        aim[i], aim[i + 1] = 0.0, r
+        a, b = free.dtype.type(cos), free.dtype.type(sin)
+        for k in range(free.shape[1]):
+            x, y = free[i, k], free[i + 1, k]
+            free[i, k] = a * x - b * y
+            free[i + 1, k] = b * x + a * y
+        for row in range(n):
+            f, g = c[row, i], c[row, i + 1]
+            c[row, i] = cos * f - sin * g
+            c[row, i + 1] = sin * f + cos * g
 
 
 @quick
@@ -153,27 +223,28 @@ def _combined(out, basis, weights):
 
 @strict
 def solve(
-    layout, weights, scale, constants, root, start, rules, steady, fallen, floor, basis, scratch, spare, address,
+    layout, weights, scale, constants, root, start, count, rules, table, known, basis, scratch, spare, address,
     values, residuals, vectors,
 ):  # fmt: skip
-    """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
+    """Solve one lane from ``start`` [starts, size], of which ``count`` are there, at right angles.
 
-    Returns the number of products and that of the rule in `RULES`. weights: addresses of the lane's matrices. rules:
-    samples, how many are done at a time, whether the loss is ce, tolerance, wanted values, whether this is along a
-    training, and the part of the norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`; the
-    first where the largest value is not below the floor.
+    Answers go into values, residuals [wanted] and vectors [keep, size]. Returns the number of products and that of the
+    rule in `RULES`. weights: addresses of the lane's matrices. rules: samples, how many are done at a time, whether the
+    loss is ce, tolerance, wanted values, most products, and the part of the norm below which a direction is rounding.
+    table: fields of `curvature.lanczos.Along`, a rule a row, none where the solve stands alone; known: the largest
+    value before, and that below which the first rule does not do. basis [most + starts + 2, padded size] is used.
     """
-    samples, piece, loss_ce, tolerance, wanted, along, noise = rules
-    size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
-    w, rooted = basis[most], basis[most + 1]
-    alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
-    last_row, before, order = np.zeros((1, most)), np.zeros((2, wanted)), np.zeros(most, np.int64)
-    before[:, :] = np.nan
-    length = _length(start)
-    basis[0, size:] = 0.0
+    samples, piece, loss_ce, tolerance, wanted, most, noise = rules
+    starts, size = start.shape
+    free, w, rooted = basis[most : most + starts], basis[most + starts], basis[most + starts + 1]
+    small, g, c, z = np.zeros((most, most)), np.zeros((most, most)), np.zeros((most, starts)), np.zeros((starts, most))
+    parts, outside, aim = np.zeros(max(most, starts)), np.zeros(starts), np.zeros(starts)
+    d, e, error, order = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most, np.int64)
+    before, along, width, alone = np.full((2, wanted), np.nan), 0, 0, table.shape[0] == 0
     w[size:] = 0.0
-    for i in range(size):
-        basis[0, i] = start[i] / start.dtype.type(length)
+    for s in range(count):
+        basis[s, :size] = start[s]
+        basis[s, size:] = 0.0
     for j in range(most):
         q = basis[j, :size]
         if root.size:
@@ -182,28 +253,61 @@ def solve(
         product(layout, weights, scale, samples, piece, loss_ce, constants, q, w[:size], scratch, spare, address)
         if root.size:
             times(w[:size], w[:size], root)
-        alpha[j] = _orthogonal(w, basis, j, beta[j - 1])
-        beta[j] = _length(w)
-        if not (np.isfinite(alpha[j]) and np.isfinite(beta[j])):
-            return j + 1, NONFINITE
-        n, k = j + 1, min(wanted, j + 1)
-        for i in range(n):
-            d[i], e[i], last_row[0, i] = alpha[i], beta[i], 0.0
-        last_row[0, j] = 1.0
-        _eigen(d[:n], e, last_row)
+        n = j + 1
+        seen = max(n, count)
+        _take_out(w, basis, seen, parts)
+        _take_out(w, free, width, outside)
+        beta = _length(w)
+        fine = np.isfinite(beta)
+        for i in range(seen):
+            fine = fine and np.isfinite(parts[i])
+        if not fine:
+            return n, NONFINITE
+        if j == 0 and not alone:
+            change = np.hypot(beta, parts[0] - known[0]) / abs(known[0])
+            while along < table.shape[0] - 1 and not change <= table[along, 0]:
+                along += 1
+        if j < count:
+            for i in range(count):
+                small[i, j] = parts[i]
+                small[j, i] = parts[i]
+        small[j, j] = parts[j]
+        for i in range(width):
+            c[j, i] = outside[i]
+        for row in range(width):
+            for i in range(n):
+                z[row, i] = c[i, row]
+        z[width, :n] = 0.0
+        z[width, j] = beta  # what is left of the product is open, unless it is rounding
+        g[:n, :n] = small[:n, :n]
+        _tridiagonal(g[:n, :n], d[:n], e[:n], z[: width + 1, :n])
+        _eigen(d[:n], e[:n], z[: width + 1, :n])
         _sort(d[:n], order)
-        for i in range(min(n, wanted + 1)):
-            error[i] = beta[j] * abs(last_row[0, order[i]])
+        floor = noise * max(abs(d[order[0]]), abs(d[order[j]]))
+        if beta > floor:
+            c[j, width] = beta
+            for i in range(size):
+                free[width, i] = w[i] / w.dtype.type(beta)
+            free[width, size:] = 0.0
+            width += 1
+        worst = 0
+        for i in range(n):
+            error[i] = 0.0
+            for row in range(width):
+                error[i] += z[row, i] * z[row, i]
+            error[i] = np.sqrt(error[i])
+            worst = i if error[i] > error[worst] else worst
+        if n < count:
+            continue
+        k, fallen = min(wanted, n), not d[order[0]] >= known[1]
+        rule_of = NEVER if alone else table[max(along, 1 if fallen else 0)]
+        goal = _goal(d[:n], error, order, (tolerance, wanted, alone), rule_of, before)
         rule = 0
         if n == most:
             rule = EXHAUSTED if n == size else BUDGET
-        if n >= max(3, wanted):
-            if along:
-                met = _met(d, error, order, n, wanted, tolerance, steady if d[order[0]] >= floor else fallen)
-            else:
-                met = _settled(d, error, order, wanted, before, tolerance)
-            rule = CONVERGED if met else rule
-        if beta[j] <= noise * max(abs(d[order[0]]), abs(d[order[j]])):
+        if goal < 0 and n >= max(3, wanted) and (alone or n >= rule_of[1]):
+            rule = CONVERGED
+        if error[worst] <= floor:
             rule = EXHAUSTED
         for i in range(k):
             before[1, i] = before[0, i]
@@ -211,26 +315,36 @@ def solve(
         if rule:
             for i in range(k):
                 values[i] = before[0, i]
-                residuals[i] = 0.0 if error[i] == 0.0 else error[i] / abs(before[0, i])
-            _write(vectors, basis, alpha, beta, n, k)
+                own = error[order[i]]
+                residuals[i] = 0.0 if own == 0.0 else own / abs(before[0, i])
+            _write(vectors, basis, small[:n, :n])
             return n, rule
-        for i in range(size):
-            basis[j + 1, i] = w[i] / w.dtype.type(beta[j])
-        basis[j + 1, size:] = 0.0
+        goal = order[goal if goal >= 0 else min(wanted, n - 1)]
+        goal = goal if error[goal] > floor else worst
+        for row in range(width):
+            aim[row] = z[row, goal]
+        _turn(free, c, aim, width, n)
+        width -= 1
+        for i in range(n):
+            small[i, n] = c[i, width]
+            small[n, i] = c[i, width]
+            c[i, width] = 0.0
+        basis[n] = free[width]
     return most, NONFINITE
 
 
 @strict
-def _write(vectors, basis, alpha, beta, n, k):
-    """vectors [1 or 2, size] ← the largest's Ritz vector after n products, and the sum of the first k."""
-    d, e, s, order = np.zeros(n), np.zeros(n), np.zeros((n, n)), np.zeros(n, np.int64)
-    for i in range(n):
-        d[i], e[i], s[i, i] = alpha[i], beta[i], 1.0
-    _eigen(d, e, s)
+def _write(vectors, basis, small):
+    """vectors [keep, size] ← the Ritz vectors of the largest values, from G; zero where there are fewer."""
+    n = small.shape[0]
+    d, e, order, turned = np.zeros(n), np.zeros(n), np.zeros(n, np.int64), np.eye(n)
+    _tridiagonal(small.copy(), d, e, turned)
+    _eigen(d, e, turned)
     _sort(d, order)
-    for which in range(vectors.shape[0]):
-        e[:] = 0.0
-        for i in range(1 if which == 0 else k):
-            for row in range(n):
-                e[row] += s[row, order[i]]
-        _combined(vectors[which], basis, e)
+    for rank in range(vectors.shape[0]):
+        if rank >= n:
+            vectors[rank] = 0.0
+            continue
+        for i in range(n):
+            e[i] = turned[i, order[rank]]
+        _combined(vectors[rank], basis, e)

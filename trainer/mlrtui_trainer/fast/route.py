@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,7 @@ from mlrtui_trainer.curvature.operators import (
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 
-__all__ = ["ACTIVATIONS", "Solved", "solve", "version"]
+__all__ = ["ACTIVATIONS", "Rules", "Solved", "solve", "version"]
 
 SWITCH = "MLRTUI_FAST"
 """Environment variable: "0" takes the general route even where the compiled one is installed."""
@@ -37,11 +37,7 @@ ACTIVATIONS = ("relu", "linear", "tanh")
 
 _LOSSES = (LOSSES["ce"], LOSSES["mse"])
 
-Ending = tuple[tuple[float, float, float, float], tuple[float, float, float, float], npt.NDArray[np.float64]]
-"""How a solve along a training may end: see `curvature.lanczos.Along`; by the first, unless below the floor
-[lanes] (NaN: always below)."""
-
-NEVER = (0.0, 0.0, 0.0, 0.0)  # where the solve stands alone
+Floats = npt.NDArray[np.float64]
 
 PIECE = 256
 """Samples that go through a product at a time, at most: more leave the cache between one layer and the next."""
@@ -49,14 +45,28 @@ PIECE = 256
 LINE = 16  # basis vectors and buffers are padded to this many numbers
 
 
+class Rules(NamedTuple):
+    """What one solve is asked for."""
+
+    most: int  # products
+    tolerance: float
+    top: int  # wanted values
+    keep: int  # wanted vectors
+    noise: float  # part of the operator's norm below which a new direction is rounding
+
+
+Ending = tuple[Floats, Floats, Floats]
+"""How a solve along a training may end: the fields of `curvature.lanczos.Along`, a rule a row; the largest values
+before, and those below which the first rule does not do, [lanes] both."""
+
+
 @dataclass(frozen=True)
 class Solved:
     """What a solve found, as `curvature.lanczos.Eigen` has it."""
 
-    values: npt.NDArray[np.float64]  # [lanes, top]
-    residuals: npt.NDArray[np.float64]  # [lanes, top]
-    vector: Tensor  # [lanes, size]
-    blend: Tensor  # [lanes, size]
+    values: Floats  # [lanes, top]
+    residuals: Floats  # [lanes, top]
+    vectors: Tensor  # [lanes, keep, size]
     products: npt.NDArray[np.int64]  # [lanes]
     rule: npt.NDArray[np.str_]  # [lanes]
 
@@ -68,11 +78,11 @@ def version() -> str:
 
 
 def solve(
-    operator: Operator, start: Tensor, most: int, rules: tuple[float, int, float], along: Ending | None
+    operator: Operator, start: Tensor, counts: npt.NDArray[np.int64], rules: Rules, along: Ending | None
 ) -> Solved | None:
-    """The largest eigenvalues by the compiled route, with at most so many products; None where it does not apply.
+    """The largest eigenvalues by the compiled route; None where it does not apply.
 
-    rules: tolerance, wanted values, and the part of the operator's norm below which β is rounding.
+    start [lanes, starts, size]: unit vectors at right angles, of which the first ``counts`` [lanes] are there.
     """
     inner, root = (operator.inner, operator.root) if isinstance(operator, Preconditioned) else (operator, None)
     if start.device.type != "cpu" or not isinstance(inner, (MlpCurvature, LaneByLane)) or _kernels() is None:
@@ -82,10 +92,12 @@ def solve(
         return None
     if isinstance(inner, LaneByLane):
         roots = [root[i : i + 1] if root is not None and root.ndim == 2 else root for i in range(inner.lanes)]
-        own = [None if along is None else (*along[:2], along[2][i : i + 1]) for i in range(inner.lanes)]
+        own = [None if along is None else (along[0], *(of[i : i + 1] for of in along[1:])) for i in range(inner.lanes)]
         parts = enumerate(inner.parts)
-        return _joined([_solve(part, roots[i], start[i : i + 1], most, rules, own[i]) for i, part in parts])
-    return _solve(inner, root, start, most, rules, along)
+        return _joined(
+            [_solve(part, roots[i], start[i : i + 1], counts[i : i + 1], rules, own[i]) for i, part in parts]
+        )
+    return _solve(inner, root, start, counts, rules, along)
 
 
 @cache
@@ -104,38 +116,37 @@ def _solve(
     matrix: MlpCurvature,
     root: Tensor | None,
     start: Tensor,
-    most: int,
-    rules: tuple[float, int, float],
+    counts: npt.NDArray[np.int64],
+    rules: Rules,
     along: Ending | None,
 ) -> Solved:
     from mlrtui_trainer.fast import tiles
 
     kernels = _kernels()
     assert kernels is not None
-    lanes, size = start.shape
-    top, dtype = rules[1], start.dtype
+    lanes, starts, size = start.shape
+    most, top, dtype = rules.most, rules.top, start.dtype
     samples = matrix.x.shape[1]
     plan = _plan(matrix.mlp, samples, piece_of(samples), matrix.full, dtype)
-    basis = torch.empty(most + 2, -(-size // LINE) * LINE, dtype=dtype).numpy()
+    basis = torch.empty(most + starts + 2, -(-size // LINE) * LINE, dtype=dtype).numpy()
     scratch = torch.empty(plan.scratch, dtype=dtype).numpy()
     roots = (torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)).contiguous().numpy()
     values, residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
-    vectors = torch.full((lanes, 1 if top == 1 else 2, size), torch.nan, dtype=dtype)
+    vectors = torch.full((lanes, rules.keep, size), torch.nan, dtype=dtype)
     products, rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
     address = tiles.multiply_at(double=dtype == torch.float64)
     scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
-    steady, fallen, floor = along or (NEVER, NEVER, np.zeros(lanes))
-    how = (samples, plan.piece, matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
-    starts, written = start.contiguous().numpy(), vectors.numpy()
+    table, known, floor = along or (np.zeros((0, 6)), np.zeros(lanes), np.zeros(lanes))
+    how = (samples, plan.piece, matrix.loss is LOSSES["ce"], rules.tolerance, top, most, rules.noise)
+    begin, written = start.contiguous().numpy(), vectors.numpy()
     fill = _Filling(matrix, plan, scale, scratch, address)
     for i in range(lanes):
         fill.lane(i)
         products[i], rule[i] = kernels.solve(
-            plan.layout, fill.weights[i], scale, fill.constants, roots[i % len(roots)], starts[i], how,
-            tuple(map(float, steady)), tuple(map(float, fallen)), floor[i], basis, scratch, plan.spare, address,
-            values[i], residuals[i], written[i],
+            plan.layout, fill.weights[i], scale, fill.constants, roots[i % len(roots)], begin[i], counts[i], how,
+            table, (known[i], floor[i]), basis, scratch, plan.spare, address, values[i], residuals[i], written[i],
         )  # fmt: skip
-    return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
+    return Solved(values, residuals, vectors, products, np.array(kernels.RULES)[rule])
 
 
 @dataclass(frozen=True)
@@ -281,8 +292,7 @@ def _joined(parts: Sequence[Solved]) -> Solved:
     return Solved(
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.residuals for part in parts]),
-        torch.cat([part.vector for part in parts]),
-        torch.cat([part.blend for part in parts]),
+        torch.cat([part.vectors for part in parts]),
         np.concatenate([part.products for part in parts]),
         np.concatenate([part.rule for part in parts]),
     )
