@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlrtui.analysis.expressions import ExpressionError, cell_number
+from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit
 from mlrtui.analysis.points import OF_A_SEARCH, points
 from mlrtui.tui.charts.spec import Floats
@@ -96,10 +96,21 @@ def first_choice(fits: Sequence[FitRow], search: bool) -> Choice:
 
 
 def stored(fits: Sequence[FitRow]) -> list[Choice]:
-    """The stored laws of one term, in their order."""
+    """The stored laws of one term, in their order; those that can be read."""
     names = [row.fit for row in fits]
     single = [row for row in fits if names.count(row.fit) == 1 and row.y in QUANTITIES]
-    return list(dict.fromkeys(Choice(row.y, row.term, row.where_expr) for row in single))
+    choices = dict.fromkeys(Choice(row.y, row.term, row.where_expr) for row in single)
+    return [choice for choice in choices if _readable(choice)]
+
+
+def _readable(choice: Choice) -> bool:
+    try:
+        cell_number(choice.x)
+        if choice.where:
+            cell_condition(choice.where)
+    except ExpressionError:
+        return False
+    return True
 
 
 def xs(fits: Sequence[FitRow], y: str) -> list[str]:

@@ -44,7 +44,7 @@ def render_once(reading: Reading, screen: str = "live", size: tuple[int, int] = 
     app = MlrtuiApp([], start=screen, ascii_only=ascii, color=False, still=reading)
     pictures: list[str] = []
     app.run(headless=True, size=size, auto_pilot=_photographer(app, pictures.append))
-    if not pictures:
+    if not pictures or app.return_code:  # it may break down after a first picture
         raise RuntimeError("the screen could not be drawn")
     return "\n".join(pictures[-1].splitlines()[:-1])  # keys are of no use on paper
 

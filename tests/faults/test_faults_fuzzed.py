@@ -32,6 +32,7 @@ READERS = (
     *(("watch", "--once", "--screen", name) for name in ("live", "trial", "boundary", "exponents", "phases", "log")),
     ("watch", "--json", "--screen", "phases"),
 )
+EXPONENTS = ("watch", "--once", "--screen", "exponents")
 DEEP = "[" * 900 + "]" * 900
 VALUES: tuple[object, ...] = (
     *(None, 0, -1, 2**62, -(2**63), 0.0, -1.5, 1e300, float("inf"), -float("inf"), 5e-324),
@@ -132,6 +133,8 @@ KNOWN: tuple[tuple[str, str, object], ...] = (
     ("trial", "eta", float("inf")),
     ("net", "status", "lost"),
     ("attempt", "bars", DEEP),
+    ("fit", "term", "no_such_name"),
+    ("fit", "where_expr", "width >"),
 )
 
 
@@ -139,7 +142,7 @@ KNOWN: tuple[tuple[str, str, object], ...] = (
 def test_values_that_once_broke_a_command(mlrtui: Mlrtui, made: Made, table: str, column: str, value: object) -> None:
     store = made(SMALL_SCAN, SMALL_SEARCH)
     assert put(store, table, column, value)
-    for command in READERS if FULL else (READERS[0], READERS[2], READERS[4], READERS[6], READERS[8]):
+    for command in READERS if FULL else (READERS[0], READERS[2], READERS[4], READERS[6], READERS[8], EXPONENTS):
         judged(mlrtui, store, command, (table, column))
 
 
