@@ -12,7 +12,7 @@ from mlrtui_trainer import recorded
 from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
-from mlrtui_trainer.curvature.verification import refusals
+from mlrtui_trainer.curvature.verification import flags, refusals
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
@@ -158,7 +158,7 @@ def _remarks(model: Model) -> tuple[str, ...]:
         remarks.append(
             f"{made.name}: does not compute in double precision, so that λ is checked by the symmetry of products only"
         )
-    return tuple(remarks)
+    return (*remarks, *flags(model))
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -22,7 +22,7 @@ from mlrtui_trainer.models.user_code import one_line
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["ASYMMETRIC", "FLAGGED", "VERIFIED_ROWS", "Verdict", "refusals", "verdict"]
+__all__ = ["ASYMMETRIC", "FLAGGED", "VERIFIED_ROWS", "Verdict", "flags", "refusals", "verdict"]
 
 VERIFIED_ROWS = 64
 ASYMMETRIC = 1e-3
@@ -48,6 +48,20 @@ class Verdict:
     def text(self) -> str:
         """In words."""
         return f"refused: {self.refused}" if self.refused else f"checked by {self.how}, error {self.error:.1e}"
+
+
+def flags(model: General) -> list[str]:
+    """What a person should know of verdicts by symmetry alone, one line for each operator."""
+    assert model.made is not None
+    worst: dict[str, float] = {}
+    for (_, operator, *_), found in model.made.verdicts.items():
+        if isinstance(found, Verdict) and found.how == "symmetry only" and not found.refused:
+            worst[operator] = max(worst.get(operator, 0.0), found.error)
+    return [
+        f"{model.made.name}: products of {operator} are asymmetric by {error:.1g}: λ may be wrong by as much"
+        for operator, error in worst.items()
+        if error > FLAGGED
+    ]
 
 
 def refusals(

@@ -43,7 +43,7 @@ class Made:
     same: bool  # whether all seeds give the same net
     constant: tuple[str, ...]  # buffers that a forward pass changes and no output depends on; held as they were
     blame: Callable[[int, Tensor], str]  # seed, x → the layer whose derivatives are wrong, as a phrase
-    verdicts: dict[Hashable, object] = field(default_factory=dict)  # kept by `curvature.verification`
+    verdicts: dict[tuple[Hashable, str, str, Hashable], object] = field(default_factory=dict)  # of λ (`verification`)
 
 
 @dataclass(frozen=True)

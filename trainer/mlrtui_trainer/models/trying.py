@@ -5,7 +5,7 @@ its initial weights and at weights near them (a head that starts at zero hides w
 """
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, one_line, seeded
+from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, seeded
 from mlrtui_trainer.models.user_nets import UserNets, as_pairs, attributes
 from mlrtui_trainer.seeds import generator
 
@@ -102,7 +102,7 @@ def tried(nets: UserNets, name: str, seed: int, x: Tensor) -> Trial:
         coarsest = watch.coarsest if dtype is torch.float64 else min(watch.coarsest, dtype, key=lambda d: d.itemsize)
         units = max(1, watch.numbers // len(rows))
         at = [one.to(dtype).to(x.device) for one in initial]
-        run = _Run(nets, name, seed, rows.to(dtype), ROUNDING[coarsest])
+        run = _Run(nets, name, seed, rows.to(dtype), ROUNDING.get(coarsest, 1e-1))
         constant: dict[str, None] = {}
         for parameters in (at, nearby(at, seed)):
             constant |= dict.fromkeys(run.check(parameters))
@@ -274,10 +274,8 @@ class _Run:
         with ExitStack() as stack:
             for part in self._module.modules():
                 stack.callback(part.register_forward_hook(hook).remove)
-            try:
+            with suppress(FactoryError):  # what was called before it failed tells enough
                 self._pass(rows)
-            except FactoryError as error:
-                return calls if calls else [(self._module, [], [torch.tensor(hash(one_line(error)))])]
         return calls
 
 

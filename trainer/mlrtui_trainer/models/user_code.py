@@ -38,7 +38,7 @@ def as_factory_error(what: str) -> Iterator[None]:
 def seeded(seed: int) -> Iterator[None]:
     """The global generators of torch, NumPy and Python as the initial weights of a seed find them.
 
-    They are the caller's again at the end, and so are torch's default precision and device.
+    They are the caller's again at the end, and so is torch's default precision.
     """
     drawn = generator(seed, "weights")
     python, numpy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()

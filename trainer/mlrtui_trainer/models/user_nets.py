@@ -89,7 +89,7 @@ class UserNets:
         if self.constant:
             key = (seed, x.dtype, x.device)
             if key not in self._held:
-                buffers = dict(module.named_buffers())
+                buffers = dict(module.named_buffers(remove_duplicate=False))
                 self._held[key] = {name: buffers[name].clone() for name in self.constant}
             held = self._held[key]
         return self.called(module, parameters, x, held)
@@ -189,7 +189,7 @@ class UserNets:
         return True
 
     def _hinted(self, error: FactoryError) -> FactoryError:
-        if "IndexError" in str(error) and not self._whole:
+        if ("IndexError" in str(error) or "'indices'" in str(error)) and not self._whole:
             return FactoryError(f'{error}; x is not whole numbers: for tokens set data.standardize = "none"')
         return error
 
