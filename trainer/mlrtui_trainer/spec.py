@@ -46,7 +46,7 @@ __all__ = [
     "TrialSpec",
 ]
 
-NUMERICS_VERSION = 3
+NUMERICS_VERSION = 4
 """Raised whenever a change alters the numbers that a trial gives; part of every trial's key."""
 
 OPTIMIZER_SETTINGS: dict[str, tuple[str, ...]] = {
