@@ -137,6 +137,8 @@ def _mistyped(connection: sqlite3.Connection) -> Iterator[str]:
     """A strict table takes no such value; a damaged or a made-up file can hold one."""
     for table in _tables():
         columns = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
+        if not columns:
+            continue  # a store of an earlier version lacks the table
         key = " || ' ' || ".join(f"quote({name})" for name, _, place in columns if place)
         wrong = " OR ".join(f"typeof({name}) NOT IN ('{kind.lower()}', 'null')" for name, kind, _ in columns if kind)
         for (row,) in connection.execute(f"SELECT substr({key}, 1, 60) FROM {table} WHERE {wrong} LIMIT {_MOST + 1}"):

@@ -28,14 +28,16 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = folder / f"{example.name}.toml"
         place.parent.mkdir(exist_ok=True)
         shutil.copyfile(example.path, place)
-    images, labels = np.zeros((5000, 28, 28), np.uint8), np.zeros(5000, np.uint8)
+    images, labels = np.zeros((5000, 28, 28), np.uint8), np.arange(5000).astype(np.uint8) % 10
     (folder / "data" / "MNIST" / "raw").mkdir(parents=True)
     for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
         head = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
         (folder / "data" / "MNIST" / "raw" / name).write_bytes(head + array.tobytes())
     (folder / "data" / "cifar-10-batches-bin").mkdir()
+    records = np.zeros((1000, 3073), np.uint8)  # a label, then the pixels
+    records[:, 0] = np.arange(1000) % 10
     for number in range(1, 6):
-        (folder / "data" / "cifar-10-batches-bin" / f"data_batch_{number}.bin").write_bytes(bytes(1000 * 3073))
+        (folder / "data" / "cifar-10-batches-bin" / f"data_batch_{number}.bin").write_bytes(records.tobytes())
     return folder
 
 

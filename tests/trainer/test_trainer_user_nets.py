@@ -89,9 +89,8 @@ def test_products_are_those_of_differences_of_gradients(name: str) -> None:
     vectors = torch.randn(4, 1, model.n_params, generator=torch.Generator().manual_seed(2), dtype=F64)
     products = [hessian.apply(v) for v in vectors]
     for v, product in zip(vectors, products, strict=True):
-        torch.testing.assert_close(
-            product, (gradient(flat + h * v) - gradient(flat - h * v)) / (2 * h), rtol=1e-6, atol=1e-8
-        )
+        difference = (gradient(flat + h * v) - gradient(flat - h * v)) / (2 * h)
+        assert float((product - difference).norm() / product.norm()) < 1e-6
     asymmetry = (vectors[0] * products[1]).sum() - (vectors[1] * products[0]).sum()
     assert abs(float(asymmetry)) < 1e-10
 
