@@ -139,7 +139,8 @@ def _mistyped(connection: sqlite3.Connection) -> Iterator[str]:
         columns = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
         if not columns:
             continue  # a store of an earlier version lacks the table
-        key = " || ' ' || ".join(f"quote({name})" for name, _, place in columns if place)
+        keys = [name for name, _, place in columns if place] or [columns[0][0]]  # what stands in for a table has none
+        key = " || ' ' || ".join(f"quote({name})" for name in keys)
         wrong = " OR ".join(f"typeof({name}) NOT IN ('{kind.lower()}', 'null')" for name, kind, _ in columns if kind)
         for (row,) in connection.execute(f"SELECT substr({key}, 1, 60) FROM {table} WHERE {wrong} LIMIT {_MOST + 1}"):
             yield f"{table} {row}"

@@ -72,7 +72,7 @@ OWN = """
         return nn.Sequential(nn.Linear(inputs, width), nn.Tanh(), nn.Linear(width, outputs))
 
     def broken(inputs, outputs, depth, width):  # where it is trained, not where it is looked at before
-        if Path(sys.argv[0]).stem == "local_worker":
+        if Path(sys.argv[0]).stem != "code_worker":
             raise ValueError("too\\nnarrow")
         return net(inputs, outputs, depth, width)
 """
