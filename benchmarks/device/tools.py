@@ -2,7 +2,7 @@
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import nan
@@ -16,6 +16,7 @@ from mlrtui_trainer import worker
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
+    Message,
     NetSpec,
     Outcome,
     Probe,
@@ -90,9 +91,14 @@ class Ran:
     @classmethod
     def of(cls, task: Round, data: Dataset, device: str) -> "Ran":
         """Train it. Raises RuntimeError with the worker's sentence where it fails."""
+        return cls.from_messages(worker.run_task(task, data, device))
+
+    @classmethod
+    def from_messages(cls, messages: Iterable[Message]) -> "Ran":
+        """What a worker sent. Raises RuntimeError with its sentence where it failed."""
         parts: dict[int, dict[str, list[Any]]] = {}
         outcomes: dict[int, Outcome] = {}
-        for message in worker.run_task(task, data, device):
+        for message in messages:
             if isinstance(message, TaskFailed):
                 raise RuntimeError(message.error)
             if isinstance(message, Outcome):
