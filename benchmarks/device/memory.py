@@ -71,7 +71,7 @@ def _peak() -> float:
 
 def _shortage(setting: Setting, report: Report) -> None:
     """Halve a round as the driver does until it fits; the trials' numbers are those of enough memory."""
-    net, data = case_of(2, setting.pick(256, 512, 1024)), digits(256)
+    net, data = case_of(2, setting.pick(512, 512, 1024)), digits(256)
     train = TrainSpec("ce", 256, 2, 1)
     task = round_of(net, train, trials_at(setting.pick(32, 64, 64), 0.001, 0.01), data, every=1)
     enough = Ran.of(replace(task, trials=task.trials[:1]), data, setting.device)
