@@ -67,7 +67,7 @@ def _trainings(setting: Setting, report: Report, case: Case, data: Dataset, jax:
     each = {name: statistics.median(seconds) / counts[name] for name, seconds in spent.items()}
     if jax and (found := _by_jax(case, setting)) is not None:
         each["JAX"] = found / case.trainings
-    report.row("trainings: seconds of one, and how many times as fast lanes are", depth=case.depth, width=case.width,
+    report.row("trainings: seconds of one, and the speed-up of lanes", depth=case.depth, width=case.width,
                trainings=case.trainings, **{f"{name}, s": value for name, value in each.items()},
                **{f"× {name}": value / each["lanes"] for name, value in each.items() if name != "lanes"})  # fmt: skip
 
