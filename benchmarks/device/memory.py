@@ -19,7 +19,7 @@ from mlrtui_trainer.lanes import bytes_per_lane
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.spec import Round, TaskFailed, TrainSpec
 
-ROOM = 96 << 20  # bytes beyond what is in use already, while memory is short
+ROOMS = tuple(16 << 20 << k for k in range(8))  # bytes beyond what is in use already, while memory is short
 
 
 def run(setting: Setting, report: Report) -> None:
@@ -76,16 +76,20 @@ def _shortage(setting: Setting, report: Report) -> None:
     task = round_of(net, train, trials_at(setting.pick(32, 64, 64), 0.001, 0.01), data, every=1)
     enough = Ran.of(replace(task, trials=task.trials[:1]), data, setting.device)
     size, halvings, failures = len(task.trials), 0, list[str]()
-    with _short_of_memory(setting):
-        while True:
-            found = list(worker.run_task(replace(task, trials=task.trials[:size]), data, setting.device))
-            failed = found[-1]
-            if not isinstance(failed, TaskFailed):
-                break
-            failures.append(failed.error)
-            if not failed.out_of_memory or size == 1:
-                break
-            size, halvings = size // 2, halvings + 1
+    for room in ROOMS:  # how much a single trial takes is the device's: the first room that holds one
+        size = len(task.trials)
+        with _short_of_memory(setting, room):
+            while True:
+                found = list(worker.run_task(replace(task, trials=task.trials[:size]), data, setting.device))
+                failed = found[-1]
+                if not isinstance(failed, TaskFailed):
+                    break
+                failures.append(failed.error)
+                if not failed.out_of_memory or size == 1:
+                    break
+                size, halvings = size // 2, halvings + 1
+        if not isinstance(found[-1], TaskFailed):
+            break
     fits = not isinstance(found[-1], TaskFailed)
     report.row("a round that does not fit", lanes=len(task.trials), fits=size, halvings=halvings,
                said=failures[-1] if failures else None)  # fmt: skip
@@ -100,12 +104,12 @@ def _shortage(setting: Setting, report: Report) -> None:
 
 
 @contextmanager
-def _short_of_memory(setting: Setting) -> Iterator[None]:
+def _short_of_memory(setting: Setting, room: int) -> Iterator[None]:
     """Allow this process little more memory than it holds."""
     if setting.on_gpu:
         torch.cuda.empty_cache()
         total = torch.cuda.get_device_properties(setting.device).total_memory
-        share = (torch.cuda.memory_reserved(setting.device) + ROOM) / total
+        share = (torch.cuda.memory_reserved(setting.device) + room) / total
         torch.cuda.set_per_process_memory_fraction(share, setting.device)
         try:
             yield
@@ -115,7 +119,7 @@ def _short_of_memory(setting: Setting) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm", encoding="ascii") as file:
         held = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (held + ROOM, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (held + room, hard))
     try:
         yield
     finally:
