@@ -21,13 +21,13 @@ from math import exp
 from pathlib import Path
 from statistics import fmean
 
-from mlrtui.analysis.claim_table import CLAIMS
-from mlrtui.analysis.claims import Finding, Results, Row, check, verdict_text
 from mlrtui.analysis.fits import FitSpec, fit
-from mlrtui.analysis.measures import number
 from mlrtui.analysis.points import points
+from mlrtui.charts.plain import loglog_text
+from mlrtui.claims.check import Finding, Results, Row, check, verdict_text
+from mlrtui.claims.measures import number
+from mlrtui.claims.table import CLAIMS
 from mlrtui.commands.claims import finished_sweeps, measured_text
-from mlrtui.tui.charts.plain import loglog_text
 from mlrtui_db.reader import Reader
 
 __all__ = ["main", "renewed"]

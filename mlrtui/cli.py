@@ -13,8 +13,7 @@ import typer
 
 from mlrtui import __version__
 from mlrtui.errors import BadInput, MlrtuiError
-from mlrtui.plain import one_line
-from mlrtui.where import store_path
+from mlrtui.text.escape import one_line
 
 if TYPE_CHECKING:
     from mlrtui.commands.run import RunOptions
@@ -61,6 +60,11 @@ ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data b
 WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
 
 _debug = False
+
+
+def store_path(option: Path | None) -> Path:
+    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist."""
+    return option or Path(os.environ.get("MLRTUI_STORE") or "mlrtui.db")
 
 
 def _version(wanted: bool) -> None:
@@ -284,7 +288,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
 ) -> None:
     """Write the store's views as files."""
-    from mlrtui import export as exporting
+    from mlrtui.commands import export as exporting
 
     done = exporting.export(
         store_path(store), out, views=tuple(view or ()), sweep=sweep, file_format=file_format, force=force

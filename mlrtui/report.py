@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mlrtui.analysis.leftout import left_out
-from mlrtui.plain import one_line
+from mlrtui.analysis.exclusions import left_out
+from mlrtui.text.escape import one_line
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
 
@@ -144,7 +144,7 @@ def _scan_order(row: dict[str, object]) -> tuple[object, ...]:
 
 
 def _picture(snapshot: LiveSnapshot, ascii_only: bool) -> Iterator[str]:
-    from mlrtui.tui.charts.plain import loglog_text
+    from mlrtui.charts.plain import loglog_text
 
     known = [cell for cell in snapshot.cells if cell.ln_eta_star_mean is not None]
     points = [(float(cell.depth * cell.width), math.exp(cell.ln_eta_star_mean or 0.0)) for cell in known]

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlrtui_db._writing import Transaction, finite, whole
+from mlrtui_db._sqlite import Transaction, finite, whole
 from mlrtui_db.errors import SequenceGap, StoreError
 from mlrtui_db.records import EVIDENCE, TrialOutcome, TrialRecord
 

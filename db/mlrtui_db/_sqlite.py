@@ -4,9 +4,11 @@ POSIX drops a process's locks on a file when *any* descriptor of that file is cl
 store beside a live connection would silently unlock it. SQLite itself takes care of this among its own connections.
 """
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui_db._checked import Unreadable
@@ -150,3 +152,25 @@ def _translate(error: sqlite3.Error, path: Path) -> StoreError:
 def _short(error: sqlite3.Error) -> str:
     text = str(error)
     return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """An open BEGIN IMMEDIATE. Rows that it touches get ``rev``; ``now`` is its time, s (Unix time)."""
+
+    connection: sqlite3.Connection
+    rev: int
+    now: float
+
+
+def finite(value: float | None) -> float | None:
+    """The number as a Python float; None when it is None, NaN or infinite."""
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def whole(value: int | None) -> int | None:
+    """The number as a Python int, or None."""
+    return None if value is None else int(value)

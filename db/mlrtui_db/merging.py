@@ -18,9 +18,8 @@ from mlrtui_db._attempts import lost_trials
 from mlrtui_db._checked import Unreadable
 from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._schema import tables_of_trials
-from mlrtui_db._sqlite import translated
+from mlrtui_db._sqlite import Transaction, translated
 from mlrtui_db._sweeps import refresh_cell
-from mlrtui_db._writing import Transaction
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.errors import MergeConflict, StoreLocked
 from mlrtui_db.lock import is_held

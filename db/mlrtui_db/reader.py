@@ -3,6 +3,7 @@
 A transaction that stays open would keep the writer's log from being brought in, and the log would grow without bound.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,16 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _details, _life, _live, _opening, _shape, sqlite_version
-from mlrtui_db._checked import plain_rows, typed_rows
+from mlrtui_db import _life, _live, _opening, _shape, sqlite_version
+from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows, typed_rows
 from mlrtui_db._curves import read_curve
-from mlrtui_db._older import complete, is_of_another_version
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, SweepRow, TrialDetails, TrialRow, WriterEnd
+from mlrtui_db.migrations import complete, is_of_another_version
+from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, Pairs, SweepRow, TrialDetails, TrialRow, WriterEnd
 
 __all__ = ["Reader"]
 
@@ -150,7 +151,7 @@ class Reader:
     def trial_details(self, trial_id: int) -> TrialDetails | None:
         """Everything stored about a trial but its steps, or None."""
         with self._picture() as connection:
-            return _details.read_details(connection, trial_id)
+            return read_details(connection, trial_id)
 
     def tail_events(self, after_event_id: int = 0, limit: int = 200) -> tuple[EventRow, ...]:
         """Events of all sweeps after a number, oldest first."""
@@ -303,3 +304,44 @@ def _chunks(trials: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
         room -= n_steps
     if chunk:
         yield chunk
+
+
+# Table, and how its one row is found from the trial.
+_ROWS = (
+    (
+        "sweep",
+        "SELECT s.* FROM trial t JOIN net USING (net_id) JOIN cell USING (cell_id) JOIN sweep s USING (sweep_id)",
+    ),
+    ("cell", "SELECT c.* FROM trial t JOIN net USING (net_id) JOIN cell c USING (cell_id)"),
+    ("net", "SELECT n.* FROM trial t JOIN net n USING (net_id)"),
+    ("trial", "SELECT t.* FROM trial t"),
+    ("attempt", "SELECT a.* FROM trial t JOIN attempt a USING (trial_id, attempt)"),
+)
+
+
+def read_details(connection: sqlite3.Connection, trial_id: int) -> TrialDetails | None:
+    """The rows that belong to a trial, or None when there is no such trial."""
+    found = {table: _row(connection, f"{query} WHERE t.trial_id = ?", trial_id) for table, query in _ROWS}
+    if not found["trial"]:
+        return None
+    settings = dict(found["cell"]).get("settings")
+    for bar in json_list(dict(found["attempt"]).get("bars", "[]"), f"trial {trial_id}: bars of its attempt"):
+        if not isinstance(bar, list) or [type(value) in (int, float) for value in bar] != [True, True]:
+            raise Unreadable(f"trial {trial_id}: bars of its attempt are not pairs of numbers")
+    columns = {name for name, _ in found["cell"]}
+    more = json_object(settings, f"trial {trial_id}: the settings of its cell")
+    extra = tuple((name, _plain(value)) for name, value in more.items() if name not in columns)
+    cell = tuple(pair for pair in found["cell"] if pair[0] != "settings") + extra
+    return TrialDetails(trial_id, found["sweep"], cell, found["net"], found["trial"], found["attempt"])
+
+
+def _row(connection: sqlite3.Connection, query: str, trial_id: int) -> Pairs:
+    cursor = connection.execute(query, (trial_id,))
+    row = next(plain_rows(cursor, "what belongs to a trial"), None)
+    return (
+        () if row is None else tuple((column[0], value) for column, value in zip(cursor.description, row, strict=True))
+    )
+
+
+def _plain(value: object) -> str | float | int | None:
+    return value if isinstance(value, str | float | int) or value is None else json.dumps(value)

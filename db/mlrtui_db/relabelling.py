@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mlrtui_db._curves import read_curve
 from mlrtui_db._editions import UNDECIDED
-from mlrtui_db._writing import finite
+from mlrtui_db._sqlite import finite
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import Curve
 from mlrtui_db.records import EVIDENCE

@@ -13,12 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlrtui_db import _attempts, _fits, _life, _opening, _pruning, _steps, _sweeps, sqlite_version
+from mlrtui_db import _attempts, _life, _opening, _steps, _sweeps, sqlite_version
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._shape import check_schema
-from mlrtui_db._sqlite import connect_writer, translated, wal_bytes
+from mlrtui_db._sqlite import Transaction, connect_writer, translated, wal_bytes
 from mlrtui_db._wal import Beside
-from mlrtui_db._writing import Transaction
 from mlrtui_db.errors import StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
@@ -365,11 +364,11 @@ class Store:
 
     def prune_steps(self, sweep_id: int) -> int:
         """Delete the steps of a sweep's trials that have ended; their outcomes stay. Returns how many steps."""
-        return _pruning.prune_steps(self._tx(), sweep_id)
+        return _steps.prune_steps(self._tx(), sweep_id)
 
     def replace_fits(self, sweep_id: int, fits: Sequence[FitRecord]) -> bool:
         """Make these the fits of a sweep; writes only what differs and says whether anything did."""
-        return _fits.replace_fits(self._tx(), sweep_id, fits)
+        return _sweeps.replace_fits(self._tx(), sweep_id, fits)
 
     def add_event(self, level: str, text: str, sweep_id: int | None = None, trial_id: int | None = None) -> None:
         """Add a line to the log; ``level`` is "info", "warning" or "error"."""

@@ -12,8 +12,8 @@ from math import isfinite, log, nan
 import numpy as np
 import numpy.typing as npt
 
+from mlrtui.analysis.exclusions import OUTSIDE
 from mlrtui.analysis.expressions import Expression, ExpressionError, cell_condition, cell_number
-from mlrtui.analysis.leftout import OUTSIDE
 from mlrtui_db.records import FitRecord
 
 __all__ = [

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from mlrtui.analysis.claim_table import CLAIMS
-from mlrtui.analysis.claims import Finding, Results, Row, check, verdict_text
+from mlrtui.claims.check import Finding, Results, Row, check, verdict_text
+from mlrtui.claims.table import CLAIMS
 from mlrtui.errors import BadInput
-from mlrtui.printing import show
+from mlrtui.text.printing import show
 from mlrtui_db.reader import Reader
 
 __all__ = ["check_claims", "finished_sweeps", "measured_text"]

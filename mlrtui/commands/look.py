@@ -12,9 +12,9 @@ from pathlib import Path
 from mlrtui.driver.launch import log_path
 from mlrtui.driver.stopping import at_work
 from mlrtui.errors import DriverDied
-from mlrtui.plain import one_line
-from mlrtui.printing import needs_ascii, show
 from mlrtui.report import fit_line, sweep_line
+from mlrtui.text.escape import one_line
+from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import lock
 from mlrtui_db.reader import Reader
 
@@ -41,7 +41,7 @@ def watch(store: Path, how: How) -> int:
     if how.once or how.as_json:
         return _print_once([store], how)
     if not sys.stdout.isatty():
-        from mlrtui.follow import follow
+        from mlrtui.commands.follow import follow
 
         follow(store, [], lambda: lock.is_held(store), how.ascii_only)
         return _ended(store)
@@ -76,9 +76,8 @@ def browse(stores: Sequence[Path], how: How) -> int:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.named import looked_at
     from mlrtui.tui.once import data_once, read_once, render_once
-    from mlrtui.tui.starting import store_source
+    from mlrtui.tui.starting import looked_at, store_source
 
     with Reader.open(stores[0]) as reader:
         wanted, marks = looked_at(reader, how.sweep, how.trials)
@@ -92,8 +91,7 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.named import looked_at
-    from mlrtui.tui.starting import run_app
+    from mlrtui.tui.starting import looked_at, run_app
 
     with Reader.open(stores[0]) as reader:
         wanted, marks = looked_at(reader, how.sweep, how.trials)

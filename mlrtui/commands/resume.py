@@ -5,13 +5,14 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
-from mlrtui import estimate, planning
+from mlrtui import planning
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, refuse_code, start
 from mlrtui.config import SweepSpec
+from mlrtui.driver import estimate
 from mlrtui.errors import BadInput, StoreTrouble
-from mlrtui.plain import one_line
 from mlrtui.stores import open_store
+from mlrtui.text.escape import one_line
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 

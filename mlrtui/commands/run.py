@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlrtui import estimate, examples, planning
+from mlrtui import planning
+from mlrtui.commands import examples
 from mlrtui.commands.opening import open_current
 from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.data.words import data_line
-from mlrtui.driver import launch, stopping
+from mlrtui.driver import estimate, launch, stopping
+from mlrtui.driver.methods import chosen_as, chosen_for
 from mlrtui.engines import devices
 from mlrtui.engines.code_check import check_factories
 from mlrtui.errors import BadInput, DriverDied
-from mlrtui.methods import chosen_as, chosen_for
-from mlrtui.plain import one_line
-from mlrtui.printing import needs_ascii, show
+from mlrtui.text.escape import one_line
+from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.errors import StoreError
 from mlrtui_db.reader import Reader
@@ -169,7 +170,7 @@ def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
 
 def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.DriverProcess) -> int:
     """Progress lines until the driver ends. Ctrl-C ends the driver cleanly, too: nobody would be left to watch it."""
-    from mlrtui.follow import follow
+    from mlrtui.commands.follow import follow
 
     try:
         names = [spec.sweep.name for spec in specs]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlrtui import doctor as checks
-from mlrtui import examples as shipped
+from mlrtui.commands import doctor as checks
+from mlrtui.commands import examples as shipped
 from mlrtui.errors import BadInput, StoreTrouble
-from mlrtui.plain import one_line
+from mlrtui.text.escape import one_line
 
 __all__ = ["doctor", "examples"]
 

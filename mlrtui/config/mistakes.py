@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mlrtui.plain import one_line
+from mlrtui.text.escape import one_line
 
 __all__ = ["NO_VALUE", "Mistake", "bare", "enumerate_words", "one_line", "toml_text"]
 

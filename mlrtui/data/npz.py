@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from mlrtui.data.files import open_regular, refuse_too_large
 from mlrtui.data.sources import DataTrouble, Source, remembered
-from mlrtui.plain import one_line
+from mlrtui.text.escape import one_line
 
 __all__ = [
     "CHANNELS_FIRST",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mlrtui.data.npz import CHANNELS_FIRST, layout_of
 from mlrtui.data.shapes import FILES, DataSpec, describe, source_of
-from mlrtui.plain import one_line
+from mlrtui.text.escape import one_line
 
 __all__ = ["data_line"]
 

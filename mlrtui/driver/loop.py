@@ -13,10 +13,10 @@ from mlrtui.config import SweepSpec
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.giving_up import GivingUp
+from mlrtui.driver.pruning import GivingUp
 from mlrtui.driver.remarks import remarks
+from mlrtui.driver.sharing import turn_of
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
-from mlrtui.driver.turns import turn_of
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Plan

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui.errors import StoreTrouble
-from mlrtui.plain import one_line
 from mlrtui.stores import open_store
+from mlrtui.text.escape import one_line
 from mlrtui_db import lock, processes
 from mlrtui_db.reader import Reader
 

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TypeVar
 
 from mlrtui.config import SweepSpec
+from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
+from mlrtui.driver.sharing import Cost, Turn, cost_of
 from mlrtui.driver.starts import Starts
-from mlrtui.driver.turns import Cost, Turn, cost_of
-from mlrtui.methods import search_rules
 from mlrtui.planning import CellPlan, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord

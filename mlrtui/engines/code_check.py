@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput
-from mlrtui.plain import one_line
+from mlrtui.text.escape import one_line
 from mlrtui_trainer.models.sources import is_factory
 
 __all__ = ["check_factories"]

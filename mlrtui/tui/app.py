@@ -10,20 +10,19 @@ from textual import events
 from textual.filter import LineFilter
 from textual.worker import get_current_worker
 
-from mlrtui.tui.bookmarks import Bookmarks
+from mlrtui.text.marks import ASCII, UNICODE
+from mlrtui.tui.browse.bookmarks import Bookmarks
 from mlrtui.tui.feed import Feed
-from mlrtui.tui.filters import NoColour
 from mlrtui.tui.keeping import command_for, keep
 from mlrtui.tui.keyline import KeyedApp
 from mlrtui.tui.keymap import Key, Keys, bindings, command_of
 from mlrtui.tui.machine import Load
-from mlrtui.tui.marks import ASCII, UNICODE
 from mlrtui.tui.messages import StoreRead
 from mlrtui.tui.modes import MODES, screen_class, wanted_for
 from mlrtui.tui.ports import StoreSource
-from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.rendering import KeptStylesheet, NoColour
+from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
-from mlrtui.tui.stylesheets import KeptStylesheet
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui_db.models import TrialRow
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrtui.tui.charts.spec import Floats
-from mlrtui.tui.numbers import number
+from mlrtui.charts.spec import Floats
+from mlrtui.text.numbers import number
 from mlrtui_db.models import Curve
 
 __all__ = [

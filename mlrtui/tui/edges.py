@@ -1,6 +1,6 @@
 """The edge of stability on the screens: 2/η for plain gradient descent, another multiple of 1/η for the others."""
 
-from mlrtui.tui.numbers import number
+from mlrtui.text.numbers import number
 from mlrtui_db.models import TrialDetails
 
 __all__ = ["edge_name", "ratio_name", "stored_edge"]

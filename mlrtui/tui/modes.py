@@ -8,17 +8,22 @@ from typing import Any
 from textual.screen import Screen
 
 from mlrtui.tui.pages import PAGES, load_fitting
-from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Mark, Wanted
 
-__all__ = ["MODES", "OVER", "load_all", "screen_class", "wanted_for"]
+__all__ = ["MODES", "OVER", "load_all", "screen_class", "screen_module", "wanted_for"]
 
 OVER = ("trial", "help", "palette")  # screens that are put over others
 
 
+def screen_module(name: str) -> str:
+    """A screen is the `screen.py` of its folder; the palette of commands stands beside Help."""
+    return "mlrtui.tui.help.palette" if name == "palette" else f"mlrtui.tui.{name}.screen"
+
+
 def screen_class(name: str) -> type[ReadingScreen]:
     """The class of the screen of this name; the first frame needs one of them only."""
-    found: type[ReadingScreen] = getattr(import_module(f"mlrtui.tui.screens.{name}"), f"{name.capitalize()}Screen")
+    found: type[ReadingScreen] = getattr(import_module(screen_module(name)), f"{name.capitalize()}Screen")
     return found
 
 

@@ -13,7 +13,7 @@ from mlrtui.tui.curves import Trace
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.modes import MODES, wanted_for
 from mlrtui.tui.ports import StoreSource
-from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Mark, Reading, Wanted
 
 __all__ = ["SCREENS", "data_once", "read_once", "render_once"]

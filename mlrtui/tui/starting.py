@@ -4,13 +4,12 @@ import gc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mlrtui.tui.ports import StoreSource
-    from mlrtui.tui.state import Mark, Wanted
+from mlrtui.errors import BadInput
+from mlrtui.tui.ports import StoreReader, StoreSource
+from mlrtui.tui.state import MOST_MARKS, Mark, Wanted
 
-__all__ = ["is_light", "load_ahead", "run_app", "store_source"]
+__all__ = ["is_light", "load_ahead", "looked_at", "run_app", "store_source"]
 
 
 def run_app(
@@ -34,11 +33,11 @@ def run_app(
     gc.disable()  # until `load_ahead` has run: what is imported until then is no garbage, and looking at it takes 50 ms
     from platformdirs import user_state_path
 
+    from mlrtui.text.terminal import ascii_needed, leave_with_terminal
     from mlrtui.tui.app import MlrtuiApp
-    from mlrtui.tui.bookmarks import Bookmarks
+    from mlrtui.tui.browse.bookmarks import Bookmarks
     from mlrtui.tui.machine import Machine
     from mlrtui.tui.settings import load_settings, settings_path
-    from mlrtui.tui.terminal import ascii_needed, leave_with_terminal
 
     chosen = load_settings(settings_path())
     if ascii is None:
@@ -88,3 +87,33 @@ def is_light(theme: str, environment: Mapping[str, str] = os.environ) -> bool:
     if theme != "auto":
         return theme == "light"
     return environment.get("COLORFGBG", "").rsplit(";", 1)[-1] in ("7", "15")
+
+
+def looked_at(reader: StoreReader, sweep: str | None, trials: Sequence[int]) -> tuple[Wanted, tuple[Mark, ...]]:
+    """What a sweep's name and trials' numbers mean in a store: what is looked at, and what is marked.
+
+    Raises:
+        BadInput: there is no such sweep or trial.
+    """
+    marks = []
+    for trial_id in trials:
+        details = reader.trial_details(trial_id)
+        if details is None:
+            raise BadInput(f"--trial {trial_id}: not in this store; the view `phases` lists the trials of a sweep")
+        row = dict(details.trial) | dict(details.net) | dict(details.cell)
+        marks.append((Mark(0, _number(row["sweep_id"]), trial_id), _number(row["cell_id"])))
+    named = [row.sweep_id for row in reader.sweeps() if row.name == sweep]
+    if sweep is not None and not named:
+        known = ", ".join(repr(row.name) for row in reader.sweeps()) or "none"
+        raise BadInput(f"--sweep {sweep!r}: not in this store; it has {known}")
+    if not marks:
+        return Wanted(sweep_id=next(iter(named), None)), ()
+    first, cell_id = marks[0]
+    if named and named[0] != first.sweep_id:
+        raise BadInput(f"--trial {trials[0]}: not of sweep {sweep!r}; leave --sweep out")
+    return Wanted(0, first.sweep_id, cell_id, first.trial_id), tuple(mark for mark, _ in marks[-MOST_MARKS:])
+
+
+def _number(value: object) -> int:
+    assert isinstance(value, int)
+    return value

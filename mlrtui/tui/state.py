@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mlrtui.text.marks import Marks, trains
+from mlrtui.text.phrases import Freshness
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.machine import Load
-from mlrtui.tui.marks import Marks, trains
 from mlrtui.tui.pages import Page
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 
@@ -14,7 +15,6 @@ __all__ = [
     "MOST_MARKS",
     "QUIET_AFTER",
     "Compared",
-    "Freshness",
     "Look",
     "Mark",
     "Reading",
@@ -75,14 +75,6 @@ class Wanted:
     def place(self) -> tuple[int, int | None, int | None, int | None]:
         """Which trial, whatever else is to be read: store, sweep, cell, trial."""
         return self.store, self.sweep_id, self.cell_id, self.trial_id
-
-
-@dataclass(frozen=True)
-class Freshness:
-    """How alive a sweep is. `since` is a moment, not an age: an age would repaint the screen at every tick."""
-
-    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", "driver died", or what the driver waits for
-    since: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mlrtui.tui.boundary.search import rounds
+from mlrtui.tui.browse.filtering import Entry
+from mlrtui.tui.compare.differences import LETTERS, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import Trace
-from mlrtui.tui.differences import LETTERS, curve_name, result_rows, setting_rows
 from mlrtui.tui.edges import stored_edge
-from mlrtui.tui.finding import Entry
 from mlrtui.tui.pages import PhaseMark
-from mlrtui.tui.searches import rounds
 from mlrtui.tui.state import Compared, Reading
 from mlrtui_db.models import LogRow, NetRow, TrialRow
 

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from test_analysis_growth import family
 
-from mlrtui import examples
-from mlrtui.analysis.claim_table import CATAPULT, CLAIMS, ETA_STAR, LINEAR_TANH, OPTIMIZERS, SOFTMAX, SP
-from mlrtui.analysis.claims import Claim, Finding, Measured, Results, Row, check, verdict_text
-from mlrtui.analysis.measures import (
+from mlrtui.claims.check import Claim, Finding, Measured, Results, Row, check, verdict_text
+from mlrtui.claims.measures import (
     Measure,
     average,
     column,
@@ -24,6 +22,8 @@ from mlrtui.analysis.measures import (
     share,
     time_to_peak,
 )
+from mlrtui.claims.table import CATAPULT, CLAIMS, ETA_STAR, LINEAR_TANH, OPTIMIZERS, SOFTMAX, SP
+from mlrtui.commands import examples
 
 Rows = dict[str, list[dict[str, Any]]]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlrtui.analysis.leftout import left_out
+from mlrtui.analysis.exclusions import left_out
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import SMALL_SCAN
 
-from mlrtui import doctor
+from mlrtui.commands import doctor
 from mlrtui_db.store import Store
 
 WriteSweep = Callable[..., Path]

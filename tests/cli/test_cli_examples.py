@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mlrtui import planning
+from mlrtui.commands.examples import available
 from mlrtui.config import load_sweep
-from mlrtui.examples import available
 
 if TYPE_CHECKING:
     import subprocess

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
 
-from mlrtui.export import FORMATS
+from mlrtui.commands.export import FORMATS
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import acquire
 from mlrtui_db.reader import Reader
@@ -171,7 +171,7 @@ def test_numbers_beyond_doubles_are_still_json(mlrtui: Mlrtui, store: Path, tmp_
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from mlrtui.export import export
+from mlrtui.commands.export import export
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 def exported(view):

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from config_good import GOOD
 
+from mlrtui.commands.examples import available, quickstart
 from mlrtui.config import SweepSpec, load_sweep, parse_sweep
 from mlrtui.config.changes import changes, diff
 from mlrtui.config.parsing import TABLES
 from mlrtui.config.reference import page, rule_of
 from mlrtui.config.sections import LayerRates, Section, WidthRates, section_of
 from mlrtui.errors import BadInput
-from mlrtui.examples import available, quickstart
 from mlrtui.keys import canonical_json
 
 Document = dict[str, Any]

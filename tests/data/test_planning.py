@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mlrtui import planning
+from mlrtui.commands.examples import quickstart
 from mlrtui.config import load_sweep, parse_sweep
 from mlrtui.data import DataSpec, load
-from mlrtui.estimate import expected_trainings
-from mlrtui.examples import quickstart
+from mlrtui.driver.estimate import expected_trainings
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.planning import plan, trial_key
 from mlrtui_db.records import CellRecord
@@ -256,7 +256,7 @@ def test_code_id_names_version_and_sources() -> None:
 def test_planning_without_data_imports_neither_torch_nor_sklearn() -> None:
     script = (
         "import sys; from mlrtui.config import load_sweep; from mlrtui.planning import plan;"
-        "from mlrtui.examples import quickstart;"
+        "from mlrtui.commands.examples import quickstart;"
         "assert [len(plan(load_sweep(path), load=None).cells) for path in quickstart()] == [1, 15];"
         "assert not {'torch', 'sklearn', 'scipy', 'textual'} & set(sys.modules)"
     )

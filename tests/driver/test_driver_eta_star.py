@@ -14,7 +14,7 @@ import pytest
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
-from mlrtui.methods import search_rules
+from mlrtui.driver.methods import search_rules
 from mlrtui_trainer.search import Boundary, Search, SearchSpec
 from mlrtui_trainer.spec import Outcome, Round, SharpnessSpec, TrialSpec
 from mlrtui_trainer.worker import run_task

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
-from mlrtui.driver.giving_up import MOST_LOOKS, GivingUp, bar, looks, neighbours
 from mlrtui.driver.loop import Driver
+from mlrtui.driver.pruning import MOST_LOOKS, GivingUp, bar, looks, neighbours
 from mlrtui.engines.fake import FakeEngine
 from mlrtui_db import invariants
 from mlrtui_db.store import Store

@@ -13,8 +13,8 @@ from mlrtui import data, planning
 from mlrtui.commands import run as commands
 from mlrtui.config import SweepSpec, load_sweep
 from mlrtui.driver.loop import Driver
+from mlrtui.driver.methods import chosen_for, search_rules
 from mlrtui.errors import BadInput
-from mlrtui.methods import chosen_for, search_rules
 from mlrtui_db.store import Store
 
 WriteSweep = Callable[..., Path]

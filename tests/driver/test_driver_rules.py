@@ -13,8 +13,8 @@ from mlrtui import data, planning
 from mlrtui.commands import run as commands
 from mlrtui.config import SweepSpec, load_sweep
 from mlrtui.driver.loop import Driver
+from mlrtui.driver.methods import chosen_for, search_rules
 from mlrtui.engines.fake import FakeEngine
-from mlrtui.methods import chosen_for, search_rules
 from mlrtui_db import invariants
 from mlrtui_db._sweeps import mean_and_sd
 from mlrtui_db.store import Store

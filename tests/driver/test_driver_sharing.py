@@ -11,7 +11,7 @@ from timed_workers import PROBE, TimedWorkers
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver.loop import Driver
-from mlrtui.driver.turns import Turn, turn_of
+from mlrtui.driver.sharing import Turn, turn_of
 from mlrtui_db import invariants
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import Probe, Round

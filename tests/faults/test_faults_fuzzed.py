@@ -45,7 +45,7 @@ NOT_UTF8 = "CAST(x'fffe41' AS TEXT)"
 
 @pytest.fixture(autouse=True)
 def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlrtui.doctor.machine", tuple)  # it has nothing to do with stores
+    monkeypatch.setattr("mlrtui.commands.doctor.machine", tuple)  # it has nothing to do with stores
 
 
 def columns(store: Path) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
 from faults_tools import drive
 
 from mlrtui.engines.fake import FakeEngine
-from mlrtui.plain import one_line
+from mlrtui.text.escape import one_line
 
 ROOT = Path(__file__).resolve().parents[2]
 WriteSweep = Callable[..., Path]
@@ -57,7 +57,7 @@ def test_one_line_leaves_nothing_that_moves_a_cursor() -> None:
 def test_no_command_prints_what_a_store_wants_printed(
     mlrtui: Mlrtui, evil_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlrtui.doctor.machine", tuple)  # what is said of this machine is not from the store
+    monkeypatch.setattr("mlrtui.commands.doctor.machine", tuple)  # what is said of this machine is not from the store
     for command in (
         ["status"],
         ["watch"],

@@ -31,7 +31,7 @@ WriteSweep = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def no_look_at_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes seconds, and is not what is tried here."""
-    monkeypatch.setattr("mlrtui.doctor.machine", tuple)
+    monkeypatch.setattr("mlrtui.commands.doctor.machine", tuple)
 
 
 needs_proc = pytest.mark.skipif(not processes.knows_holders(), reason="who holds a lock is told by /proc")

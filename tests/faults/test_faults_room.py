@@ -7,7 +7,7 @@ import pytest
 from conftest import SMALL_SEARCH, Mlrtui, file_size_limit
 from faults_tools import one
 
-from mlrtui.export import FORMATS
+from mlrtui.commands.export import FORMATS
 from mlrtui_db import invariants
 from mlrtui_db._schema import view_names
 from mlrtui_db.errors import StoreIOError

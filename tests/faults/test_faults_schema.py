@@ -68,7 +68,7 @@ def change(store: Path, script: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlrtui.doctor.machine", tuple)  # it has nothing to do with stores
+    monkeypatch.setattr("mlrtui.commands.doctor.machine", tuple)  # it has nothing to do with stores
 
 
 @pytest.mark.parametrize("script", ALTERED.values(), ids=ALTERED)

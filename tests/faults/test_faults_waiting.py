@@ -16,10 +16,10 @@ import pytest
 from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui, file_size_limit
 from faults_tools import drive, driver_pid, last_event, one, rows, same_results, wait_for
 
+from mlrtui.commands.follow import follow
 from mlrtui.driver import __main__ as driver_main
 from mlrtui.driver import committing
 from mlrtui.engines.fake import FakeEngine
-from mlrtui.follow import follow
 from mlrtui_db import invariants, lock
 from mlrtui_db.errors import StoreLimited
 from mlrtui_db.reader import Reader

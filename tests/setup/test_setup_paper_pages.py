@@ -7,7 +7,7 @@ from pathlib import Path
 from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
 
 from benchmarks.paper_pages import main, renewed
-from mlrtui.analysis.claim_table import CLAIMS
+from mlrtui.claims.table import CLAIMS
 from mlrtui_db.reader import Reader
 
 PAPERS = Path(__file__).resolve().parents[2] / "docs" / "papers"

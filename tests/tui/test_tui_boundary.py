@@ -8,11 +8,11 @@ from tui_fakes import scan_store
 from tui_laws import law_store
 from tui_rows import make_net, make_trial
 
-from mlrtui.tui.charts.boundary import Bracket, Probe, Ragged, draw_boundary
-from mlrtui.tui.screens.boundary import BoundaryScreen
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.searches import brackets, edge_so_far, findings, ragged, rounds
-from mlrtui.tui.text import plain
+from mlrtui.text.lines import plain
+from mlrtui.tui.boundary.chart import Bracket, Probe, Ragged, draw_boundary
+from mlrtui.tui.boundary.screen import BoundaryScreen
+from mlrtui.tui.boundary.search import brackets, edge_so_far, findings, ragged, rounds
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui_db.models import TrialRow
 
 

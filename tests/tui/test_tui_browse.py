@@ -8,12 +8,12 @@ from tui_fakes import both_sweeps, scan_store
 from tui_rows import NOW, make_fit, make_sweep
 
 from mlrtui.tui.app import MlrtuiApp
-from mlrtui.tui.bookmarks import Bookmarks
-from mlrtui.tui.finding import NAMES, SORTS, Entry, complete, find
+from mlrtui.tui.browse.bookmarks import Bookmarks
+from mlrtui.tui.browse.filtering import NAMES, SORTS, Entry, complete, find
+from mlrtui.tui.browse.screen import BrowseScreen
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.ports import StoreSource
-from mlrtui.tui.screens.browse import BrowseScreen
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.widgets.entry import Entry as Row
+from mlrtui.tui.widgets.typed import Entry as Row
 
 ENTRIES = (
     Entry(0, "a.db", "/a.db", make_sweep(1, "catapult scan", "scan", trials_failed=2, created_at=NOW - 9), None),

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlrtui.tui.charts import ticks
-from mlrtui.tui.charts.boundary import Probe, draw_boundary
-from mlrtui.tui.charts.downsample import reduce_columns
-from mlrtui.tui.charts.draw import draw
-from mlrtui.tui.charts.plain import loglog_text
-from mlrtui.tui.charts.reference import LABEL_WIDTH
-from mlrtui.tui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
-from mlrtui.tui.text import Line, plain, width_of
+from mlrtui.charts import ticks
+from mlrtui.charts.downsample import reduce_columns
+from mlrtui.charts.draw import draw
+from mlrtui.charts.plain import loglog_text
+from mlrtui.charts.reference import LABEL_WIDTH
+from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
+from mlrtui.text.lines import Line, plain, width_of
+from mlrtui.tui.boundary.chart import Probe, draw_boundary
 
 
 def chart(y: list[float] | Floats, x: list[float] | Floats | None = None, **changes: object) -> ChartSpec:

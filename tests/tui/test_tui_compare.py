@@ -7,11 +7,11 @@ from test_tui_screens import Shown, shown
 from tui_fakes import FakeStore, both_sweeps, scan_store
 from tui_rows import make_curve, make_details, make_fit, make_trial
 
+from mlrtui.tui.browse.screen import BrowseScreen
+from mlrtui.tui.compare.differences import result_rows, setting_rows
+from mlrtui.tui.compare.screen import CompareScreen
 from mlrtui.tui.curves import Trace
-from mlrtui.tui.differences import result_rows, setting_rows
-from mlrtui.tui.screens.browse import BrowseScreen
-from mlrtui.tui.screens.compare import CompareScreen
-from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.state import MOST_MARKS, Compared, Mark
 
 

@@ -18,19 +18,19 @@ from tui_rows import make_fit
 
 from mlrtui import data, planning
 from mlrtui.analysis.fits import CellPoint, FitSpec, fit
+from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter
+from mlrtui.charts.spec import HLine
 from mlrtui.config import load_sweep
 from mlrtui.driver.loop import Driver
 from mlrtui.engines.fake import FakeEngine
-from mlrtui.tui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter
-from mlrtui.tui.charts.spec import HLine
-from mlrtui.tui.laws import Choice, band, first_choice, local_slopes, make_law, stored, xs
+from mlrtui.text.lines import plain, width_of
+from mlrtui.tui.boundary.screen import BoundaryScreen
+from mlrtui.tui.exponents.fit import Choice, band, first_choice, local_slopes, make_law, stored, xs
+from mlrtui.tui.exponents.panes import fit_rows
+from mlrtui.tui.exponents.screen import ExponentsScreen
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.pages import FitPage, read_page
-from mlrtui.tui.screens.boundary import BoundaryScreen
-from mlrtui.tui.screens.exponents import ExponentsScreen
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.text import plain, width_of
-from mlrtui.tui.widgets.law_panes import fit_rows
-from mlrtui.tui.widgets.prompt import Prompt
+from mlrtui.tui.widgets.typed import Prompt
 from mlrtui_db.models import FitRow
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store

@@ -8,9 +8,10 @@ import pytest
 from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
 from tui_rows import NOW, make_curve
 
+from mlrtui.text.phrases import Freshness
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.ports import StoreReader, StoreSource
-from mlrtui.tui.state import Freshness, Reading, Wanted, choose_trial
+from mlrtui.tui.state import Reading, Wanted, choose_trial
 from mlrtui_db.errors import StoreLocked, StoreMissing, StoreNewer
 
 

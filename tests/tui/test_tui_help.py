@@ -3,8 +3,8 @@
 from test_tui_screens import shown
 from tui_fakes import scan_store
 
-from mlrtui.tui.screens.help import HelpScreen
-from mlrtui.tui.screens.live import LiveScreen
+from mlrtui.tui.help.screen import HelpScreen
+from mlrtui.tui.live.screen import LiveScreen
 
 
 async def test_words_leave_the_keys_and_meanings_that_hold_them() -> None:

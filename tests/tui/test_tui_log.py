@@ -8,10 +8,10 @@ from test_tui_store import begin
 from tui_laws import talking_store
 from tui_rows import NOW
 
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.log import LogPane, LogScreen
-from mlrtui.tui.text import holds
-from mlrtui.tui.widgets.prompt import Prompt
+from mlrtui.text.lines import holds
+from mlrtui.tui.live.screen import LiveScreen
+from mlrtui.tui.log.screen import LogPane, LogScreen
+from mlrtui.tui.widgets.typed import Prompt
 from mlrtui_db.models import EventRow
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store

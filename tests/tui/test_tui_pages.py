@@ -21,7 +21,7 @@ from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.keymap import KEYS
 from mlrtui.tui.pages import LogPage
-from mlrtui.tui.screens.base import ReadingScreen
+from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.starting import store_source
 from mlrtui.tui.state import Reading, Wanted
 from mlrtui_db.errors import StoreLocked, StoreMissing

@@ -6,12 +6,12 @@ from test_tui_screens import shown
 from tui_fakes import scan_store, search_store
 from tui_laws import wide_scan_store
 
-from mlrtui.tui.marks import ASCII, PHASE_STATES, UNICODE
+from mlrtui.text.marks import ASCII, PHASE_STATES, UNICODE
+from mlrtui.tui.live.grid import PHASE_LETTERS
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.pages import PhaseMark
 from mlrtui.tui.palette import style_of
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.widgets.phase_panes import PhaseView, counts, phase_state
-from mlrtui.tui.widgets.sweep_grid import PHASE_LETTERS
+from mlrtui.tui.phases.panes import PhaseView, counts, phase_state
 from mlrtui_trainer.phases import PHASES
 
 

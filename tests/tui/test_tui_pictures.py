@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from test_tui_store import append, begin
 
-from mlrtui.tui.pictures import SCENES, main
 from mlrtui_db.store import Store
+from scripts.screenshots import SCENES, main
 
 
 def test_every_scene_of_a_real_store_becomes_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

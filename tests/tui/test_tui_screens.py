@@ -13,14 +13,14 @@ from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
 from tui_rows import NOW, make_cell, make_trial
 
 from mlrtui.tui.app import MlrtuiApp
+from mlrtui.tui.browse.screen import BrowseScreen
 from mlrtui.tui.keymap import KEYS, bindings, shown_keys
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.modes import MODES, OVER, screen_class
-from mlrtui.tui.screens.base import ReadingScreen
-from mlrtui.tui.screens.browse import BrowseScreen
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.trial import TrialScreen
+from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Reading
-from mlrtui.tui.widgets.entry import Entry
+from mlrtui.tui.trial.screen import TrialScreen
+from mlrtui.tui.widgets.typed import Entry
 from mlrtui_db.errors import StoreMissing
 
 SCREENS = {name: screen_class(name) for name in (*MODES, *OVER)}

@@ -12,11 +12,11 @@ from test_tui_screens import shown
 from textual.css.stylesheet import Stylesheet
 from tui_fakes import scan_store
 
-from mlrtui.tui.modes import MODES, OVER, screen_class
-from mlrtui.tui.stylesheets import KeptStylesheet
+from mlrtui.tui.modes import MODES, OVER, screen_class, screen_module
+from mlrtui.tui.rendering import KeptStylesheet
 
 ROOT = Path(__file__).resolve().parents[2]
-LATER = [f"mlrtui.tui.screens.{name}" for name in (*MODES, *OVER) if name != "live"]
+LATER = [screen_module(name) for name in (*MODES, *OVER) if name != "live"]
 NOT_AT_ONCE = [*LATER, "scipy", "numpy.ma", "pydantic", "mlrtui_db.records", "mlrtui.analysis.fits"]
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from mlrtui.text.marks import trial_state
+from mlrtui.text.phrases import outcome
 from mlrtui.tui.feed import Feed
-from mlrtui.tui.marks import trial_state
 from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.starting import store_source
 from mlrtui.tui.state import QUIET_AFTER, Reading, Wanted
-from mlrtui.tui.words import outcome
 from mlrtui_db.records import (
     CellRecord,
     NetLambdas,

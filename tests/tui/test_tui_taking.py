@@ -12,11 +12,11 @@ from test_tui_screens import shown
 from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
 from tui_laws import law_store, talking_store, wide_scan_store
 
+from mlrtui.tui.browse.screen import BrowseScreen
+from mlrtui.tui.help.palette import PaletteScreen
 from mlrtui.tui.keymap import KEYS, commands
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.once import data_once, read_once
-from mlrtui.tui.screens.browse import BrowseScreen
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.palette import PaletteScreen
 from mlrtui.tui.state import Mark, Wanted
 
 

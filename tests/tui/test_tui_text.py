@@ -7,17 +7,17 @@ import pytest
 from tui_fakes import scan_store, search_store
 from tui_rows import NOW, make_cell, make_curve, make_fit, make_sweep, make_trial
 
+from mlrtui.text.lines import boxed, clean, fit, line, merge, plain, width_of
+from mlrtui.text.marks import ASCII, UNICODE, cell_state, trial_state
+from mlrtui.text.numbers import day, number, span
+from mlrtui.text.phrases import fit_notes, fit_sentence, outcome, progress
+from mlrtui.text.terminal import ascii_needed
 from mlrtui.tui.curves import Trace, caption, loss_points, not_converged, sharpness_points
-from mlrtui.tui.marks import ASCII, UNICODE, cell_state, trial_state
-from mlrtui.tui.numbers import day, number, span
+from mlrtui.tui.live.grid import cell_text
 from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.state import headline
-from mlrtui.tui.terminal import ascii_needed
-from mlrtui.tui.text import boxed, clean, fit, line, merge, plain, width_of
-from mlrtui.tui.widgets.scroll import window
-from mlrtui.tui.widgets.sweep_grid import cell_text
-from mlrtui.tui.words import fit_notes, fit_sentence, outcome, progress
+from mlrtui.tui.widgets.rows import window
 from mlrtui_db.models import FitRow, TrialRow
 
 

@@ -12,9 +12,9 @@ from tui_rows import make_curve, make_trial
 from mlrtui.tui import feed as feed_module
 from mlrtui.tui import traces as traces_module
 from mlrtui.tui.feed import Feed
+from mlrtui.tui.live.charts import no_curve
 from mlrtui.tui.state import Reading, Wanted, neighbours
 from mlrtui.tui.traces import Traces
-from mlrtui.tui.widgets.charts import no_curve
 from mlrtui_db.errors import StoreLocked
 from mlrtui_db.models import Curve
 

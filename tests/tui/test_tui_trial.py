@@ -9,13 +9,13 @@ from test_tui_screens import Shown, shown
 from tui_fakes import FakeStore, scan_store
 from tui_rows import make_curve, make_details, make_trial
 
-from mlrtui.tui import sight as moving
-from mlrtui.tui.charts.spec import Axis
+from mlrtui.charts.spec import Axis
 from mlrtui.tui.curves import Trace, loss_points
-from mlrtui.tui.reasons import phase_reason, verdict_reason
-from mlrtui.tui.screens.live import LiveScreen
-from mlrtui.tui.screens.trial import TrialScreen
-from mlrtui.tui.sight import Sight
+from mlrtui.tui.live.screen import LiveScreen
+from mlrtui.tui.trial import cursor as moving
+from mlrtui.tui.trial.cursor import Sight
+from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
+from mlrtui.tui.trial.screen import TrialScreen
 
 
 def long_trace(steps: int = 100_000, peak: int = 54_321) -> Trace:

@@ -5,7 +5,7 @@ from test_tui_screens import shown
 from tui_fakes import FakeStore, scan_store
 from tui_laws import law_store, wide_scan_store
 
-from mlrtui.tui.screens.panes import PanesScreen
+from mlrtui.tui.pane_screen import PanesScreen
 
 SCREENS = ("live", "trial", "boundary", "exponents", "phases", "compare")
 

@@ -16,8 +16,8 @@ import tui_fakes
 import tui_laws
 import tui_rows
 
+from mlrtui.text.terminal import ascii_needed, leave_with_terminal
 from mlrtui.tui.app import MlrtuiApp
-from mlrtui.tui.terminal import ascii_needed, leave_with_terminal
 
 
 def main() -> None:

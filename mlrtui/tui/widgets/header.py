@@ -1,11 +1,11 @@
 """The line at the top: which screen, which sweep, how alive it is, how far."""
 
-from mlrtui.tui.marks import Marks
-from mlrtui.tui.numbers import span
-from mlrtui.tui.state import Freshness, Look, Reading
-from mlrtui.tui.text import Line, clean, fit, line, width_of
+from mlrtui.text.lines import Line, clean, fit, line, width_of
+from mlrtui.text.marks import Marks
+from mlrtui.text.numbers import span
+from mlrtui.text.phrases import Freshness, fresh_text, progress
+from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.widgets.pane import LinesWidget
-from mlrtui.tui.words import fresh_text, progress
 
 __all__ = ["Header", "freshness_line", "header_line"]
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from mlrtui.text.lines import Line, clean, fit, line, width_of
+from mlrtui.text.numbers import clock
+from mlrtui.text.phrases import condition, fit_groups, fit_notes, fit_sentence
 from mlrtui.tui.keymap import footer_keys, shown_keys
 from mlrtui.tui.machine import load_text
-from mlrtui.tui.numbers import clock
 from mlrtui.tui.state import Look, headline
-from mlrtui.tui.text import Line, clean, fit, line, width_of
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.rows import RowsPane, sentence
-from mlrtui.tui.words import condition, fit_groups, fit_notes, fit_sentence
 
 __all__ = ["EventList", "FitsPane", "Footer", "StatusLine"]
 

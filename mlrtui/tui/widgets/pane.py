@@ -7,9 +7,9 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mlrtui.text.lines import Line, ascii_line, boxed, clean, fit, fit_plain
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.state import Look, Reading
-from mlrtui.tui.text import Line, ascii_line, boxed, clean, fit, fit_plain
 
 __all__ = ["LinesWidget", "Pane"]
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from mlrtui.tui.text import Line, clean, line, wrapped
+from mlrtui.text.lines import Line, clean, line, wrapped
 from mlrtui.tui.widgets.pane import Pane
 
-__all__ = ["RowsPane", "sentence"]
+__all__ = ["RowsPane", "sentence", "window"]
 
 
 class RowsPane(Pane):
@@ -52,3 +52,12 @@ def sentence(text: str, role: str, width: int, lead: str = " ", hang: str = "   
     """A text wrapped into `width` cells less a margin, its first row after `lead`, the others after `hang`."""
     parts = wrapped(clean(text), max(width - max(len(lead), len(hang)) - 1, 10))
     return [line(f"{hang if at else lead}{part}", role) for at, part in enumerate(parts)]
+
+
+def window(count: int, cursor: int, room: int) -> range:
+    """`room` consecutive indices of a list of `count` that hold the cursor, as far up as possible."""
+    if count <= room:
+        return range(count)
+    room = max(room, 1)
+    first = min(max(cursor - room + 1, 0), count - room)
+    return range(first, first + room)

@@ -1,0 +1,71 @@
+"""What a sweep will cost, guessed from its plan before anything runs."""
+
+from mlrtui.analysis.progress import format_duration
+from mlrtui.driver.methods import search_rules
+from mlrtui.planning import CellPlan, Plan
+
+__all__ = [
+    "expected_trainings",
+    "parallel_lanes",
+    "seconds_per_core",
+    "seconds_per_probe",
+    "seconds_per_training",
+    "time_estimate",
+]
+
+_FLOPS_PER_CORE = 15e9
+"""Multiply-adds that small nets reach on one core of a server; large ones reach several times more."""
+
+_SECONDS_PER_STEP = 20e-6
+"""What a step of the smallest net costs beside its arithmetic."""
+
+_PRODUCTS_PER_LAMBDA = 6
+"""Operator products that one warm λ takes along training, on average."""
+
+_PRODUCTS_PER_PROBE = 12
+"""Operator products that the λs of a net at initialisation take together."""
+
+
+def expected_trainings(plan: Plan) -> int:
+    """How many trainings the sweep will take: exact for a scan, about for a search."""
+    return len(plan.seeds) * sum(_trainings_of(plan, cell) for cell in plan.cells)
+
+
+def parallel_lanes(plan: Plan) -> int:
+    """Trainings that can run at the same time, which bounds the number of useful workers."""
+    if plan.spec.scan is not None:
+        return expected_trainings(plan)
+    return len(plan.seeds) * sum(search_rules(plan.spec, cell).at_once for cell in plan.cells)
+
+
+def seconds_per_core(plan: Plan) -> float:
+    """Rough time of all trainings and their λ on one CPU core, in seconds."""
+    return len(plan.seeds) * sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in plan.cells)
+
+
+def seconds_per_training(cell: CellPlan) -> float:
+    """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds."""
+    work, how = cell.net.work, cell.sharpness
+    step = _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
+    if how.every:
+        products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
+        step += products * 8 * work * (how.samples or cell.samples) / _FLOPS_PER_CORE
+    return cell.train.max_steps * step
+
+
+def seconds_per_probe(cell: CellPlan) -> float:
+    """Rough time of one net's λ at initialisation on one CPU core, in seconds."""
+    samples = cell.sharpness.samples or cell.samples
+    return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * cell.net.work * samples / _FLOPS_PER_CORE
+
+
+def time_estimate(plan: Plan) -> str:
+    """The guess in words."""
+    if any(cell.net.work == 0 for cell in plan.cells):
+        return "not foreseen: what a factory's nets cost is not known before they are built"
+    return f"about {format_duration(seconds_per_core(plan))} on one CPU core, a guess from the arithmetic alone"
+
+
+def _trainings_of(plan: Plan, cell: CellPlan) -> int:
+    """How many a net of this cell takes."""
+    return plan.spec.scan.count if plan.spec.scan is not None else search_rules(plan.spec, cell).typical_trials

@@ -1,0 +1,130 @@
+"""What the screens say about trials, sweeps and fits: plain phrases, the same on every screen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlrtui.analysis.exclusions import left_out
+from mlrtui.text.lines import clean
+from mlrtui.text.marks import trains
+from mlrtui.text.numbers import clock, moment, number
+from mlrtui_db.models import FitRow, SweepRow, TrialRow
+
+__all__ = [
+    "Freshness",
+    "condition",
+    "exponent",
+    "fit_groups",
+    "fit_notes",
+    "fit_sentence",
+    "fresh_text",
+    "outcome",
+    "progress",
+    "quantity",
+]
+
+_QUANTITIES = {
+    "eta_star": "η*",
+    "eta_last": "η last",
+    "lambda0": "λ₀",
+    "eta_stable": "η_max",
+    "logit_rms": "logit RMS",
+}
+_BAD = {"nan": "NaN", "+inf": "inf", "-inf": "-inf", "threshold": "blew up"}
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How alive a sweep is. `since` is a moment, not an age: an age would repaint the screen at every tick."""
+
+    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", "driver died", or what the driver waits for
+    since: float | None = None
+
+
+def outcome(trial: TrialRow) -> str:
+    """How a trial stands, in under 16 characters where it can be."""
+    if trial.status in ("queued", "running"):
+        return f"step {max(trial.last_step or 0, 0)}" if trains(trial) else "waiting"
+    if trial.bad_kind is not None and trial.verdict == "diverged":
+        return f"{_BAD.get(trial.bad_kind, trial.bad_kind)} @{trial.bad_step}"
+    if trial.verdict == "reached":
+        return "reached"
+    if trial.given_up_epoch is not None:
+        return f"given up, ep. {trial.given_up_epoch}"
+    if trial.phase in ("catapult", "controlled") and trial.peak_step is not None:
+        return f"{trial.phase} @{trial.peak_step}"
+    if trial.verdict in (None, "finished"):
+        return trial.phase or trial.verdict or trial.status
+    return trial.verdict
+
+
+def quantity(name: str) -> str:
+    """A fitted quantity as a sign: η*, λ₀."""
+    return _QUANTITIES.get(name, name)
+
+
+def progress(sweep: SweepRow) -> str:
+    """How far a sweep is: a search is counted in nets, since how many trials it takes is not known before."""
+    if sweep.mode == "search":
+        return f"nets {sweep.nets_done}/{sweep.nets} · {sweep.trials_done} trials"
+    return f"{sweep.trials_done}/{sweep.trials} trials"
+
+
+def fresh_text(fresh: Freshness) -> str:
+    """The state of a sweep in words."""
+    if fresh.since is None:
+        return clean(fresh.state)
+    if fresh.state in ("done", "stopped"):
+        return f"{fresh.state} {moment(fresh.since)}"
+    return f"{fresh.state} since {clock(fresh.since)}"
+
+
+def exponent(fit: FitRow) -> str:
+    """An exponent with its interval: −0.71 [−0.85, −0.57]."""
+    if fit.low is None or fit.high is None:
+        return f"{_signed(fit.exponent)} [no interval]"
+    return f"{_signed(fit.exponent)} [{_signed(fit.low)}, {_signed(fit.high)}]"
+
+
+def fit_groups(fits: Sequence[FitRow]) -> list[list[FitRow]]:
+    """The rows of each fit together, in the order in which they were stored."""
+    groups: dict[str, list[FitRow]] = {}
+    for fit in fits:
+        groups.setdefault(fit.fit, []).append(fit)
+    return list(groups.values())
+
+
+def fit_sentence(terms: Sequence[FitRow]) -> str:
+    """The law: η* ∝ (depth·width)^−0.71 [−0.85, −0.57]."""
+    factors = " · ".join(f"{_term(fit.term)}^{exponent(fit)}" for fit in terms)
+    return f"{quantity(terms[0].y)} ∝ {factors}"
+
+
+def condition(fit: FitRow) -> str:
+    """The cells that a fit is about: where width ≥ 16·depth. Empty: all."""
+    text = fit.where_expr.replace(" * ", "*").replace(">=", "≥").replace("<=", "≤").replace("*", "·")
+    return f"where {text}" if text else ""
+
+
+def fit_notes(terms: Sequence[FitRow]) -> list[str]:
+    """How good the law is and what is left out of it, one note a line."""
+    fit = terms[0]
+    r2 = "" if fit.r2 is None else f"R² {fit.r2:.2f} · "
+    notes = [f"{r2}{fit.cells} cells · {fit.decades:.1f} decades"]
+    if fit.where_expr:
+        notes.append(condition(fit))
+    if fit.p_equal is not None:
+        notes.append(f"equal exponents: p = {number(fit.p_equal, 2)}")
+    if fit.excluded:
+        notes.append(f"left out: {left_out(fit.excluded)}")
+    if fit.warnings:
+        notes.append(f"! {fit.warnings}")
+    return notes
+
+
+def _term(term: str) -> str:
+    name = quantity(term.replace("*", "·")) if "*" not in term else term.replace("*", "·")
+    return f"({name})" if any(sign in name for sign in "·+-/ ") else name
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")

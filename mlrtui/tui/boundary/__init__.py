@@ -1,0 +1,1 @@
+"""Boundary: the search of one net as a picture, round by round."""

@@ -1,0 +1,1 @@
+"""Browse: the sweeps of every store that was opened, filtered, sorted and bookmarked."""

@@ -1,0 +1,191 @@
+"""The panes of the Compare screen: curves of all that is marked on the same axes, and a table of differences."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlrtui.charts.draw import draw
+from mlrtui.charts.reference import gutter_width
+from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
+from mlrtui.charts.ticks import limits
+from mlrtui.text.lines import Line, Run, clean, fit, line
+from mlrtui.text.numbers import number
+from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
+from mlrtui.tui.curves import loss_points, ratio_points
+from mlrtui.tui.edges import edge_name, ratio_name, stored_edge
+from mlrtui.tui.live.charts import middle
+from mlrtui.tui.state import Compared, Look, Reading
+from mlrtui.tui.trial.cursor import Sight, place
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane
+
+__all__ = ["DifferenceTable", "Overlay", "role_of"]
+
+_NOTHING = "nothing is marked: space marks a trial in Live or a sweep in Browse, = compares"
+_SIGNS = ("A", "B", "C", "D", "E", "F")
+
+
+def role_of(order: int) -> str:
+    """The role of the curve at this place."""
+    return "curve" if order == 0 else f"curve-{order + 1}"
+
+
+class Overlay(Pane):
+    """The losses, or λ over its edge, of all that is compared."""
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane chart")
+        self.sight = Sight()
+        self._caption: Line = ()
+
+    def title(self) -> Line:
+        """What is drawn."""
+        return line("loss" if self.id == "loss" else f"{self._ratio()}, edge at 1", "title")
+
+    def caption(self) -> Line:
+        """The values at the cursor."""
+        return self._caption
+
+    @property
+    def y_log(self) -> bool:
+        """As the look says."""
+        return self.look.loss_log if self.id == "loss" else self.look.ratio_log
+
+    def points(self, one: Compared) -> tuple[Floats, Floats]:
+        """Steps and values [points] of one curve."""
+        if self.id == "loss":
+            return loss_points(one.trace)
+        eta, edge = dict(one.details.trial).get("eta"), stored_edge(one.details)
+        if edge is None:
+            return np.empty(0), np.empty(0)
+        return ratio_points(one.trace, float(eta) if isinstance(eta, int | float) else 0.0, edge)
+
+    def _ratio(self) -> str:
+        """λη/2 where all that is compared has this edge."""
+        edges = self._edges()
+        return ratio_name(*edges) if len(edges) == 1 else "λ over its edge"
+
+    def _edge(self) -> HLine:
+        edges = self._edges()
+        return HLine(1.0, f"{edge_name(*edges) if len(edges) == 1 else 'edge'} 1")
+
+    def left_cells(self) -> int:
+        """Cells of the left margin: the same for both charts."""
+        return gutter_width((self._edge(),), self.look.marks.ascii_only)
+
+    def _edges(self) -> set[float]:
+        compared = () if self.reading is None else self.reading.compared
+        return {edge for one in compared if (edge := stored_edge(one.details)) is not None} or {2.0}
+
+    def axis(self) -> tuple[Axis, int]:
+        """The step axis as it is drawn, and how many dot columns it has."""
+        width = max(self.size.width - 2 - self.left_cells() - 1, 1)
+        dots = width if self.look.marks.ascii_only else 2 * width
+        return Axis(0.0, _end(self.reading), self.look.x_log), dots
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The curves, each with its letter along it."""
+        self._caption = ()
+        compared = () if self.reading is None else self.reading.compared
+        if not compared:
+            return middle(_NOTHING, width, height)
+        curves = [self.points(one) for one in compared]
+        hlines = () if self.id == "loss" else (self._edge(),)
+        if not sum(step.size for step, _ in curves):
+            return middle("not measured along these trials", width, height)
+        everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
+        at = place(compared[0].trace, self.sight)
+        cursor = None if at is None else float(compared[0].trace.step[at])
+        self._caption = _values(curves, cursor)
+        spec = ChartSpec(
+            series=tuple(
+                Series(step, values, role_of(order), _SIGNS[order], letter=LETTERS[order])
+                for order, (step, values) in enumerate(curves)
+            ),
+            x_end=_end(self.reading),
+            x_log=self.look.x_log,
+            y_log=self.y_log,
+            y_limits=limits(everything, self.y_log),
+            hlines=hlines,
+            gutter=self.left_cells(),
+            cursor=cursor,
+        )
+        return draw(spec, width, height, self.look.marks.ascii_only).lines
+
+
+class DifferenceTable(RowsPane):
+    """One row a setting that differs, then the results; one column a curve."""
+
+    GROWS = True
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, id="table", classes="pane")
+        self.all_settings = False
+
+    def title(self) -> Line:
+        """How many settings differ."""
+        compared = self._compared()
+        settings = setting_rows(compared)
+        count = sum(row.differs for row in settings)
+        return line(f"what differs: {count} of {len(settings)} settings" if compared else "compare", "title")
+
+    def head(self, width: int) -> Sequence[Line]:
+        """Which column is which curve."""
+        compared = self._compared()
+        if not compared:
+            return ()
+        label, room = self._widths(width)
+        head: list[Run] = [(" " * (label + 3), "")]
+        for order, one in enumerate(compared):
+            head += [*fit(((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), "")), room), (" ", "")]
+        return [tuple(head)]
+
+    def rows(self, width: int) -> Sequence[Line]:
+        """Settings, then results."""
+        if not self._compared():
+            return [line(" nothing is marked yet", "note")]
+        settings, results = self._differences()
+        label, room = self._widths(width)
+        return [
+            *(_row(row, label, room, "") for row in settings),
+            *(_row(row, label, room, "value") for row in results),
+        ]
+
+    def _compared(self) -> Sequence[Compared]:
+        return () if self.reading is None else self.reading.compared
+
+    def _widths(self, width: int) -> tuple[int, int]:
+        """Cells for a name and for each value."""
+        settings, results = self._differences()
+        label = min(max((len(row.name) for row in (*settings, *results)), default=8), 18)
+        return label, max((width - label - 3) // len(self._compared()) - 1, 4)
+
+    def _differences(self) -> tuple[list[Difference], list[Difference]]:
+        compared = self._compared()
+        settings = [row for row in setting_rows(compared) if self.all_settings or row.differs]
+        return settings, result_rows(compared)
+
+
+def _row(row: Difference, label: int, room: int, role: str) -> Line:
+    runs: list[Run] = [(f" {row.name[:label]:<{label}}  ", "dim")]
+    for value in row.values:
+        runs += [*fit(line(clean(value), role), room), (" ", "")]
+    return tuple(runs)
+
+
+def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None) -> Line:
+    """What each curve says at the cursor's step."""
+    if cursor is None:
+        return ()
+    runs: list[Run] = [(f"step {cursor:.0f}", "")]
+    for order, (step, values) in enumerate(curves):
+        at = int(np.searchsorted(step, cursor))
+        value = float(values[at]) if at < step.size and step[at] == cursor else None
+        runs += [(" · ", "dim"), (LETTERS[order], role_of(order)), (f" {number(value, 4)}", "")]
+    return tuple(runs)
+
+
+def _end(reading: Reading | None) -> float:
+    """The last step of the longest curve."""
+    compared = () if reading is None else reading.compared
+    return float(max((one.trace.last_step for one in compared), default=1) or 1)

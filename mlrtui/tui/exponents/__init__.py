@@ -1,0 +1,1 @@
+"""Exponents: a scaling fit over the cells of a sweep."""

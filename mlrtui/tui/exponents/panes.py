@@ -1,0 +1,324 @@
+"""The panes of Exponents: the scatter with its line, the law in words, the residuals, the cell under the cursor."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlrtui.analysis.fits import to_records
+from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter, padded
+from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.marks import Marks
+from mlrtui.text.numbers import number
+from mlrtui.text.phrases import exponent, fit_notes, fit_sentence, quantity
+from mlrtui.tui.exponents.fit import Law, Place, SeedValue, band, local_slopes
+from mlrtui.tui.state import Look
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane, sentence, window
+from mlrtui_db.models import FitRow
+
+__all__ = ["CellPane", "LawPane", "LawView", "PlotPane", "ResidualPane", "fit_rows", "place_state", "spelled"]
+
+# How a cell stands in a law: role, sign, sign in ASCII.
+_SIGNS = {
+    "in": ("curve", "●", "o"),
+    "out": ("waiting", "○", "."),
+    "at least": ("slow", "↑", "^"),
+    "at most": ("slow", "↓", "v"),
+    "none": ("diverged", "✗", "x"),
+}
+_NAMES = (("in", "fitted"), ("out", "out"), ("at least", "at least"), ("at most", "at most"), ("none", "without"))
+
+
+@dataclass(frozen=True)
+class LawView:
+    """What the panes show: a law and the cell under the cursor, or why there is none."""
+
+    law: Law | None = None
+    at: int = 0
+    words: str = "reading the cells"
+
+    @property
+    def place(self) -> Place | None:
+        """The cell under the cursor."""
+        return self.law.places[self.at] if self.law is not None and self.law.places else None
+
+
+class LawWidget(Pane):
+    """A pane that shows a law; the screen sets `view` before it shows a reading."""
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane")
+        self.view = LawView()
+
+
+class PlotPane(LawWidget):
+    """The cells on two log axes, the line of the fit and the 95 % interval of the line."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "plot")
+
+    def title(self) -> Line:
+        """What is drawn against what."""
+        law = self.view.law
+        if law is None:
+            return line("exponents", "title")
+        return ((f"{quantity(law.choice.y)} against {spelled(law.choice.x)}", "title"), ("  log-log", "dim"))
+
+    def caption(self) -> Line:
+        """How many cells are in the fit, left out, bounds only."""
+        law, marks = self.view.law, self.look.marks
+        if law is None:
+            return ()
+        states = [place_state(place) for place in law.places]
+        runs: list[tuple[str, str]] = []
+        for state, name in _NAMES:
+            if state in states:
+                role, sign = _sign(state, marks)
+                runs += [("  " if runs else "", ""), (f"{sign} ", role), (f"{states.count(state)} {name}", "")]
+        lost = sum(not math.isfinite(place.height) or math.isnan(place.x) for place in law.places)
+        return (*runs, *(((f"  {lost} without a place", "dim"),) if lost else ()))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The picture."""
+        law = self.view.law
+        if law is None or not law.places:
+            return [line()] * (height // 2) + [line(self.view.words.center(width), "note")]
+        dots = []
+        for place in law.places:
+            role, sign = _sign(place_state(place), self.look.marks)
+            dots.append(Dot(place.x, place.height, sign, role, place is self.view.place))
+        spec = ScatterSpec(tuple(dots), _strokes(law), empty="no cell has a value yet")
+        return draw_scatter(spec, width, height, self.look.marks.ascii_only)
+
+
+class LawPane(LawWidget, RowsPane):
+    """The law with its interval, what it rests on, and whether depth and width need exponents of their own."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "law")
+
+    def title(self) -> Line:
+        """What it is."""
+        return line("law, 95 % interval", "title")
+
+    def rows(self, width: int) -> Sequence[Line]:
+        """Sentences."""
+        law = self.view.law
+        if law is None:
+            return sentence(self.view.words, "note", width, hang=" ")
+        rows: list[Line] = []
+        for role, text in _sentences(law):
+            rows += sentence(text, role, width, " " if role == "value" else "   ")
+        return rows
+
+
+class ResidualPane(LawWidget):
+    """Every cell with its distance from the law, by x."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "residuals")
+
+    def title(self) -> Line:
+        """What the numbers are."""
+        return (("residuals", "title"), ("  of ln " + quantity(self.view.law.choice.y if self.view.law else ""), "dim"))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """One cell a row: sign, name, residual as a number and as a bar from the middle."""
+        law = self.view.law
+        if law is None or not law.places:
+            return []
+        rows = window(len(law.places), self.view.at, height)
+        name_width = min(max(len(clean(place.label)) for place in law.places), max(width // 2, 8))
+        room = max((width - name_width - 12) // 2, 0)
+        largest = max((abs(place.residual) for place in law.places if place.residual is not None), default=0.0)
+        lines: list[Line] = []
+        for index in rows:
+            place = law.places[index]
+            role, sign = _sign(place_state(place), self.look.marks)
+            name = clean(place.label)[:name_width]
+            value = "-" if place.residual is None else f"{place.residual:+.3f}".replace("-", "−")
+            bar = _bar(place.residual, largest, room, self.look.marks.ascii_only)
+            chosen = index == self.view.at
+            text = f"{name:<{name_width}} {value:>6}"
+            lines.append(
+                (
+                    ("›" if chosen else " ", "strong"),
+                    (f"{sign} ", role),
+                    (text, "cursor" if chosen else ""),
+                    (f" {bar}", role),
+                )
+            )
+        return lines
+
+
+class CellPane(LawWidget):
+    """The cell under the cursor in full: every seed, the spread, what the law says, the slopes around it."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "cell")
+
+    def title(self) -> Line:
+        """Which cell."""
+        place = self.view.place
+        if place is None or self.view.law is None:
+            return line("cell", "title")
+        known = "" if math.isnan(place.x) else f"  {spelled(self.view.law.choice.x)} = {place.x:.6g}"
+        return ((f"cell {clean(place.label)}", "title"), (known, ""))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """Four sentences, wrapped."""
+        law, place = self.view.law, self.view.place
+        if law is None or place is None:
+            return []
+        rows = []
+        for role, text in _readings(law, place):
+            rows += sentence(text, role, width, hang=" ")
+        return rows
+
+
+def fit_rows(law: Law) -> tuple[FitRow, ...]:
+    """The fit as the store would return it."""
+    return tuple(
+        FitRow(
+            fit=record.fit,
+            term=record.term,
+            y=record.y,
+            exponent=record.exponent,
+            low=record.low,
+            high=record.high,
+            r2=record.r2 if math.isfinite(record.r2) else None,
+            cells=record.cells,
+            decades=record.decades,
+            where_expr=record.where_expr,
+            excluded=tuple(record.excluded),
+            f_equal=record.f_equal,
+            p_equal=record.p_equal,
+            method=record.method,
+            warnings=record.warnings,
+            intercept=record.intercept,
+        )
+        for record in to_records(law.result)
+    )
+
+
+def place_state(place: Place) -> str:
+    """in (the fit), out, or a bound: at least, at most, none where no rate succeeds."""
+    if not place.point.censored:
+        return "out" if place.reason else "in"
+    kinds = {seed.censored for seed in place.seeds if seed.censored}
+    return (
+        {"at_max": "at least", "at_min": "at most"}.get(min(kinds, default=""), "none") if len(kinds) == 1 else "none"
+    )
+
+
+def spelled(expression: str) -> str:
+    """An expression as people write it: depth·width, λ₀."""
+    return quantity(expression.replace(" ", "").replace("*", "·"))
+
+
+def _sign(state: str, marks: Marks) -> tuple[str, str]:
+    role, sign, plain_sign = _SIGNS[state]
+    return role, plain_sign if marks.ascii_only else sign
+
+
+def _strokes(law: Law) -> tuple[Stroke, ...]:
+    """The line from edge to edge, and its interval."""
+    if not law.result.terms:
+        return ()
+    x = np.geomspace(*padded([at for _, at, _ in law.result.inputs], True), 64)
+    middle = law.result.intercept + law.result.terms[0].exponent * np.log(x)
+    strokes = [Stroke(x, np.exp(middle))]
+    edges = band(law.result, x)
+    if edges is not None:
+        strokes = [*(Stroke(x, np.exp(edge), "band", dotted=True) for edge in edges), *strokes]
+    return tuple(strokes)
+
+
+def _sentences(law: Law) -> list[tuple[str, str]]:
+    """The law in words, as (role, sentence)."""
+    rows = fit_rows(law)
+    if not rows:
+        reasons = [f"{quantity(law.choice.y)} against {spelled(law.choice.x)}: {'; '.join(law.result.warnings)}"]
+        excluded = f"left out: {', '.join(law.result.excluded)}"
+        return [("stale", reasons[0]), *([("dim", excluded)] if law.result.excluded else [])]
+    notes = [("stale" if note.startswith("!") else "dim", note) for note in fit_notes(rows)]
+    warned = [note for note in notes if note[0] == "stale"]  # a warning is read before any detail
+    return [
+        ("value", fit_sentence(rows)),
+        notes[0],
+        *warned,
+        *_apart(law),
+        *(note for note in notes[1:] if note not in warned),
+        ("dim", f"factor {number(math.exp(law.result.intercept))}"),
+    ]
+
+
+def _apart(law: Law) -> list[tuple[str, str]]:
+    """Whether one exponent does for depth and width."""
+    apart = law.apart
+    if apart is None:
+        return []
+    each = " · ".join(
+        f"{term.expression}^{exponent(row)}" for term, row in zip(apart.terms, _term_rows(law), strict=True)
+    )
+    if apart.p_equal is None or apart.f_equal is None:
+        return [("dim", f"apart: {each}; too few cells to compare them")]
+    verdict = "the exponents differ" if apart.p_equal < 0.05 else "one exponent does for both"
+    test = f"F = {number(apart.f_equal)}, p = {number(apart.p_equal, 2)}"
+    return [("", f"{verdict} ({test})"), ("dim", f"apart: {each}")]
+
+
+def _term_rows(law: Law) -> tuple[FitRow, ...]:
+    assert law.apart is not None
+    return fit_rows(Law(law.choice, law.apart, None, ()))
+
+
+def _readings(law: Law, place: Place) -> list[tuple[str, str]]:
+    """What is known of a cell, as (role, sentence)."""
+    name = quantity(law.choice.y)
+    mean = "no value" if place.ln_y is None else f"{math.exp(place.ln_y):.6g}"
+    spread = "" if place.ln_sd is None else f" · spread ×{math.exp(place.ln_sd):.3f} (sd of ln {place.ln_sd:.3f})"
+    rows = [("value", f"{name} {mean}{spread}")]
+    rows.append(
+        ("", "seeds " + " · ".join(_seed_text(seed) for seed in place.seeds)) if _has_seeds(place) else ("", "")
+    )
+    if place.reason:
+        rows.append(("stale", f"left out: {place.reason}"))
+    if place.residual is not None:
+        said = math.exp(place.residual)
+        rows.append(
+            (
+                "",
+                f"the law says {place.height / said:.6g} · residual {place.residual:+.4f} (×{said:.3f})".replace(
+                    "-0.", "−0."
+                ),
+            )
+        )
+    slopes = local_slopes(law, place)
+    if slopes:
+        around = " · ".join(f"{axis} {between} {slope:+.2f}" for axis, between, slope in slopes)
+        rows.append(("dim", f"local slopes: {around}".replace("-", "−")))
+    return [row for row in rows if row[1]]
+
+
+def _has_seeds(place: Place) -> bool:
+    return any(seed.seed is not None for seed in place.seeds)
+
+
+def _seed_text(seed: SeedValue) -> str:
+    text = "-" if seed.value is None else f"{seed.value:.6g}"
+    bound = {"at_max": "≥", "at_min": "≤"}.get(seed.censored or "", "")
+    why = " (none succeeds)" if seed.censored == "none" else " (censored)" if seed.censored else ""
+    return f"{seed.seed}: {bound}{text}{why}"
+
+
+def _bar(value: float | None, largest: float, room: int, ascii_only: bool) -> str:
+    """A bar from the middle to the left or right, `room` cells on either side."""
+    middle = "|" if ascii_only else "│"
+    if value is None or room < 2 or largest <= 0:
+        return " " * room + middle if room >= 2 else ""
+    size = round(abs(value) / largest * room)
+    block = "#" if ascii_only else "━"
+    return " " * (room - size) + block * size + middle if value < 0 else " " * room + middle + block * size

@@ -1,0 +1,184 @@
+"""Exponents: a scaling law over the cells of a sweep, fitted anew for every choice of quantities and condition."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
+from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, make_law, stored, xs
+from mlrtui.tui.exponents.panes import CellPane, LawPane, LawView, LawWidget, PlotPane, ResidualPane
+from mlrtui.tui.exponents.tables import law_tables
+from mlrtui.tui.keymap import Key, bindings
+from mlrtui.tui.pages import FitPage
+from mlrtui.tui.pane_screen import PanesScreen
+from mlrtui.tui.state import Reading
+from mlrtui.tui.tables import Table
+from mlrtui.tui.widgets.header import Header
+from mlrtui.tui.widgets.lists import Footer, StatusLine
+from mlrtui.tui.widgets.typed import Prompt
+from mlrtui_db.models import FitRow
+
+__all__ = ["ExponentsScreen"]
+
+
+class ExponentsScreen(PanesScreen, inherit_bindings=False):
+    """The law, its picture and its cells. Choice and cursor belong to the screen, the rows to the feed."""
+
+    CSS_PATH = "screen.tcss"
+    BINDINGS = [*bindings("exponents")]  # noqa: RUF012
+    PANES = ("plot", "law", "residuals", "cell")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._choice: Choice | None = None  # None: the main law of the sweep
+        self._asked: str | None = None  # a condition that was entered before any cell was read
+        self._label: str | None = None  # the cell under the cursor
+        self._view = LawView()
+        self._made: tuple[FitPage, Choice] | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, the picture beside law and residuals, the cell, condition, status, footer."""
+        yield Header(self.look, "2 Exponents")
+        with Container(id="body"):
+            with Container(id="upper"):
+                yield PlotPane(self.look)
+                with Container(id="side"):
+                    yield LawPane(self.look)
+                    yield ResidualPane(self.look)
+            yield CellPane(self.look)
+        yield Prompt(self.look, "where", "all cells; / types a condition", CELL_NUMBERS + CELL_TEXTS)
+        yield StatusLine(self.look)
+        yield Footer(self.look, "exponents")
+
+    def show(self, reading: Reading | None) -> None:
+        """Fit what was read, if it differs from what is fitted, and show it."""
+        self._view = self._viewed(reading)
+        for pane in self.query(LawWidget):
+            pane.view = self._view
+        if not isinstance(self.focused, Prompt):
+            self.query_one(Prompt).text = "" if self._choice is None else self._choice.where
+        super().show(reading)
+
+    def tables(self) -> Sequence[Table]:
+        """The cells of the law, the fit, the nets."""
+        return law_tables(self._view.law)
+
+    def waits(self, key: Key) -> bool:
+        """Cursor and choices wait for the cells."""
+        reading = self.owner.reading
+        about_cells = key.action.startswith(("move", "open", "law", "quantity"))
+        return about_cells and self._view.law is None and (reading is None or reading.wanted != self.owner.wanted)
+
+    def move_cursor(self, dx: int, dy: int) -> None:
+        """To the next or previous cell by x."""
+        if self._view.law is not None and self._view.law.places:
+            at = min(max(self._view.at + (dx or dy), 0), len(self._view.law.places) - 1)
+            self._label = self._view.law.places[at].label
+            self.show(self.owner.reading)
+
+    async def entered(self, text: str) -> None:
+        """Fit over other cells, if the condition can be read."""
+        prompt = self.query_one(Prompt)
+        if self._made is None:
+            self._asked = text.strip()  # no cells have been read yet: these come first
+            prompt.accept()
+            return
+        page, choice = self._made
+        wanted = replace(choice, where=text.strip())
+        try:
+            make_law(page, wanted)
+        except ExpressionError as error:
+            prompt.refuse(str(error))
+            return
+        prompt.accept()
+        self._choose(wanted)
+
+    def left(self) -> None:
+        """Back to the pane that had the focus; keys are commands again at once."""
+        self.set_focus(None)
+        self.focus_pane(self._current)
+
+    def action_type(self) -> None:
+        """Type a condition."""
+        self.query_one(Prompt).begin()
+        self.set_focus(self.query_one(Prompt))
+
+    def action_quantity_x(self) -> None:
+        """The next expression to draw against."""
+        if self._choice is not None:
+            known = xs(self._fits(), self._choice.y)
+            self._choose(replace(self._choice, x=_next(known, self._choice.x)))
+
+    def action_quantity_y(self) -> None:
+        """The next quantity to fit: η* where the sweep searched for it, λ₀ always."""
+        reading = self.owner.reading
+        if self._choice is None or reading is None or reading.snapshot is None:
+            return
+        search = reading.snapshot.sweep.mode == "search"
+        y = _next(QUANTITIES if search else ("lambda0",), self._choice.y)
+        x = self._choice.x if self._choice.x != y else xs((), y)[0]
+        self._choose(replace(self._choice, y=y, x=x))
+
+    def action_law(self, step: int) -> None:
+        """The next law that the store holds, with its condition."""
+        laws = stored(self._fits())
+        if laws and self._choice is not None:
+            at = laws.index(self._choice) + step if self._choice in laws else 0
+            self._choose(laws[at % len(laws)])
+
+    def action_open(self) -> None:
+        """The searches of the cell; in a scan its trials."""
+        reading, place = self.owner.reading, self._view.place
+        if reading is None or reading.snapshot is None or place is None:
+            return
+        cell_id = next((cell.cell_id for cell in reading.snapshot.cells if cell.label == place.label), None)
+        self.owner.want(replace(self.owner.wanted, cell_id=cell_id, trial_id=None))
+        self.owner.action_page("boundary" if reading.snapshot.sweep.mode == "search" else "live")
+
+    def _choose(self, choice: Choice) -> None:
+        self._choice = choice
+        self.show(self.owner.reading)
+
+    def _fits(self) -> Sequence[FitRow]:
+        reading = self.owner.reading
+        return () if reading is None or reading.snapshot is None else reading.snapshot.fits
+
+    def _with_asked(self, page: FitPage, choice: Choice) -> Choice:
+        """The choice with the condition that waited for the cells, if it can be read."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return choice
+        try:
+            make_law(page, replace(choice, where=asked))
+        except ExpressionError as error:
+            self.call_later(self.owner.say, str(error))
+            return choice
+        return replace(choice, where=asked)
+
+    def _viewed(self, reading: Reading | None) -> LawView:
+        """The law for this reading; the one that is there where nothing has changed."""
+        if reading is None:
+            return LawView(words="opening the store")
+        if reading.snapshot is None:
+            return LawView(words="no sweep in this store yet")
+        if not isinstance(reading.page, FitPage) or reading.page.sweep_id != reading.snapshot.sweep.sweep_id:
+            return self._view if self._view.law is not None else LawView()
+        if self._made is not None and self._made[0].sweep_id != reading.page.sweep_id:
+            self._choice = None
+        if self._choice is None:
+            self._choice = first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search")
+            self._choice = self._with_asked(reading.page, self._choice)
+        made = (reading.page, self._choice)
+        law = self._view.law if made == self._made else make_law(*made)
+        self._made = made
+        if law is None:
+            return LawView()
+        labels = [place.label for place in law.places]
+        at = labels.index(self._label) if self._label in labels else 0
+        return LawView(law, at, "no cell in this sweep")
+
+
+def _next(known: Sequence[str], now: str) -> str:
+    return known[(known.index(now) + 1) % len(known)] if now in known else known[0]

@@ -1,0 +1,1 @@
+"""Help, and the palette of commands: both are made from the table of keys."""

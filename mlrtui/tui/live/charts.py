@@ -1,0 +1,217 @@
+"""The two charts of the chosen trial: its loss, and its sharpness or the search that it belongs to."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlrtui.charts.draw import draw
+from mlrtui.charts.memo import Kept
+from mlrtui.charts.reference import gutter_width
+from mlrtui.charts.spec import ChartSpec, Floats, HLine, Series
+from mlrtui.charts.ticks import limits
+from mlrtui.text.lines import Line, line
+from mlrtui.text.marks import trains
+from mlrtui.text.numbers import number
+from mlrtui.tui.boundary.chart import draw_boundary
+from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
+from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
+from mlrtui.tui.edges import edge_name, ratio_name
+from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui_db.models import NetRow, TrialRow
+
+__all__ = ["LossChart", "LowerChart", "middle", "no_curve", "planned_end"]
+
+
+class ChartPane(Pane):
+    """A pane with one chart, whose y range only grows while the same curve is shown."""
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane chart")
+        self._held: tuple[tuple[object, ...], tuple[float, float]] | None = None
+        self._caption = ""
+        self._seen: Kept[tuple[tuple[float, float], str]] = Kept(4)
+
+    def caption(self) -> Line:
+        """Peak, newest value, what could not be drawn."""
+        return line(self._caption) if self._caption else ()
+
+    def chart(
+        self,
+        points: tuple[Floats, Floats],
+        log: bool,
+        width: int,
+        height: int,
+        hlines: tuple[HLine, ...] = (),
+        hollow: NDArray[np.bool_] | None = None,
+    ) -> Sequence[Line]:
+        """Draw one curve of the chosen trial."""
+        assert self.reading is not None
+        assert self.reading.trace is not None
+        trial, trace = self.reading.trial, self.reading.trace
+        step, values = points
+        key = (trace.trial_id, trace.attempt, log, hlines)
+        held = self._held[1] if self._held is not None and self._held[0] == key else None
+        y_limits, self._caption = self._seen.get(
+            (values,), (key, held), lambda: (limits(_with(values, hlines), log, held), caption(step, values, log))
+        )
+        self._held = (key, y_limits)
+        spec = ChartSpec(
+            series=(Series(step, values, hollow=hollow),),
+            x_end=planned_end(trial, trace.last_step),
+            x_log=self.look.x_log,
+            y_log=log,
+            y_limits=y_limits,
+            hlines=hlines,
+            gutter=gutter_width(_edge_line(self.reading, self.look), self.look.marks.ascii_only),
+            empty="no step stored yet",
+        )
+        return draw(spec, width, height, self.look.marks.ascii_only).lines
+
+
+class LossChart(ChartPane):
+    """The loss of the chosen trial, step by step."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "loss")
+
+    def title(self) -> Line:
+        """Which trial."""
+        cell = None if self.reading is None else self.reading.cell
+        trial = None if self.reading is None else self.reading.trial
+        if cell is None or trial is None:
+            return line("loss", "title")
+        known = "" if trial.eta_lambda0 is None else f"  ηλ₀={number(trial.eta_lambda0)}"
+        return (("loss", "title"), (f"  {cell.depth}×{cell.width} seed {trial.seed}{known}  η={number(trial.eta)}", ""))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The curve."""
+        self._caption = ""
+        if self.reading is None or self.reading.trace is None:
+            return middle(no_curve(self.reading), width, height)
+        return self.chart(loss_points(self.reading.trace), self.look.loss_log, width, height)
+
+
+class LowerChart(ChartPane):
+    """Sharpness over its edge where it was measured along the run; else the search of the net."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "lower")
+
+    def title(self) -> Line:
+        """What is drawn."""
+        if self._shows_search():
+            net = None if self.reading is None else self.reading.net
+            return (("search", "title"), (f"  seed {'-' if net is None else net.seed}: trials over η", ""))
+        edge = 2.0 if self.reading is None or self.reading.trial is None else self.reading.trial.edge
+        if edge is None:
+            drawn = "λ, without an edge"
+        else:
+            drawn = f"λ, edge at {edge_name(edge)}" if self.look.raw_sharpness else f"{ratio_name(edge)}, edge at 1"
+        net = None if self.reading is None else self.reading.net
+        probe = "" if net is None or net.sharpness_samples == "all" else f", {net.sharpness_samples}"
+        return (("sharpness", "title"), (f"  {drawn}{'' if net is None else f' · {net.operator}{probe}'}", ""))
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The curve or the search."""
+        self._caption = ""
+        if self._shows_search():
+            return self._search(width, height)
+        if self.reading is None or self.reading.trace is None or self.reading.trial is None:
+            return middle(no_curve(self.reading), width, height)
+        step, sharpness = sharpness_points(self.reading.trace)
+        if not step.size:
+            return middle(no_sharpness(self.reading), width, height)
+        eta, edge = self.reading.trial.eta, self.reading.trial.edge
+        if edge is not None and not self.look.raw_sharpness:
+            _, sharpness = ratio_points(self.reading.trace, eta, edge)
+        hollow = not_converged(self.reading.trace)
+        hlines = _edge_line(self.reading, self.look)
+        lines = self.chart((step, sharpness), self.look.ratio_log, width, height, hlines, hollow)
+        if hollow.any():
+            self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
+        return lines
+
+    def _shows_search(self) -> bool:
+        """A search whose trial has no measured sharpness beyond its start."""
+        reading = self.reading
+        if reading is None or reading.snapshot is None or reading.snapshot.sweep.mode != "search":
+            return False
+        if reading.trace is None or reading.trial is None:
+            return True
+        return sharpness_points(reading.trace)[0].size < 2
+
+    def _search(self, width: int, height: int) -> Sequence[Line]:
+        assert self.reading is not None
+        assert self.reading.snapshot is not None
+        net = self.reading.net
+        if net is None:
+            return middle("no net yet", width, height)
+        trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
+        probes = [probe_of(trial, self.look.marks, trial.trial_id == self.reading.trial_id) for trial in trials]
+        best, worst = edge_so_far(net, trials)
+        self._caption = _search_caption(net, best, worst)
+        return draw_boundary(probes, best, worst, width, height, self.look.marks.ascii_only)
+
+
+def _search_caption(net: NetRow, best: float | None, worst: float | None) -> str:
+    parts = []
+    if net.eta_star is not None:
+        parts.append(f"η* {eta_star_text(net)}")
+    elif net.status == "done":
+        parts.append(f"no η*: {net.reason or 'no rate succeeds'}")
+    elif best is not None:
+        parts.append(f"best so far {number(best)}")
+    if worst is not None:
+        parts.append(f"fails at {number(worst)}")
+    if net.lambda0 is not None:
+        parts.append(f"λ₀ {number(net.lambda0)}")
+    if net.censored in ("at_min", "at_max"):
+        parts.append(f"censored {net.censored.replace('_', ' ')}")
+    return " · ".join(parts)
+
+
+def _edge_line(reading: Reading, look: Look) -> tuple[HLine, ...]:
+    """The edge of the chosen trial in units of its chart: 1, or its value where λ itself is drawn."""
+    trial = reading.trial
+    if trial is None or trial.edge is None:
+        return ()
+    value = trial.edge / trial.eta if look.raw_sharpness else 1.0
+    return (HLine(value, f"{edge_name(trial.edge)} {number(value)}"),)
+
+
+def no_curve(reading: Reading | None) -> str:
+    """Why there is no curve to draw."""
+    trial = None if reading is None else reading.trial
+    return "no trial yet" if trial is None else f"reading {trial.n_steps} steps"
+
+
+def no_sharpness(reading: Reading | None) -> str:
+    """Why a trial has no λ to draw: it has no step yet, none was asked for along training, or none has come."""
+    trial = None if reading is None else reading.trial
+    if reading is None or reading.snapshot is None or trial is None:
+        return "no trial yet"
+    if not trial.n_steps:
+        return "no step stored yet"
+    if json.loads(reading.snapshot.sweep.spec).get("sharpness", {}).get("every") == 0:
+        return "λ was asked for at initialisation only"
+    return "λ is not measured yet" if trains(trial) else "λ was not measured along this trial"
+
+
+def planned_end(trial: TrialRow | None, last_step: int) -> float:
+    """The end of the step axis: planned while a trial can still grow, actual once it has ended."""
+    if trial is None or trial.status in ("running", "queued"):
+        return float(max(trial.max_steps if trial else 0, last_step, 1))
+    return float(max(last_step, 1))
+
+
+def _with(values: Floats, hlines: tuple[HLine, ...]) -> Floats:
+    """The values with those of the reference lines, so that the lines are in view."""
+    return np.append(values, [hline.value for hline in hlines])
+
+
+def middle(words: str, width: int, height: int) -> list[Line]:
+    """Words in the middle of a pane that has nothing to draw."""
+    return [line()] * (height // 2) + [line(words.center(width), "note")]

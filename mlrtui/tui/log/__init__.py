@@ -1,0 +1,1 @@
+"""Log: the events of a store."""

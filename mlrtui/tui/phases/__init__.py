@@ -1,0 +1,1 @@
+"""Phases: every trial by its phase over η·λ₀."""

@@ -1,0 +1,216 @@
+"""The panes of Phases: every trial by its phase over η·λ₀, the ranges of the phases, the trial under the cursor."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter, padded
+from mlrtui.charts.spec import HLine
+from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.marks import PHASE_STATES
+from mlrtui.text.numbers import number
+from mlrtui.tui.pages import PhaseMark
+from mlrtui.tui.state import Look
+from mlrtui.tui.trial.reasons import phase_text
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.rows import RowsPane, sentence
+
+__all__ = ["AXES", "MapPane", "MarkPane", "PhaseView", "PhaseWidget", "RangesPane", "counts", "phase_state"]
+
+AXES = ("width", "depth", "seed")
+_THEORY = (HLine(2.0, "2"), HLine(4.0, "4"))  # Lewkowycz et al. 2020: lazy below 2, catapult up to 4, divergence above
+
+_ORDER = (*dict.fromkeys(PHASE_STATES.values()), "slow", "failed")
+
+
+@dataclass(frozen=True)
+class PhaseView:
+    """The trials by column (value on the axis, cell, seed) and then η·λ₀, and which of them is under the cursor."""
+
+    marks: tuple[PhaseMark, ...] = ()
+    axis: str = AXES[0]
+    at: int = 0
+    words: str = "reading the trials"
+    growth: tuple[str, ...] = ()  # of outputs and activations over widths, a sentence for each law of the rate
+
+    @classmethod
+    def of(
+        cls, marks: Sequence[PhaseMark], axis: str, trial_id: int | None, words: str, growth: tuple[str, ...] = ()
+    ) -> "PhaseView":
+        """The cursor on this trial, else on the first."""
+        known = [mark for mark in marks if _c(mark) is not None]
+        ordered = tuple(sorted(known, key=lambda mark: (_column(mark, axis), _c(mark))))
+        at = next((at for at, mark in enumerate(ordered) if mark.trial_id == trial_id), 0)
+        return cls(ordered, axis, at, words, growth)
+
+    @property
+    def mark(self) -> PhaseMark | None:
+        """The trial under the cursor."""
+        return self.marks[self.at] if self.marks else None
+
+    def moved(self, dx: int, dy: int) -> PhaseMark | None:
+        """The trial above or below in the same column, or the nearest in η·λ₀ in a neighbouring one."""
+        here = self.mark
+        if here is None:
+            return None
+        columns = sorted({_column(mark, self.axis) for mark in self.marks})
+        at = min(max(columns.index(_column(here, self.axis)) + dx, 0), len(columns) - 1)
+        mates = [mark for mark in self.marks if _column(mark, self.axis) == columns[at]]
+        if dx:
+            return min(mates, key=lambda mark: abs(math.log((_c(mark) or 1) / (_c(here) or 1))))
+        return mates[min(max(mates.index(here) - dy, 0), len(mates) - 1)]
+
+
+class PhaseWidget(Pane):
+    """A pane that shows phases; the screen sets `view` before it shows a reading."""
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane")
+        self.view = PhaseView()
+
+
+class MapPane(PhaseWidget):
+    """Every ended trial at its η·λ₀: one column a net, columns grouped by the axis; theory's lines at 2 and 4."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "map")
+
+    def title(self) -> Line:
+        """What is drawn against what."""
+        return ((f"phases: ηλ₀ against {self.view.axis}", "title"), ("  x", "dim"))
+
+    def caption(self) -> Line:
+        """What the marks mean and how many there are."""
+        runs: list[tuple[str, str]] = []
+        for state, names, count in counts(self.view.marks):
+            runs += [("  " if runs else "", ""), (self.look.marks.glyph(state), state), (f" {names} {count}", "")]
+        return tuple(runs)
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The picture."""
+        view = self.view
+        if not view.marks:
+            return [line()] * (height // 2) + [line(view.words.center(width), "note")]
+        values = sorted({_value(mark, view.axis) for mark in view.marks})
+        columns = {
+            value: sorted({_column(m, view.axis) for m in view.marks if _value(m, view.axis) == value})
+            for value in values
+        }
+        dots = []
+        for mark in view.marks:
+            value, state = _value(mark, view.axis), phase_state(mark)
+            mates = columns[value]
+            place = values.index(value) + 0.8 * ((mates.index(_column(mark, view.axis)) + 0.5) / len(mates) - 0.5)
+            dots.append(Dot(place, _c(mark) or math.nan, self.look.marks.glyph(state), state, mark is view.mark))
+        spec = ScatterSpec(
+            tuple(dots),
+            hlines=_THEORY,
+            x_log=False,
+            x_limits=(-0.5, len(values) - 0.5),
+            y_limits=padded([dot.y for dot in dots] + [hline.value for hline in _THEORY], True),
+            x_names=tuple((float(at), str(value)) for at, value in enumerate(values)),
+        )
+        return draw_scatter(spec, width, height, self.look.marks.ascii_only)
+
+
+class RangesPane(PhaseWidget, RowsPane):
+    """For every value of the axis the range of η·λ₀ that each phase takes."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "ranges")
+
+    def title(self) -> Line:
+        """What the numbers are."""
+        return (("ranges of ηλ₀", "title"), (f"  by {self.view.axis}", "dim"))
+
+    def rows(self, width: int) -> Sequence[Line]:
+        """One value a group, one phase a row."""
+        rows: list[Line] = []
+        wide = max((len(str(_value(mark, self.view.axis))) for mark in self.view.marks), default=0) + 1
+        for value in sorted({_value(mark, self.view.axis) for mark in self.view.marks}):
+            mates = [mark for mark in self.view.marks if _value(mark, self.view.axis) == value]
+            for at, (state, names, count) in enumerate(counts(mates)):
+                c = [_c(mark) or math.nan for mark in mates if phase_state(mark) == state]
+                head = f"{value if at == 0 else '':>{wide}}"
+                span = f" {number(min(c))}" + (f" – {number(max(c))}" if count > 1 else "")
+                rows.append(
+                    (
+                        (head, "strong"),
+                        (f" {self.look.marks.glyph(state)} ", state),
+                        (f"{names} {count}", ""),
+                        (span, "value"),
+                    )
+                )
+        for said in self.view.growth:
+            rows += [line(), *sentence(said, "", width, hang=" ")]
+        return [*rows, line(), *sentence(_THEORY_WORDS, "dim", width, hang=" ")]
+
+
+_THEORY_WORDS = (
+    "theory for wide two-layer linear nets under squared loss: lazy below 2, catapult from 2 to 4, divergence above"
+)
+
+
+class MarkPane(PhaseWidget):
+    """The trial under the cursor in full."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "mark")
+
+    def title(self) -> Line:
+        """Which trial."""
+        mark = self.view.mark
+        return line("trial" if mark is None else f"trial {clean(mark.label)} seed {mark.seed}", "title")
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """Sentences."""
+        mark = self.view.mark
+        if mark is None:
+            return []
+        state = phase_state(mark)
+        known = [f"ηλ₀ {mark.eta_lambda0:.6g}" if mark.eta_lambda0 is not None else "", f"η {mark.eta:.6g}"]
+        peak = "" if mark.peak_ratio is None else f"peak {number(mark.peak_ratio)} × the first loss @{mark.peak_step}"
+        bad = "" if mark.bad_step is None else f"{mark.bad_kind} @{mark.bad_step}"
+        final = mark.eta_final_sharpness
+        parts = [*known, peak, bad, "" if final is None else f"at the end ηλ {number(final)}"]
+        head = f"{mark.phase or 'no phase'} ({mark.verdict or 'failed'})"
+        rows: list[Line] = [((f" {self.look.marks.glyph(state)} ", state), (head, "strong"))]
+        text = " · ".join(part for part in parts if part)
+        rows += sentence(text, "", width, hang=" ")
+        return [
+            *rows,
+            *sentence(phase_text(None, mark.phase_reason, mark.phase_rule, mark.phase_basis), "dim", width, hang=" "),
+        ]
+
+
+def phase_state(mark: PhaseMark) -> str:
+    """The sign of a trial: that of its phase by `PHASE_STATES`; without one slow, or failed."""
+    if mark.phase is not None:
+        return PHASE_STATES.get(mark.phase, "slow")
+    return "failed" if mark.verdict in (None, "failed") else "slow"
+
+
+def counts(marks: Sequence[PhaseMark]) -> list[tuple[str, str, int]]:
+    """The states that occur: (state, names of its phases, how many)."""
+    found = []
+    for state in _ORDER:
+        mates = [mark for mark in marks if phase_state(mark) == state]
+        if mates:
+            names = dict.fromkeys(mark.phase or mark.verdict or "failed" for mark in mates)
+            found.append((state, ", ".join(names), len(mates)))
+    return found
+
+
+def _c(mark: PhaseMark) -> float | None:
+    """η·λ₀ where it is a number with a logarithm."""
+    c = mark.eta_lambda0
+    return c if c is not None and 0 < c < math.inf else None
+
+
+def _value(mark: PhaseMark, axis: str) -> int:
+    return int(getattr(mark, axis))
+
+
+def _column(mark: PhaseMark, axis: str) -> tuple[int, int, int, str, int]:
+    """Trials of one net share a column; columns go by the axis first."""
+    return (_value(mark, axis), mark.depth, mark.width, mark.label, mark.seed)

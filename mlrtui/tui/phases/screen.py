@@ -1,0 +1,106 @@
+"""Phases: every trial of a sweep by its phase, over the learning rate in units of the initial curvature."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.containers import Container
+
+from mlrtui.tui.keymap import Key, bindings
+from mlrtui.tui.pages import PhaseMark, PhasePage
+from mlrtui.tui.pane_screen import PanesScreen
+from mlrtui.tui.phases.panes import AXES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
+from mlrtui.tui.state import Reading
+from mlrtui.tui.tables import Table, phase_table
+from mlrtui.tui.widgets.header import Header
+from mlrtui.tui.widgets.lists import Footer, StatusLine
+
+__all__ = ["PhasesScreen"]
+
+
+class PhasesScreen(PanesScreen, inherit_bindings=False):
+    """A map of the phases with theory's lines, and a cursor that reads it out."""
+
+    CSS_PATH = "screen.tcss"
+    BINDINGS = [*bindings("phases")]  # noqa: RUF012
+    PANES = ("map", "ranges", "mark")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._view = PhaseView()
+        self._axis: str | None = None  # None: the first that varies
+        self._trial_id: int | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, the map beside the ranges, the trial, status, footer."""
+        yield Header(self.look, "6 Phases")
+        with Container(id="body"):
+            with Container(id="upper"):
+                yield MapPane(self.look)
+                yield RangesPane(self.look)
+            yield MarkPane(self.look)
+        yield StatusLine(self.look)
+        yield Footer(self.look, "phases")
+
+    def show(self, reading: Reading | None) -> None:
+        """Show the trials that were read."""
+        self._view = self._viewed(reading)
+        for pane in self.query(PhaseWidget):
+            pane.view = self._view
+        super().show(reading)
+
+    def tables(self) -> Sequence[Table]:
+        """The trials on the map."""
+        return (phase_table(self._view.marks),)
+
+    def trials(self) -> Sequence[int]:
+        """The trial under the cursor."""
+        return () if self._view.mark is None else (self._view.mark.trial_id,)
+
+    def waits(self, key: Key) -> bool:
+        """Cursor and axis wait for the trials."""
+        reading = self.owner.reading
+        about_trials = key.action.startswith(("move", "open", "quantity"))
+        return about_trials and not self._view.marks and (reading is None or reading.wanted != self.owner.wanted)
+
+    def move_cursor(self, dx: int, dy: int) -> None:
+        """To a neighbouring trial."""
+        mark = self._view.moved(dx, dy)
+        if mark is not None:
+            self._trial_id = mark.trial_id
+            self.show(self.owner.reading)
+
+    def action_quantity_x(self) -> None:
+        """The next axis that varies."""
+        axes = _varying(self._view.marks)
+        if axes:
+            self._axis = axes[(axes.index(self._view.axis) + 1) % len(axes)] if self._view.axis in axes else axes[0]
+            self.show(self.owner.reading)
+
+    def action_open(self) -> None:
+        """The curves of the trial under the cursor."""
+        reading, mark = self.owner.reading, self._view.mark
+        if reading is None or reading.snapshot is None or mark is None:
+            return
+        cell_id = next((cell.cell_id for cell in reading.snapshot.cells if cell.label == mark.label), None)
+        self.owner.want(replace(self.owner.wanted, cell_id=cell_id, trial_id=mark.trial_id))
+        self.owner.action_page("live")
+
+    def _viewed(self, reading: Reading | None) -> PhaseView:
+        if reading is None:
+            return PhaseView(words="opening the store")
+        if reading.snapshot is None:
+            return PhaseView(words="no sweep in this store yet")
+        page = reading.page
+        if not isinstance(page, PhasePage) or page.sweep_id != reading.snapshot.sweep.sweep_id:
+            return self._view
+        axes = _varying(page.marks)
+        axis = self._axis if self._axis in axes else axes[0]
+        trial_id = self.owner.wanted.trial_id if self._trial_id is None else self._trial_id
+        words = "no trial has ended yet" if not page.marks else "λ at init is not known for any trial"
+        return PhaseView.of(page.marks, axis or AXES[0], trial_id, words, page.growth)
+
+
+def _varying(marks: Sequence[PhaseMark]) -> list[str]:
+    """The axes with more than one value; seed where there is none."""
+    return [axis for axis in AXES if len({getattr(mark, axis) for mark in marks}) > 1] or [AXES[-1]]

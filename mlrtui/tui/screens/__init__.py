@@ -1,1 +1,0 @@
-"""Screens: they arrange panes, hold what is selected and answer keys."""

@@ -1,0 +1,1 @@
+"""Trial: one trial in full, with a cursor that its charts share."""

@@ -1,0 +1,182 @@
+"""The two large charts of one trial: loss, and raw sharpness with its edges. They share steps and cursor."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlrtui.charts.draw import draw
+from mlrtui.charts.memo import Kept
+from mlrtui.charts.reference import gutter_width
+from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
+from mlrtui.charts.ticks import limits
+from mlrtui.text.lines import Line, line
+from mlrtui.text.numbers import number
+from mlrtui.tui.curves import Trace, caption, loss_points, sharpness_points
+from mlrtui.tui.edges import edge_name
+from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
+from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.trial.cursor import Sight, place, visible
+from mlrtui.tui.widgets.pane import Pane
+from mlrtui_db.models import TrialRow
+
+__all__ = ["LossView", "SharpnessView", "TrialChart", "axis_end"]
+
+
+def axis_end(reading: Reading) -> float:
+    """Where the whole step axis ends."""
+    return planned_end(reading.trial, -1 if reading.trace is None else reading.trace.last_step)
+
+
+class TrialChart(Pane):
+    """A chart of the chosen trial with the cursor of its screen."""
+
+    def __init__(self, look: Look, id: str) -> None:
+        super().__init__(look, id=id, classes="pane chart")
+        self.sight = Sight()
+        self._held: tuple[tuple[object, ...], tuple[float, float]] | None = None
+        self._caption = ""
+        self._seen: Kept[tuple[tuple[HLine, ...], tuple[float, float], str]] = Kept(1)
+
+    def caption(self) -> Line:
+        """Peak, newest value, what could not be drawn."""
+        return line(self._caption) if self._caption else ()
+
+    def points(self, trace: Trace) -> tuple[Floats, Floats]:
+        """Steps and values [points] of the whole trial."""
+        raise NotImplementedError
+
+    @property
+    def y_log(self) -> bool:
+        """Whether the values are drawn on a log scale."""
+        raise NotImplementedError
+
+    def hlines(self, values: Floats) -> tuple[HLine, ...]:
+        """Reference lines for the visible values."""
+        return ()
+
+    def left_cells(self) -> int:
+        """Cells of the left margin: the same for both charts, whichever lines are in view."""
+        trial = None if self.reading is None else self.reading.trial
+        return gutter_width(() if trial is None else edge_lines(trial), self.look.marks.ascii_only)
+
+    def axis(self) -> tuple[Axis, int]:
+        """The step axis as it is drawn, and how many dot columns it has."""
+        assert self.reading is not None
+        low, high = visible(self.sight, axis_end(self.reading))
+        width = max(self.size.width - 2 - self.left_cells() - 1, 1)
+        dots = width if self.look.marks.ascii_only else 2 * width
+        return Axis(low, max(high, low + 1.0), self.look.x_log), dots
+
+    def body(self, width: int, height: int) -> Sequence[Line]:
+        """The curve, the cursor, the reference lines."""
+        self._caption = ""
+        if self.reading is None or self.reading.trace is None or self.reading.trial is None:
+            return middle(no_curve(self.reading), width, height)
+        trace = self.reading.trace
+        step, values = self.points(trace)
+        if not step.size:
+            return middle(self.nothing(), width, height)
+        low, high = visible(self.sight, axis_end(self.reading))
+        seen = self._seen.get((values,), (low, high, self.y_log), lambda: self._scaled(step, values, low, high))
+        hlines, y_limits, self._caption = seen
+        at = place(trace, self.sight)
+        cursor = None if at is None else float(trace.step[at])
+        here = np.searchsorted(step, -1.0 if cursor is None else cursor)
+        on_curve = here < step.size and step[here] == cursor
+        spec = ChartSpec(
+            series=(Series(step, values),),
+            x_end=high,
+            x_start=low,
+            x_log=self.look.x_log,
+            y_log=self.y_log,
+            y_limits=y_limits,
+            hlines=hlines,
+            gutter=self.left_cells(),
+            cursor=cursor,
+            point=float(values[here]) if on_curve else None,
+        )
+        return draw(spec, width, height, self.look.marks.ascii_only).lines
+
+    def _scaled(
+        self, step: Floats, values: Floats, low: float, high: float
+    ) -> tuple[tuple[HLine, ...], tuple[float, float], str]:
+        """Reference lines, y range and caption of what is visible: the same while only the cursor moves."""
+        assert self.reading is not None
+        assert self.reading.trace is not None
+        trace = self.reading.trace
+        seen = values[slice(*np.searchsorted(step, (low, np.nextafter(high, np.inf))))]
+        hlines = self.hlines(seen)
+        key = (trace.trial_id, trace.attempt, self.y_log, self.sight.window, len(hlines))
+        held = self._held[1] if self._held is not None and self._held[0] == key else None
+        y_limits = limits(np.append(seen, [hline.value for hline in hlines]), self.y_log, held)
+        self._held = (key, y_limits)
+        return hlines, y_limits, caption(step, values, self.y_log)
+
+    def nothing(self) -> str:
+        """What to say without any point."""
+        return "no step stored yet"
+
+
+class LossView(TrialChart):
+    """The loss."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "loss")
+
+    def title(self) -> Line:
+        """What is drawn, and which part."""
+        return (("loss", "title"), (_part(self.sight), ""))
+
+    def points(self, trace: Trace) -> tuple[Floats, Floats]:
+        """Losses."""
+        return loss_points(trace)
+
+    @property
+    def y_log(self) -> bool:
+        """As the look says."""
+        return self.look.loss_log
+
+
+class SharpnessView(TrialChart):
+    """The sharpness as it was measured, with its edge."""
+
+    def __init__(self, look: Look) -> None:
+        super().__init__(look, "sharpness")
+
+    def title(self) -> Line:
+        """What is drawn, and which part."""
+        return (("sharpness λ", "title"), (_part(self.sight), ""))
+
+    def points(self, trace: Trace) -> tuple[Floats, Floats]:
+        """Sharpness where it was measured."""
+        return sharpness_points(trace)
+
+    @property
+    def y_log(self) -> bool:
+        """As the look says."""
+        return self.look.ratio_log
+
+    def hlines(self, values: Floats) -> tuple[HLine, ...]:
+        """The edge; of plain gradient descent 4/η too, where the sharpness comes near: it would squeeze the curve."""
+        if self.reading is None or self.reading.trial is None:
+            return ()
+        lines = edge_lines(self.reading.trial)
+        finite = values[np.isfinite(values)]
+        near = finite.size and finite.max() > 2.5 / self.reading.trial.eta
+        return lines if near else lines[:1]
+
+    def nothing(self) -> str:
+        """There may be no step yet, or it may not have been asked for."""
+        return no_sharpness(self.reading)
+
+
+def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:
+    """The edge of a trial where it has one; of plain gradient descent 4/η too, where catapults end in theory."""
+    if trial.edge is None:
+        return ()
+    edges = (trial.edge, 4.0) if trial.edge == 2.0 else (trial.edge,)
+    return tuple(HLine(edge / trial.eta, f"{edge_name(edge)} {number(edge / trial.eta)}") for edge in edges)
+
+
+def _part(sight: Sight) -> str:
+    return "" if sight.window is None else f"  steps {sight.window[0]:.0f} to {sight.window[1]:.0f}, 0 shows all"
