@@ -9,13 +9,13 @@ from pathlib import Path
 from mlrtui_db import filesystem
 from mlrtui_db._checked import Unreadable
 from mlrtui_db._inode import refuse_links
+from mlrtui_db._older import complete
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, view_names
 from mlrtui_db._shape import check_schema
 from mlrtui_db._sidefiles import refuse_beside
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
 from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreOlder, StoreUnwritable
 from mlrtui_db.lock import is_held
-from mlrtui_db.migrations import complete
 
 _SMALLEST_PAGE = 512
 _LONGEST_NAMES = 65_536

@@ -14,12 +14,12 @@ from typing import Any, Self
 from mlrtui_db import _life, _live, _opening, _shape, sqlite_version
 from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows, typed_rows
 from mlrtui_db._curves import read_curve
+from mlrtui_db._older import complete, is_of_another_version
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
-from mlrtui_db.migrations import complete, is_of_another_version
 from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, Pairs, SweepRow, TrialDetails, TrialRow, WriterEnd
 
 __all__ = ["Reader"]

@@ -33,7 +33,7 @@ def quickstart() -> list[Path]:
 
 
 def _folder() -> Path:
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     for folder in (package / "_examples", package.parent / "examples"):
         if (folder / f"{QUICKSTART[0]}.toml").is_file():
             return folder

@@ -54,12 +54,12 @@ def test_no_file_names_a_path_of_one_machine() -> None:
         except UnicodeDecodeError:
             continue
         lines = [number for number, line in enumerate(text.splitlines(), 1) if OF_A_MACHINE.search(line)]
-        if lines and path != Path(__file__).resolve():
+        if lines:
             found[path.relative_to(ROOT).as_posix()] = lines
     assert found == {}
 
 
 def test_the_path_rule_sees_paths() -> None:
-    assert OF_A_MACHINE.search("see /home/ann/x")
-    assert OF_A_MACHINE.search('"/work/main"')
+    assert OF_A_MACHINE.search("see " + "/".join(("", "home", "ann", "x")))
+    assert OF_A_MACHINE.search('"' + "/".join(("", "work", "main")) + '"')
     assert not OF_A_MACHINE.search("/home/me/x, docs/home/x and ~/work/x and https://a.org/work/x")
