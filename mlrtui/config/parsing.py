@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from mlrtui.config.contradictions import Known, contradictions
+from mlrtui.config.checks import contradictions
+from mlrtui.config.checks.known import Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words, one_line, toml_text
 from mlrtui.config.rules import RuleError
 from mlrtui.config.sections import (

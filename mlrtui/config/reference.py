@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pydantic.fields import FieldInfo
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
-from mlrtui.config.contradictions import MAX_CELLS, MAX_NETS, MAX_PARAMETERS, MAX_TRAININGS
+from mlrtui.config.checks.known import MAX_CELLS, MAX_NETS, MAX_PARAMETERS, MAX_TRAININGS
 from mlrtui.config.mistakes import enumerate_words, toml_text
 from mlrtui.config.parsing import TABLES
 from mlrtui.config.rules import Rule

@@ -13,7 +13,7 @@ def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPa
     document: dict[str, Any] = dict(GOOD)
     document["data"] = {"name": "mnist5k", "samples": 1024}
     assert parse_sweep(document, "f").data.name == ("mnist5k",)
-    monkeypatch.setattr("mlrtui.config.contradictions.find_spec", lambda name: None)
+    monkeypatch.setattr("mlrtui.config.checks.data.find_spec", lambda name: None)
     with pytest.raises(BadInput) as caught:
         parse_sweep(document, "f")
     assert caught.value.messages == (

@@ -1,23 +1,77 @@
-"""What [data] must not say together with other keys: files, real-valued targets, the part that is held out."""
+"""What [data] must not say together with other keys: packages, files, sample counts, targets, the held-out part."""
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from mlrtui.config.checks.known import Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake
 from mlrtui.data.npz import CHANNELS_FIRST, LAYOUTS, layout_of
 from mlrtui.data.shapes import FILES, DataSpec, describe, refuse_one_class, source_of
 from mlrtui.data.sources import DataTrouble
 
-if TYPE_CHECKING:
-    from mlrtui.config.contradictions import Known
-
-__all__ = ["DATA_CHECKS"]
+__all__ = ["CHECKS"]
 
 
-def _places(known: "Known") -> Iterator[Mistake]:
+def _targets(known: Known) -> Iterator[Mistake]:
+    if "parity" in known.axis("data.target"):
+        for loss in known.class_losses:
+            yield Mistake("training.loss", loss, 'target = "parity" has one output of ±1; use loss = "mse"')
+
+
+def _packages(known: Known) -> Iterator[Mistake]:
+    for name in known.axis("data.name"):
+        source = known.source(name)
+        if source is not None and source.package and find_spec(source.package) is None:
+            remedy = f"needs the package {source.package}, which is not installed; pip install 'mlrtui[{source.extra}]'"
+            yield Mistake("data.name", name, remedy)
+
+
+def _one_sample(known: Known) -> Iterator[Mistake]:
+    """What goes with data "unit", whose target is a number."""
+    if "unit" not in known.axis("data.name"):
+        return
+    if "data.target" in known.given:
+        for target in known.axis("data.target"):
+            yield Mistake("data.target", target, 'data "unit" has its own target, y = 0; remove it')
+    for how in known.axis("data.standardize"):
+        if "data.standardize" in known.given and how != "none":
+            yield Mistake("data.standardize", how, 'data "unit" has one sample; use "none" or remove it')
+    if "mlp" in known.axis("model.kind"):
+        yield Mistake("model.kind", "mlp", 'data "unit" is for the solvable model; use kind = "two-layer-linear"')
+    for loss in known.class_losses:
+        yield Mistake("training.loss", loss, 'data "unit" has a real-valued target; use loss = "mse"')
+    for batch in known.axis("training.batch"):
+        if batch not in {"full", 1}:
+            yield Mistake("training.batch", batch, 'data "unit" has one sample; use batch = "full"')
+    if "search" in known.given and known.one("search.success") == "accuracy":
+        yield Mistake(
+            "search.success",
+            "accuracy",
+            'data "unit" has a real-valued target and no accuracy; use "loss-below-initial" or "finite"',
+        )
+
+
+def _samples(known: Known) -> Iterator[Mistake]:
+    """Sample counts against what the data sets have, and batches against sample counts."""
+    asked = known.axis("data.samples")
+    for name, samples in product(known.axis("data.name"), asked):
+        source = known.source(name)
+        if samples == "all" or source is None:
+            continue
+        if samples > source.most:
+            yield Mistake("data.samples", samples, f'data "{name}" has {source.most} samples; use that or "all"')
+        if samples == source.samples and "all" in asked:
+            yield Mistake("data.samples", samples, f'data "{name}" has just so many, as "all" says; keep one of them')
+        if samples == 1 and name != "unit" and {"global", "feature"} & set(known.axis("data.standardize")):
+            yield Mistake(
+                "data.samples", 1, 'standardised by itself it is zero; use 2 or more, or standardize = "none"'
+            )
+
+
+def _places(known: Known) -> Iterator[Mistake]:
     """``path`` and ``which`` go with data in files, and only with it."""
     names, path, which = known.axis("data.name"), known.one("data.path"), known.one("data.which")
     in_files = [name for name in names if name in FILES]
@@ -33,7 +87,7 @@ def _places(known: "Known") -> Iterator[Mistake]:
         yield Mistake("data.which", which, 'only for name = "torchvision"; remove it')
 
 
-def _files(known: "Known") -> Iterator[Mistake]:
+def _files(known: Known) -> Iterator[Mistake]:
     """What is wrong with the files themselves."""
     in_files = [name for name in known.axis("data.name") if name in FILES]
     path, which = known.one("data.path"), known.one("data.which")
@@ -50,7 +104,7 @@ def _files(known: "Known") -> Iterator[Mistake]:
         yield Mistake("data.path", Path(path).name, str(trouble))
 
 
-def _layout(known: "Known") -> Iterator[Mistake]:
+def _layout(known: Known) -> Iterator[Mistake]:
     """Which axis of images in a file counts the channels; asked for where it matters and the sizes leave a doubt."""
     layout, names = known.one("data.layout"), known.axis("data.name")
     if layout is not None and names and "npz" not in names:
@@ -73,7 +127,7 @@ def _layout(known: "Known") -> Iterator[Mistake]:
         yield Mistake("data.layout", NO_VALUE, text)
 
 
-def _real_targets(known: "Known") -> Iterator[Mistake]:
+def _real_targets(known: Known) -> Iterator[Mistake]:
     """Data whose own targets are real numbers has no classes. Of the built-in sets only "unit" is, told by itself."""
     source = known.source("npz") if "npz" in known.axis("data.name") else None
     if source is None or source.classes:
@@ -90,7 +144,7 @@ def _real_targets(known: "Known") -> Iterator[Mistake]:
         yield Mistake("search.success", "accuracy", remedy)
 
 
-def _held_out(known: "Known") -> Iterator[Mistake]:
+def _held_out(known: Known) -> Iterator[Mistake]:
     """A held-out part goes with a search that looks at it."""
     share, on = known.one("data.validation"), known.one("search.on")
     looks = "search" in known.given and on == "validation"
@@ -119,4 +173,14 @@ def _held_out(known: "Known") -> Iterator[Mistake]:
             yield Mistake("data.validation", share, f"{parts}; choose another share, or more samples")
 
 
-DATA_CHECKS = (_places, _files, _layout, _real_targets, _held_out)
+CHECKS: tuple[Check, ...] = (
+    _targets,
+    _packages,
+    _one_sample,
+    _samples,
+    _places,
+    _files,
+    _layout,
+    _real_targets,
+    _held_out,
+)

@@ -1,0 +1,21 @@
+"""What a sweep file must not say in two places: checks between keys that are sound by themselves, a file a table.
+
+The grid is a full product, so an axis value contradicts another key as soon as one cell would hold both.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+
+from mlrtui.config.checks import data, fits, grid, model, rates, sharpness, training
+from mlrtui.config.checks.known import Known
+from mlrtui.config.mistakes import Mistake
+
+__all__ = ["contradictions"]
+
+_TABLES = (rates, training, data, model, sharpness, grid, fits)
+
+
+def contradictions(known: Known) -> Iterator[Mistake]:
+    """Every contradiction between the sound values."""
+    for check in chain.from_iterable(table.CHECKS for table in _TABLES):
+        yield from check(known)

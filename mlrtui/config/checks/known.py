@@ -1,0 +1,93 @@
+"""The sound part of a sweep file, as the checks between its keys see it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from mlrtui.config.mistakes import Mistake
+from mlrtui.config.sections import FitSection
+from mlrtui.data.shapes import DataSpec, source_of
+from mlrtui.data.sources import DataTrouble, Source
+
+__all__ = ["AXES", "MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Check", "Known"]
+
+MAX_CELLS = 100_000
+
+
+MAX_NETS = 1_000_000
+
+
+MAX_TRAININGS = 10_000_000
+
+
+MAX_PARAMETERS = 10_000_000_000
+
+
+AXES = (
+    *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
+    *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
+    "model.init_variance",
+    *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
+    *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """The sound part of a file: values by dotted key, defaults included; what is written in it; its sound fits."""
+
+    values: Mapping[str, Any]
+    given: frozenset[str]
+    fits: Mapping[str, FitSection]
+
+    def axis(self, key: str) -> tuple[Any, ...]:
+        """The values of an axis; none when it is wrong or missing."""
+        return self.values.get(key) or ()
+
+    def one(self, key: str) -> Any:
+        """The value of a key that is no axis, or None."""
+        return self.values.get(key)
+
+    def source(self, name: str) -> Source | None:
+        """What is known of a data set; None where its files cannot be used."""
+        try:
+            return source_of(DataSpec(name, path=self.one("data.path") or "", which=self.one("data.which") or ""))
+        except DataTrouble:
+            return None
+
+    @property
+    def rates(self) -> dict[str, tuple[float, ...]]:
+        """The layer multipliers that are axes, by key."""
+        layers = self.values.get("model.layer_lr")
+        roles = () if layers is None else ("input", "hidden", "output")
+        rates = {f"model.layer_lr.{role}": getattr(layers, role) for role in roles}
+        if self.axis("model.input_lr"):
+            rates["model.layer_lr.input"] = self.axis("model.input_lr")
+        return rates
+
+    @property
+    def lengths(self) -> dict[str, int]:
+        """How many values each axis has; a wrong one counts as none."""
+        return {key: len(self.axis(key)) for key in AXES} | {key: len(rates) for key, rates in self.rates.items()}
+
+    @property
+    def class_losses(self) -> list[str]:
+        """The losses that need classes."""
+        return [loss for loss in self.axis("training.loss") if loss != "mse"]
+
+    @property
+    def scan_rates(self) -> int:
+        """Trainings of each net in a scan, as far as their list is sound."""
+        by_width = self.values.get("scan.eta_width")
+        lists = (self.axis("scan.eta"), self.axis("scan.eta_lambda0"), () if by_width is None else by_width.factor)
+        return sum(map(len, lists))
+
+    @property
+    def cells(self) -> int:
+        """Number of grid points."""
+        return prod(max(length, 1) for length in self.lengths.values())
+
+
+Check = Callable[[Known], Iterator[Mistake]]
+"""Yields the contradictions of one kind."""

@@ -1,0 +1,90 @@
+"""What [training] must not say together with other keys: how long, in which batches, by which optimizer."""
+
+from collections.abc import Iterator
+from itertools import product
+
+from mlrtui.config.checks.known import MAX_CELLS, Check, Known
+from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, enumerate_words, toml_text
+from mlrtui_trainer.spec import OPTIMIZER_SETTINGS
+
+__all__ = ["CHECKS"]
+
+
+def _budget(known: Known) -> Iterator[Mistake]:
+    given = {"training.epochs", "training.steps"} & known.given
+    if "training" in known.given and len(given) != 1:
+        how = "are both given; keep one of them" if given else "are both missing; write e.g. epochs = 5"
+        yield Mistake("training", NO_VALUE, f"epochs and steps {how}")
+
+
+def _batches(known: Known) -> Iterator[Mistake]:
+    if known.cells > MAX_CELLS:
+        return
+    counts = _sample_counts(known)
+    batches = known.axis("training.batch")
+    for batch in batches:
+        if batch == "full":
+            continue
+        short = [(name, count) for name, count in counts if batch > count and name != "unit"]
+        if short:
+            name, count = short[0]
+            yield Mistake("training.batch", batch, f'data "{name}" gives {count} samples; lower it or use "full"')
+        if "full" in batches and any(batch == count for _, count in counts):
+            yield Mistake("training.batch", batch, 'just the number of samples, as "full" says; keep one of them')
+    if "search" in known.given and known.one("search.success") == "accuracy" and counts and batches:
+        epoch = max(1 if batch == "full" else count // batch for (_, count), batch in product(counts, batches))
+        for steps in known.axis("training.steps"):
+            if steps < epoch:
+                yield Mistake(
+                    "training.steps",
+                    steps,
+                    f"shorter than an epoch of {epoch} steps, at whose end success is checked; raise it or use epochs",
+                )
+
+
+def _sample_counts(known: Known) -> list[tuple[str, int]]:
+    """(data, training samples) of every cell, as far as they are possible."""
+    counts = []
+    for name, samples in product(known.axis("data.name"), known.axis("data.samples")):
+        source = known.source(name)
+        if source is not None and (samples == "all" or samples <= source.most):
+            count = source.samples if samples == "all" else samples
+            counts.append((name, count - round(count * (known.one("data.validation") or 0.0))))
+    return counts
+
+
+OWNERS = {key: optimizer for optimizer, keys in OPTIMIZER_SETTINGS.items() for key in keys}
+
+
+def _own_keys(known: Known) -> Iterator[Mistake]:
+    """A key of one optimizer is for that one; several values would give the others the same cell again."""
+    optimizers = known.axis("training.optimizer")
+    for key, owner in OWNERS.items():
+        field, values = f"training.{key}", known.axis(f"training.{key}")
+        if field not in known.given or not optimizers or not values:
+            continue
+        others = [toml_text(name) for name in optimizers if name != owner]
+        if owner not in optimizers:
+            yield Mistake(field, bare(values), f'is for optimizer = "{owner}"; remove it')
+        elif others and len(values) > 1:
+            yield Mistake(
+                field,
+                list(values),
+                f"optimizer {enumerate_words(others, 'and')} would be trained again for each; give one value, or keep "
+                f'optimizer = "{owner}" alone',
+            )
+
+
+def _rates(known: Known) -> Iterator[Mistake]:
+    if "adam" in known.axis("training.optimizer") and "ntk" in known.axis("model.parametrization"):
+        yield Mistake(
+            "model.parametrization", "ntk", 'has no rates under optimizer = "adam"; use "sp", "mup" or "sp-full-align"'
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    _budget,
+    _batches,
+    _own_keys,
+    _rates,
+)
