@@ -20,7 +20,7 @@ from benchmarks.machine import describe, spread, table
 from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
-from mlrtui_trainer.models.parameters import cnn_strides, heads
+from mlrtui_trainer.models.parameters import cnn_strides, heads, n_params
 from mlrtui_trainer.spec import NetSpec
 
 BATCH, SIDE = 64, 28
@@ -120,7 +120,9 @@ def main() -> None:
     torch.set_num_threads(1)
     cases: list[dict[str, Any]] = []
     for name in options.nets:
-        cases.append({"net": name, "n_params": net_of(name).n_params, "timings": timings(net_of(name), options.rounds)})
+        cases.append(
+            {"net": name, "n_params": n_params(net_of(name)), "timings": timings(net_of(name), options.rounds)}
+        )
     rows = [
         [
             case["net"],

@@ -35,6 +35,7 @@ from benchmarks.trainings import GEMM_SIZE, gemm_seconds, plain_net, seconds
 from mlrtui_trainer import worker
 from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.models.mlp import Mlp, Weights
+from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import Dataset, NetSpec, Round, SharpnessSpec, TrainSpec
 
@@ -253,7 +254,7 @@ def measure(depth: int, width: int, steps: int, rounds: int, data: Dataset, jax:
     kept = {name: tuple(values) for name, values in errors.items()}
     newton_products = float(counts[counts > 0].mean())
     flop = flop_of(net, products, len(data.x))
-    return Measured(depth, width, net.n_params, products, newton_products, flop, timings, kept)
+    return Measured(depth, width, n_params(net), products, newton_products, flop, timings, kept)
 
 
 COST_HEAD = (

@@ -15,6 +15,7 @@ from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
+from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
 from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
@@ -299,7 +300,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     shown = {
         "depth": cell.net.depth,
         "width": cell.net.width,
-        "n_params": cell.net.n_params,
+        "n_params": n_params(cell.net),
         "data": cell.data.name,
         "samples": cell.samples,
         "data_id": cell.data_id,

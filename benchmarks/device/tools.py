@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from mlrtui_trainer import worker
+from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
@@ -171,7 +172,7 @@ def bytes_of_step(net: NetSpec, batch: int) -> float:
     Weights are read forward, read backward, read and written by the update; activations and signals of every layer are
     written and read once each.
     """
-    return 4.0 * (4 * net.n_params + 4 * batch * sum(net.sizes[1:]))
+    return 4.0 * (4 * n_params(net) + 4 * batch * sum(net.sizes[1:]))
 
 
 def ceilings(device: str, size: int) -> tuple[float, float]:

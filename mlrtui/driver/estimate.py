@@ -3,6 +3,7 @@
 from mlrtui.analysis.progress import format_duration
 from mlrtui.driver.methods import search_rules
 from mlrtui.planning import CellPlan, Plan
+from mlrtui_trainer.models.parameters import forward_work
 
 __all__ = [
     "expected_trainings",
@@ -45,7 +46,7 @@ def seconds_per_core(plan: Plan) -> float:
 
 def seconds_per_training(cell: CellPlan) -> float:
     """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds."""
-    work, how = cell.net.work, cell.sharpness
+    work, how = forward_work(cell.net), cell.sharpness
     step = _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
     if how.every:
         products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
@@ -56,12 +57,12 @@ def seconds_per_training(cell: CellPlan) -> float:
 def seconds_per_probe(cell: CellPlan) -> float:
     """Rough time of one net's λ at initialisation on one CPU core, in seconds."""
     samples = cell.sharpness.samples or cell.samples
-    return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * cell.net.work * samples / _FLOPS_PER_CORE
+    return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * forward_work(cell.net) * samples / _FLOPS_PER_CORE
 
 
 def time_estimate(plan: Plan) -> str:
     """The guess in words."""
-    if any(cell.net.work == 0 for cell in plan.cells):
+    if any(forward_work(cell.net) == 0 for cell in plan.cells):
         return "not foreseen: what a factory's nets cost is not known before they are built"
     return f"about {format_duration(seconds_per_core(plan))} on one CPU core, a guess from the arithmetic alone"
 

@@ -13,6 +13,7 @@ from mlrtui.driver.sweep_run import SweepRun
 from mlrtui_db.reader import Reader
 from mlrtui_db.records import FitRecord
 from mlrtui_db.store import Store
+from mlrtui_trainer.models.parameters import n_params as count
 
 __all__ = ["current_fits", "fit_records", "refit_merged"]
 
@@ -22,7 +23,7 @@ _Row = dict[str, object]
 def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]]:
     """The fits that the committed rows of a sweep allow, and a sentence for each that is refused: it would mix numbers
     that are not alike."""
-    n_params = {cell.plan.label: cell.plan.net.n_params for cell in run.cells}
+    n_params = {cell.plan.label: count(cell.plan.net) for cell in run.cells}
     with Reader.open(store) as reader:
         rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
     results = list(_results(run.spec, rows, n_params))

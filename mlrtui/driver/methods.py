@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.planning import CellPlan
+from mlrtui_trainer.models.parameters import forward_work
 from mlrtui_trainer.search import SearchSpec
 
 __all__ = ["chosen_as", "chosen_for", "search_rules"]
@@ -64,7 +65,7 @@ def search_rules(spec: SweepSpec, cell: CellPlan) -> SearchSpec:
 
 def _free_points(cell: CellPlan, seeds: int) -> int | None:
     """Rates at which all nets of a cell may train beside one another at almost no cost on a GPU."""
-    if not cell.net.work:
+    if not forward_work(cell.net):
         return None  # a factory's nets: not known before they are built
-    lanes = GPU_STEP / (6 * cell.net.work * cell.train.batch)
+    lanes = GPU_STEP / (6 * forward_work(cell.net) * cell.train.batch)
     return max(FEWEST, min(int(lanes / seeds), MOST))

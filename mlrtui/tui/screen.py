@@ -1,19 +1,17 @@
 """What all screens share: the look, the reading, and repainting what differs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.screen import Screen
 
 from mlrtui.text.lines import Line, fit, plain
 from mlrtui.tui.keymap import Key
+from mlrtui.tui.owner import Owner
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.tables import Table
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.typed import Prompt
-
-if TYPE_CHECKING:
-    from mlrtui.tui.app import MlrtuiApp
 
 __all__ = ["FilterScreen", "ReadingScreen"]
 
@@ -26,9 +24,9 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
     PASSING: ClassVar[bool] = False  # it lies over another screen until a key takes it away, and none lies over it
 
     @property
-    def owner(self) -> "MlrtuiApp":
+    def owner(self) -> Owner:
         """The app, by its type."""
-        return cast("MlrtuiApp", self.app)
+        return cast("Owner", self.app)
 
     @property
     def look(self) -> Look:

@@ -14,6 +14,7 @@ from mlrtui.driver.loop import Driver
 from mlrtui.driver.sharing import Turn, turn_of
 from mlrtui_db import invariants
 from mlrtui_db.store import Store
+from mlrtui_trainer.models.parameters import forward_work
 from mlrtui_trainer.spec import Probe, Round
 
 SWEEP = """
@@ -101,7 +102,11 @@ def test_small_cells_still_answer_first(tmp_path: Path) -> None:
     assert all(shared[place] < 0.7 * alone[place] for place in range(4))  # type: ignore[operator]
     assert sorted(range(4), key=shared.__getitem__) == list(range(4))
     measured = [
-        max(at + len(task.nets) * task.net.work * PROBE for at, _, task in engine.tasks if isinstance(task, Probe))
+        max(
+            at + len(task.nets) * forward_work(task.net) * PROBE
+            for at, _, task in engine.tasks
+            if isinstance(task, Probe)
+        )
         for engine in (one, two)
     ]
     assert measured[1] < measured[0]
@@ -115,7 +120,7 @@ def test_costly_cells_begin_at_once_where_they_would_end_alone(tmp_path: Path) -
     assert first[1] == (4, 256)
     assert first[3] == (2, 256)
     costly = [task for _, _, task in engine.tasks if (task.net.depth, task.net.width) == (4, 256)]
-    in_turn = sum(task.net.work * (PROBE if isinstance(task, Probe) else 1.0) for task in costly)
+    in_turn = sum(forward_work(task.net) * (PROBE if isinstance(task, Probe) else 1.0) for task in costly)
     # Nothing but this net was waited for.
     assert engine.seconds == in_turn
 

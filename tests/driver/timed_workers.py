@@ -7,6 +7,7 @@ from itertools import count
 
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerReady
 from mlrtui.engines.fake import FakeEngine
+from mlrtui_trainer.models.parameters import forward_work
 from mlrtui_trainer.spec import Message, Probe, Task, TaskDone, TrialSpec
 
 PROBE = 8.0
@@ -69,5 +70,5 @@ class TimedWorkers(FakeEngine):
         one: Task
         for lane in task.nets if isinstance(task, Probe) else task.trials:
             one = replace(task, trials=(lane,)) if isinstance(lane, TrialSpec) else replace(task, nets=(lane,))  # type: ignore[call-arg]
-            seconds = task.net.work * (PROBE if isinstance(task, Probe) else 1.0)
+            seconds = forward_work(task.net) * (PROBE if isinstance(task, Probe) else 1.0)
             yield seconds, [message for message in self.answer(one) if not isinstance(message, TaskDone)]

@@ -5,14 +5,11 @@ The driver sends a `Probe` (measure λ at initialisation) or a `Round` (train). 
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import nan
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from mlrtui_trainer.models.parameters import Parameter, cnn_parameters, transformer_parameters
 
 __all__ = [
     "FLAG_ACCURACY_NONFINITE",
@@ -97,27 +94,6 @@ class NetSpec:
     def sizes(self) -> tuple[int, ...]:
         """Units per layer from inputs to outputs."""
         return (self.inputs, *([self.width] * self.depth), self.outputs)
-
-    @property
-    def n_params(self) -> int:
-        """Number of parameters of one net; 0: not known, a factory's."""
-        return self._dense + sum(one.size for one in self._table)
-
-    @property
-    def work(self) -> int:
-        """Multiplications in one sample's forward pass, about; 0: not known, a factory's."""
-        return self._dense + sum(one.size * one.uses for one in self._table)
-
-    @property
-    def _dense(self) -> int:
-        if self.kind not in ("mlp", "two-layer-linear"):
-            return 0
-        return sum((fan_in + self.bias) * out for fan_in, out in pairwise(self.sizes))
-
-    @property
-    def _table(self) -> tuple[Parameter, ...]:
-        tables = {"cnn": cnn_parameters, "transformer": transformer_parameters}
-        return tables[self.kind](self) if self.kind in tables else ()
 
 
 @dataclass(frozen=True)

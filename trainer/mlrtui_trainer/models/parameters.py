@@ -1,13 +1,21 @@
 """The parameters of networks that are no plain stack of layers: shapes, roles and initial spread. No torch here."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod, sqrt
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mlrtui_trainer.spec import NetSpec
+from mlrtui_trainer.spec import NetSpec
 
-__all__ = ["GAINS", "Parameter", "cnn_parameters", "cnn_strides", "heads", "transformer_parameters"]
+__all__ = [
+    "GAINS",
+    "Parameter",
+    "cnn_parameters",
+    "cnn_strides",
+    "forward_work",
+    "heads",
+    "n_params",
+    "transformer_parameters",
+]
 
 GAINS = {"relu": 2.0, "linear": 1.0, "tanh": 2.0, "gelu": 2.0}
 """Initial weights before an activation have variance gain / fan_in."""
@@ -34,7 +42,7 @@ class Parameter:
         return prod(self.shape)
 
 
-def cnn_strides(net: "NetSpec") -> tuple[int, ...]:
+def cnn_strides(net: NetSpec) -> tuple[int, ...]:
     """Stride of every convolution: after the first, 2 while the image has more than 4 rows or columns, then 1."""
     strides, edge = [1], max(net.shape[1:])
     for _ in range(1, net.depth):
@@ -43,7 +51,7 @@ def cnn_strides(net: "NetSpec") -> tuple[int, ...]:
     return tuple(strides)
 
 
-def cnn_parameters(net: "NetSpec") -> tuple[Parameter, ...]:
+def cnn_parameters(net: NetSpec) -> tuple[Parameter, ...]:
     """Per convolution [width, channels, 3, 3] and its biases if any, then the linear head [outputs, width].
 
     He initialisation throughout (variance gain / fan_in), the head included; biases are zero.
@@ -70,7 +78,7 @@ def heads(width: int) -> int:
     return next(count for count in range(max(1, width // 32), 0, -1) if width % count == 0)
 
 
-def transformer_parameters(net: "NetSpec") -> tuple[Parameter, ...]:
+def transformer_parameters(net: NetSpec) -> tuple[Parameter, ...]:
     """Embedding and positions, per block the projections qkv, out, up and down, then the linear head.
 
     All are normal with variance 1/fan_in, but for the positions (deviation 0.02), for up, before the GELU (2/fan_in),
@@ -91,3 +99,26 @@ def transformer_parameters(net: "NetSpec") -> tuple[Parameter, ...]:
         *(block * net.depth),
         Parameter((net.outputs, d), "output", 1.0 / sqrt(d)),
     )
+
+
+_TABLES = {"cnn": cnn_parameters, "transformer": transformer_parameters}
+
+
+def n_params(net: NetSpec) -> int:
+    """Number of parameters of one net; 0: not known, a factory's."""
+    return _dense(net) + sum(one.size for one in _table(net))
+
+
+def forward_work(net: NetSpec) -> int:
+    """Multiplications in one sample's forward pass, about; 0: not known, a factory's."""
+    return _dense(net) + sum(one.size * one.uses for one in _table(net))
+
+
+def _dense(net: NetSpec) -> int:
+    if net.kind not in ("mlp", "two-layer-linear"):
+        return 0
+    return sum((fan_in + net.bias) * out for fan_in, out in pairwise(net.sizes))
+
+
+def _table(net: NetSpec) -> tuple[Parameter, ...]:
+    return _TABLES[net.kind](net) if net.kind in _TABLES else ()
