@@ -16,6 +16,7 @@ from mlrtui_trainer.models import general
 from mlrtui_trainer.models.base import flatten
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
+from mlrtui_trainer.models.parameters import forward_work, n_params
 from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
 
 F64 = torch.float64
@@ -232,7 +233,7 @@ def test_parameters_are_counted_and_spread_as_documented(
     net = NetSpec(kind, inputs, 10, depth, width, shape=shape)
     model = build(net)
     weights = model.initial_weights([3], F64, "cpu")
-    assert model.n_params == net.n_params == flatten(weights).shape[1] < net.work
+    assert model.n_params == n_params(net) == flatten(weights).shape[1] < forward_work(net)
     assert model.forward(weights, torch.zeros(1, 2, inputs, dtype=F64)).f.shape == (1, 2, 10)
     thin = 1.0 / sqrt(2.0 * depth)
     block = [1.0 / sqrt(width), thin / sqrt(width), sqrt(2.0 / width), thin / sqrt(4.0 * width)]
@@ -256,7 +257,7 @@ def test_every_loss_has_the_products_that_were_derived_by_hand(loss: str) -> Non
 
     by_torch = general.General(network, ((8, 64), (10, 8)), (1.0, 1.0), lambda seed: [], 100, dies=False)
     weights = by_hand.initial_weights([1], F64, "cpu")
-    v = torch.randn(1, net.n_params, generator=torch.Generator().manual_seed(4), dtype=F64)
+    v = torch.randn(1, n_params(net), generator=torch.Generator().manual_seed(4), dtype=F64)
     for operator in OPERATORS:
         mine, other = (curvature(model, weights, case.x, case.y, loss, operator) for model in (by_torch, by_hand))
         torch.testing.assert_close(mine.apply(v), other.apply(v), rtol=1e-10, atol=1e-12)
