@@ -15,8 +15,8 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from mlrtui import cli  # noqa: E402
-from mlrtui_db import lock  # noqa: E402
+from mlrtui import cli
+from mlrtui_db import lock
 
 SMALL_SEARCH = """
 [sweep]
