@@ -1,0 +1,81 @@
+"""Things by name: optimizers, losses, models, measures, engines. One shape for all of them, open to other packages.
+
+    OPTIMIZERS = Registry[OptimizerSpec]("optimizer", group="mlrtui.optimizers")
+    OPTIMIZERS.register("sgd", OptimizerSpec(...))
+    OPTIMIZERS["sgd"]
+
+Another package adds one by an entry point of the group, whose value names the object: ``mine = "my_package:SPEC"``. It
+is imported when it is first asked for, and one that cannot be imported is reported by name, never silently missing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+__all__ = ["Registry", "UnknownNameError"]
+
+T = TypeVar("T")
+
+
+class UnknownNameError(ValueError):
+    """No such name, or what bears it cannot be loaded. The text is one line, for people."""
+
+
+class Registry(Mapping[str, T], Generic[T]):
+    """Specs by name, in the order in which they were registered; those of entry points come last, by name."""
+
+    def __init__(self, kind: str, group: str | None = None) -> None:
+        """``kind`` is what one of them is called, as in "optimizer"; ``group`` the entry points that add to them."""
+        self.kind, self.group = kind, group
+        self._here: dict[str, T] = {}
+        self._elsewhere: dict[str, EntryPoint] | None = None
+
+    def register(self, name: str, spec: T) -> T:
+        """Add one. Raises ValueError for a name that is taken."""
+        if name in self._here:
+            raise ValueError(f"{self.kind} {name!r} is registered already")
+        self._here[name] = spec
+        return spec
+
+    def entry(self, name: str) -> Callable[[T], T]:
+        """`register` as a decorator: of a function or a class that is the spec itself."""
+        return lambda spec: self.register(name, spec)
+
+    def remove(self, name: str) -> None:
+        """Take one away that was registered here; for tests that add one."""
+        del self._here[name]
+
+    def __getitem__(self, name: str) -> T:
+        """The spec of this name.
+
+        Raises:
+            UnknownNameError: there is none, or the package that has it cannot be imported.
+        """
+        if name in self._here:
+            return self._here[name]
+        point = self._points().get(name)
+        if point is None:
+            raise UnknownNameError(f"{self.kind} {name!r} is not known; use one of {', '.join(self)}")
+        try:
+            spec: T = point.load()
+        except Exception as error:
+            text = f"{self.kind} {name!r} of {point.value} cannot be loaded: {type(error).__name__}: {error}"
+            raise UnknownNameError(text) from error
+        self._here[name] = spec
+        return spec
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._here
+        yield from sorted(self._points().keys() - self._here.keys())
+
+    def __len__(self) -> int:
+        return len(self._here.keys() | self._points().keys())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._here or name in self._points()
+
+    def _points(self) -> dict[str, EntryPoint]:
+        if self._elsewhere is None:
+            found = entry_points(group=self.group) if self.group else ()
+            self._elsewhere = {point.name: point for point in found}
+        return self._elsewhere
