@@ -41,6 +41,9 @@ DevicesOption = Annotated[
         "--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1 (named twice: two workers), or fake (makes numbers up)."
     ),
 ]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="Where rounds run: local, fake, or the name that another package gives.")
+]
 AllowCodeOption = Annotated[
     bool,
     typer.Option("--allow-code", help="Run the code that a sweep's model.kind names; only for files you trust."),
@@ -89,6 +92,7 @@ def _training(
     detach: bool,
     no_tui: bool,
     devices: str,
+    engine: str,
     allow_code: bool,
     ascii_only: bool,
     refresh: float | None,
@@ -100,6 +104,7 @@ def _training(
     return RunOptions(
         store=store_path(store),
         devices=devices,
+        engine=engine,
         detach=detach,
         plain=no_tui,
         allow_code=allow_code,
@@ -122,6 +127,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print the grid and what it costs; train nothing.")
     ] = False,
     devices: DevicesOption = "auto",
+    engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -130,7 +136,7 @@ def run(
     """Train the sweeps of some files into the store, and watch. The same command again resumes."""
     from mlrtui.commands import run as command
 
-    options = _training(store, detach, no_tui, devices, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run)
     raise typer.Exit(command.run(tuple(files or ()), options))
 
@@ -203,6 +209,7 @@ def resume(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -211,7 +218,7 @@ def resume(
     """Go on with sweeps of the store, without their files; no names: all that are not done."""
     from mlrtui.commands import resume as command
 
-    options = _training(store, detach, no_tui, devices, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -223,6 +230,7 @@ def rerun(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -233,7 +241,7 @@ def rerun(
 
     if not failed:
         raise BadInput("rerun: say what: --failed queues failed trials and nets again; finished ones are never redone")
-    options = _training(store, detach, no_tui, devices, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 

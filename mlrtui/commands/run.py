@@ -13,8 +13,8 @@ from mlrtui.config import SweepSpec, changes, load_sweep
 from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
 from mlrtui.driver.methods import chosen_as, chosen_for
-from mlrtui.engines import devices
 from mlrtui.engines.code_check import check_factories
+from mlrtui.engines.registry import engine_of
 from mlrtui.errors import BadInput, DriverDied
 from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
@@ -33,6 +33,7 @@ class RunOptions:
     store: Path
     overrides: tuple[str, ...] = ()
     devices: str = "auto"
+    engine: str = "local"
     detach: bool = False
     plain: bool = False
     dry_run: bool = False
@@ -54,13 +55,13 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     plans = [planning.plan(spec, None) for spec in specs]
     useful = max(estimate.parallel_lanes(plan) for plan in plans)
     if options.dry_run:
-        built = check_factories(specs, devices.resolve(options.devices, useful=useful)[0], timed=True)
+        built = check_factories(specs, _workers(options, useful)[0], timed=True)
         for spec, plan, cells in zip(specs, plans, built, strict=True):
             show(_description(spec, plan, cells), options.ascii_only)
         return 0
     specs, undone = _beside_stored(options.store, specs)
     if not undone:
-        devices.resolve(options.devices, useful=useful)  # a mistake in an option is told all the same
+        _workers(options, useful)  # a mistake in an option is told all the same
         return _finished(options, specs)
     if not options.detach and not options.plain and sys.stdout.isatty():
         from mlrtui.tui.settings import load_settings, settings_path
@@ -84,13 +85,13 @@ def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
 
 def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
     """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
-    workers = devices.resolve(options.devices, useful=useful)
+    workers = _workers(options, useful)
     specs = [chosen_for(spec, workers) for spec in specs]
     check_factories(specs, workers[0])
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
-    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers)
+    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine)
     if options.detach:
         print(f"driver {driver.pid} writes {options.store}; look on with: mlrtui watch --store {options.store}")
         return 0
@@ -98,6 +99,11 @@ def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
         return _plain(options, specs, driver)
     _attach(options)
     return _left(options, driver)
+
+
+def _workers(options: RunOptions, useful: int) -> Sequence[str]:
+    """The device of every worker; ``useful`` bounds those that are started by themselves. Raises BadInput."""
+    return engine_of(options.engine).resolve(options.devices, useful)
 
 
 def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:

@@ -56,7 +56,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui import data, planning
     from mlrtui.config import SweepSpec
     from mlrtui.driver.loop import Driver
-    from mlrtui.engines.open import open_engine
+    from mlrtui.engines.registry import engine_of
     from mlrtui.stores import open_store
 
     specs = [SweepSpec.from_canonical(str(text)) for text in job["specs"]]  # type: ignore[attr-defined]
@@ -66,7 +66,8 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         _report(store)
         _answer(answer_fd, ready=True, pid=os.getpid())
         driver_id = f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
-        engine = open_engine([str(name) for name in job["devices"]])  # type: ignore[attr-defined]
+        opened = engine_of(str(job["engine"])).open
+        engine = opened([str(name) for name in job["devices"]])  # type: ignore[attr-defined]
         driver = Driver(store, engine, driver_id=driver_id, should_stop=lambda: stop.asked, say=_say)
         failed = 0
         for spec in specs:

@@ -59,13 +59,14 @@ def log_path(store: Path) -> Path:
     return target.with_name(target.name + ".log")
 
 
-def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverProcess:
+def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: str = "local") -> DriverProcess:
     """Start a driver and wait until it owns the store.
 
     Args:
         store: path of the store; it need not exist.
         specs: canonical JSON of each sweep, run in this order.
         devices: one device name per worker.
+        engine: name of the engine that has them.
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
@@ -87,7 +88,7 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str]) -> DriverP
         os.close(log)
         os.close(theirs)
     assert process.stdin is not None
-    job = {"store": str(store.absolute()), "specs": list(specs), "devices": list(devices)}
+    job = {"store": str(store.absolute()), "specs": list(specs), "devices": list(devices), "engine": engine}
     with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())
         process.stdin.close()

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from mlrtui.errors import BadInput
 
-__all__ = ["count_cuda", "cpu_cores", "resolve"]
+__all__ = ["FAKE", "count_cuda", "cpu_cores", "resolve"]
+
+FAKE = "fake"
+"""The device whose numbers are made up."""
 
 _USAGE = "use auto, cpu, cpu:2, cuda, cuda:0 or cuda:0,cuda:1"
 
@@ -37,8 +40,8 @@ def resolve(wanted: str, *, useful: int | None = None) -> tuple[str, ...]:
         BadInput: the text is not a list of devices, or a device is not there.
     """
     text = wanted.strip().lower()
-    if text == "fake":
-        return ("fake",)
+    if text == FAKE:
+        return (FAKE,)
     if text in {"auto", "cuda"}:
         found = count_cuda()
         if found:

@@ -1,6 +1,5 @@
 """Things by name: registered here, added by other packages, and reported where they cannot be loaded."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,7 +43,7 @@ def test_an_unknown_name_is_answered_by_the_known_ones() -> None:
 
 
 @pytest.fixture
-def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A package beside ours that adds two colours, one of which cannot be imported."""
     (tmp_path / "other_colours.py").write_text("GREEN = 3\n")
     info = tmp_path / "other_colours-1.0.dist-info"
@@ -53,7 +52,7 @@ def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
     points = "[test.colours]\ngreen = other_colours:GREEN\nbroken = no_such_module_anywhere:RED\n"
     (info / "entry_points.txt").write_text(points)
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield "test.colours"
+    return "test.colours"
 
 
 def test_another_package_adds_by_an_entry_point(other_package: str) -> None:
