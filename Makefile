@@ -6,11 +6,12 @@ LINT_IMPORTS := .venv/bin/python -c "from importlinter.cli import lint_imports_c
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check check-format check-lint check-types check-contracts fix bench
+.PHONY: help run test oracle check check-format check-lint check-types check-contracts fix bench
 
 help:
 	@echo "make run    install into .venv and run the quick start with the live screen (more: ARGS=\"...\")"
 	@echo "make test   install with the test tools and run all tests (some: ARGS=\"tests/store -k lock\")"
+	@echo "make oracle install an independent library of curvature, which some tests compare with"
 	@echo "make check  format, lint, types and import contracts"
 	@echo "make fix    put format and imports in order"
 	@echo "make bench  the benchmarks; see benchmarks/README.md"
@@ -22,6 +23,9 @@ run:
 test:
 	@$(PYTHON) scripts/bootstrap.py test
 	$(IN) pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
+
+oracle:
+	@$(PYTHON) scripts/bootstrap.py oracle
 
 check: check-format check-lint check-types check-contracts
 
