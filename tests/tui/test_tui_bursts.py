@@ -32,7 +32,7 @@ BURSTS = {
     "brackets": Burst("", SCAN, b"[" * 4, ("›✓   1.5", "ηλ₀=1.5 ")),
     "brackets-both-ways": Burst("", SCAN, b"[" * 6 + b"]" * 3, ("›✓   1.9", "ηλ₀=1.9 ")),
     "mark": Burst("", SCAN, TAB + UP * 2 + b" ", ("•~   2.1",), ("•▶", "•~   2.5")),
-    "mark-and-compare": Burst("", SCAN, TAB + UP * 3 + b" " + UP * 2 + b" =", ("0.095", "0.05 ")),
+    "mark-and-compare": Burst("", SCAN, TAB + UP * 3 + b" " + UP * 2 + b" =", ("A 1×512 η 0.095", "B 1×512 η 0.05 ")),
     "follow-again": Burst("", SCAN, TAB + UP * 5 + b"fv", ("›▶     3", "ηλ₀=3 ", "following newest", "sweep: η*")),
     "grid": Burst("law", LAW, UP * 3 + LEFT * 2, ("trials in 3×64", "[✓2/2]")),
     "grid-then-trials": Burst("law", LAW, UP * 3 + LEFT * 2 + ENTER + DOWN * 40 + UP * 2, ("trials in 3×64", "seed 1")),
@@ -86,6 +86,7 @@ def test_a_burst_is_done_key_by_key(start: Start, name: str, pace: str) -> None:
     burst = BURSTS[name]
     terminal = start((120, 36), *filter(None, (burst.store, pace)))
     terminal.wait_for(lambda: burst.first in terminal.text())
+    assert lacks(terminal, burst)  # or the words would not tell before from after
     terminal.press(burst.keys)
     terminal.wait_for(lambda: not lacks(terminal, burst))
     terminal.wait_turns(2)

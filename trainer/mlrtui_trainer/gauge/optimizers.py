@@ -1,0 +1,137 @@
+"""Of torch's optimizers, by their present state: what preconditions the curvature, and where a linear edge lies."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import nan
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mlrtui_trainer.gauge.closure import Closure
+from mlrtui_trainer.gauge.products import joined
+
+__all__ = ["Preconditioner", "preconditioner"]
+
+
+@dataclass(frozen=True)
+class Preconditioner:
+    """How an optimizer turns the gradient into a step of its first group's learning rate η.
+
+    Linear dynamics are stable while λ(P^½ (H + W) P^½) stays below ``edge``, with P = ``diagonal`` and W = ``decay``.
+    """
+
+    name: str
+    eta: float  # learning rate of the first group
+    diagonal: Tensor | None  # [size]; None: ones
+    decay: Tensor | None  # [size], coupled weight decay; None: none
+    edge: float  # NaN: there is no linear edge
+    why: str = ""  # why there is none
+
+
+Diagonal = Callable[[dict[str, object], dict[str, object], Tensor], Tensor | None]
+
+
+def preconditioner(optimizer: Optimizer, closure: Closure) -> Preconditioner:
+    """Read an optimizer's groups and state; never changes them.
+
+    Factors and sources: docs/numerics.md#edges. Groups may differ in their learning rates, which enter P by their ratio
+    to the first; where they differ in what sets the edge (momentum, betas), there is none.
+    """
+    name = type(optimizer).__name__
+    groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    missing = [n for n, p in zip(closure.names, closure.parameters, strict=True) if id(p) not in groups]
+    eta = float(optimizer.param_groups[0]["lr"])
+    if missing:
+        return Preconditioner(name, eta, None, None, nan, f"{missing[0]} is not a parameter of this optimizer")
+    if name not in _FACTORS:
+        return Preconditioner(name, eta, None, None, nan, f"{name} has no linear edge that is known here")
+    used = [groups[id(p)] for p in closure.parameters]
+    factors = {_FACTORS[name](group) for group in used}
+    if len(factors) > 1:
+        return Preconditioner(name, eta, None, None, nan, "its groups have several edges")
+    (factor,) = factors
+    if eta <= 0.0:
+        return Preconditioner(name, eta, None, None, nan, "the learning rate is 0")
+    parts: list[Tensor] = []
+    for label, p, group in zip(closure.names, closure.parameters, used, strict=True):
+        part = _DIAGONALS[name](group, optimizer.state.get(p, {}), p)
+        if part is None:
+            return Preconditioner(name, eta, None, None, nan, f"it has no state for {label} before its first step")
+        parts.append(part * (float(group["lr"]) / eta))
+    decays = [float(group.get("weight_decay", 0.0)) for group in used]
+    diagonal = _real_joined(parts, closure.parameters)
+    plain = bool((diagonal == 1.0).all())
+    edge = factor / eta
+    decay = None
+    if any(decays):
+        if _decoupled(name, used):
+            if len(set(decays)) == 1:
+                edge -= decays[0] * _decoupled_share(used[0])
+        else:
+            filled = [torch.full_like(part, w) for part, w in zip(parts, decays, strict=True)]
+            decay = _real_joined(filled, closure.parameters)
+    return Preconditioner(name, eta, None if plain else diagonal, decay, edge)
+
+
+def _real_joined(parts: Sequence[Tensor], like: Iterable[Tensor]) -> Tensor:
+    return joined([torch.complex(d, d) if p.is_complex() else d for d, p in zip(parts, like, strict=True)])
+
+
+def _ones(group: dict[str, object], state: dict[str, object], p: Tensor) -> Tensor:
+    return torch.ones_like(p, dtype=p.real.dtype)
+
+
+def _adam(group: dict[str, object], state: dict[str, object], p: Tensor) -> Tensor | None:
+    if "exp_avg_sq" not in state:
+        return None
+    beta1, beta2 = (float(beta) for beta in group["betas"])  # type: ignore[attr-defined]
+    steps = float(state["step"])  # type: ignore[arg-type]
+    square = state["max_exp_avg_sq" if group.get("amsgrad") else "exp_avg_sq"]
+    assert isinstance(square, Tensor)
+    root = (square / (1.0 - beta2**steps)).sqrt()
+    diagonal: Tensor = 1.0 / ((1.0 - beta1**steps) * (root + float(group["eps"])))  # type: ignore[arg-type]
+    return diagonal
+
+
+def _rmsprop(group: dict[str, object], state: dict[str, object], p: Tensor) -> Tensor | None:
+    if "square_avg" not in state:
+        return None
+    square = state["square_avg"]
+    assert isinstance(square, Tensor)
+    if group.get("centered"):
+        mean = state["grad_avg"]
+        assert isinstance(mean, Tensor)
+        square = square - mean * mean
+    diagonal: Tensor = 1.0 / (square.sqrt() + float(group["eps"]))  # type: ignore[arg-type]
+    return diagonal
+
+
+def _sgd_factor(group: dict[str, object]) -> float:
+    beta, tau = float(group["momentum"]), float(group["dampening"])  # type: ignore[arg-type]
+    if group["nesterov"]:
+        return 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta)
+    return 2.0 * (1.0 + beta) / (1.0 - tau) if beta else 2.0
+
+
+def _adam_factor(group: dict[str, object]) -> float:
+    beta1 = float(group["betas"][0])  # type: ignore[index]
+    return 2.0 * (1.0 + beta1) / (1.0 - beta1)
+
+
+def _decoupled_share(group: dict[str, object]) -> float:
+    beta1 = float(group["betas"][0])  # type: ignore[index]
+    return (1.0 + beta1) / (1.0 - beta1)
+
+
+def _decoupled(name: str, groups: Sequence[dict[str, object]]) -> bool:
+    return name == "AdamW" or any(bool(group.get("decoupled_weight_decay")) for group in groups)
+
+
+_DIAGONALS: dict[str, Diagonal] = {"SGD": _ones, "Adam": _adam, "AdamW": _adam, "RMSprop": _rmsprop}
+_FACTORS: dict[str, Callable[[dict[str, object]], float]] = {
+    "SGD": _sgd_factor,
+    "Adam": _adam_factor,
+    "AdamW": _adam_factor,
+    "RMSprop": lambda group: 2.0 * (1.0 + float(group["momentum"])),  # type: ignore[arg-type]
+}
