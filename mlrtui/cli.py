@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from mlrtui import __version__
 from mlrtui.errors import BadInput, MlrtuiError
 from mlrtui.text.escape import one_line
+from mlrtui.version import __version__
 
 if TYPE_CHECKING:
     from mlrtui.commands.run import RunOptions

@@ -6,7 +6,7 @@ import json
 from functools import cache
 from pathlib import Path
 
-from mlrtui import __version__
+from mlrtui.version import __version__
 
 __all__ = ["canonical_json", "code_id", "digest"]
 
