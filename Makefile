@@ -14,7 +14,7 @@ help:
 	@echo "make oracle install an independent library of curvature, which some tests compare with"
 	@echo "make check  format, lint, types and import contracts"
 	@echo "make fix    put format and imports in order"
-	@echo "make bench  the benchmarks; see benchmarks/README.md"
+	@echo "make bench  every benchmark, figures as JSON in bench-figures/ (some: ARGS=\"--only trainings grids\")"
 
 run:
 	@$(PYTHON) scripts/bootstrap.py
@@ -53,8 +53,5 @@ fix:
 	$(IN) ruff format .
 
 bench:
-	@$(PYTHON) scripts/bootstrap.py
-	.venv/bin/python -m benchmarks.trainings $(ARGS)
-	.venv/bin/python -m benchmarks.workers
-	.venv/bin/python -m benchmarks.store_writes
-	.venv/bin/python -m benchmarks.sharpness_cost
+	@$(PYTHON) scripts/bootstrap.py test
+	.venv/bin/python -m benchmarks.suite $(ARGS)

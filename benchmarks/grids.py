@@ -9,7 +9,6 @@ all samples at the start and after every epoch. Trainings near the edge are chao
 """
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from benchmarks.trainings import (
     BATCH,
     DEPTHS,
@@ -318,9 +317,7 @@ def main() -> None:
         print(" · ".join(row(results[-1])), file=sys.stderr, flush=True)
     print(table(HEAD, [row(measured) for measured in results]))
     print(f"\n{summary(results)}")
-    if options.json is not None:
-        document = {"about": about, "cases": [asdict(measured) for measured in results]}
-        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    save(options.json, about, [asdict(measured) for measured in results])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ taken within a turn, and the first turn is thrown away.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
@@ -135,8 +134,7 @@ def main() -> None:
     about = describe("cpu")
     print(", ".join(f"{key}: {value}" for key, value in about.items()), end="\n\n")
     print(table(["net", "parameters", "plain step, ms", "our step", "Gauss-Newton product", "Hessian product"], rows))
-    if options.json:
-        options.json.write_text(json.dumps({"about": about, "cases": cases}))
+    save(options.json, about, cases)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""What a measurement was taken on, and how repeated measurements are put in words."""
+"""What a measurement was taken on, how repeated measurements are put in words, and the file of its figures."""
 
+import json
 import os
 import platform
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-__all__ = ["describe", "spread", "table"]
+__all__ = ["describe", "save", "spread", "table"]
 
 
 def describe(device: str | None = None) -> dict[str, str]:
@@ -47,3 +49,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def save(path: Path | None, about: Mapping[str, str], cases: Sequence[Mapping[str, Any]]) -> None:
+    """Write what every program's ``--json`` asks for: the machine, and one record for each case. None: nothing."""
+    if path is not None:
+        path.write_text(json.dumps({"about": about, "cases": cases}, indent=1), encoding="utf-8")

@@ -8,6 +8,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from numba import njit
 from scipy.linalg import blas
 
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from mlrtui_trainer.fast import tiles
 
 BATCH = 128
@@ -109,16 +110,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.products", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="measured rounds of every product (9)")
     parser.add_argument("--widths", type=int, nargs="+", default=WIDTHS, help="units of a layer")
+    parser.add_argument("--json", type=Path, help="write every rate here")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(*(f"{name}: {value}" for name, value in describe("cpu").items()), sep="\n", end="\n\n")
+    about = describe("cpu")
+    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", end="\n\n")
     head = ("width", "product", "tiles, GFLOP/s", "times SciPy's BLAS", "times torch")
-    lines = [
-        row(width, product, rates(width, product, options.rounds))
+    measured = [
+        (width, product, rates(width, product, options.rounds))
         for width in options.widths
         for product in ("forward", "backward", "gradient")
     ]
-    print(table(head, lines))
+    print(table(head, [row(*one) for one in measured]))
+    save(options.json, about, [{"width": w, "product": p, "gflops": found} for w, p, found in measured])
 
 
 if __name__ == "__main__":

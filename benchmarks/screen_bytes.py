@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from benchmarks.make_store import Made, made_before, make, restart, steps
 from benchmarks.terminal import SIZES, Screen, milliseconds
 from mlrtui_db.store import Store
@@ -117,8 +117,9 @@ def _append(writer: Store, trial: int, seq: int, start: int, count: int, attempt
         writer.append_steps(steps(trial, seq, start, count, attempt=attempt))
 
 
-def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None]) -> None:
-    rows = []
+def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None]) -> list[dict[str, object]]:
+    """Print the table; its figures, a record for each size."""
+    rows, cases = [], []
     for size in SIZES:
         frames = [first_frame(store, size) for _ in range(rounds)]
         live, core, silent = ticks(store, made, size, 15)
@@ -139,8 +140,27 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
             ["", "to a neighbouring trial, ms (median / 95 %)", milliseconds(near)],
             ["", "to a trial of another cell, ms (median / 95 %)", milliseconds(far)],
         ]
-        rows += [["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes)"] for name, last, sent in pages(store, size)]
+        others = pages(store, size)
+        rows += [["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes)"] for name, last, sent in others]
+        cases.append(
+            {
+                "size": size,
+                "first_frames": [
+                    {"frame_s": frame, "data_s": data, "cpu_s": spent, "memory_mib": memory}
+                    for frame, data, spent, memory in frames
+                ],
+                "tick_bytes": live,
+                "core": core,
+                "silent_bytes": silent,
+                "keys": [{"first_s": first, "last_s": last, "bytes": sent} for first, last, sent in every],
+                "key_cpu_s": work,
+                "near_s": near,
+                "far_s": far,
+                "screens": [{"name": name, "last_s": last, "bytes": sent} for name, last, sent in others],
+            }
+        )
     print_(table(("size", "measure", "value"), rows))
+    return cases
 
 
 def main() -> None:
@@ -150,13 +170,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="starts of the screen at each size (5)")
     parser.add_argument("--folder", type=Path, help="where the store is made (the system's temporary folder)")
     parser.add_argument("--store", type=Path, help="one that make_store made, instead of a new one; its steps grow")
+    parser.add_argument("--json", type=Path, help="write every figure here")
     options = parser.parse_args()
-    print(*(f"{name}: {value}" for name, value in describe().items()), sep="\n", flush=True)
+    about = describe()
+    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="screens-") as folder:
         path = options.store or Path(folder) / "made.db"
         made = made_before(path) if options.store else make(path, options.steps)
         print(f"steps: {made.steps}, store: {path.stat().st_size / 2**20:.0f} MiB", end="\n\n", flush=True)
-        _report(path, made, options.rounds, print)
+        cases = _report(path, made, options.rounds, print)
+    save(options.json, about | {"steps": str(made.steps)}, cases)
 
 
 if __name__ == "__main__":

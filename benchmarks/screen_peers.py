@@ -13,11 +13,11 @@ import tempfile
 import time
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from benchmarks.make_store import Made, make, restart
 from benchmarks.terminal import SIZES, Screen, milliseconds
 from mlrtui_db.reader import Reader
@@ -195,8 +195,8 @@ HEAD = (
 )  # fmt: skip
 
 
-def report(options: argparse.Namespace, folder: Path, print_: Callable[[str], None]) -> None:
-    """Measure every program that was named, by turns at each size."""
+def report(options: argparse.Namespace, folder: Path, print_: Callable[[str], None]) -> list[dict[str, object]]:
+    """Measure every program that was named, by turns at each size, and print the table; a record for each."""
     peer, made, loss = ours(folder)
     peers = [peer]
     for name, make_ in (("leet", leet), ("ltui", textual_peer)):
@@ -205,12 +205,13 @@ def report(options: argparse.Namespace, folder: Path, print_: Callable[[str], No
             print_(f"{name}: not named by --{name}, left out")
         else:
             peers.append(make_(path.absolute(), folder, loss))
-    rows: list[list[str]] = []
+    measured = []
     with Store.open(folder / "peers.db") as writer:  # a driver is at work, as in a run that goes on
         restart(writer, made.running_trial, 2_000)
         for size in SIZES:
-            rows += [_row(size, one.name, measure(one, size, folder, options.starts, options.seconds)) for one in peers]
-    print_("\n" + table(HEAD, rows))
+            measured += [(size, one.name, measure(one, size, folder, options.starts, options.seconds)) for one in peers]
+    print_("\n" + table(HEAD, [_row(*one) for one in measured]))
+    return [{"size": size, "program": name} | asdict(figures) for size, name, figures in measured]
 
 
 def main() -> None:
@@ -220,14 +221,17 @@ def main() -> None:
     parser.add_argument("--ltui", type=Path, help="bin/ltui of an environment with lightning-metrics-tui")
     parser.add_argument("--starts", type=int, default=3, help="starts of each program at each size (3)")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long to listen for news (30)")
+    parser.add_argument("--json", type=Path, help="write every figure here")
     options = parser.parse_args()
     for name in ("leet", "ltui"):
         path = getattr(options, name)
         if path is not None and not path.exists():
             parser.error(f"--{name} {path}: no such file")
-    print(*(f"{name}: {value}" for name, value in describe().items()), sep="\n", flush=True)
+    about = describe()
+    print(*(f"{name}: {value}" for name, value in about.items()), sep="\n", flush=True)
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        report(options, Path(folder), lambda words: print(words, flush=True))
+        cases = report(options, Path(folder), lambda words: print(words, flush=True))
+    save(options.json, about, cases)
 
 
 if __name__ == "__main__":

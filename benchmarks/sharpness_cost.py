@@ -8,7 +8,6 @@ child process follows the same trainings by JAX, see `benchmarks.jax_sharpness`,
 """
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -27,7 +26,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.jax_child import JaxChild
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from benchmarks.peers import METHODS, Problem, installed
 from benchmarks.replay import Tracked, moments, reference, track, trials_at
 from benchmarks.sharpness_error import first_digits
@@ -342,9 +341,7 @@ def main() -> None:
     print(table(PEER_HEAD, [row for one in results for row in peer_rows(one)]))
     rate = statistics.median(2e3 * GEMM_SIZE**3 / timing.gemm for one in results for timing in one.timings)
     print(f"\nGEMM: {rate / 1e9:.0f} GFLOP/s")
-    if options.json is not None:
-        document = {"about": about, "cases": [asdict(one) for one in results]}
-        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    save(options.json, about, [asdict(one) for one in results])
 
 
 if __name__ == "__main__":

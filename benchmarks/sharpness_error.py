@@ -7,7 +7,6 @@ such a λ (a saturated softmax) nothing is left in float32.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from benchmarks.machine import describe, table
+from benchmarks.machine import describe, save, table
 from benchmarks.replay import moments, reference, track, trials_at
 from benchmarks.trainings import digits
 from mlrtui_trainer.curvature.operators import curvature
@@ -207,9 +206,7 @@ def main() -> None:
             results.append(measure(setting, data, options.steps, options.judge_every, seeds, tuple(options.rates)))
             print(" · ".join(next(rows(results[-1:]))), file=sys.stderr, flush=True)
     print(table(HEAD, list(rows(results))))
-    if options.json is not None:
-        document = {"about": about, "cases": [asdict(one) for one in results]}
-        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    save(options.json, about, [asdict(one) for one in results])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ table of the same columns and key with neither checks, fences nor summaries: wha
 """
 
 import argparse
-import json
 import math
 import os
 import random
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from mlrtui_db.records import CellRecord, NetRecord, Segment, StepRows, SweepRecord, TrialRecord
 from mlrtui_db.store import Store
 
@@ -198,9 +197,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder, prefix=f"store-writes-{os.getpid()}-") as name:
         results = [measure(Path(name), trials, rows, options.rows, options.rounds) for trials, rows in CASES]
     print(table(HEAD, [row(measured) for measured in results]))
-    if options.json is not None:
-        document = {"about": about, "cases": [asdict(measured) for measured in results]}
-        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    save(options.json, about, [asdict(measured) for measured in results])
 
 
 if __name__ == "__main__":

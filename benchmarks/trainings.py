@@ -9,7 +9,6 @@ that is shared.
 """
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -26,7 +25,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from benchmarks.jax_child import JaxChild
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from mlrtui_trainer import worker
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.fast.steps import CompiledSteps
@@ -316,9 +315,7 @@ def main() -> None:
     ratios = [statistics.median(measured.ratios) for measured in results]
     rate = statistics.median(2 * GEMM_SIZE**3 / timing.gemm for measured in results for timing in measured.timings)
     print(f"\ngeometric mean: {statistics.geometric_mean(ratios):.2f} times faster; GEMM: {rate / 1e9:.0f} GFLOP/s")
-    if options.json is not None:
-        document = {"about": about, "cases": [asdict(measured) for measured in results]}
-        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    save(options.json, about, [asdict(measured) for measured in results])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ measured every λ₀ by then, while two still share the last ones.
 """
 
 import argparse
-import json
 import math
 import statistics
 import tempfile
@@ -16,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.machine import describe, spread, table
+from benchmarks.machine import describe, save, spread, table
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver.loop import Driver
@@ -120,9 +119,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         results = [measure(kind, options.epochs, options.rounds, Path(folder)) for kind in options.kinds]
     print(table(HEAD, [row(one) for one in results]))
-    if options.json is not None:
-        document = {"about": about, "cases": [asdict(one) for one in results]}
-        options.json.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    save(options.json, about, [asdict(one) for one in results])
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 
     s = mlrtui.sharpness(model, loss_fn, batch)               # λ_max of the Hessian, with its residual
     c = mlrtui.critical_sharpness(model, loss_fn, batch, d)   # from forward passes only
+    with mlrtui.record(model, optimizer, loss_fn) as rec:     # both along your own training
+        ...
     edge = mlrtui.find_max_lr(train_fn, start=1e-2)           # η* of any training
 
 Importing it loads neither torch nor NumPy nor a screen: each name is loaded when it is first used.
@@ -20,13 +22,17 @@ if TYPE_CHECKING:
     from mlrtui_trainer.gauge import (
         AsymmetricCurvature,
         CriticalSharpness,
+        DirectionalSharpness,
         MeasureError,
         NotReproducible,
         NotTwiceDifferentiable,
+        Recorder,
         ShardedParameters,
         Sharpness,
         WrongBatch,
         critical_sharpness,
+        directional_sharpness,
+        record,
         sharpness,
     )
 
@@ -34,16 +40,20 @@ __all__ = [
     "AsymmetricCurvature",
     "BadInput",
     "CriticalSharpness",
+    "DirectionalSharpness",
     "MaxLR",
     "MeasureError",
     "NotReproducible",
     "NotTwiceDifferentiable",
+    "Recorder",
     "ShardedParameters",
     "Sharpness",
     "WrongBatch",
     "__version__",
     "critical_sharpness",
+    "directional_sharpness",
     "find_max_lr",
+    "record",
     "sharpness",
 ]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import grids
+from benchmarks import grids, suite
 from benchmarks.jax_child import JaxChild
 from benchmarks.sharpness_cost import BY_JAX, SAMPLES, follow_by_jax
 from benchmarks.sharpness_cost import flop_of as hessian_flop_of
@@ -151,3 +151,21 @@ def test_the_floor_counts_every_matrix_product() -> None:
     first, second, samples = 2 * 64 * 3, 2 * 3 * 10, 2 * BATCH
     step = BATCH * (2 * first + 3 * second)  # forward and weights' gradient for both, back-signal through one
     assert flop_of(case, samples) == 2 * (2 * step + 2 * samples * (first + second))
+
+
+def test_the_suite_runs_what_it_is_asked_for_and_says_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-m", "benchmarks.suite", "--quick", "--out", str(tmp_path / "out")]
+    command += ["--only", "products", "store_writes"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    written = {path.stem: json.loads(path.read_text()) for path in (tmp_path / "out").iterdir()}
+    assert written.keys() == {"products", "store_writes"}
+    assert (len(written["products"]["cases"]), len(written["store_writes"]["cases"])) == (3, 5)
+    assert all(rate > 0 for case in written["products"]["cases"] for rates in case["gflops"].values() for rate in rates)
+    monkeypatch.setattr(suite, "PROGRAMS", (suite.Program("no_such_program", ""),))
+    monkeypatch.setattr(sys, "argv", ["suite", "--out", str(tmp_path)])
+    with pytest.raises(SystemExit, match="1"):
+        suite.main()
+    assert "FAILED (exit 1)" in capsys.readouterr().out

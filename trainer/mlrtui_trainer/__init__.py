@@ -8,20 +8,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlrtui_trainer.gauge import CriticalSharpness, MeasureError, Sharpness, critical_sharpness, sharpness
+    from mlrtui_trainer.gauge import (
+        CriticalSharpness,
+        DirectionalSharpness,
+        MeasureError,
+        Recorder,
+        Sharpness,
+        critical_sharpness,
+        directional_sharpness,
+        record,
+        sharpness,
+    )
     from mlrtui_trainer.registry import Registry, UnknownNameError
     from mlrtui_trainer.search import Boundary, Search, SearchSpec
 
 __all__ = [
     "Boundary",
     "CriticalSharpness",
+    "DirectionalSharpness",
     "MeasureError",
+    "Recorder",
     "Registry",
     "Search",
     "SearchSpec",
     "Sharpness",
     "UnknownNameError",
     "critical_sharpness",
+    "directional_sharpness",
+    "record",
     "sharpness",
 ]
 

@@ -1,6 +1,7 @@
 """Sharpness of any PyTorch model under any loss, beside a training that it leaves exactly as it was."""
 
 from mlrtui_trainer.gauge.critical import CriticalSharpness, critical_sharpness
+from mlrtui_trainer.gauge.directional import DirectionalSharpness, directional_sharpness
 from mlrtui_trainer.gauge.errors import (
     AsymmetricCurvature,
     MeasureError,
@@ -9,17 +10,26 @@ from mlrtui_trainer.gauge.errors import (
     ShardedParameters,
     WrongBatch,
 )
+from mlrtui_trainer.gauge.recording import MEASURES, Reading, RecordedStep, Recorder, Series, record
 from mlrtui_trainer.gauge.sharpness import Sharpness, sharpness
 
 __all__ = [
+    "MEASURES",
     "AsymmetricCurvature",
     "CriticalSharpness",
+    "DirectionalSharpness",
     "MeasureError",
     "NotReproducible",
     "NotTwiceDifferentiable",
+    "Reading",
+    "RecordedStep",
+    "Recorder",
+    "Series",
     "ShardedParameters",
     "Sharpness",
     "WrongBatch",
     "critical_sharpness",
+    "directional_sharpness",
+    "record",
     "sharpness",
 ]

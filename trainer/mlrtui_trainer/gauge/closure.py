@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mlrtui_trainer.curvature.double_backward import with_second_derivatives
 from mlrtui_trainer.gauge.errors import NotReproducible, ShardedParameters, WrongBatch
 
-__all__ = ["Closure", "LossFunction", "undisturbed"]
+__all__ = ["Closure", "LossFunction", "RandomStates", "undisturbed"]
 
 LossFunction = Callable[[Any, Any], Tensor]
 """From a model and a batch to a scalar."""
@@ -34,14 +34,29 @@ class _Buffer:
     value: Tensor | None
 
 
-class _Saved:
-    """Random states, buffers and modes of some moment, and the way back to it."""
+class RandomStates:
+    """Of Python, NumPy and torch at some moment, and the way back to them."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self) -> None:
         self._random = random.getstate()
         self._numpy = np.random.get_state()
         self._cpu = torch.get_rng_state()
         self._cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+
+    def restore(self) -> None:
+        """As they were, to the bit."""
+        random.setstate(self._random)
+        np.random.set_state(self._numpy)
+        torch.set_rng_state(self._cpu)
+        if self._cuda:
+            torch.cuda.set_rng_state_all(self._cuda)
+
+
+class _Saved:
+    """Random states, buffers and modes of some moment, and the way back to it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._random = RandomStates()
         modules = list(model.modules())
         self._modes = [(module, module.training) for module in modules]
         self._buffers = [
@@ -52,11 +67,7 @@ class _Saved:
 
     def restore(self, *, buffers: bool = True) -> None:
         """As it was, to the bit; buffers that were replaced are the old objects again."""
-        random.setstate(self._random)
-        np.random.set_state(self._numpy)
-        torch.set_rng_state(self._cpu)
-        if self._cuda:
-            torch.cuda.set_rng_state_all(self._cuda)
+        self._random.restore()
         for module, training in self._modes:
             module.training = training
         for one in self._buffers if buffers else ():

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mlrtui_trainer.gauge.closure import Closure, LossFunction, undisturbed
 
-__all__ = ["CriticalSharpness", "critical_sharpness"]
+__all__ = ["CriticalSharpness", "critical_sharpness", "directions"]
 
 DOUBLINGS = 40
 ROUNDING = 0.02
@@ -91,8 +91,8 @@ def critical_sharpness(
         raise ValueError("start and tolerance must be above 0, and max_forwards at least 2")
     with undisturbed(model), torch.no_grad():
         closure = Closure(model, loss_fn, batch)
-        along = _along(closure, direction)
-        if gradient is not None and _dot(_along(closure, gradient), along) <= 0.0:
+        along = directions(closure, direction)
+        if gradient is not None and _dot(directions(closure, gradient), along) <= 0.0:
             return CriticalSharpness(nan, nan, nan, 0, "no-descent", nan)
         loss = closure.check_reproducible(finite=False)
         if not isfinite(loss):
@@ -167,7 +167,7 @@ class _Search:
         return error > ROUNDING**2 * size
 
 
-def _along(closure: Closure, direction: Mapping[str, Tensor] | Iterable[Tensor | None]) -> list[Tensor]:
+def directions(closure: Closure, direction: Mapping[str, Tensor] | Iterable[Tensor | None]) -> list[Tensor]:
     """One tensor for each trained parameter; None is zero."""
     if isinstance(direction, Mapping):
         missing = [name for name in closure.names if name not in direction]

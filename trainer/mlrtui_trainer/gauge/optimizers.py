@@ -1,8 +1,9 @@
 """Of torch's optimizers, by their present state: what preconditions the curvature, and where a linear edge lies."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +12,26 @@ from torch.optim import Optimizer
 from mlrtui_trainer.gauge.closure import Closure
 from mlrtui_trainer.gauge.products import joined
 
-__all__ = ["Preconditioner", "preconditioner"]
+__all__ = ["Preconditioner", "Snapshot", "preconditioner", "snapshot"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What an optimizer was at some step: its kind, its groups and copies of its state."""
+
+    name: str
+    param_groups: Sequence[Mapping[str, Any]]
+    state: Mapping[Tensor, Mapping[str, Any]]
+
+
+def snapshot(optimizer: Optimizer, *, state: bool = True) -> Snapshot:
+    """Copy groups, and ``state`` where asked for: 2 numbers a parameter for Adam."""
+    groups = [dict(group) for group in optimizer.param_groups]
+    copied = {
+        p: {key: value.detach().clone() if isinstance(value, Tensor) else value for key, value in held.items()}
+        for p, held in (optimizer.state.items() if state else ())
+    }
+    return Snapshot(type(optimizer).__name__, groups, copied)
 
 
 @dataclass(frozen=True)
@@ -29,16 +49,16 @@ class Preconditioner:
     why: str = ""  # why there is none
 
 
-Diagonal = Callable[[dict[str, object], dict[str, object], Tensor], Tensor | None]
+Diagonal = Callable[[Mapping[str, Any], Mapping[str, Any], Tensor], Tensor | None]
 
 
-def preconditioner(optimizer: Optimizer, closure: Closure) -> Preconditioner:
+def preconditioner(optimizer: Optimizer | Snapshot, closure: Closure) -> Preconditioner:
     """Read an optimizer's groups and state; never changes them.
 
     Factors and sources: docs/numerics.md#edges. Groups may differ in their learning rates, which enter P by their ratio
     to the first; where they differ in what sets the edge (momentum, betas), there is none.
     """
-    name = type(optimizer).__name__
+    name = optimizer.name if isinstance(optimizer, Snapshot) else type(optimizer).__name__
     groups = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     missing = [n for n, p in zip(closure.names, closure.parameters, strict=True) if id(p) not in groups]
     eta = float(optimizer.param_groups[0]["lr"])
@@ -78,23 +98,23 @@ def _real_joined(parts: Sequence[Tensor], like: Iterable[Tensor]) -> Tensor:
     return joined([torch.complex(d, d) if p.is_complex() else d for d, p in zip(parts, like, strict=True)])
 
 
-def _ones(group: dict[str, object], state: dict[str, object], p: Tensor) -> Tensor:
+def _ones(group: Mapping[str, Any], state: Mapping[str, Any], p: Tensor) -> Tensor:
     return torch.ones_like(p, dtype=p.real.dtype)
 
 
-def _adam(group: dict[str, object], state: dict[str, object], p: Tensor) -> Tensor | None:
+def _adam(group: Mapping[str, Any], state: Mapping[str, Any], p: Tensor) -> Tensor | None:
     if "exp_avg_sq" not in state:
         return None
-    beta1, beta2 = (float(beta) for beta in group["betas"])  # type: ignore[attr-defined]
-    steps = float(state["step"])  # type: ignore[arg-type]
+    beta1, beta2 = (float(beta) for beta in group["betas"])
+    steps = float(state["step"])
     square = state["max_exp_avg_sq" if group.get("amsgrad") else "exp_avg_sq"]
     assert isinstance(square, Tensor)
     root = (square / (1.0 - beta2**steps)).sqrt()
-    diagonal: Tensor = 1.0 / ((1.0 - beta1**steps) * (root + float(group["eps"])))  # type: ignore[arg-type]
+    diagonal: Tensor = 1.0 / ((1.0 - beta1**steps) * (root + float(group["eps"])))
     return diagonal
 
 
-def _rmsprop(group: dict[str, object], state: dict[str, object], p: Tensor) -> Tensor | None:
+def _rmsprop(group: Mapping[str, Any], state: Mapping[str, Any], p: Tensor) -> Tensor | None:
     if "square_avg" not in state:
         return None
     square = state["square_avg"]
@@ -103,35 +123,35 @@ def _rmsprop(group: dict[str, object], state: dict[str, object], p: Tensor) -> T
         mean = state["grad_avg"]
         assert isinstance(mean, Tensor)
         square = square - mean * mean
-    diagonal: Tensor = 1.0 / (square.sqrt() + float(group["eps"]))  # type: ignore[arg-type]
+    diagonal: Tensor = 1.0 / (square.sqrt() + float(group["eps"]))
     return diagonal
 
 
-def _sgd_factor(group: dict[str, object]) -> float:
-    beta, tau = float(group["momentum"]), float(group["dampening"])  # type: ignore[arg-type]
+def _sgd_factor(group: Mapping[str, Any]) -> float:
+    beta, tau = float(group["momentum"]), float(group["dampening"])
     if group["nesterov"]:
         return 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta)
     return 2.0 * (1.0 + beta) / (1.0 - tau) if beta else 2.0
 
 
-def _adam_factor(group: dict[str, object]) -> float:
-    beta1 = float(group["betas"][0])  # type: ignore[index]
+def _adam_factor(group: Mapping[str, Any]) -> float:
+    beta1 = float(group["betas"][0])
     return 2.0 * (1.0 + beta1) / (1.0 - beta1)
 
 
-def _decoupled_share(group: dict[str, object]) -> float:
-    beta1 = float(group["betas"][0])  # type: ignore[index]
+def _decoupled_share(group: Mapping[str, Any]) -> float:
+    beta1 = float(group["betas"][0])
     return (1.0 + beta1) / (1.0 - beta1)
 
 
-def _decoupled(name: str, groups: Sequence[dict[str, object]]) -> bool:
+def _decoupled(name: str, groups: Sequence[Mapping[str, Any]]) -> bool:
     return name == "AdamW" or any(bool(group.get("decoupled_weight_decay")) for group in groups)
 
 
 _DIAGONALS: dict[str, Diagonal] = {"SGD": _ones, "Adam": _adam, "AdamW": _adam, "RMSprop": _rmsprop}
-_FACTORS: dict[str, Callable[[dict[str, object]], float]] = {
+_FACTORS: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "SGD": _sgd_factor,
     "Adam": _adam_factor,
     "AdamW": _adam_factor,
-    "RMSprop": lambda group: 2.0 * (1.0 + float(group["momentum"])),  # type: ignore[arg-type]
+    "RMSprop": lambda group: 2.0 * (1.0 + float(group["momentum"])),
 }

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.gauge.closure import Closure, LossFunction, undisturbed
 from mlrtui_trainer.gauge.errors import WrongBatch
-from mlrtui_trainer.gauge.optimizers import Preconditioner, preconditioner
+from mlrtui_trainer.gauge.optimizers import Preconditioner, Snapshot, preconditioner
 from mlrtui_trainer.gauge.products import Products, verified
 
 __all__ = ["Sharpness", "sharpness"]
@@ -79,7 +79,7 @@ def sharpness(
     loss_fn: LossFunction,
     batch: Any,
     *,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | Snapshot | None = None,
     operator: str = "hessian",
     top: int = 1,
     tolerance: float = 1e-3,
@@ -101,7 +101,8 @@ def sharpness(
         loss_fn: from model and batch to a scalar tensor.
         batch: whatever ``loss_fn`` takes: tensors, dicts, tokens. Evaluated as a whole.
         optimizer: one of torch's: λ is then that of its preconditioned Hessian, with its edge. An optimizer without a
-            linear edge (Muon, one of your own) leaves the raw λ and no edge.
+            linear edge (Muon, one of your own) leaves the raw λ and no edge. Or what it was at an earlier step
+            (`gauge.optimizers.snapshot`).
         operator: "hessian".
         top: how many eigenvalues.
         tolerance: relative residual, and change in the last two products, at which a value counts as found.
