@@ -106,7 +106,7 @@ class Commands:
         """Run one, and look at what it did."""
         for name in ("copy.db", "other.db"):
             (self.folder / name).unlink(missing_ok=True)
-        before = contents(self.folder)
+        before = contents(self.folder, command)
         done = self.run(command)
         said, where = done["out"] + done["err"], (case, command.words)
         assert done["code"] in (0, 1, 2, 3, 4), (where, done["code"], said[-2000:])
@@ -117,7 +117,7 @@ class Commands:
         if done["code"] in (2, 3):
             assert done["err"].strip(), where
         if not command.writes or done["code"] in (2, 3):
-            after = contents(self.folder)
+            after = contents(self.folder, command)
             changed = [name for name, content in before.items() if after.get(name) != content]
             assert changed == [], (where, said)
         assert not list(self.folder.rglob(".*.part")), where
@@ -139,13 +139,29 @@ def _no_driver_left(no_driver_left: None) -> None:
     """Drivers that a case started are ended."""
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file that a reader must leave alone: all but SQLite's shared memory and logs, which it makes itself."""
-    return {
-        path.name: path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.endswith("-shm") and path.parent.name != "exports"
-    }
+def contents(folder: Path, command: Command) -> dict[str, object]:
+    """Every file that is to stay as it is; of a store that the command may write to, its rows.
+
+    What it makes itself is left out, and SQLite's shared memory.
+    """
+    found: dict[str, object] = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.name.endswith("-shm") and path.parent.name != "mlrtui-export":
+            found[path.name] = path.read_bytes()
+    if command.writes:
+        with suppress(sqlite3.Error):  # one that cannot be read stays byte by byte
+            found["mlrtui.db"] = _rows(folder / "mlrtui.db")
+        for suffix in ("-wal", ".log", ".lock"):
+            found.pop("mlrtui.db" + suffix, None)
+    return found
+
+
+def _rows(store: Path) -> list[object]:
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as connection:
+        connection.text_factory = bytes
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1").fetchall()
+        kept = [name.decode() for (name,) in tables if not name.startswith(b"sqlite_")]  # these hold statistics
+        return [connection.execute(f'SELECT * FROM "{name}" ORDER BY 1, 2').fetchall() for name in kept]
 
 
 def damaged(chance: random.Random, whole: bytes) -> bytes:
