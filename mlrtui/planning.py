@@ -1,10 +1,10 @@
 """From a checked sweep file to what will be trained: cells, nets, keys. Loads data only when given a loader."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
-from itertools import product
-from typing import Any, Literal
+from itertools import groupby, product
+from typing import Any, Literal, NamedTuple
 
 from mlrtui import data
 from mlrtui.config import SweepSpec
@@ -82,27 +82,28 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
 
 
 def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Plan:
-    described = _Described()
-    points = list(_points(spec, described))
-    varying = {field.name for field in fields(_Point) if len({getattr(point, field.name) for point in points}) > 1}
+    points = list(_points(spec))
+    columns = zip(_Point._fields, zip(*points, strict=True), strict=True)
+    varying = frozenset(name for name, values in columns if len(set(values)) > 1)
     datasets: dict[str, Dataset] = {}
     ids: dict[DataSpec, str] = {}
+    shapes: dict[DataSpec, DataShape] = {}
     cells: list[CellPlan] = []
     records: list[CellRecord] = []
-    nets: dict[Hashable, tuple[NetRecord, ...]] = {}
-    for position, point in enumerate(points):
-        wanted = point.data(spec.data)
-        if wanted not in ids:
+    for _, grid in groupby(points, key=_Point.kin):
+        first, *others = grid
+        wanted = first.data(spec.data)
+        if wanted not in ids:  # each is looked at once: files may lie on slow disks
+            shapes[wanted] = data.describe(wanted)
             loaded = None if load is None else load(wanted)
             ids[wanted] = "" if loaded is None else loaded.data_id
             if loaded is not None:
                 datasets[loaded.data_id] = loaded
-        cell = _cell(spec, point, position, varying, wanted, described.shape(wanted), ids[wanted])
-        cells.append(cell)
-        alike = cell.sharpness, cell.samples, cell.train.loss
-        if alike not in nets:
-            nets[alike] = _nets(spec, cell)
-        records.append(_record(cell, nets[alike]))
+        kin = _Kin.of(spec, first, wanted, shapes[wanted], ids[wanted])
+        for point in (first, *others):
+            cell = kin.cell(point, len(cells), _label(point, varying))
+            cells.append(cell)
+            records.append(kin.record(cell))
     sweep = SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(records))
     return Plan(spec, sweep, tuple(cells), datasets)
 
@@ -115,8 +116,7 @@ def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
     return digest(canonical_json(inside))
 
 
-@dataclass(frozen=True)
-class _Point:
+class _Point(NamedTuple):
     """One point of the grid in the words of the sweep file, every axis with one value."""
 
     name: str
@@ -159,47 +159,35 @@ class _Point:
             layout=(section.layout or "") if self.name == "npz" else "",
         )
 
-
-class _Described:
-    """Data sets as a plan finds them, each looked at once: cells are many, and files may lie on slow disks."""
-
-    def __init__(self) -> None:
-        self._whole: dict[DataSpec, DataSpec] = {}
-        self._shapes: dict[DataSpec, DataShape] = {}
-
-    def whole(self, wanted: DataSpec) -> DataSpec:
-        """See `data.resolve`."""
-        if wanted not in self._whole:
-            self._whole[wanted] = data.resolve(wanted)
-        return self._whole[wanted]
-
-    def shape(self, wanted: DataSpec) -> DataShape:
-        """See `data.describe`."""
-        if wanted not in self._shapes:
-            self._shapes[wanted] = data.describe(wanted)
-        return self._shapes[wanted]
+    def kin(self) -> tuple[object, ...]:
+        """All but depth and width, the two fastest axes."""
+        return self[:-2]
 
 
-def _points(spec: SweepSpec, described: _Described) -> Iterator[_Point]:
+def _points(spec: SweepSpec) -> Iterator[_Point]:
     """The product of all axes, the first field of `_Point` slowest and width fastest."""
     rates = spec.model.layer_lr
     other = {"input_lr": rates.input, "hidden_lr": rates.hidden, "output_lr": rates.output}
     axes: list[tuple[Any, ...]] = []
-    for field in fields(_Point):
-        homes = (section for section in (spec.data, spec.model, spec.training) if hasattr(section, field.name))
-        values = other[field.name] if field.name in other else getattr(next(homes), field.name)
-        axes.append(values or (None,))
-    for values in product(*axes):
-        point = _Point(*values)
-        whole = described.whole(point.data(spec.data))
-        settled: dict[str, Any] = {
-            "samples": int(whole.samples),
-            "target": whole.target,
-            "standardize": whole.standardize,
-            "activation": _activation(point),
-        }
-        same = all(getattr(point, name) == value for name, value in settled.items())
-        yield point if same else replace(point, **settled)
+    for name in _Point._fields:
+        homes = (section for section in (spec.data, spec.model, spec.training) if hasattr(section, name))
+        axes.append((other[name] if name in other else getattr(next(homes), name)) or (None,))
+    *slow, depths, widths = axes
+    whole: dict[DataSpec, DataSpec] = {}  # each is looked at once
+    for values in product(*slow):
+        point = _Point._make((*values, depths[0], widths[0]))
+        wanted = point.data(spec.data)
+        if wanted not in whole:
+            whole[wanted] = data.resolve(wanted)
+        settled = whole[wanted]
+        point = point._replace(
+            samples=int(settled.samples),
+            target=settled.target,
+            standardize=settled.standardize,
+            activation=_activation(point),
+        )
+        for depth, width in product(depths, widths):
+            yield point._replace(depth=depth, width=width)
 
 
 def _activation(point: _Point) -> str:
@@ -208,20 +196,107 @@ def _activation(point: _Point) -> str:
     return fixed.get(point.kind, "own")
 
 
-def _cell(
-    spec: SweepSpec,
-    point: _Point,
-    position: int,
-    varying: set[str],
-    wanted: DataSpec,
-    shape: DataShape,
-    data_id: str,
-) -> CellPlan:
+@dataclass(frozen=True)
+class _Kin:
+    """What cells share that differ in depth and width alone: made once, since a grid may have a hundred thousand."""
+
+    data: DataSpec
+    data_id: str
+    samples: int  # how many train
+    image: tuple[int, ...]
+    code_hash: str  # of a factory's source
+    inputs: int
+    outputs: int
+    section: ModelSection
+    train: TrainSpec
+    sharpness: SharpnessSpec
+    nets: tuple[NetRecord, ...]
+    columns: Mapping[str, Any]  # of a cell's record
+    settings: Mapping[str, Any]  # beside these, of its canonical text
+
+    @classmethod
+    def of(cls, spec: SweepSpec, point: _Point, wanted: DataSpec, shape: DataShape, data_id: str) -> "_Kin":
+        """Of a point and its kin."""
+        train, sharpness = _train(spec, point, shape), _sharpness(spec.sharpness, shape.samples)
+        origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(wanted, name))}
+        own = {key: getattr(train, key) for key in OPTIMIZER_SETTINGS[train.optimizer]}
+        own |= {} if point.init_variance is None else {"init_variance": point.init_variance}
+        rates = {"hidden_lr": point.hidden_lr, "output_lr": point.output_lr}
+        return cls(
+            data=wanted,
+            data_id=data_id,
+            samples=shape.samples,
+            image=shape.image if point.kind in ("cnn", "transformer") else (),
+            code_hash=_code_hash(point.kind, spec.model) if is_factory(point.kind) else "",
+            inputs=shape.inputs,
+            outputs=shape.outputs,
+            section=spec.model,
+            train=train,
+            sharpness=sharpness,
+            nets=_nets(spec, sharpness, shape.samples, train.loss),
+            columns={
+                "data": wanted.name,
+                "samples": shape.samples,
+                "data_id": data_id,
+                "target": wanted.target,
+                "standardize": wanted.standardize,
+                "model": point.kind,
+                "activation": point.activation,
+                "bias": point.bias,
+                "parametrization": point.parametrization,
+                "input_lr": point.input_lr,
+                "loss": train.loss,
+                "optimizer": train.optimizer,
+                "batch": train.batch,
+                "max_steps": train.max_steps,
+                "steps_per_epoch": train.steps_per_epoch,
+                "dtype": train.dtype,
+                "accuracy_on": train.on,
+            },
+            settings=rates | origin | own | {"base_width": point.base_width},
+        )
+
+    def cell(self, point: _Point, position: int, label: str) -> CellPlan:
+        """One of them as the trainer gets it."""
+        net = NetSpec(
+            kind=point.kind,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            depth=point.depth,
+            width=point.width,
+            activation=point.activation,
+            bias=point.bias,
+            parametrization=point.parametrization,
+            base_width=point.base_width,
+            init_variance=point.init_variance,
+            layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
+            shape=self.image,
+            code_path=(self.section.path or "") if self.code_hash else "",
+            code_hash=self.code_hash,
+        )
+        return CellPlan(position, label, net, self.train, self.sharpness, self.data, self.data_id, self.samples)
+
+    def record(self, cell: CellPlan) -> CellRecord:
+        """One of them as the store gets it."""
+        size = {"depth": cell.net.depth, "width": cell.net.width, "n_params": n_params(cell.net)}
+        columns = {**self.columns, **size}
+        settings = canonical_json({**columns, **self.settings})
+        return CellRecord(
+            position=cell.position,
+            label=cell.label,
+            settings=settings,
+            nets=self.nets,
+            edge=edge_of(cell.train),
+            **columns,
+        )
+
+
+def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
     batch = shape.samples if point.batch == "full" else min(point.batch, shape.samples)
     steps_per_epoch = shape.samples // batch
     max_steps = point.steps if point.steps is not None else (point.epochs or 0) * steps_per_epoch
     search = spec.search
-    train = TrainSpec(
+    return TrainSpec(
         loss=point.loss,
         batch=batch,
         max_steps=max_steps,
@@ -234,29 +309,6 @@ def _cell(
         record_every=spec.record.every,
         record_layers=spec.record.layers,
         **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
-    )
-    sharpness = _sharpness(spec.sharpness, shape.samples)
-    label, net = _label(point, varying), _net(point, shape, spec.model)
-    return CellPlan(position, label, net, train, sharpness, wanted, data_id, shape.samples)
-
-
-def _net(point: _Point, shape: DataShape, section: ModelSection) -> NetSpec:
-    factory = is_factory(point.kind)
-    return NetSpec(
-        kind=point.kind,
-        inputs=shape.inputs,
-        outputs=shape.outputs,
-        depth=point.depth,
-        width=point.width,
-        activation=point.activation,
-        bias=point.bias,
-        parametrization=point.parametrization,
-        base_width=point.base_width,
-        init_variance=point.init_variance,
-        layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
-        shape=shape.image if point.kind in ("cnn", "transformer") else (),
-        code_path=(section.path or "") if factory else "",
-        code_hash=_code_hash(point.kind, section) if factory else "",
     )
 
 
@@ -289,43 +341,10 @@ def _sharpness(how: SharpnessSection, samples: int) -> SharpnessSpec:
     )
 
 
-def _nets(spec: SweepSpec, cell: CellPlan) -> tuple[NetRecord, ...]:
-    how, all_samples = cell.sharpness, cell.samples
+def _nets(spec: SweepSpec, how: SharpnessSpec, all_samples: int, loss: str) -> tuple[NetRecord, ...]:
     probe = f"first {how.samples} of {all_samples}: another loss" if how.samples else "all"
-    convention, schedule = LOSS_CONVENTIONS[cell.train.loss], rule_text(how)
+    convention, schedule = LOSS_CONVENTIONS[loss], rule_text(how)
     return tuple(NetRecord(seed, how.operator, convention, probe, schedule) for seed in spec.sweep.seeds)
-
-
-def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
-    shown = {
-        "depth": cell.net.depth,
-        "width": cell.net.width,
-        "n_params": n_params(cell.net),
-        "data": cell.data.name,
-        "samples": cell.samples,
-        "data_id": cell.data_id,
-        "target": cell.data.target,
-        "standardize": cell.data.standardize,
-        "model": cell.net.kind,
-        "activation": cell.net.activation,
-        "bias": cell.net.bias,
-        "parametrization": cell.net.parametrization,
-        "input_lr": cell.net.layer_lr[0],
-        "loss": cell.train.loss,
-        "optimizer": cell.train.optimizer,
-        "batch": cell.train.batch,
-        "max_steps": cell.train.max_steps,
-        "steps_per_epoch": cell.train.steps_per_epoch,
-        "dtype": cell.train.dtype,
-        "accuracy_on": cell.train.on,
-    }
-    rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
-    origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(cell.data, name))}
-    own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
-    own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
-    settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
-    columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
-    return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 
 
 _TAGS: dict[str, str] = {
@@ -346,10 +365,10 @@ _TAGS: dict[str, str] = {
 }
 """What stands before a value in a label; words speak for themselves."""
 
-_OTHER_AXES = tuple(field.name for field in fields(_Point) if field.name not in ("depth", "width"))
+_OTHER_AXES = _Point._fields[:-2]  # all but depth and width
 
 
-def _label(point: _Point, varying: set[str]) -> str:
+def _label(point: _Point, varying: frozenset[str]) -> str:
     words = [f"{point.depth}x{point.width}"]
     words += [_TAGS.get(name, "") + _shown(getattr(point, name)) for name in _OTHER_AXES if name in varying]
     return " ".join(words)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 from mlrtui_db._record import LAST_TIME
 
-__all__ = ["Unreadable", "json_list", "json_object", "plain_rows", "record", "typed_rows"]
+__all__ = ["Unreadable", "count", "json_list", "json_object", "plain_rows", "record", "typed_rows"]
 
 T = TypeVar("T")
 _TIMES = frozenset({"created_at", "finished_at", "heartbeat_at", "at", "started_at", "ended_at"})
@@ -45,6 +45,17 @@ def record(cls: type[T], row: tuple[Any, ...], table: str) -> T:
         if kind not in allowed or (ranged and value is not None and not _in_range(name, value)):
             raise Unreadable(f"{table} {_shown(row[0])}: {name} is {_shown(value)}")
     return cls(*row)
+
+
+def count(value: object, where: str) -> int:
+    """A whole number out of a store that counts something.
+
+    Raises:
+        Unreadable: it is something else.
+    """
+    if type(value) is not int or not 0 <= value <= _LARGEST:
+        raise Unreadable(f"{where} is {_shown(value)}")
+    return value
 
 
 def json_object(text: object, where: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from mlrtui_db import _attempts, _life, _opening, _steps, _sweeps, sqlite_version
+from mlrtui_db._checked import count
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._shape import check_schema
 from mlrtui_db._sqlite import Transaction, connect_writer, translated, wal_bytes
@@ -399,4 +400,4 @@ class Store:
             "SELECT max((SELECT coalesce(max(rev), 0) FROM trial), (SELECT coalesce(max(rev), 0) FROM net),"
             " (SELECT coalesce(max(rev), 0) FROM cell))"
         ).fetchone()
-        return int(rev)
+        return count(rev, "the newest rev")

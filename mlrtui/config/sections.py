@@ -286,6 +286,17 @@ class SearchSection(Section):
         1e3,
     )
 
+    def with_method(
+        self, method: str, points: int | Literal["auto"] | None, seeds: int, tolerance: float | None = None
+    ) -> "SearchSection":
+        """See `SweepSpec.with_method`, of which this is the part that depends on the number of seeds alone."""
+        changes: dict[str, Any] = {}
+        if self.method == "auto":
+            changes |= {"method": method, "points": points}
+        if self.tolerance is None:
+            changes["tolerance"] = tolerance if tolerance is not None else FINE if seeds < MANY_SEEDS else COARSE
+        return self.model_copy(update=changes) if changes else self
+
 
 class WidthRates(Section):
     """Learning rates that follow a power of the width: eta = factor * width^power, one training for each factor."""
@@ -423,13 +434,8 @@ class SweepSpec(BaseModel):
         """
         if self.search is None:
             return self
-        changes: dict[str, Any] = {}
-        if self.search.method == "auto":
-            changes |= {"method": method, "points": points}
-        if self.search.tolerance is None:
-            few = len(self.sweep.seeds) < MANY_SEEDS
-            changes["tolerance"] = tolerance if tolerance is not None else FINE if few else COARSE
-        return self.model_copy(update={"search": self.search.model_copy(update=changes)}) if changes else self
+        search = self.search.with_method(method, points, len(self.sweep.seeds), tolerance)
+        return self if search is self.search else self.model_copy(update={"search": search})
 
     @property
     def sweep_key(self) -> str:

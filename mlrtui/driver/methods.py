@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 from pydantic import ValidationError
 
 from mlrtui.config import SweepSpec
+from mlrtui.config.sections import SearchSection
 from mlrtui.errors import BadInput
 from mlrtui.planning import CellPlan
 from mlrtui_trainer.models.parameters import forward_work
@@ -45,10 +47,20 @@ def search_rules(spec: SweepSpec, cell: CellPlan) -> SearchSpec:
     Raises:
         BadInput: nothing can be searched in this range; files are checked for that when they are read.
     """
-    search = spec.settled.search
-    assert search is not None
+    assert spec.search is not None
+    search, seeds = _settled(spec.search, len(spec.sweep.seeds)), len(spec.sweep.seeds)
+    return _rules(search, _free_points(cell, seeds) if search.points == "auto" else search.points)
+
+
+@lru_cache(maxsize=64)
+def _settled(search: SearchSection, seeds: int) -> SearchSection:
+    """As `SweepSpec.settled`: once for a sweep, not for each of its cells."""
+    return search.with_method("bisect", None, seeds)
+
+
+@lru_cache(maxsize=1024)
+def _rules(search: SearchSection, points: int | None) -> SearchSpec:
     assert search.tolerance is not None
-    points = _free_points(cell, len(spec.sweep.seeds)) if search.points == "auto" else search.points
     try:
         return SearchSpec(
             success=search.success,

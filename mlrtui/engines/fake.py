@@ -92,7 +92,8 @@ class FakeEngine:
     def poll(self, timeout: float) -> list[EngineEvent]:
         """The next message, if there is any."""
         if self._messages is not None:
-            time.sleep(self._pause)
+            if self._pause:
+                time.sleep(self._pause)
             message = next(self._messages)
             if isinstance(message, TaskDone | TaskFailed):
                 self._messages = None

@@ -139,7 +139,7 @@ class SearchSpec:
         """No search needs more trials, whatever their verdicts: it asks for every rate of its range at most once."""
         return self.highest - self.lowest + 1
 
-    @property
+    @cached_property
     def typical_trials(self) -> int:
         """Trials of a search whose start is within two factors of η* and whose edge is clean: an estimate for plans.
 

@@ -1,7 +1,6 @@
 """The parameters of networks that are no plain stack of layers: shapes, roles and initial spread. No torch here."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import prod, sqrt
 
 from mlrtui_trainer.spec import NetSpec
@@ -42,13 +41,19 @@ class Parameter:
         return prod(self.shape)
 
 
+_Stretches = tuple[tuple[tuple[Parameter, ...], int], ...]
+"""A table in which layers that are alike stand once: their parameters, and how many times they follow each other."""
+
+
 def cnn_strides(net: NetSpec) -> tuple[int, ...]:
     """Stride of every convolution: after the first, 2 while the image has more than 4 rows or columns, then 1."""
     strides, edge = [1], max(net.shape[1:])
     for _ in range(1, net.depth):
-        strides.append(2 if edge > SMALLEST else 1)
-        edge = -(-edge // strides[-1])
-    return tuple(strides)
+        if edge <= SMALLEST:
+            break
+        strides.append(2)
+        edge = -(-edge // 2)
+    return (*strides, *([1] * (net.depth - len(strides))))
 
 
 def cnn_parameters(net: NetSpec) -> tuple[Parameter, ...]:
@@ -56,21 +61,29 @@ def cnn_parameters(net: NetSpec) -> tuple[Parameter, ...]:
 
     He initialisation throughout (variance gain / fan_in), the head included; biases are zero.
     """
+    return _listed(_cnn(net))
+
+
+def _cnn(net: NetSpec) -> _Stretches:
     channels, rows, columns = net.shape
     gain = GAINS[net.activation]
-    table: list[Parameter] = []
+    stretches: list[tuple[tuple[Parameter, ...], int]] = []
+    last = None
     for layer, stride in enumerate(cnn_strides(net)):
         rows, columns = -(-rows // stride), -(-columns // stride)
-        role, fan_in = "hidden" if layer else "input", channels * KERNEL * KERNEL
+        alike = "hidden" if layer else "input", channels, rows, columns
+        if alike == last:
+            stretches[-1] = stretches[-1][0], stretches[-1][1] + 1
+            continue
+        role, fan_in = alike[0], channels * KERNEL * KERNEL
         shape = (net.width, channels, KERNEL, KERNEL)
-        table.append(Parameter(shape, role, sqrt(gain / fan_in), rows * columns))
-        if net.bias:
-            table.append(Parameter((net.width,), role, 0.0, rows * columns))
-        channels = net.width
-    table.append(Parameter((net.outputs, net.width), "output", sqrt(gain / net.width)))
-    if net.bias:
-        table.append(Parameter((net.outputs,), "output", 0.0))
-    return tuple(table)
+        kernel = Parameter(shape, role, sqrt(gain / fan_in), rows * columns)
+        biases = (Parameter((net.width,), role, 0.0, rows * columns),) if net.bias else ()
+        stretches.append(((kernel, *biases), 1))
+        channels, last = net.width, alike
+    head = Parameter((net.outputs, net.width), "output", sqrt(gain / net.width))
+    biases = (Parameter((net.outputs,), "output", 0.0),) if net.bias else ()
+    return (*stretches, ((head, *biases), 1))
 
 
 def heads(width: int) -> int:
@@ -85,40 +98,51 @@ def transformer_parameters(net: NetSpec) -> tuple[Parameter, ...]:
     and for out and down, which end a residual branch (1/(2 depth fan_in), so that the branches together add as much
     as they find).
     """
+    return _listed(_transformer(net))
+
+
+def _transformer(net: NetSpec) -> _Stretches:
     channels, rows, columns = net.shape
     d, thin = net.width, 1.0 / sqrt(2.0 * net.depth)
+    first = (
+        Parameter((d, channels * columns), "input", 1.0 / sqrt(channels * columns), rows),
+        Parameter((rows, d), "input", POSITION_STD),
+    )
     block = (
         Parameter((3 * d, d), "hidden", 1.0 / sqrt(d), rows),
         Parameter((d, d), "hidden", thin / sqrt(d), rows),
         Parameter((4 * d, d), "hidden", sqrt(GAINS["gelu"] / d), rows),
         Parameter((d, 4 * d), "hidden", thin / sqrt(4.0 * d), rows),
     )
-    return (
-        Parameter((d, channels * columns), "input", 1.0 / sqrt(channels * columns), rows),
-        Parameter((rows, d), "input", POSITION_STD),
-        *(block * net.depth),
-        Parameter((net.outputs, d), "output", 1.0 / sqrt(d)),
-    )
+    last = (Parameter((net.outputs, d), "output", 1.0 / sqrt(d)),)
+    return (first, 1), (block, net.depth), (last, 1)
 
 
-_TABLES = {"cnn": cnn_parameters, "transformer": transformer_parameters}
+_STRETCHES = {"cnn": _cnn, "transformer": _transformer}
 
 
 def n_params(net: NetSpec) -> int:
-    """Number of parameters of one net; 0: not known, a factory's."""
-    return _dense(net) + sum(one.size for one in _table(net))
+    """Number of parameters of one net; 0: not known, a factory's. The time does not grow with depth."""
+    return _dense(net) + sum(times * sum(one.size for one in some) for some, times in _stretches(net))
 
 
 def forward_work(net: NetSpec) -> int:
-    """Multiplications in one sample's forward pass, about; 0: not known, a factory's."""
-    return _dense(net) + sum(one.size * one.uses for one in _table(net))
+    """Multiplications in one sample's forward pass, about; 0: not known, a factory's. The time is as of `n_params`."""
+    return _dense(net) + sum(times * sum(one.size * one.uses for one in some) for some, times in _stretches(net))
 
 
 def _dense(net: NetSpec) -> int:
     if net.kind not in ("mlp", "two-layer-linear"):
         return 0
-    return sum((fan_in + net.bias) * out for fan_in, out in pairwise(net.sizes))
+    if net.depth == 0:
+        return (net.inputs + net.bias) * net.outputs
+    first, hidden, last = net.inputs + net.bias, (net.depth - 1) * (net.width + net.bias), net.width + net.bias
+    return (first + hidden) * net.width + last * net.outputs
 
 
-def _table(net: NetSpec) -> tuple[Parameter, ...]:
-    return _TABLES[net.kind](net) if net.kind in _TABLES else ()
+def _stretches(net: NetSpec) -> _Stretches:
+    return _STRETCHES[net.kind](net) if net.kind in _STRETCHES else ()
+
+
+def _listed(stretches: _Stretches) -> tuple[Parameter, ...]:
+    return tuple(one for some, times in stretches for one in some * times)
