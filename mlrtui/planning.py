@@ -12,6 +12,7 @@ from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
+from mlrtui_db.axes import AXES, label
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
@@ -84,7 +85,7 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
 def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Plan:
     described = _Described()
     points = list(_points(spec, described))
-    varying = {field.name for field in fields(_Point) if len({getattr(point, field.name) for point in points}) > 1}
+    varying = {axis.name for axis in AXES if len({getattr(point, axis.field) for point in points}) > 1}
     datasets: dict[str, Dataset] = {}
     ids: dict[DataSpec, str] = {}
     cells: list[CellPlan] = []
@@ -236,8 +237,8 @@ def _cell(
         **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
-    label, net = _label(point, varying), _net(point, shape, spec.model)
-    return CellPlan(position, label, net, train, sharpness, wanted, data_id, shape.samples)
+    name, net = label({axis.name: getattr(point, axis.field) for axis in AXES}, varying), _net(point, shape, spec.model)
+    return CellPlan(position, name, net, train, sharpness, wanted, data_id, shape.samples)
 
 
 def _net(point: _Point, shape: DataShape, section: ModelSection) -> NetSpec:
@@ -326,38 +327,3 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
     columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
-
-
-_TAGS: dict[str, str] = {
-    "samples": "N=",
-    "bias": "bias=",
-    "base_width": "base=",
-    "init_variance": "var=",
-    "input_lr": "in=",
-    "hidden_lr": "hid=",
-    "output_lr": "out=",
-    "momentum": "momentum=",
-    "beta1": "beta1=",
-    "beta2": "beta2=",
-    "eps": "eps=",
-    "batch": "batch=",
-    "epochs": "epochs=",
-    "steps": "steps=",
-}
-"""What stands before a value in a label; words speak for themselves."""
-
-_OTHER_AXES = tuple(field.name for field in fields(_Point) if field.name not in ("depth", "width"))
-
-
-def _label(point: _Point, varying: set[str]) -> str:
-    words = [f"{point.depth}x{point.width}"]
-    words += [_TAGS.get(name, "") + _shown(getattr(point, name)) for name in _OTHER_AXES if name in varying]
-    return " ".join(words)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and value == float(f"{value:g}"):
-        return f"{value:g}"
-    return f"{value}"  # in full where rounding would give two cells one label

@@ -9,11 +9,12 @@ from importlib.resources import files
 from pathlib import Path
 
 from mlrtui_db._sqlite import connect_new, translated
+from mlrtui_db.axes import view_columns
 from mlrtui_db.column_docs import column_documents
 from mlrtui_db.errors import StoreUnwritable
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @cache
@@ -23,7 +24,8 @@ def schema_script() -> str:
 
 
 def _script(name: str) -> str:
-    return (files("mlrtui_db") / name).read_text(encoding="utf-8")
+    text = (files("mlrtui_db") / name).read_text(encoding="utf-8")
+    return text.replace("/* columns of axes.py */", view_columns())
 
 
 @cache

@@ -4,28 +4,18 @@ import sqlite3
 from collections.abc import Iterator
 
 from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
+from mlrtui_db.axes import AXES, AXIS, SIZES
 
 __all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
 
 _SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
 _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
 
-_SETTINGS: Docs = {
-    "data": ("text", "Name of the data set."),
-    "samples": ("1", "Training samples used, without those held out."),
-    "target": ("text", "What is learnt from the data: classes, parity, or regression on its own real targets."),
-    "standardize": ("text", "How inputs were scaled: global, feature or none."),
-    "model": ("text", "Kind of network: mlp, two-layer-linear, cnn, transformer, or package.module:factory."),
-    "activation": ("text", "Activation of the hidden layers; own: a factory's."),
-    "bias": ("0 or 1", "Whether layers have biases."),
-    "parametrization": ("text", "How initial weights and rates scale with width: sp is the standard one."),
-    "input_lr": ("1", "Multiplier of the learning rate in the input layer."),
-    "optimizer": ("text", "Optimizer of the training."),
-    "batch": ("1", "Samples per step; equal to samples: full batch."),
-    "max_steps": ("steps", "Budget of a trial."),
-    "dtype": ("text", "Floating-point type of weights and training."),
+_ACCURACY_ON: Docs = {
     "accuracy_on": ("text", "Whose accuracy is stored, and decides: train, or validation, the samples held out."),
 }
+_SETTINGS: Docs = {axis.name: (axis.unit, axis.text) for axis in AXES if axis.is_stored} | _ACCURACY_ON
+_AXES: Docs = {axis.column: (axis.unit, axis.text) for axis in AXES if axis.name not in SIZES} | _ACCURACY_ON
 
 _EDGE: Docs = {
     "edge": (
@@ -107,12 +97,9 @@ TABLES: dict[str, Docs] = {
         "position": ("1", "Place in the grid, from 0."),
         "label": ("text", "Short readable name, unique in its sweep."),
         "settings": ("JSON", "All settings of the cell, canonical."),
-        "depth": ("layers", "Hidden layers."),
-        "width": ("units", "Units of each hidden layer."),
         "n_params": ("1", "Trained parameters of one net; 0: not known, a factory's."),
         "data_id": ("SHA-256", "Hash of the training arrays."),
         **_SETTINGS,
-        "loss": ("text", "Training loss: ce, mse or mse-softmax."),
         "steps_per_epoch": ("steps", "Whole batches in the data."),
         "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
@@ -222,11 +209,9 @@ TABLES: dict[str, Docs] = {
 _NAMES: Docs = {
     "sweep": ("text", "Name of the sweep."),
     "cell": ("text", "Label of the cell."),
-    "depth": ("layers", "Hidden layers."),
-    "width": ("units", "Units of each hidden layer."),
+    **{name: (AXIS[name].unit, AXIS[name].text) for name in SIZES},
     "cell_id": ("id", "Number of the cell."),
 }
-_AXES: Docs = {**_SETTINGS, "training_loss": ("text", "Training loss: ce, mse or mse-softmax.")}
 _SEED: Docs = {"seed": ("1", "Seed of the net.")}
 _TRIAL: Docs = {
     **_SEED,

@@ -110,6 +110,10 @@ _NET_4 = {
 }
 
 
+def _fifth(connection: sqlite3.Connection) -> None:
+    """Every axis of the grid in the views; their columns are made from settings that all stores have."""
+
+
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Add a column, given with its type and default, where the table lacks it; whether it did."""
     if column.split()[0] in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
@@ -122,6 +126,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "spectra, edges, held-out samples, layers", _second),
     Migration(3, "trainings given up", _third),
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
+    Migration(5, "every axis in the views", _fifth),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

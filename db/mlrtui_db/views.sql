@@ -2,8 +2,7 @@
 -- An eigenvalue over its edge has no meaning for the ntk of a loss whose curvature it is not.
 
 CREATE VIEW axes AS  -- the settings of a cell that may be an axis of the grid; appended to every view below
-SELECT cell_id, data, samples, target, standardize, model, activation, bias, parametrization, input_lr,
-       loss AS training_loss, optimizer, batch, max_steps, dtype, accuracy_on
+SELECT cell_id, /* columns of axes.py */
 FROM cell;
 
 CREATE VIEW eta_star AS  -- one row per net: the maximal initial learning rate and how well it is known
