@@ -12,25 +12,22 @@ from mlrtui_db._attempts import fence
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import Transaction, finite
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import AppendResult
-from mlrtui_db.records import (
+from mlrtui_db.flags import (
     FLAG_ACCURACY_NONFINITE,
     FLAG_LOSS_NAN,
     FLAG_LOSS_NEG_INF,
     FLAG_LOSS_POS_INF,
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
-    EigenvalueRow,
-    LayerRow,
-    Segment,
-    StepRows,
+    LOSS_STATES,
+    bits,
 )
+from mlrtui_db.models import AppendResult
+from mlrtui_db.records import EigenvalueRow, LayerRow, Segment, StepRows
 
-_LOSS_BITS = FLAG_LOSS_NAN | FLAG_LOSS_POS_INF | FLAG_LOSS_NEG_INF
-_SHARPNESS_BITS = FLAG_SHARPNESS_NAN | FLAG_SHARPNESS_INF
-_VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | FLAG_ACCURACY_NONFINITE
+_LOSS_BITS, _SHARPNESS_BITS = bits("loss"), bits("sharpness")
+_VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | bits("accuracy")
 _KEPT_BESIDE = ("eigenvalues", "layers")
-_BAD_KINDS = {FLAG_LOSS_NAN: "nan", FLAG_LOSS_POS_INF: "+inf", FLAG_LOSS_NEG_INF: "-inf"}
 
 _INSERT = (
     "INSERT INTO step (trial_id, step, loss, accuracy, sharpness, sharpness_residual, products, flags)"
@@ -217,7 +214,7 @@ def _flags(flags: int, loss: _Real, accuracy: _Real, sharpness: _Real) -> int:
 
 
 def _bad_kind(flags: int) -> str:
-    return next(kind for bit, kind in _BAD_KINDS.items() if flags & bit)
+    return next(kind for bit, kind in LOSS_STATES.items() if flags & bit)
 
 
 def _check_columns(rows: StepRows) -> None:

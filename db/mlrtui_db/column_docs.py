@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
 from mlrtui_db.axes import AXES, AXIS, SIZES
+from mlrtui_db.flags import FLAG_ALL_SAMPLES, FLAGS, LOSS_STATES
 
 __all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
 
@@ -27,7 +28,7 @@ _EDGE: Docs = {
 
 _STEP: Docs = {
     "step": ("steps", "Number of updates done before; the row describes the weights before update number step."),
-    "loss": ("loss", "Loss of this step's batch; NULL when not finite, flags say which. See flag 128."),
+    "loss": ("loss", f"Loss of this step's batch; NULL when not finite, flags say which. See flag {FLAG_ALL_SAMPLES}."),
     "accuracy": ("1", "Accuracy, from 0 to 1, of what accuracy_on says; NULL when not evaluated at this step."),
     "sharpness": (
         "1/eta",
@@ -166,11 +167,7 @@ TABLES: dict[str, Docs] = {
     "step": {
         "trial_id": ("id", "The trial it belongs to."),
         **_STEP,
-        "flags": (
-            "bits",
-            "1 loss NaN, 2 loss +Inf, 4 loss -Inf, 8 sharpness NaN, 16 sharpness infinite, 32 sharpness not converged, "
-            "64 accuracy not finite, 128 loss is over all training samples instead of this step's batch.",
-        ),
+        "flags": ("bits", ", ".join(f"{flag.bit} {flag.text}" for flag in FLAGS) + "."),
     },
     "eigenvalue": {
         "trial_id": ("id", "The trial it belongs to."),
@@ -270,7 +267,10 @@ VIEWS: dict[str, Docs] = {
             "1",
             "sharpness × eta / edge: above 1 is beyond the edge of stability. NULL for the ntk, unless under mse.",
         ),
-        "loss_state": ("text", "finite, nan, +inf or -inf."),
+        "loss_state": (
+            "text",
+            f"{', '.join(['finite', *LOSS_STATES.values()][:-1])} or {[*LOSS_STATES.values()][-1]}.",
+        ),
         "sharpness_not_converged": ("0 or 1", "Whether sharpness missed its tolerance."),
         **_EDGE,
         **_AXES,

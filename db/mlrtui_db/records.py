@@ -8,6 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mlrtui_db.flags import (
+    FLAG_ACCURACY_NONFINITE,
+    FLAG_ALL_SAMPLES,
+    FLAG_LOSS_NAN,
+    FLAG_LOSS_NEG_INF,
+    FLAG_LOSS_POS_INF,
+    FLAG_SHARPNESS_INF,
+    FLAG_SHARPNESS_NAN,
+    FLAG_SHARPNESS_NOT_CONVERGED,
+)
+
 __all__ = [
     "EVIDENCE",
     "FLAG_ACCURACY_NONFINITE",
@@ -31,15 +42,6 @@ __all__ = [
     "TrialOutcome",
     "TrialRecord",
 ]
-
-FLAG_LOSS_NAN = 1
-FLAG_LOSS_POS_INF = 2
-FLAG_LOSS_NEG_INF = 4
-FLAG_SHARPNESS_NAN = 8
-FLAG_SHARPNESS_INF = 16
-FLAG_SHARPNESS_NOT_CONVERGED = 32
-FLAG_ACCURACY_NONFINITE = 64
-FLAG_ALL_SAMPLES = 128
 
 EVIDENCE = (
     *("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first", "ratio_before_peak", "ratio_low"),

@@ -55,9 +55,8 @@ CREATE VIEW curves AS  -- one row per stored step
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        p.step, p.loss, p.accuracy, p.sharpness, p.sharpness_residual,
        CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN p.sharpness * t.eta / c.edge END AS sharpness_ratio,
-       CASE WHEN p.flags & 1 THEN 'nan' WHEN p.flags & 2 THEN '+inf' WHEN p.flags & 4 THEN '-inf' ELSE 'finite' END
-         AS loss_state,
-       p.flags & 32 > 0 AS sharpness_not_converged, p.products, c.edge, axes.*
+       /* loss_state of flags.py */ AS loss_state,
+       p.flags & /* FLAG_SHARPNESS_NOT_CONVERGED of flags.py */ > 0 AS sharpness_not_converged, p.products, c.edge, axes.*
 FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
