@@ -18,9 +18,17 @@ from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
-from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
+from mlrtui_trainer.spec import (
+    NUMERICS_VERSION,
+    OPTIMIZER_SETTINGS,
+    Dataset,
+    MeasureSpec,
+    NetSpec,
+    SharpnessSpec,
+    TrainSpec,
+)
 
-__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "plan", "trial_key"]
+__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
 
 LOSS_CONVENTIONS = {
     "mse": "1/(2N) sum_i |f_i - y_i|^2",
@@ -114,6 +122,12 @@ def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
         raise ValueError("a plan without data has no trial keys")
     inside = cell.in_keys | {"numerics": NUMERICS_VERSION, "seed": seed, "eta": float(eta)}
     return digest(canonical_json(inside))
+
+
+def measure_spec(spec: SweepSpec) -> MeasureSpec:
+    """What a sweep's trainings are measured by, beside loss, accuracy and λ."""
+    asked = spec.measures
+    return MeasureSpec() if asked is None else MeasureSpec(asked.names, asked.every)
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,13 @@ _LAYER: Docs = {
     ),
 }
 
+_MEASURE: Docs = {
+    "step": _STEP["step"],
+    "measure": ("text", "Name of the measure, as the sweep file asks for it."),
+    "value": ("of the measure", "Its value; NULL when not finite."),
+    "edge": ("of the measure", "The value at which something changes for this trial; NULL: there is none."),
+}
+
 _FIT: Docs = {
     "fit": ("text", "Name of the fit."),
     "y": ("text", "What is fitted: eta_star or lambda0."),
@@ -177,6 +184,10 @@ TABLES: dict[str, Docs] = {
         "trial_id": ("id", "The trial it belongs to."),
         **_LAYER,
     },
+    "measure": {
+        "trial_id": ("id", "The trial it belongs to."),
+        **_MEASURE,
+    },
     "event": {
         "event_id": ("id", "Number of the event, in order of time."),
         "at": ("s (Unix time)", "When it happened."),
@@ -288,6 +299,13 @@ VIEWS: dict[str, Docs] = {
         **_TRIAL,
         **_LAYER,
         "role": ("text", "input, hidden or output; a net's only layer is its output."),
+        **_AXES,
+    },
+    "measures": {
+        **_NAMES,
+        **_TRIAL,
+        **_MEASURE,
+        "value_ratio": ("1", "value / edge."),
         **_AXES,
     },
     "phases": {

@@ -55,6 +55,9 @@ _RULES: dict[str, str] = {
     "a layer's sizes belong to no stored step": """
         SELECT 'trial ' || trial_id || ' step ' || step FROM layer l
         WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = l.trial_id AND s.step = l.step)""",
+    "a measure's value belongs to no stored step": """
+        SELECT 'trial ' || trial_id || ' step ' || step FROM measure m
+        WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = m.trial_id AND s.step = m.step)""",
     "attempt is not the newest attempt": """
         SELECT 'trial ' || trial_id FROM trial t
         WHERE attempt <> (SELECT coalesce(max(attempt), 0) FROM attempt a WHERE a.trial_id = t.trial_id)

@@ -20,6 +20,7 @@ from mlrtui_db.flags import (
 )
 
 __all__ = [
+    "BESIDE",
     "EVIDENCE",
     "FLAG_ACCURACY_NONFINITE",
     "FLAG_ALL_SAMPLES",
@@ -34,6 +35,7 @@ __all__ = [
     "EigenvalueRow",
     "FitRecord",
     "LayerRow",
+    "MeasureRow",
     "NetLambdas",
     "NetRecord",
     "Segment",
@@ -163,6 +165,15 @@ class LayerRow(NamedTuple):
     propagating_rms: float
 
 
+class MeasureRow(NamedTuple):
+    """What one measure says at the step of a row of a `StepRows`."""
+
+    row: int
+    measure: str
+    value: float
+    edge: float  # NaN: there is none
+
+
 @dataclass(frozen=True)
 class StepRows:
     """Steps of several trials as columns of equal length; a value that was not measured is None."""
@@ -177,6 +188,15 @@ class StepRows:
     flags: Sequence[int]
     eigenvalues: Sequence[EigenvalueRow] = ()  # by row
     layers: Sequence[LayerRow] = ()  # by row
+    measures: Sequence[MeasureRow] = ()  # by row
+
+
+BESIDE: dict[str, tuple[str, type[EigenvalueRow] | type[LayerRow] | type[MeasureRow]]] = {
+    "eigenvalues": ("eigenvalue", EigenvalueRow),
+    "layers": ("layer", LayerRow),
+    "measures": ("measure", MeasureRow),
+}
+"""What is kept beside steps: field of `StepRows`, table, and the record whose fields after the row are its columns."""
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,15 @@ CREATE TABLE layer (
   PRIMARY KEY (trial_id, step, layer)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE measure (
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  step     INTEGER NOT NULL CHECK (step >= 0),
+  measure  TEXT NOT NULL,
+  value    REAL,  -- NULL: not finite
+  edge     REAL,  -- NULL: there is none
+  PRIMARY KEY (trial_id, step, measure)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE event (
   event_id INTEGER PRIMARY KEY,
   at       REAL NOT NULL,

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from mlrtui_trainer.registry import Registry
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["MEASURES", "Measure", "Moment"]
+__all__ = ["BUILT_IN", "MEASURES", "Measure", "Moment"]
 
 
 class Moment(Protocol):
@@ -65,6 +65,10 @@ def _grad_norm(moment: Moment) -> Any:
     return moment.gradient.double().square().sum(1).sqrt()
 
 
-MEASURES.register(
-    "grad_norm", Measure("loss", "Euclidean norm of the gradient of the loss over this step's batch.", _grad_norm)
-)
+BUILT_IN = {
+    "grad_norm": Measure("loss", "Euclidean norm of the gradient of the loss over this step's batch.", _grad_norm),
+}
+"""Those of this package; others come by entry points."""
+
+for _name, _measure in BUILT_IN.items():
+    MEASURES.register(_name, _measure)
