@@ -12,14 +12,23 @@ from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
+from mlrtui_db.axes import AXES, AXIS, SIZES, label
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
-from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
+from mlrtui_trainer.spec import (
+    NUMERICS_VERSION,
+    OPTIMIZER_SETTINGS,
+    Dataset,
+    MeasureSpec,
+    NetSpec,
+    SharpnessSpec,
+    TrainSpec,
+)
 
-__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "plan", "trial_key"]
+__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
 
 LOSS_CONVENTIONS = {
     "mse": "1/(2N) sum_i |f_i - y_i|^2",
@@ -83,8 +92,9 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
 
 def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Plan:
     points = list(_points(spec))
-    columns = zip(_Point._fields, zip(*points, strict=True), strict=True)
-    varying = frozenset(name for name, values in columns if len(set(values)) > 1)
+    columns = dict(zip(_Point._fields, zip(*points, strict=True), strict=True))
+    varying = [axis.name for axis in AXES if len(set(columns[axis.field])) > 1]
+    named = {name: AXIS[name].field for name in {*SIZES, *varying}}
     datasets: dict[str, Dataset] = {}
     ids: dict[DataSpec, str] = {}
     shapes: dict[DataSpec, DataShape] = {}
@@ -101,7 +111,8 @@ def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Pla
                 datasets[loaded.data_id] = loaded
         kin = _Kin.of(spec, first, wanted, shapes[wanted], ids[wanted])
         for point in (first, *others):
-            cell = kin.cell(point, len(cells), _label(point, varying))
+            name = label({name: getattr(point, field) for name, field in named.items()}, varying)
+            cell = kin.cell(point, len(cells), name)
             cells.append(cell)
             records.append(kin.record(cell))
     sweep = SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(records))
@@ -114,6 +125,12 @@ def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
         raise ValueError("a plan without data has no trial keys")
     inside = cell.in_keys | {"numerics": NUMERICS_VERSION, "seed": seed, "eta": float(eta)}
     return digest(canonical_json(inside))
+
+
+def measure_spec(spec: SweepSpec) -> MeasureSpec:
+    """What a sweep's trainings are measured by, beside loss, accuracy and λ."""
+    asked = spec.measures
+    return MeasureSpec() if asked is None else MeasureSpec(asked.names, asked.every)
 
 
 class _Point(NamedTuple):
@@ -345,38 +362,3 @@ def _nets(spec: SweepSpec, how: SharpnessSpec, all_samples: int, loss: str) -> t
     probe = f"first {how.samples} of {all_samples}: another loss" if how.samples else "all"
     convention, schedule = LOSS_CONVENTIONS[loss], rule_text(how)
     return tuple(NetRecord(seed, how.operator, convention, probe, schedule) for seed in spec.sweep.seeds)
-
-
-_TAGS: dict[str, str] = {
-    "samples": "N=",
-    "bias": "bias=",
-    "base_width": "base=",
-    "init_variance": "var=",
-    "input_lr": "in=",
-    "hidden_lr": "hid=",
-    "output_lr": "out=",
-    "momentum": "momentum=",
-    "beta1": "beta1=",
-    "beta2": "beta2=",
-    "eps": "eps=",
-    "batch": "batch=",
-    "epochs": "epochs=",
-    "steps": "steps=",
-}
-"""What stands before a value in a label; words speak for themselves."""
-
-_OTHER_AXES = _Point._fields[:-2]  # all but depth and width
-
-
-def _label(point: _Point, varying: frozenset[str]) -> str:
-    words = [f"{point.depth}x{point.width}"]
-    words += [_TAGS.get(name, "") + _shown(getattr(point, name)) for name in _OTHER_AXES if name in varying]
-    return " ".join(words)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and value == float(f"{value:g}"):
-        return f"{value:g}"
-    return f"{value}"  # in full where rounding would give two cells one label

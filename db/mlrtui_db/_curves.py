@@ -6,15 +6,19 @@ from array import array
 from itertools import chain
 
 from mlrtui_db._checked import Unreadable
-from mlrtui_db.models import Curve
+from mlrtui_db.models import Curve, MeasureCurve
 
-__all__ = ["read_curve"]
+__all__ = ["read_curve", "read_measure_curve", "read_measures"]
 
 # Infinity stands for NULL, since the store keeps finite numbers only and SQLite cannot hand out NaN.
 _NULL = math.inf
 _STEPS = (
     "SELECT step, ifnull(loss, 9e999), ifnull(accuracy, 9e999), ifnull(sharpness, 9e999),"
     " ifnull(sharpness_residual, 9e999), flags FROM step WHERE trial_id = ? AND step > ? ORDER BY step LIMIT ?"
+)
+_VALUES = (
+    "SELECT step, ifnull(value, 9e999), ifnull(edge, 9e999) FROM measure"
+    " WHERE trial_id = ? AND step > ? AND measure = ? ORDER BY step"
 )
 
 
@@ -27,6 +31,30 @@ def read_curve(connection: sqlite3.Connection, trial_id: int, after_step: int = 
         return _curve(trial_id, int(found[0]) if found else 0, cells)
     except (TypeError, ValueError, OverflowError):
         raise Unreadable(f"trial {trial_id}: a step of it is not made of numbers") from None
+
+
+def read_measures(connection: sqlite3.Connection, trial_id: int) -> tuple[str, ...]:
+    """See `Reader.measures`."""
+    rows = connection.execute("SELECT DISTINCT measure FROM measure WHERE trial_id = ? ORDER BY 1", (trial_id,))
+    names = [name for (name,) in rows]
+    if not all(isinstance(name, str) for name in names):
+        raise Unreadable(f"trial {trial_id}: the name of a measure is no text")
+    return tuple(names)
+
+
+def read_measure_curve(
+    connection: sqlite3.Connection, trial_id: int, measure: str, after_step: int = -1
+) -> MeasureCurve:
+    """See `Reader.measure_curve`."""
+    found = connection.execute("SELECT attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
+    rows = connection.execute(_VALUES, (trial_id, after_step, measure))
+    try:
+        cells = array("d", chain.from_iterable(rows))
+        step, value, edge = (cells[column::3] for column in range(3))
+        steps = array("q", map(int, step))
+    except (TypeError, ValueError, OverflowError):
+        raise Unreadable(f"trial {trial_id}: a value of a measure is not made of numbers") from None
+    return MeasureCurve(trial_id, int(found[0]) if found else 0, measure, steps, _with_nan(value), _with_nan(edge))
 
 
 def _curve(trial_id: int, attempt: int, cells: "array[float]") -> Curve:

@@ -4,7 +4,7 @@ import sqlite3
 from collections import defaultdict
 
 from mlrtui_db._checked import Unreadable, json_list, json_object, record
-from mlrtui_db._variant import VARIANT_COLUMNS, variants
+from mlrtui_db.axes import variant
 from mlrtui_db.models import CellRow, EventRow, FitRow, LogRow, NetRow, SweepRow, TrialRow
 
 _SWEEPS = """
@@ -28,7 +28,7 @@ FROM sweep LEFT JOIN c USING (sweep_id) LEFT JOIN n USING (sweep_id) LEFT JOIN t
 ORDER BY sweep_id DESC
 """
 
-_CELLS = f"""
+_CELLS = """
 WITH n AS (
   SELECT cell_id, count(*) AS nets, sum(status IN ('done', 'failed')) AS nets_done,
          sum(censored IS NOT NULL) AS censored, avg(lambda0) AS lambda0_mean, max(n.rev) AS rev
@@ -42,7 +42,7 @@ WITH n AS (
 SELECT c.cell_id, label, depth, width, coalesce(nets, 0), coalesce(nets_done, 0), coalesce(trials, 0),
        coalesce(trials_done, 0), coalesce(trials_running, 0), coalesce(trials_failed, 0), coalesce(diverged, 0),
        ln_eta_star_mean, ln_eta_star_sd, coalesce(censored, 0), lambda0_mean,
-       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0)), settings, {", ".join(VARIANT_COLUMNS)}
+       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0))
 FROM cell c LEFT JOIN n USING (cell_id) LEFT JOIN t USING (cell_id) WHERE sweep_id = :sweep ORDER BY position
 """
 
@@ -107,16 +107,9 @@ def read_cells(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellRow, 
     for cell_id, phase, count in connection.execute(_PHASES, (sweep_id,)):
         phases[cell_id].append((str(phase), count))
     rows = connection.execute(_CELLS, {"sweep": sweep_id}).fetchall()
-    named = [
-        (
-            {"depth": row[2], "width": row[3]} | dict(zip(VARIANT_COLUMNS, row[17:], strict=True)),
-            json_object(row[16], f"cell {row[0]}: settings"),
-        )
-        for row in rows
-    ]
     return tuple(
-        record(CellRow, (*row[:15], tuple(phases[row[0]]), variant, row[15]), "cell")
-        for row, variant in zip(rows, variants(named), strict=True)
+        record(CellRow, (*row[:15], tuple(phases[row[0]]), variant(str(row[1]), row[2], row[3]), row[15]), "cell")
+        for row in rows
     )
 
 

@@ -9,11 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from mlrtui_db._sqlite import connect_new, translated
+from mlrtui_db.axes import view_columns
 from mlrtui_db.column_docs import column_documents
 from mlrtui_db.errors import StoreUnwritable
+from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, loss_state
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @cache
@@ -23,7 +25,16 @@ def schema_script() -> str:
 
 
 def _script(name: str) -> str:
-    return (files("mlrtui_db") / name).read_text(encoding="utf-8")
+    text = (files("mlrtui_db") / name).read_text(encoding="utf-8")
+    return re.sub(r"/\* (\w+ of \w+\.py) \*/", lambda found: _MADE[found[1]], text)
+
+
+_MADE = {
+    "columns of axes.py": view_columns(),
+    "loss_state of flags.py": loss_state(),
+    "FLAG_SHARPNESS_NOT_CONVERGED of flags.py": str(FLAG_SHARPNESS_NOT_CONVERGED),
+}
+"""What views.sql leaves to the tables that it names."""
 
 
 @cache

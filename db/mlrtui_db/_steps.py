@@ -6,51 +6,40 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
-from typing import TypeVar
 
 from mlrtui_db._attempts import fence
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import Transaction, finite
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import AppendResult
-from mlrtui_db.records import (
+from mlrtui_db.flags import (
     FLAG_ACCURACY_NONFINITE,
     FLAG_LOSS_NAN,
     FLAG_LOSS_NEG_INF,
     FLAG_LOSS_POS_INF,
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
-    EigenvalueRow,
-    LayerRow,
-    Segment,
-    StepRows,
+    LOSS_STATES,
+    bits,
 )
+from mlrtui_db.models import AppendResult
+from mlrtui_db.records import BESIDE, EigenvalueRow, LayerRow, MeasureRow, Segment, StepRows
 
-_LOSS_BITS = FLAG_LOSS_NAN | FLAG_LOSS_POS_INF | FLAG_LOSS_NEG_INF
-_SHARPNESS_BITS = FLAG_SHARPNESS_NAN | FLAG_SHARPNESS_INF
-_VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | FLAG_ACCURACY_NONFINITE
-_KEPT_BESIDE = ("eigenvalues", "layers")
-_BAD_KINDS = {FLAG_LOSS_NAN: "nan", FLAG_LOSS_POS_INF: "+inf", FLAG_LOSS_NEG_INF: "-inf"}
+_LOSS_BITS, _SHARPNESS_BITS = bits("loss"), bits("sharpness")
+_VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | bits("accuracy")
 
 _INSERT = (
     "INSERT INTO step (trial_id, step, loss, accuracy, sharpness, sharpness_residual, products, flags)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
-_INSERT_EIGENVALUE = (
-    "INSERT INTO eigenvalue (trial_id, step, operator, rank, value, residual) VALUES (?, ?, ?, ?, ?, ?)"
-)
-
-_INSERT_LAYER = (
-    "INSERT INTO layer (trial_id, step, layer, activation_rms, effective_rms, propagating_rms)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
-)
+_INSERTS_BESIDE = {
+    name: f"INSERT INTO {table} (trial_id, step, {', '.join(kind._fields[1:])}) VALUES (?{', ?' * len(kind._fields)})"
+    for name, (table, kind) in BESIDE.items()
+}
 
 _Real = float | None
 _Row = tuple[int, int, _Real, _Real, _Real, _Real, int | None, int]
-_EigenvalueRow = tuple[int, int, str, int, _Real, _Real]
-_LayerRow = tuple[int, int, int, _Real, _Real, _Real]
-_Beside = TypeVar("_Beside", EigenvalueRow, LayerRow)
+_Beside = EigenvalueRow | LayerRow | MeasureRow
 
 
 @dataclass
@@ -114,15 +103,14 @@ def _append_to_trial(tx: Transaction, rows: StepRows, trial_id: int, segments: S
     if gate is None:
         return 0
     fresh: list[_Row] = []
-    eigenvalues: list[_EigenvalueRow] = []
-    layers: list[_LayerRow] = []
+    beside: dict[str, list[tuple[object, ...]]] = {name: [] for name in BESIDE}
     applied = 0
     for segment in segments:
         if gate.admits(trial_id, segment.attempt, segment.seq):
             gate = type(gate)(gate.attempt, gate.next_seq + 1)
             fresh += stored_rows(rows, segment)
-            eigenvalues += _eigenvalues(rows, segment)
-            layers += _layers(rows, segment)
+            for name, kept in beside.items():
+                kept += _stored_beside(rows, name, segment)
             applied += 1
     if not applied:
         return 0
@@ -134,8 +122,9 @@ def _append_to_trial(tx: Transaction, rows: StepRows, trial_id: int, segments: S
         summary = read_summary(tx.connection, trial_id)
         _check_order(trial_id, summary.last_step, fresh)
         tx.connection.executemany(_INSERT, fresh)
-        tx.connection.executemany(_INSERT_EIGENVALUE, eigenvalues)
-        tx.connection.executemany(_INSERT_LAYER, layers)
+        for name, kept in beside.items():
+            if kept:
+                tx.connection.executemany(_INSERTS_BESIDE[name], kept)
         summary.extend(fresh)
         values = [getattr(summary, name) for name in SUMMARY_COLUMNS]
         tx.connection.execute(_UPDATE, (*values, tx.rev, trial_id))
@@ -175,27 +164,17 @@ def stored_rows(rows: StepRows, segment: Segment) -> list[_Row]:
     ]
 
 
-def _eigenvalues(rows: StepRows, segment: Segment) -> list[_EigenvalueRow]:
-    return [
-        (segment.trial_id, int(rows.step[one.row]), one.operator, one.rank, finite(one.value), finite(one.residual))
-        for one in _beside(rows.eigenvalues, segment)
-    ]
-
-
-def _layers(rows: StepRows, segment: Segment) -> list[_LayerRow]:
+def _stored_beside(rows: StepRows, name: str, segment: Segment) -> list[tuple[object, ...]]:
+    """What is kept beside the steps of one segment, as the store keeps it: non-finite numbers as NULL."""
+    kept: Sequence[_Beside] = getattr(rows, name)
+    first, last = (bisect_left(kept, end, key=lambda one: one.row) for end in (segment.start, segment.stop))
     return [
         (
-            *(segment.trial_id, int(rows.step[one.row]), one.layer),
-            *(finite(one.activation_rms), finite(one.effective_rms), finite(one.propagating_rms)),
+            *(segment.trial_id, int(rows.step[one.row])),
+            *(finite(value) if isinstance(value, float) else value for value in one[1:]),
         )
-        for one in _beside(rows.layers, segment)
+        for one in kept[first:last]
     ]
-
-
-def _beside(kept: Sequence[_Beside], segment: Segment) -> Sequence[_Beside]:
-    """What is kept beside the steps of one segment."""
-    first, last = (bisect_left(kept, end, key=lambda one: one.row) for end in (segment.start, segment.stop))
-    return kept[first:last]
 
 
 def _flags(flags: int, loss: _Real, accuracy: _Real, sharpness: _Real) -> int:
@@ -217,11 +196,11 @@ def _flags(flags: int, loss: _Real, accuracy: _Real, sharpness: _Real) -> int:
 
 
 def _bad_kind(flags: int) -> str:
-    return next(kind for bit, kind in _BAD_KINDS.items() if flags & bit)
+    return next(kind for bit, kind in LOSS_STATES.items() if flags & bit)
 
 
 def _check_columns(rows: StepRows) -> None:
-    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", *_KEPT_BESIDE))
+    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", *BESIDE))
     lengths = {name: len(getattr(rows, name)) for name in columns}
     if len(set(lengths.values())) != 1:
         raise StoreError(f"the columns of a batch of steps differ in length: {lengths}")
@@ -229,7 +208,7 @@ def _check_columns(rows: StepRows) -> None:
     for segment in rows.segments:
         if not 0 <= segment.start <= segment.stop <= length:
             raise StoreError(f"{segment} lies outside its batch of {length} steps")
-    for name in _KEPT_BESIDE:
+    for name in BESIDE:
         places = [one.row for one in getattr(rows, name)]
         if places != sorted(places) or (places and not 0 <= places[0] <= places[-1] < length):
             raise StoreError(f"the {name} of a batch of {length} steps are out of order, or of no row")

@@ -4,28 +4,19 @@ import sqlite3
 from collections.abc import Iterator
 
 from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
+from mlrtui_db.axes import AXES, AXIS, SIZES
+from mlrtui_db.flags import FLAG_ALL_SAMPLES, FLAGS, LOSS_STATES
 
 __all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
 
 _SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
 _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
 
-_SETTINGS: Docs = {
-    "data": ("text", "Name of the data set."),
-    "samples": ("1", "Training samples used, without those held out."),
-    "target": ("text", "What is learnt from the data: classes, parity, or regression on its own real targets."),
-    "standardize": ("text", "How inputs were scaled: global, feature or none."),
-    "model": ("text", "Kind of network: mlp, two-layer-linear, cnn, transformer, or package.module:factory."),
-    "activation": ("text", "Activation of the hidden layers; own: a factory's."),
-    "bias": ("0 or 1", "Whether layers have biases."),
-    "parametrization": ("text", "How initial weights and rates scale with width: sp is the standard one."),
-    "input_lr": ("1", "Multiplier of the learning rate in the input layer."),
-    "optimizer": ("text", "Optimizer of the training."),
-    "batch": ("1", "Samples per step; equal to samples: full batch."),
-    "max_steps": ("steps", "Budget of a trial."),
-    "dtype": ("text", "Floating-point type of weights and training."),
+_ACCURACY_ON: Docs = {
     "accuracy_on": ("text", "Whose accuracy is stored, and decides: train, or validation, the samples held out."),
 }
+_SETTINGS: Docs = {axis.name: (axis.unit, axis.text) for axis in AXES if axis.is_stored} | _ACCURACY_ON
+_AXES: Docs = {axis.column: (axis.unit, axis.text) for axis in AXES if axis.name not in SIZES} | _ACCURACY_ON
 
 _EDGE: Docs = {
     "edge": (
@@ -37,7 +28,7 @@ _EDGE: Docs = {
 
 _STEP: Docs = {
     "step": ("steps", "Number of updates done before; the row describes the weights before update number step."),
-    "loss": ("loss", "Loss of this step's batch; NULL when not finite, flags say which. See flag 128."),
+    "loss": ("loss", f"Loss of this step's batch; NULL when not finite, flags say which. See flag {FLAG_ALL_SAMPLES}."),
     "accuracy": ("1", "Accuracy, from 0 to 1, of what accuracy_on says; NULL when not evaluated at this step."),
     "sharpness": (
         "1/eta",
@@ -68,6 +59,13 @@ _LAYER: Docs = {
         "1",
         "RMS of W0 (h - h0) there: what the updates of the layers below add. NULL when not finite.",
     ),
+}
+
+_MEASURE: Docs = {
+    "step": _STEP["step"],
+    "measure": ("text", "Name of the measure, as the sweep file asks for it."),
+    "value": ("of the measure", "Its value; NULL when not finite."),
+    "edge": ("of the measure", "The value at which something changes for this trial; NULL: there is none."),
 }
 
 _FIT: Docs = {
@@ -107,12 +105,9 @@ TABLES: dict[str, Docs] = {
         "position": ("1", "Place in the grid, from 0."),
         "label": ("text", "Short readable name, unique in its sweep."),
         "settings": ("JSON", "All settings of the cell, canonical."),
-        "depth": ("layers", "Hidden layers."),
-        "width": ("units", "Units of each hidden layer."),
         "n_params": ("1", "Trained parameters of one net; 0: not known, a factory's."),
         "data_id": ("SHA-256", "Hash of the training arrays."),
         **_SETTINGS,
-        "loss": ("text", "Training loss: ce, mse or mse-softmax."),
         "steps_per_epoch": ("steps", "Whole batches in the data."),
         "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
@@ -179,11 +174,7 @@ TABLES: dict[str, Docs] = {
     "step": {
         "trial_id": ("id", "The trial it belongs to."),
         **_STEP,
-        "flags": (
-            "bits",
-            "1 loss NaN, 2 loss +Inf, 4 loss -Inf, 8 sharpness NaN, 16 sharpness infinite, 32 sharpness not converged, "
-            "64 accuracy not finite, 128 loss is over all training samples instead of this step's batch.",
-        ),
+        "flags": ("bits", ", ".join(f"{flag.bit} {flag.text}" for flag in FLAGS) + "."),
     },
     "eigenvalue": {
         "trial_id": ("id", "The trial it belongs to."),
@@ -192,6 +183,10 @@ TABLES: dict[str, Docs] = {
     "layer": {
         "trial_id": ("id", "The trial it belongs to."),
         **_LAYER,
+    },
+    "measure": {
+        "trial_id": ("id", "The trial it belongs to."),
+        **_MEASURE,
     },
     "event": {
         "event_id": ("id", "Number of the event, in order of time."),
@@ -222,11 +217,9 @@ TABLES: dict[str, Docs] = {
 _NAMES: Docs = {
     "sweep": ("text", "Name of the sweep."),
     "cell": ("text", "Label of the cell."),
-    "depth": ("layers", "Hidden layers."),
-    "width": ("units", "Units of each hidden layer."),
+    **{name: (AXIS[name].unit, AXIS[name].text) for name in SIZES},
     "cell_id": ("id", "Number of the cell."),
 }
-_AXES: Docs = {**_SETTINGS, "training_loss": ("text", "Training loss: ce, mse or mse-softmax.")}
 _SEED: Docs = {"seed": ("1", "Seed of the net.")}
 _TRIAL: Docs = {
     **_SEED,
@@ -285,7 +278,10 @@ VIEWS: dict[str, Docs] = {
             "1",
             "sharpness × eta / edge: above 1 is beyond the edge of stability. NULL for the ntk, unless under mse.",
         ),
-        "loss_state": ("text", "finite, nan, +inf or -inf."),
+        "loss_state": (
+            "text",
+            f"{', '.join(['finite', *LOSS_STATES.values()][:-1])} or {[*LOSS_STATES.values()][-1]}.",
+        ),
         "sharpness_not_converged": ("0 or 1", "Whether sharpness missed its tolerance."),
         **_EDGE,
         **_AXES,
@@ -303,6 +299,13 @@ VIEWS: dict[str, Docs] = {
         **_TRIAL,
         **_LAYER,
         "role": ("text", "input, hidden or output; a net's only layer is its output."),
+        **_AXES,
+    },
+    "measures": {
+        **_NAMES,
+        **_TRIAL,
+        **_MEASURE,
+        "value_ratio": ("1", "value / edge."),
         **_AXES,
     },
     "phases": {

@@ -11,6 +11,7 @@ from mlrtui_db import _opening
 from mlrtui_db._schema import schema_names, view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db._sweeps import mean_and_sd
+from mlrtui_db.flags import bits
 
 __all__ = ["check"]
 
@@ -41,17 +42,22 @@ _RULES: dict[str, str] = {
     "a step with a non-finite loss lies before bad_step, or there is no bad_step": """
         SELECT 'trial ' || s.trial_id FROM step s JOIN trial t USING (trial_id)
         WHERE s.loss IS NULL AND (t.bad_step IS NULL OR s.step < t.bad_step) GROUP BY s.trial_id""",
-    "loss is NULL without a flag, or flagged and not NULL": """
-        SELECT 'trial ' || trial_id || ' step ' || step FROM step WHERE (loss IS NULL) <> (flags & 7 <> 0)""",
-    "sharpness or accuracy is flagged as non-finite and not NULL": """
+    "loss is NULL without a flag, or flagged and not NULL": f"""
         SELECT 'trial ' || trial_id || ' step ' || step FROM step
-        WHERE flags & 24 <> 0 AND sharpness IS NOT NULL OR flags & 64 <> 0 AND accuracy IS NOT NULL""",
+        WHERE (loss IS NULL) <> (flags & {bits("loss")} <> 0)""",
+    "sharpness or accuracy is flagged as non-finite and not NULL": f"""
+        SELECT 'trial ' || trial_id || ' step ' || step FROM step
+        WHERE flags & {bits("sharpness")} <> 0 AND sharpness IS NOT NULL
+           OR flags & {bits("accuracy")} <> 0 AND accuracy IS NOT NULL""",
     "an eigenvalue belongs to no stored step": """
         SELECT 'trial ' || trial_id || ' step ' || step FROM eigenvalue e
         WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = e.trial_id AND s.step = e.step)""",
     "a layer's sizes belong to no stored step": """
         SELECT 'trial ' || trial_id || ' step ' || step FROM layer l
         WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = l.trial_id AND s.step = l.step)""",
+    "a measure's value belongs to no stored step": """
+        SELECT 'trial ' || trial_id || ' step ' || step FROM measure m
+        WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = m.trial_id AND s.step = m.step)""",
     "attempt is not the newest attempt": """
         SELECT 'trial ' || trial_id FROM trial t
         WHERE attempt <> (SELECT coalesce(max(attempt), 0) FROM attempt a WHERE a.trial_id = t.trial_id)

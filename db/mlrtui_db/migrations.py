@@ -110,6 +110,19 @@ _NET_4 = {
 }
 
 
+def _fifth(connection: sqlite3.Connection) -> None:
+    """The table of measures. The axes that views show since then are made from settings that all stores have."""
+    connection.execute("""
+        CREATE TABLE IF NOT EXISTS measure (
+          trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+          step     INTEGER NOT NULL CHECK (step >= 0),
+          measure  TEXT NOT NULL,
+          value    REAL,
+          edge     REAL,
+          PRIMARY KEY (trial_id, step, measure)
+        ) STRICT, WITHOUT ROWID""")
+
+
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Add a column, given with its type and default, where the table lacks it; whether it did."""
     if column.split()[0] in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
@@ -122,6 +135,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "spectra, edges, held-out samples, layers", _second),
     Migration(3, "trainings given up", _third),
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
+    Migration(5, "measures, every axis in the views", _fifth),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

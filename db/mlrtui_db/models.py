@@ -21,6 +21,7 @@ __all__ = [
     "FitRow",
     "LiveSnapshot",
     "LogRow",
+    "MeasureCurve",
     "NamedSweep",
     "NetRow",
     "NetState",
@@ -233,6 +234,18 @@ class Curve:
     sharpness: "array[float]"
     sharpness_residual: "array[float]"
     flags: "array[int]"  # typecode q
+
+
+@dataclass(frozen=True)
+class MeasureCurve:
+    """The values of one measure along one attempt. Arrays of equal length, steps increasing; NaN where NULL."""
+
+    trial_id: int
+    attempt: int
+    measure: str
+    step: "array[int]"  # typecode q
+    value: "array[float]"  # typecode d
+    edge: "array[float]"
 
 
 class NamedSweep(NamedTuple):

@@ -13,14 +13,25 @@ from typing import Any, Self
 
 from mlrtui_db import _life, _live, _opening, _shape, sqlite_version
 from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows, typed_rows
-from mlrtui_db._curves import read_curve
+from mlrtui_db._curves import read_curve, read_measure_curve, read_measures
 from mlrtui_db._older import complete, is_of_another_version
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db.column_docs import columns
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, Pairs, SweepRow, TrialDetails, TrialRow, WriterEnd
+from mlrtui_db.models import (
+    Curve,
+    EventRow,
+    LiveSnapshot,
+    LogRow,
+    MeasureCurve,
+    Pairs,
+    SweepRow,
+    TrialDetails,
+    TrialRow,
+    WriterEnd,
+)
 
 __all__ = ["Reader"]
 
@@ -31,6 +42,7 @@ _BY_STEP = {
     "curves": "step",
     "spectra": "step, operator, rank",
     "layers": "step, layer",
+    "measures": "step, measure",
 }  # views with rows per step, and their order
 _ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term")
 
@@ -142,6 +154,19 @@ class Reader:
         """
         with self._picture() as connection:
             return read_curve(connection, trial_id, after_step, limit)
+
+    def measures(self, trial_id: int) -> tuple[str, ...]:
+        """Names of the measures that a trial has values of, sorted."""
+        with self._picture() as connection:
+            return read_measures(connection, trial_id)
+
+    def measure_curve(self, trial_id: int, measure: str, after_step: int = -1) -> MeasureCurve:
+        """The values of a measure of a trial after a step; none where there are none.
+
+        When ``attempt`` is not the one of the values that the caller has, those are gone and all must be read anew.
+        """
+        with self._picture() as connection:
+            return read_measure_curve(connection, trial_id, measure, after_step)
 
     def trial(self, trial_id: int) -> TrialRow | None:
         """One trial, or None."""

@@ -8,7 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mlrtui_db.flags import (
+    FLAG_ACCURACY_NONFINITE,
+    FLAG_ALL_SAMPLES,
+    FLAG_LOSS_NAN,
+    FLAG_LOSS_NEG_INF,
+    FLAG_LOSS_POS_INF,
+    FLAG_SHARPNESS_INF,
+    FLAG_SHARPNESS_NAN,
+    FLAG_SHARPNESS_NOT_CONVERGED,
+)
+
 __all__ = [
+    "BESIDE",
     "EVIDENCE",
     "FLAG_ACCURACY_NONFINITE",
     "FLAG_ALL_SAMPLES",
@@ -23,6 +35,7 @@ __all__ = [
     "EigenvalueRow",
     "FitRecord",
     "LayerRow",
+    "MeasureRow",
     "NetLambdas",
     "NetRecord",
     "Segment",
@@ -31,15 +44,6 @@ __all__ = [
     "TrialOutcome",
     "TrialRecord",
 ]
-
-FLAG_LOSS_NAN = 1
-FLAG_LOSS_POS_INF = 2
-FLAG_LOSS_NEG_INF = 4
-FLAG_SHARPNESS_NAN = 8
-FLAG_SHARPNESS_INF = 16
-FLAG_SHARPNESS_NOT_CONVERGED = 32
-FLAG_ACCURACY_NONFINITE = 64
-FLAG_ALL_SAMPLES = 128
 
 EVIDENCE = (
     *("peak_smoothed", "rise", "logit_growth", "hidden_growth", "ratio_first", "ratio_before_peak", "ratio_low"),
@@ -161,6 +165,15 @@ class LayerRow(NamedTuple):
     propagating_rms: float
 
 
+class MeasureRow(NamedTuple):
+    """What one measure says at the step of a row of a `StepRows`."""
+
+    row: int
+    measure: str
+    value: float
+    edge: float  # NaN: there is none
+
+
 @dataclass(frozen=True)
 class StepRows:
     """Steps of several trials as columns of equal length; a value that was not measured is None."""
@@ -175,6 +188,15 @@ class StepRows:
     flags: Sequence[int]
     eigenvalues: Sequence[EigenvalueRow] = ()  # by row
     layers: Sequence[LayerRow] = ()  # by row
+    measures: Sequence[MeasureRow] = ()  # by row
+
+
+BESIDE: dict[str, tuple[str, type[EigenvalueRow] | type[LayerRow] | type[MeasureRow]]] = {
+    "eigenvalues": ("eigenvalue", EigenvalueRow),
+    "layers": ("layer", LayerRow),
+    "measures": ("measure", MeasureRow),
+}
+"""What is kept beside steps: field of `StepRows`, table, and the record whose fields after the row are its columns."""
 
 
 @dataclass(frozen=True)

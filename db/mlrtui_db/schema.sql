@@ -175,9 +175,7 @@ CREATE TABLE step (
   sharpness_residual REAL,
   products           INTEGER,
   flags              INTEGER NOT NULL DEFAULT 0,
-  -- 1 loss NaN, 2 loss +Inf, 4 loss -Inf, 8 sharpness NaN, 16 sharpness +-Inf, 32 sharpness not converged,
-  -- 64 accuracy non-finite, 128 loss of all training samples (not of this step's batch)
-  -- sharpness NULL with bits 8 and 16 clear: not measured at this step
+  -- bits of flags.py, explained in column_doc; sharpness NULL with none of its own: not measured at this step
   PRIMARY KEY (trial_id, step)
 ) STRICT, WITHOUT ROWID;
 
@@ -199,6 +197,15 @@ CREATE TABLE layer (
   effective_rms   REAL,
   propagating_rms REAL,
   PRIMARY KEY (trial_id, step, layer)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE measure (
+  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  step     INTEGER NOT NULL CHECK (step >= 0),
+  measure  TEXT NOT NULL,
+  value    REAL,  -- NULL: not finite
+  edge     REAL,  -- NULL: there is none
+  PRIMARY KEY (trial_id, step, measure)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (

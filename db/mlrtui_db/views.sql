@@ -2,8 +2,7 @@
 -- An eigenvalue over its edge has no meaning for the ntk of a loss whose curvature it is not.
 
 CREATE VIEW axes AS  -- the settings of a cell that may be an axis of the grid; appended to every view below
-SELECT cell_id, data, samples, target, standardize, model, activation, bias, parametrization, input_lr,
-       loss AS training_loss, optimizer, batch, max_steps, dtype, accuracy_on
+SELECT cell_id, /* columns of axes.py */
 FROM cell;
 
 CREATE VIEW eta_star AS  -- one row per net: the maximal initial learning rate and how well it is known
@@ -56,9 +55,8 @@ CREATE VIEW curves AS  -- one row per stored step
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        p.step, p.loss, p.accuracy, p.sharpness, p.sharpness_residual,
        CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN p.sharpness * t.eta / c.edge END AS sharpness_ratio,
-       CASE WHEN p.flags & 1 THEN 'nan' WHEN p.flags & 2 THEN '+inf' WHEN p.flags & 4 THEN '-inf' ELSE 'finite' END
-         AS loss_state,
-       p.flags & 32 > 0 AS sharpness_not_converged, p.products, c.edge, axes.*
+       /* loss_state of flags.py */ AS loss_state,
+       p.flags & /* FLAG_SHARPNESS_NOT_CONVERGED of flags.py */ > 0 AS sharpness_not_converged, p.products, c.edge, axes.*
 FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
@@ -74,6 +72,12 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
        l.step, l.layer, CASE l.layer WHEN c.depth + 1 THEN 'output' WHEN 1 THEN 'input' ELSE 'hidden' END AS role,
        l.activation_rms, l.effective_rms, l.propagating_rms, axes.*
 FROM layer l JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
+     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+
+CREATE VIEW measures AS  -- one row per value of a measure that a sweep asks for
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
+       m.step, m.measure, m.value, m.edge, m.value / m.edge AS value_ratio, axes.*
+FROM measure m JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
 CREATE VIEW phases AS  -- one row per finished trial

@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, isnan, nan
 from operator import add, eq, ge, gt, le, lt, mul, ne, sub, truediv
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from mlrtui_db.axes import ALIASES, NUMBERS, SIZES, TEXTS
+
 __all__ = [
+    "CELL_NAMES",
     "CELL_NUMBERS",
     "CELL_TEXTS",
     "MAX_LENGTH",
@@ -28,9 +32,11 @@ __all__ = [
 MAX_LENGTH = 500
 MAX_NESTING = 50
 
-CELL_NUMBERS = ("depth", "width", "n_params", "lambda0", "samples", "batch", "max_steps", "input_lr", "bias")
-CELL_TEXTS = ("data", "target", "standardize", "model", "activation", "parametrization", "loss", "optimizer", "dtype")
-"""What a fit may say of a cell: columns of the store's table ``cell``, and λ at initialisation (mean over nets)."""
+CELL_NUMBERS = (*SIZES, "n_params", "lambda0", *(name for name in NUMBERS if name not in SIZES))
+CELL_TEXTS = TEXTS
+"""What a fit may say of a cell: the axes of the grid, its parameters, and λ at initialisation (mean over nets)."""
+
+CELL_NAMES = frozenset(CELL_NUMBERS + CELL_TEXTS)
 
 Value = float | bool | str
 
@@ -61,11 +67,11 @@ class Expression:
         return stack.pop()
 
 
-def parse(text: str, names: frozenset[str]) -> Expression:
-    """Read an expression over the allowed ``names``. Raises ExpressionError."""
+def parse(text: str, names: frozenset[str], aliases: Mapping[str, str] = MappingProxyType({})) -> Expression:
+    """Read an expression over the allowed ``names``, and ``aliases`` of some of them. Raises ExpressionError."""
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression of {len(text)} characters is too long; at most {MAX_LENGTH}")
-    parser = _Parser(tuple(_tokens(text)), names)
+    parser = _Parser(tuple(_tokens(text)), names, aliases)
     kind = parser.climb(0)
     parser.expect_end()
     used = frozenset(step.name for step in parser.program if isinstance(step, _Load))
@@ -74,7 +80,7 @@ def parse(text: str, names: frozenset[str]) -> Expression:
 
 def cell_number(text: str) -> Expression:
     """Read an expression of a cell's names that must give a number, as ``depth*width``. Raises ExpressionError."""
-    expression = parse(text, frozenset(CELL_NUMBERS + CELL_TEXTS))
+    expression = parse(text, CELL_NAMES, ALIASES)
     if expression.is_condition or isinstance(expression.evaluate(_ANY_CELL), str):
         raise ExpressionError("a number belongs here, as in depth*width; conditions and text belong into where")
     return expression
@@ -82,7 +88,7 @@ def cell_number(text: str) -> Expression:
 
 def cell_condition(text: str) -> Expression:
     """Read a condition on a cell's names, as ``width >= 16 * depth``. Raises ExpressionError."""
-    expression = parse(text, frozenset(CELL_NUMBERS + CELL_TEXTS))
+    expression = parse(text, CELL_NAMES, ALIASES)
     if not expression.is_condition:
         raise ExpressionError("a condition belongs here, as in width >= 16 * depth")
     expression.evaluate(_ANY_CELL)
@@ -147,9 +153,10 @@ def _tokens(text: str) -> Iterator[_Token]:
 class _Parser:
     """Precedence climbing over the tokens; writes the program in postfix order as it reads."""
 
-    def __init__(self, tokens: tuple[_Token, ...], names: frozenset[str]) -> None:
+    def __init__(self, tokens: tuple[_Token, ...], names: frozenset[str], aliases: Mapping[str, str]) -> None:
         self.tokens = tokens
         self.names = names
+        self.aliases = aliases
         self.position = 0
         self.nesting = 0
         self.program: list[Instruction] = []
@@ -216,10 +223,11 @@ class _Parser:
         raise self.unexpected(token, "a number, a name or a parenthesis belongs here")
 
     def name(self, token: _Token) -> _Kind:
-        if token.text not in self.names:
+        name = self.aliases.get(token.text, token.text)
+        if name not in self.names:
             known = ", ".join(sorted(self.names))
             raise ExpressionError(f"unknown name {token.text!r} at column {token.column}; use one of: {known}")
-        self.program.append(_Load(token.text))
+        self.program.append(_Load(name))
         return "name"
 
     def prefix(self, token: _Token) -> _Kind:

@@ -7,13 +7,14 @@ mean of the others would be biased.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log, nan
+from math import isfinite, isnan, log, nan
 
 import numpy as np
 import numpy.typing as npt
 
 from mlrtui.analysis.exclusions import OUTSIDE
 from mlrtui.analysis.expressions import Expression, ExpressionError, cell_condition, cell_number
+from mlrtui_db.axes import ALIASES, AXIS, SIZES
 from mlrtui_db.records import FitRecord
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "FitSpec",
     "FitTerm",
     "fit",
+    "grouped",
     "standard_fits",
     "to_records",
 ]
@@ -147,18 +149,40 @@ def standard_fits(points: Sequence[CellPoint], search: bool) -> tuple[FitSpec, .
     and against λ₀; every sweep: λ₀ against depth × width. Each for every combination of the grid's other axes, on all
     of its cells and on the wide ones where these are fewer yet enough.
     """
-    groups: dict[str, list[CellPoint]] = {}
-    varying = _other_axes(points)
-    for point in points:
-        groups.setdefault(" and ".join(_equals(name, point.values[name]) for name in varying), []).append(point)
     specs: list[FitSpec] = []
-    for condition, group in groups.items():
+    for condition, group in grouped(points).items():
         wide = sum(_value(point, "width") >= 16.0 * _value(point, "depth") for point in group)
         conditions = [condition]
         if MIN_CELLS <= wide < len(group):
             conditions.append(f"{condition} and {WIDE}" if condition else WIDE)
         specs.extend(FitSpec(y, x, where) for y, x in _laws(group, search) for where in conditions)
     return tuple(specs)
+
+
+def grouped(points: Sequence[CellPoint], names: Sequence[str] | None = None) -> dict[str, list[CellPoint]]:
+    """Cells apart by axes: a condition that holds for a group alone, and its cells, in the order of the cells.
+
+    Args:
+        points: cells of one sweep.
+        names: of axes; None: all that vary but depth and width, so that nothing is pooled unasked. Of no axis, or of
+            axes that do not vary: one group, with the condition "".
+
+    Raises:
+        ExpressionError: a name is of no axis.
+
+    >>> cells = [CellPoint("a", {"depth": 1.0, "eps": 1e-8}, ()), CellPoint("b", {"depth": 1.0, "eps": 1e-4}, ())]
+    >>> list(grouped(cells)), list(grouped(cells, []))
+    (['eps == 1e-08', 'eps == 0.0001'], [''])
+    """
+    known = [ALIASES.get(name, name) for name in names or ()]
+    for name in known:
+        if name not in AXIS:
+            raise ExpressionError(f"{name!r} is no axis of a grid; use one of: {', '.join(AXIS)}")
+    varying = _that_split(points, _other_axes(points) if names is None else known)
+    groups: dict[str, list[CellPoint]] = {}
+    for point in points:
+        groups.setdefault(" and ".join(_equals(name, _known(point, name)) for name in varying), []).append(point)
+    return groups
 
 
 def to_records(result: FitResult) -> list[FitRecord]:
@@ -342,16 +366,34 @@ def _laws(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple[str
 def _other_axes(points: Sequence[CellPoint]) -> list[str]:
     """Names that differ between cells and do not follow from depth and width."""
     known = {name: None for point in points for name in point.values}  # a dict keeps their order
-    return [
-        name
-        for name in known
-        if name not in ("depth", "width", "n_params", "lambda0")
-        and all(name in point.values for point in points)
-        and len({point.values[name] for point in points}) > 1
+    return [name for name in known if name not in (*SIZES, "n_params", "lambda0")]
+
+
+def _that_split(points: Sequence[CellPoint], names: Sequence[str]) -> list[str]:
+    """The names that differ between cells which have them; any other where these leave together what it tells apart.
+
+    Momentum, say, differs between cells of two optimizers, but one of them has none and the optimizer tells them apart.
+    """
+    values = {name: [_known(point, name) for point in points] for name in names}
+    varying = [
+        name for name in names if len({*values[name]} - {None}) > 1 and not (name in AXIS and AXIS[name].follows)
     ]
+    for name in (name for name in names if len({*values[name]}) > 1):
+        groups = list(zip(*(values[other] for other in varying), strict=True)) or [()] * len(points)
+        if len(set(groups)) < len(set(zip(groups, values[name], strict=True))):
+            varying.append(name)
+    return varying
 
 
-def _equals(name: str, value: float | str) -> str:
+def _known(point: CellPoint, name: str) -> float | str | None:
+    """A value of a cell; None where it does not apply."""
+    value = point.values.get(name)
+    return None if isinstance(value, float) and isnan(value) else value
+
+
+def _equals(name: str, value: float | str | None) -> str:
+    if value is None:
+        return f"not {name} == {name}"  # of cells that have none: nothing is equal to it
     if isinstance(value, str):
         return f"{name} == '{value}'"
     return f"{name} == {int(value) if float(value).is_integer() else float(value)!r}"

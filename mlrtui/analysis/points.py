@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
 from mlrtui.analysis.fits import CellPoint
+from mlrtui_db.axes import axis_values
 
 __all__ = ["OF_A_SEARCH", "Row", "points"]
 
@@ -13,8 +13,6 @@ Row = Mapping[str, object]
 
 OF_A_SEARCH = ("eta_star", "eta_last")
 """Columns of a net that are bounds only where its search is censored."""
-
-_VIEW_NAMES = {"loss": "training_loss"}  # a view calls the setting so, beside a step's loss
 
 
 def points(rows: Sequence[Row], y: str, n_params: Mapping[str, int]) -> list[CellPoint]:
@@ -27,9 +25,7 @@ def points(rows: Sequence[Row], y: str, n_params: Mapping[str, int]) -> list[Cel
 
 def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
     row = nets[0]
-    values: dict[str, float | str] = {"n_params": float(n_params)}
-    values |= {name: float(row[name]) for name in CELL_NUMBERS if row.get(name) is not None}  # type: ignore[arg-type]
-    values |= {name: str(row[_VIEW_NAMES.get(name, name)]) for name in CELL_TEXTS}
+    values = axis_values(row) | {"n_params": float(n_params)}
     lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
     if lambda0:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))

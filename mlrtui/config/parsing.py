@@ -19,6 +19,7 @@ from mlrtui.config.rules import RuleError
 from mlrtui.config.sections import (
     DataSection,
     FitSection,
+    MeasuresSection,
     ModelSection,
     RecordSection,
     ScanSection,
@@ -44,6 +45,7 @@ TABLES: Mapping[str, type[Section]] = MappingProxyType(
         "scan": ScanSection,
         "sharpness": SharpnessSection,
         "record": RecordSection,
+        "measures": MeasuresSection,
         "fit": FitSection,
     }
 )

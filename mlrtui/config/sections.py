@@ -14,11 +14,13 @@ from mlrtui.data.images import WHICH
 from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
+from mlrtui_trainer.measures import BUILT_IN
 
 __all__ = [
     "DataSection",
     "FitSection",
     "LayerRates",
+    "MeasuresSection",
     "ModelSection",
     "RecordSection",
     "ScanSection",
@@ -371,6 +373,18 @@ class RecordSection(Section):
     )
 
 
+class MeasuresSection(Section):
+    """What is measured along training beside loss, accuracy and λ (view measures). Changes no training."""
+
+    names: Annotated[Words, texts(64, 20)] = _key(
+        "Which: "
+        + "; ".join(f"{name}: {measure.text.rstrip('.')}" for name, measure in BUILT_IN.items())
+        + "; or the name of one that an installed package adds.",
+        ["grad_norm"],
+    )
+    every: Annotated[int, whole(1, 1_000_000)] = _key("Steps between measurements.", 10, 1)
+
+
 class FitSection(Section):
     """A scaling law to be fitted; repeat the table for more. Without any, sensible fits are made."""
 
@@ -409,6 +423,7 @@ class SweepSpec(BaseModel):
     scan: ScanSection | None = None
     sharpness: SharpnessSection = SharpnessSection()
     record: RecordSection = RecordSection()
+    measures: MeasuresSection | None = None
     fit: tuple[FitSection, ...] = ()
 
     def canonical(self) -> str:

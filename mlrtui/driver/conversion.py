@@ -33,6 +33,7 @@ def step_rows(batch: StepBatch) -> records.StepRows:
             records.LayerRow(row, one.layer, one.activation, one.effective, one.propagating)
             for row, one in batch.layers
         ],
+        measures=[records.MeasureRow(row, *one) for row, one in batch.measures],
     )
 
 

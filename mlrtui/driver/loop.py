@@ -19,7 +19,7 @@ from mlrtui.driver.sharing import turn_of
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
-from mlrtui.planning import Plan
+from mlrtui.planning import Plan, measure_spec
 from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
@@ -182,7 +182,8 @@ class Driver:
             lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
             trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        task = Round(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials), bars)
+        task_id, measures = next(self._task_ids), measure_spec(run.spec)
+        task = Round(task_id, cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials), bars, measures)
         return task, lanes
 
     # --- taking in ---------------------------------------------------------------------------------------------

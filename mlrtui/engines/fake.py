@@ -8,7 +8,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ from mlrtui_trainer.phase_evidence import History, Ratios
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
+    Measured,
+    MeasureSpec,
     Message,
     NetSpec,
     Outcome,
@@ -119,7 +121,8 @@ def _round(task: Round) -> Iterator[Message]:
         stop = start + _ROWS_PER_MESSAGE
         living = [lane for lane in zip(task.trials, curves, strict=True) if start < len(lane[1].loss)]
         if living:
-            yield _batch([(trial, curve.rows(start, stop)) for trial, curve in living], seq, start)
+            lanes = [(trial, curve.rows(start, stop)) for trial, curve in living]
+            yield _measured(task.measures, _batch(lanes, seq, start))
         for trial, curve in living:
             if len(curve.loss) <= stop:
                 yield _outcome(task, trial, seq + 1, curve)
@@ -156,6 +159,17 @@ def _batch(lanes: Sequence[tuple[TrialSpec, _Curve]], seq: int, start: int) -> S
         products=np.full(count, 3, dtype=np.int64),
         flags=np.zeros(count, dtype=np.int64),
     )
+
+
+def _measured(spec: MeasureSpec, batch: StepBatch) -> StepBatch:
+    """The same with every measure that is asked for: the root of the loss, whatever it is called."""
+    found = [
+        (row, Measured(name, value, float("nan")))
+        for row, (step, value) in enumerate(zip(batch.step.tolist(), np.sqrt(batch.loss).tolist(), strict=True))
+        if spec.names and step % spec.every == 0
+        for name in spec.names
+    ]
+    return replace(batch, measures=tuple(found))
 
 
 def _evidence(task: Round, trial: TrialSpec, verdict: str, curve: _Curve, accuracy: float) -> phases.Evidence:

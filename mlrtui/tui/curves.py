@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import number
+from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, nonfinite
 from mlrtui_db.models import Curve
 
 __all__ = [
@@ -24,10 +25,7 @@ __all__ = [
 
 Ints = NDArray[np.integer[Any]]
 
-# Bits of the store's step.flags.
-_LOSS_BAD = {1: np.nan, 2: np.inf, 4: -np.inf}
-_SHARPNESS_BAD = {8: np.nan, 16: np.inf}
-_NOT_CONVERGED = 32
+_LOSS_BAD, _SHARPNESS_BAD = nonfinite("loss"), nonfinite("sharpness")
 
 
 class CurveReader(Protocol):
@@ -83,7 +81,7 @@ class Trace:
     @cached_property
     def not_converged(self) -> NDArray[np.bool_]:
         """Which of the `sharpnesses` missed their tolerance, [points]."""
-        return (self.flags[_measured(self, self.sharpness, _SHARPNESS_BAD)] & _NOT_CONVERGED) > 0
+        return (self.flags[_measured(self, self.sharpness, _SHARPNESS_BAD)] & FLAG_SHARPNESS_NOT_CONVERGED) > 0
 
     @cached_property
     def loss_peak(self) -> int | None:

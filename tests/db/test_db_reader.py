@@ -3,11 +3,13 @@
 import math
 import re
 from array import array
+from dataclasses import replace
 from pathlib import Path
 
 import db_samples as samples
 import pytest
 
+from mlrtui_db.axes import AXES
 from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import holder
 from mlrtui_db.reader import Reader
@@ -31,7 +33,6 @@ VIEWS = {
     "width_growth": "sweep cell depth width seed eta eta_lambda0 trial_id factor power family logit_rms hidden_growth",
     "exponents": "sweep fit y term exponent low high r2 cells decades where_expr excluded method",
 }
-AXES = "data samples target standardize model activation bias parametrization input_lr training_loss optimizer batch"
 
 
 def test_the_views_are_the_contract(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_the_views_are_the_contract(tmp_path: Path) -> None:
         for view, promised in VIEWS.items():
             columns, rows = reader.query(view)
             assert list(columns)[: len(promised.split())] == promised.split()
-            assert view == "exponents" or set(AXES.split()) <= set(columns)
+            assert view == "exponents" or {axis.column for axis in AXES} <= set(columns)
             assert len(set(columns)) == len(columns)
             found = list(rows)
             assert found
@@ -221,28 +222,16 @@ def test_curves_can_be_read_bit_by_bit(tmp_path: Path) -> None:
         assert (reader.curve(1, limit=0).attempt, len(reader.curve(1, limit=0).step)) == (whole.attempt, 0)
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ([{}, {}], ["", ""]),
-        ([{"loss": "ce"}, {"loss": "mse"}], ["ce", "mse"]),
-        (
-            [{"loss": "ce", "input_lr": 0.1}, {"loss": "ce", "input_lr": 1.0}, {"loss": "mse", "input_lr": 0.1}],
-            ["ce in=0.1", "ce in=1", "mse in=0.1"],
-        ),
-        ([{"batch": 32, "samples": 128}, {"batch": 64, "samples": 1024}], ["N=128 batch=32", "N=1024 batch=64"]),
-        ([{"max_steps": 48}, {"max_steps": 96}], ["steps=48", "steps=96"]),
-    ],
-)
-def test_variants_name_what_varies(tmp_path: Path, changes: list[dict[str, object]], expected: list[str]) -> None:
+def test_a_cell_is_told_apart_by_what_its_label_says_beside_its_size(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    cells = [samples.cell(place, 2, 64 * (1 + place), (0,), **change) for place, change in enumerate(changes)]
+    labels = ["2x64", "2x128 in=0.1 ce", "2x256 in=0.1 mse", "of another tool"]
+    cells = [replace(samples.cell(place, 2, 64 << place, (0,)), label=label) for place, label in enumerate(labels)]
     with Store.open(path) as store, store.transaction():
         store.add_sweep(samples.sweep(cells=cells))
     with Reader.open(path) as reader:
         live = reader.live()
     assert live is not None
-    assert [cell.variant for cell in live.cells] == expected
+    assert [cell.variant for cell in live.cells] == ["", "in=0.1 ce", "in=0.1 mse", ""]
 
 
 def test_a_reader_closes_once(tmp_path: Path) -> None:

@@ -78,11 +78,13 @@ def test_fits_apart_are_the_stored_ones_of_two_terms(fitted: tuple[FitPage, tupl
         assert apart.terms[0].exponent == row.exponent
 
 
-def test_the_first_choice_is_the_headline() -> None:
+def test_the_first_choice_is_the_headline(fitted: tuple[FitPage, tuple[FitRow, ...]]) -> None:
+    empty = FitPage(1, (), (), ())
     fits = (make_fit(fit="a", where_expr=""), make_fit(fit="b", where_expr="width >= 16*depth"))
-    assert first_choice(fits, search=True) == Choice("eta_star", "depth*width", "width >= 16*depth")
-    assert first_choice((), search=True) == Choice("eta_star", "depth*width")
-    assert first_choice((), search=False) == Choice("lambda0", "depth*width")
+    assert first_choice(fits, True, empty) == Choice("eta_star", "depth*width", "width >= 16*depth")
+    assert first_choice((), True, empty) == Choice("eta_star", "depth*width")
+    assert first_choice((), True, fitted[0]) == Choice("eta_star", "depth*width", "input_lr == 0.1")
+    assert first_choice((), False, empty) == Choice("lambda0", "depth*width")
     assert "lambda0" not in xs(fits, "lambda0")
 
 

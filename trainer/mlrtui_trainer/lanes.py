@@ -25,12 +25,13 @@ from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
+from mlrtui_trainer.moment import Gauges
 from mlrtui_trainer.optimizers import STATES, optimizer_of
 from mlrtui_trainer.phase_evidence import History, PhaseFacts, window
 from mlrtui_trainer.recorded import RecordedSteps
 from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, close_ended, step_batch
 from mlrtui_trainer.samples import Batches, Samples
-from mlrtui_trainer.spec import LayerSizes, Outcome, Round, StepBatch, TrialSpec
+from mlrtui_trainer.spec import LayerSizes, Measured, Outcome, Round, StepBatch, TrialSpec
 
 __all__ = ["DTYPES", "bytes_per_lane", "lanes_per_chunk", "train_round"]
 
@@ -54,6 +55,7 @@ REPORT_STEPS = 50
 
 Floats = npt.NDArray[np.float64]
 Layers = dict[int, tuple[LayerSizes, ...]]  # by lane
+Measures = dict[int, tuple[Measured, ...]]  # by lane
 
 
 def lanes_per_chunk(
@@ -115,6 +117,9 @@ class _Chunk:
         self.layers = None
         if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
             self.layers = LayerCheck(model, self.weights, samples)
+        self.gauges = None
+        if task.measures.names:
+            self.gauges = Gauges(task.measures, model, self.loss, self.train, self.weights, etas)
         compiled = CompiledSteps.of(model, self.train, samples, etas)
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
@@ -184,8 +189,17 @@ class _Chunk:
                 ends.append(i)
         lam = self._look_at_sharpness([i for i in ends if i not in diverged])
         layers = self._look_at_layers(step, self.weights) if ends else {}
+        # mini-batches have none for a step that is not taken
+        measured = self._measure(step, self.weights) if ends and self.batches.full else {}
         for i in ends:
-            row = Row(step, float(seen.loss[i]), float(seen.accuracy[i]), lam.get(i), layers=layers.get(i, ()))
+            row = Row(
+                step,
+                float(seen.loss[i]),
+                float(seen.accuracy[i]),
+                lam.get(i),
+                layers=layers.get(i, ()),
+                measures=measured.get(i, ()),
+            )
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(step, reached=i in reached, dead=bool(seen.dead[i]), given_up=i in given_up)
         close_ended(self.logs, self.history, step, np.empty((0, len(self.logs))))
@@ -230,10 +244,13 @@ class _Chunk:
             count = min(count, spec.steps_per_epoch - step % spec.steps_per_epoch)
         if every > 0:
             count = min(count, every - step % every)
+        measured = self._measure(step, self.weights)
+        if self.gauges is not None:
+            count = 1 if measured else min(count, self.gauges.every - step % self.gauges.every)
         numbers, layers = self._steps(step, count)
-        if any(layers):
+        if measured or any(layers):
             for k in range(count):
-                self._log_step(step + k, numbers[k], {}, layers[k])
+                self._log_step(step + k, numbers[k], {}, layers[k], measured if k == 0 else {})
             self._remember(step, numbers[:, 0], numbers[:, SIZES:])
         else:
             self._log_block(step, numbers)
@@ -263,7 +280,8 @@ class _Chunk:
         seen = self._looked(step)
         bad = [log.is_bad(float(loss)) for log, loss in zip(self.logs, seen.numbers[0], strict=True)]
         if any(bad):
-            self._log_step(step, seen.numbers, {}, self._look_at_layers(step, seen.weights), only=bad)
+            layers, measured = self._look_at_layers(step, seen.weights), self._measure(step, seen.weights)
+            self._log_step(step, seen.numbers, {}, layers, measured, only=bad)
             close_ended(self.logs, self.history, step, seen.numbers[None, 0], seen.numbers[None, SIZES:])
             self._drop_ended()
             if not self.logs:
@@ -279,10 +297,10 @@ class _Chunk:
             ]
             last = [i for i, end in enumerate(ends) if end and i not in lam]
             lam |= self.meter.look(seen.weights, last, seen.diagonal)
-        layers = self._look_at_layers(step, seen.weights)
+        layers, measured = self._look_at_layers(step, seen.weights), self._measure(step, seen.weights)
         if seen.descend:
             seen.descend()
-        self._log_step(step, seen.numbers, lam, layers)
+        self._log_step(step, seen.numbers, lam, layers, measured)
         self._remember(step, seen.numbers[None, 0], seen.numbers[None, SIZES:])
         self._drop_ended()
 
@@ -298,6 +316,12 @@ class _Chunk:
             self.layers = None
             return {}
         return dict(enumerate(self.layers.measure(weights)))
+
+    def _measure(self, step: int, weights: Weights) -> Measures:
+        """What the measures that are asked for say of all lanes, by lane; nothing at a step between them."""
+        if self.gauges is None or step % self.gauges.every:
+            return {}
+        return self.gauges.measure(step, weights, self.batches.at(step))
 
     def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> Floats:
         """Steps taken elsewhere, [count, COLUMNS, lanes]; one at a time where accuracy is that of held-out samples."""
@@ -345,7 +369,7 @@ class _Chunk:
         self.accuracy[np.logical_not(uncertain)] = nan
         if any(uncertain):
             for k in block.steps:
-                self._log_step(k, numbers[k - step], {}, {}, only=uncertain)
+                self._log_step(k, numbers[k - step], {}, {}, {}, only=uncertain)
         self._remember(step, loss, numbers[:, SIZES:])
 
     def _log_step(
@@ -354,6 +378,7 @@ class _Chunk:
         numbers: Floats,
         lam: dict[int, Sharpness],
         layers: Layers,
+        measured: Measures,
         only: Sequence[bool] | None = None,
     ) -> None:
         """Write one step of all lanes that have not ended; numbers [COLUMNS, lanes] as `_look` gives them."""
@@ -371,7 +396,14 @@ class _Chunk:
             if full:
                 log.see_accuracy(share)
             of_all = evaluated and not bad  # a batch whose loss ends the trial is its last row
-            row = Row(step, float(self.loss_of_all[i]) if of_all else loss, share, lam.get(i), layers=layers.get(i, ()))
+            row = Row(
+                step,
+                float(self.loss_of_all[i]) if of_all else loss,
+                share,
+                lam.get(i),
+                layers=layers.get(i, ()),
+                measures=measured.get(i, ()),
+            )
             log.add(row, last=ends, all_samples=of_all)
             if ends:
                 log.end(step, reached=reached, dead=full and dead > 0.0, given_up=hopeless)
@@ -400,5 +432,6 @@ class _Chunk:
         if self.blocks is not None:
             self.blocks = self.blocks.select(stay)
         self.layers = None if self.layers is None else self.layers.select(keep)
+        self.gauges = None if self.gauges is None else self.gauges.select(stay)
         if self.meter is not None:
             self.meter.keep(stay)

@@ -21,6 +21,7 @@ from mlrtui_trainer.spec import (
     Bar,
     Eigenvalue,
     LayerSizes,
+    Measured,
     Outcome,
     Segment,
     StepBatch,
@@ -75,6 +76,7 @@ class Row:
     sharpness: Sharpness | None = None
     flags: int = 0
     layers: tuple[LayerSizes, ...] = ()
+    measures: tuple[Measured, ...] = ()
 
 
 class Block:
@@ -179,7 +181,7 @@ class TrialLog:
         new_peak = isfinite(row.loss) and not row.loss <= self._peak
         if new_peak:
             self._peak, self._peak_step = row.loss, row.step
-        if last or self._is_kept(row.step) or new_peak or row.sharpness or row.layers:
+        if last or self._is_kept(row.step) or new_peak or row.sharpness or row.layers or row.measures:
             self._pending.append(row)
         if row.sharpness and self._facts.edge > 0.0:
             self._ratios.add(row.step, row.sharpness.value * self.trial.eta / self._facts.edge)
@@ -360,6 +362,7 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
         flags=flags,
         eigenvalues=tuple((at, found) for at, row in rows if row.sharpness for found in row.sharpness.beside),
         layers=tuple((at, sizes) for at, row in rows for sizes in row.layers),
+        measures=tuple((at, one) for at, row in rows for one in row.measures),
     )
 
 

@@ -28,6 +28,8 @@ __all__ = [
     "Eigenvalue",
     "LambdaAtInit",
     "LayerSizes",
+    "MeasureSpec",
+    "Measured",
     "Message",
     "NetSpec",
     "Outcome",
@@ -132,6 +134,14 @@ class SharpnessSpec:
 
 
 @dataclass(frozen=True)
+class MeasureSpec:
+    """What is measured beside loss, accuracy and λ (`measures`), and at which steps. Changes no training."""
+
+    names: tuple[str, ...] = ()
+    every: int = 1  # steps between measurements
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Samples as the worker gets them, once; the last ``held_out`` of them are for validation, the others train."""
 
@@ -172,6 +182,7 @@ class Round:
     sharpness: SharpnessSpec
     trials: tuple[TrialSpec, ...]
     bars: tuple[Bar, ...] = ()
+    measures: MeasureSpec = MeasureSpec()
 
 
 @dataclass(frozen=True)
@@ -235,6 +246,14 @@ class LayerSizes:
     propagating: float  # W_0 (h_t − h_0)
 
 
+class Measured(NamedTuple):
+    """What one measure says of one trial at one step; may be non-finite."""
+
+    measure: str
+    value: float
+    edge: float  # NaN: there is none
+
+
 @dataclass(frozen=True)
 class StepBatch:
     """Steps of several trials as columns. Row t describes the weights *before* update t.
@@ -252,6 +271,7 @@ class StepBatch:
     flags: npt.NDArray[np.int64]
     eigenvalues: tuple[tuple[int, Eigenvalue], ...] = ()  # with the number of their row, which never decreases
     layers: tuple[tuple[int, LayerSizes], ...] = ()  # in the same way
+    measures: tuple[tuple[int, Measured], ...] = ()  # in the same way
 
 
 @dataclass(frozen=True)

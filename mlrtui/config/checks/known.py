@@ -9,6 +9,7 @@ from mlrtui.config.mistakes import Mistake
 from mlrtui.config.sections import FitSection
 from mlrtui.data.shapes import DataSpec, source_of
 from mlrtui.data.sources import DataTrouble, Source
+from mlrtui_db import axes
 
 __all__ = ["AXES", "MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Check", "Known"]
 
@@ -24,13 +25,8 @@ MAX_TRAININGS = 10_000_000
 MAX_PARAMETERS = 10_000_000_000
 
 
-AXES = (
-    *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
-    *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
-    "model.init_variance",
-    *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
-    *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
-)
+AXES = tuple(axis.key for axis in axes.AXES if ".layer_lr." not in axis.key)
+"""Keys of the axes but the layers' rates, which `Known.rates` gathers."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
-from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit
+from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped
 from mlrtui.analysis.points import OF_A_SEARCH, points
 from mlrtui.charts.spec import Floats
 from mlrtui.tui.pages import FitPage
@@ -86,13 +86,15 @@ class Law:
     places: tuple[Place, ...]
 
 
-def first_choice(fits: Sequence[FitRow], search: bool) -> Choice:
-    """The main law of the sweep; without fits η* (for scans λ₀) against depth × width."""
+def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
+    """The main law of the sweep; without fits η* (for scans λ₀) against depth × width, over cells that differ in these
+    alone: the first such."""
     usable = stored(fits)
     main = headline(tuple(row for row in fits if Choice(row.y, row.term, row.where_expr) in usable))
     if main is not None:
         return Choice(main.y, main.term, main.where_expr)
-    return Choice(QUANTITIES[0] if search else QUANTITIES[1], _XS[0])
+    y = QUANTITIES[0] if search else QUANTITIES[1]
+    return Choice(y, _XS[0], next(iter(grouped(points(_rows(page), y, dict(page.sizes)))), ""))
 
 
 def stored(fits: Sequence[FitRow]) -> list[Choice]:
@@ -121,7 +123,7 @@ def xs(fits: Sequence[FitRow], y: str) -> list[str]:
 
 def make_law(page: FitPage, choice: Choice) -> Law:
     """Fit the choice over the cells of a page. Raises ExpressionError for a condition that cannot be read."""
-    rows = [dict(zip(page.columns, row, strict=True)) for row in page.rows]
+    rows = _rows(page)
     cells = points(rows, choice.y, dict(page.sizes))
     result = fit(cells, choice.spec)
     apart = None
@@ -138,6 +140,10 @@ def make_law(page: FitPage, choice: Choice) -> Law:
         places.append(_place(point, by_cell[point.label], choice, reason, result))
     ordered = sorted(places, key=lambda place: (math.isnan(place.x), place.x, place.label))
     return Law(choice, result, apart if apart is not None and apart.terms else None, tuple(ordered))
+
+
+def _rows(page: FitPage) -> list[dict[str, object]]:
+    return [dict(zip(page.columns, row, strict=True)) for row in page.rows]
 
 
 def band(result: FitResult, x: Floats) -> tuple[Floats, Floats] | None:

@@ -168,7 +168,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         if self._made is not None and self._made[0].sweep_id != reading.page.sweep_id:
             self._choice = None
         if self._choice is None:
-            self._choice = first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search")
+            self._choice = first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search", reading.page)
             self._choice = self._with_asked(reading.page, self._choice)
         made = (reading.page, self._choice)
         law = self._view.law if made == self._made else make_law(*made)
