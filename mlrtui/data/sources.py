@@ -7,7 +7,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["LIMIT_NAME", "DataTrouble", "Source", "remembered"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["LIMIT_NAME", "DataTrouble", "Floats", "Ints", "Source", "remembered"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 LIMIT_NAME = "MLRTUI_DATA_GB"
 """The environment variable that raises the limit on the size of data."""
@@ -33,6 +39,8 @@ class Source:
     image: tuple[int, ...] = ()  # channels, rows, columns
     outputs: int = 1  # real numbers in a target, where there are no classes
     raw_shape: tuple[int, ...] = ()  # of x in a NumPy file
+    read: Callable[[int], tuple[Floats, Ints]] | None = None
+    """The first so many samples of a fixed order, [samples, inputs], and their class numbers; None: data in files."""
 
 
 def remembered(look: Callable[[str], Known]) -> Callable[[str], Known]:

@@ -1,13 +1,15 @@
 """Data sets: sizes as promised, standardisation, targets, and the same arrays in every run."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mlrtui.data import SOURCES, DataSpec, describe, load, loading, resolve
+from mlrtui.data import SOURCES, DataSpec, describe, load, resolve
 from mlrtui.errors import BadInput
+from mlrtui_trainer.registry import UnknownNameError
 
 REAL = ["digits", "breast_cancer", "wine"]
 
@@ -143,7 +145,7 @@ def test_too_many_samples() -> None:
 
 
 def test_unknown_name() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownNameError, match="data set 'mnist' is not known; use one of digits, "):
         load(DataSpec("mnist"))
 
 
@@ -171,6 +173,6 @@ def test_a_value_that_is_not_finite_is_refused_by_its_place(value: float, monkey
         x[3, 7] = value
         return x, np.zeros(samples, dtype=np.int64)
 
-    monkeypatch.setitem(loading._READERS, "breast_cancer", broken)
+    monkeypatch.setitem(SOURCES._here, "breast_cancer", replace(SOURCES["breast_cancer"], read=broken))
     with pytest.raises(BadInput, match=r"1 of its values .* sample 3, feature 7"):
         load(DataSpec("breast_cancer", 10))
