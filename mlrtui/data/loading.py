@@ -20,8 +20,8 @@ def load(spec: DataSpec) -> Dataset:
     The permutation is ``numpy.random.RandomState(0).permutation(all rows)``; generated data is random already and is
     not permuted. "global": the mean row is subtracted, then all is divided by one standard deviation. "feature": each
     feature has mean 0 and standard deviation 1; a constant feature is only centred. The last rows are held out for
-    validation, and standardised as the others are. Raises UnknownNameError for an unknown name, ValueError for more samples
-    than there are, and BadInput for files that cannot be used and for values that are not finite.
+    validation, and standardised as the others are. Raises UnknownNameError for an unknown name, ValueError for more
+    samples than there are, and BadInput for files that cannot be used and for values that are not finite.
     """
     try:
         shape, whole = describe(spec), resolve(spec)

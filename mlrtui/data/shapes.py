@@ -56,7 +56,7 @@ class DataShape:
 
 
 def source_of(spec: DataSpec) -> Source:
-    """The data set as it comes. Raises UnknownNameError for an unknown name, DataTrouble for files that cannot be used."""
+    """The data set as it comes. Raises UnknownNameError, and DataTrouble for files that cannot be used."""
     if spec.name == "npz":
         source = npz.describe(spec.path)
         if spec.layout == npz.CHANNELS_LAST and len(source.raw_shape) == 4:
