@@ -29,13 +29,14 @@ from benchmarks.machine import describe, table
 from benchmarks.make_store import make
 from mlrtui_db import invariants
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION
+from mlrtui_db.lock import is_held
 
 __all__ = ["WORKS", "Campaign", "Killed", "main"]
 
 SWEEP = "made for the screens"  # of `make_store`
 OLDER = Path(__file__).parents[1] / "tests/db/versions/3-first.sql"
 RUN = """
-sweep = { name = "killed", seeds = 200 }
+sweep = { name = "killed", seeds = 60 }
 data = { name = "gaussian", samples = 64 }
 model = { depth = [1, 2], width = [16, 32] }
 training = { loss = "mse", batch = "full", steps = 100 }
@@ -76,7 +77,7 @@ def _mlrtui(*words: str) -> Callable[[Path], list[str]]:
 
 
 WORKS = {
-    "run": Work(_mlrtui("run", "run.toml", "--store", "big.db", "--devices", "fake", "--plain")),
+    "run": Work(_mlrtui("run", "run.toml", "--store", "big.db", "--devices", "fake")),
     "migration": Work(lambda folder: [sys.executable, "-P", "-c", _MIGRATE, str(folder / "older.db")], older=True),
     "merge": Work(_mlrtui("merge", "out.db", "big.db", "big.db"), out="out.db"),
     "prune": Work(_mlrtui("prune", SWEEP, "--yes", "--store", "big.db"), steps_go=True),
@@ -195,16 +196,10 @@ def _kill_all(process: "subprocess.Popen[bytes]", folder: Path) -> None:
     lock = folder / "big.db.lock"
     with suppress(OSError, ValueError, KeyError):
         pid = int(json.loads(lock.read_text(encoding="utf-8"))["pid"])
-        if str(folder / "big.db").encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+        if b"mlrtui.driver" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.kill(pid, signal.SIGKILL)
-    while lock.exists() and _held(folder / "big.db"):
+    while lock.exists() and is_held(folder / "big.db"):
         time.sleep(0.02)
-
-
-def _held(store: Path) -> bool:
-    from mlrtui_db.lock import is_held
-
-    return is_held(store)
 
 
 def _violations(store: Path) -> list[str]:

@@ -16,7 +16,8 @@ from mlrtui.driver.estimate import expected_trainings
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.planning import plan, trial_key
 from mlrtui_db.records import CellRecord
-from mlrtui_trainer.spec import SharpnessSpec
+from mlrtui_trainer.models.parameters import cnn_parameters, forward_work, n_params, transformer_parameters
+from mlrtui_trainer.spec import NetSpec, SharpnessSpec
 
 
 def spec_of(**tables: dict[str, Any]) -> Any:
@@ -261,3 +262,26 @@ def test_planning_without_data_imports_neither_torch_nor_sklearn() -> None:
         "assert not {'torch', 'sklearn', 'scipy', 'textual'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_cells_that_differ_in_size_alone_share_the_rest() -> None:
+    grid = spec_of(model={"depth": [1, 2, 3], "width": [8, 16]}, training={"loss": ["ce", "mse"]})
+    cells = plan(grid, None).cells
+    assert [(cell.train.loss, cell.net.depth, cell.net.width) for cell in cells] == [
+        (loss, depth, width) for loss in ("ce", "mse") for depth in (1, 2, 3) for width in (8, 16)
+    ]
+    assert len({id(cell.train) for cell in cells}) == len({id(cell.sharpness) for cell in cells}) == 2
+    assert len({cell.label for cell in cells}) == 12
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 3, 7, 30])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (2, 5, 17), (1, 1, 1)])
+def test_counts_are_those_of_the_layers(bias: bool, depth: int, shape: tuple[int, ...]) -> None:
+    for kind, parameters in (("cnn", cnn_parameters), ("transformer", transformer_parameters)):
+        net = NetSpec(kind, 1, 7, depth, 6, bias=bias, shape=shape)
+        assert n_params(net) == sum(one.size for one in parameters(net))
+        assert forward_work(net) == sum(one.size * one.uses for one in parameters(net))
+    dense = NetSpec("mlp", 5, 7, depth, 6, bias=bias)
+    sizes = dense.sizes
+    assert n_params(dense) == sum((sizes[at] + bias) * sizes[at + 1] for at in range(depth + 1))

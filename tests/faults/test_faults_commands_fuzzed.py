@@ -62,13 +62,13 @@ READING = (
 )
 WRITING = (
     Command(("prune", "small scan", "--yes"), writes=True),
-    Command(("resume", "--devices", "fake", "--plain"), writes=True, drives=True),
-    Command(("rerun", "--failed", "--devices", "fake", "--plain"), writes=True, drives=True),
-    Command(("run", "small.toml", "--devices", "fake", "--plain"), writes=True, drives=True),
+    Command(("resume", "--devices", "fake"), writes=True, drives=True),
+    Command(("rerun", "--failed", "--devices", "fake"), writes=True, drives=True),
+    Command(("run", "small.toml", "--devices", "fake"), writes=True, drives=True),
 )
 OF_DATA = (
     Command(("run", "data.toml", "--dry-run")),
-    Command(("run", "data.toml", "--devices", "fake", "--plain", "--store", "other.db"), writes=True, drives=True),
+    Command(("run", "data.toml", "--devices", "fake", "--store", "other.db"), writes=True, drives=True),
 )
 
 

@@ -1,4 +1,4 @@
-"""SIGKILL between statements of merge, prune, export, archive, backup: sources stay whole, no half copy is left.
+"""SIGKILL between statements of merge, prune, export, archive, backup, migration: sources stay whole, nothing is half.
 
 The process that is killed is a fork of the test, which counts its statements. `MLRTUI_TEST_FULL=1` kills at each.
 """
@@ -6,7 +6,9 @@ The process that is killed is a fork of the test, which counts its statements. `
 import os
 import random
 import signal
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,21 @@ from faults_tools import one, rows
 
 from mlrtui_db import copies, invariants, merging
 from mlrtui_db._guard import GuardedConnection
+from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION
 from mlrtui_db.reader import Reader
-from mlrtui_db.store import Store
+from mlrtui_db.store import Store, bring_up_to_date
 from mlrtui_db.tables import write_tables
 
 Made = Callable[..., Path]
 
 FULL = bool(os.environ.get("MLRTUI_TEST_FULL"))
 KILLS = 4
+OLDER = Path(__file__).parents[1] / "db/versions/3-first.sql"
+OF_OLDER = (
+    "SELECT trial_id, step, loss, accuracy, sharpness FROM step ORDER BY 1, 2",
+    "SELECT trial_id, net_id, eta, status, attempt, n_steps FROM trial ORDER BY 1",
+    "SELECT net_id, seed, status, eta_star, lambda0 FROM net ORDER BY 1",
+)
 
 
 def merge(store: Path, out: Path) -> None:
@@ -39,6 +48,22 @@ def prune(store: Path, out: Path) -> None:
         with opened.transaction():
             opened.prune_steps(1)
         opened.compact()
+
+
+def migrate(store: Path, out: Path) -> None:
+    bring_up_to_date(store)
+
+
+def older(path: Path) -> Path:
+    """A store as version 3 left it, and nothing beside it."""
+    for leftover in path.parent.glob(path.name + "*"):
+        leftover.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(OLDER.read_text(encoding="utf-8"))
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 3")
+        connection.execute("PRAGMA journal_mode = WAL")
+    return path
 
 
 def killed_at(statement: int, work: Callable[[Path, Path], object], store: Path, out: Path) -> bool:
@@ -115,3 +140,18 @@ def test_a_killed_prune_loses_nothing_but_steps(made: Made, tmp_path: Path) -> N
         prune(store, tmp_path / "unused")
         assert one(store, "SELECT count(*) FROM step JOIN trial USING (trial_id) JOIN net USING (net_id)"
                    " JOIN cell USING (cell_id) WHERE sweep_id = 1") == 0  # fmt: skip
+
+
+def test_a_killed_migration_leaves_the_version_before_it(tmp_path: Path) -> None:
+    store = older(tmp_path / "older.db")
+    kept = [rows(store, query) for query in OF_OLDER]
+    statements = points(migrate, store, tmp_path / "unused")
+    for statement in statements:
+        older(store)
+        assert killed_at(statement, migrate, store, tmp_path / "unused")
+        assert one(store, "PRAGMA integrity_check") == "ok"
+        assert one(store, "PRAGMA user_version") in range(3, SCHEMA_VERSION + 1)
+        assert [rows(store, query) for query in OF_OLDER] == kept
+        migrate(store, tmp_path / "unused")
+        assert invariants.check(store) == []
+        assert [rows(store, query) for query in OF_OLDER] == kept
