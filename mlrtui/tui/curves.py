@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import number
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, nonfinite
-from mlrtui_db.models import Curve
+from mlrtui_db.models import Curve, MeasureCurve
 
 __all__ = [
+    "MeasureTrace",
     "Trace",
     "caption",
     "loss_points",
     "not_converged",
     "peak_of",
     "ratio_points",
+    "read_measure",
     "read_trace",
     "sharpness_points",
 ]
@@ -115,6 +117,47 @@ def read_trace(reader: CurveReader, trial_id: int, known: Trace | None, limit: i
         if more.attempt == known.attempt:
             return known.extended(more)
     return Trace.of(reader.curve(trial_id, limit=limit))
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureTrace:
+    """All known values of one measure of one attempt of one trial; NaN where one was not finite."""
+
+    trial_id: int
+    attempt: int
+    measure: str
+    step: Floats  # [values] strictly increasing
+    value: Floats  # [values]
+    edge: Floats  # [values], NaN: there is none
+
+    @classmethod
+    def of(cls, curve: MeasureCurve) -> "MeasureTrace":
+        """The values that a reader returned."""
+        step, value, edge = (np.array(column, dtype=np.float64) for column in (curve.step, curve.value, curve.edge))
+        return cls(curve.trial_id, curve.attempt, curve.measure, step, value, edge)
+
+
+class MeasureReader(Protocol):
+    """What values of measures are read from."""
+
+    def measure_curve(self, trial_id: int, measure: str, after_step: int = -1) -> MeasureCurve:
+        """The values of a measure of a trial after a step."""
+
+
+def read_measure(reader: MeasureReader, trial_id: int, measure: str, known: MeasureTrace | None) -> MeasureTrace:
+    """A trial's values of a measure: only those after the known ones are read, unless another attempt has begun.
+
+    The known ones themselves where there are no others.
+    """
+    if known is not None and (known.trial_id, known.measure) == (trial_id, measure):
+        last = int(known.step[-1]) if known.step.size else -1
+        more = MeasureTrace.of(reader.measure_curve(trial_id, measure, after_step=last))
+        if more.attempt == known.attempt:
+            if not more.step.size:
+                return known
+            columns = ((known.step, more.step), (known.value, more.value), (known.edge, more.edge))
+            return MeasureTrace(trial_id, known.attempt, measure, *map(np.concatenate, columns))
+    return MeasureTrace.of(reader.measure_curve(trial_id, measure))
 
 
 def loss_points(trace: Trace) -> tuple[Floats, Floats]:

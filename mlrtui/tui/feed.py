@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mlrtui.text.marks import trains
 from mlrtui.text.phrases import Freshness
-from mlrtui.tui.curves import Trace, read_trace
+from mlrtui.tui.curves import MeasureTrace, Trace, read_measure, read_trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
@@ -97,6 +97,8 @@ class Feed:
         self._trace: Trace | None = None
         self._page: Page | None = None
         self._details: TrialDetails | None = None
+        self._measures: tuple[str, ...] = ()
+        self._measured: MeasureTrace | None = None
         self._comparison = Comparison()
         self._machine = machine
         self._load: Load | None = None
@@ -225,6 +227,10 @@ class Feed:
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
+        self._measures = () if in_full is None else tuple(reader.measures(in_full))
+        is_stored = in_full is not None and wanted.measure in self._measures
+        known_values = self._measured if same_store else None
+        self._measured = read_measure(reader, in_full, wanted.measure, known_values) if is_stored and in_full else None
 
     def _followed_runs(self, wanted: Wanted) -> bool:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
@@ -254,6 +260,8 @@ class Feed:
             at=now,
             page=self._page,
             details=self._details,
+            measures=self._measures,
+            measured=self._measured,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mlrtui_db.models import Curve, LiveSnapshot, LogRow, SweepRow, TrialDetails, WriterEnd
+from mlrtui_db.models import Curve, LiveSnapshot, LogRow, MeasureCurve, SweepRow, TrialDetails, WriterEnd
 
 __all__ = ["StoreReader", "StoreSource"]
 
@@ -23,6 +23,12 @@ class StoreReader(Protocol):
 
     def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
         """The steps of a trial's newest attempt after a step, the first `limit` of them or all."""
+
+    def measures(self, trial_id: int) -> Sequence[str]:
+        """Names of the measures that a trial has values of."""
+
+    def measure_curve(self, trial_id: int, measure: str, after_step: int = -1) -> MeasureCurve:
+        """The values of a measure of a trial after a step."""
 
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         """Columns and rows of a view for people."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from mlrtui.text.marks import Marks, trains
 from mlrtui.text.phrases import Freshness
-from mlrtui.tui.curves import Trace
+from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import Page
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
@@ -70,6 +70,7 @@ class Wanted:
     page: str = ""  # one of `pages.PAGES`: the screen that is up wants these rows beside the snapshot
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
     compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
+    measure: str = ""  # what the Trial screen draws below the loss; "": the sharpness
 
     @property
     def place(self) -> tuple[int, int | None, int | None, int | None]:
@@ -105,6 +106,8 @@ class Reading:
     details: TrialDetails | None = None
     compared: tuple[Compared, ...] = ()
     load: Load | None = None  # of this machine, when the store last moved
+    measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
+    measured: MeasureTrace | None = None  # the one that is wanted
 
     @property
     def trouble(self) -> str:

@@ -12,6 +12,7 @@ from mlrtui_db.records import (
     EigenvalueRow,
     FitRecord,
     LayerRow,
+    MeasureRow,
     NetLambdas,
     NetRecord,
     Segment,
@@ -168,6 +169,12 @@ LAYERS = (
     LayerRow(1, 2, float("inf"), 0.2, float("nan")),
 )
 
+MEASURES = (
+    MeasureRow(0, "grad_norm", 1.5, float("nan")),
+    MeasureRow(0, "toy", 3.0, 4.0),
+    MeasureRow(2, "grad_norm", float("inf"), float("nan")),
+)
+
 _made: dict[tuple[str, tuple[float, ...]], tuple[int, bytes]] = {}
 
 
@@ -198,7 +205,7 @@ def add_finished_sweep(path: Path, name: str, etas: Sequence[float]) -> int:
         with store.transaction():
             for trial_id in ids:
                 curve = steps(trial_id, [2.3, 2.5, 1.0], attempt=attempts[trial_id], sharpness=[8.0, None, 4.0])
-                store.append_steps(replace(curve, eigenvalues=SPECTRA, layers=LAYERS))
+                store.append_steps(replace(curve, eigenvalues=SPECTRA, layers=LAYERS, measures=MEASURES))
                 store.finish_trial(outcome(trial_id, attempt=attempts[trial_id]))
         with store.transaction():
             for place, net_id in enumerate(nets):

@@ -26,6 +26,7 @@ VIEWS = {
     "spectra": "sweep cell depth width seed eta eta_lambda0 trial_id step operator rank value residual value_ratio",
     "layers": "sweep cell depth width seed eta eta_lambda0 trial_id step layer role activation_rms effective_rms"
     " propagating_rms",
+    "measures": "sweep cell depth width seed eta eta_lambda0 trial_id step measure value edge",
     "phases": "sweep cell depth width seed eta eta_lambda0 verdict phase peak_ratio peak_step lambda0 final_sharpness"
     " eta_final_sharpness final_accuracy",
     "onsets": "sweep cell depth width seed c_loss c_loss_above c_sharp c_sharp_above c_max c_max_below ordered"
@@ -86,6 +87,14 @@ def test_what_the_views_say(tmp_path: Path) -> None:
             (0, 2, "hidden", 0.7, 0.0),
             (1, 1, "input", 0.8, 0.0),
             (1, 2, "hidden", None, None),
+        ]
+        measures = [row for row in query(reader, "measures") if row["trial_id"] == 1]
+        assert [
+            tuple(row[name] for name in ("step", "measure", "value", "edge", "value_ratio")) for row in measures
+        ] == [
+            (0, "grad_norm", 1.5, None, None),
+            (0, "toy", 3.0, 4.0, 0.75),
+            (2, "grad_norm", None, None, None),
         ]
         phase = query(reader, "phases")[0]
         assert phase["eta_final_sharpness"] == pytest.approx(0.1 * 3.0)
@@ -220,6 +229,21 @@ def test_curves_can_be_read_bit_by_bit(tmp_path: Path) -> None:
         assert reader.curve(1, limit=2).loss == whole.loss[:2]
         assert reader.curve(1, after_step=0, limit=1).step == array("q", [1])
         assert (reader.curve(1, limit=0).attempt, len(reader.curve(1, limit=0).step)) == (whole.attempt, 0)
+
+
+def test_a_measure_is_a_curve_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    samples.filled(path)
+    with Reader.open(path) as reader:
+        assert reader.measures(1) == ("grad_norm", "toy")
+        curve = reader.measure_curve(1, "grad_norm")
+        assert (curve.measure, curve.attempt, curve.step) == ("grad_norm", 1, array("q", [0, 2]))
+        assert curve.value[0] == 1.5
+        assert all(map(math.isnan, (curve.value[1], *curve.edge)))
+        assert reader.measure_curve(1, "toy").edge == array("d", [4.0])
+        assert reader.measure_curve(1, "grad_norm", after_step=0).step == array("q", [2])
+        assert not reader.measure_curve(1, "nothing").step
+        assert reader.measures(10**6) == ()
 
 
 def test_a_cell_is_told_apart_by_what_its_label_says_beside_its_size(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from mlrtui_trainer.spec import (
     Bar,
     Dataset,
     LambdaAtInit,
+    MeasureSpec,
     NetSpec,
     Outcome,
     Probe,
@@ -73,9 +74,12 @@ def run_trials(
     how: SharpnessSpec | None = None,
     bars: Sequence[Bar] = (),
     device: str = "cpu",
+    measures: MeasureSpec = MeasureSpec(),  # noqa: B008 - frozen
 ) -> Run:
     """Train these trials; ``how`` says more of λ than ``every`` and ``operator`` do."""
-    task = Round(1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials), tuple(bars))
+    task = Round(
+        1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials), tuple(bars), measures
+    )
     messages = list(run_task(task, data, device))
     assert isinstance(messages[-1], TaskDone), messages[-1]
     parts: dict[int, dict[str, list[Any]]] = {}

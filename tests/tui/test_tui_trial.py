@@ -1,6 +1,7 @@
 """The Trial screen: cursor, zoom, reasons, what is stored."""
 
 import math
+from array import array
 from dataclasses import replace
 
 import numpy as np
@@ -13,9 +14,11 @@ from mlrtui.charts.spec import Axis
 from mlrtui.tui.curves import Trace, loss_points
 from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.trial import cursor as moving
+from mlrtui.tui.trial.charts import SharpnessView
 from mlrtui.tui.trial.cursor import Sight
 from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
 from mlrtui.tui.trial.screen import TrialScreen
+from mlrtui_db.models import MeasureCurve
 
 
 def long_trace(steps: int = 100_000, peak: int = 54_321) -> Trace:
@@ -269,3 +272,45 @@ async def test_an_empty_store_has_no_trial_to_open() -> None:
     async with shown(FakeStore()) as view:
         await view.press("enter", "enter")
         assert isinstance(view.app.screen, LiveScreen)
+
+
+async def test_a_key_draws_the_next_measure_that_is_stored_and_then_the_sharpness_again() -> None:
+    store = scan_store()
+    for trial_id in store.curves:
+        store.measures[trial_id, "grad_norm"] = MeasureCurve(
+            *(trial_id, store.curves[trial_id].attempt, "grad_norm", array("q", [0, 5, 9])),
+            *(array("d", [1.5, 0.25, 12.5]), array("d", [math.nan] * 3)),
+        )
+        store.measures[trial_id, "of a plug-in"] = MeasureCurve(
+            *(trial_id, store.curves[trial_id].attempt, "of a plug-in", array("q", [4])),
+            *(array("d", [3.0]), array("d", [4.0])),
+        )
+    async with shown(store) as view:
+        await open_trial(view)
+        assert "sharpness λ  m: grad_norm, of a plug-in" in view.text()
+        await view.press("m")
+        await view.until(lambda: view.reading.measured is not None)
+        await view.pilot.pause()
+        assert "grad_norm  m: of a plug-in, λ" in view.text()
+        assert "peak 12.5 @9 · now 12.5 @9" in view.text()
+        chart = view.app.screen.query_one(SharpnessView)
+        assert chart.y_log  # as it is registered
+        chart.turn_scale()
+        assert not chart.y_log
+        await view.press("m")
+        await view.until(lambda: view.reading.measured is not None and view.reading.measured.measure == "of a plug-in")
+        await view.pilot.pause()
+        assert "edge 4" in view.text()
+        assert not chart.y_log
+        await view.press("m")
+        await view.until(lambda: view.reading.measured is None)
+        await view.pilot.pause()
+        assert "sharpness λ  m: grad_norm, of a plug-in" in view.text()
+
+
+async def test_without_measures_the_key_does_nothing() -> None:
+    async with shown(scan_store()) as view:
+        await open_trial(view)
+        await view.press("m")
+        assert view.reading.measures == ()
+        assert "m: " not in view.text()

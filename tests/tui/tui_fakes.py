@@ -2,6 +2,7 @@
 
 import math
 import threading
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,7 +11,18 @@ from tui_page_rows import log_rows, view_rows
 from tui_rows import NOW, make_cell, make_curve, make_details, make_fit, make_net, make_sweep, make_trial
 
 from mlrtui.tui.ports import StoreSource
-from mlrtui_db.models import Curve, EventRow, LiveSnapshot, LogRow, NetRow, SweepRow, TrialDetails, TrialRow, WriterEnd
+from mlrtui_db.models import (
+    Curve,
+    EventRow,
+    LiveSnapshot,
+    LogRow,
+    MeasureCurve,
+    NetRow,
+    SweepRow,
+    TrialDetails,
+    TrialRow,
+    WriterEnd,
+)
 
 
 @dataclass
@@ -21,6 +33,7 @@ class FakeStore:
     trials: dict[int, tuple[TrialRow, ...]] = field(default_factory=dict)  # by cell
     nets: dict[int, tuple[NetRow, ...]] = field(default_factory=dict)
     curves: dict[int, Curve] = field(default_factory=dict)
+    measures: dict[tuple[int, str], MeasureCurve] = field(default_factory=dict)  # by trial and name
     version: int = 1
     error: Exception | None = None
     end: WriterEnd | None = None
@@ -88,6 +101,18 @@ class FakeReader:
             curve.sharpness_residual[part],
             curve.flags[part],
         )
+
+    def measures(self, trial_id: int) -> tuple[str, ...]:
+        self._called("measures", trial_id)
+        return tuple(sorted(name for trial, name in self.store.measures if trial == trial_id))
+
+    def measure_curve(self, trial_id: int, measure: str, after_step: int = -1) -> MeasureCurve:
+        curve = self.store.measures[trial_id, measure]
+        keep = [at for at, step in enumerate(curve.step) if step > after_step]
+        columns = [
+            array(column.typecode, [column[at] for at in keep]) for column in (curve.step, curve.value, curve.edge)
+        ]
+        return MeasureCurve(trial_id, curve.attempt, measure, *columns)
 
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         self._called("query", view, where_sweep)

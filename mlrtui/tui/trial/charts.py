@@ -9,15 +9,17 @@ from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, line
+from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.numbers import number
-from mlrtui.tui.curves import Trace, caption, loss_points, sharpness_points
+from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name
 from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place, visible
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import TrialRow
+from mlrtui_trainer.measures import MEASURES
+from mlrtui_trainer.registry import UnknownNameError
 
 __all__ = ["LossView", "SharpnessView", "TrialChart", "axis_end"]
 
@@ -44,6 +46,11 @@ class TrialChart(Pane):
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Steps and values [points] of the whole trial."""
         raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """What is drawn, where that is not always the same."""
+        return ""
 
     @property
     def y_log(self) -> bool:
@@ -106,7 +113,7 @@ class TrialChart(Pane):
         trace = self.reading.trace
         seen = values[slice(*np.searchsorted(step, (low, np.nextafter(high, np.inf))))]
         hlines = self.hlines(seen)
-        key = (trace.trial_id, trace.attempt, self.y_log, self.sight.window, len(hlines))
+        key = (trace.trial_id, trace.attempt, self.subject, self.y_log, self.sight.window, len(hlines))
         held = self._held[1] if self._held is not None and self._held[0] == key else None
         y_limits = limits(np.append(seen, [hline.value for hline in hlines]), self.y_log, held)
         self._held = (key, y_limits)
@@ -138,28 +145,54 @@ class LossView(TrialChart):
 
 
 class SharpnessView(TrialChart):
-    """The sharpness as it was measured, with its edge."""
+    """The sharpness as it was measured, with its edge; or a measure that is stored of the trial, with its own."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, "sharpness")
+        self._turned: set[str] = set()  # measures whose scale is not the usual one
+
+    @property
+    def measured(self) -> MeasureTrace | None:
+        """The measure that is drawn in place of the sharpness."""
+        return None if self.reading is None else self.reading.measured
+
+    @property
+    def subject(self) -> str:
+        """What is drawn."""
+        return "" if self.measured is None else self.measured.measure
+
+    def turn_scale(self) -> None:
+        """Log values in place of linear ones, or the other way round, of the measure that is drawn."""
+        self._turned ^= {self.subject}
+        self.update_rows()
 
     def title(self) -> Line:
-        """What is drawn, and which part."""
-        return (("sharpness λ", "title"), (_part(self.sight), ""))
+        """What is drawn, which part, and what else there is to draw."""
+        name = self.subject or "sharpness λ"
+        others = [] if self.reading is None else [other for other in self.reading.measures if other != self.subject]
+        others += ["λ"] if self.subject else []
+        more = f"  m: {clean(', '.join(others))}" if others else ""
+        return ((clean(name), "title"), (_part(self.sight), ""), (more, "dim"))
 
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
-        """Sharpness where it was measured."""
-        return sharpness_points(trace)
+        """Sharpness, or the measure, where it was measured."""
+        measured = self.measured
+        return sharpness_points(trace) if measured is None else (measured.step, measured.value)
 
     @property
     def y_log(self) -> bool:
-        """As the look says."""
-        return self.look.ratio_log
+        """As the look says; of a measure as it is registered, until a key turns it."""
+        if not self.subject:
+            return self.look.ratio_log
+        return is_drawn_log(self.subject) != (self.subject in self._turned)
 
     def hlines(self, values: Floats) -> tuple[HLine, ...]:
         """The edge; of plain gradient descent 4/η too, where the sharpness comes near: it would squeeze the curve."""
         if self.reading is None or self.reading.trial is None:
             return ()
+        if self.measured is not None:
+            edges = self.measured.edge[np.isfinite(self.measured.edge)]
+            return tuple(HLine(float(edge), f"edge {number(float(edge))}") for edge in edges[-1:])
         lines = edge_lines(self.reading.trial)
         finite = values[np.isfinite(values)]
         near = finite.size and finite.max() > 2.5 / self.reading.trial.eta
@@ -168,6 +201,14 @@ class SharpnessView(TrialChart):
     def nothing(self) -> str:
         """There may be no step yet, or it may not have been asked for."""
         return no_sharpness(self.reading)
+
+
+def is_drawn_log(measure: str) -> bool:
+    """Whether a measure is drawn on a log axis; one whose package is not installed here is not."""
+    try:
+        return MEASURES[measure].log
+    except UnknownNameError:
+        return False
 
 
 def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:

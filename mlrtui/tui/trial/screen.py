@@ -110,6 +110,14 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         if peak is not None:
             self._see(moving.at_step(self.sight, float(step[peak]), axis_end(reading)))
 
+    def action_measure(self) -> None:
+        """The next measure that is stored of this trial, then the sharpness again."""
+        reading, wanted = self.owner.reading, self.owner.wanted
+        if reading is not None:
+            known = ["", *reading.measures]
+            at = known.index(wanted.measure) if wanted.measure in known else 0
+            self.owner.want(replace(wanted, measure=known[(at + 1) % len(known)]))
+
     def action_zoom_x(self, factor: float) -> None:
         """Fewer or more steps around the cursor; 0 shows all."""
         reading = self.owner.reading
@@ -135,7 +143,10 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
 
     def action_log_y(self) -> None:
         """The chart that has the focus."""
-        if self._current == "sharpness":
+        below = self.query_one(SharpnessView)
+        if self._current == "sharpness" and below.measured is not None:
+            below.turn_scale()
+        elif self._current == "sharpness":
             self.owner.change(ratio_log=not self.look.ratio_log)
         else:
             self.owner.change(loss_log=not self.look.loss_log)

@@ -1,0 +1,51 @@
+"""A measure of another package: asked for in a sweep file, computed by the worker, stored and read by its name."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from conftest import SMALL_SCAN
+from other_package import install, run
+
+from mlrtui_db.reader import Reader
+
+SOURCE = '''
+"""How far the weights are from where they started, in units of the distance that they started from zero."""
+
+from mlrtui_trainer.measures import Measure
+
+
+def distance(moment):
+    return (moment.weights - moment.initial).norm(dim=1) / moment.initial.norm(dim=1)
+
+
+MEASURE = Measure("1", "Relative distance from the initial weights.", distance, lambda train, eta: 1.0)
+'''
+
+
+def test_a_sweep_is_measured_by_a_measure_of_another_package(tmp_path: Path) -> None:
+    install(tmp_path, "toy_measure", SOURCE, "mlrtui.measures", "distance = toy_measure:MEASURE")
+    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["distance", "grad_norm"]\nevery = 3\n')
+    done = run(tmp_path, "run", "sweep.toml", "--no-tui", "--devices", "cpu")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "mlrtui.db")) as store:
+        found = store.execute(
+            "SELECT measure, count(*), min(step), max(step % 3), min(value), min(edge), max(edge)"
+            " FROM measures GROUP BY measure ORDER BY measure"
+        ).fetchall()
+    (distance, n, *of_distance), (norm, m, *of_norm) = found
+    assert (distance, norm, n) == ("distance", "grad_norm", m)
+    assert of_distance == [0, 0, 0.0, 1.0, 1.0]
+    assert of_norm[-2:] == [None, None]
+    with Reader.open(tmp_path / "mlrtui.db") as reader:
+        assert reader.measures(1) == ("distance", "grad_norm")
+        assert reader.measure_curve(1, "distance").value[0] == 0.0
+
+
+def test_a_measure_that_nobody_has_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["distance"]\n')
+    done = run(tmp_path, "run", "sweep.toml", "--no-tui")
+    assert done.returncode == 2
+    told = "measures.names = \"distance\": measure 'distance' is not known; use one of grad_norm"
+    assert done.stderr == f"mlrtui: sweep.toml: {told}\n"
+    assert not (tmp_path / "mlrtui.db").exists()
