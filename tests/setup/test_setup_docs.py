@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from benchmarks.store_writes import write_store
 from mlrtui.cli import app
-from mlrtui.commands.reference import page
+from mlrtui.cli_reference import page
 from mlrtui.config import parse_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ def test_the_readme_names_every_command_and_no_other() -> None:
 
 def test_the_reference_of_the_command_line_is_current() -> None:
     path = ROOT / "docs" / "cli.md"
-    assert path.read_text(encoding="utf-8") == page() + "\n", "run: python -m mlrtui.commands.reference > docs/cli.md"
+    assert path.read_text(encoding="utf-8") == page() + "\n", "run: python -m mlrtui.cli_reference > docs/cli.md"
 
 
 def test_the_reference_of_the_command_line_names_every_variable_that_the_code_reads() -> None:

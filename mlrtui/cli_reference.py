@@ -1,8 +1,9 @@
 """The reference page of the command line, made from the commands themselves.
 
-``python -m mlrtui.commands.reference > docs/cli.md`` makes it anew.
+``python -m mlrtui.cli_reference > docs/cli.md`` makes it anew.
 """
 
+import sys
 from collections import Counter
 from enum import Enum
 from typing import Any
@@ -21,7 +22,7 @@ HEAD = ("| argument or option | default | meaning |", "| --- | --- | --- |")
 INTRODUCTION = """\
 # The command line
 
-<!-- Made by `python -m mlrtui.commands.reference`; change the code, then make it again. -->
+<!-- Made by `python -m mlrtui.cli_reference`; change the code, then make it again. -->
 
 Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.toml` prints a traceback on errors,
 `mlrtui --version` the version.
@@ -84,4 +85,4 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    print(page())
+    sys.stdout.write(page() + "\n")
