@@ -42,7 +42,7 @@ def test_a_store_that_needs_something(store: Path) -> None:
 
 def test_a_driver_that_waits_and_a_log_that_grows(store: Path) -> None:
     with Store.open(store) as opened:
-        assert "is at work" in findings(store)["driver"].text
+        assert "is running" in findings(store)["driver"].text
         opened.note("training waits: the disk is full")
         waiting = findings(store)["driver"]
         assert (waiting.fine, waiting.text.endswith("training waits: the disk is full")) == (False, True)
@@ -80,7 +80,7 @@ def of_gpu(found: dict[str, object], driver: str, folder: Path, monkeypatch: pyt
         (H100 | {"code": ["sm_50", "sm_70"]}, "580.1, Disabled", False, "no code for NVIDIA H100"),
         (H100 | {"code": ["sm_50", "compute_80"]}, "580.1, Disabled", True, "CUDA 12.8"),
         (H100 | {"code": ["sm_90a", "sm_100f"]}, "580.1, Disabled", True, "CUDA 12.8"),
-        (H100 | {"rocm": "6.3"}, "", False, "ROCm 6.3; not supported"),
+        (H100 | {"rocm": "6.3"}, "", False, "ROCm 6.3, which is not supported"),
         ({"mps": True}, "", True, "MPS"),
     ],
 )

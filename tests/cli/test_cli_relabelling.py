@@ -80,7 +80,7 @@ def test_every_trial_is_named_anew_or_says_why_not(mlrtui: Mlrtui, tmp_path: Pat
     before = content(path, ("trial", "step"))
     done = mlrtui("prune", "no such sweep")  # it opens the store to write, and stops at the name
     assert done.returncode == 2
-    assert "was brought up to date" in done.stderr
+    assert "was migrated to the present version" in done.stderr
     assert content(path, ("step",))["step"] == before["step"]
     assert check(path) == []
     old = {row["trial_id"]: row["phase"] for row in before["trial"]}
