@@ -35,7 +35,7 @@ def test_a_store_that_needs_something(store: Path) -> None:
     found = findings(store)
     assert found["store"].fine
     assert found["failed trials"] == doctor.Finding(
-        "failed trials", False, f"in 'small scan': `mlrtui rerun --failed --store {store}` trains them again"
+        "failed trials", False, f"in 'small scan': `mlrtui rerun --failed --store {store}` retries them"
     )
     assert f"`mlrtui resume --store {store}`" in found["unfinished"].text
 
@@ -49,7 +49,7 @@ def test_a_driver_that_waits_and_a_log_that_grows(store: Path) -> None:
     log = store.with_name(store.name + "-wal")
     with log.open("wb") as file:
         file.truncate((64 << 20) + 1)  # nothing valid in it: SQLite ignores it
-    assert "some reader holds an old view open" in findings(store)["driver"].text
+    assert "a reader keeps an old snapshot open" in findings(store)["driver"].text
 
 
 TORCH = {
@@ -73,7 +73,7 @@ def of_gpu(found: dict[str, object], driver: str, folder: Path, monkeypatch: pyt
     [
         ({}, "", True, ""),
         ({}, "580.1, [N/A]", False, "not built for CUDA"),
-        ({"built": "13.0"}, "470.2, [N/A]", False, "newer than the driver allows"),
+        ({"built": "13.0"}, "470.2, [N/A]", False, "it may need a newer driver"),
         ({"built": "13.0"}, "", True, "no NVIDIA driver"),
         (H100, "580.1, Disabled", True, "CUDA 12.8, driver 580.1"),
         (H100, "580.1, Enabled", True, "MIG is on"),

@@ -100,7 +100,7 @@ def test_settings_of_another_version_are_a_sentence(mlrtui: Mlrtui, fake_store: 
         connection.commit()
     done = mlrtui("resume")
     assert done.returncode == 3
-    assert "the settings of sweep" in done.stderr
+    assert "the stored settings of sweep" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -167,7 +167,7 @@ def test_prune_asks_where_there_is_a_terminal(fake_store: Path, tmp_path: Path, 
     os.close(theirs)
     os.close(ours)
     assert done.returncode == code, done.stderr
-    assert b"for good" in done.stdout
+    assert b"permanently deletes" in done.stdout
     assert (fake_store.read_bytes() == before) is (code == 1)
 
 

@@ -144,7 +144,7 @@ def test_a_store_that_is_only_read_says_whose_phases_they_are(tmp_path: Path) ->
         snapshot = reader.live(number)
         assert snapshot is not None
         told = report(reader, snapshot)
-    assert "3 of these phases are by the first edition" in told
+    assert "3 of these phases follow the first edition" in told
     assert path.read_bytes() == whole
 
 
