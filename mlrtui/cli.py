@@ -26,39 +26,42 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Find maximal initial learning rates, watch catapults and fit scaling exponents, live in a terminal.",
+    help="Measure maximal learning rates, sharpness and scaling exponents of neural networks, live in a terminal.",
 )
 
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The store; else $MLRTUI_STORE, else mlrtui.db.", show_default=False)
+    Path | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
 ]
-AsciiOption = Annotated[bool, typer.Option("--ascii", help="Draw with plain ASCII characters only.")]
-DetachOption = Annotated[bool, typer.Option("--detach", help="Start and return at once.")]
-NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Plain progress lines instead of the screen.")]
+AsciiOption = Annotated[bool, typer.Option("--ascii", help="Use plain ASCII characters only.")]
+DetachOption = Annotated[bool, typer.Option("--detach", help="Start in the background and return at once.")]
+NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Print progress lines instead of the screen.")]
 DevicesOption = Annotated[
     str,
     typer.Option(
-        "--devices", help="auto, cpu, cpu:2, cuda:0,cuda:1 (named twice: two workers), or fake (makes numbers up)."
+        "--devices",
+        help="auto, cpu, cpu:2 (two workers), cuda:0,cuda:1, cuda:0,cuda:0 (two workers), or fake (invented numbers).",
     ),
 ]
 EngineOption = Annotated[
-    str, typer.Option("--engine", help="Where rounds run: local, fake, or the name that another package gives.")
+    str, typer.Option("--engine", help="Where trainings run: local, fake, or an engine of another package.")
 ]
 AllowCodeOption = Annotated[
     bool,
-    typer.Option("--allow-code", help="Run the code that a sweep's model.kind names; only for files you trust."),
+    typer.Option("--allow-code", help="Allow the code named by model.kind to run. Only for files that you trust."),
 ]
-SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps.", show_default=False)]
+SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps (default: all).", show_default=False)]
 RefreshOption = Annotated[
     float | None,
-    typer.Option("--refresh", min=0.1, max=60, help="Seconds between looks at the store; else your setting, else 2."),
+    typer.Option(
+        "--refresh", min=0.1, max=60, help="Seconds between reads of the store (default: your setting, else 2)."
+    ),
 ]
 NoMouseOption = Annotated[
-    bool, typer.Option("--no-mouse", help="Leave the mouse, and selecting text, to the terminal.")
+    bool, typer.Option("--no-mouse", help="Leave the mouse, and text selection, to the terminal.")
 ]
 
-OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen once, as text.")]
-ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data behind the screen once.")]
+OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen as text and exit.")]
+ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
 WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
 
@@ -78,9 +81,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something breaks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print a traceback on errors.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     global _debug
@@ -116,15 +119,16 @@ def _training(
 
 @app.command()
 def run(
-    files: Annotated[list[Path] | None, typer.Argument(help="Sweep files; none: the quick start.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(help="Sweep files (default: the quick start).")] = None,
     store: StoreOption = None,
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key: training.epochs=3.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the files, as in training.epochs=3."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the grid and what it costs; train nothing.")
+        bool, typer.Option("--dry-run", help="Print the grid and its estimated cost; train nothing.")
     ] = False,
     devices: DevicesOption = "auto",
     engine: EngineOption = "local",
@@ -133,7 +137,7 @@ def run(
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Train the sweeps of some files into the store, and watch. The same command again resumes."""
+    """Train the sweeps of these files and show them. The same command resumes."""
     from mlrtui.commands import run as command
 
     options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
@@ -144,16 +148,16 @@ def run(
 @app.command()
 def watch(
     store: StoreOption = None,
-    screen: Annotated[WatchScreen, typer.Option(help="Which screen to begin with, or to print.")] = WatchScreen.live,
-    sweep: Annotated[str | None, typer.Option(help="Which sweep, by name; else the newest.")] = None,
-    trial: Annotated[list[int] | None, typer.Option(help="Which trial, by number; several for compare.")] = None,
+    screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
+    sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
+    trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Look on while a sweep runs, from any terminal."""
+    """Show a running sweep, from any terminal."""
     from mlrtui.commands import look
 
     how = look.How(screen.value, sweep, tuple(trial or ()), once, as_json, ascii_only, refresh, not no_mouse)
@@ -162,7 +166,7 @@ def watch(
 
 @app.command()
 def browse(
-    stores: Annotated[list[Path] | None, typer.Argument(help="Stores; none: the one that --store names.")] = None,
+    stores: Annotated[list[Path] | None, typer.Argument(help="Stores (default: the one given by --store).")] = None,
     store: StoreOption = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
@@ -170,7 +174,7 @@ def browse(
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Look at past sweeps."""
+    """List the sweeps of one or more stores."""
     from mlrtui.commands import look
 
     paths = tuple(stores or ()) or (store_path(store),)
@@ -181,9 +185,9 @@ def browse(
 @app.command()
 def status(
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is in the store and whether a driver is at work."""
+    """Print what the store contains and whether a driver is running."""
     from mlrtui.commands import look
 
     raise typer.Exit(look.status(store_path(store), as_json=as_json))
@@ -193,10 +197,10 @@ def status(
 def stop(
     store: StoreOption = None,
     now: Annotated[
-        bool, typer.Option("--now", help="Kill it and its workers at once; what is committed stays.")
+        bool, typer.Option("--now", help="Kill the driver and its workers at once; committed results are kept.")
     ] = False,
 ) -> None:
-    """End the driver cleanly: it finishes its commit; `mlrtui resume` goes on from there."""
+    """Stop the driver after its current commit. `mlrtui resume` continues from there."""
     from mlrtui.driver import stopping
 
     typer.echo(stopping.stop(store_path(store), now=now))
@@ -215,7 +219,7 @@ def resume(
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Go on with sweeps of the store, without their files; no names: all that are not done."""
+    """Continue sweeps of the store without their files (default: all unfinished ones)."""
     from mlrtui.commands import resume as command
 
     options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
@@ -226,7 +230,7 @@ def resume(
 def rerun(
     sweeps: SweepsArgument = None,
     store: StoreOption = None,
-    failed: Annotated[bool, typer.Option("--failed", help="What failed before is queued again.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Queue failed trials and nets again.")] = False,
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
@@ -236,18 +240,18 @@ def rerun(
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Train again what the machine failed to train, in the sweeps named or in all."""
+    """Retry trials that failed because of the machine."""
     from mlrtui.commands import resume as command
 
     if not failed:
-        raise BadInput("rerun: say what: --failed queues failed trials and nets again; finished ones are never redone")
+        raise BadInput("rerun needs --failed (nothing else can be rerun)")
     options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 
 @app.command()
-def backup(out: Annotated[Path, typer.Argument(help="The copy.")], store: StoreOption = None) -> None:
-    """Copy the store as it is at this moment, also while a sweep runs."""
+def backup(out: Annotated[Path, typer.Argument(help="The new file.")], store: StoreOption = None) -> None:
+    """Copy the store, even while a sweep runs."""
     from mlrtui.commands import copies
 
     copies.backup(store_path(store), out)
@@ -255,9 +259,10 @@ def backup(out: Annotated[Path, typer.Argument(help="The copy.")], store: StoreO
 
 @app.command()
 def archive(
-    store: Annotated[Path, typer.Argument(help="The store.")], out: Annotated[Path, typer.Argument(help="The copy.")]
+    store: Annotated[Path, typer.Argument(help="The store.")],
+    out: Annotated[Path, typer.Argument(help="The new file.")],
 ) -> None:
-    """Copy a store into one packed file, which opens from read-only media too."""
+    """Pack a store into one file that can be read from read-only media."""
     from mlrtui.commands import copies
 
     copies.archive(store, out)
@@ -265,10 +270,10 @@ def archive(
 
 @app.command()
 def merge(
-    out: Annotated[Path, typer.Argument(help="The store to make.")],
-    stores: Annotated[list[Path], typer.Argument(help="The stores to put together; they stay as they are.")],
+    out: Annotated[Path, typer.Argument(help="The new store.")],
+    stores: Annotated[list[Path], typer.Argument(help="The stores to combine; they are not changed.")],
 ) -> None:
-    """Make one store out of several, by the keys of sweeps and trials."""
+    """Combine several stores into a new one. Stores that contradict each other are refused."""
     from mlrtui.commands import copies
 
     copies.merge(out, stores)
@@ -278,9 +283,9 @@ def merge(
 def prune(
     sweeps: Annotated[list[str], typer.Argument(help="Names of the sweeps.", show_default=False)],
     store: StoreOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete the steps of sweeps; their outcomes, eta* and fits stay. Asks first."""
+    """Delete the steps of sweeps; their results and fits are kept. Asks first."""
     from mlrtui.commands import copies
 
     raise typer.Exit(copies.prune(store_path(store), sweeps, sure=yes))
@@ -290,12 +295,14 @@ def prune(
 def export(
     store: StoreOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")] = Path("mlrtui-export"),
-    view: Annotated[list[str] | None, typer.Option("--view", help="A view to export; repeat; none: all.")] = None,
-    sweep: Annotated[str | None, typer.Option("--sweep", help="Only this sweep.")] = None,
+    view: Annotated[
+        list[str] | None, typer.Option("--view", help="A view to export; repeat for several (default: all).")
+    ] = None,
+    sweep: Annotated[str | None, typer.Option("--sweep", help="Export this sweep only.")] = None,
     file_format: Annotated[str, typer.Option("--format", help="csv, jsonl or sqlite.")] = "csv",
-    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
-    """Write the store's views as files."""
+    """Write the views of the store as files."""
     from mlrtui.commands import export as exporting
 
     done = exporting.export(
@@ -307,11 +314,9 @@ def export(
 
 @app.command()
 def examples(
-    copy: Annotated[
-        Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them here to change them.")
-    ] = None,
+    copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:
-    """List the sweep files that come with mlrtui."""
+    """List the example sweep files."""
     from mlrtui.commands import show
 
     show.examples(copy)
@@ -319,9 +324,9 @@ def examples(
 
 @app.command()
 def doctor(
-    store: Annotated[Path | None, typer.Argument(help="A store to check as well.", show_default=False)] = None,
+    store: Annotated[Path | None, typer.Argument(help="A store to check too.", show_default=False)] = None,
 ) -> None:
-    """Check the machine, and a store, and say what to do."""
+    """Check this machine, and a store, and print what to do about problems."""
     from mlrtui.commands import show
 
     raise typer.Exit(show.doctor(store))
@@ -329,7 +334,7 @@ def doctor(
 
 @app.command(name="check-claims")
 def check_claims(store: StoreOption = None) -> None:
-    """Hold the shipped examples' results against what the papers claim."""
+    """Compare the results of the examples with what the papers claim."""
     from mlrtui.commands import claims
 
     raise typer.Exit(claims.check_claims(store_path(store)))
@@ -344,8 +349,8 @@ def _fail(error: Exception, code: int) -> NoReturn:
 def main() -> None:
     """Entry point of the ``mlrtui`` command: errors become one line each and an exit code.
 
-    Where the reader of our output has left (``mlrtui status | head -2``), it ends without a word, with the exit code of
-    a program that SIGPIPE ends.
+    If the reader of the output closes it (``mlrtui status | head -2``), the command exits silently, with the exit code
+    of a program that SIGPIPE ends.
     """
     stdout = sys.stdout
     try:
@@ -387,7 +392,10 @@ def _command() -> None:
     except Exception as error:
         if _debug:
             raise
-        _fail(MlrtuiError(f"this is a bug: {type(error).__name__}: {error}; run `mlrtui --debug ...` to see where"), 1)
+        _fail(
+            MlrtuiError(f"this is a bug: {type(error).__name__}: {error}; run `mlrtui --debug ...` for a traceback"),
+            1,
+        )
 
 
 if __name__ == "__main__":

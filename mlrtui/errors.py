@@ -1,10 +1,10 @@
 """The errors that reach a user, each with its exit code.
 
-MlrtuiError                 one or more plain sentences
-├── BadInput         (2)    a sweep file, an option or a value is wrong; every mistake at once
+MlrtuiError                 one or more sentences
+├── BadInput         (2)    a sweep file, an option or a value is wrong; all mistakes at once
 ├── StoreTrouble     (3)    the store cannot be used
-└── DriverDied       (4)    the driver ended by an error that is not one of these
-    └── EngineFailed (4)    the machinery that trains broke down
+└── DriverDied       (4)    the driver died: any other error
+    └── EngineFailed (4)    no worker can train
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ __all__ = ["BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTroubl
 
 
 class MlrtuiError(Exception):
-    """Something a user should read; never shown as a traceback."""
+    """An error for the user; printed as lines, never as a traceback."""
 
     exit_code = 1
 
@@ -40,7 +40,7 @@ class StoreTrouble(MlrtuiError):
 
 
 class DriverDied(MlrtuiError):
-    """The driver ended by an error of its own, or was killed."""
+    """The driver died of an unexpected error, or was killed."""
 
     exit_code = 4
 

@@ -1,4 +1,4 @@
-"""A finished or running sweep as plain text: for terminals without a screen, logs and mail."""
+"""A finished or running sweep as plain text, for logs, mail and terminals without screens."""
 
 import math
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from mlrtui.text.escape import one_line
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
 
-if TYPE_CHECKING:  # it takes NumPy, which a line about a sweep does not need
+if TYPE_CHECKING:  # it imports NumPy, which a line about a sweep does not need
     from mlrtui.analysis.fits import FitTerm
     from mlrtui.analysis.growth import Growth
 
@@ -52,7 +52,7 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
         lines += ["", *map(fit_line, snapshot.fits)]
     if sweep.mode == "search":
         lines += ["", *(line for block in _picture(snapshot, ascii_only) for line in block.splitlines())]
-    return "\n".join(map(one_line, lines)).rstrip()  # whatever the store says, it stays on its line
+    return "\n".join(map(one_line, lines)).rstrip()  # text from a store may contain line breaks
 
 
 def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
     for values in rows:
         row = dict(zip(columns, values, strict=True))
         note = f"  {row['given_up']} given up" if row["given_up"] else ""
-        note += "  by rule 1: the last success" if row["eta_rule"] == 1 and row["eta_star"] is not None else ""
+        note += "  by rule 1 (last success)" if row["eta_rule"] == 1 and row["eta_star"] is not None else ""
         note += "" if row["censored"] is None else f"  censored ({row['censored']}): {row['reason']}"
         yield (
             f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['eta_star_se'], 2):>7}  "
@@ -86,13 +86,13 @@ def _phases(reader: Reader, sweep: str) -> Iterator[str]:
         )
         first_edition += values["phase_rule"] == 1
     if first_edition:
-        yield f"{first_edition} of these phases are by the first edition of the rules; docs/numerics.md has the second"
+        yield f"{first_edition} of these phases follow the first edition of the rules; docs/numerics.md has the second"
 
 
 def _onsets(reader: Reader, sweep: str) -> Iterator[str]:
-    """Where a scan's trainings change their kind, as bounds where the scan ends first."""
+    """Where the trainings of a scan change phase; bounds where the scan ends first."""
     columns, rows = reader.query("onsets", where_sweep=sweep)
-    yield "smallest η·λ₀ from which the loss, and λ, rise; the largest survived below the first that is lost"
+    yield "smallest η·λ₀ at which the loss, and λ, rise; the largest that survives below the first that does not"
     yield f"{'cell':<16} {'seed':>4}  {'c_loss':>7}  {'c_sharp':>7}  {'c_max':>7}  {'η best':>9}  {'η below 20 %':>12}"
     for values in rows:
         row = dict(zip(columns, values, strict=True))
@@ -101,25 +101,25 @@ def _onsets(reader: Reader, sweep: str) -> Iterator[str]:
         yield (
             f"{row['cell']:<16} {row['seed']:>4}  {'  '.join(f'{bound:>7}' for bound in bounds)}  "
             f"{_number(row['eta_best']):>9}  {_number(row['eta_unstable']):>12}"
-            f"{'  not in this order' if row['ordered'] == 0 else ''}"
-            f"{'  c_max open: unfinished above it' if row['c_max_open'] else ''}"
+            f"{'  out of order' if row['ordered'] == 0 else ''}"
+            f"{'  c_max is open: unfinished trainings above it' if row['c_max_open'] else ''}"
         )
 
 
 def _growths(reader: Reader, sweep: str) -> Iterator[str]:
-    """Whether outputs grow with width while training succeeds, where the rates follow a power of the width."""
+    """Whether outputs grow with width while training succeeds, for rates that follow a power of the width."""
     from mlrtui.analysis.growth import growths
 
     columns, rows = reader.query("width_growth", where_sweep=sweep)
     for place, one in enumerate(growths(dict(zip(columns, row, strict=True)) for row in rows)):
         if place == 0:
             yield ""
-            yield "controlled divergence, as a statement about widths:"
+            yield "controlled divergence over widths:"
         yield growth_line(one)
 
 
 def growth_line(growth: "Growth") -> str:
-    """One law of the rate in one line: its exponents, how many trainings survive, what that makes it and why."""
+    """One scaling rule of the learning rate in one line: exponents, survivors, the conclusion and why."""
     word = {True: "controlled", False: "not controlled", None: "undecided"}[growth.controlled]
     exponents = f"outputs {_power(growth.logit)}, last hidden layer {_power(growth.hidden)}"
     widths = f"widths {growth.widths[0]} to {growth.widths[-1]}"
@@ -130,7 +130,7 @@ def growth_line(growth: "Growth") -> str:
 
 def _power(term: "FitTerm | None") -> str:
     if term is None:
-        return "not known"
+        return "unknown"
     interval = "" if term.low is None or term.high is None else f" [{term.low:.2f}, {term.high:.2f}]"
     return f"∝ width^{term.exponent:+.2f}{interval}"
 

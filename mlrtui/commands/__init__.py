@@ -1,1 +1,1 @@
-"""What each command does, one file a subject; `mlrtui.cli` only parses."""
+"""What each command does, one file per subject; `mlrtui.cli` only parses arguments."""

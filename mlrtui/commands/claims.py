@@ -1,4 +1,4 @@
-"""`mlrtui check-claims`: what the papers claim beside what a store measured."""
+"""`mlrtui check-claims`: what the papers claim, compared with what a store measured."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -14,7 +14,7 @@ __all__ = ["check_claims", "finished_sweeps", "measured_text"]
 
 
 def check_claims(store: Path) -> int:
-    """Print every claim that the store's finished sweeps speak to; exit code 1 when one is missed.
+    """Print every claim that the finished sweeps of the store measure; exit code 1 if one is missed.
 
     Raises:
         BadInput: no finished sweep of the store measures a claim.
@@ -33,7 +33,7 @@ def check_claims(store: Path) -> int:
             missed += sum(finding.verdict == "misses" for finding in findings)
     if not shown:
         names = ", ".join(sorted({repr(claim.sweep) for claim in CLAIMS}))
-        raise BadInput(f"{store}: no finished sweep here measures a claim; run one of {names}: see `mlrtui examples`")
+        raise BadInput(f"{store}: no finished sweep measures a claim; run one of {names} (see `mlrtui examples`)")
     return 1 if missed else 0
 
 

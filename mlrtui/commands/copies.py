@@ -1,4 +1,4 @@
-"""`mlrtui backup`, `archive`, `merge` and `prune`: what is done with whole stores."""
+"""`mlrtui backup`, `archive`, `merge` and `prune`: operations on whole stores."""
 
 import sys
 from collections.abc import Sequence
@@ -16,33 +16,35 @@ __all__ = ["archive", "backup", "merge", "prune"]
 
 
 def backup(store: Path, out: Path) -> None:
-    """Copy a store, also while it is written."""
-    print(f"{out}: {_size(copies.back_up(store, out))}, {store} as it was at this moment")
+    """Copy a store, even while it is written."""
+    print(f"{out}: {_size(copies.back_up(store, out))}, a copy of {store}")
 
 
 def archive(store: Path, out: Path) -> None:
     """Copy a store into one packed file for read-only media."""
-    print(f"{out}: {_size(copies.archive(store, out))}, one file; look at it with: mlrtui browse {out}")
+    print(f"{out}: {_size(copies.archive(store, out))}, one file; show it with: mlrtui browse {out}")
 
 
 def merge(out: Path, stores: Sequence[Path]) -> None:
-    """Put several stores together in a new one."""
+    """Combine several stores into a new one."""
     twice = [path for path in stores if path.resolve() == out.resolve()]
     if twice:
-        raise BadInput(f"{twice[0]}: cannot be merged into itself; give the new store another name")
+        raise BadInput(f"{twice[0]}: cannot be merged into itself; choose another name for the new store")
     made = merging.merge(out, stores, refit_merged)
     print(f"{out}: {made.sweeps} sweeps, {made.trials} trials, {made.steps} steps")
 
 
 def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
-    """Delete the stored steps of sweeps and give their room back; asks first. Returns the exit code."""
+    """Delete the stored steps of sweeps and free their disk space; asks first. Returns the exit code."""
     with open_current(store) as reader:
         rows = chosen(reader, names)
-    told = ", ".join(repr(row.name) for row in rows)
+    sweeps = ", ".join(repr(row.name) for row in rows)
     if not sure:
         if not sys.stdin.isatty():
-            raise BadInput("prune deletes curves for good, and there is no terminal to ask at; say --yes")
-        print(f"This deletes every step (loss, accuracy, λ) of {told} for good. η*, λ₀, outcomes and fits stay.")
+            raise BadInput("prune deletes steps permanently and there is no terminal for the confirmation; use --yes")
+        print(
+            f"This permanently deletes every step (loss, accuracy, λ) of {sweeps}. η*, λ₀, results and fits are kept."
+        )
         if input("Delete them? Type yes: ").strip().lower() != "yes":
             print("nothing was deleted")
             return 1
@@ -56,14 +58,13 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
                 if gone:
                     opened.add_event("warning", f"pruned: {gone} steps deleted by the user", row.sweep_id)
         try:
-            opened.compact()  # also where nothing is left to delete: the time before, there may have been no room
+            opened.compact()  # also where nothing is left to delete: an earlier attempt may have run out of space
         except StoreIOError as error:
             raise StoreTrouble(
-                f"{store}: {deleted} steps of {told} deleted, but the file, which needs as much space again, cannot be "
-                f"packed ({error.reason}); what is trained next takes the place of the steps. {error.remedy}, then "
-                "prune again"
+                f"{store}: {deleted} steps of {sweeps} deleted, but the file cannot be compacted ({error.reason}), "
+                f"which needs as much space again; new steps reuse the freed pages. {error.remedy}, then prune again"
             ) from None
-    print(f"{store}: {deleted} steps of {told} deleted, {_size(before)} before, {_size(store.stat().st_size)} now")
+    print(f"{store}: {deleted} steps of {sweeps} deleted, {_size(before)} before, {_size(store.stat().st_size)} now")
     return 0
 
 

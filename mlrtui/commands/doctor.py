@@ -1,4 +1,4 @@
-"""Checks of the machine and of a store: what is there, and what to do where something is missing."""
+"""Checks of the machine and of a store: what was found, and what to do about problems."""
 
 import json
 import locale
@@ -56,7 +56,7 @@ def machine() -> Iterator[Finding]:
     yield from _torch()
     version, fine = sqlite_version.found(), sqlite_version.sufficient()
     yield Finding(
-        "sqlite", fine, version if fine else f"{version} is too old; use a Python linked to {sqlite_version.NEEDED}"
+        "sqlite", fine, version if fine else f"{version} is too old; use a Python built with {sqlite_version.NEEDED}"
     )
     utf8 = "utf" in locale.getpreferredencoding(False).lower()
     terminal = os.environ.get("TERM", "unset")
@@ -70,7 +70,7 @@ def machine() -> Iterator[Finding]:
 
 
 def store(path: Path) -> Iterator[Finding]:
-    """Integrity and invariants of a store, who writes it, what is left to do in it, and where it lies.
+    """Integrity and invariants of a store, its driver, unfinished work, and its file system.
 
     Raises:
         StoreError: it cannot be read at all.
@@ -83,15 +83,15 @@ def store(path: Path) -> Iterator[Finding]:
         except StoreDamaged as error:
             sweeps, broken = (), [str(error)]
     broken += invariants.check(path)
-    remedy = "; look on with `mlrtui browse`, but train into a new store, or restore a copy made by `mlrtui backup`"
+    remedy = "; `mlrtui browse` can still show it, but train into a new store or restore a copy made by `mlrtui backup`"
     yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
     if foreign:
         shown = ", ".join(foreign[:_MOST_FOREIGN]) + (", ..." if len(foreign) > _MOST_FOREIGN else "")
-        yield Finding("of other tools", True, f"{shown}; mlrtui leaves them alone")
+        yield Finding("of other tools", True, f"{shown}; mlrtui does not touch them")
     held, writer = at_work(path)
     yield _driver(held, writer, path)
     if end is not None and not held:
-        yield Finding("last driver", False, f"{end.sentence()}; `mlrtui resume --store {path}` goes on")
+        yield Finding("last driver", False, f"{end.sentence()}; `mlrtui resume --store {path}` continues")
     yield from _left_to_do(path, sweeps, held)
     network = filesystem.network_kind(path)
     yield Finding(
@@ -107,22 +107,22 @@ def _driver(held: bool, writer: lock.LockHolder | None, path: Path) -> Finding:
     size = log.stat().st_size if log.exists() else 0
     if size > _LARGE_LOG_BYTES:
         return Finding(
-            "driver", False, f"the -wal file has {size >> 20} MB: some reader holds an old view open; close it"
+            "driver", False, f"the -wal file has {size >> 20} MB because a reader keeps an old snapshot open; close it"
         )
     if writer is None:
-        return Finding("driver", not held, "one is at work that does not say who it is" if held else "none is at work")
+        return Finding("driver", not held, "one is running, but it cannot be identified" if held else "none is running")
     who = writer.place()
-    return Finding("driver", not writer.note, f"{who} is at work" if not writer.note else f"{who}: {writer.note}")
+    return Finding("driver", not writer.note, f"{who} is running" if not writer.note else f"{who}: {writer.note}")
 
 
 def _left_to_do(path: Path, sweeps: Sequence[SweepRow], driven: bool) -> Iterator[Finding]:
     failed = [repr(row.name) for row in sweeps if row.trials_failed]
     if failed:
-        remedy = f"`mlrtui rerun --failed --store {path}` trains them again"
+        remedy = f"`mlrtui rerun --failed --store {path}` retries them"
         yield Finding("failed trials", False, f"in {', '.join(failed)}: {remedy}")
     waiting = [repr(row.name) for row in sweeps if row.status != "done"]
     if waiting and not driven:
-        yield Finding("unfinished", True, f"{', '.join(waiting)}: `mlrtui resume --store {path}` goes on")
+        yield Finding("unfinished", True, f"{', '.join(waiting)}: `mlrtui resume --store {path}` continues")
 
 
 def _torch() -> Iterator[Finding]:
@@ -135,15 +135,15 @@ def _torch() -> Iterator[Finding]:
     devices = ", ".join(found["cuda"]) or "no CUDA device: trainings run on the CPU"
     yield Finding("torch", True, f"{found['version']}; {devices}")
     yield from _gpu(found)
-    slow = "not in use: narrow nets train slower on a CPU; the extra `fast` brings them, MLRTUI_FAST=0 keeps them off"
+    slow = "not in use: installing mlrtui[fast] speeds up narrow nets on a CPU (MLRTUI_FAST=0 keeps it off)"
     yield Finding("compiled steps", True, f"numba {found['numba']}" if found["numba"] else slow)
 
 
 def _gpu(torch: dict[str, Any]) -> Iterator[Finding]:
-    """What keeps a GPU of this machine from training, and what of it is supported. ``torch``: what the probe found."""
+    """What keeps a GPU of this machine from being used, and what is not supported. ``torch``: what the probe found."""
     if torch["rocm"]:
-        remedy = "not supported, and tested on no machine: take --devices cpu, or a torch built for CUDA"
-        yield Finding("gpu", False, f"torch {torch['version']} is built for ROCm {torch['rocm']}; {remedy}")
+        remedy = "which is not supported; use --devices cpu, or a torch built for CUDA"
+        yield Finding("gpu", False, f"torch {torch['version']} is built for ROCm {torch['rocm']}, {remedy}")
         return
     if torch["mps"]:
         yield Finding("gpu", True, "Apple's GPU (MPS) is not supported: trainings run on the CPU")
@@ -154,23 +154,23 @@ def _gpu(torch: dict[str, Any]) -> Iterator[Finding]:
         lack = "this torch is not built for CUDA: install one that is"
         if torch["built"]:
             lack = (
-                f"torch for CUDA {torch['built']} finds no device: it may be newer than the driver allows, or "
-                "CUDA_VISIBLE_DEVICES hides all (`nvidia-smi` shows what the driver has)"
+                f"torch for CUDA {torch['built']} finds no device: it may need a newer driver, or CUDA_VISIBLE_DEVICES "
+                "hides all devices (`nvidia-smi` lists them)"
             )
-        yield Finding("gpu", False, f"an NVIDIA driver is here, but {lack}")
+        yield Finding("gpu", False, f"an NVIDIA driver is installed, but {lack}")
     elif torch["built"] and not torch["mps"]:
-        yield Finding("gpu", True, f"none: torch is built for CUDA {torch['built']}, but no NVIDIA driver is here")
+        yield Finding("gpu", True, f"none: torch is built for CUDA {torch['built']}, but no NVIDIA driver is installed")
 
 
 def _cuda(torch: dict[str, Any], driver: tuple[str, str] | None) -> Iterator[Finding]:
     for name, capability in zip(torch["cuda"], torch["capability"], strict=True):
         if not _has_code(torch["code"], capability):
             text = f"torch {torch['version']} has no code for {name} (compute capability {capability})"
-            yield Finding("gpu", False, f"{text}: install another torch, or take --devices cpu")
+            yield Finding("gpu", False, f"{text}: install another torch, or use --devices cpu")
     version, mig = driver or ("not found", "")
     text = f"CUDA {torch['built']}, driver {version}"
     if mig == "Enabled":
-        text += "; MIG is on: an instance that torch sees is taken for a device, which is not tested"
+        text += "; MIG is on: each instance that torch sees counts as a device (not tested)"
     yield Finding("gpu", True, text)
 
 
@@ -204,5 +204,5 @@ def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     text = f"{free / (1 << 30):.1f} GiB free in {folder}"
     if free < _LOW_DISK_BYTES:
-        return Finding("disk", False, f"{text}; a store grows by about 33 bytes a step: make room")
+        return Finding("disk", False, f"{text}; a store grows by about 33 bytes per step; free some space")
     return Finding("disk", True, text)

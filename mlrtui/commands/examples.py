@@ -1,6 +1,6 @@
-"""The sweep files that are shipped: in the installed package, or in ``examples/`` of a checkout.
+"""The example sweep files: in the installed package, or in ``examples/`` of a checkout.
 
-Files of the quick start lie at the top, those of a paper in a folder: small ones for a CPU, its own scale for a GPU.
+The quick start is at the top level, each paper has a folder: small files for a CPU, the paper's scale for a GPU.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ QUICKSTART = ("quickstart-catapult", "quickstart-eta-star")
 
 @dataclass(frozen=True)
 class Example:
-    """A shipped sweep file; ``title`` is its first comment line."""
+    """An example sweep file; ``title`` is its first comment line."""
 
     name: str  # path below the examples' folder, without .toml
     path: Path
@@ -21,14 +21,14 @@ class Example:
 
 
 def available() -> list[Example]:
-    """All shipped sweep files, the quick start first. Raises FileNotFoundError where the installation lacks them."""
+    """All example sweep files, the quick start first. Raises FileNotFoundError if they are not installed."""
     folder = _folder()
     paths = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
     return [Example(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path)) for path in paths]
 
 
 def quickstart() -> list[Path]:
-    """The files that a run without files takes, in order: a catapult scan and an η* grid."""
+    """The files that `mlrtui run` uses without arguments, in order: a catapult scan and an η* grid."""
     return [_folder() / f"{name}.toml" for name in QUICKSTART]
 
 
@@ -37,7 +37,7 @@ def _folder() -> Path:
     for folder in (package / "_examples", package.parent / "examples"):
         if (folder / f"{QUICKSTART[0]}.toml").is_file():
             return folder
-    raise FileNotFoundError("the shipped sweep files are missing; install mlrtui again")
+    raise FileNotFoundError("the example sweep files are missing; reinstall mlrtui")
 
 
 def _title(path: Path) -> str:

@@ -55,7 +55,7 @@ def export(
 
     Raises:
         BadInput: an unknown view, format or sweep, or a file that is there already.
-        StoreError: the store cannot be read, or there is no room; no file was made.
+        StoreError: the store cannot be read, or the disk is full; no file was made.
     """
     try:
         how = FORMATS[file_format]
@@ -64,7 +64,7 @@ def export(
     with Reader.open(store) as reader:
         unknown = [name for name in views if name not in reader.views()]
         if unknown:
-            raise BadInput(f"--view {unknown[0]}: there is no such view; use one of {', '.join(reader.views())}")
+            raise BadInput(f"--view {unknown[0]}: unknown view; use one of {', '.join(reader.views())}")
         wanted = list(dict.fromkeys(views)) or list(reader.views())
         names = [row.name for row in reader.sweeps()]
         if sweep is not None and sweep not in names:
@@ -72,7 +72,7 @@ def export(
         targets = {name: folder / how.file_name(name) for name in wanted}
         taken = [path for path in dict.fromkeys(targets.values()) if path.exists()]
         if taken and not force:
-            raise BadInput(f"{taken[0]}: is there already; use --force to replace it, or another --out")
+            raise BadInput(f"{taken[0]}: already exists; use --force to replace it, or another --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -90,7 +90,7 @@ def export(
 
 
 def _to_disk(path: Path) -> None:
-    """So that after a loss of power the file under its final name is whole, too."""
+    """Flush to disk, so that a file under its final name is complete even after a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -35,7 +35,7 @@ class _Printer:
                 self._print(f"{_clock(event.at)}  {one_line(event.text)}")
         if snapshot.writer_note != self._note:
             self._note = snapshot.writer_note
-            self._print(f"{_clock(time.time())}  {one_line(self._note) or 'training goes on'}")
+            self._print(f"{_clock(time.time())}  {one_line(self._note) or 'training continues'}")
         sweep, line = snapshot.sweep, sweep_line(snapshot.sweep)
         due = time.monotonic() - self._printed_at >= _PROGRESS_SECONDS
         if due and sweep.status == "open" and line != self._lines.get(sweep.sweep_id):
@@ -54,13 +54,13 @@ def _clock(at: float) -> str:
 
 
 def follow(store: Path, names: list[str], alive: Callable[[], bool], ascii_only: bool = False) -> None:
-    """Print what happens to the sweeps of these names until the driver is gone; no names: to the newest sweep.
+    """Print the progress of these sweeps (default: of the newest) until the driver has ended.
 
-    A store that is not there yet, or is busy for a moment, is waited for as long as ``alive``.
+    Waits for a store that does not exist yet, or is busy, as long as ``alive``.
     """
     printer = _Printer(ascii_only)
     while True:
-        going_on = alive()  # before reading, so that the last rows are seen
+        running = alive()  # before reading, so that the last rows are seen
         try:
             with Reader.open(store) as reader:
                 known = {sweep.name: sweep.sweep_id for sweep in reader.sweeps()}
@@ -70,8 +70,8 @@ def follow(store: Path, names: list[str], alive: Callable[[], bool], ascii_only:
                     if snapshot is not None:
                         printer.show(reader, snapshot)
         except StoreError:
-            if not going_on:
+            if not running:
                 raise
-        if not going_on:
+        if not running:
             return
         time.sleep(_LOOK_SECONDS)

@@ -37,7 +37,7 @@ class How:
 
 def watch(store: Path, how: How) -> int:
     """A screen; where there is no terminal, progress lines until the driver ends."""
-    Reader.open(store).close()  # a store that cannot be read is one sentence, not a screen
+    Reader.open(store).close()  # an unreadable store gives one line, not a screen
     if how.once or how.as_json:
         return _print_once([store], how)
     if not sys.stdout.isatty():
@@ -49,12 +49,12 @@ def watch(store: Path, how: How) -> int:
 
 
 def _ended(store: Path) -> int:
-    """Say how the driver ended, if not well; returns the exit code."""
+    """Print why the driver died, if it did; returns the exit code."""
     with Reader.open(store) as reader:
         end = reader.last_end()
     if end is None:
         return 0
-    print(f"mlrtui: {one_line(end.sentence())} (its log: {one_line(str(log_path(store)))})", file=sys.stderr)
+    print(f"mlrtui: {one_line(end.sentence())} (log: {one_line(str(log_path(store)))})", file=sys.stderr)
     return DriverDied.exit_code
 
 
@@ -131,11 +131,11 @@ def status(store: Path, *, as_json: bool) -> int:
         }
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        who = "a driver that does not say who it is" if holder is None else f"the driver ({one_line(holder.place())})"
+        who = "a driver that cannot be identified" if holder is None else f"the driver ({one_line(holder.place())})"
         waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
-        show(f"{store}: {who} is at work{waits}" if held else f"{store}: no driver is running")
+        show(f"{store}: {who} is running{waits}" if held else f"{store}: no driver is running")
         if end is not None:
-            show(f"  {one_line(end.sentence())}; `mlrtui resume --store {store}` goes on (its log: {log_path(store)})")
+            show(f"  {one_line(end.sentence())}; `mlrtui resume --store {store}` continues (log: {log_path(store)})")
         for row in sweeps:
             created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
             show(f"  {created}  {sweep_line(row)}")

@@ -10,14 +10,14 @@ __all__ = ["open_current"]
 
 
 def open_current(store: Path) -> Reader:
-    """A reader of a store, which is first brought up to date where an earlier version made it; says so.
+    """A reader of a store, which is migrated first if an earlier version made it (and prints so).
 
     Raises:
         StoreError: the store cannot be used.
     """
     copy = make_current(store)
     if copy is not None:
-        print(f"mlrtui: {store} was brought up to date; as it was, it is kept as {copy}", file=sys.stderr)
+        print(f"mlrtui: {store} was migrated to the present version; the original is kept as {copy}", file=sys.stderr)
     reader = Reader.open(store)
     try:
         reader.refuse_if_incomplete()

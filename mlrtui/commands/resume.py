@@ -1,4 +1,4 @@
-"""`mlrtui resume` and `mlrtui rerun`: go on from what the store knows, without a sweep file."""
+"""`mlrtui resume` and `mlrtui rerun`: continue from the store, without a sweep file."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,10 +20,10 @@ __all__ = ["chosen", "rerun_failed", "resume"]
 
 
 def resume(names: Sequence[str], options: RunOptions) -> int:
-    """Go on with these sweeps, or with all that are not done; returns the exit code.
+    """Continue these sweeps, or all unfinished ones; returns the exit code.
 
     Raises:
-        BadInput: the store holds no sweep of such a name.
+        BadInput: the store has no sweep of this name.
         StoreError: the store cannot be used.
     """
     with open_current(options.store) as reader:
@@ -37,26 +37,26 @@ def resume(names: Sequence[str], options: RunOptions) -> int:
 
 
 def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
-    """Queue the failed trials and nets of these sweeps, or of all, again, and train them; returns the exit code.
+    """Queue the failed trials and nets of these sweeps (default: all) again and train them; returns the exit code.
 
     Raises:
-        BadInput: the store holds no sweep of such a name.
+        BadInput: the store has no sweep of this name.
         StoreError: the store cannot be used.
     """
     with open_current(options.store) as reader:
         rows = chosen(reader, names)
-    refuse_code([_spec(row) for row in rows], options)  # told before anything is changed, as what cannot go on is
+    refuse_code([_spec(row) for row in rows], options)  # before anything is changed
     again = []
     with open_store(options.store) as store, store.transaction():
         for row in rows:
             trials, nets = store.requeue_failed(row.sweep_id)
             if nets:
                 again.append(row)
-                text = f"failed before, queued again: {trials} trials, {nets} nets"
+                text = f"queued again: {trials} trials, {nets} nets that had failed"
                 store.add_event("info", text, row.sweep_id)
                 print(f"{one_line(row.name)}: {text}")
     if not again:
-        print("nothing failed; nothing is run again")
+        print("nothing to rerun: no trial has failed")
         return 0
     return _start(again, options)
 
@@ -65,13 +65,13 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
     """The sweeps of these names, or all of the store, oldest first.
 
     Raises:
-        BadInput: there is none of such a name.
+        BadInput: there is no sweep of this name.
     """
     known = {row.name: row for row in reversed(reader.sweeps())}
     unknown = [name for name in names if name not in known]
     if unknown:
         held = ", ".join(repr(name) for name in known) or "none"
-        raise BadInput(f"{unknown[0]!r}: no sweep of this name in {reader.path}; it holds {held}")
+        raise BadInput(f"{unknown[0]!r}: no sweep of this name in {reader.path}; it contains {held}")
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
@@ -83,12 +83,12 @@ def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
 
 
 def _spec(row: SweepRow) -> SweepSpec:
-    """The sweep's settings as stored; a store is data from anywhere, so they are checked as a file's are."""
+    """The stored settings of a sweep. A store may come from anywhere, so they are checked like those of a file."""
     with suppress(ValidationError):
         spec = SweepSpec.from_canonical(row.spec)
         if spec.sweep.name == row.name:
             return spec.settled
     raise StoreTrouble(
-        f"the settings of sweep {row.name!r} in the store are not those of this mlrtui: "
+        f"the stored settings of sweep {row.name!r} are not valid for this version of mlrtui: "
         "run its sweep file with `mlrtui run` under another sweep.name"
     )

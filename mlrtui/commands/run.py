@@ -61,26 +61,24 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
         return 0
     specs, undone = _beside_stored(options.store, specs)
     if not undone:
-        _workers(options, useful)  # a mistake in an option is told all the same
+        _workers(options, useful)  # reports a mistake in an option all the same
         return _finished(options, specs)
     if not options.detach and not options.plain and sys.stdout.isatty():
         from mlrtui.tui.settings import load_settings, settings_path
 
-        load_settings(settings_path())  # a mistake there is said before anything is started
+        load_settings(settings_path())  # report a mistake there before anything is started
     return start(specs, useful, options)
 
 
 def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
-    """Say what code sweeps would run, unless that was allowed; a store or a file from a stranger must not run any.
+    """Refuse sweeps that run code unless it was allowed: a store or a file from a stranger must not run any.
 
     Raises:
         BadInput: a sweep names a factory, and --allow-code is missing.
     """
     named = [kind for spec in specs for kind in spec.model.kind if is_factory(kind)]
     if named and not options.allow_code:
-        raise BadInput(
-            f"model.kind = {named[0]!r}: would run code of that module; if you trust it, say so with --allow-code"
-        )
+        raise BadInput(f"model.kind = {named[0]!r}: runs code of that module; if you trust it, add --allow-code")
 
 
 def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
@@ -93,7 +91,7 @@ def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
     driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine)
     if options.detach:
-        print(f"driver {driver.pid} writes {options.store}; look on with: mlrtui watch --store {options.store}")
+        print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
         return 0
     if options.plain or not sys.stdout.isatty():
         return _plain(options, specs, driver)
@@ -119,15 +117,15 @@ def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:
     names = [spec.sweep.name for spec in specs]
     twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if twice:
-        raise BadInput(f"sweep.name = {twice[0]!r}: two of the files have this name; give each sweep its own")
+        raise BadInput(f"sweep.name = {twice[0]!r}: two of the files use this name; give each sweep its own")
     return specs
 
 
 def _beside_stored(store: Path, specs: Sequence[SweepSpec]) -> tuple[list[SweepSpec], bool]:
-    """Look into the store, if there is one: the sweeps as it chose for them, and whether anything is left to do.
+    """Compare with the store, if it exists: the sweeps with their stored choices, and whether anything is left to do.
 
     Raises:
-        BadInput: the store holds a sweep of this name with other settings.
+        BadInput: the store has a sweep of this name with other settings.
     """
     if not store.exists() or (store.stat().st_size == 0 and store.is_file()):
         return list(specs), True
@@ -141,8 +139,8 @@ def _beside_stored(store: Path, specs: Sequence[SweepSpec]) -> tuple[list[SweepS
         changed = [] if row is None else changes(row.spec, chosen[-1])
         if changed:
             raise BadInput(
-                f"sweep.name = {spec.sweep.name!r}: {store} holds a sweep of this name with other settings "
-                f"({'; '.join(changed)}); give this one another sweep.name, or name another --store"
+                f"sweep.name = {spec.sweep.name!r}: {store} has a sweep of this name with other settings "
+                f"({'; '.join(changed)}); change sweep.name, or use another --store"
             )
     return chosen, undone
 
@@ -156,7 +154,7 @@ def _attach(options: RunOptions) -> None:
 
 
 def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
-    """Everything was done before: show it, train nothing, write nothing."""
+    """Everything is done already: show it, train nothing, write nothing."""
     names = [spec.sweep.name for spec in specs]
     if not options.detach and not options.plain and sys.stdout.isatty():
         _attach(options)
@@ -170,12 +168,12 @@ def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
                 snapshot = reader.live(row.sweep_id) if row.name in names else None
                 if snapshot is not None:
                     show(report(reader, snapshot, ascii_only=plain) + "\n", plain)
-        print(f"all done before; nothing was trained. {options.store} is as it was.")
+        print(f"already done; nothing was trained and {options.store} was not changed")
     return _exit_code(options.store, names)
 
 
 def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.DriverProcess) -> int:
-    """Progress lines until the driver ends. Ctrl-C ends the driver cleanly, too: nobody would be left to watch it."""
+    """Progress lines until the driver ends. Ctrl-C also stops the driver: nothing else would show its progress."""
     from mlrtui.commands.follow import follow
 
     try:
@@ -194,20 +192,20 @@ def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
     """The screen was closed."""
     if driver.running() and lock.is_held(options.store):
         print(
-            f"the run goes on (driver {driver.pid}). Look on: mlrtui watch --store {options.store}   "
-            f"End it: mlrtui stop --store {options.store}"
+            f"training continues (driver {driver.pid}). Watch: mlrtui watch --store {options.store}   "
+            f"Stop: mlrtui stop --store {options.store}"
         )
         return 0
     return _ended(options, driver)
 
 
 def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
-    """Say how the driver ended, if not well; returns the exit code."""
+    """Print why the driver ended, unless all is well; returns the exit code."""
     end = driver.end()
     if end.code not in (0, 1):
-        verb = "died" if end.code == DriverDied.exit_code else "ended"
+        verb = "died" if end.code == DriverDied.exit_code else "stopped"
         log = launch.log_path(options.store)
-        print(f"mlrtui: the driver {verb}: {one_line(end.words)} (its log: {one_line(str(log))})", file=sys.stderr)
+        print(f"mlrtui: the driver {verb}: {one_line(end.words)} (log: {one_line(str(log))})", file=sys.stderr)
     return end.code
 
 
@@ -217,7 +215,7 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
 
 
 def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
-    """What a sweep would do, before anything is started; ``built``: what is known of factories' nets, by cell."""
+    """What a sweep would do; ``built``: what was found about the nets of factories, by cell."""
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "
@@ -229,6 +227,6 @@ def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Seque
         *(f"  data: {line}" for line in dict.fromkeys(data_line(cell.data) for cell in plan.cells)),
         *(line for label, known in built.items() for line in (f"  {label}:", *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
-        f"  overrides and defaults, in full: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
+        f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]
     return "\n".join(lines)

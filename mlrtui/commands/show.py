@@ -12,7 +12,7 @@ __all__ = ["doctor", "examples"]
 
 
 def examples(copy: Path | None) -> None:
-    """List the shipped sweep files, or copy them into a folder; nothing that is there is replaced."""
+    """List the example sweep files, or copy them into a folder; existing files are never replaced."""
     found = shipped.available()
     if copy is None:
         width = max(len(example.name) for example in found)
@@ -25,10 +25,10 @@ def examples(copy: Path | None) -> None:
 
 
 def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
-    """Copy the files into a folder. Nothing is replaced, and no link below it is followed.
+    """Copy the files into a folder. Nothing is replaced, and no symbolic link below it is followed.
 
     Raises:
-        BadInput: something is in the way; nothing was copied.
+        BadInput: a file or link is in the way; nothing was copied.
         StoreTrouble: the folder cannot be written.
     """
     places = [copy / f"{example.name}.toml" for example in found]
@@ -39,7 +39,7 @@ def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
         if links:
             raise BadInput(f"--copy {copy}: {links[0]} is a symbolic link, which is not followed; remove it first")
         if place.exists():
-            raise BadInput(f"--copy {copy}: {place} is there already; choose another folder")
+            raise BadInput(f"--copy {copy}: {place} already exists; choose another folder")
     if copy.is_symlink() and not copy.exists():
         raise BadInput(f"--copy {copy}: a symbolic link to nothing, which is not followed; remove it first")
     try:
@@ -53,7 +53,7 @@ def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
 
 
 def doctor(store: Path | None) -> int:
-    """Print every check; exit code 1 when one asks for something to be done."""
+    """Print every check; exit code 1 if one failed."""
     findings = [*checks.machine(), *(checks.store(store) if store is not None else ())]
     for finding in findings:
         print(f"{'ok ' if finding.fine else '!! '} {finding.subject}: {one_line(finding.text)}")

@@ -103,7 +103,7 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: st
     refused = MlrtuiError(str(reply["error"]))
     refused.exit_code = int(str(reply["code"]))
     if refused.exit_code == DriverDied.exit_code:
-        refused = DriverDied(f"the driver died: {refused} (its log: {log_path(store)})")
+        refused = DriverDied(f"the driver died: {refused} (log: {log_path(store)})")
     raise refused
 
 

@@ -70,7 +70,7 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
     if now:
         _tidy(store)
     done = f"{'killed' if now else 'stopped'} the driver of {store} (pid {target.pid})"
-    return f"{done}; `mlrtui resume --store {store}` goes on"
+    return f"{done}; `mlrtui resume --store {store}` continues"
 
 
 def _find(store: Path) -> _Target | None:
@@ -95,14 +95,16 @@ def _find(store: Path) -> _Target | None:
         raise StoreTrouble(f"{store}: its driver runs elsewhere ({one_line(record.place())}); stop it there")
     if files and pids:
         what = one_line(processes.command_line(pids[0])) or "a program"
-        raise StoreTrouble(f"{store} is in use by process {pids[0]} ({what}), which is no driver: let it finish")
+        raise StoreTrouble(
+            f"{store} is in use by process {pids[0]} ({what}), which is no driver: wait until it finishes"
+        )
     if not held:
         return None
     if record is not None and processes.owner(record.pid) not in (None, os.geteuid()):
         raise StoreTrouble(f"{store}: its driver (pid {record.pid}) belongs to another user")
     raise StoreTrouble(
-        f"{store} is in use by a process that cannot be told apart from here (its lock file does not say which, or it "
-        "runs in another container): end it where it was started"
+        f"{store} is in use by a process that cannot be identified from here (the lock file does not name it, or it "
+        "runs in another container): stop it where it was started"
     )
 
 
@@ -140,7 +142,7 @@ def _end(target: _Target, store: Path, kind: signal.Signals, timeout: float) -> 
         while not _gone(target, descriptor):
             if time.monotonic() > deadline:
                 raise StoreTrouble(
-                    f"{store}: the driver (pid {target.pid}) did not end within {timeout:.0f} s: `mlrtui stop --now` "
+                    f"{store}: the driver (pid {target.pid}) did not stop within {timeout:.0f} s; `mlrtui stop --now` "
                     "kills it"
                 )
     finally:

@@ -1,4 +1,4 @@
-"""What the screens say about trials, sweeps and fits: plain phrases, the same on every screen."""
+"""Phrases about trials, sweeps and fits, the same on every screen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ _BAD = {"nan": "NaN", "+inf": "inf", "-inf": "-inf", "threshold": "blew up"}
 
 @dataclass(frozen=True)
 class Freshness:
-    """How alive a sweep is. `since` is a moment, not an age: an age would repaint the screen at every tick."""
+    """How recently a sweep was active. `since` is a time, not an age: an age would repaint the screen at every tick."""
 
     state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", "driver died", or what the driver waits for
     since: float | None = None
 
 
 def outcome(trial: TrialRow) -> str:
-    """How a trial stands, in under 16 characters where it can be."""
+    """State or result of a trial, mostly in under 16 characters."""
     if trial.status in ("queued", "running"):
         return f"step {max(trial.last_step or 0, 0)}" if trains(trial) else "waiting"
     if trial.bad_kind is not None and trial.verdict == "diverged":
@@ -58,12 +58,12 @@ def outcome(trial: TrialRow) -> str:
 
 
 def quantity(name: str) -> str:
-    """A fitted quantity as a sign: η*, λ₀."""
+    """Symbol of a fitted quantity: η*, λ₀."""
     return _QUANTITIES.get(name, name)
 
 
 def progress(sweep: SweepRow) -> str:
-    """How far a sweep is: a search is counted in nets, since how many trials it takes is not known before."""
+    """Progress of a sweep. A search is counted in nets, since its number of trials is not known in advance."""
     if sweep.mode == "search":
         return f"nets {sweep.nets_done}/{sweep.nets} · {sweep.trials_done} trials"
     return f"{sweep.trials_done}/{sweep.trials} trials"
@@ -94,19 +94,19 @@ def fit_groups(fits: Sequence[FitRow]) -> list[list[FitRow]]:
 
 
 def fit_sentence(terms: Sequence[FitRow]) -> str:
-    """The law: η* ∝ (depth·width)^−0.71 [−0.85, −0.57]."""
+    """The fit: η* ∝ (depth·width)^−0.71 [−0.85, −0.57]."""
     factors = " · ".join(f"{_term(fit.term)}^{exponent(fit)}" for fit in terms)
     return f"{quantity(terms[0].y)} ∝ {factors}"
 
 
 def condition(fit: FitRow) -> str:
-    """The cells that a fit is about: where width ≥ 16·depth. Empty: all."""
+    """The condition on a fit's cells: where width ≥ 16·depth. Empty: all."""
     text = fit.where_expr.replace(" * ", "*").replace(">=", "≥").replace("<=", "≤").replace("*", "·")
     return f"where {text}" if text else ""
 
 
 def fit_notes(terms: Sequence[FitRow]) -> list[str]:
-    """How good the law is and what is left out of it, one note a line."""
+    """Quality of the fit and excluded cells, one note per line."""
     fit = terms[0]
     r2 = "" if fit.r2 is None else f"R² {fit.r2:.2f} · "
     notes = [f"{r2}{fit.cells} cells · {fit.decades:.1f} decades"]

@@ -35,21 +35,21 @@ def test_a_store_that_needs_something(store: Path) -> None:
     found = findings(store)
     assert found["store"].fine
     assert found["failed trials"] == doctor.Finding(
-        "failed trials", False, f"in 'small scan': `mlrtui rerun --failed --store {store}` trains them again"
+        "failed trials", False, f"in 'small scan': `mlrtui rerun --failed --store {store}` retries them"
     )
     assert f"`mlrtui resume --store {store}`" in found["unfinished"].text
 
 
 def test_a_driver_that_waits_and_a_log_that_grows(store: Path) -> None:
     with Store.open(store) as opened:
-        assert "is at work" in findings(store)["driver"].text
+        assert "is running" in findings(store)["driver"].text
         opened.note("training waits: the disk is full")
         waiting = findings(store)["driver"]
         assert (waiting.fine, waiting.text.endswith("training waits: the disk is full")) == (False, True)
     log = store.with_name(store.name + "-wal")
     with log.open("wb") as file:
         file.truncate((64 << 20) + 1)  # nothing valid in it: SQLite ignores it
-    assert "some reader holds an old view open" in findings(store)["driver"].text
+    assert "a reader keeps an old snapshot open" in findings(store)["driver"].text
 
 
 TORCH = {
@@ -73,14 +73,14 @@ def of_gpu(found: dict[str, object], driver: str, folder: Path, monkeypatch: pyt
     [
         ({}, "", True, ""),
         ({}, "580.1, [N/A]", False, "not built for CUDA"),
-        ({"built": "13.0"}, "470.2, [N/A]", False, "newer than the driver allows"),
+        ({"built": "13.0"}, "470.2, [N/A]", False, "it may need a newer driver"),
         ({"built": "13.0"}, "", True, "no NVIDIA driver"),
         (H100, "580.1, Disabled", True, "CUDA 12.8, driver 580.1"),
         (H100, "580.1, Enabled", True, "MIG is on"),
         (H100 | {"code": ["sm_50", "sm_70"]}, "580.1, Disabled", False, "no code for NVIDIA H100"),
         (H100 | {"code": ["sm_50", "compute_80"]}, "580.1, Disabled", True, "CUDA 12.8"),
         (H100 | {"code": ["sm_90a", "sm_100f"]}, "580.1, Disabled", True, "CUDA 12.8"),
-        (H100 | {"rocm": "6.3"}, "", False, "ROCm 6.3; not supported"),
+        (H100 | {"rocm": "6.3"}, "", False, "ROCm 6.3, which is not supported"),
         ({"mps": True}, "", True, "MPS"),
     ],
 )

@@ -100,7 +100,7 @@ def test_settings_of_another_version_are_a_sentence(mlrtui: Mlrtui, fake_store: 
         connection.commit()
     done = mlrtui("resume")
     assert done.returncode == 3
-    assert "the settings of sweep" in done.stderr
+    assert "the stored settings of sweep" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -127,7 +127,7 @@ def test_rerun_of_what_failed(mlrtui: Mlrtui, fake_store: Path, tmp_path: Path) 
     assert again == curves
     assert rows(fake_store, "SELECT DISTINCT status FROM trial") == [("done",)]
     assert invariants.check(fake_store) == []
-    assert "nothing failed" in mlrtui("rerun", "--failed").stdout
+    assert "no trial has failed" in mlrtui("rerun", "--failed").stdout
 
 
 def test_archive_merge_and_prune(mlrtui: Mlrtui, fake_store: Path, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_prune_asks_where_there_is_a_terminal(fake_store: Path, tmp_path: Path, 
     os.close(theirs)
     os.close(ours)
     assert done.returncode == code, done.stderr
-    assert b"for good" in done.stdout
+    assert b"permanently deletes" in done.stdout
     assert (fake_store.read_bytes() == before) is (code == 1)
 
 
@@ -197,7 +197,7 @@ def test_a_store_of_an_earlier_version_is_read_and_brought_up_to_date(mlrtui: Ml
     finished = done_trials(store)
     resumed = mlrtui("resume", "--devices", "fake")
     assert resumed.returncode == 0, resumed.stderr
-    assert "was brought up to date; as it was, it is kept as" in resumed.stderr
+    assert "was migrated to the present version; the original is kept as" in resumed.stderr
     assert rows(store, "SELECT status FROM sweep") == [("done",)]
     assert done_trials(store) > finished == done_trials(tmp_path / "mlrtui.db.v1") > 0
     assert rows(store, "SELECT count(*) FROM eta_star WHERE eta_star IS NOT NULL") == [(4,)]

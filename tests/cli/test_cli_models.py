@@ -112,7 +112,7 @@ def test_code_is_run_only_when_that_is_allowed(mlrtui: Mlrtui, tmp_path: Path) -
     refused = mlrtui("run", sweep)
     assert refused.returncode == 2
     assert refused.stderr.splitlines() == [
-        "mlrtui: model.kind = 'own_nets:net': would run code of that module; if you trust it, say so with --allow-code"
+        "mlrtui: model.kind = 'own_nets:net': runs code of that module; if you trust it, add --allow-code"
     ]
     planned = mlrtui("run", sweep, "--dry-run", "--allow-code")
     assert planned.returncode == 0, planned.stderr

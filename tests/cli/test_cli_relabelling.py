@@ -80,7 +80,7 @@ def test_every_trial_is_named_anew_or_says_why_not(mlrtui: Mlrtui, tmp_path: Pat
     before = content(path, ("trial", "step"))
     done = mlrtui("prune", "no such sweep")  # it opens the store to write, and stops at the name
     assert done.returncode == 2
-    assert "was brought up to date" in done.stderr
+    assert "was migrated to the present version" in done.stderr
     assert content(path, ("step",))["step"] == before["step"]
     assert check(path) == []
     old = {row["trial_id"]: row["phase"] for row in before["trial"]}
@@ -144,7 +144,7 @@ def test_a_store_that_is_only_read_says_whose_phases_they_are(tmp_path: Path) ->
         snapshot = reader.live(number)
         assert snapshot is not None
         told = report(reader, snapshot)
-    assert "3 of these phases are by the first edition" in told
+    assert "3 of these phases follow the first edition" in told
     assert path.read_bytes() == whole
 
 

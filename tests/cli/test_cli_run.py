@@ -84,7 +84,7 @@ def test_phases_of_a_real_catapult(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_p
     )
     assert (onset, survived) == (pytest.approx(2.6), pytest.approx(2.6))
     assert next_to[:2] == [pytest.approx(0.5), pytest.approx(9.0)]
-    assert "the largest survived below the first that is lost" in done.stdout
+    assert "the largest that survives below the first that does not" in done.stdout
 
 
 def test_sigkill_and_the_same_command_again(

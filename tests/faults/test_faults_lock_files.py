@@ -276,7 +276,7 @@ def test_stop_does_not_end_another_program_that_writes(
         assert writer.stdout is not None
         assert writer.stdout.readline() == b"\n"
         refused = mlrtui("stop", "--now")
-        assert (refused.returncode, "is no driver: let it finish" in refused.stderr) == (3, True)
+        assert (refused.returncode, "is no driver: wait until it finishes" in refused.stderr) == (3, True)
         assert writer.poll() is None
     finally:
         writer.communicate(b"\n")

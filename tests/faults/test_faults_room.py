@@ -46,7 +46,7 @@ def test_a_store_that_cannot_be_packed_is_pruned_all_the_same(
         patch.setattr(Store, "compact", full)
         done = mlrtui("prune", "small search", "--yes")
     assert done.returncode == 3
-    assert "cannot be packed (it could not be written)" in done.stderr
+    assert "cannot be compacted (it could not be written)" in done.stderr
     assert one(store, "SELECT count(*) FROM step") == 0
     assert mlrtui("prune", "small search", "--yes").returncode == 0
     assert store.stat().st_size < size

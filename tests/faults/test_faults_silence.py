@@ -75,7 +75,7 @@ def test_an_unforeseen_error_is_told_everywhere(
         done = mlrtui(*command, "--devices", "fake")
         assert done.returncode == 4, command
         (said,) = [line for line in done.stderr.splitlines() if line.startswith("mlrtui:")]
-        assert said == f"mlrtui: the driver died: {words} (its log: {store}.log)"
+        assert said == f"mlrtui: the driver died: {words} (log: {store}.log)"
     log = (tmp_path / "mlrtui.db.log").read_text()
     assert "Traceback (most recent call last)" in log
     assert "in broken" in log

@@ -1,4 +1,4 @@
-"""What the README and the other pages say is so: commands, views, links, the sweep file, the two commands."""
+"""What the README and the other pages claim is true: commands, views, links, the sweep file, the two commands."""
 
 import re
 import shlex
@@ -12,10 +12,12 @@ from typer.main import get_command
 
 from benchmarks.store_writes import write_store
 from mlrtui.cli import app
+from mlrtui.cli_reference import page
 from mlrtui.config import parse_sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_SWEEP = (ROOT / "docs" / "guides" / "first-sweep.md").read_text(encoding="utf-8")
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")],
     key=lambda path: path.as_posix(),
@@ -27,10 +29,30 @@ def test_the_readme_names_every_command_and_no_other() -> None:
     assert told == set(getattr(get_command(app), "commands"))  # noqa: B009 - typer's own type does not show it
 
 
-def test_the_readme_names_every_view_and_no_other() -> None:
+def test_the_reference_of_the_command_line_is_current() -> None:
+    path = ROOT / "docs" / "cli.md"
+    assert path.read_text(encoding="utf-8") == page() + "\n", "run: python -m mlrtui.cli_reference > docs/cli.md"
+
+
+def test_the_reference_of_the_command_line_names_every_variable_that_the_code_reads() -> None:
+    code = [
+        path.read_text(encoding="utf-8") for name in ("mlrtui", "trainer", "db") for path in (ROOT / name).rglob("*.py")
+    ]
+    read = set(re.findall(r"\bMLRTUI_[A-Z_]+", "\n".join(code))) - {"MLRTUI_TORCH"}  # of make, in the README
+    assert set(re.findall(r"^\| `(MLRTUI_[A-Z_]+)` \|", page(), flags=re.MULTILINE)) == read
+
+
+def test_the_index_lists_every_page() -> None:
+    docs = ROOT / "docs"
+    listed = re.findall(r"\]\(([\w/-]+\.md)\)", (docs / "README.md").read_text(encoding="utf-8"))
+    pages = {path.relative_to(docs).as_posix() for folder in (docs, docs / "guides") for path in folder.glob("*.md")}
+    assert sorted(listed) == sorted(pages - {"README.md"} | {"decisions/README.md", "papers/README.md"})
+
+
+def test_the_first_guide_names_every_view_and_no_other() -> None:
     sql = (ROOT / "db" / "mlrtui_db" / "views.sql").read_text(encoding="utf-8")
     views = set(re.findall(r"CREATE VIEW (\w+)", sql)) - {"axes"}
-    table = README.split("| view | one row per |")[1].split("\n\n")[0]
+    table = FIRST_SWEEP.split("| view | one row per |")[1].split("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == views
 
 
@@ -40,9 +62,9 @@ def test_the_readmes_sweep_file_is_valid() -> None:
     assert (spec.sweep.name, spec.mode) == ("eta* of small nets", "search")
 
 
-def test_the_readmes_recipes_work_on_a_store(tmp_path: Path) -> None:
+def test_the_recipes_of_the_first_guide_work_on_a_store(tmp_path: Path) -> None:
     write_store(tmp_path / "mlrtui.db", trials=2, rows=3, transactions=2)
-    recipes = re.findall(r"^    sqlite-utils (.+)$", README, flags=re.MULTILINE)
+    recipes = re.findall(r"^    sqlite-utils (.+)$", FIRST_SWEEP, flags=re.MULTILINE)
     assert len(recipes) >= 3
     for recipe in recipes:
         words = shlex.split(recipe.split(" > ")[0])
@@ -52,10 +74,10 @@ def test_the_readmes_recipes_work_on_a_store(tmp_path: Path) -> None:
         assert done.stdout
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\((?!\w+://)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\((?!\w+://)([^)#]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("target", ["run", "test", "check", "bench"])

@@ -122,5 +122,5 @@ def test_differences_are_those_that_differ() -> None:
 def test_results_without_any_value_are_left_out(law: object) -> None:
     rows = {row.name: row.values for row in result_rows([replace(compared(1), law=law)])}  # type: ignore[arg-type]
     assert rows["phase"] == ("lazy",)
-    assert ("law of the sweep" in rows) == (law is not None)
+    assert ("fit of the sweep" in rows) == (law is not None)
     assert "accuracy" not in rows

@@ -384,7 +384,7 @@ async def test_quit_leaves_with_zero() -> None:
 
 
 def test_every_key_is_in_the_documentation() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "screens.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "screens.md").read_text(encoding="utf-8")
     table = page.split("## Keys")[1].split("## Terminals")[0].lower()
     spelled = {"?": "?,", "↑": "arrows", "↓": "arrows", "←": "arrows", "→": "arrows"}
     for key in KEYS:

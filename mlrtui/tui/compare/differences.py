@@ -111,5 +111,5 @@ _RESULTS: tuple[tuple[str, Callable[[Compared], str]], ...] = (
     ("lambda0", _stored("net", "lambda0")),
     ("eta* of the net", _stored("net", "eta_star")),
     ("steps", _stored("trial", "n_steps")),
-    ("law of the sweep", _law),
+    ("fit of the sweep", _law),
 )

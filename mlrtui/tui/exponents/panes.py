@@ -101,7 +101,7 @@ class LawPane(LawWidget, RowsPane):
 
     def title(self) -> Line:
         """What it is."""
-        return line("law, 95 % interval", "title")
+        return line("fit, 95 % interval", "title")
 
     def rows(self, width: int) -> Sequence[Line]:
         """Sentences."""
@@ -291,7 +291,7 @@ def _readings(law: Law, place: Place) -> list[tuple[str, str]]:
         rows.append(
             (
                 "",
-                f"the law says {place.height / said:.6g} · residual {place.residual:+.4f} (×{said:.3f})".replace(
+                f"fitted {place.height / said:.6g} · residual {place.residual:+.4f} (×{said:.3f})".replace(
                     "-0.", "−0."
                 ),
             )
