@@ -17,7 +17,8 @@ from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
-from mlrtui_trainer.spec import NUMERICS_VERSION, OPTIMIZER_SETTINGS, Dataset, NetSpec, SharpnessSpec, TrainSpec
+from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.spec import NUMERICS_VERSION, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
 __all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "plan", "trial_key"]
 
@@ -233,7 +234,7 @@ def _cell(
         on=TrainSpec.on if search is None else search.on,
         record_every=spec.record.every,
         record_layers=spec.record.layers,
-        **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
+        **{key: getattr(point, key) for key in OPTIMIZERS[point.optimizer].settings},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
     label, net = _label(point, varying), _net(point, shape, spec.model)
@@ -321,10 +322,10 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     }
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
     origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(cell.data, name))}
-    own = {key: getattr(cell.train, key) for key in OPTIMIZER_SETTINGS[cell.train.optimizer]}
+    own: dict[str, Any] = {**OPTIMIZERS[cell.train.optimizer].settings_of(cell.train)}
     own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
-    columns: dict[str, Any] = shown | {"edge": edge_of(cell.train)}
+    columns: dict[str, Any] = shown | {"edge": edge_of(cell.train) or 0.0}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 
 

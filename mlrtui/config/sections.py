@@ -9,11 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
+from mlrtui.config.mistakes import enumerate_words
+from mlrtui.config.rules import axis, choice, flag, listed, named, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
 from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
+from mlrtui_trainer.optimizers import OPTIMIZERS
 
 __all__ = [
     "DataSection",
@@ -46,6 +48,11 @@ Words = tuple[str, ...]
 
 def _key(help: str, example: object, default: Any = ...) -> Any:
     return Field(default, description=help, examples=[example])
+
+
+def _owners(key: str) -> str:
+    """The optimizers that have this key."""
+    return enumerate_words((name for name in OPTIMIZERS.ours if key in OPTIMIZERS[name].settings), "and")
 
 
 class Section(BaseModel):
@@ -191,19 +198,22 @@ class TrainingSection(Section):
         "mse-softmax: the same of the outputs' softmax.",
         "ce",
     )
-    optimizer: Annotated[Words, axis(choice("sgd", "momentum", "adam"))] = _key(
-        "sgd: plain gradient descent; momentum: heavy ball, v = momentum·v + g; adam: with both corrections for its "
-        "zero start. The learning rate is constant.",
+    optimizer: Annotated[Words, axis(named(OPTIMIZERS))] = _key(
+        f"{'; '.join(f'{name}: {OPTIMIZERS[name].text}' for name in OPTIMIZERS.ours)}. The learning rate is constant.",
         "sgd",
         ("sgd",),
     )
-    momentum: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("The heavy ball's; for momentum.", 0.9, (0.9,))
-    beta1: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("Of the mean of gradients; for adam.", 0.9, (0.9,))
+    momentum: Annotated[Reals, axis(number(0.0, 0.9999))] = _key(
+        f"Of the velocity; for {_owners('momentum')}.", 0.9, (0.9,)
+    )
+    beta1: Annotated[Reals, axis(number(0.0, 0.9999))] = _key(
+        f"Of the mean of gradients; for {_owners('beta1')}.", 0.9, (0.9,)
+    )
     beta2: Annotated[Reals, axis(number(0.0, 0.999999))] = _key(
-        "Of the mean of their squares; for adam.", 0.999, (0.999,)
+        f"Of the mean of their squares; for {_owners('beta2')}.", 0.999, (0.999,)
     )
     eps: Annotated[Reals, axis(number(0.0, 1.0, above=True))] = _key(
-        "Added to the root of the mean square; for adam.", 1e-8, (1e-8,)
+        f"Added to the root of the mean square; for {_owners('eps')}.", 1e-8, (1e-8,)
     )
     batch: Annotated[tuple[int | Literal["full"], ...], axis(or_word(whole(1, 100_000), "full"))] = _key(
         "Samples per step; an incomplete last batch is left out.", 64

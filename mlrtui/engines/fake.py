@@ -159,7 +159,7 @@ def _batch(lanes: Sequence[tuple[TrialSpec, _Curve]], seq: int, start: int) -> S
 
 def _evidence(task: Round, trial: TrialSpec, verdict: str, curve: _Curve, accuracy: float) -> phases.Evidence:
     """What the made-up curve shows, taken from it as from a real one: ten classes in a full batch, sizes that stay."""
-    loss, edge = curve.loss, edge_of(task.train)
+    loss, edge = curve.loss, edge_of(task.train) or np.nan
     history = History(loss[:1], 1, len(loss), full=True)
     history.add(loss[:, None], np.ones((len(loss), 3, 1)))
     found, ratios = history.curve(0), Ratios()

@@ -73,7 +73,7 @@ def test_the_values_that_papers_quote() -> None:
     assert edge("adam", 0.9) == pytest.approx(38.0)
 
 
-@pytest.mark.parametrize(("optimizer", "beta", "words"), [("rmsprop", 0.0, "rmsprop"), ("adam", 1.0, "below 1")])
+@pytest.mark.parametrize(("optimizer", "beta", "words"), [("lion", 0.0, "lion"), ("adam", 1.0, "below 1")])
 def test_what_has_no_edge_is_refused(optimizer: str, beta: float, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         edge(optimizer, beta)

@@ -12,7 +12,7 @@ from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.curvature.operators import curvature, preconditioned
 from mlrtui_trainer.models.mlp import Mlp, Weights, flatten, forward, gradient, initial_weights
-from mlrtui_trainer.optimizers import optimizer_of
+from mlrtui_trainer.optimizers.stepping import optimizer_of
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import FLAG_ALL_SAMPLES, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
@@ -137,7 +137,7 @@ def test_the_operator_of_adam_has_its_diagonal_and_the_layers_rates():
 
 def test_one_that_is_not_built_is_refused_by_name():
     mlp = Mlp.of(NetSpec("mlp", 4, 2, 1, 4))
-    with pytest.raises(ValueError, match="'lion' is not built"):
+    with pytest.raises(ValueError, match="'lion' is not known"):
         optimizer_of(mlp, replace(TrainSpec("ce", 1, 1, 1), optimizer="lion"), [0.1], torch.float64, "cpu")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.optimizers import OPTIMIZERS
 from mlrtui_trainer.phase_evidence import UNKNOWN, Curve, History, PhaseFacts, Ratios
 from mlrtui_trainer.spec import (
     FLAG_ALL_SAMPLES,
@@ -284,7 +285,7 @@ class TrialLog:
             loss_initial=self._loss_initial,
             loss_final=last.loss,
             optimizer=train.optimizer,
-            beta=train.momentum if train.optimizer == "momentum" else 0.0,
+            beta=OPTIMIZERS[train.optimizer].beta(train),
             linear=facts.linear,
             accuracy=self._accuracy,
             loss_constant=facts.loss_constant,
