@@ -29,6 +29,12 @@ LOSS_CONVENTIONS = {
 }
 
 
+LATER = {"weight_decay": 0.0}
+"""Settings that a version without them had at these values: those are left out of keys, so that they stay the same."""
+
+_ALWAYS = object()
+
+
 @dataclass(frozen=True)
 class CellPlan:
     """One grid point as the trainer gets it. ``data_id`` is empty when the data was not loaded."""
@@ -48,7 +54,7 @@ class CellPlan:
         return {
             "data": self.data_id,
             "net": asdict(self.net),
-            "train": asdict(self.train),
+            "train": {name: value for name, value in asdict(self.train).items() if value != LATER.get(name, _ALWAYS)},
             "sharpness": asdict(self.sharpness),
         }
 
@@ -139,6 +145,7 @@ class _Point:
     beta1: float
     beta2: float
     eps: float
+    weight_decay: float | None
     batch: int | Literal["full"]
     epochs: int | None
     steps: int | None
@@ -221,7 +228,7 @@ def _cell(
     batch = shape.samples if point.batch == "full" else min(point.batch, shape.samples)
     steps_per_epoch = shape.samples // batch
     max_steps = point.steps if point.steps is not None else (point.epochs or 0) * steps_per_epoch
-    search = spec.search
+    search, optimizer = spec.search, OPTIMIZERS[point.optimizer]
     train = TrainSpec(
         loss=point.loss,
         batch=batch,
@@ -234,7 +241,8 @@ def _cell(
         on=TrainSpec.on if search is None else search.on,
         record_every=spec.record.every,
         record_layers=spec.record.layers,
-        **{key: getattr(point, key) for key in OPTIMIZERS[point.optimizer].settings},
+        weight_decay=optimizer.default_decay if point.weight_decay is None else point.weight_decay,
+        **{key: getattr(point, key) for key in optimizer.settings},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
     label, net = _label(point, varying), _net(point, shape, spec.model)
@@ -323,6 +331,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
     origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(cell.data, name))}
     own: dict[str, Any] = {**OPTIMIZERS[cell.train.optimizer].settings_of(cell.train)}
+    own |= {"weight_decay": cell.train.weight_decay} if cell.train.weight_decay else {}
     own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
     columns: dict[str, Any] = shown | {"edge": edge_of(cell.train) or 0.0}
@@ -341,6 +350,7 @@ _TAGS: dict[str, str] = {
     "beta1": "beta1=",
     "beta2": "beta2=",
     "eps": "eps=",
+    "weight_decay": "decay=",
     "batch": "batch=",
     "epochs": "epochs=",
     "steps": "steps=",

@@ -50,9 +50,20 @@ def _key(help: str, example: object, default: Any = ...) -> Any:
     return Field(default, description=help, examples=[example])
 
 
+_OURS = {name: OPTIMIZERS[name] for name in OPTIMIZERS.ours}
+
+
 def _owners(key: str) -> str:
     """The optimizers that have this key."""
-    return enumerate_words((name for name in OPTIMIZERS.ours if key in OPTIMIZERS[name].settings), "and")
+    return enumerate_words((name for name, one in _OURS.items() if key in one.settings), "and")
+
+
+def _decaying(how: str) -> str:
+    """The optimizers whose decay is of this kind."""
+    return enumerate_words((name for name, one in _OURS.items() if one.decay == how), "and")
+
+
+_DECAYS = "".join(f"{one.default_decay:g} for {name}, " for name, one in _OURS.items() if one.default_decay)
 
 
 class Section(BaseModel):
@@ -199,7 +210,7 @@ class TrainingSection(Section):
         "ce",
     )
     optimizer: Annotated[Words, axis(named(OPTIMIZERS))] = _key(
-        f"{'; '.join(f'{name}: {OPTIMIZERS[name].text}' for name in OPTIMIZERS.ours)}. The learning rate is constant.",
+        f"{'; '.join(f'{name}: {one.text}' for name, one in _OURS.items())}. The learning rate is constant.",
         "sgd",
         ("sgd",),
     )
@@ -214,6 +225,13 @@ class TrainingSection(Section):
     )
     eps: Annotated[Reals, axis(number(0.0, 1.0, above=True))] = _key(
         f"Added to the root of the mean square; for {_owners('eps')}.", 1e-8, (1e-8,)
+    )
+    weight_decay: Annotated[Reals | None, axis(number(0.0, 10.0))] = _key(
+        f"Coupled, g + weight_decay·w in place of the gradient, for {_decaying('coupled')}; decoupled, "
+        f"w − η·weight_decay·w beside the step, for {_decaying('decoupled')}. Without it {_DECAYS}0 for the others. λ "
+        "is that of the loss without decay.",
+        0.001,
+        None,
     )
     batch: Annotated[tuple[int | Literal["full"], ...], axis(or_word(whole(1, 100_000), "full"))] = _key(
         "Samples per step; an incomplete last batch is left out.", 64

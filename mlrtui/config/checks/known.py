@@ -28,7 +28,7 @@ AXES = (
     *(f"data.{key}" for key in ("name", "samples", "target", "standardize")),
     *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
     "model.init_variance",
-    *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps")),
+    *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps", "weight_decay")),
     *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
 )
 

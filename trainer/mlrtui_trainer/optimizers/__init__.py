@@ -6,9 +6,10 @@
 What each is stands in its own file, as one `Optimizer`. Nothing here imports torch; `stepping` does.
 """
 
-from mlrtui_trainer.optimizers.adam import ADAM
+from mlrtui_trainer.optimizers.adam import ADAM, ADAMW
 from mlrtui_trainer.optimizers.base import OPTIMIZERS, Compiled, Optimizer
-from mlrtui_trainer.optimizers.momentum import MOMENTUM
+from mlrtui_trainer.optimizers.momentum import MOMENTUM, NESTEROV
+from mlrtui_trainer.optimizers.muon import MUON
 from mlrtui_trainer.optimizers.sgd import SGD
 
 __all__ = ["OPTIMIZERS", "Compiled", "Optimizer"]
@@ -16,3 +17,6 @@ __all__ = ["OPTIMIZERS", "Compiled", "Optimizer"]
 OPTIMIZERS.register("sgd", SGD)
 OPTIMIZERS.register("momentum", MOMENTUM)
 OPTIMIZERS.register("adam", ADAM)
+OPTIMIZERS.register("nesterov", NESTEROV)
+OPTIMIZERS.register("adamw", ADAMW)
+OPTIMIZERS.register("muon", MUON)
