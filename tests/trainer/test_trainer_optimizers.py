@@ -18,7 +18,15 @@ from mlrtui_trainer.optimizers.stepping import optimizer_of
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import FLAG_ALL_SAMPLES, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
-ETAS = {"sgd": 0.02, "momentum": 0.005, "adam": 0.002, "nesterov": 0.005, "adamw": 0.002, "muon": 0.01}
+ETAS = {
+    "sgd": 0.02,
+    "momentum": 0.005,
+    "adam": 0.002,
+    "nesterov": 0.005,
+    "adamw": 0.002,
+    "rmsprop": 0.0005,
+    "muon": 0.01,
+}
 RATES = (0.25, 1.0, 2.0)
 
 

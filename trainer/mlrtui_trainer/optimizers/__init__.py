@@ -10,6 +10,7 @@ from mlrtui_trainer.optimizers.adam import ADAM, ADAMW
 from mlrtui_trainer.optimizers.base import OPTIMIZERS, Compiled, Optimizer
 from mlrtui_trainer.optimizers.momentum import MOMENTUM, NESTEROV
 from mlrtui_trainer.optimizers.muon import MUON
+from mlrtui_trainer.optimizers.rmsprop import RMSPROP
 from mlrtui_trainer.optimizers.sgd import SGD
 
 __all__ = ["OPTIMIZERS", "Compiled", "Optimizer"]
@@ -19,4 +20,5 @@ OPTIMIZERS.register("momentum", MOMENTUM)
 OPTIMIZERS.register("adam", ADAM)
 OPTIMIZERS.register("nesterov", NESTEROV)
 OPTIMIZERS.register("adamw", ADAMW)
+OPTIMIZERS.register("rmsprop", RMSPROP)
 OPTIMIZERS.register("muon", MUON)
