@@ -30,8 +30,9 @@ _SETTINGS: Docs = {
 _EDGE: Docs = {
     "edge": (
         "1",
-        "eta × sharpness at the edge of stability: 2 for sgd, 2(1 + momentum) for momentum, and (2 + 2·beta1) / "
-        "(1 - beta1) for adam, along training.",
+        "eta × sharpness at the edge of stability: 2 for sgd and rmsprop, 2(1 + momentum) for momentum, the same over "
+        "1 + 2·momentum for nesterov, and (2 + 2·beta1) / (1 - beta1) for adam and adamw, along training; 0: no linear "
+        "edge (muon), and ratios to it are NULL.",
     ),
 }
 
