@@ -29,7 +29,7 @@ LOSS_CONVENTIONS = {
 }
 
 
-LATER = {"weight_decay": 0.0}
+LATER = {"weight_decay": 0.0, "schedule": "constant", "warmup_steps": 0}
 """Settings that a version without them had at these values: those are left out of keys, so that they stay the same."""
 
 _ALWAYS = object()
@@ -146,6 +146,8 @@ class _Point:
     beta2: float
     eps: float
     weight_decay: float | None
+    schedule: str | None
+    warmup_steps: int | None
     batch: int | Literal["full"]
     epochs: int | None
     steps: int | None
@@ -242,6 +244,8 @@ def _cell(
         record_every=spec.record.every,
         record_layers=spec.record.layers,
         weight_decay=optimizer.default_decay if point.weight_decay is None else point.weight_decay,
+        schedule=point.schedule or TrainSpec.schedule,
+        warmup_steps=point.warmup_steps or 0,
         **{key: getattr(point, key) for key in optimizer.settings},
     )
     sharpness = _sharpness(spec.sharpness, shape.samples)
@@ -331,10 +335,12 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     rates = {"hidden_lr": cell.net.layer_lr[1], "output_lr": cell.net.layer_lr[2]}
     origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(cell.data, name))}
     own: dict[str, Any] = {**OPTIMIZERS[cell.train.optimizer].settings_of(cell.train)}
-    own |= {"weight_decay": cell.train.weight_decay} if cell.train.weight_decay else {}
+    own |= {name: value for name, unset in LATER.items() if (value := getattr(cell.train, name)) != unset}
     own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
+    edge, constant = edge_of(cell.train) or 0.0, cell.train.schedule == TrainSpec.schedule
+    own |= {} if constant else {"edge": edge}  # ratios need the rate of their step, which views have not
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
-    columns: dict[str, Any] = shown | {"edge": edge_of(cell.train) or 0.0}
+    columns: dict[str, Any] = shown | {"edge": edge if constant else 0.0}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
 
 
@@ -351,6 +357,7 @@ _TAGS: dict[str, str] = {
     "beta2": "beta2=",
     "eps": "eps=",
     "weight_decay": "decay=",
+    "warmup_steps": "warmup=",
     "batch": "batch=",
     "epochs": "epochs=",
     "steps": "steps=",

@@ -16,6 +16,7 @@ from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = [
     "DataSection",
@@ -61,6 +62,11 @@ def _owners(key: str) -> str:
 def _decaying(how: str) -> str:
     """The optimizers whose decay is of this kind."""
     return enumerate_words((name for name, one in _OURS.items() if one.decay == how), "and")
+
+
+def _warming() -> str:
+    """The schedules that have a warm-up."""
+    return enumerate_words(name for name in SCHEDULES.ours if SCHEDULES[name].warms)
 
 
 _DECAYS = "".join(f"{one.default_decay:g} for {name}, " for name, one in _OURS.items() if one.default_decay)
@@ -210,7 +216,7 @@ class TrainingSection(Section):
         "ce",
     )
     optimizer: Annotated[Words, axis(named(OPTIMIZERS))] = _key(
-        f"{'; '.join(f'{name}: {one.text}' for name, one in _OURS.items())}. The learning rate is constant.",
+        f"{'; '.join(f'{name}: {one.text}' for name, one in _OURS.items())}.",
         "sgd",
         ("sgd",),
     )
@@ -231,6 +237,17 @@ class TrainingSection(Section):
         f"w − η·weight_decay·w beside the step, for {_decaying('decoupled')}. Without it {_DECAYS}0 for the others. λ "
         "is that of the loss without decay.",
         0.001,
+        None,
+    )
+    schedule: Annotated[Words | None, axis(named(SCHEDULES))] = _key(
+        f"The rate of a step; η is the peak. {'; '.join(f'{n}: {SCHEDULES[n].text}' for n in SCHEDULES.ours)}. Without "
+        "it constant.",
+        "cosine",
+        None,
+    )
+    warmup_steps: Annotated[Whole | None, axis(whole(1, 10_000_000))] = _key(
+        f"Steps in which the rate grows to η in equal steps; for schedule = {_warming()}. Without it there are none.",
+        10,
         None,
     )
     batch: Annotated[tuple[int | Literal["full"], ...], axis(or_word(whole(1, 100_000), "full"))] = _key(

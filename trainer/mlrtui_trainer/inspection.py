@@ -77,7 +77,8 @@ def _costs(
     """Seconds of a step, of an evaluation and of a product, each done once before it is timed."""
     device, loss = str(samples.x.device), LOSSES[train.loss]
     weights = model.initial_weights([seed], samples.x.dtype, device)
-    optimizer = optimizer_of(model, replace(train, optimizer="sgd", weight_decay=0.0), [0.0], samples.x.dtype, device)
+    plain = replace(train, optimizer="sgd", weight_decay=0.0, schedule="constant")
+    optimizer = optimizer_of(model, plain, [0.0], samples.x.dtype, device)
     x, y, _ = (a[:, : train.batch] for a in samples.all)
 
     def step() -> None:

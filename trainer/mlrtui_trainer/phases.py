@@ -96,7 +96,8 @@ SHARPNESS_FALL = 0.97
 class Evidence:
     """What a phase rests on. NaN: not measured, or without meaning; such a number decides nothing.
 
-    A ratio is η·λ over the optimizer's edge, so 1 is the edge; λ is the preconditioned one, of all training samples.
+    A ratio is η·λ over the optimizer's edge, with the rate η of that step, so 1 is the edge; λ is the preconditioned
+    one, of all training samples.
     The smoothed loss is the mean of the last ⌈64/batch⌉ batch losses, the loss at the start standing for those before
     the first (full batch: the loss itself).
     """

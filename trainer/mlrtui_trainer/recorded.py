@@ -207,6 +207,7 @@ class _Recording:
         """Take the next step, that of this number: the sizes of outputs are looked at in the first ones only."""
         if step > phases.LOGIT_STEPS:
             self._go_watched = None  # with its memory
+        self._optimizer.at(step)
         go = self._go_watched or self._go
         go()
 

@@ -105,6 +105,8 @@ class TrainSpec:
     beta2: float = 0.999
     eps: float = 1e-8
     weight_decay: float = 0.0
+    schedule: str = "constant"  # a name of `schedules.SCHEDULES`; a trial's η is the peak
+    warmup_steps: int = 0
     success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
     threshold: float = 0.5
     on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out

@@ -29,6 +29,7 @@ AXES = (
     *(f"model.{key}" for key in ("kind", "depth", "width", "activation", "bias", "parametrization", "base_width")),
     "model.init_variance",
     *(f"training.{key}" for key in ("loss", "optimizer", "momentum", "beta1", "beta2", "eps", "weight_decay")),
+    *(f"training.{key}" for key in ("schedule", "warmup_steps")),
     *(f"training.{key}" for key in ("batch", "epochs", "steps", "dtype")),
 )
 

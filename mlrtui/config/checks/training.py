@@ -6,6 +6,7 @@ from itertools import product
 from mlrtui.config.checks.known import MAX_CELLS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, enumerate_words, toml_text
 from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = ["CHECKS"]
 
@@ -94,9 +95,27 @@ def _rates(known: Known) -> Iterator[Mistake]:
             )
 
 
+def _warmup(known: Known) -> Iterator[Mistake]:
+    """A warm-up is for the schedules that have one, and shorter than the training: else η would never be reached."""
+    names = known.axis("training.schedule") or ("constant",)
+    warmups, steps = known.axis("training.warmup_steps"), known.axis("training.steps")
+    for name in names:
+        schedule = SCHEDULES[name]
+        if warmups and not schedule.warms:
+            warming = enumerate_words([toml_text(other) for other in SCHEDULES.ours if SCHEDULES[other].warms])
+            text = f"schedule {toml_text(name)} has no warm-up; remove it, or use schedule = {warming}"
+            yield Mistake("training.warmup_steps", bare(warmups), text)
+        if schedule.needs_warmup and not warmups and "training.warmup_steps" not in known.given:
+            yield Mistake("training.schedule", name, "needs warmup_steps; write e.g. warmup_steps = 10")
+    if warmups and steps and max(warmups) >= min(steps):
+        text = f"as long as a training of {min(steps)} steps, which would never pass its peak; lower it"
+        yield Mistake("training.warmup_steps", max(warmups), text)
+
+
 CHECKS: tuple[Check, ...] = (
     _budget,
     _batches,
     _own_keys,
     _rates,
+    _warmup,
 )

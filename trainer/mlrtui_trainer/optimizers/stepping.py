@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mlrtui_trainer.models.base import Model, Trace, Weights, flatten
 from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.schedules import rate_of
 from mlrtui_trainer.spec import TrainSpec
 
 __all__ = ["Stepping", "forms_gradient", "held", "optimizer_of"]
@@ -42,6 +43,7 @@ class Stepping:
         self.rates = eta if self._forms_gradient else by
         """What tells lanes apart, [lanes, 1, 1]: the learning rate, or -η/batch. Where it is zero a lane stays."""
         self._steps: int | Tensor = 0
+        self._factor: Tensor | None = None  # of the rates, where steps are recorded
         self._state: tuple[Weights, ...] | None = None
 
     @property
@@ -52,8 +54,9 @@ class Stepping:
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
         """One step in place; ``signal`` [lanes, samples, outputs] is d loss / d f of each sample of the batch."""
         self._steps += 1
+        rates = self._rates_now()
         if not self._forms_gradient:
-            self._model.descend_(weights, trace, signal * self.rates)
+            self._model.descend_(weights, trace, signal * rates)
             return
         how, decay = self._train, self._train.weight_decay
         gradient = self._model.gradient(weights, trace, signal / how.batch)
@@ -65,10 +68,23 @@ class Stepping:
             step = g if self._optimizer.step is None else self._optimizer.step(how, g, kept, self._steps)
             if rate == 0.0:
                 continue  # a frozen layer stays
-            by = (-self.rates * rate).reshape(-1, *[1] * (w.ndim - 1))
+            by = (-rates * rate).reshape(-1, *[1] * (w.ndim - 1))
             if decay > 0.0 and self._optimizer.decay == "decoupled":
                 w.mul_(1.0 + by * decay)
             w.add_(step * by)
+
+    def at(self, step: int) -> None:
+        """Tell steps that are recorded which one comes next: only the host knows its rate."""
+        if self._factor is not None:
+            self._factor.fill_(rate_of(self._train, step))
+
+    def _rates_now(self) -> Tensor:
+        """`rates` by the schedule, for the step that ``_steps`` counts already."""
+        if self._train.schedule == "constant":
+            return self.rates
+        if self._factor is not None:
+            return self.rates * self._factor
+        return self.rates * rate_of(self._train, int(self._steps) - 1)
 
     def diagonal(self) -> Tensor | None:
         """What the curvature is preconditioned by beside the layers' rates, [lanes, n_params]; None: nothing."""
@@ -89,7 +105,12 @@ class Stepping:
         self._steps += steps
 
     def clock(self) -> Tensor | None:
-        """Count steps in this number on the device from now on; None: no step depends on how many there were."""
+        """Count steps in this number on the device from now on; None: no step depends on how many there were.
+
+        The rate of a schedule is then that which `at` was told last.
+        """
+        if self._train.schedule != "constant":
+            self._factor = torch.ones((), dtype=self.rates.dtype, device=self.rates.device)
         if self._optimizer.step is None:
             return None
         self._steps = torch.tensor(float(self._steps), dtype=torch.float64, device=self.rates.device)
