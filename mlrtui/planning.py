@@ -338,7 +338,7 @@ def _record(cell: CellPlan, nets: tuple[NetRecord, ...]) -> CellRecord:
     own |= {name: value for name, unset in LATER.items() if (value := getattr(cell.train, name)) != unset}
     own |= {} if cell.net.init_variance is None else {"init_variance": cell.net.init_variance}
     edge, constant = edge_of(cell.train) or 0.0, cell.train.schedule == TrainSpec.schedule
-    own |= {} if constant else {"edge": edge}  # ratios need the rate of their step, which views have not
+    own |= {} if constant else {"optimizer_edge": edge}  # ratios need the rate of their step, which views have not
     settings = canonical_json(shown | rates | origin | own | {"base_width": cell.net.base_width})
     columns: dict[str, Any] = shown | {"edge": edge if constant else 0.0}
     return CellRecord(position=cell.position, label=cell.label, settings=settings, nets=nets, **columns)
