@@ -18,9 +18,9 @@ from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
+from mlrtui_trainer.optimizers import OPTIMIZERS
 from mlrtui_trainer.spec import (
     NUMERICS_VERSION,
-    OPTIMIZER_SETTINGS,
     Dataset,
     MeasureSpec,
     NetSpec,
@@ -35,6 +35,12 @@ LOSS_CONVENTIONS = {
     "ce": "mean over samples",
     "mse-softmax": "1/(2N) sum_i |softmax(f_i) - y_i|^2",
 }
+
+
+LATER = {"weight_decay": 0.0, "schedule": "constant", "warmup_steps": 0}
+"""Settings that a version without them had at these values: those are left out of keys, so that they stay the same."""
+
+_ALWAYS = object()
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class CellPlan:
         return {
             "data": self.data_id,
             "net": asdict(self.net),
-            "train": asdict(self.train),
+            "train": {name: value for name, value in asdict(self.train).items() if value != LATER.get(name, _ALWAYS)},
             "sharpness": asdict(self.sharpness),
         }
 
@@ -155,6 +161,9 @@ class _Point(NamedTuple):
     beta1: float
     beta2: float
     eps: float
+    weight_decay: float | None
+    schedule: str | None
+    warmup_steps: int | None
     batch: int | Literal["full"]
     epochs: int | None
     steps: int | None
@@ -230,14 +239,18 @@ class _Kin:
     nets: tuple[NetRecord, ...]
     columns: Mapping[str, Any]  # of a cell's record
     settings: Mapping[str, Any]  # beside these, of its canonical text
+    edge: float  # of η·λ; 0 where there is none for the whole training
 
     @classmethod
     def of(cls, spec: SweepSpec, point: _Point, wanted: DataSpec, shape: DataShape, data_id: str) -> "_Kin":
         """Of a point and its kin."""
         train, sharpness = _train(spec, point, shape), _sharpness(spec.sharpness, shape.samples)
         origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(wanted, name))}
-        own = {key: getattr(train, key) for key in OPTIMIZER_SETTINGS[train.optimizer]}
+        own: dict[str, Any] = {**OPTIMIZERS[train.optimizer].settings_of(train)}
+        own |= {name: value for name, unset in LATER.items() if (value := getattr(train, name)) != unset}
         own |= {} if point.init_variance is None else {"init_variance": point.init_variance}
+        edge, constant = edge_of(train) or 0.0, train.schedule == TrainSpec.schedule
+        own |= {} if constant else {"optimizer_edge": edge}  # ratios need the rate of their step, which views have not
         rates = {"hidden_lr": point.hidden_lr, "output_lr": point.output_lr}
         return cls(
             data=wanted,
@@ -270,6 +283,7 @@ class _Kin:
                 "dtype": train.dtype,
                 "accuracy_on": train.on,
             },
+            edge=edge if constant else 0.0,
             settings=rates | origin | own | {"base_width": point.base_width},
         )
 
@@ -303,7 +317,7 @@ class _Kin:
             label=cell.label,
             settings=settings,
             nets=self.nets,
-            edge=edge_of(cell.train),
+            edge=self.edge,
             **columns,
         )
 
@@ -312,7 +326,7 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
     batch = shape.samples if point.batch == "full" else min(point.batch, shape.samples)
     steps_per_epoch = shape.samples // batch
     max_steps = point.steps if point.steps is not None else (point.epochs or 0) * steps_per_epoch
-    search = spec.search
+    search, optimizer = spec.search, OPTIMIZERS[point.optimizer]
     return TrainSpec(
         loss=point.loss,
         batch=batch,
@@ -325,7 +339,10 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
         on=TrainSpec.on if search is None else search.on,
         record_every=spec.record.every,
         record_layers=spec.record.layers,
-        **{key: getattr(point, key) for key in OPTIMIZER_SETTINGS[point.optimizer]},
+        weight_decay=optimizer.default_decay if point.weight_decay is None else point.weight_decay,
+        schedule=point.schedule or TrainSpec.schedule,
+        warmup_steps=point.warmup_steps or 0,
+        **{key: getattr(point, key) for key in optimizer.settings},
     )
 
 

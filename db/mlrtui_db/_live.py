@@ -64,8 +64,10 @@ _TRIALS = """
 SELECT trial_id, t.net_id, n.cell_id, n.seed, t.eta, t.eta_lambda0, t.round, t.status, t.verdict, t.phase, t.attempt,
        t.n_steps, t.max_steps, t.last_step, t.last_loss, t.last_accuracy, t.last_sharpness, t.best_accuracy,
        t.peak_ratio, t.peak_step, t.bad_step, t.bad_kind, n.lambda0_preconditioned, t.rev,
-       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN c.edge END, t.given_up_epoch,
-       t.phase_rule
+       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse'
+            THEN nullif(CASE c.edge WHEN 0 THEN json_extract(c.settings, '$.optimizer_edge') ELSE c.edge END, 0) END,
+       t.given_up_epoch, t.phase_rule, CASE c.edge WHEN 0 THEN json_extract(c.settings, '$.schedule') END,
+       CASE c.edge WHEN 0 THEN json_extract(c.settings, '$.warmup_steps') END
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
 """
 

@@ -70,7 +70,7 @@ def _setting(name: str, key: str, tag: str, unit: str, text: str, kind: str = "R
     return _number(name, key, tag, unit, text, f"CAST(json_extract(settings, '$.{name}') AS {kind})")
 
 
-_MOMENTUM, _ADAM = "; NULL unless the optimizer is momentum.", "; NULL unless the optimizer is adam."
+_MOMENTUM, _ADAM = "; NULL where the optimizer has none.", "; NULL where the optimizer has none."
 
 AXES: tuple[Axis, ...] = (
     _word("data", "data.name", "Name of the data set."),
@@ -120,6 +120,18 @@ AXES: tuple[Axis, ...] = (
     _setting("beta1", "training.beta1", "beta1=", "1", "Decay of the mean of gradients" + _ADAM),
     _setting("beta2", "training.beta2", "beta2=", "1", "Decay of the mean of squared gradients" + _ADAM),
     _setting("eps", "training.eps", "eps=", "1", "Added to the root of that mean" + _ADAM),
+    _number(
+        *("weight_decay", "training.weight_decay", "decay=", "1", "Weight decay; coupled or not by the optimizer."),
+        "coalesce(CAST(json_extract(settings, '$.weight_decay') AS REAL), 0.0)",
+    ),
+    Axis(
+        *("schedule", "training.schedule", "", False, "coalesce(json_extract(settings, '$.schedule'), 'constant')"),
+        *("text", "How the learning rate goes along a training; eta is its peak.", "schedule"),
+    ),
+    _number(
+        *("warmup_steps", "training.warmup_steps", "warmup=", "steps", "Steps until the learning rate is at its peak."),
+        "coalesce(CAST(json_extract(settings, '$.warmup_steps') AS INTEGER), 0)",
+    ),
     _number("batch", "training.batch", "batch=", "1", "Samples per step; equal to samples: full batch."),
     _number(
         *("epochs", "training.epochs", "epochs=", "epochs", "Budget of a trial: max_steps / steps_per_epoch."),

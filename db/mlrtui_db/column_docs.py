@@ -21,8 +21,9 @@ _AXES: Docs = {axis.column: (axis.unit, axis.text) for axis in AXES if axis.name
 _EDGE: Docs = {
     "edge": (
         "1",
-        "eta × sharpness at the edge of stability: 2 for sgd, 2(1 + momentum) for momentum, and (2 + 2·beta1) / "
-        "(1 - beta1) for adam, along training.",
+        "eta × sharpness at the edge of stability: 2 for sgd and rmsprop, 2(1 + momentum) for momentum, the same over "
+        "1 + 2·momentum for nesterov, and (2 + 2·beta1) / (1 - beta1) for adam and adamw, along training; 0: no linear "
+        "edge (muon), or a learning rate that changes; ratios to it are then NULL.",
     ),
 }
 

@@ -140,6 +140,8 @@ class TrialRow:
     edge: float | None = 2.0  # eta × sharpness at the edge of stability; None: the sharpness has none
     given_up_epoch: int | None = None
     phase_rule: int | None = None  # edition of the rules that named the phase
+    schedule: str | None = None  # of the learning rate, whose peak is eta; None: constant
+    warmup_steps: int | None = None
 
 
 Pairs = tuple[tuple[str, str | float | int | None], ...]

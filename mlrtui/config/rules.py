@@ -11,6 +11,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from mlrtui.config.mistakes import enumerate_words, toml_text
+from mlrtui_trainer.registry import Registry, UnknownNameError
 
 __all__ = [
     "Fault",
@@ -20,6 +21,7 @@ __all__ = [
     "choice",
     "flag",
     "listed",
+    "named",
     "number",
     "or_word",
     "seed_list",
@@ -121,6 +123,21 @@ def choice(*built: str, later: tuple[str, ...] = (), like: str = r"(?!)", shown:
         return value
 
     return Rule(must, check, tuple(toml_text(word) for word in later))
+
+
+def named(registry: Registry[Any]) -> Rule:
+    """A name of a registry, also one that another package adds; the text names those that are ours."""
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or value not in registry:
+            raise _refusal(value, f"{enumerate_words(map(toml_text, registry))}")
+        try:
+            registry[value]
+        except UnknownNameError as error:
+            raise RuleError(Fault(value, str(error), "repair the package or remove it")) from error
+        return value
+
+    return Rule(enumerate_words(map(toml_text, registry.ours)), check)
 
 
 def text(longest: int, shortest: int = 1) -> Rule:

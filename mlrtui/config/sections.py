@@ -9,12 +9,15 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from mlrtui.config.rules import axis, choice, flag, listed, number, or_word, seed_list, text, texts, whole
+from mlrtui.config.mistakes import enumerate_words
+from mlrtui.config.rules import axis, choice, flag, listed, named, number, or_word, seed_list, text, texts, whole
 from mlrtui.data.images import WHICH
 from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 from mlrtui_trainer.measures import BUILT_IN
+from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = [
     "DataSection",
@@ -48,6 +51,27 @@ Words = tuple[str, ...]
 
 def _key(help: str, example: object, default: Any = ...) -> Any:
     return Field(default, description=help, examples=[example])
+
+
+_OURS = {name: OPTIMIZERS[name] for name in OPTIMIZERS.ours}
+
+
+def _owners(key: str) -> str:
+    """The optimizers that have this key."""
+    return enumerate_words((name for name, one in _OURS.items() if key in one.settings), "and")
+
+
+def _decaying(how: str) -> str:
+    """The optimizers whose decay is of this kind."""
+    return enumerate_words((name for name, one in _OURS.items() if one.decay == how), "and")
+
+
+def _warming() -> str:
+    """The schedules that have a warm-up."""
+    return enumerate_words(name for name in SCHEDULES.ours if SCHEDULES[name].warms)
+
+
+_DECAYS = "".join(f"{one.default_decay:g} for {name}, " for name, one in _OURS.items() if one.default_decay)
 
 
 class Section(BaseModel):
@@ -193,19 +217,40 @@ class TrainingSection(Section):
         "mse-softmax: the same of the outputs' softmax.",
         "ce",
     )
-    optimizer: Annotated[Words, axis(choice("sgd", "momentum", "adam"))] = _key(
-        "sgd: plain gradient descent; momentum: heavy ball, v = momentum·v + g; adam: with both corrections for its "
-        "zero start. The learning rate is constant.",
+    optimizer: Annotated[Words, axis(named(OPTIMIZERS))] = _key(
+        f"{'; '.join(f'{name}: {one.text}' for name, one in _OURS.items())}.",
         "sgd",
         ("sgd",),
     )
-    momentum: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("The heavy ball's; for momentum.", 0.9, (0.9,))
-    beta1: Annotated[Reals, axis(number(0.0, 0.9999))] = _key("Of the mean of gradients; for adam.", 0.9, (0.9,))
+    momentum: Annotated[Reals, axis(number(0.0, 0.9999))] = _key(
+        f"Of the velocity; for {_owners('momentum')}.", 0.9, (0.9,)
+    )
+    beta1: Annotated[Reals, axis(number(0.0, 0.9999))] = _key(
+        f"Of the mean of gradients; for {_owners('beta1')}.", 0.9, (0.9,)
+    )
     beta2: Annotated[Reals, axis(number(0.0, 0.999999))] = _key(
-        "Of the mean of their squares; for adam.", 0.999, (0.999,)
+        f"Of the mean of their squares; for {_owners('beta2')}.", 0.999, (0.999,)
     )
     eps: Annotated[Reals, axis(number(0.0, 1.0, above=True))] = _key(
-        "Added to the root of the mean square; for adam.", 1e-8, (1e-8,)
+        f"Added to the root of the mean square; for {_owners('eps')}.", 1e-8, (1e-8,)
+    )
+    weight_decay: Annotated[Reals | None, axis(number(0.0, 10.0))] = _key(
+        f"Coupled, g + weight_decay·w in place of the gradient, for {_decaying('coupled')}; decoupled, "
+        f"w − η·weight_decay·w beside the step, for {_decaying('decoupled')}. Without it {_DECAYS}0 for the others. λ "
+        "is that of the loss without decay.",
+        0.001,
+        None,
+    )
+    schedule: Annotated[Words | None, axis(named(SCHEDULES))] = _key(
+        f"The rate of a step; η is the peak. {'; '.join(f'{n}: {SCHEDULES[n].text}' for n in SCHEDULES.ours)}. Without "
+        "it constant.",
+        "cosine",
+        None,
+    )
+    warmup_steps: Annotated[Whole | None, axis(whole(1, 10_000_000))] = _key(
+        f"Steps in which the rate grows to η in equal steps; for schedule = {_warming()}. Without it there are none.",
+        10,
+        None,
     )
     batch: Annotated[tuple[int | Literal["full"], ...], axis(or_word(whole(1, 100_000), "full"))] = _key(
         "Samples per step; an incomplete last batch is left out.", 64

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from mlrtui.config.sections import SearchSection
 from mlrtui.planning import CellPlan
+from mlrtui_trainer.optimizers import OPTIMIZERS
 
 __all__ = ["Starts", "kind_of"]
 
@@ -21,9 +22,6 @@ OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
 
 NEWER = 1.02
 """A law is taken anew once so many times as many nets are known: large grids would spend their time on it."""
-
-ADAM = 0.5
-"""The same for Adam, as a multiple of 1/λ₀: below η*, above which trainings look too slow rather than overflow."""
 
 
 class Starts:
@@ -68,7 +66,7 @@ class Starts:
         """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
         rate = self._predicted(plan) if self.learns else None
         if rate is None:
-            c = 2 * OVER_EDGE[plan.train.loss] if plan.train.optimizer != "adam" else ADAM
+            c = OPTIMIZERS[plan.train.optimizer].start or 2 * OVER_EDGE[plan.train.loss]
             rate = c / lambda0 if lambda0 else sqrt(self._search.eta_min * self._search.eta_max)
         return min(max(rate, self._search.eta_min), self._search.eta_max)
 

@@ -19,6 +19,7 @@ from mlrtui_db.records import EVIDENCE
 from mlrtui_trainer import phases
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.phase_evidence import History, Ratios
+from mlrtui_trainer.schedules import rate_of
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
@@ -174,12 +175,12 @@ def _measured(spec: MeasureSpec, batch: StepBatch) -> StepBatch:
 
 def _evidence(task: Round, trial: TrialSpec, verdict: str, curve: _Curve, accuracy: float) -> phases.Evidence:
     """What the made-up curve shows, taken from it as from a real one: ten classes in a full batch, sizes that stay."""
-    loss, edge = curve.loss, edge_of(task.train)
+    loss, edge = curve.loss, edge_of(task.train) or np.nan
     history = History(loss[:1], 1, len(loss), full=True)
     history.add(loss[:, None], np.ones((len(loss), 3, 1)))
     found, ratios = history.curve(0), Ratios()
     for step, value in enumerate((trial.eta * curve.sharpness / edge).tolist()):
-        ratios.add(step, value)
+        ratios.add(step, value * rate_of(task.train, step))
     seen = ratios.summary(len(loss) - 1, max(found.peak_step, found.rise_step))
     return phases.Evidence(
         task.train.loss,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import number
+from mlrtui.tui.edges import Rates
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, nonfinite
 from mlrtui_db.models import Curve, MeasureCurve
 
@@ -76,8 +77,8 @@ class Trace:
         return _points(self, self.sharpness, _SHARPNESS_BAD)
 
     @cached_property
-    def ratios(self) -> dict[float, Floats]:
-        """Sharpness over the edge by learning rate over η·λ at the edge, as far as it was asked for."""
+    def ratios(self) -> dict[tuple[Rates, float], Floats]:
+        """Sharpness over the edge by learning rates and η·λ at the edge, as far as it was asked for."""
         return {}
 
     @cached_property
@@ -170,12 +171,12 @@ def not_converged(trace: Trace) -> NDArray[np.bool_]:
     return trace.not_converged
 
 
-def ratio_points(trace: Trace, eta: float, edge: float) -> tuple[Floats, Floats]:
+def ratio_points(trace: Trace, rates: Rates, edge: float) -> tuple[Floats, Floats]:
     """Steps and sharpness over its edge ``edge``/η [points], at the steps where it was measured."""
     step, sharpness = trace.sharpnesses
-    if eta / edge not in trace.ratios:
-        trace.ratios[eta / edge] = sharpness * (eta / edge)
-    return step, trace.ratios[eta / edge]
+    if (rates, edge) not in trace.ratios:
+        trace.ratios[rates, edge] = sharpness * (rates.over(step) / edge)
+    return step, trace.ratios[rates, edge]
 
 
 def sharpness_points(trace: Trace) -> tuple[Floats, Floats]:

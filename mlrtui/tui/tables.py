@@ -7,7 +7,7 @@ from mlrtui.tui.boundary.search import rounds
 from mlrtui.tui.browse.filtering import Entry
 from mlrtui.tui.compare.differences import LETTERS, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import Trace
-from mlrtui.tui.edges import stored_edge
+from mlrtui.tui.edges import Rates, rates_of, stored_edge, stored_rates
 from mlrtui.tui.pages import PhaseMark
 from mlrtui.tui.state import Compared, Reading
 from mlrtui_db.models import LogRow, NetRow, TrialRow
@@ -59,16 +59,16 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and abs(value) < float("inf") else None
 
 
-def curve_table(traces: Sequence[tuple[Trace, float, float | None]]) -> Table:
-    """Every stored step of some trials, each given with its learning rate and η·λ at its edge, if it has one."""
+def curve_table(traces: Sequence[tuple[Trace, Rates, float | None]]) -> Table:
+    """Every stored step of some trials, each given with its learning rates and η·λ at its edge, if it has one."""
     rows: list[tuple[Value, ...]] = []
-    for trace, eta, edge in traces:
+    for trace, rates, edge in traces:
         columns = zip(
             trace.step.tolist(), trace.loss.tolist(), trace.sharpness.tolist(), trace.flags.tolist(), strict=True
         )
         for step, loss, sharpness, flags in columns:
-            ratio = None if edge is None else finite(sharpness * eta / edge)
-            rows.append((trace.trial_id, trace.attempt, eta, step, finite(loss), finite(sharpness), ratio, flags))
+            ratio = None if edge is None else finite(sharpness * rates.at(step) / edge)
+            rows.append((trace.trial_id, trace.attempt, rates.eta, step, finite(loss), finite(sharpness), ratio, flags))
     return Table(_CURVE, tuple(rows))
 
 
@@ -76,7 +76,7 @@ def steps_table(reading: Reading | None) -> Table:
     """Every stored step of the trial whose curve is shown."""
     if reading is None or reading.trace is None or reading.trial is None:
         return Table(_CURVE, ())
-    return curve_table([(reading.trace, reading.trial.eta, reading.trial.edge)])
+    return curve_table([(reading.trace, rates_of(reading.trial), reading.trial.edge)])
 
 
 def trials_table(trials: Sequence[TrialRow], name: str = "") -> Table:
@@ -86,7 +86,7 @@ def trials_table(trials: Sequence[TrialRow], name: str = "") -> Table:
 
 def compared_tables(compared: Sequence[Compared]) -> tuple[Table, ...]:
     """All curves, and every setting and result by the letter of its curve."""
-    curves = [(one.trace, _number(dict(one.details.trial).get("eta")), stored_edge(one.details)) for one in compared]
+    curves = [(one.trace, stored_rates(one.details), stored_edge(one.details)) for one in compared]
     letters = tuple(LETTERS[: len(compared)])
     rows = [("curve", *(curve_name(one) for one in compared))]
     rows += [(row.name, *row.values) for row in (*setting_rows(compared), *result_rows(compared))]
@@ -134,7 +134,3 @@ def log_table(rows: Sequence[LogRow], sweeps: Mapping[int | None, str]) -> Table
 
 def _picked(row: object, names: Sequence[str]) -> tuple[Value, ...]:
     return tuple(getattr(row, name) for name in names)
-
-
-def _number(value: Value) -> float:
-    return float(value) if isinstance(value, int | float) else float("nan")

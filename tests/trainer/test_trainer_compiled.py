@@ -11,7 +11,7 @@ from mlrtui_trainer import lanes
 from mlrtui_trainer.fast.steps import WIDEST, CompiledSteps
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
-from mlrtui_trainer.optimizers import optimizer_of
+from mlrtui_trainer.optimizers.stepping import optimizer_of
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import Dataset, NetSpec, TrainSpec
 

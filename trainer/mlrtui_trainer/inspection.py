@@ -14,7 +14,7 @@ from mlrtui_trainer.meter import measured_samples
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.losses import LOSSES
-from mlrtui_trainer.optimizers import optimizer_of
+from mlrtui_trainer.optimizers.stepping import optimizer_of
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import SAME_NETS, Dataset, NetSpec, SharpnessSpec, TrainSpec
 
@@ -77,7 +77,8 @@ def _costs(
     """Seconds of a step, of an evaluation and of a product, each done once before it is timed."""
     device, loss = str(samples.x.device), LOSSES[train.loss]
     weights = model.initial_weights([seed], samples.x.dtype, device)
-    optimizer = optimizer_of(model, replace(train, optimizer="sgd"), [0.0], samples.x.dtype, device)
+    plain = replace(train, optimizer="sgd", weight_decay=0.0, schedule="constant")
+    optimizer = optimizer_of(model, plain, [0.0], samples.x.dtype, device)
     x, y, _ = (a[:, : train.batch] for a in samples.all)
 
     def step() -> None:

@@ -26,7 +26,7 @@ from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.moment import Gauges
-from mlrtui_trainer.optimizers import STATES, optimizer_of
+from mlrtui_trainer.optimizers.stepping import held, optimizer_of
 from mlrtui_trainer.phase_evidence import History, PhaseFacts, window
 from mlrtui_trainer.recorded import RecordedSteps
 from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, close_ended, step_batch
@@ -87,7 +87,7 @@ def train_round(
     """
     model, train = build(task.net, task.train.optimizer, samples.x), task.train
     itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
-    states = STATES[train.optimizer]
+    states = held(train)
     facts = facts_of(task, samples, held_out)
     size = lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
     for first in range(0, len(task.trials), size):

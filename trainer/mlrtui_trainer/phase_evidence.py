@@ -48,7 +48,7 @@ class PhaseFacts:
     loss_constant: float  # smallest loss of an output that does not depend on the sample
     majority: float  # share of the largest class; NaN where accuracy has no meaning
     edge: float  # η·λ at the optimizer's edge; NaN where the λ that is measured has none
-    linear: bool  # a fully connected net without hidden layers
+    linear: bool  # a fully connected net without hidden layers, trained at one rate, without decay
 
 
 UNKNOWN = PhaseFacts(nan, nan, nan, False)

@@ -8,6 +8,8 @@ docs/numerics.md. `phase_evidence` gathers the evidence.
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
 
+from mlrtui_trainer.optimizers import OPTIMIZERS
+
 __all__ = [
     "DIVERGENCE_FACTOR",
     "LOGIT_STEPS",
@@ -94,7 +96,8 @@ SHARPNESS_FALL = 0.97
 class Evidence:
     """What a phase rests on. NaN: not measured, or without meaning; such a number decides nothing.
 
-    A ratio is η·λ over the optimizer's edge, so 1 is the edge; λ is the preconditioned one, of all training samples.
+    A ratio is η·λ over the optimizer's edge, with the rate η of that step, so 1 is the edge; λ is the preconditioned
+    one, of all training samples.
     The smoothed loss is the mean of the last ⌈64/batch⌉ batch losses, the loss at the start standing for those before
     the first (full batch: the loss itself).
     """
@@ -104,8 +107,8 @@ class Evidence:
     full_batch: bool
     loss_initial: float  # over all training samples
     loss_final: float
-    optimizer: str = "sgd"  # "sgd" | "momentum" | "adam"
-    beta: float = 0.0  # of heavy-ball momentum
+    optimizer: str = "sgd"  # a name of `optimizers.OPTIMIZERS`
+    beta: float = 0.0  # the setting that its edge depends on
     linear: bool = False  # no hidden layer: under mse λ is constant
     accuracy: float = nan  # at the end
     loss_constant: float = nan  # smallest loss of an output that does not depend on the sample
@@ -127,6 +130,17 @@ class Evidence:
     def bounded(self) -> bool:
         """Whether the loss's gradient by the outputs is bounded."""
         return self.loss_kind != "mse"
+
+    @property
+    def transient(self) -> float | None:
+        """`Optimizer.transient` of the one that trained."""
+        of = OPTIMIZERS[self.optimizer].transient
+        return None if of is None else of(self.beta)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is gradient descent, whose step depends on the present gradient alone and is linear in it."""
+        return self.transient is not None and not OPTIMIZERS[self.optimizer].state
 
     @property
     def has_sharpness(self) -> bool:
@@ -210,7 +224,7 @@ def _row(e: Evidence) -> tuple[str, str, bool]:
 def _convex(e: Evidence) -> tuple[str, str] | None:
     """Row 3: linear regression, whose λ is constant, so that the rate alone decides."""
     ratio = e.ratio_first if isnan(e.ratio_initial) else e.ratio_initial
-    if not (e.linear and e.loss_kind == "mse" and e.full_batch and e.optimizer in ("sgd", "momentum")) or isnan(ratio):
+    if not (e.linear and e.loss_kind == "mse" and e.full_batch and e.transient is not None) or isnan(ratio):
         return None
     numbers = f"λ is constant, η·λ₀ is {ratio:.5g} of the edge (limit {CONVEX_EXCESS:g})"
     if ratio > CONVEX_EXCESS and e.rise > HIDDEN_RISE:
@@ -226,16 +240,16 @@ def _excursion(e: Evidence) -> tuple[bool, str]:
     if not e.peak_smoothed >= limit:
         return False, peak
     before = f"η·λ/edge reached {e.ratio_before_peak:.4g} before it"
-    if e.optimizer == "momentum":
-        # from rest the first step multiplies a mode by 1 − η·λ, at the edge by −(1 + 2β): a transient, no instability
-        transient = limit * (1.0 + 2.0 * e.beta) ** 2
-        if beyond:
-            return True, f"{peak} and {before} (limit 1)"
-        above = e.peak_smoothed >= transient
-        return above, f"{peak}, {'above' if above else 'within'} heavy ball's transient of {transient:.4g}·L₀"
-    if e.optimizer == "sgd" and e.full_batch and e.has_sharpness:
+    if e.is_plain and e.full_batch and e.has_sharpness:
         return beyond, f"{peak} and {before} (limit 1)"
-    return True, peak
+    if e.transient is None or e.is_plain:
+        return True, peak
+    if beyond:
+        return True, f"{peak} and {before} (limit 1)"
+    # of what remembers gradients the first step from rest is another than the later ones: a rise, and no instability
+    transient = limit * e.transient
+    above = e.peak_smoothed >= transient
+    return above, f"{peak}, {'above' if above else 'within'} the first step's transient of {transient:.4g}·L₀"
 
 
 def _lost(e: Evidence, excursion: bool, why: str) -> tuple[str, str] | None:
@@ -274,7 +288,7 @@ def _survived(e: Evidence, excursion: bool, why: str) -> tuple[str, str]:
         low = f"lowest of the first half {e.ratio_low:.4g} (limit 1)"
         return "edge", f"row 10: {share}, {rose} (limit {EDGE_RISE:g}), {low}"
     if e.full_batch and e.loss_kind == "mse" and e.rise >= HIDDEN_RISE:
-        if e.optimizer == "sgd" and e.ratio_last > 1.0 and e.rise_at_end:
+        if e.is_plain and e.ratio_last > 1.0 and e.rise_at_end:
             at = f"η·λ/edge ends at {e.ratio_last:.4g} (limit 1)"
             return "unfinished", f"row 10b: {rose} (limit {HIDDEN_RISE:g}) at the last step and {at}: a take-off"
         fall = e.ratio_last / e.ratio_first if e.ratio_first > 1.0 else nan

@@ -19,7 +19,7 @@ from mlrtui_trainer.evaluation import COLUMNS, Evaluation, evaluate, judged, ste
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
-from mlrtui_trainer.optimizers import Optimizer, optimizer_of
+from mlrtui_trainer.optimizers.stepping import Stepping, optimizer_of
 from mlrtui_trainer.samples import Batch, Batches, Samples
 from mlrtui_trainer.spec import TrainSpec
 
@@ -59,7 +59,7 @@ class RecordedSteps:
     def train(
         self,
         weights: Weights,
-        optimizer: Optimizer,
+        optimizer: Stepping,
         batches: Batches,
         steps: range,
         limits: Sequence[float],
@@ -163,7 +163,7 @@ class _Recording:
         """Whether it is worth its while for so many lanes."""
         return SPARE * self.lanes <= lanes <= self.lanes
 
-    def load(self, weights: Weights, optimizer: Optimizer, batches: Batches, step: int) -> None:
+    def load(self, weights: Weights, optimizer: Stepping, batches: Batches, step: int) -> None:
         """Begin at this step with these lanes."""
         lanes = weights.lanes
         for mine, theirs in self._shared(weights, optimizer):
@@ -183,7 +183,7 @@ class _Recording:
         self._row.fill_(first)
         self._at.zero_()
 
-    def store(self, weights: Weights, optimizer: Optimizer) -> None:
+    def store(self, weights: Weights, optimizer: Stepping) -> None:
         """Give the lanes back what the steps made of them."""
         for mine, theirs in self._shared(weights, optimizer):
             theirs.copy_(mine)
@@ -207,6 +207,7 @@ class _Recording:
         """Take the next step, that of this number: the sizes of outputs are looked at in the first ones only."""
         if step > phases.LOGIT_STEPS:
             self._go_watched = None  # with its memory
+        self._optimizer.at(step)
         go = self._go_watched or self._go
         go()
 
@@ -231,7 +232,7 @@ class _Recording:
         lane = self._slot[:, None]
         return x[lane, rows], y[lane, rows], labels[lane, rows]
 
-    def _shared(self, weights: Weights, optimizer: Optimizer) -> Iterator[tuple[Tensor, Tensor]]:
+    def _shared(self, weights: Weights, optimizer: Stepping) -> Iterator[tuple[Tensor, Tensor]]:
         """Ours and theirs, of the lanes that train."""
         mine, theirs = (self._weights, *self._memory), (weights, *optimizer.memory(weights))
         for a, b in zip(mine, theirs, strict=True):

@@ -45,6 +45,11 @@ class Registry(Mapping[str, T], Generic[T]):
         """Take one away that was registered here; for tests that add one."""
         del self._here[name]
 
+    @property
+    def ours(self) -> tuple[str, ...]:
+        """The names that were registered here, in their order: without those of other packages."""
+        return tuple(self._here)
+
     def __getitem__(self, name: str) -> T:
         """The spec of this name.
 

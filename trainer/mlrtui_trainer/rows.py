@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.optimizers import OPTIMIZERS
 from mlrtui_trainer.phase_evidence import UNKNOWN, Curve, History, PhaseFacts, Ratios
+from mlrtui_trainer.schedules import rate_of
 from mlrtui_trainer.spec import (
     FLAG_ALL_SAMPLES,
     FLAG_LOSS_NAN,
@@ -184,8 +186,12 @@ class TrialLog:
         if last or self._is_kept(row.step) or new_peak or row.sharpness or row.layers or row.measures:
             self._pending.append(row)
         if row.sharpness and self._facts.edge > 0.0:
-            self._ratios.add(row.step, row.sharpness.value * self.trial.eta / self._facts.edge)
+            self._ratios.add(row.step, row.sharpness.value * self._rate(row.step) / self._facts.edge)
         self._last = row
+
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.trial.eta * rate_of(self._train, step)
 
     @property
     def last(self) -> Row:
@@ -286,7 +292,7 @@ class TrialLog:
             loss_initial=self._loss_initial,
             loss_final=last.loss,
             optimizer=train.optimizer,
-            beta=train.momentum if train.optimizer == "momentum" else 0.0,
+            beta=OPTIMIZERS[train.optimizer].beta(train),
             linear=facts.linear,
             accuracy=self._accuracy,
             loss_constant=facts.loss_constant,
@@ -297,7 +303,7 @@ class TrialLog:
             drift=curve.drift,
             logit_growth=curve.logit_growth,
             hidden_growth=curve.hidden_growth,
-            ratio_initial=self.trial.eta * self.trial.lambda0 / facts.edge if facts.edge > 0.0 else nan,
+            ratio_initial=self._rate(0) * self.trial.lambda0 / facts.edge if facts.edge > 0.0 else nan,
             **asdict(ratios),
         )
 

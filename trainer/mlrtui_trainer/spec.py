@@ -21,7 +21,6 @@ __all__ = [
     "FLAG_SHARPNESS_NAN",
     "FLAG_SHARPNESS_NOT_CONVERGED",
     "NUMERICS_VERSION",
-    "OPTIMIZER_SETTINGS",
     "SAME_NETS",
     "Bar",
     "Dataset",
@@ -47,13 +46,6 @@ __all__ = [
 
 NUMERICS_VERSION = 4
 """Raised whenever a change alters the numbers that a trial gives; part of every trial's key."""
-
-OPTIMIZER_SETTINGS: dict[str, tuple[str, ...]] = {
-    "sgd": (),
-    "momentum": ("momentum",),
-    "adam": ("beta1", "beta2", "eps"),
-}
-"""The fields of `TrainSpec` that each optimizer has; the others leave them at their defaults."""
 
 SAME_NETS = "its factory gives the same net for every seed"
 """The remark on a factory that seeds itself, or draws nothing: of no account where a sweep has one seed."""
@@ -107,11 +99,16 @@ class TrainSpec:
     max_steps: int
     steps_per_epoch: int  # whole batches in the data; an incomplete last batch is left out
     dtype: str = "float32"  # "float32" | "float64"
-    optimizer: str = "sgd"  # "sgd" | "momentum" (heavy ball) | "adam"
+    optimizer: str = (
+        "sgd"  # a name of `optimizers.OPTIMIZERS`; what it does not have of the next five is at its default
+    )
     momentum: float = 0.9
     beta1: float = 0.9
     beta2: float = 0.999
     eps: float = 1e-8
+    weight_decay: float = 0.0
+    schedule: str = "constant"  # a name of `schedules.SCHEDULES`; a trial's η is the peak
+    warmup_steps: int = 0
     success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
     threshold: float = 0.5
     on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out

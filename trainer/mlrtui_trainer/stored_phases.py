@@ -34,7 +34,7 @@ class StoredTrial:
     loss_final: float
     eta: float
     optimizer: str = "sgd"
-    beta: float = 0.0  # momentum's β, adam's β₁
+    beta: float = 0.0  # the setting that its edge depends on
     linear: bool = False  # kind "mlp" of depth 0
     accuracy: float = nan  # at the end
     lambda0: float = nan  # preconditioned, of the training loss
@@ -77,9 +77,9 @@ def evidence_from_steps(
     curve = history.curve(0)
     overwritten = bool(of_all[:-1].any())  # at epochs' ends: this version keeps no batch loss there
     peak_known = whole or full or (window(trial.batch) == 1 and not overwritten)
-    ratios = Ratios()
-    if trial.has_edge:
-        of_edge = trial.eta / edge(trial.optimizer, trial.beta)
+    ratios, at_edge = Ratios(), edge(trial.optimizer, trial.beta) if trial.has_edge else None
+    if at_edge is not None:
+        of_edge = trial.eta / at_edge
         for t, value in zip(step.tolist(), (sharpness * of_edge).tolist(), strict=True):
             ratios.add(t, value)
     seen = ratios.summary(last, max(curve.peak_step, curve.rise_step))
@@ -104,7 +104,7 @@ def evidence_from_steps(
         loss_initial=trial.loss_initial,
         loss_final=trial.loss_final,
         optimizer=trial.optimizer,
-        beta=trial.beta if trial.optimizer == "momentum" else 0.0,
+        beta=trial.beta,
         linear=trial.linear,
         accuracy=trial.accuracy,
         majority=trial.majority,
@@ -112,7 +112,7 @@ def evidence_from_steps(
         rise=curve.rise,
         rise_at_end=curve.rise_at_end,
         drift=curve.drift,
-        ratio_initial=trial.eta * trial.lambda0 / edge(trial.optimizer, trial.beta) if trial.has_edge else nan,
+        ratio_initial=nan if at_edge is None else trial.eta * trial.lambda0 / at_edge,
         ratio_first=seen.ratio_first,
         ratio_before_peak=seen.ratio_before_peak,
         ratio_low=seen.ratio_low,

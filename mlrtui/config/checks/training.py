@@ -1,11 +1,12 @@
 """What [training] must not say together with other keys: how long, in which batches, by which optimizer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from mlrtui.config.checks.known import MAX_CELLS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, enumerate_words, toml_text
-from mlrtui_trainer.spec import OPTIMIZER_SETTINGS
+from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = ["CHECKS"]
 
@@ -53,33 +54,62 @@ def _sample_counts(known: Known) -> list[tuple[str, int]]:
     return counts
 
 
-OWNERS = {key: optimizer for optimizer, keys in OPTIMIZER_SETTINGS.items() for key in keys}
+def _owners(names: Iterable[str]) -> dict[str, list[str]]:
+    """The optimizers that have each key: of ours and these."""
+    owners: dict[str, list[str]] = {}
+    for name in dict.fromkeys((*OPTIMIZERS.ours, *names)):
+        for key in OPTIMIZERS[name].settings:
+            owners.setdefault(key, []).append(name)
+    return owners
 
 
 def _own_keys(known: Known) -> Iterator[Mistake]:
-    """A key of one optimizer is for that one; several values would give the others the same cell again."""
+    """A key of some optimizers is for those; several values would give the others the same cell again."""
     optimizers = known.axis("training.optimizer")
-    for key, owner in OWNERS.items():
+    for key, owners in _owners(optimizers).items():
         field, values = f"training.{key}", known.axis(f"training.{key}")
         if field not in known.given or not optimizers or not values:
             continue
-        others = [toml_text(name) for name in optimizers if name != owner]
-        if owner not in optimizers:
-            yield Mistake(field, bare(values), f'is for optimizer = "{owner}"; remove it')
+        others = [toml_text(name) for name in optimizers if name not in owners]
+        theirs = enumerate_words([toml_text(name) for name in owners])
+        if len(others) == len(optimizers):
+            yield Mistake(field, bare(values), f"is for optimizer = {theirs}; remove it")
         elif others and len(values) > 1:
             yield Mistake(
                 field,
                 list(values),
                 f"optimizer {enumerate_words(others, 'and')} would be trained again for each; give one value, or keep "
-                f'optimizer = "{owner}" alone',
+                f"optimizer = {theirs} alone",
             )
 
 
 def _rates(known: Known) -> Iterator[Mistake]:
-    if "adam" in known.axis("training.optimizer") and "ntk" in known.axis("model.parametrization"):
-        yield Mistake(
-            "model.parametrization", "ntk", 'has no rates under optimizer = "adam"; use "sp", "mup" or "sp-full-align"'
-        )
+    for optimizer, parametrization in product(known.axis("training.optimizer"), known.axis("model.parametrization")):
+        powers = OPTIMIZERS[optimizer].powers
+        if parametrization not in powers:
+            yield Mistake(
+                "model.parametrization",
+                parametrization,
+                f"has no rates under optimizer = {toml_text(optimizer)}; use "
+                f"{enumerate_words([toml_text(name) for name in powers])}",
+            )
+
+
+def _warmup(known: Known) -> Iterator[Mistake]:
+    """A warm-up is for the schedules that have one, and shorter than the training: else η would never be reached."""
+    names = known.axis("training.schedule") or ("constant",)
+    warmups, steps = known.axis("training.warmup_steps"), known.axis("training.steps")
+    for name in names:
+        schedule = SCHEDULES[name]
+        if warmups and not schedule.warms:
+            warming = enumerate_words([toml_text(other) for other in SCHEDULES.ours if SCHEDULES[other].warms])
+            text = f"schedule {toml_text(name)} has no warm-up; remove it, or use schedule = {warming}"
+            yield Mistake("training.warmup_steps", bare(warmups), text)
+        if schedule.needs_warmup and not warmups and "training.warmup_steps" not in known.given:
+            yield Mistake("training.schedule", name, "needs warmup_steps; write e.g. warmup_steps = 10")
+    if warmups and steps and max(warmups) >= min(steps):
+        text = f"as long as a training of {min(steps)} steps, which would never pass its peak; lower it"
+        yield Mistake("training.warmup_steps", max(warmups), text)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -87,4 +117,5 @@ CHECKS: tuple[Check, ...] = (
     _batches,
     _own_keys,
     _rates,
+    _warmup,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import exponent, quantity
-from mlrtui.tui.edges import stored_edge
+from mlrtui.tui.edges import stored_edge, stored_rates
 from mlrtui.tui.state import Compared
 
 __all__ = ["LETTERS", "Difference", "curve_name", "result_rows", "setting_rows"]
@@ -89,11 +89,11 @@ def _peak(one: Compared) -> str:
 
 def _end_ratio(one: Compared) -> str:
     trial = dict(one.details.trial)
-    eta, sharpness = trial.get("eta"), trial.get("final_sharpness", trial.get("last_sharpness"))
+    last, sharpness = trial.get("last_step"), trial.get("final_sharpness", trial.get("last_sharpness"))
     edge = stored_edge(one.details)
-    if edge is None or not isinstance(eta, int | float) or not isinstance(sharpness, int | float):
+    if edge is None or not isinstance(sharpness, int | float):
         return "-"
-    return number(eta * sharpness / edge)
+    return number(stored_rates(one.details).at(last if isinstance(last, int) else 0) * sharpness / edge)
 
 
 def _law(one: Compared) -> str:

@@ -12,7 +12,7 @@ from mlrtui.text.lines import Line, Run, clean, fit, line
 from mlrtui.text.numbers import number
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import loss_points, ratio_points
-from mlrtui.tui.edges import edge_name, ratio_name, stored_edge
+from mlrtui.tui.edges import edge_name, ratio_name, stored_edge, stored_rates
 from mlrtui.tui.live.charts import middle
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
@@ -55,10 +55,10 @@ class Overlay(Pane):
         """Steps and values [points] of one curve."""
         if self.id == "loss":
             return loss_points(one.trace)
-        eta, edge = dict(one.details.trial).get("eta"), stored_edge(one.details)
+        edge = stored_edge(one.details)
         if edge is None:
             return np.empty(0), np.empty(0)
-        return ratio_points(one.trace, float(eta) if isinstance(eta, int | float) else 0.0, edge)
+        return ratio_points(one.trace, stored_rates(one.details), edge)
 
     def _ratio(self) -> str:
         """λη/2 where all that is compared has this edge."""
@@ -67,7 +67,7 @@ class Overlay(Pane):
 
     def _edge(self) -> HLine:
         edges = self._edges()
-        return HLine(1.0, f"{edge_name(*edges) if len(edges) == 1 else 'edge'} 1")
+        return HLine(1.0, f"{edge_name(next(iter(edges))) if len(edges) == 1 else 'edge'} 1")
 
     def left_cells(self) -> int:
         """Cells of the left margin: the same for both charts."""

@@ -17,7 +17,7 @@ from mlrtui.text.numbers import number
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
 from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
-from mlrtui.tui.edges import edge_name, ratio_name
+from mlrtui.tui.edges import edge_name, rates_of, ratio_name
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import NetRow, TrialRow
@@ -105,11 +105,16 @@ class LowerChart(ChartPane):
         if self._shows_search():
             net = None if self.reading is None else self.reading.net
             return (("search", "title"), (f"  seed {'-' if net is None else net.seed}: trials over η", ""))
-        edge = 2.0 if self.reading is None or self.reading.trial is None else self.reading.trial.edge
+        trial = None if self.reading is None else self.reading.trial
+        edge, schedule = (2.0, None) if trial is None else (trial.edge, trial.schedule)
         if edge is None:
             drawn = "λ, without an edge"
         else:
-            drawn = f"λ, edge at {edge_name(edge)}" if self.look.raw_sharpness else f"{ratio_name(edge)}, edge at 1"
+            drawn = (
+                f"λ, edge at {edge_name(edge, schedule)}"
+                if self.look.raw_sharpness
+                else f"{ratio_name(edge)}, edge at 1"
+            )
         net = None if self.reading is None else self.reading.net
         probe = "" if net is None or net.sharpness_samples == "all" else f", {net.sharpness_samples}"
         return (("sharpness", "title"), (f"  {drawn}{'' if net is None else f' · {net.operator}{probe}'}", ""))
@@ -124,9 +129,9 @@ class LowerChart(ChartPane):
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
             return middle(no_sharpness(self.reading), width, height)
-        eta, edge = self.reading.trial.eta, self.reading.trial.edge
+        rates, edge = rates_of(self.reading.trial), self.reading.trial.edge
         if edge is not None and not self.look.raw_sharpness:
-            _, sharpness = ratio_points(self.reading.trace, eta, edge)
+            _, sharpness = ratio_points(self.reading.trace, rates, edge)
         hollow = not_converged(self.reading.trace)
         hlines = _edge_line(self.reading, self.look)
         lines = self.chart((step, sharpness), self.look.ratio_log, width, height, hlines, hollow)

@@ -10,7 +10,7 @@ from mlrtui.text.lines import Line, line
 from mlrtui.text.marks import Marks, trial_state
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import outcome
-from mlrtui.tui.edges import ratio_name
+from mlrtui.tui.edges import rates_of, ratio_name
 from mlrtui.tui.state import Look
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import window
@@ -27,7 +27,9 @@ class _Column:
 
 
 def _ratio(trial: TrialRow) -> str:
-    return "-" if trial.last_sharpness is None else number(trial.eta * trial.last_sharpness / (trial.edge or 1.0))
+    if trial.last_sharpness is None:
+        return "-"
+    return number(rates_of(trial).at(trial.last_step or 0) * trial.last_sharpness / (trial.edge or 1.0))
 
 
 def _step(trial: TrialRow) -> str:

@@ -215,7 +215,7 @@ def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:
     """The edge of a trial where it has one; of plain gradient descent 4/η too, where catapults end in theory."""
     if trial.edge is None:
         return ()
-    edges = (trial.edge, 4.0) if trial.edge == 2.0 else (trial.edge,)
+    edges = (trial.edge, 4.0) if trial.edge == 2.0 and trial.schedule is None else (trial.edge,)
     return tuple(HLine(edge / trial.eta, f"{edge_name(edge)} {number(edge / trial.eta)}") for edge in edges)
 
 

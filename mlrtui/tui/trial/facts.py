@@ -11,7 +11,7 @@ from mlrtui.text.marks import trial_state
 from mlrtui.text.numbers import moment, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.curves import loss_points, sharpness_points
-from mlrtui.tui.edges import edge_name, ratio_name
+from mlrtui.tui.edges import edge_name, rates_of, ratio_name
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.trial.cursor import Sight, column_at, place
 from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
@@ -85,8 +85,8 @@ class TrialFacts(RowsPane):
         trial, net = reading.trial, reading.net
         edges = [f"λ₀ {number(net.lambda0 if net else None)}"]
         if trial.edge is not None:
-            edges.append(f"{edge_name(trial.edge)} {number(trial.edge / trial.eta)}")
-        if trial.edge == 2.0:
+            edges.append(f"{edge_name(trial.edge, trial.schedule)} {number(trial.edge / trial.eta)}")
+        if trial.edge == 2.0 and trial.schedule is None:
             edges.append(f"4/η {number(4 / trial.eta)}")
         edges.append(f"ηλ₀ {number(trial.eta_lambda0)}")
         if trial.peak_ratio is not None:
@@ -184,7 +184,7 @@ class ReadOut(LinesWidget):
         step = int(trace.step[at])
         loss = _at(loss_points(trace), step)
         sharp, edge = _at(sharpness_points(trace), step), reading.trial.edge
-        ratio = None if sharp is None else sharp * reading.trial.eta / (edge or 1.0)
+        ratio = None if sharp is None else sharp * rates_of(reading.trial).at(step) / (edge or 1.0)
         parts = [f"loss {_exact(loss)}"]
         parts.append(
             "λ not measured" if sharp is None else f"λ {_exact(sharp)} · {ratio_name(edge)} {_exact(ratio, 5)}"

@@ -15,7 +15,8 @@ from mlrtui_trainer.evaluation import Evaluation
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.mlp import Mlp
-from mlrtui_trainer.optimizers import Optimizer
+from mlrtui_trainer.optimizers import OPTIMIZERS, Compiled
+from mlrtui_trainer.optimizers.stepping import Stepping, forms_gradient
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import TrainSpec
 
@@ -30,7 +31,6 @@ ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a tr
 
 _LOSSES = ("ce", "mse", "mse-softmax")
 _KINDS = ("classes", "sign", "regression")
-_OPTIMIZERS = ("sgd", "momentum", "adam")
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,7 +57,8 @@ class CompiledSteps:
         if not isinstance(model, Mlp) or samples.x.device.type != "cpu" or kernels is None:
             return None
         widest = max(model.sizes[1:-1], default=0)
-        if widest > WIDEST or train.optimizer not in _OPTIMIZERS:
+        step = OPTIMIZERS[train.optimizer].compiled
+        if widest > WIDEST or step is None or train.weight_decay > 0.0 or train.schedule != "constant":
             return None
         if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
             return None  # raised where shapes are checked
@@ -66,18 +67,19 @@ class CompiledSteps:
         piece = next(most for units, most in PIECES if widest <= units)
         from mlrtui_trainer.fast.tiles import multiply_at  # numba is there
 
-        places, scratch = _scratch(model, train, max(train.batch, piece), samples.x.dtype)
+        places, scratch = _scratch(model, step, max(train.batch, piece), samples.x.dtype)
         number = scratch.dtype
         rules = (
             route.ACTIVATIONS.index(model.activation),
             _LOSSES.index(train.loss),
             _KINDS.index(samples.kind),
-            _OPTIMIZERS.index(train.optimizer),
+            step.kernel,
             train.batch == samples.count,
         )
-        first = train.momentum if train.optimizer == "momentum" else train.beta1
-        inertia = [(eta, first, train.beta2, train.eps) for eta in etas]
-        by = -np.array(etas) if train.optimizer == "sgd" else np.ones(len(etas))
+        inertia = np.zeros((len(etas), 4))
+        inertia[:, 0] = etas
+        inertia[:, 1 : 1 + len(step.settings)] = [getattr(train, name) for name in step.settings]
+        by = np.ones(len(etas)) if forms_gradient(train) else -np.array(etas)
         return cls(
             np.array(model.shapes, dtype=np.int64),
             np.array(model.scale, dtype=number),
@@ -86,7 +88,7 @@ class CompiledSteps:
             piece,
             rules,
             (by / train.batch).astype(number),
-            np.array(inertia),
+            inertia,
             scratch,
             multiply_at(double=scratch.itemsize == 8),
         )
@@ -98,7 +100,7 @@ class CompiledSteps:
     def train(
         self,
         weights: Weights,
-        optimizer: Optimizer,
+        optimizer: Stepping,
         batches: Batches,
         steps: range,
         limits: Sequence[float],
@@ -143,7 +145,7 @@ class CompiledSteps:
 
 
 def _scratch(
-    model: Mlp, train: TrainSpec, samples: int, dtype: torch.dtype
+    model: Mlp, step: Compiled, samples: int, dtype: torch.dtype
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """The memory that steps over so many samples work in, and the places in it; see `fast.training`."""
     from mlrtui_trainer.fast.losses import ROOM  # numba is there
@@ -154,7 +156,7 @@ def _scratch(
     counts = [out * line for out, _ in model.shapes] + [widest * line] * 2
     counts += [model.sizes[0] * line, samples * stride(widest, item), widest * (VECTOR // item)]
     counts += [(ROOM + model.sizes[-1]) * line]
-    counts += [max(out * fan_in for out, fan_in in model.shapes) if train.optimizer == "adam" else 0]
+    counts += [max(out * fan_in for out, fan_in in model.shapes) if step.gradient else 0]
     lines = [-(-count // 16) * 16 for count in counts]  # each starts on a boundary of 64 bytes or more
     places = np.cumsum([0, *lines])
     return places[:-1].astype(np.int64), torch.zeros(int(places[-1]), dtype=dtype).numpy()

@@ -1,36 +1,35 @@
 """How initial weights and learning rates of a layer scale with width, by the layer's role and the optimizer.
 
 The tables of Haas, Bordt, von Luxburg and Vankadara (2025), relative to a base width: at width = base width every
-parametrization is the standard one. A layer's learning rate is η times its rate; λ is measured with these rates, so
-the optimizer's edge stays where it is.
+parametrization is the standard one. The powers of the rates stand with each optimizer (`optimizers`). A layer's
+learning rate is η times its rate; λ is measured with these rates, so the optimizer's edge stays where it is.
 """
 
 from dataclasses import dataclass
 
-__all__ = ["PARAMETRIZATIONS", "Parametrization"]
+from mlrtui_trainer.optimizers import OPTIMIZERS
 
-Powers = tuple[float, float, float]
+__all__ = ["PARAMETRIZATIONS", "Parametrization"]
 
 
 @dataclass(frozen=True)
 class Parametrization:
-    """Powers of width / base width: of the rates of input, hidden and output layer, and of the output's deviation."""
+    """A parametrization by its name, and what it does to the initial weights."""
 
-    sgd: Powers  # with momentum, too: its steps are sums of such gradients
-    adam: Powers | None  # whose steps have the same size whatever the gradient's; None: not tabulated
-    output_std: float
+    name: str
+    output_std: float  # power of width / base width of the output layer's deviation
 
     def rates(self, layers: int, ratio: float, optimizer: str = "sgd") -> tuple[float, ...]:
         """Learning-rate factor of each of ``layers`` weight layers; ratio = width / base width.
 
         Raises ValueError where there are none for the optimizer.
         """
-        powers = self.adam if optimizer == "adam" else self.sgd
-        if powers is None:
-            raise ValueError("this parametrization has no rates under adam: use sp, mup or sp-full-align")
+        table = OPTIMIZERS[optimizer].powers
+        if self.name not in table:
+            raise ValueError(f"{self.name} has no rates under {optimizer}: use one of {', '.join(table)}")
         if layers == 1:
             return (1.0,)  # no hidden layer, no width
-        into, hidden, out = (ratio**power for power in powers)
+        into, hidden, out = (ratio**power for power in table[self.name])
         return (into, *([hidden] * (layers - 2)), out)
 
     def output_factor(self, layers: int, ratio: float) -> float:
@@ -39,8 +38,11 @@ class Parametrization:
 
 
 PARAMETRIZATIONS = {
-    "sp": Parametrization(sgd=(0.0, 0.0, 0.0), adam=(0.0, 0.0, 0.0), output_std=0.0),
-    "ntk": Parametrization(sgd=(0.0, -1.0, -1.0), adam=None, output_std=0.0),
-    "mup": Parametrization(sgd=(1.0, 0.0, -1.0), adam=(0.0, -1.0, -1.0), output_std=-0.5),
-    "sp-full-align": Parametrization(sgd=(0.5, -0.5, -1.0), adam=(0.0, -1.0, -1.0), output_std=0.0),
+    one.name: one
+    for one in (
+        Parametrization("sp", output_std=0.0),
+        Parametrization("ntk", output_std=0.0),
+        Parametrization("mup", output_std=-0.5),
+        Parametrization("sp-full-align", output_std=0.0),
+    )
 }
