@@ -239,7 +239,7 @@ class _Kin:
     nets: tuple[NetRecord, ...]
     columns: Mapping[str, Any]  # of a cell's record
     settings: Mapping[str, Any]  # beside these, of its canonical text
-    edge: float  # of η·λ; 0 where there is none for the whole training
+    edge: float  # of η·λ; 0 where there is none
 
     @classmethod
     def of(cls, spec: SweepSpec, point: _Point, wanted: DataSpec, shape: DataShape, data_id: str) -> "_Kin":
@@ -249,8 +249,6 @@ class _Kin:
         own: dict[str, Any] = {**OPTIMIZERS[train.optimizer].settings_of(train)}
         own |= {name: value for name, unset in LATER.items() if (value := getattr(train, name)) != unset}
         own |= {} if point.init_variance is None else {"init_variance": point.init_variance}
-        edge, constant = edge_of(train) or 0.0, train.schedule == TrainSpec.schedule
-        own |= {} if constant else {"optimizer_edge": edge}  # ratios need the rate of their step, which views have not
         rates = {"hidden_lr": point.hidden_lr, "output_lr": point.output_lr}
         return cls(
             data=wanted,
@@ -283,7 +281,7 @@ class _Kin:
                 "dtype": train.dtype,
                 "accuracy_on": train.on,
             },
-            edge=edge if constant else 0.0,
+            edge=edge_of(train) or 0.0,
             settings=rates | origin | own | {"base_width": point.base_width},
         )
 

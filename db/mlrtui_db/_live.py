@@ -65,9 +65,9 @@ SELECT trial_id, t.net_id, n.cell_id, n.seed, t.eta, t.eta_lambda0, t.round, t.s
        t.n_steps, t.max_steps, t.last_step, t.last_loss, t.last_accuracy, t.last_sharpness, t.best_accuracy,
        t.peak_ratio, t.peak_step, t.bad_step, t.bad_kind, n.lambda0_preconditioned, t.rev,
        CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse'
-            THEN nullif(CASE c.edge WHEN 0 THEN json_extract(c.settings, '$.optimizer_edge') ELSE c.edge END, 0) END,
-       t.given_up_epoch, t.phase_rule, CASE c.edge WHEN 0 THEN json_extract(c.settings, '$.schedule') END,
-       CASE c.edge WHEN 0 THEN json_extract(c.settings, '$.warmup_steps') END
+            THEN nullif(c.edge, 0) END,
+       t.given_up_epoch, t.phase_rule, json_extract(c.settings, '$.schedule'),
+       json_extract(c.settings, '$.warmup_steps')
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
 """
 

@@ -5,7 +5,7 @@ import sqlite3
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from itertools import groupby
+from itertools import groupby, repeat
 
 from mlrtui_db._attempts import fence
 from mlrtui_db._schema import tables_of_trials
@@ -28,8 +28,8 @@ _LOSS_BITS, _SHARPNESS_BITS = bits("loss"), bits("sharpness")
 _VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | bits("accuracy")
 
 _INSERT = (
-    "INSERT INTO step (trial_id, step, loss, accuracy, sharpness, sharpness_residual, products, flags)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO step (trial_id, step, loss, accuracy, sharpness, sharpness_residual, products, flags, eta)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 _INSERTS_BESIDE = {
@@ -38,7 +38,7 @@ _INSERTS_BESIDE = {
 }
 
 _Real = float | None
-_Row = tuple[int, int, _Real, _Real, _Real, _Real, int | None, int]
+_Row = tuple[int, int, _Real, _Real, _Real, _Real, int | None, int, _Real]
 _Beside = EigenvalueRow | LayerRow | MeasureRow
 
 
@@ -150,8 +150,9 @@ def stored_rows(rows: StepRows, segment: Segment) -> list[_Row]:
             finite(residual),
             None if products is None else int(products),
             _flags(int(flags), loss, accuracy, sharpness),
+            finite(eta),
         )
-        for step, loss, accuracy, sharpness, residual, products, flags in zip(
+        for step, loss, accuracy, sharpness, residual, products, flags, eta in zip(
             rows.step[cut],
             losses,
             accuracies,
@@ -159,6 +160,7 @@ def stored_rows(rows: StepRows, segment: Segment) -> list[_Row]:
             rows.sharpness_residual[cut],
             rows.products[cut],
             rows.flags[cut],
+            rows.eta[cut] if rows.eta else repeat(None, len(losses)),
             strict=True,
         )
     ]
@@ -200,8 +202,10 @@ def _bad_kind(flags: int) -> str:
 
 
 def _check_columns(rows: StepRows) -> None:
-    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", *BESIDE))
+    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", "eta", *BESIDE))
     lengths = {name: len(getattr(rows, name)) for name in columns}
+    if rows.eta:
+        lengths["eta"] = len(rows.eta)
     if len(set(lengths.values())) != 1:
         raise StoreError(f"the columns of a batch of steps differ in length: {lengths}")
     length = lengths["step"]

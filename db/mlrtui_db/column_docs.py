@@ -176,6 +176,7 @@ TABLES: dict[str, Docs] = {
         "trial_id": ("id", "The trial it belongs to."),
         **_STEP,
         "flags": ("bits", ", ".join(f"{flag.bit} {flag.text}" for flag in FLAGS) + "."),
+        "eta": ("1", "Learning rate of this step, where it has a schedule; NULL: that of the trial."),
     },
     "eigenvalue": {
         "trial_id": ("id", "The trial it belongs to."),
@@ -284,6 +285,7 @@ VIEWS: dict[str, Docs] = {
             f"{', '.join(['finite', *LOSS_STATES.values()][:-1])} or {[*LOSS_STATES.values()][-1]}.",
         ),
         "sharpness_not_converged": ("0 or 1", "Whether sharpness missed its tolerance."),
+        "step_eta": ("1", "Learning rate of this step: eta, or what its schedule makes of it."),
         **_EDGE,
         **_AXES,
     },

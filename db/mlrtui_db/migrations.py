@@ -111,7 +111,8 @@ _NET_4 = {
 
 
 def _fifth(connection: sqlite3.Connection) -> None:
-    """The table of measures. The axes that views show since then are made from settings that all stores have."""
+    """Measures, and a learning rate by step. The axes of the views are made from settings that all stores have."""
+    _added(connection, "step", "eta REAL")
     connection.execute("""
         CREATE TABLE IF NOT EXISTS measure (
           trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
@@ -135,7 +136,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "spectra, edges, held-out samples, layers", _second),
     Migration(3, "trainings given up", _third),
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
-    Migration(5, "measures, every axis in the views", _fifth),
+    Migration(5, "measures, learning rates by step, every axis in the views", _fifth),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

@@ -186,6 +186,7 @@ class StepRows:
     sharpness_residual: Sequence[float | None]
     products: Sequence[int | None]
     flags: Sequence[int]
+    eta: Sequence[float | None] = ()  # learning rates; empty, or None: those of the trials
     eigenvalues: Sequence[EigenvalueRow] = ()  # by row
     layers: Sequence[LayerRow] = ()  # by row
     measures: Sequence[MeasureRow] = ()  # by row

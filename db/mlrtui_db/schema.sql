@@ -175,6 +175,7 @@ CREATE TABLE step (
   sharpness_residual REAL,
   products           INTEGER,
   flags              INTEGER NOT NULL DEFAULT 0,
+  eta                REAL,  -- NULL: that of the trial
   -- bits of flags.py, explained in column_doc; sharpness NULL with none of its own: not measured at this step
   PRIMARY KEY (trial_id, step)
 ) STRICT, WITHOUT ROWID;

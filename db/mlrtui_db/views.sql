@@ -54,17 +54,19 @@ FROM cell c JOIN sweep s USING (sweep_id) JOIN m USING (cell_id) LEFT JOIN t USI
 CREATE VIEW curves AS  -- one row per stored step
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        p.step, p.loss, p.accuracy, p.sharpness, p.sharpness_residual,
-       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN p.sharpness * t.eta / c.edge END AS sharpness_ratio,
+       CASE WHEN n.operator <> 'ntk' OR c.loss = 'mse' THEN p.sharpness * coalesce(p.eta, t.eta) / c.edge END AS sharpness_ratio,
        /* loss_state of flags.py */ AS loss_state,
-       p.flags & /* FLAG_SHARPNESS_NOT_CONVERGED of flags.py */ > 0 AS sharpness_not_converged, p.products, c.edge, axes.*
+       p.flags & /* FLAG_SHARPNESS_NOT_CONVERGED of flags.py */ > 0 AS sharpness_not_converged, p.products, c.edge,
+       coalesce(p.eta, t.eta) AS step_eta, axes.*
 FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
 CREATE VIEW spectra AS  -- one row per eigenvalue that is kept beside a step's sharpness
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        e.step, e.operator, e.rank, e.value, e.residual,
-       CASE WHEN e.operator <> 'ntk' OR c.loss = 'mse' THEN e.value * t.eta / c.edge END AS value_ratio, c.edge, axes.*
-FROM eigenvalue e JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
+       CASE WHEN e.operator <> 'ntk' OR c.loss = 'mse' THEN e.value * coalesce(p.eta, t.eta) / c.edge END
+         AS value_ratio, c.edge, axes.*
+FROM eigenvalue e JOIN step p USING (trial_id, step) JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
 CREATE VIEW layers AS  -- one row per weight layer at one of a trial's first steps

@@ -25,6 +25,7 @@ def step_rows(batch: StepBatch) -> records.StepRows:
         sharpness_residual=_or_none(batch.sharpness_residual),
         products=[count or None for count in batch.products.tolist()],
         flags=batch.flags.tolist(),
+        eta=() if batch.eta is None else _or_none(batch.eta),
         eigenvalues=[
             records.EigenvalueRow(row, one.operator, one.rank, one.value, one.residual)
             for row, one in batch.eigenvalues

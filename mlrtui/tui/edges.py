@@ -70,6 +70,6 @@ def ratio_name(edge: float | None) -> str:
 def stored_edge(details: TrialDetails) -> float | None:
     """η × λ at the edge of a trial's training; None where it has none: muon, and the ntk, unless under mse."""
     cell, operator = dict(details.cell), dict(details.net).get("operator")
-    edge = cell.get("optimizer_edge", cell.get("edge", 2.0))
+    edge = cell.get("edge", 2.0)
     known = operator != "ntk" or cell.get("loss") == "mse"
     return float(edge) if known and isinstance(edge, int | float) and edge > 0 else None

@@ -129,7 +129,7 @@ class TrialLog:
         self, trial: TrialSpec, train: TrainSpec, samples: int, bars: Sequence[Bar] = (), facts: PhaseFacts = UNKNOWN
     ) -> None:
         self.trial = trial
-        self._train = train
+        self.train = train
         self._facts = facts
         self._ratios = Ratios()
         self.curve: Curve | None = None  # what its losses say of its phase, once it has ended
@@ -161,7 +161,7 @@ class TrialLog:
 
     def is_success(self, step: int, accuracy: float) -> bool:
         """Whether this accuracy, at an epoch's end, ends the trial as a success."""
-        return self._train.success == "accuracy" and step > 0 and accuracy >= self._train.threshold
+        return self.train.success == "accuracy" and step > 0 and accuracy >= self.train.threshold
 
     def is_hopeless(self, step: int, accuracy: float) -> bool:
         """Whether this accuracy, at an epoch's end before the last, is no better than the round's bar there."""
@@ -191,7 +191,7 @@ class TrialLog:
 
     def _rate(self, step: int) -> float:
         """The learning rate of a step."""
-        return self.trial.eta * rate_of(self._train, step)
+        return self.trial.eta * rate_of(self.train, step)
 
     @property
     def last(self) -> Row:
@@ -202,12 +202,12 @@ class TrialLog:
 
     def _is_kept(self, step: Any) -> Any:
         """Whether rows of such steps are kept whatever they hold; of one step, or of each of an array."""
-        kept = (step < ALWAYS_KEPT) | (step % self._train.record_every == 0)
-        return kept if self._full else kept | (step % self._train.steps_per_epoch == 0)
+        kept = (step < ALWAYS_KEPT) | (step % self.train.record_every == 0)
+        return kept if self._full else kept | (step % self.train.steps_per_epoch == 0)
 
     def add_block(self, block: Block, lane: int) -> bool:
         """Take all steps of a block that this trial survives; False, and nothing is taken, where it may not."""
-        train, full, top = self._train, self._full, block.top[lane]
+        train, full, top = self.train, self._full, block.top[lane]
         if self.is_bad(block.worst[lane]):
             return False
         if full:
@@ -233,7 +233,7 @@ class TrialLog:
 
     def end(self, step: int, *, reached: bool = False, dead: bool = False, given_up: bool = False) -> None:
         """Close the trial after its last row, that of ``step``; one that is dead or has diverged is not given up."""
-        epoch = step // self._train.steps_per_epoch
+        epoch = step // self.train.steps_per_epoch
         self.ended, self._dead = True, dead
         self._reached_epoch = epoch if reached else None
         self._given_up_epoch = epoch if given_up else None
@@ -250,7 +250,7 @@ class TrialLog:
         last = self.last
         diverged = self.is_bad(last.loss)
         reached = self._reached_epoch is not None
-        initial, success = self._loss_initial, self._train.success
+        initial, success = self._loss_initial, self.train.success
         verdict = phases.verdict(success, reached, diverged, self._dead, initial, last.loss)
         ratio = self._peak / initial if initial > 0.0 else nan
         curve = self.curve or Curve()
@@ -283,7 +283,7 @@ class TrialLog:
 
     def _evidence(self, curve: Curve, verdict: str, last: Row) -> phases.Evidence:
         """What the phase rests on."""
-        train, facts = self._train, self._facts
+        train, facts = self.train, self._facts
         ratios = self._ratios.summary(last.step, max(curve.peak_step, curve.rise_step))
         return phases.Evidence(
             loss_kind=train.loss,
@@ -358,6 +358,7 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
             sharpness[at], residual[at] = row.sharpness.value, row.sharpness.residual
             products[at] = row.sharpness.products
     return StepBatch(
+        eta=_rates(logs, segments, step),
         segments=tuple(segments),
         step=step,
         loss=loss,
@@ -370,6 +371,22 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
         layers=tuple((at, sizes) for at, row in rows for sizes in row.layers),
         measures=tuple((at, one) for at, row in rows for one in row.measures),
     )
+
+
+def _rates(
+    logs: Sequence[TrialLog], segments: Sequence[Segment], step: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64] | None:
+    """The learning rate of every row where a schedule changes it, else None."""
+    scheduled = {log.trial.trial_id: log for log in logs if log.train.schedule != TrainSpec.schedule}
+    if not scheduled:
+        return None
+    rates = np.full(len(step), nan)
+    for segment in segments:
+        log = scheduled.get(segment.trial_id)
+        if log is not None:
+            train, there = log.train, slice(segment.start, segment.stop)
+            rates[there] = [log.trial.eta * rate_of(train, int(at)) for at in step[there]]
+    return rates
 
 
 def _loss_flags(loss: float) -> int:

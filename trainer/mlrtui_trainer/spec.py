@@ -266,6 +266,7 @@ class StepBatch:
     sharpness_residual: npt.NDArray[np.float64]
     products: npt.NDArray[np.int64]  # operator products spent on this λ; 0: not measured
     flags: npt.NDArray[np.int64]
+    eta: npt.NDArray[np.float64] | None = None  # learning rates; None, or NaN: those of the trials
     eigenvalues: tuple[tuple[int, Eigenvalue], ...] = ()  # with the number of their row, which never decreases
     layers: tuple[tuple[int, LayerSizes], ...] = ()  # in the same way
     measures: tuple[tuple[int, Measured], ...] = ()  # in the same way
