@@ -104,11 +104,11 @@ class SoakKills:
         """Until the time is over; then the driver ends cleanly."""
         begun = now = time.monotonic()
         reader_until, rotated = now + self.chance.uniform(*READER_LIVES), now
-        driver_until: float | None = None  # counted from when it has the store
+        driver_until: float | None = None  # counted from when it has stored something
         while (now := time.monotonic()) - begun < self.seconds:
             second = now - begun > self.seconds / 2
-            self._look(second=second)
-            if driver_until is None and is_held(self.store):
+            self._look(second=second, at_work=driver_until is not None)
+            if driver_until is None and self._at_work():
                 driver_until = now + self.chance.uniform(*DRIVER_LIVES)
             if driver_until is not None and now >= driver_until:
                 self._kill_driver()
@@ -127,7 +127,7 @@ class SoakKills:
             time.sleep(LOOK)
         self.seconds = time.monotonic() - begun
         self._ended_by_itself("the driver", self._driver)
-        while not is_held(self.store) and self._driver.poll() is None:
+        while not self._at_work() and self._driver.poll() is None:
             time.sleep(0.1)  # it is only now being started
         self._end(self._driver, signal.SIGTERM)
         for reader in self._readers:
@@ -154,6 +154,8 @@ class SoakKills:
 
     def _start_driver(self) -> "subprocess.Popen[bytes]":
         words = [sys.executable, "-m", "benchmarks.soak_kills", "--drive", str(self.store)]
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
+            (self._rev,) = connection.execute("SELECT coalesce(max(rev), 0) FROM trial").fetchone()
         with self._log_path.open("ab") as log:
             return subprocess.Popen(
                 [*words, "--rate", str(self.rate), "--seconds", str(self.seconds)], stdout=log, stderr=log
@@ -191,9 +193,15 @@ class SoakKills:
             self.faults.append(f"{gone} trials that were done are not, or not as they were")
         self.done = now
 
-    def _look(self, *, second: bool) -> None:
+    def _at_work(self) -> bool:
+        """Whether this driver has stored steps of its own."""
+        with closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)) as connection:
+            (rev,) = connection.execute("SELECT max(rev) FROM trial WHERE n_steps > 0").fetchone()
+        return rev is not None and rev > self._rev
+
+    def _look(self, *, second: bool, at_work: bool) -> None:
         found = _held_by(self._driver.pid)
-        if found is not None and is_held(self.store):  # one that still starts says nothing
+        if found is not None and at_work:  # one that still starts says nothing
             self.driver_memory.add(found[0], second=second)
             self.driver_files.add(found[1], second=second)
         for reader in self._readers[1:]:

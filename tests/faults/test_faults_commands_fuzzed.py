@@ -109,14 +109,15 @@ class Commands:
         before = contents(self.folder, command)
         done = self.run(command)
         said, where = done["out"] + done["err"], (case, command.words)
-        assert done["code"] in (0, 1, 2, 3, 4), (where, done["code"], said[-2000:])
+        assert done["code"] in (0, 1, 2, 3), (where, done["code"], said[-2000:])
         assert "Traceback" not in said, (where, said[-2000:])
         assert "this is a bug" not in said, (where, said[-2000:])
         assert not set(said) & set("\x1b\x07"), where
         assert done["memory"] <= DATA, (where, done["memory"])
         if done["code"] in (2, 3):
             assert done["err"].strip(), where
-        if not command.writes or done["code"] in (2, 3):
+        if not command.writes or done["code"] == 2 or (done["code"] == 3 and not command.drives):
+            # a driver goes on where only what is looked at beside it is unreadable
             after = contents(self.folder, command)
             changed = [name for name, content in before.items() if after.get(name) != content]
             assert changed == [], (where, said)
@@ -188,6 +189,14 @@ def text_of(chance: random.Random, text: str, words: tuple[str, ...]) -> str:
         pieces[at : at + chance.choice((0, 1, 1, 2))] = chance.sample(words, chance.choice((0, 1, 1, 2)))
         pieces = pieces or [""]
     return " ".join(pieces)
+
+
+def reopened(store: Path) -> None:
+    """As if the driver had been stopped before it closed its nets: `resume` has something to do, and reads it all."""
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("UPDATE sweep SET status = 'stopped', finished_at = NULL")
+        connection.execute("UPDATE net SET status = 'open', eta_star = NULL, censored = NULL")
+        connection.commit()
 
 
 # What is tried: each changes the files of a folder, and says what it did ----------------------------------------------
@@ -339,6 +348,8 @@ def test_no_file_breaks_a_command(
             path.unlink()
         store.write_bytes(whole)
         (tmp_path / "small.toml").write_text(SMALL_SCAN)
+        if number % 2 == 0:
+            reopened(store)
         case = number, kind(chance, store)
         if ours:
             chosen = OF_DATA if FULL or number == 0 else OF_DATA[:1]
