@@ -51,3 +51,38 @@ def test_every_optimizer_and_loss_has_its_eta_star_and_its_edge(
     assert all(wrong < 1e-12 * largest for _, _, wrong, _, largest in ratios)
     assert layers[0] % 3 == 0
     assert layers[1] >= 0
+
+
+LATER = (
+    SMALL_SEARCH.replace("depth = [1, 2]", "depth = 1")
+    .replace("width = [16, 32]", "width = 16")
+    .replace('loss = "ce"', 'loss = "ce"\noptimizer = ["nesterov", "adamw", "rmsprop", "muon"]\nweight_decay = 0.001')
+    .replace("every = 0", "every = 4")
+    .replace("seeds = 2", "seeds = 1")
+)
+
+
+@pytest.mark.parametrize("schedule", ["", '\nschedule = "cosine"\nwarmup_steps = 3'])
+def test_optimizers_with_decay_and_schedules(
+    schedule: str, mlrtui: Mlrtui, sweep_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    sweep = LATER.replace("weight_decay = 0.001", f"weight_decay = 0.001{schedule}")
+    done = mlrtui("run", sweep_file(sweep), "--devices", "cpu:1")
+    assert done.returncode == 0, done.stderr + done.stdout
+    store = tmp_path / "mlrtui.db"
+    assert invariants.check(store) == []
+    with closing(sqlite3.connect(store)) as connection:
+        found = connection.execute("SELECT optimizer, eta_star > 0 FROM eta_star ORDER BY optimizer").fetchall()
+        measured = connection.execute(
+            "SELECT optimizer, max(sharpness > 0), max(sharpness_ratio IS NOT NULL), max(edge) FROM curves"
+            " GROUP BY optimizer ORDER BY optimizer"
+        ).fetchall()
+        ratios = dict(connection.execute("SELECT optimizer, max(ratio_first > 0) FROM phases GROUP BY 1").fetchall())
+    names = ["adamw", "muon", "nesterov", "rmsprop"]
+    assert found == [(name, 1) for name in names]
+    edges = [0.0] * 4 if schedule else [38.0, 0.0, 3.8 / 2.8, 2.0]
+    assert [(name, positive, known) for name, positive, known, _ in measured] == [
+        (name, 1, int(edge > 0)) for name, edge in zip(names, edges, strict=True)
+    ]
+    assert [edge for *_, edge in measured] == pytest.approx(edges)
+    assert ratios == {"adamw": 1, "muon": None, "nesterov": 1, "rmsprop": 1}  # with the rate of each step

@@ -8,8 +8,10 @@ from test_tui_trial import open_trial
 from tui_fakes import FakeStore, scan_store
 from tui_rows import make_details
 
-from mlrtui.tui.edges import edge_name, ratio_name, stored_edge
-from mlrtui_db.models import Pairs
+from mlrtui.tui.curves import Trace, ratio_points
+from mlrtui.tui.edges import Rates, edge_name, rates_of, ratio_name, stored_edge, stored_rates
+from mlrtui.tui.tables import curve_table
+from mlrtui_db.models import Curve, Pairs
 
 
 def store_with(edge: float | None) -> FakeStore:
@@ -23,6 +25,7 @@ def store_with(edge: float | None) -> FakeStore:
 
 def test_names() -> None:
     assert [edge_name(edge) for edge in (2.0, 3.8, 38.00000000000001)] == ["2/η", "3.8/η", "38/η"]
+    assert edge_name(2.0, "cosine") == "2/η at the peak"
     assert [ratio_name(edge) for edge in (2.0, 3.8, None)] == ["λη/2", "λη/3.8", "λη"]
 
 
@@ -67,3 +70,23 @@ async def test_a_sharpness_without_an_edge_has_no_line() -> None:
         await open_trial(view)
         assert "2/η" not in view.text()
         assert "4/η" not in view.text()
+
+
+def test_a_ratio_has_the_rate_of_its_step() -> None:
+    trial = replace(scan_store().trials[1][0], eta=0.5, schedule="linear-warmup", warmup_steps=10, max_steps=40)
+    rates = rates_of(trial)
+    assert [rates.at(step) for step in (0, 4, 9, 30, 40)] == pytest.approx([0.05, 0.25, 0.5, 0.5, 0.5])
+    trace = Trace.of(Curve(7, 1, step=(0, 4, 40), loss=(1.0, 0.9, 0.1), sharpness=(4.0, 4.0, 4.0), flags=(0, 0, 0)))
+    assert ratio_points(trace, rates, 2.0)[1].tolist() == pytest.approx([0.1, 0.5, 1.0])
+    assert [row[6] for row in curve_table([(trace, rates, 2.0)]).rows] == pytest.approx([0.1, 0.5, 1.0])
+    details = make_details(trial)
+    cell = changed(details.cell, edge=0.0, optimizer_edge=2.0, schedule="linear-warmup", warmup_steps=10, max_steps=40)
+    stored = replace(details, cell=cell, trial=changed(details.trial, eta=0.5))
+    assert (stored_rates(stored), stored_edge(stored)) == (rates, 2.0)
+
+
+def test_a_schedule_of_a_package_that_is_gone_gives_no_ratio() -> None:
+    rates = Rates(0.5, "somebody-elses", 0, 10)
+    trace = Trace.of(Curve(7, 1, step=(0,), loss=(1.0,), sharpness=(4.0,), flags=(0,)))
+    assert str(ratio_points(trace, rates, 2.0)[1].tolist()) == "[nan]"
+    assert curve_table([(trace, rates, 2.0)]).rows[0][6] is None
