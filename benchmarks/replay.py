@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import worker
+from mlrtui_trainer.evaluation import evaluate
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.models.losses import LOSSES, mean_loss
 from mlrtui_trainer.models.mlp import Mlp, Weights, descend_, forward, initial_weights
@@ -106,8 +107,11 @@ def moments(task: Round, tracked: Tracked, dataset: Dataset) -> Iterator[Moment]
             trace = forward(mlp, weights, x)
             e = loss.start(trace.f, y)  # [lanes, samples, outputs]
             losses = mean_loss(loss.per_sample(e, labels)).numpy()
+            of_all = losses  # where an epoch of mini-batches ended, a row has the loss over all samples
+            if step and not batches.full and step % train.steps_per_epoch == 0:
+                of_all = evaluate(mlp, weights, samples, train.loss).loss
             lanes = [i for i, row in enumerate(rows) if step in row and np.isfinite(row[step][1])]
-            if not last and any(losses[i] != rows[i][step][0] for i in lanes):
+            if not last and any(rows[i][step][0] not in (losses[i], of_all[i]) for i in lanes):
                 raise SystemExit(f"step {step}: the trials cannot be trained again to the last bit")
             if lanes:
                 kept = weights.select(torch.tensor(lanes))

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
-from itertools import product
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ import torch
 from trainer_runs import digits, run_trials, trial
 
 from mlrtui_trainer import worker
-from mlrtui_trainer.curvature.lanczos import Eigen, Floats, largest, start_vectors
+from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
+from mlrtui_trainer.curvature.subspace import Last, followed
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.mlp import Mlp, initial_weights, rate_vector
 from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
@@ -30,20 +32,34 @@ NETS = [
 ]
 
 
-BEFORE = {  # the last values: none, in a solve that stands alone; far below; far above; not known
+NOBODY, BOTH = np.array([False, False]), np.array([True, True])
+LAST = {  # the last values: none, in a solve that stands alone; far below; far above; not known; audited
     "alone": None,
-    "steady": np.array([0.0, 0.0]),
-    "fallen": np.array([1e9, 1e9]),
-    "unknown": np.array([np.nan, np.nan]),
+    "steady": Last(np.array([0.0, 0.0]), NOBODY),
+    "fallen": Last(np.array([1e9, 1e9]), NOBODY),
+    "unknown": Last(np.array([np.nan, np.nan]), NOBODY),
+    "audited": Last(np.array([0.0, 0.0]), BOTH),
 }
 
 
-def general(
-    operator: Operator, start: torch.Tensor, monkeypatch: pytest.MonkeyPatch, top: int, before: Floats | None
-) -> Eigen:
+def by_both(monkeypatch: pytest.MonkeyPatch, solve: Callable[[], Eigen]) -> tuple[Eigen, Eigen]:
+    """What the compiled route finds, and the general one."""
+    compiled = solve()
     with monkeypatch.context() as patch:
-        patch.setattr(route, "solve", lambda *_: None)
-        return largest(operator, start, 1e-3, 60, top=top, before=before)
+        for name in ("solve", "follow"):
+            patch.setattr(route, name, lambda *_: None)
+        return compiled, solve()
+
+
+def agree(operator: Operator, compiled: Eigen, plain: Eigen) -> None:
+    assert compiled.values == pytest.approx(plain.values, rel=2e-5)
+    assert compiled.residuals == pytest.approx(plain.residuals, abs=1e-4)
+    assert compiled.rule.tolist() == plain.rule.tolist()
+    assert np.abs(compiled.products - plain.products).max() <= 1  # a value at its limit may be a rounding above it
+    for found in (compiled, plain):  # of a repeated value the two routes may find different vectors
+        rest = operator.apply(found.vector) - torch.from_numpy(found.value).float()[:, None] * found.vector
+        residual = rest.norm(dim=1).numpy() / np.abs(found.value)
+        assert residual == pytest.approx(found.residual, abs=1e-5)
 
 
 @pytest.mark.parametrize("net", NETS, ids=lambda net: f"{net.depth}x{net.width}-{net.activation}")
@@ -60,16 +76,13 @@ def test_both_routes_give_the_same(
     operator = curvature(mlp, weights, x, y, loss, name)
     rated = preconditioned(operator, rate_vector(mlp, torch.float32, "cpu"))
     start = start_vectors([1, 2], mlp.n_params, torch.float32, "cpu")
-    assert route.solve(rated, start, 60, (1e-3, 1, 1e-5), None) is not None
-    for top, before in product((1, 3), BEFORE.values()):
-        compiled = largest(rated, start, 1e-3, 60, top=top, before=before)
-        plain = general(rated, start, monkeypatch, top, before)
-        assert compiled.values == pytest.approx(plain.values, rel=2e-5)
-        assert compiled.residuals == pytest.approx(plain.residuals, abs=1e-4)
-        assert compiled.rule.tolist() == plain.rule.tolist()
-        assert np.abs(compiled.products - plain.products).max() <= 1  # a value at its limit may be a rounding above it
-        overlap = (compiled.vector * plain.vector).sum(1).abs()
-        assert overlap.tolist() == pytest.approx([1.0, 1.0], abs=1e-4)
+    assert route.solve(rated, start, 60, (1e-3, 1, 1e-5), 2) is not None
+    block = torch.stack([start, start_vectors([1, 2], mlp.n_params, torch.float32, "cpu", 1)], dim=1)
+    assert route.follow(rated, block, 60, (1e-3, 1, 1e-5), None) is not None
+    for top in (1, 3):
+        agree(rated, *by_both(monkeypatch, partial(largest, rated, start, 1e-3, 60, top=top)))
+        for last in LAST.values():
+            agree(rated, *by_both(monkeypatch, partial(followed, rated, block, 1e-3, 60, top=top, last=last)))
 
 
 def test_an_overflow_is_reported_and_changes_nothing_for_others() -> None:

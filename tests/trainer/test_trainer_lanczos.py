@@ -7,7 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.curvature.lanczos import FALLEN, STEADY, largest, start_vectors
+from mlrtui_trainer.curvature import tracker as tracker_module
+from mlrtui_trainer.curvature.lanczos import largest, start_vectors
+from mlrtui_trainer.curvature.stopping import AUDITED, FALLEN, RULES, rules_of
+from mlrtui_trainer.curvature.subspace import Last, followed
 from mlrtui_trainer.curvature.tracker import AUDIT_EVERY, Tracker
 
 
@@ -140,27 +143,47 @@ def test_a_warm_start_that_is_orthogonal_to_the_new_top_is_rescued():
     assert tracker.measure(after).value[0] == pytest.approx(2.0, rel=1e-5)
 
 
-def test_the_audit_takes_the_larger_and_counts_both():
-    """The old top is an eigenvector that stays; a hidden one grows past it in a space that it never sees."""
+def test_what_grows_past_the_top_is_found_when_it_does():
+    """The old top is an eigenvector that stays; one that no kept vector pointed along at first grows past it."""
     size = 4000
     values = torch.linspace(0.0, 0.5, size, dtype=torch.float64)
     tracker = Tracker([3], size, 1e-3, torch.float64, "cpu")
-    counts = []
-    for t in range(AUDIT_EVERY + 1):
+    for t in range(AUDIT_EVERY):
         values[0], values[1] = 1.0, min(1.02, 0.5 + 0.03 * t)
         found = tracker.measure(_Diagonal(values[None].clone()))
-        counts.append(int(found.products[0]))
-    assert found.value[0] == pytest.approx(1.02, rel=1e-4)
-    assert counts[-1] > max(counts[1:-1])
+        assert found.value[0] == pytest.approx(values.max().item(), rel=1e-4)
 
 
-def test_a_fall_is_audited():
+def test_an_audit_takes_more_products_and_looks_elsewhere(monkeypatch):
+    """One eigenvector orthogonal to all else that a lane starts from: only another random direction points along it."""
+    size = 400
+    values = torch.linspace(0.0, 0.5, size, dtype=torch.float64)
+    values[0], values[1] = 1.0, 0.4
+    monkeypatch.setattr(tracker_module, "start_vectors", _blind_at_first)
+    tracker = Tracker([3], size, 1e-3, torch.float64, "cpu")
+    found = [tracker.measure(_Diagonal(values[None].clone()))]
+    values[1] = 1.5
+    found += [tracker.measure(_Diagonal(values[None].clone())) for _ in range(AUDIT_EVERY + 1)]
+    assert [one.value[0] for one in found[:AUDIT_EVERY]] == pytest.approx([1.0] * AUDIT_EVERY, rel=1e-4)
+    assert [one.value[0] for one in found[AUDIT_EVERY:]] == pytest.approx([1.5] * 2, rel=1e-4)
+    assert found[AUDIT_EVERY].products[0] >= RULES[AUDITED].products > found[AUDIT_EVERY - 1].products[0]
+
+
+def _blind_at_first(seeds, size, dtype, device, draw=0):
+    """`start_vectors`, of which the first ones do not point along the second coordinate."""
+    drawn = start_vectors(seeds, size, dtype, device, draw)
+    if draw < 2:
+        drawn[:, 1] = 0.0
+    return drawn
+
+
+def test_a_fall_takes_more_products():
     tracker = Tracker([3], 49, 1e-3, torch.float64, "cpu")
     quiet = with_spectra([2.0, 1.0, *TAIL])
     tracker.measure(quiet)
     calm = tracker.measure(quiet).products[0]
     fallen = tracker.measure(with_spectra([0.9, 0.8, *TAIL])).products[0]
-    assert fallen > 2 * calm
+    assert fallen >= RULES[FALLEN].products > calm
 
 
 def test_a_tracker_of_some_lanes_goes_on_as_the_whole_would():
@@ -189,12 +212,10 @@ def test_several_values_each_with_its_vector_and_residual(spectrum, top):
     expected = sorted(spectrum, reverse=True)[:top]
     assert found.values[0].tolist() == pytest.approx(expected, rel=1e-9)
     assert found.residuals.max() <= 1e-7
-    blend = found.blend[0]
-    assert (blend * blend).sum().item() == pytest.approx(1.0)
     operator = with_spectra(spectrum)
-    for value in expected:  # the blend holds every one of the vectors
-        rest = (operator.apply(blend[None])[0] - value * blend).norm().item()
-        assert rest < 3 * max(abs(value - other) for other in expected) + 1e-6
+    for value, vector in zip(expected, found.space[0], strict=False):  # of one more than was asked for
+        assert (vector * vector).sum().item() == pytest.approx(1.0)
+        assert (operator.apply(vector[None])[0] - value * vector).norm().item() <= 1e-6
 
 
 def test_a_repeated_value_is_found_once_and_what_is_not_there_is_nan():
@@ -206,45 +227,66 @@ def test_a_repeated_value_is_found_once_and_what_is_not_there_is_nan():
     assert both.rule[0] == "exhausted"
 
 
+def last_of(lanes, value, audited=False):
+    return Last(np.full(lanes, value), np.full(lanes, audited))
+
+
 def test_a_solve_along_a_training_stops_earlier_and_stays_within_the_tolerance():
     operator = with_spectra(*[[*TAIL, 0.6, 1.0]] * 8)
+    _, vectors = torch.linalg.eigh(operator.matrix)
     start = start_vectors(list(range(8)), operator.size, torch.float64, "cpu")
-    alone, steady, fallen = (
-        largest(operator, start, 1e-3, 60, before=before) for before in (None, np.full(8, 1.02), np.full(8, 1.1))
+    block = torch.stack([vectors[:, :, -1] + 0.1 * start, start], dim=1)
+    alone = followed(operator, block, 1e-3, 60)
+    steady, fallen, audited = (
+        followed(operator, block, 1e-3, 60, last=last)
+        for last in (last_of(8, 1.02), last_of(8, 1.1), last_of(8, 1.02, audited=True))
     )
-    assert steady.products.sum() < fallen.products.sum() < alone.products.sum()
-    for found, residual in ((alone, 1.0), (steady, STEADY.residual), (fallen, FALLEN.residual)):
+    assert steady.products.sum() < fallen.products.sum() < audited.products.sum()
+    for found, residual in ((alone, 1.0), (steady, RULES[0].residual), (fallen, RULES[FALLEN].residual)):
         assert found.converged.all()
         assert np.abs(found.value - 1.0).max() <= 1e-3
         assert found.residual.max() <= 1e-3 * residual
 
 
+def test_the_more_the_vector_has_turned_the_more_products_are_made():
+    nobody = np.zeros(4, dtype=np.bool_)
+    turn, ones = np.array([0.0, 0.3, 0.6, 1.0]), np.ones(4)
+    assert rules_of(turn, ones, ones, nobody).tolist() == [list(rule) for rule in RULES]
+    assert [rule.products for rule in RULES] == sorted(rule.products for rule in RULES)
+    for before in (2 * ones, np.full(4, np.nan)):  # fallen, and not known
+        assert rules_of(turn, ones, before, nobody)[0].tolist() == list(RULES[FALLEN])
+    assert rules_of(turn, ones, ones, ~nobody).tolist() == [list(RULES[AUDITED])] * 4
+
+
 def test_a_start_at_random_is_not_content_with_the_second_value():
-    """An audit that trusted the first eigenvector it meets would find none that was lost."""
+    """Solves that trusted the first eigenvector they meet would find none that was lost."""
     spectrum = np.linspace(0.0, 0.5, 2000)
     spectrum[:2] = 1.0, 0.9
     operator = Diagonal(torch.from_numpy(spectrum).repeat(64, 1))
-    start = start_vectors(list(range(64)), 2000, torch.float64, "cpu")
-    found = largest(operator, start, 1e-3, 40, before=np.full(64, np.nan))
+    draws = [start_vectors(list(range(64)), 2000, torch.float64, "cpu", draw) for draw in range(2)]
+    found = followed(operator, torch.stack(draws, dim=1), 1e-3, 40, last=last_of(64, np.nan))
     assert found.value.tolist() == pytest.approx([1.0] * 64, rel=1e-3)
 
 
 def test_where_two_values_cross_the_new_one_is_found():
-    """The old top has fallen below another: a start that is nearly its eigenvector converges on it at once."""
+    """The old top has fallen below another, whose vector was kept with it."""
     operator = with_spectra(*[[*TAIL, 1.0, 1.03]] * 16)
     _, vectors = torch.linalg.eigh(operator.matrix)
     noise = start_vectors(list(range(16)), operator.size, torch.float64, "cpu")
-    start = vectors[:, :, -2] + 0.05 * noise
-    held, asked = (largest(operator, start, 1e-3, 40, before=before) for before in (np.full(16, 1.0), np.full(16, 1.2)))
-    assert held.value.tolist() == pytest.approx([1.0] * 16, rel=1e-3)
-    assert asked.value.tolist() == pytest.approx([1.03] * 16, rel=1e-3)
+    block = torch.stack([vectors[:, :, -2], vectors[:, :, -1] + 0.05 * noise], dim=1)
+    found = followed(operator, block, 1e-3, 40, last=last_of(16, 1.0))
+    assert found.value.tolist() == pytest.approx([1.03] * 16, rel=1e-3)
+    assert found.products.max() <= 10
 
 
 def test_the_wanted_number_is_refused_where_it_means_nothing():
     operator = with_spectra([1.0, 2.0])
     for most, top in ((0, 1), (3, 0)):
+        start = start_vectors([0], 2, torch.float64, "cpu")
         with pytest.raises(ValueError, match="at least 1"):
-            largest(operator, start_vectors([0], 2, torch.float64, "cpu"), 1e-3, most, top=top)
+            largest(operator, start, 1e-3, most, top=top)
+        with pytest.raises(ValueError, match="at least 1"):
+            followed(operator, start[:, None], 1e-3, most, top=top)
 
 
 @pytest.mark.parametrize("top", [1, 3])

@@ -9,7 +9,7 @@ PURPOSES = {"weights": 1, "order": 2, "lanczos": 3, "data": 4}
 
 
 def generator(seed: int, purpose: str, *index: int) -> np.random.Generator:
-    """NumPy generator (Philox) of one purpose: "weights" by layer, "order" by epoch, "lanczos" by 0, "data" freely.
+    """NumPy generator (Philox) of one purpose: "weights" by layer, "order" by epoch, "lanczos" by draw, "data" freely.
 
     Different arguments give independent streams. Raises ValueError for a negative number and for an unknown purpose.
     """

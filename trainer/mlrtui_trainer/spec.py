@@ -44,7 +44,7 @@ __all__ = [
     "TrialSpec",
 ]
 
-NUMERICS_VERSION = 4
+NUMERICS_VERSION = 5
 """Raised whenever a change alters the numbers that a trial gives; part of every trial's key."""
 
 SAME_NETS = "its factory gives the same net for every seed"

@@ -143,7 +143,7 @@ def _missing(cold: Tensor) -> Eigen:
     """What stands for λ that is not measured."""
     lanes = cold.shape[0]
     none = np.full((lanes, 1), np.nan)
-    return Eigen(none, none, cold, cold, np.zeros(lanes, dtype=np.int64), np.full(lanes, "refused"))
+    return Eigen(none, none, cold[:, None], np.zeros(lanes, dtype=np.int64), np.full(lanes, "refused"))
 
 
 def _remarks(model: Model) -> tuple[str, ...]:

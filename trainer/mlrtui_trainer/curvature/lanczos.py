@@ -5,7 +5,6 @@ numbers and leaves the batch; nothing that a lane does, a NaN included, reaches 
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,32 +16,29 @@ from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["FALL", "FALLEN", "MIN_PRODUCTS", "STEADY", "Along", "Eigen", "Floats", "largest", "start_vectors"]
+__all__ = [
+    "LINE",
+    "MIN_PRODUCTS",
+    "NOISE_EPS",
+    "Eigen",
+    "Floats",
+    "estimated_error",
+    "largest",
+    "length",
+    "relative",
+    "start_vectors",
+]
 
 MIN_PRODUCTS = 3
 NOISE_EPS = 50.0
 """In units of rounding, of the operator's norm: a new direction that is shorter is rounding."""
 
-_LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
+LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
+
+NEXT = 1
+"""Values below those that are wanted whose vectors are kept: where two cross, the new one is known already."""
 
 Floats = npt.NDArray[np.float64]
-
-
-class Along(NamedTuple):
-    """When a solve along a training may end; stricter numbers take more products."""
-
-    products: float  # at least
-    residual: float  # the relative residual at most, in tolerances
-    error: float  # the estimated relative error at most, in tolerances
-    crowding: float  # the residual of the next value at most, in its distance: above one, another may be the largest
-
-
-STEADY = Along(MIN_PRODUCTS, 10.0, 0.1, 0.7)
-FALLEN = Along(6, 1.5, 0.1, 0.5)
-FALL = 0.96
-"""A value below this part of the one before is judged as `FALLEN`: another eigenvalue may have taken its place.
-
-So is one with none before: a solve from a random vector may meet another eigenvector first."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,7 @@ class Eigen:
 
     values: Floats  # [lanes, top], falling; NaN where the Krylov space ended before: repeated ones are found once
     residuals: Floats  # [lanes, top]
-    vector: Tensor  # [lanes, size], unit length, of the largest
-    blend: Tensor  # [lanes, size], unit length: the sum of all vectors, from which a later solve finds them all
+    space: Tensor  # [lanes, rows, size], unit vectors of the largest, from which a later solve starts; NaN: not found
     products: npt.NDArray[np.int64]  # [lanes]
     rule: npt.NDArray[np.str_]  # [lanes]
 
@@ -64,6 +59,11 @@ class Eigen:
     def value(self) -> Floats:
         """The largest, [lanes]."""
         return self.values[:, 0]
+
+    @property
+    def vector(self) -> Tensor:
+        """Of the largest, [lanes, size], unit length."""
+        return self.space[:, 0]
 
     @property
     def residual(self) -> Floats:
@@ -76,9 +76,9 @@ class Eigen:
         return np.isin(self.rule, ("converged", "exhausted"))
 
 
-def start_vectors(seeds: list[int], size: int, dtype: torch.dtype, device: str) -> Tensor:
-    """Random unit vectors [lanes, size], keyed by seed: lanes of one seed get the same."""
-    drawn = {seed: generator(seed, "lanczos", 0).standard_normal(size) for seed in dict.fromkeys(seeds)}
+def start_vectors(seeds: list[int], size: int, dtype: torch.dtype, device: str, draw: int = 0) -> Tensor:
+    """Random unit vectors [lanes, size], keyed by seed and draw: lanes of one seed get the same."""
+    drawn = {seed: generator(seed, "lanczos", draw).standard_normal(size) for seed in dict.fromkeys(seeds)}
     units = np.stack([drawn[seed] / np.linalg.norm(drawn[seed]) for seed in seeds])
     return torch.from_numpy(units).to(dtype).to(device)
 
@@ -90,15 +90,13 @@ def largest(
     max_products: int,
     *,
     top: int = 1,
-    before: Floats | None = None,
 ) -> Eigen:
     """Solve all lanes from ``start`` [lanes, size] for their ``top`` largest eigenvalues.
 
     A lane has converged when, after at least `MIN_PRODUCTS` products, every value has changed by less than half the
-    ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. Along a training, with the
-    largest values ``before`` this one [lanes] (NaN: not known), changes do not count, and it ends as `STEADY` or
-    `FALLEN` say. The estimated error is the smaller of residual and residual²/gap (Kato and Temple), by the gap to the
-    nearest value seen. Never raises for a lane's numbers.
+    ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. The vectors of the ``top`` and
+    of `NEXT` values below them are kept. Never raises for a lane's numbers; raises ValueError for budgets or numbers of
+    values below 1.
 
     Takes the compiled route where `fast.route` has one for the operator.
     """
@@ -106,14 +104,14 @@ def largest(
         raise ValueError("max_products and top must be at least 1")
     most, top = min(max_products, start.shape[1]), min(top, start.shape[1])
     noise = NOISE_EPS * torch.finfo(start.dtype).eps
-    along = None if before is None else (STEADY, FALLEN, FALL * before)
-    fast = route.solve(operator, start, most, (tolerance, top, noise), along)
+    rows = min(top + NEXT, start.shape[1])
+    fast = route.solve(operator, start, most, (tolerance, top, noise), rows)
     if fast is not None:
-        return Eigen(fast.values, fast.residuals, fast.vector, fast.blend, fast.products, fast.rule)
-    run = _Run(operator, start, tolerance, most, top, before, noise)
+        return Eigen(fast.values, fast.residuals, fast.space, fast.products, fast.rule)
+    run = _Run(operator, start, tolerance, most, top, rows, noise)
     while run.lanes.size:
         run.step()
-    return Eigen(run.values, run.residuals, run.vector, run.blend, run.products, run.rule)
+    return Eigen(run.values, run.residuals, run.space, run.products, run.rule)
 
 
 class _Run:
@@ -126,16 +124,16 @@ class _Run:
         tolerance: float,
         max_products: int,
         top: int,
-        before: Floats | None,
+        rows: int,
         noise: float,
     ) -> None:
         lanes, self.size = start.shape
-        self.operator, self.tolerance, self.top, self.before = operator, tolerance, top, before
+        self.operator, self.tolerance, self.top, self.rows = operator, tolerance, top, rows
         self.max_products, self.noise = max_products, noise
         self.lanes = np.arange(lanes)  # who is still in the batch
-        padded = -(-self.size // _LINE) * _LINE
+        padded = -(-self.size // LINE) * LINE
         self.basis = start.new_zeros(lanes, min(8, self.max_products), padded)  # [lanes, capacity, padded]
-        self.basis[:, 0, : self.size] = start / _norm(start)[:, None]
+        self.basis[:, 0, : self.size] = start / length(start)[:, None]
         self.depth = 0  # basis vectors in use
         self.alpha = np.zeros((lanes, self.max_products))
         self.beta = np.zeros((lanes, self.max_products))
@@ -143,8 +141,7 @@ class _Run:
         self.values, self.residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
         self.products = np.zeros(lanes, dtype=np.int64)
         self.rule = np.full(lanes, "nonfinite", dtype="<U10")
-        self.vector = torch.full_like(start, torch.nan)
-        self.blend = self.vector if top == 1 else torch.full_like(start, torch.nan)
+        self.space = start.new_full((lanes, rows, self.size), torch.nan)
 
     def step(self) -> None:
         """One product for every lane in the batch."""
@@ -156,17 +153,17 @@ class _Run:
         finite = np.isfinite(alpha) & np.isfinite(beta)
         leaves = ~finite
         k = min(self.top, j + 1)
-        weights = np.zeros((self.lanes.size, k, j + 1))  # of the Ritz vectors in the basis
+        weights = np.zeros((self.lanes.size, min(self.rows, j + 1), j + 1))  # of the Ritz vectors in the basis
         if finite.any():
             alive = self.lanes[finite]
             values, vectors = np.linalg.eigh(self._tridiagonal(alive))
-            values, s = values[:, ::-1], vectors[:, :, ::-1].swapaxes(1, 2)[:, :k]  # falling
+            values, s = values[:, ::-1], vectors[:, :, ::-1].swapaxes(1, 2)[:, : self.rows]  # falling
             error = beta[finite, None] * np.abs(vectors[:, -1, ::-1])  # [alive, j + 1]
             rule = self._rules(alive, values, error, beta[finite])
             done = rule != ""
             self.rule[alive[done]] = rule[done]
             self.values[alive, :k] = values[:, :k]
-            self.residuals[alive, :k] = _relative(error[:, :k], values[:, :k])
+            self.residuals[alive, :k] = relative(error[:, :k], values[:, :k])
             self.last[alive, 1] = self.last[alive, 0]
             self.last[alive, 0, :k] = values[:, :k]
             weights[finite] = s
@@ -189,7 +186,7 @@ class _Run:
         second = matmul(row, used.mT)  # once is not enough when w almost lies in the basis
         accumulate_(row, second, used, alpha=-1.0)
         alpha = first[:, 0, -1].double() + second[:, 0, -1].double()
-        both = torch.stack([alpha, _norm(w)]).cpu().numpy()
+        both = torch.stack([alpha, length(w)]).cpu().numpy()
         return w, both[0], both[1]
 
     def _tridiagonal(self, lanes: npt.NDArray[np.intp]) -> Floats:
@@ -215,33 +212,23 @@ class _Run:
         theta, k = values[:, : self.top], self.top
         limit = self.tolerance * np.abs(theta)
         met: npt.NDArray[np.bool_]
-        if self.before is None:
-            seen = self.last[lanes]
-            changes = np.maximum(np.abs(theta - seen[:, 0]), np.abs(seen[:, 0] - seen[:, 1]))
-            met = (changes <= 0.5 * limit) & (error[:, :k] <= limit)
-            return met
-        fallen = ~(values[:, 0] >= FALL * self.before[lanes])  # where nothing is known before too
-        products, residual, estimate, crowding = np.where(fallen, np.array(FALLEN)[:, None], np.array(STEADY)[:, None])
-        met = (error[:, :k] <= residual[:, None] * limit) & (self.depth >= products)[:, None]
-        met &= _kato_temple(values, error[:, :k]) <= estimate[:, None] * limit
-        if self.depth > k:
-            distance = np.maximum(values[:, k - 1] - values[:, k], limit[:, -1])
-            met &= (error[:, k] <= crowding * distance)[:, None]
+        seen = self.last[lanes]
+        changes = np.maximum(np.abs(theta - seen[:, 0]), np.abs(seen[:, 0] - seen[:, 1]))
+        met = (changes <= 0.5 * limit) & (error[:, :k] <= limit)
         return met
 
     def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:
-        """Write down the Ritz vectors of the lanes that leave; weights [lanes, k, depth]."""
+        """Write down the Ritz vectors of the lanes that leave; weights [lanes, rows, depth]."""
         index = torch.from_numpy(np.flatnonzero(leaves)).to(self.basis.device)
         at = torch.from_numpy(self.lanes[leaves]).to(self.basis.device)
-        self.vector[at] = self._combined(index, weights[leaves, 0])
-        if self.top > 1:
-            self.blend[at] = self._combined(index, weights[leaves].sum(1))
+        for row in range(weights.shape[1]):
+            self.space[at, row] = self._combined(index, weights[leaves, row])
 
     def _combined(self, index: Tensor, weights: Floats) -> Tensor:
         """Unit vectors [leaving, size] of these combinations [leaving, depth] of the basis."""
         s = torch.from_numpy(weights).to(self.basis.dtype).to(self.basis.device)[:, None]  # [leaving, 1, depth]
         ritz = matmul(s, self.basis[index, : self.depth])[:, 0, : self.size]  # [leaving, size]
-        return ritz / _norm(ritz)[:, None].to(ritz.dtype)
+        return ritz / length(ritz)[:, None].to(ritz.dtype)
 
     def _advance(self, w: Tensor, beta: Floats, stays: npt.NDArray[np.bool_]) -> None:
         """Take w / β as the next basis vector of the lanes that stay."""
@@ -257,18 +244,18 @@ class _Run:
         torch.mul(w, scale[:, None], out=self.basis[:, self.depth])
 
 
-def _norm(v: Tensor) -> Tensor:
+def length(v: Tensor) -> Tensor:
     """Euclidean length per lane, [lanes, n] → [lanes], summed in double precision."""
     return (v * v).sum(1, dtype=torch.float64).sqrt()
 
 
-def _relative(error: Floats, value: Floats) -> Floats:
+def relative(error: Floats, value: Floats) -> Floats:
     """error / |value|; 0 where both vanish."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(error == 0.0, 0.0, error / np.abs(value))
 
 
-def _kato_temple(values: Floats, error: Floats) -> Floats:
+def estimated_error(values: Floats, error: Floats) -> Floats:
     """Error estimates [lanes, k] of the first Ritz values of [lanes, depth], falling, with these residual norms."""
     k = error.shape[1]
     none = np.full((len(values), 1), np.inf)

@@ -1,4 +1,4 @@
-"""Sharpness along training: warm starts from the last eigenvector, and cold audits against following a wrong one."""
+"""Sharpness along training: from the last Ritz vectors, with audits against what grows where none of them points."""
 
 from copy import copy
 
@@ -7,8 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.curvature.lanczos import Eigen, Floats, largest, start_vectors
+from mlrtui_trainer.curvature.lanczos import NEXT, Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator
+from mlrtui_trainer.curvature.subspace import Last, followed
 
 __all__ = [
     "AUDIT_EVERY",
@@ -23,7 +24,7 @@ __all__ = [
 COLD_PRODUCTS = 60
 WARM_PRODUCTS = 40
 NOISE = 0.05
-"""Length of the random part of a warm start: an eigenvector that has become exactly second would never be left."""
+"""Length of the random part of the last row of a block: what is orthogonal to all kept vectors would never be found."""
 
 MORE_PRODUCTS = 10
 """Products by which the budget grows for every eigenvalue beyond the first."""
@@ -31,8 +32,8 @@ MORE_PRODUCTS = 10
 TIGHT_BUDGET = 5
 """Factor on the budget of a solve that is judged by its residual."""
 
-AUDIT_EVERY = 20
-"""Measurements of a lane between two that are solved again from the random vector alone."""
+AUDIT_EVERY = 30
+"""Measurements of a lane between two with a random direction of their own, which are judged as strictly as can be."""
 
 
 class Tracker:
@@ -50,66 +51,58 @@ class Tracker:
         estimate: bool = True,
     ) -> None:
         distinct = list(dict.fromkeys(seeds))
-        self._random = start_vectors(distinct, size, dtype, device)  # [nets, size]
-        self._noise = NOISE * self._random
+        self._rows, self._size = min(top + NEXT, size), size
+        self._seeds, self._dtype, self._device = seeds, dtype, device
+        draws = [start_vectors(distinct, size, dtype, device, row) for row in range(self._rows)]
+        self._random = torch.stack(draws, dim=1)  # [nets, rows, size]
         self._net = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
         self._tolerance, self._top, self._estimate = tolerance, top, estimate
-        self._start: Tensor | None = None  # [lanes, size]
+        self._space: Tensor | None = None  # [lanes, rows, size]
         self._value = np.full(len(seeds), np.nan)
         self._measured = np.zeros(len(seeds), dtype=np.int64)
 
     def measure(self, operator: Operator, lanes: Tensor | None = None) -> Eigen:
-        """The largest eigenvalues of the operator of these lanes (all without numbers); of solve and audit the larger.
+        """The largest eigenvalues of the operator of these lanes (all without numbers).
 
         The first measurement must be of all lanes.
         """
-        nets = self._net if lanes is None else self._net[lanes]
-        if self._start is None:
-            found = self._solve(operator, self._random[nets], COLD_PRODUCTS, None)
-            self._start, self._value = found.blend.clone(), found.value.copy()
+        if self._space is None:
+            found = largest(
+                operator, self._random[self._net, 0], self._tolerance, self._most(COLD_PRODUCTS), top=self._top
+            )
+            self._space, self._value = found.space.clone(), found.value.copy()
             self._measured += 1
             return found
         at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy()
-        start = self._start if lanes is None else self._start[lanes]
-        finite = start.sum(1, keepdim=True).isfinite()  # of unit vectors; a lane that overflowed starts anew
-        start = torch.where(finite, start, 0.0).add_(self._noise[nets])
-        found = self._solve(operator, start, WARM_PRODUCTS, self._value[at] if self._estimate else None)
-        found = self._audited(operator, found, nets, at)
+        audits = self._measured[at] % AUDIT_EVERY == 0
+        last = Last(self._value[at], audits) if self._estimate else None
+        block = self._block(self._space if lanes is None else self._space[lanes], at, audits)
+        found = followed(operator, block, self._tolerance, self._most(WARM_PRODUCTS), top=self._top, last=last)
         self._value[at] = found.value
         self._measured[at] += 1
-        self._start = found.blend if lanes is None else self._start.index_copy(0, lanes, found.blend)
+        self._space = found.space if lanes is None else self._space.index_copy(0, lanes, found.space)
         return found
 
     def select(self, keep: Tensor) -> "Tracker":
         """A tracker that goes on from here for the lanes with these numbers."""
         part, at = copy(self), keep.cpu().numpy()
         part._net, part._value, part._measured = self._net[keep], self._value[at], self._measured[at]
-        part._start = None if self._start is None else self._start[keep]
+        part._seeds = [self._seeds[i] for i in at]
+        part._space = None if self._space is None else self._space[keep]
         return part
 
-    def _solve(self, operator: Operator, start: Tensor, most: int, before: Floats | None) -> Eigen:
-        most = (most + MORE_PRODUCTS * (self._top - 1)) * (1 if self._estimate else TIGHT_BUDGET)
-        return largest(operator, start, self._tolerance, most, top=self._top, before=before)
+    def _most(self, products: int) -> int:
+        """The budget of a solve."""
+        return (products + MORE_PRODUCTS * (self._top - 1)) * (1 if self._estimate else TIGHT_BUDGET)
 
-    def _audited(self, operator: Operator, found: Eigen, nets: Tensor, at: npt.NDArray[np.intp]) -> Eigen:
-        """What was found, with the lanes that are due solved a second time."""
-        due = np.flatnonzero(np.isfinite(found.value) & (self._measured[at] % AUDIT_EVERY == 0))
-        if not due.size:
-            return found
-        keep = torch.from_numpy(due).to(nets.device)
-        unknown = np.full(due.size, np.nan) if self._estimate else None
-        return _larger(found, self._solve(operator.select(keep), self._random[nets[keep]], WARM_PRODUCTS, unknown), due)
-
-
-def _larger(warm: Eigen, audit: Eigen, lanes: npt.NDArray[np.intp]) -> Eigen:
-    """``warm`` with the audited lanes' answers replaced where the audit found more; products of both count."""
-    wins = np.flatnonzero(np.isfinite(audit.value) & (audit.value > warm.value[lanes]))
-    values, residuals, rule = warm.values.copy(), warm.residuals.copy(), warm.rule.copy()
-    products = warm.products.copy()
-    products[lanes] += audit.products
-    values[lanes[wins]], residuals[lanes[wins]] = audit.values[wins], audit.residuals[wins]
-    rule[lanes[wins]] = audit.rule[wins]
-    vector, blend = warm.vector.clone(), warm.blend.clone()
-    to, of = (torch.from_numpy(i).to(vector.device) for i in (lanes[wins], wins))
-    vector[to], blend[to] = audit.vector[of], audit.blend[of]
-    return Eigen(values, residuals, vector, blend, products, rule)
+    def _block(self, space: Tensor, at: npt.NDArray[np.intp], audits: npt.NDArray[np.bool_]) -> Tensor:
+        """What the lanes at these places start from, [lanes, rows, size]."""
+        random = self._random[self._net[torch.from_numpy(at).to(self._net.device)]]
+        finite = space.sum(2, keepdim=True).isfinite()  # a lane that overflowed starts anew
+        block = torch.where(finite, space, random)
+        noise = NOISE * random[:, 0]
+        for i in np.flatnonzero(audits):
+            draw = self._rows + int(self._measured[at[i]]) // AUDIT_EVERY
+            noise[i] = start_vectors([self._seeds[at[i]]], self._size, self._dtype, self._device, draw)[0]
+        block[:, -1] += noise
+        return block

@@ -99,30 +99,6 @@ def _settled(theta, error, order, wanted, before, tolerance):
     return True
 
 
-@strict
-def _met(theta, error, order, known, wanted, tolerance, along):
-    """Whether the first ``wanted`` values are good enough: by the rule of `curvature.lanczos` along a training."""
-    products, residual, estimate, crowding = along
-    if known < products:
-        return False
-    for i in range(wanted):
-        value = theta[order[i]]
-        limit = tolerance * abs(value)
-        gap = np.inf
-        if i > 0:
-            gap = theta[order[i - 1]] - value
-        if i + 1 < known:
-            gap = min(gap, value - theta[order[i + 1]])
-        gap = 0.0 if known == wanted and i == wanted - 1 else gap - error[i]
-        guess = error[i] * error[i] / gap if gap > error[i] else error[i]
-        if not (guess <= estimate * limit and error[i] <= residual * limit):
-            return False
-    if known == wanted:
-        return True
-    value = theta[order[wanted - 1]]
-    return error[wanted] <= crowding * max(value - theta[order[wanted]], tolerance * abs(value))
-
-
 @quick
 def _orthogonal(w, basis, j, before):
     """Take the basis vectors 0..j out of w; w · basis[j].
@@ -153,17 +129,16 @@ def _combined(out, basis, weights):
 
 @strict
 def solve(
-    layout, weights, scale, constants, root, start, rules, steady, fallen, floor, basis, scratch, spare, address,
+    layout, weights, scale, constants, root, start, rules, basis, scratch, spare, address,
     values, residuals, vectors,
 ):  # fmt: skip
-    """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [1 or 2, size].
+    """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [rows, size].
 
     Returns the number of products and that of the rule in `RULES`. weights: addresses of the lane's matrices. rules:
-    samples, how many are done at a time, whether the loss is ce, tolerance, wanted values, whether this is along a
-    training, and the part of the norm below which β is rounding. steady, fallen: see `curvature.lanczos.Along`; the
-    first where the largest value is not below the floor.
+    samples, how many are done at a time, whether the loss is ce, tolerance, wanted values, and the part of the norm
+    below which β is rounding.
     """
-    samples, piece, loss_ce, tolerance, wanted, along, noise = rules
+    samples, piece, loss_ce, tolerance, wanted, noise = rules
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
     w, rooted = basis[most], basis[most + 1]
     alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
@@ -192,17 +167,13 @@ def solve(
         last_row[0, j] = 1.0
         _eigen(d[:n], e, last_row)
         _sort(d[:n], order)
-        for i in range(min(n, wanted + 1)):
+        for i in range(k):
             error[i] = beta[j] * abs(last_row[0, order[i]])
         rule = 0
         if n == most:
             rule = EXHAUSTED if n == size else BUDGET
         if n >= max(3, wanted):
-            if along:
-                met = _met(d, error, order, n, wanted, tolerance, steady if d[order[0]] >= floor else fallen)
-            else:
-                met = _settled(d, error, order, wanted, before, tolerance)
-            rule = CONVERGED if met else rule
+            rule = CONVERGED if _settled(d, error, order, wanted, before, tolerance) else rule
         if beta[j] <= noise * max(abs(d[order[0]]), abs(d[order[j]])):
             rule = EXHAUSTED
         for i in range(k):
@@ -212,7 +183,7 @@ def solve(
             for i in range(k):
                 values[i] = before[0, i]
                 residuals[i] = 0.0 if error[i] == 0.0 else error[i] / abs(before[0, i])
-            _write(vectors, basis, alpha, beta, n, k)
+            _write(vectors, basis, alpha, beta, n)
             return n, rule
         for i in range(size):
             basis[j + 1, i] = w[i] / w.dtype.type(beta[j])
@@ -221,16 +192,14 @@ def solve(
 
 
 @strict
-def _write(vectors, basis, alpha, beta, n, k):
-    """vectors [1 or 2, size] ← the largest's Ritz vector after n products, and the sum of the first k."""
+def _write(vectors, basis, alpha, beta, n):
+    """vectors [rows, size] ← Ritz vectors after n products, the largest's first; further rows stay."""
     d, e, s, order = np.zeros(n), np.zeros(n), np.zeros((n, n)), np.zeros(n, np.int64)
     for i in range(n):
         d[i], e[i], s[i, i] = alpha[i], beta[i], 1.0
     _eigen(d, e, s)
     _sort(d, order)
-    for which in range(vectors.shape[0]):
-        e[:] = 0.0
-        for i in range(1 if which == 0 else k):
-            for row in range(n):
-                e[row] += s[row, order[i]]
+    for which in range(min(n, vectors.shape[0])):
+        for row in range(n):
+            e[row] = s[row, order[which]]
         _combined(vectors[which], basis, e)

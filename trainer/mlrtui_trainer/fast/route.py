@@ -27,7 +27,7 @@ from mlrtui_trainer.curvature.operators import (
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 
-__all__ = ["ACTIVATIONS", "Solved", "solve", "version"]
+__all__ = ["ACTIVATIONS", "Solved", "follow", "solve", "version"]
 
 SWITCH = "MLRTUI_FAST"
 """Environment variable: "0" takes the general route even where the compiled one is installed."""
@@ -37,11 +37,8 @@ ACTIVATIONS = ("relu", "linear", "tanh")
 
 _LOSSES = (LOSSES["ce"], LOSSES["mse"])
 
-Ending = tuple[tuple[float, float, float, float], tuple[float, float, float, float], npt.NDArray[np.float64]]
-"""How a solve along a training may end: see `curvature.lanczos.Along`; by the first, unless below the floor
-[lanes] (NaN: always below)."""
-
-NEVER = (0.0, 0.0, 0.0, 0.0)  # where the solve stands alone
+Known = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+"""The lanes' last values, and which of them are audited: see `curvature.subspace.Last`."""
 
 PIECE = 256
 """Samples that go through a product at a time, at most: more leave the cache between one layer and the next."""
@@ -55,8 +52,7 @@ class Solved:
 
     values: npt.NDArray[np.float64]  # [lanes, top]
     residuals: npt.NDArray[np.float64]  # [lanes, top]
-    vector: Tensor  # [lanes, size]
-    blend: Tensor  # [lanes, size]
+    space: Tensor  # [lanes, rows, size]
     products: npt.NDArray[np.int64]  # [lanes]
     rule: npt.NDArray[np.str_]  # [lanes]
 
@@ -67,25 +63,46 @@ def version() -> str:
     return "" if kernels is None else str(kernels.numba_version)
 
 
-def solve(
-    operator: Operator, start: Tensor, most: int, rules: tuple[float, int, float], along: Ending | None
-) -> Solved | None:
-    """The largest eigenvalues by the compiled route, with at most so many products; None where it does not apply.
+def solve(operator: Operator, start: Tensor, most: int, rules: tuple[float, int, float], rows: int) -> Solved | None:
+    """`curvature.lanczos.largest` by the compiled route, with at most so many products; None where it does not apply.
 
-    rules: tolerance, wanted values, and the part of the operator's norm below which β is rounding.
+    rules: tolerance, wanted values, and the part of the operator's norm below which β is rounding; rows: vectors that
+    are kept.
     """
+    parts = _parts(operator, start)
+    if parts is None:
+        return None
+    return _joined([_solve(matrix, root, start[at], most, rules, rows) for matrix, root, at in parts])
+
+
+def follow(
+    operator: Operator, block: Tensor, most: int, rules: tuple[float, int, float], last: Known | None
+) -> Solved | None:
+    """`curvature.subspace.followed` by the compiled route, with at most so many products; None where it does not apply.
+
+    rules: as for `solve`.
+    """
+    parts = _parts(operator, block)
+    if parts is None:
+        return None
+    own = [
+        (matrix, root, block[at], None if last is None else (last[0][at], last[1][at])) for matrix, root, at in parts
+    ]
+    return _joined([_follow(matrix, root, some, most, rules, known) for matrix, root, some, known in own])
+
+
+def _parts(operator: Operator, start: Tensor) -> list[tuple[MlpCurvature, Tensor | None, slice]] | None:
+    """What is solved at a time: matrices, roots of their scale, and their lanes; None where nothing is compiled."""
     inner, root = (operator.inner, operator.root) if isinstance(operator, Preconditioned) else (operator, None)
     if start.device.type != "cpu" or not isinstance(inner, (MlpCurvature, LaneByLane)) or _kernels() is None:
         return None
     matrix = inner.parts[0] if isinstance(inner, LaneByLane) else inner
     if matrix.loss not in _LOSSES:
         return None
-    if isinstance(inner, LaneByLane):
-        roots = [root[i : i + 1] if root is not None and root.ndim == 2 else root for i in range(inner.lanes)]
-        own = [None if along is None else (*along[:2], along[2][i : i + 1]) for i in range(inner.lanes)]
-        parts = enumerate(inner.parts)
-        return _joined([_solve(part, roots[i], start[i : i + 1], most, rules, own[i]) for i, part in parts])
-    return _solve(inner, root, start, most, rules, along)
+    if isinstance(inner, MlpCurvature):
+        return [(inner, root, slice(None))]
+    roots = [root[i : i + 1] if root is not None and root.ndim == 2 else root for i in range(inner.lanes)]
+    return [(part, roots[i], slice(i, i + 1)) for i, part in enumerate(inner.parts)]
 
 
 @cache
@@ -101,41 +118,90 @@ def _kernels() -> ModuleType | None:
 
 
 def _solve(
-    matrix: MlpCurvature,
-    root: Tensor | None,
-    start: Tensor,
-    most: int,
-    rules: tuple[float, int, float],
-    along: Ending | None,
+    matrix: MlpCurvature, root: Tensor | None, start: Tensor, most: int, rules: tuple[float, int, float], rows: int
 ) -> Solved:
-    from mlrtui_trainer.fast import tiles
-
     kernels = _kernels()
     assert kernels is not None
-    lanes, size = start.shape
-    top, dtype = rules[1], start.dtype
-    samples = matrix.x.shape[1]
-    plan = _plan(matrix.mlp, samples, piece_of(samples), matrix.full, dtype)
-    basis = torch.empty(most + 2, -(-size // LINE) * LINE, dtype=dtype).numpy()
-    scratch = torch.empty(plan.scratch, dtype=dtype).numpy()
-    roots = (torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)).contiguous().numpy()
-    values, residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
-    vectors = torch.full((lanes, 1 if top == 1 else 2, size), torch.nan, dtype=dtype)
-    products, rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-    address = tiles.multiply_at(double=dtype == torch.float64)
-    scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
-    steady, fallen, floor = along or (NEVER, NEVER, np.zeros(lanes))
-    how = (samples, plan.piece, matrix.loss is LOSSES["ce"], rules[0], top, along is not None, rules[2])
-    starts, written = start.contiguous().numpy(), vectors.numpy()
-    fill = _Filling(matrix, plan, scale, scratch, address)
-    for i in range(lanes):
-        fill.lane(i)
-        products[i], rule[i] = kernels.solve(
-            plan.layout, fill.weights[i], scale, fill.constants, roots[i % len(roots)], starts[i], how,
-            tuple(map(float, steady)), tuple(map(float, fallen)), floor[i], basis, scratch, plan.spare, address,
-            values[i], residuals[i], written[i],
-        )  # fmt: skip
-    return Solved(values, residuals, vectors[:, 0], vectors[:, -1], products, np.array(kernels.RULES)[rule])
+    setting = _Setting(matrix, root, most, rules, rows, len(start))
+    how = (*setting.how, *rules)
+    starts = start.contiguous().numpy()
+    for i, fixed, found in setting.lanes():
+        setting.answer(i, kernels.solve(*fixed, starts[i], how, *setting.space, *found))
+    return setting.solved()
+
+
+def _follow(
+    matrix: MlpCurvature,
+    root: Tensor | None,
+    block: Tensor,
+    most: int,
+    rules: tuple[float, int, float],
+    last: Known | None,
+) -> Solved:
+    from mlrtui_trainer.curvature.stopping import AUDITED, FALL, FALLEN, RULES
+    from mlrtui_trainer.fast import subspace as kernels
+
+    setting = _Setting(matrix, root, most, rules, block.shape[1], len(block))
+    how = (*setting.how, *rules[:2], last is not None, rules[2])
+    table = np.array(RULES)
+    value, audits = last or (np.full(len(block), np.nan), np.zeros(len(block), np.bool_))
+    blocks = block.contiguous().numpy()
+    pulled = torch.empty(most, setting.padded, dtype=block.dtype).numpy()
+    basis, *others = setting.space
+    for i, fixed, found in setting.lanes():
+        known = (float(value[i]), bool(audits[i]), FALL, FALLEN, AUDITED)
+        setting.answer(i, kernels.follow(*fixed, blocks[i], how, table, known, basis, pulled, *others, *found))
+    return setting.solved()
+
+
+class _Setting:
+    """Buffers of one solve after another, and the answers."""
+
+    def __init__(
+        self,
+        matrix: MlpCurvature,
+        root: Tensor | None,
+        most: int,
+        rules: tuple[float, int, float],
+        rows: int,
+        lanes: int,
+    ) -> None:
+        from mlrtui_trainer.fast import tiles
+
+        size, top, dtype = matrix.size, rules[1], matrix.x.dtype
+        samples = matrix.x.shape[1]
+        self._plan = _plan(matrix.mlp, samples, piece_of(samples), matrix.full, dtype)
+        self.padded = -(-size // LINE) * LINE
+        basis = torch.empty(most + 2, self.padded, dtype=dtype).numpy()
+        scratch = torch.empty(self._plan.scratch, dtype=dtype).numpy()
+        address = tiles.multiply_at(double=dtype == torch.float64)
+        self.space = (basis, scratch, self._plan.spare, address)
+        self.how = (samples, self._plan.piece, matrix.loss is LOSSES["ce"])
+        self._roots = (torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)).contiguous().numpy()
+        self._values, self._residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
+        self._vectors = torch.full((lanes, rows, size), torch.nan, dtype=dtype)
+        self._products, self._rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
+        self._scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
+        self._fill = _Filling(matrix, self._plan, self._scale, scratch, address)
+
+    def lanes(self) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...]]]:
+        """Every lane's number, what a solve takes first, and where it writes."""
+        written = self._vectors.numpy()
+        for i in range(len(written)):
+            self._fill.lane(i)
+            fixed = (self._plan.layout, self._fill.weights[i], self._scale, self._fill.constants)
+            yield i, (*fixed, self._roots[i % len(self._roots)]), (self._values[i], self._residuals[i], written[i])
+
+    def answer(self, i: int, answer: tuple[int, int]) -> None:
+        """Take a lane's number of products and rule."""
+        self._products[i], self._rule[i] = answer
+
+    def solved(self) -> Solved:
+        """All lanes' answers."""
+        kernels = _kernels()
+        assert kernels is not None
+        rule = np.array(kernels.RULES)[self._rule]
+        return Solved(self._values, self._residuals, self._vectors, self._products, rule)
 
 
 @dataclass(frozen=True)
@@ -278,11 +344,12 @@ def _columns(part: Tensor, piece: int) -> Tensor:
 
 def _joined(parts: Sequence[Solved]) -> Solved:
     """Lanes that were solved apart."""
+    if len(parts) == 1:
+        return parts[0]
     return Solved(
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.residuals for part in parts]),
-        torch.cat([part.vector for part in parts]),
-        torch.cat([part.blend for part in parts]),
+        torch.cat([part.space for part in parts]),
         np.concatenate([part.products for part in parts]),
         np.concatenate([part.rule for part in parts]),
     )

@@ -1,0 +1,53 @@
+"""When a solve along a training may stop: one table, which the general and the compiled solver both read.
+
+A small residual proves that a value is *an* eigenvalue, not that it is the largest: where the operator has changed much
+since the last step, another one may have grown past it that the space at hand hardly shows. So the more the top
+eigenvector has turned, the more products are made before a value is taken.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["AUDITED", "FALL", "FALLEN", "RULES", "Rule", "rules_of"]
+
+Floats = npt.NDArray[np.float64]
+
+
+class Rule(NamedTuple):
+    """What a solve must have reached where the top vector has turned by at most ``turn``."""
+
+    turn: float  # sine of the angle between the largest's Ritz vector and that of the step before
+    products: float  # at least
+    residual: float  # the relative residual at most, in tolerances
+    error: float  # the estimated relative error at most, in tolerances
+    crowding: float  # the residual of the next value at most, in its distance: above one, another may be the largest
+
+
+RULES = (
+    Rule(0.2, 3, 10.0, 0.1, 0.7),
+    Rule(0.5, 6, 10.0, 0.1, 0.5),
+    Rule(0.9, 7, 5.0, 0.1, 0.5),
+    Rule(1.0, 9, 5.0, 0.1, 0.5),
+)
+"""By growing turn; the last one has no limit."""
+
+FALL = 0.96
+"""A value below this part of the one before, or with none before, is judged by `FALLEN` at least."""
+
+FALLEN, AUDITED = 1, len(RULES) - 1
+"""Places in `RULES`: of values that have fallen, and of audits."""
+
+
+def rules_of(turn: Floats, value: Floats, before: Floats, audits: npt.NDArray[np.bool_]) -> Floats:
+    """The rule of each lane, [lanes, 5]; everything else [lanes].
+
+    Example:
+        >>> rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False]))[0, 1]
+        3.0
+    """
+    limits = np.array([rule.turn for rule in RULES[:-1]])
+    place = np.searchsorted(limits, turn)
+    place = np.maximum(place, np.where(value >= FALL * before, 0, FALLEN))  # NaN: has fallen
+    return np.array(RULES)[np.where(audits, AUDITED, place)]
