@@ -46,6 +46,7 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | `MLRTUI_STORE` | the store, where `--store` is not given |
 | `MLRTUI_FAST` | `0` turns compiled training steps off |
 | `MLRTUI_GRAPHS` | `0` turns CUDA graphs off |
+| `MLRTUI_RECORD` | `0` turns `mlrtui.record` off in every script |
 | `MLRTUI_DATA_GB` | the largest data file that is read, in GB; 2 |
 | `NO_COLOR` | send no colour codes |
 """

@@ -14,7 +14,7 @@ from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, view_names
 from mlrtui_db._shape import check_schema
 from mlrtui_db._sidefiles import refuse_beside
 from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
-from mlrtui_db.axes import TEXTS
+from mlrtui_db.axes import AXIS, TEXTS
 from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreOlder, StoreUnwritable
 from mlrtui_db.lock import is_held
 
@@ -167,7 +167,7 @@ def _completed(path: Path, *, immutable: bool) -> sqlite3.Connection:
 
 def _check_lengths(connection: sqlite3.Connection) -> None:
     """Views repeat the names of sweeps and cells in every row, so that a long one would take memory many times."""
-    length = " + ".join(f"length({name})" for name in ("label", *TEXTS))
+    length = " + ".join(f"length({sql})" for sql in ("label", *(AXIS[name].sql for name in TEXTS)))
     for table, key, of in (("sweep", "sweep_id", "length(name)"), ("cell", "cell_id", length)):
         found = connection.execute(f"SELECT {key} FROM {table} WHERE {of} > ? LIMIT 1", (_LONGEST_NAMES,)).fetchone()
         if found is not None:

@@ -1,7 +1,6 @@
 """Every axis of the grid in every place that knows axes: one row of one table, and no second list of them."""
 
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,9 @@ VARIED: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "training.beta1": ([0.5, 0.9], _ADAM),
     "training.beta2": ([0.99, 0.999], _ADAM),
     "training.eps": ([1e-8, 1e-4], _ADAM),
+    "training.weight_decay": ([0.0, 0.1], {}),
+    "training.schedule": (["constant", "cosine"], {}),
+    "training.warmup_steps": ([1, 2], {"training.schedule": "cosine"}),
     "training.batch": ([10, 25], {}),
     "training.epochs": ([1, 2], {}),
     "training.steps": ([3, 4], {"training.epochs": None}),
@@ -69,7 +71,7 @@ def test_a_key_that_may_be_a_list_is_an_axis_of_the_table() -> None:
     sections = [(TABLES[name], name) for name in ("data", "model", "training")]
     assert {key for section in sections for key in settings(*section)} == {axis.key for axis in AXES} == set(VARIED)
     assert set(KEYS) == {axis.key for axis in AXES if "layer_lr" not in axis.key}
-    assert [field.name for field in fields(planning._Point)] == [axis.field for axis in AXES]
+    assert [*planning._Point._fields] == [axis.field for axis in AXES]
 
 
 def written(axis: Axis, folder: Path) -> tuple[list[str], dict[str, list[Row]], list[CellPoint]]:
