@@ -224,7 +224,7 @@ def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Seque
         f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets, "
         f"{about}{trainings} trainings of at most {steps} steps",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
-        *(f"  data: {line}" for line in dict.fromkeys(data_line(cell.data) for cell in plan.cells)),
+        *(f"  data: {line}" for line in dict.fromkeys(map(data_line, dict.fromkeys(cell.data for cell in plan.cells)))),
         *(line for label, known in built.items() for line in (f"  {label}:", *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
         f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
