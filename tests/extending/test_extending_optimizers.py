@@ -40,7 +40,7 @@ def test_an_optimizer_of_another_package_is_trained_with(folder: Path) -> None:
         stars = dict(store.execute("SELECT optimizer, eta_star FROM eta_star").fetchall())
         edges = dict(store.execute("SELECT optimizer, max(edge) FROM curves GROUP BY optimizer").fetchall())
     assert edges == {"sgd": 2.0, "twice": 1.0}
-    assert stars["sgd"] / stars["twice"] == pytest.approx(2.0, rel=0.15)  # to the lattice of rates
+    assert stars["sgd"] / stars["twice"] == pytest.approx(2.0, rel=0.3)  # to the lattice of rates
 
 
 def test_one_that_cannot_be_loaded_is_named_and_stops_no_other_sweep(folder: Path) -> None:

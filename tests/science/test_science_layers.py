@@ -66,3 +66,10 @@ def test_every_layer_moves_alike_at_all_widths_under_mup_and_not_under_sp(optimi
     assert flat["propagating"] == pytest.approx([0.0] * 3, abs=0.25)
     assert min(standard["effective"][1:]) > 0.3
     assert max(abs(standard["propagating"])) > 0.5
+
+
+def test_muon_moves_all_layers_alike_under_mup_and_the_output_layer_alone_otherwise_under_sp():
+    flat, standard = (powers(name, "muon", 0.02, 0.0, 3) for name in ("mup", "sp"))
+    assert flat["effective"] == pytest.approx([0.0] * 4, abs=0.25)
+    assert flat["propagating"] == pytest.approx([0.0] * 3, abs=0.25)
+    assert standard["effective"] == pytest.approx([0.0, 0.0, 0.0, 0.5], abs=0.25)

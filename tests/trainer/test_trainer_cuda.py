@@ -56,6 +56,25 @@ def test_recorded_steps_are_the_steps(cuda: PretendCuda, loss: str, optimizer: s
 
 
 @pytest.mark.parametrize(
+    ("optimizer", "schedule", "batch"),
+    [
+        ("sgd", "linear-warmup", 64),
+        ("nesterov", "cosine", 256),
+        ("adamw", "inverse-root", 64),
+        ("rmsprop", "constant", 64),
+        ("muon", "cosine", 64),
+    ],
+)
+def test_recorded_steps_with_decay_and_a_schedule(cuda: PretendCuda, optimizer: str, schedule: str, batch: int):
+    spec = replace(EPOCHS if batch == 64 else FULL, optimizer=optimizer, weight_decay=0.1 * (optimizer != "sgd"))
+    spec = replace(spec, schedule=schedule, warmup_steps=5)
+    trials = [replace(one, eta=one.eta * (1.0 if optimizer in ("sgd", "nesterov") else 0.05)) for one in CALM]
+    ours = run_trials(DATA, NET, spec, trials, device="cuda:0")
+    assert cuda.replays >= spec.max_steps
+    same(ours, run_trials(DATA, NET, spec, trials))
+
+
+@pytest.mark.parametrize(
     "net",
     [
         replace(NET, activation="tanh", bias=True),
