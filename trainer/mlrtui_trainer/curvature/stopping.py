@@ -28,8 +28,8 @@ class Rule(NamedTuple):
 RULES = (
     Rule(0.2, 3, 10.0, 0.1, 0.7),
     Rule(0.5, 6, 10.0, 0.1, 0.5),
-    Rule(0.9, 7, 5.0, 0.1, 0.5),
-    Rule(1.0, 9, 5.0, 0.1, 0.5),
+    Rule(0.9, 7, 2.0, 0.1, 0.2),
+    Rule(1.0, 9, 1.5, 0.1, 0.1),
 )
 """By growing turn; the last one has no limit."""
 
