@@ -44,7 +44,7 @@ def rules_of(turn: Floats, value: Floats, before: Floats, audits: npt.NDArray[np
     """The rule of each lane, [lanes, 5]; everything else [lanes].
 
     Example:
-        >>> rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False]))[0, 1]
+        >>> float(rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False]))[0, 1])
         3.0
     """
     limits = np.array([rule.turn for rule in RULES[:-1]])
