@@ -141,7 +141,8 @@ def test_flags_never_contradict_values(rows: list[tuple[float, float | None, flo
     losses, accuracies, sharpnesses, flags = (list(column) for column in zip(*rows, strict=True))
     batch = samples.steps(1, losses, accuracy=accuracies, sharpness=sharpnesses, flags=flags)
     for given_row, row in zip(rows, stored_rows(batch, batch.segments[0]), strict=True):
-        _, _, loss, accuracy, sharpness, _, _, stored = row
+        _, _, loss, accuracy, sharpness, _, _, stored, eta = row
+        assert eta is None
         assert (loss is None) == bool(stored & 7)
         assert not (stored & 24 and sharpness is not None)
         assert not (stored & 64 and accuracy is not None)

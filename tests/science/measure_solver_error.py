@@ -9,6 +9,7 @@ from measure_sharpness_error import Referee, digits
 
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.curvature.operators import curvature
+from mlrtui_trainer.curvature.subspace import Last, followed
 from mlrtui_trainer.curvature.tracker import Tracker
 from mlrtui_trainer.meter import Meter
 from mlrtui_trainer.models.mlp import Mlp, Weights, flatten, initial_weights, unflatten
@@ -25,7 +26,7 @@ def precision() -> None:
     own_solve, own_measure = Meter._solved, Tracker.measure
 
     def cold(tracker, operator, lanes=None):  # type: ignore[no-untyped-def]
-        tracker._start = None
+        tracker._space = None
         return own_measure(tracker, operator, lanes)
 
     print("dtype, tolerance, start | values | products each | not converged | median | 99 % | worst")
@@ -77,8 +78,12 @@ def clusters() -> None:
         values = torch.linspace(0.0, 0.5, 4000)
         values[0], values[1] = 1.0, 1.0 - gap
         operator = Diagonal(values.repeat(64, 1))
-        start = start_vectors(list(range(64)), 4000, torch.float32, "cpu")
-        found = [largest(operator, start, 1e-3, 60, before=before) for before in (None, np.full(64, np.nan))]
+        start, other = (start_vectors(list(range(64)), 4000, torch.float32, "cpu", draw) for draw in (0, 1))
+        audit = Last(np.full(64, np.nan), np.ones(64, dtype=np.bool_))
+        found = [
+            largest(operator, start, 1e-3, 60),
+            followed(operator, torch.stack([start, other], dim=1), 1e-3, 60, last=audit),
+        ]
         counts = ", ".join(f"{one.products.mean():.1f}" for one in found)
         print(f"{gap:.0e} | {counts} | {', '.join(f'{np.abs(one.value - 1.0).max():.0e}' for one in found)}")
 

@@ -28,8 +28,8 @@ class Rule(NamedTuple):
 RULES = (
     Rule(0.2, 3, 10.0, 0.1, 0.7),
     Rule(0.5, 6, 10.0, 0.1, 0.5),
-    Rule(0.9, 7, 5.0, 0.1, 0.5),
-    Rule(1.0, 9, 5.0, 0.1, 0.5),
+    Rule(0.9, 7, 2.0, 0.1, 0.2),
+    Rule(1.0, 9, 1.5, 0.1, 0.1),
 )
 """By growing turn; the last one has no limit."""
 
@@ -44,7 +44,7 @@ def rules_of(turn: Floats, value: Floats, before: Floats, audits: npt.NDArray[np
     """The rule of each lane, [lanes, 5]; everything else [lanes].
 
     Example:
-        >>> rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False]))[0, 1]
+        >>> float(rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False]))[0, 1])
         3.0
     """
     limits = np.array([rule.turn for rule in RULES[:-1]])

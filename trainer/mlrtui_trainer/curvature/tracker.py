@@ -23,7 +23,7 @@ __all__ = [
 
 COLD_PRODUCTS = 60
 WARM_PRODUCTS = 40
-NOISE = 0.05
+NOISE = 1.0
 """Length of the random part of the last row of a block: what is orthogonal to all kept vectors would never be found."""
 
 MORE_PRODUCTS = 10
