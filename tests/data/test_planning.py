@@ -153,6 +153,23 @@ def test_an_optimizer_has_its_own_settings_and_its_edge() -> None:
     assert [cell.label for cell in several.cells] == ["2x8 beta1=0.8", "2x8 beta1=0.9"]
 
 
+def test_decay_and_schedules_are_in_cells_and_keys_only_where_they_do_something() -> None:
+    sweep = plan(spec_of(training={"optimizer": ["sgd", "adamw", "muon"]}))
+    assert [cell.train.weight_decay for cell in sweep.cells] == [0.0, 0.01, 0.1]  # without one torch's defaults
+    assert [record.edge for record in sweep.sweep.cells] == pytest.approx([2.0, 38.0, 0.0])
+    trained = sweep.cells[0].in_keys["train"]
+    assert isinstance(trained, dict)
+    assert not {"weight_decay", "schedule", "warmup_steps"} & trained.keys()  # keys of older stores stay what they are
+    warm = plan(spec_of(training={"schedule": ["cosine", "constant"], "weight_decay": [0.0, 0.1]}))
+    assert [cell.label for cell in warm.cells] == [
+        *("2x8 decay=0 cosine", "2x8 decay=0 constant", "2x8 decay=0.1 cosine", "2x8 decay=0.1 constant"),
+    ]
+    assert [record.edge for record in warm.sweep.cells] == [0.0, 2.0, 0.0, 2.0]
+    settings = [json.loads(record.settings) for record in warm.sweep.cells]
+    assert [one.get("optimizer_edge") for one in settings] == [2.0, None, 2.0, None]
+    assert len({trial_key(cell, 0, 1.0) for cell in warm.cells}) == 4
+
+
 def test_records_hold_the_plan() -> None:
     spec = spec_of(sharpness={"operator": "hessian"}, model={"input_lr": 0.5})
     sweep = plan(spec)

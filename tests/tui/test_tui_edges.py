@@ -1,5 +1,6 @@
 """The edge of stability on the screens: of other optimizers than plain gradient descent, and where there is none."""
 
+from array import array
 from dataclasses import replace
 
 import pytest
@@ -72,11 +73,18 @@ async def test_a_sharpness_without_an_edge_has_no_line() -> None:
         assert "4/η" not in view.text()
 
 
+def trace_of(*steps: int) -> Trace:
+    """A sharpness of 4 at these steps."""
+    ones = array("d", [1.0] * len(steps))
+    fours = array("d", [4.0] * len(steps))
+    return Trace.of(Curve(7, 1, array("q", steps), ones, ones, fours, ones, array("q", [0] * len(steps))))
+
+
 def test_a_ratio_has_the_rate_of_its_step() -> None:
     trial = replace(scan_store().trials[1][0], eta=0.5, schedule="linear-warmup", warmup_steps=10, max_steps=40)
     rates = rates_of(trial)
     assert [rates.at(step) for step in (0, 4, 9, 30, 40)] == pytest.approx([0.05, 0.25, 0.5, 0.5, 0.5])
-    trace = Trace.of(Curve(7, 1, step=(0, 4, 40), loss=(1.0, 0.9, 0.1), sharpness=(4.0, 4.0, 4.0), flags=(0, 0, 0)))
+    trace = trace_of(0, 4, 40)
     assert ratio_points(trace, rates, 2.0)[1].tolist() == pytest.approx([0.1, 0.5, 1.0])
     assert [row[6] for row in curve_table([(trace, rates, 2.0)]).rows] == pytest.approx([0.1, 0.5, 1.0])
     details = make_details(trial)
@@ -87,6 +95,6 @@ def test_a_ratio_has_the_rate_of_its_step() -> None:
 
 def test_a_schedule_of_a_package_that_is_gone_gives_no_ratio() -> None:
     rates = Rates(0.5, "somebody-elses", 0, 10)
-    trace = Trace.of(Curve(7, 1, step=(0,), loss=(1.0,), sharpness=(4.0,), flags=(0,)))
+    trace = trace_of(0)
     assert str(ratio_points(trace, rates, 2.0)[1].tolist()) == "[nan]"
     assert curve_table([(trace, rates, 2.0)]).rows[0][6] is None
