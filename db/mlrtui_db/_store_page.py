@@ -8,7 +8,7 @@ from mlrtui_db._schema import schema_names, schema_script, view_names
 from mlrtui_db.column_docs import TABLES, column_documents
 
 _HEAD = """\
-<!-- Made by `python -m mlrtui_db.column_docs`; change it there. -->
+<!-- Made by `python -m mlrtui_db._store_page`; change it there. -->
 
 # The store
 
@@ -114,3 +114,7 @@ _WHAT = {
     "column_doc": "This page, as a table.",
     "meta": "About the store itself.",
 }
+
+
+if __name__ == "__main__":
+    print(store_page(), end="")  # noqa: T201

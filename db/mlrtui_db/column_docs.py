@@ -392,9 +392,3 @@ def column_documents(connection: sqlite3.Connection) -> Iterator[tuple[str, str,
         for column in columns(connection, name):
             unit, text = docs[column]
             yield name, column, unit, text
-
-
-if __name__ == "__main__":
-    from mlrtui_db._store_page import store_page
-
-    print(store_page(), end="")  # noqa: T201

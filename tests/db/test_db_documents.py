@@ -46,12 +46,12 @@ def test_a_store_explains_itself(tmp_path: Path) -> None:
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == store_page(), "run: python -m mlrtui_db.column_docs > docs/store.md"
+    assert PAGE.read_text(encoding="utf-8") == store_page(), "run: python -m mlrtui_db._store_page > docs/store.md"
 
 
 def test_the_page_is_printed() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "mlrtui_db.column_docs"],
+        [sys.executable, "-m", "mlrtui_db._store_page"],
         capture_output=True,
         check=True,
         env={"PYTHONIOENCODING": "utf-8", "PYTHONPATH": os.pathsep.join(sys.path)},

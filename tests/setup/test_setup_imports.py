@@ -118,3 +118,34 @@ def test_a_lower_room_imports_only_the_standard_library_and(room: str, allowed: 
     named = set().union(*imported(room).values())
     assert named
     assert named - set(sys.stdlib_module_names) - {room} <= allowed
+
+
+def modules_named(path: Path) -> Iterator[str]:
+    """Our modules that a file imports, wherever: also under TYPE_CHECKING, and ``from package import module``."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    places = {}
+    for room, folder in ROOMS.items():
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            places[".".join([room, *(part for part in parts if part != "__init__")])] = path
+    left = {name: {one for one in modules_named(path) if one in places} - {name} for name, path in places.items()}
+    # a package's names come from its own modules, lazily or not: its way into them is no circle
+    left = {
+        name: {one for one in named if not (places[name].name == "__init__.py" and one.startswith(f"{name}."))}
+        for name, named in left.items()
+    }
+    assert len(left) > 200
+    while True:  # take away what imports nothing that is left; a circle stays
+        leaves = {name for name, named in left.items() if not named & left.keys()}
+        if not leaves:
+            break
+        left = {name: named for name, named in left.items() if name not in leaves}
+    assert not left, {name: sorted(named & left.keys()) for name, named in left.items()}
