@@ -382,7 +382,19 @@ def _that_split(points: Sequence[CellPoint], names: Sequence[str]) -> list[str]:
         groups = list(zip(*(values[other] for other in varying), strict=True)) or [()] * len(points)
         if len(set(groups)) < len(set(zip(groups, values[name], strict=True))):
             varying.append(name)
+    for name in (name for name in varying if name in _OF_OPTIMIZERS and "optimizer" in varying):
+        others = [one for one in varying if one != name]
+        if _groups(values, others) == _groups(values, varying):  # each optimizer has its own default
+            varying = others
     return varying
+
+
+_OF_OPTIMIZERS = ("momentum", "beta1", "beta2", "eps", "weight_decay")
+
+
+def _groups(values: Mapping[str, Sequence[object]], names: Sequence[str]) -> int:
+    """How many groups these names tell apart."""
+    return len(set(zip(*(values[name] for name in names), strict=True)))
 
 
 def _known(point: CellPoint, name: str) -> float | str | None:

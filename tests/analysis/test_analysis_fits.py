@@ -216,6 +216,15 @@ def test_standard_fits_of_a_scan():
     assert names(cells(power, [(1, 512)]), search=False) == []
 
 
+def test_a_default_of_each_optimizer_is_not_named_beside_it():
+    grid = [(2, n) for n in (64, 128, 256)]
+    adamw = cells(power, grid, optimizer="adamw", weight_decay=0.01)
+    apart = [*cells(power, grid, optimizer="sgd", weight_decay=0.0), *adamw]
+    assert {spec.where for spec in standard_fits(apart, search=True)} == {"optimizer == 'sgd'", "optimizer == 'adamw'"}
+    both = [*apart, *cells(power, grid, optimizer="adamw", weight_decay=0.1)]
+    assert len({spec.where for spec in standard_fits(both, search=True)}) == 3
+
+
 def test_other_axes_are_fitted_apart():
     grid = [(d, n) for d in (2, 4) for n in (64, 256)]
     points = [
