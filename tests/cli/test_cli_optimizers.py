@@ -77,12 +77,17 @@ def test_optimizers_with_decay_and_schedules(
             "SELECT optimizer, max(sharpness > 0), max(sharpness_ratio IS NOT NULL), max(edge) FROM curves"
             " GROUP BY optimizer ORDER BY optimizer"
         ).fetchall()
+        rates = connection.execute(
+            "SELECT step, step_eta / eta FROM curves WHERE step IN (0, 2) GROUP BY step"
+        ).fetchall()
         ratios = dict(connection.execute("SELECT optimizer, max(ratio_first > 0) FROM phases GROUP BY 1").fetchall())
     names = ["adamw", "muon", "nesterov", "rmsprop"]
     assert found == [(name, 1) for name in names]
-    edges = [0.0] * 4 if schedule else [38.0, 0.0, 3.8 / 2.8, 2.0]
+    edges = [38.0, 0.0, 3.8 / 2.8, 2.0]
     assert [(name, positive, known) for name, positive, known, _ in measured] == [
         (name, 1, int(edge > 0)) for name, edge in zip(names, edges, strict=True)
     ]
     assert [edge for *_, edge in measured] == pytest.approx(edges)
+    expected = [(0, 1 / 3), (2, 1.0)] if schedule else [(0, 1.0), (2, 1.0)]  # of three steps of warm-up
+    assert rates == [(step, pytest.approx(share)) for step, share in expected]
     assert ratios == {"adamw": 1, "muon": None, "nesterov": 1, "rmsprop": 1}  # with the rate of each step
