@@ -13,7 +13,7 @@ from mlrtui_db._older import complete
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, view_names
 from mlrtui_db._shape import check_schema
 from mlrtui_db._sidefiles import refuse_beside
-from mlrtui_db._sqlite import connect_reader, error_name, translated, wal_bytes
+from mlrtui_db._sqlite import connect_reader, error_name, short, translated, wal_bytes
 from mlrtui_db.axes import AXIS, TEXTS
 from mlrtui_db.errors import StoreDamaged, StoreForeign, StoreMissing, StoreNewer, StoreOlder, StoreUnwritable
 from mlrtui_db.lock import is_held
@@ -250,8 +250,8 @@ def _read_header(target: Path, size: int) -> int:
         if error_name(error) == "SQLITE_NOTADB":
             raise StoreForeign(foreign % "not an SQLite database") from None
         if error_name(error) == "SQLITE_CORRUPT":
-            raise StoreDamaged(f"{target} is damaged ({error}): {_RESTORE}") from None
-        raise StoreUnwritable(f"{target} cannot be read ({error}): check its permissions") from None
+            raise StoreDamaged(f"{target} is damaged ({short(error)}): {_RESTORE}") from None
+        raise StoreUnwritable(f"{target} cannot be read ({short(error)}): check its permissions") from None
     finally:
         connection.close()
     if size < _SMALLEST_PAGE:

@@ -87,7 +87,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _translate(error, path) from error
     except Unreadable as error:
-        raise StoreDamaged(f"{path} holds what mlrtui never writes ({error}): {_RESTORE}") from None
+        raise StoreDamaged(f"{path} holds what mlrtui never writes ({short(error)}): {_RESTORE}") from None
     except UnicodeDecodeError as error:  # of a text, or of SQLite's own message about one
         raise _not_text(path) from error
 
@@ -127,7 +127,7 @@ def _translate(error: sqlite3.Error, path: Path) -> StoreError:
         case "SQLITE_BUSY" | "SQLITE_LOCKED":
             return StoreBusy(f"another program keeps {path} locked: let it finish or close it")
         case "SQLITE_CORRUPT":
-            return StoreDamaged(f"{path} is damaged ({_short(error)}): {_RESTORE}")
+            return StoreDamaged(f"{path} is damaged ({short(error)}): {_RESTORE}")
         case "SQLITE_INTERRUPT":
             stopped()
             return StoreError(f"{path}: one query took too long and was stopped: ask for less, or prune the store")
@@ -140,17 +140,20 @@ def _translate(error: sqlite3.Error, path: Path) -> StoreError:
         case "SQLITE_NOTADB":
             return StoreForeign(f"{path} is not a mlrtui store (not an SQLite database): choose another --store")
         case "SQLITE_READONLY" | "SQLITE_CANTOPEN" | "SQLITE_PERM" | "SQLITE_AUTH":
-            return StoreUnwritable(f"{path} cannot be opened ({error}): check its permissions and those of its folder")
+            return StoreUnwritable(
+                f"{path} cannot be opened ({short(error)}): check its permissions and those of its folder"
+            )
         case "SQLITE_CONSTRAINT":
-            return StoreError(f"{path} refused a record ({error})")
+            return StoreError(f"{path} refused a record ({short(error)})")
         case _ if "malformed database schema" in str(error):
-            return StoreDamaged(f"{path} is damaged ({_short(error)}): {_RESTORE}")
+            return StoreDamaged(f"{path} is damaged ({short(error)}): {_RESTORE}")
         case _:
-            return StoreError(f"{path}: {_short(error)}")
+            return StoreError(f"{path}: {short(error)}")
 
 
-def _short(error: sqlite3.Error) -> str:
-    text = str(error)
+def short(error: Exception) -> str:
+    """What SQLite says, in one line: its messages may quote whole statements of the schema."""
+    text = " ".join(str(error).split())
     return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from mlrtui_db._editions import BEFORE_SCHEMA_4
 from mlrtui_db._life import unmark_copy
 from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
-from mlrtui_db._sqlite import connect_new, error_name, translated
+from mlrtui_db._sqlite import connect_new, error_name, short, translated
 from mlrtui_db.errors import StoreError
 from mlrtui_db.relabelling import Relabel, relabel_all
 
@@ -215,5 +215,7 @@ def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: 
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         if isinstance(error, sqlite3.Error) and error_name(error) not in ("SQLITE_FULL", "SQLITE_IOERR"):
-            raise StoreError(f"{path} could not be updated (step {step.name}: {error}); it is as it was") from error
+            raise StoreError(
+                f"{path} could not be updated (step {step.name}: {short(error)}); it is as it was"
+            ) from error
         raise

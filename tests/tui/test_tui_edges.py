@@ -88,7 +88,7 @@ def test_a_ratio_has_the_rate_of_its_step() -> None:
     assert ratio_points(trace, rates, 2.0)[1].tolist() == pytest.approx([0.1, 0.5, 1.0])
     assert [row[6] for row in curve_table([(trace, rates, 2.0)]).rows] == pytest.approx([0.1, 0.5, 1.0])
     details = make_details(trial)
-    cell = changed(details.cell, edge=0.0, optimizer_edge=2.0, schedule="linear-warmup", warmup_steps=10, max_steps=40)
+    cell = changed(details.cell, edge=2.0, schedule="linear-warmup", warmup_steps=10, max_steps=40)
     stored = replace(details, cell=cell, trial=changed(details.trial, eta=0.5))
     assert (stored_rates(stored), stored_edge(stored)) == (rates, 2.0)
 
