@@ -25,7 +25,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.machine import describe, table
+from benchmarks.machine import describe, save, table
 from benchmarks.make_store import make
 from mlrtui_db import invariants
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION
@@ -251,9 +251,7 @@ def main() -> None:
             killed += campaign.kill(work, options.kills)
             print(*lines(killed)[-1], sep="  ", flush=True)
     print("\n" + table(["work", "s alone", "kills", "after s", "faults"], lines(killed)))
-    if options.json is not None:
-        text = json.dumps({"machine": machine, "kills": [asdict(one) for one in killed]}, indent=1)
-        options.json.write_text(text, encoding="utf-8")
+    save(options.json, machine, [asdict(one) for one in killed])
     faults = [f"{one.work} killed after {one.after:.2f} s: {text}" for one in killed for text in one.faults]
     print(*(f"!! {fault}" for fault in faults), sep="\n")
     sys.exit(1 if faults else 0)

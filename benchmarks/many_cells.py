@@ -3,7 +3,7 @@
 The fake engine answers at once, so that the time is the driver's and the store's. Time is CPU time; each case is a
 process of its own, so that its peak of memory is its own, too.
 
-    python -m benchmarks.many_cells                       # two minutes
+    python -m benchmarks.many_cells                       # 500 and 5,000 cells, and a plan of 100,000
     python -m benchmarks.many_cells --cells 100 1000 --plan 10000 --json out.json
 """
 
@@ -18,9 +18,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.machine import describe, table
+from benchmarks.machine import describe, save, table
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver import estimate
@@ -154,13 +153,11 @@ def main() -> None:
     begun = time.monotonic()
     for case, cells in (("plan", options.plan), ("dry-run", options.plan), *(("run", each) for each in options.cells)):
         costs.append(measure(case, cells))
-    machine: dict[str, Any] = describe()
+    machine = describe()
     print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n", end="\n\n")
     print(table(["case", "cells", "CPU s", "nets per CPU s", "MB at most"], rows(costs)))
     print(f"\n{time.monotonic() - begun:.0f} s in all")
-    if options.json is not None:
-        text = json.dumps({"machine": machine, "costs": [asdict(cost) for cost in costs]}, indent=1)
-        options.json.write_text(text, encoding="utf-8")
+    save(options.json, machine, [asdict(cost) for cost in costs])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.machine import describe
+from benchmarks.machine import describe, save
 from benchmarks.terminal import Screen
 from mlrtui import data, planning
 from mlrtui.config import SweepSpec, parse_sweep
@@ -288,7 +288,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the store is made (the system's temporary folder)")
     parser.add_argument("--json", type=Path, help="write every number here")
     options = parser.parse_args()
-    print(*(f"{name}: {value}" for name, value in describe().items()), sep="\n", end="\n\n", flush=True)
+    machine = describe()
+    print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n", end="\n\n", flush=True)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix=f"soak-{os.getpid()}-") as name:
         done = soak(Path(name), options.seconds, options.rate, options.readers, screen=not options.no_screen)
     print(
@@ -301,8 +302,7 @@ def main() -> None:
                 f"memory of the {name}: {memory.quarter >> 20} MB after a quarter, {memory.end >> 20} MB at the end "
                 f"({memory.growth():+.1%}), {memory.top >> 20} MB at most"
             )
-    if options.json is not None:
-        options.json.write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
+    save(options.json, machine, [asdict(done)])
     for fault in done.faults():
         print(f"!! {fault}")
     sys.exit(1 if done.faults() else 0)

@@ -11,7 +11,6 @@ the write-ahead log, are larger in the second half of the time than in the first
 """
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -26,7 +25,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from benchmarks.machine import describe, table
+from benchmarks.machine import describe, save, table
 from benchmarks.soak import SteadyEngine, spec_of
 from mlrtui import data, planning
 from mlrtui.driver.loop import Driver
@@ -275,12 +274,9 @@ def main() -> None:
         f"trials done; {done.drivers_killed} drivers and {done.readers_killed} readers killed, {done.rotations} logs\n"
     )
     print(table(["", "median, first half", "median, second half", "at most"], rows(done)))
-    if options.json is not None:
-        seen = ("driver_memory", "driver_files", "reader_memory", "log")
-        numbers = {name: asdict(getattr(done, name)) for name in seen}
-        counts = {name: getattr(done, name) for name in ("rows", "seconds", "drivers_killed", "readers_killed")}
-        text = json.dumps({"machine": machine} | counts | numbers | {"faults": done.faults}, indent=1)
-        options.json.write_text(text, encoding="utf-8")
+    numbers = {name: asdict(getattr(done, name)) for name in ("driver_memory", "driver_files", "reader_memory", "log")}
+    counts = {name: getattr(done, name) for name in ("rows", "seconds", "drivers_killed", "readers_killed", "faults")}
+    save(options.json, machine, [counts | numbers])
     print(*(f"!! {fault}" for fault in done.faults), sep="\n")
     sys.exit(1 if done.faults else 0)
 

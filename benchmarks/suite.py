@@ -38,6 +38,9 @@ PROGRAMS = (
     Program("screen_bytes", "--steps 2000 --rounds 1"),
     Program("screen_peers", "--starts 1 --seconds 1"),
     Program("soak", "--seconds 5"),
+    Program("soak_kills", "--seconds 20 --rate 2000 --readers 2"),
+    Program("kills", "--steps 2000 --kills 1 --works prune backup"),
+    Program("many_cells", "--cells 50 --plan 50"),
 )
 
 

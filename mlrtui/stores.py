@@ -46,12 +46,16 @@ def second_edition(stored: StoredTrial) -> NewPhase | None:
     from mlrtui.data import DataSpec
     from mlrtui_trainer import phases, stored_phases
     from mlrtui_trainer.optimizers import OPTIMIZERS
+    from mlrtui_trainer.registry import UnknownNameError
 
     cell, net, trial, curve = stored.cell, stored.net, stored.trial, stored.curve
     if not len(curve.step) and trial["verdict"] not in ("diverged", "dead"):
         return None  # its steps were pruned
     optimizer = str(cell["optimizer"])
-    named = OPTIMIZERS[optimizer].inertia
+    try:
+        named = OPTIMIZERS[optimizer].inertia
+    except UnknownNameError:
+        return None  # of a package that is not installed here
     beta = json.loads(str(cell["settings"])).get(named) if named else 0.0
     if beta is None:
         return None

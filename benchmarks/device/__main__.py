@@ -74,7 +74,7 @@ def _stage(stage: Stage, device: str, size: str, ends_at: float, out: Path) -> d
     """One stage in a process of its own; what it found, also where it was stopped."""
     path = out / f"stage-{stage.number}.json"
     left = ends_at - time.monotonic()
-    slower = 1.0 if device.startswith("cuda") else 4.0  # a rehearsal is not what the limits are made for
+    slower = 1.0 if device.startswith("cuda") else 2.0  # a rehearsal is not what the limits are made for
     limit = min(stage.seconds * slower, left)
     begun = time.monotonic()
     if left < LEAST:

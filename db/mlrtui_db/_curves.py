@@ -21,6 +21,12 @@ _VALUES = (
     " WHERE trial_id = ? AND step > ? AND measure = ? ORDER BY step"
 )
 
+# Every measured step has all of them: the first one tells.
+_MEASURES = (
+    "SELECT measure FROM measure WHERE trial_id = :trial"
+    " AND step = (SELECT min(step) FROM measure WHERE trial_id = :trial) ORDER BY measure"
+)
+
 
 def read_curve(connection: sqlite3.Connection, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
     """See `Reader.curve`."""
@@ -35,8 +41,7 @@ def read_curve(connection: sqlite3.Connection, trial_id: int, after_step: int = 
 
 def read_measures(connection: sqlite3.Connection, trial_id: int) -> tuple[str, ...]:
     """See `Reader.measures`."""
-    rows = connection.execute("SELECT DISTINCT measure FROM measure WHERE trial_id = ? ORDER BY 1", (trial_id,))
-    names = [name for (name,) in rows]
+    names = [name for (name,) in connection.execute(_MEASURES, {"trial": trial_id})]
     if not all(isinstance(name, str) for name in names):
         raise Unreadable(f"trial {trial_id}: the name of a measure is no text")
     return tuple(names)

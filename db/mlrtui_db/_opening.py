@@ -167,7 +167,8 @@ def _completed(path: Path, *, immutable: bool) -> sqlite3.Connection:
 
 def _check_lengths(connection: sqlite3.Connection) -> None:
     """Views repeat the names of sweeps and cells in every row, so that a long one would take memory many times."""
-    length = " + ".join(f"length({sql})" for sql in ("label", *(AXIS[name].sql for name in TEXTS)))
+    stored = [name for name in TEXTS if AXIS[name].is_stored]
+    length = " + ".join(f"length({column})" for column in ("label", "settings", *stored))
     for table, key, of in (("sweep", "sweep_id", "length(name)"), ("cell", "cell_id", length)):
         found = connection.execute(f"SELECT {key} FROM {table} WHERE {of} > ? LIMIT 1", (_LONGEST_NAMES,)).fetchone()
         if found is not None:

@@ -43,6 +43,7 @@ class Axis:
     text: str  # its meaning, for column_doc
     column: str  # of the views
     follows: bool = False  # computed from other axes: told apart only where these do not
+    of: str = ""  # the axis whose values have one each, unless it is given: told apart only where that does not
 
     @property
     def is_stored(self) -> bool:
@@ -55,9 +56,9 @@ class Axis:
         return self.name if ".layer_lr." in self.key else self.key.rpartition(".")[2]
 
 
-def _word(name: str, key: str, text: str, column: str = "") -> Axis:
-    """An axis of words, which speak for themselves."""
-    return Axis(name, key, "", False, name, "text", text, column or name)
+def _word(name: str, key: str, text: str, column: str = "", sql: str = "") -> Axis:
+    """An axis of words, which speak for themselves; in a column of table ``cell`` unless found by ``sql``."""
+    return Axis(name, key, "", False, sql or name, "text", text, column or name)
 
 
 def _number(name: str, key: str, tag: str, unit: str, text: str, sql: str = "", follows: bool = False) -> Axis:
@@ -65,12 +66,20 @@ def _number(name: str, key: str, tag: str, unit: str, text: str, sql: str = "", 
     return Axis(name, key, tag, True, sql or name, unit, text, name, follows)
 
 
-def _setting(name: str, key: str, tag: str, unit: str, text: str, kind: str = "REAL") -> Axis:
-    """An axis of numbers that is kept in the cell's settings, where the cell has it."""
-    return _number(name, key, tag, unit, text, f"CAST(json_extract(settings, '$.{name}') AS {kind})")
+def _setting(
+    name: str, key: str, tag: str, unit: str, text: str, kind: str = "REAL", default: str = "", of: str = ""
+) -> Axis:
+    """An axis of numbers that is kept in the cell's settings; where the cell has none: NULL, or ``default``."""
+    kept = f"CAST(json_extract(settings, '$.{name}') AS {kind})"
+    sql = f"coalesce({kept}, {default})" if default else kept
+    return Axis(name, key, tag, True, sql, unit, text, name, of=of)
 
 
-_MOMENTUM, _ADAM = "; NULL where the optimizer has none.", "; NULL where the optimizer has none."
+def _own(name: str, tag: str, text: str) -> Axis:
+    """A setting of some optimizers, each of which has its own default."""
+    key, text = f"training.{name}", f"{text}; NULL where the optimizer has none."
+    return _setting(name, key, tag, "1", text, of="optimizer")
+
 
 AXES: tuple[Axis, ...] = (
     _word("data", "data.name", "Name of the data set."),
@@ -116,21 +125,27 @@ AXES: tuple[Axis, ...] = (
     ),
     _word("loss", "training.loss", "Training loss: ce, mse or mse-softmax.", column="training_loss"),
     _word("optimizer", "training.optimizer", "Optimizer of the training."),
-    _setting("momentum", "training.momentum", "momentum=", "1", "Share of the last update in the next" + _MOMENTUM),
-    _setting("beta1", "training.beta1", "beta1=", "1", "Decay of the mean of gradients" + _ADAM),
-    _setting("beta2", "training.beta2", "beta2=", "1", "Decay of the mean of squared gradients" + _ADAM),
-    _setting("eps", "training.eps", "eps=", "1", "Added to the root of that mean" + _ADAM),
-    _number(
-        *("weight_decay", "training.weight_decay", "decay=", "1", "Weight decay; coupled or not by the optimizer."),
-        "coalesce(CAST(json_extract(settings, '$.weight_decay') AS REAL), 0.0)",
+    _own("momentum", "momentum=", "Share of the last update in the next"),
+    _own("beta1", "beta1=", "Decay of the mean of gradients"),
+    _own("beta2", "beta2=", "Decay of the mean of squared gradients"),
+    _own("eps", "eps=", "Added to the root of that mean"),
+    _setting(
+        *("weight_decay", "training.weight_decay", "decay=", "1"),
+        "Weight decay; coupled or not by the optimizer.",
+        default="0.0",
+        of="optimizer",
     ),
-    Axis(
-        *("schedule", "training.schedule", "", False, "coalesce(json_extract(settings, '$.schedule'), 'constant')"),
-        *("text", "How the learning rate goes along a training; eta is its peak.", "schedule"),
+    _word(
+        "schedule",
+        "training.schedule",
+        "How the learning rate goes along a training; eta is its peak.",
+        sql="coalesce(json_extract(settings, '$.schedule'), 'constant')",
     ),
-    _number(
-        *("warmup_steps", "training.warmup_steps", "warmup=", "steps", "Steps until the learning rate is at its peak."),
-        "coalesce(CAST(json_extract(settings, '$.warmup_steps') AS INTEGER), 0)",
+    _setting(
+        *("warmup_steps", "training.warmup_steps", "warmup=", "steps"),
+        "Steps until the learning rate is at its peak.",
+        "INTEGER",
+        default="0",
     ),
     _number("batch", "training.batch", "batch=", "1", "Samples per step; equal to samples: full batch."),
     _number(

@@ -22,8 +22,8 @@ _EDGE: Docs = {
     "edge": (
         "1",
         "eta × sharpness at the edge of stability: 2 for sgd and rmsprop, 2(1 + momentum) for momentum, the same over "
-        "1 + 2·momentum for nesterov, and (2 + 2·beta1) / (1 - beta1) for adam and adamw, along training; 0: no linear "
-        "edge (muon), or a learning rate that changes; ratios to it are then NULL.",
+        "1 + 2·momentum for nesterov, and (2 + 2·beta1) / (1 - beta1) for adam and adamw, along training, with eta the "
+        "rate of the step; 0: no linear edge (muon), and ratios to it are NULL.",
     ),
 }
 

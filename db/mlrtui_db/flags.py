@@ -1,6 +1,6 @@
 """The bits of ``step.flags``: what is said beside a step's numbers. The store's one list of them.
 
-Made from it: the names in `records`, the text about the column, the views' ``loss_state``, the rules of `invariants`,
+Made from it: the text about the column, the views' ``loss_state``, the rules of `invariants`,
 and how curves are drawn. The instrument has the same bits by the same names in `mlrtui_trainer.spec`, which a test
 compares: the two packages know nothing of each other.
 

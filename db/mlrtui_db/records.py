@@ -8,28 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mlrtui_db.flags import (
-    FLAG_ACCURACY_NONFINITE,
-    FLAG_ALL_SAMPLES,
-    FLAG_LOSS_NAN,
-    FLAG_LOSS_NEG_INF,
-    FLAG_LOSS_POS_INF,
-    FLAG_SHARPNESS_INF,
-    FLAG_SHARPNESS_NAN,
-    FLAG_SHARPNESS_NOT_CONVERGED,
-)
-
 __all__ = [
     "BESIDE",
     "EVIDENCE",
-    "FLAG_ACCURACY_NONFINITE",
-    "FLAG_ALL_SAMPLES",
-    "FLAG_LOSS_NAN",
-    "FLAG_LOSS_NEG_INF",
-    "FLAG_LOSS_POS_INF",
-    "FLAG_SHARPNESS_INF",
-    "FLAG_SHARPNESS_NAN",
-    "FLAG_SHARPNESS_NOT_CONVERGED",
     "BoundaryRecord",
     "CellRecord",
     "EigenvalueRow",

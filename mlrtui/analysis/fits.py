@@ -364,7 +364,7 @@ def _laws(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple[str
 
 
 def _other_axes(points: Sequence[CellPoint]) -> list[str]:
-    """Names that differ between cells and do not follow from depth and width."""
+    """All names that are known of cells, but those which a law explains by or with."""
     known = {name: None for point in points for name in point.values}  # a dict keeps their order
     return [name for name in known if name not in (*SIZES, "n_params", "lambda0")]
 
@@ -382,14 +382,11 @@ def _that_split(points: Sequence[CellPoint], names: Sequence[str]) -> list[str]:
         groups = list(zip(*(values[other] for other in varying), strict=True)) or [()] * len(points)
         if len(set(groups)) < len(set(zip(groups, values[name], strict=True))):
             varying.append(name)
-    for name in (name for name in varying if name in _OF_OPTIMIZERS and "optimizer" in varying):
+    for name in (name for name in varying if name in AXIS and AXIS[name].of in varying):
         others = [one for one in varying if one != name]
-        if _groups(values, others) == _groups(values, varying):  # each optimizer has its own default
+        if _groups(values, others) == _groups(values, varying):  # each value of that axis has its own default
             varying = others
     return varying
-
-
-_OF_OPTIMIZERS = ("momentum", "beta1", "beta2", "eps", "weight_decay")
 
 
 def _groups(values: Mapping[str, Sequence[object]], names: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 from mlrtui_trainer.measures import BUILT_IN
-from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.optimizers import OPTIMIZERS, owners_of
 from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = [
@@ -58,7 +58,7 @@ _OURS = {name: OPTIMIZERS[name] for name in OPTIMIZERS.ours}
 
 def _owners(key: str) -> str:
     """The optimizers that have this key."""
-    return enumerate_words((name for name, one in _OURS.items() if key in one.settings), "and")
+    return enumerate_words(owners_of(key, OPTIMIZERS.ours), "and")
 
 
 def _decaying(how: str) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import Parameter, signature
-from math import exp, isfinite, log, nan, sqrt
+from math import isfinite, log, nan
+from statistics import geometric_mean, stdev
 from typing import Any, Protocol
 
 from mlrtui.errors import BadInput
 from mlrtui_trainer.phases import divergence_limit, is_success, verdict
+from mlrtui_trainer.scalars import scalar
 from mlrtui_trainer.search import Boundary, Search, SearchSpec
 
 __all__ = ["MaxLR", "Report", "Table", "Trial", "find_max_lr"]
@@ -84,10 +86,7 @@ class MaxLR:
     def ln_sd(self) -> float:
         """Standard deviation of ln η* over seeds; NaN for fewer than two."""
         known = [log(b.eta_star) for b in self.boundaries.values() if b.eta_star is not None and b.censored is None]
-        if len(known) < 2:
-            return nan
-        mean = sum(known) / len(known)
-        return sqrt(sum((x - mean) ** 2 for x in known) / (len(known) - 1))
+        return stdev(known) if len(known) > 1 else nan
 
     def table(self) -> Table:
         """Every trial that was trained."""
@@ -200,13 +199,13 @@ class _Run:
         self.diverged = self.reached = False
 
     def __call__(self, step: int, loss: Any, accuracy: Any = None) -> bool:
-        value = _number(loss)
+        value = scalar(loss)
         self.losses.append(value)
         self.step = int(step)
         if not isfinite(value) or value > divergence_limit(self.losses[0]):
             self.diverged = True
         if accuracy is not None:
-            now = _number(accuracy)
+            now = scalar(accuracy)
             self.best = now if not self.best >= now else self.best
             self.reached |= self.threshold is not None and now >= self.threshold
         return not (self.diverged or (self.success == "accuracy" and self.reached))
@@ -219,11 +218,6 @@ class _Run:
         first, last = self.losses[0], self.losses[-1]
         how = verdict(self.success, self.reached, self.diverged, False, first, last)
         return Trial(seed, lr, how, self.step, first, last, self.best)
-
-
-def _number(value: Any) -> float:
-    """Of a number, or of a tensor or array of one: ``float`` of a tensor with a graph warns."""
-    return float(value.item() if hasattr(value, "item") else value)
 
 
 def _rules(
@@ -240,7 +234,10 @@ def _rules(
 
 
 def _with_seed(train_fn: Callable[..., object]) -> Callable[[float, Report, int], object]:
-    """``train_fn`` called with a seed if it takes one."""
+    """``train_fn`` called with a seed if it takes one: by the name ``seed``, or as a third argument that it must have.
+
+    A third argument with another name and a default is something of the user's own, which a seed must not replace.
+    """
     if not callable(train_fn):
         raise BadInput(f"train_fn is {train_fn!r}: use a function train_fn(lr, report, seed)")
     try:
@@ -248,10 +245,11 @@ def _with_seed(train_fn: Callable[..., object]) -> Callable[[float, Report, int]
     except ValueError:  # built in
         return train_fn
     positional = [p for p in parameters if p.kind in (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)]
-    if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters) or len(positional) >= 3:
-        return train_fn
-    if any(p.name == "seed" and p.kind is Parameter.KEYWORD_ONLY for p in parameters):
+    if any(p.name == "seed" and p.kind is not Parameter.POSITIONAL_ONLY for p in parameters):
         return lambda lr, report, seed: train_fn(lr, report, seed=seed)
+    third_is_needed = len(positional) >= 3 and positional[2].default is Parameter.empty
+    if third_is_needed or any(p.kind is Parameter.VAR_POSITIONAL for p in parameters):
+        return train_fn
     return lambda lr, report, seed: train_fn(lr, report)
 
 
@@ -260,7 +258,7 @@ def _found(boundaries: dict[int, Boundary], trials: tuple[Trial, ...], repeatabl
     highs = [b.bracket[1] for b in boundaries.values() if b.bracket[1] is not None]
     censored = {seed: b for seed, b in boundaries.items() if b.censored is not None or b.eta_star is None}
     stars = [b.eta_star for b in boundaries.values() if b.eta_star is not None]
-    eta_star = nan if censored else exp(sum(map(log, stars)) / len(stars))
+    eta_star = nan if censored else geometric_mean(stars)
     reason = "; ".join(f"seed {seed}: {b.reason}" for seed, b in censored.items())
     bracket = (min(lows, default=None), max(highs, default=None) if len(highs) == len(boundaries) else None)
     return MaxLR(eta_star, bracket, boundaries, trials, repeatable, reason)

@@ -228,9 +228,10 @@ class Feed:
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
         self._measures = () if in_full is None else tuple(reader.measures(in_full))
-        is_stored = in_full is not None and wanted.measure in self._measures
         known_values = self._measured if same_store else None
-        self._measured = read_measure(reader, in_full, wanted.measure, known_values) if is_stored and in_full else None
+        self._measured = None
+        if in_full is not None and wanted.measure in self._measures:
+            self._measured = read_measure(reader, in_full, wanted.measure, known_values)
 
     def _followed_runs(self, wanted: Wanted) -> bool:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""

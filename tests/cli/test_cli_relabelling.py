@@ -13,6 +13,7 @@ from conftest import Mlrtui
 
 import mlrtui as package
 from mlrtui.report import report
+from mlrtui.stores import make_current
 from mlrtui_db._editions import UNDECIDED
 from mlrtui_db.invariants import check
 from mlrtui_db.reader import Reader
@@ -159,3 +160,16 @@ def test_no_other_place_opens_a_store_to_write() -> None:
     }
     assert found == {"stores.py"}
     assert callable(Store.open)
+
+
+def test_trials_of_an_optimizer_that_is_not_installed_keep_their_phases(tmp_path: Path) -> None:
+    path = restore(NEWEST, tmp_path / "a.db")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE cell SET optimizer = 'nobodys'")
+        connection.commit()
+        phases = connection.execute("SELECT trial_id, phase FROM trial WHERE phase IS NOT NULL ORDER BY 1").fetchall()
+    make_current(path)
+    with closing(sqlite3.connect(path)) as connection:
+        query = "SELECT trial_id, phase, phase_rule FROM trial WHERE phase IS NOT NULL ORDER BY 1"
+        assert connection.execute(query).fetchall() == [(*row, 1) for row in phases]
+    assert len(phases) > 3

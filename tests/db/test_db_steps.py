@@ -13,10 +13,7 @@ from hypothesis import strategies as st
 
 from mlrtui_db._steps import stored_rows
 from mlrtui_db.errors import SequenceGap, StoreError
-from mlrtui_db.invariants import check
-from mlrtui_db.models import AppendResult, Curve, TrialRow
-from mlrtui_db.reader import Reader
-from mlrtui_db.records import (
+from mlrtui_db.flags import (
     FLAG_ACCURACY_NONFINITE,
     FLAG_ALL_SAMPLES,
     FLAG_LOSS_NAN,
@@ -25,11 +22,11 @@ from mlrtui_db.records import (
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
-    EigenvalueRow,
-    LayerRow,
-    Segment,
-    StepRows,
 )
+from mlrtui_db.invariants import check
+from mlrtui_db.models import AppendResult, Curve, TrialRow
+from mlrtui_db.reader import Reader
+from mlrtui_db.records import EigenvalueRow, LayerRow, Segment, StepRows
 from mlrtui_db.store import Store
 
 NAN, INF = math.nan, math.inf

@@ -21,6 +21,12 @@ TWICE = Optimizer(
 )
 '''
 
+HALF = """
+from mlrtui_trainer.schedules import Schedule
+
+HALF = Schedule("eta, then half of it", lambda warmup, steps, step: 1.0 if step < 4 else 0.5, warms=False)
+"""
+
 SWEEP = "sweep.toml"
 
 
@@ -57,3 +63,14 @@ def test_an_unknown_optimizer_is_answered_by_the_known_ones(folder: Path) -> Non
     done = run(folder, "run", SWEEP, "--dry-run")
     assert done.returncode == 2
     assert 'training.optimizer = "twice": must be "sgd", "momentum", "adam"' in done.stderr
+
+
+def test_a_schedule_of_another_package_is_trained_with(folder: Path) -> None:
+    install(folder, "toy_schedule", HALF, "mlrtui.schedules", "half = toy_schedule:HALF")
+    text = (folder / SWEEP).read_text().replace('optimizer = ["sgd", "twice"]', 'schedule = "half"')
+    (folder / SWEEP).write_text(text)
+    done = run(folder, "run", SWEEP, "--devices", "cpu:1", "--no-tui")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(folder / "mlrtui.db")) as store:
+        query = "SELECT step < 4, schedule, min(step_eta / eta), max(step_eta / eta) FROM curves GROUP BY 1, 2"
+        assert set(store.execute(query)) == {(1, "half", 1.0, 1.0), (0, "half", 0.5, 0.5)}

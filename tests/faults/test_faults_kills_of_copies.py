@@ -6,9 +6,8 @@ The process that is killed is a fork of the test, which counts its statements. `
 import os
 import random
 import signal
-import sqlite3
+import sys
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,19 @@ from faults_tools import one, rows
 
 from mlrtui_db import copies, invariants, merging
 from mlrtui_db._guard import GuardedConnection
-from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION
+from mlrtui_db._schema import SCHEMA_VERSION
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store, bring_up_to_date
 from mlrtui_db.tables import write_tables
+
+sys.path.append(str(Path(__file__).parents[1] / "db"))
+from db_versions import DUMPS, restore
 
 Made = Callable[..., Path]
 
 FULL = bool(os.environ.get("MLRTUI_TEST_FULL"))
 KILLS = 4
-OLDER = Path(__file__).parents[1] / "db/versions/3-first.sql"
+(OLDER,) = (dump for dump in DUMPS if dump.stem == "3-first")
 OF_OLDER = (
     "SELECT trial_id, step, loss, accuracy, sharpness FROM step ORDER BY 1, 2",
     "SELECT trial_id, net_id, eta, status, attempt, n_steps FROM trial ORDER BY 1",
@@ -58,12 +60,7 @@ def older(path: Path) -> Path:
     """A store as version 3 left it, and nothing beside it."""
     for leftover in path.parent.glob(path.name + "*"):
         leftover.unlink()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(OLDER.read_text(encoding="utf-8"))
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("PRAGMA user_version = 3")
-        connection.execute("PRAGMA journal_mode = WAL")
-    return path
+    return restore(OLDER, path)
 
 
 def killed_at(statement: int, work: Callable[[Path, Path], object], store: Path, out: Path) -> bool:

@@ -126,3 +126,9 @@ def test_an_optimizer_without_an_edge_says_why_and_leaves_the_raw_value() -> Non
     assert found.note == "Rprop has no linear edge that is known here"
     fresh = sharpness(model, loss, None, optimizer=torch.optim.Adam(model.parameters()))
     assert (isnan(fresh.edge), fresh.note) == (True, "it has no state for w before its first step")
+
+
+def test_a_velocity_that_never_decays_has_no_edge() -> None:
+    model = Quadratic()
+    found = sharpness(model, loss, None, optimizer=torch.optim.SGD(model.parameters(), lr=0.1, momentum=1.0))
+    assert (isnan(found.edge), found.note) == (True, "its momentum is not below 1")

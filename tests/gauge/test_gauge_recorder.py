@@ -9,7 +9,7 @@ import gauge_nets
 import numpy as np
 import pytest
 import torch
-from gauge_nets import Case
+from gauge_nets import Case, same
 from torch import Tensor, nn
 
 import mlrtui
@@ -103,6 +103,58 @@ def test_the_preconditioner_is_that_before_the_update() -> None:
         assert reading.edge == pytest.approx(direct.edge)
 
 
+def test_plain_descent_is_solved_once_and_no_edge_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    solves = []
+
+    def counted(*arguments: Any, **how: Any) -> Any:
+        solves.append(how["optimizer"])
+        return sharpness(*arguments, **how)
+
+    monkeypatch.setattr(recording, "sharpness", counted)
+    case = gauge_nets.mlp(3, torch.float64)
+    for make, solved in ((torch.optim.SGD, 3), (torch.optim.Adagrad, 0)):
+        optimizer = make(case.model.parameters(), lr=0.05)  # type: ignore[operator]
+        measures = ["lambda-preconditioned", "lambda"] if solved else ["lambda-preconditioned"]
+        rec = Recorder(case.model, optimizer, case.loss, every=1, measures=measures)
+        solves.clear()
+        loop(rec, 3, case, optimizer)
+        assert solves == [None] * solved
+        assert rec.events == []
+        for row in rec.steps:
+            reading = row.readings[0]
+            if solved:
+                assert (reading.value, reading.edge) == (row.readings[1].value, 2.0 / 0.05)
+            else:
+                assert reading.status == "no-edge"
+                assert "no linear edge" in reading.note
+
+
+def test_an_update_of_nothing_is_named_and_is_no_failure() -> None:
+    """At a minimum the gradient is zero, and so is the update."""
+    case = Case(Quadratic(), bowl, 0)
+    with torch.no_grad():
+        case.model.w.zero_()
+    optimizer = torch.optim.SGD(case.model.parameters(), lr=0.1)
+    rec = Recorder(case.model, optimizer, case.loss, every=1, strict=True)
+    loop(rec, 4, case, optimizer)
+    for row in rec.steps:
+        found = {reading.kind: reading for reading in row.readings}
+        assert (found["critical"].status, found["directional"].status) == ("no-update", "no-update")
+        assert isnan(found["batch"].value)
+        assert found["lambda"].value == pytest.approx(5.0, rel=1e-2)
+
+
+def test_the_first_measurement_is_cold_at_fixed_intervals_too() -> None:
+    case = Case(Quadratic(), bowl, 0)
+    optimizer = torch.optim.SGD(case.model.parameters(), lr=0.01)
+    rec = Recorder(case.model, optimizer, case.loss, every=2, measures=["critical"])
+    loop(rec, 1, case, optimizer)
+    assert rec.cold_seconds > 0.0
+    assert rec.spent_seconds == 0.0
+    loop(rec, 2, case, optimizer)
+    assert rec.spent_seconds > 0.0
+
+
 NETS: dict[str, Callable[[], Case]] = {
     "mlp": lambda: gauge_nets.mlp(1),
     "cnn": lambda: gauge_nets.cnn(2, train=True, dropout=0.3),
@@ -147,18 +199,6 @@ def trained(net: str, recorded: bool) -> dict[str, Any]:
         "numpy": np.random.get_state()[1],
         "python": random.getstate(),
     }
-
-
-def same(a: Any, b: Any) -> bool:
-    if isinstance(a, Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, np.ndarray):
-        return bool((a == b).all())
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return bool(a == b)
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -8,7 +8,7 @@ import gauge_nets
 import numpy as np
 import pytest
 import torch
-from gauge_nets import Case
+from gauge_nets import Case, same
 from torch import nn
 
 from mlrtui_trainer.gauge import closure, critical_sharpness, sharpness
@@ -54,18 +54,6 @@ def trained(net: str, measured: bool, verify: bool = True) -> dict[str, Any]:
         "numpy": np.random.get_state()[1],
         "python": random.getstate(),
     }
-
-
-def same(a: Any, b: Any) -> bool:
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, np.ndarray):
-        return bool((a == b).all())
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return bool(a == b)
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -145,3 +145,30 @@ def test_what_a_training_raises_reaches_its_user() -> None:
 def test_mistakes_are_named(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(mlrtui.BadInput, match=words):
         mlrtui.find_max_lr(**({"train_fn": quadratic(1.0, 5)} | arguments))
+
+
+def test_a_seed_goes_to_what_is_meant_for_it() -> None:
+    """By its name, or as a third argument that must be given; an option of the user's own keeps its default."""
+    got = []
+
+    def descend(lr: float, report: Any, what: object) -> None:
+        got.append(what)
+        w = 1.0
+        for step in range(20):
+            if not report(step, 2.0 * w * w):
+                return
+            w -= lr * 4.0 * w
+
+    def option(lr: float, report: Any, scale: float = 0.5) -> None:
+        descend(lr, report, scale)
+
+    def third(lr: float, report: Any, key: int) -> None:
+        descend(lr, report, key)
+
+    def named(lr: float, report: Any, scale: float = 0.5, seed: int = 9) -> None:
+        descend(lr, report, (scale, seed))
+
+    for train, expected in ((option, {0.5}), (third, {3, 4}), (named, {(0.5, 3), (0.5, 4)})):
+        got.clear()
+        mlrtui.find_max_lr(train, tolerance=0.5, seeds=[3, 4])
+        assert set(got) == expected

@@ -54,10 +54,10 @@ def test_a_model_of_your_own_is_built_as_the_guide_writes_it(mlrtui: Mlrtui, tmp
 
 
 def test_the_guides_fields_of_results_are_all_of_them() -> None:
-    from mlrtui import CriticalSharpness, MaxLR, Sharpness
+    from mlrtui import CriticalSharpness, DirectionalSharpness, MaxLR, Sharpness
 
     page = (GUIDES / "python.md").read_text(encoding="utf-8")
-    for result in (Sharpness, CriticalSharpness, MaxLR):
+    for result in (Sharpness, CriticalSharpness, DirectionalSharpness, MaxLR):
         fields = {name for name in vars(result)["__dataclass_fields__"] if name not in ("route", "operator")}
         fields |= {name for name, value in vars(result).items() if isinstance(value, property)}
         assert [name for name in sorted(fields) if f"`{name}`" not in page] == []

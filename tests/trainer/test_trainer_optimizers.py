@@ -94,7 +94,7 @@ def test_every_step_is_torchs(optimizer, decay, monkeypatch):
     assert len(mine) == train.max_steps - (train.max_steps - 1) // train.steps_per_epoch
     theirs = np.array(losses_of_torch(data, net, train, ETAS[optimizer]))
     assert mine.tolist() == pytest.approx(theirs[columns["step"][of_batches]].tolist(), rel=1e-12)
-    assert mine[-1] < 0.95 * mine[0]
+    assert mine[-1] < 0.9 * mine[0]
 
 
 def test_a_gradient_is_autograds():

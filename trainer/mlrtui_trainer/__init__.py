@@ -39,7 +39,10 @@ __all__ = [
     "sharpness",
 ]
 
-_HOMES = {"Boundary": "search", "Search": "search", "SearchSpec": "search"} | {
+_HOMES = {
+    "Boundary": "search",
+    "Search": "search",
+    "SearchSpec": "search",
     "Registry": "registry",
     "UnknownNameError": "registry",
 }

@@ -17,7 +17,7 @@ def facts_of(task: Round, samples: Samples, held_out: Samples | None) -> PhaseFa
     # a kernel has no edge but under mse, where it is the Gauss-Newton matrix; on a probe set λ is another loss's
     curves_the_loss = (how.operator != "ntk" or loss == "mse") and not 0 < how.samples < samples.count
     edge = (edge_of(task.train) or nan) if curves_the_loss else nan
-    settled = task.train.schedule == "constant" and not task.train.weight_decay  # else λ alone does not decide
+    settled = not (task.train.is_scheduled or task.train.weight_decay)  # else λ alone does not decide
     linear = task.net.kind == "mlp" and task.net.depth == 0 and settled
     return PhaseFacts(loss_of_constant(samples, loss), majority(held_out or samples), edge, linear)
 

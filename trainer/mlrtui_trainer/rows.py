@@ -377,7 +377,7 @@ def _rates(
     logs: Sequence[TrialLog], segments: Sequence[Segment], step: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64] | None:
     """The learning rate of every row where a schedule changes it, else None."""
-    scheduled = {log.trial.trial_id: log for log in logs if log.train.schedule != TrainSpec.schedule}
+    scheduled = {log.trial.trial_id: log for log in logs if log.train.is_scheduled}
     if not scheduled:
         return None
     rates = np.full(len(step), nan)

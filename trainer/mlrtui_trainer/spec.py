@@ -99,9 +99,7 @@ class TrainSpec:
     max_steps: int
     steps_per_epoch: int  # whole batches in the data; an incomplete last batch is left out
     dtype: str = "float32"  # "float32" | "float64"
-    optimizer: str = (
-        "sgd"  # a name of `optimizers.OPTIMIZERS`; what it does not have of the next five is at its default
-    )
+    optimizer: str = "sgd"  # of `optimizers.OPTIMIZERS`; what it does not have of the next five is at its default
     momentum: float = 0.9
     beta1: float = 0.9
     beta2: float = 0.999
@@ -114,6 +112,11 @@ class TrainSpec:
     on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out
     record_every: int = 1
     record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps (`layers`)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the learning rate changes along a training."""
+        return self.schedule != "constant"
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """What [training] must not say together with other keys: how long, in which batches, by which optimizer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 
 from mlrtui.config.checks.known import MAX_CELLS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, enumerate_words, toml_text
-from mlrtui_trainer.optimizers import OPTIMIZERS
+from mlrtui_trainer.optimizers import OPTIMIZERS, owners_of
 from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = ["CHECKS"]
@@ -54,19 +54,12 @@ def _sample_counts(known: Known) -> list[tuple[str, int]]:
     return counts
 
 
-def _owners(names: Iterable[str]) -> dict[str, list[str]]:
-    """The optimizers that have each key: of ours and these."""
-    owners: dict[str, list[str]] = {}
-    for name in dict.fromkeys((*OPTIMIZERS.ours, *names)):
-        for key in OPTIMIZERS[name].settings:
-            owners.setdefault(key, []).append(name)
-    return owners
-
-
 def _own_keys(known: Known) -> Iterator[Mistake]:
     """A key of some optimizers is for those; several values would give the others the same cell again."""
     optimizers = known.axis("training.optimizer")
-    for key, owners in _owners(optimizers).items():
+    known_here = dict.fromkeys((*OPTIMIZERS.ours, *optimizers))
+    for key in dict.fromkeys(key for name in known_here for key in OPTIMIZERS[name].settings):
+        owners = owners_of(key, known_here)
         field, values = f"training.{key}", known.axis(f"training.{key}")
         if field not in known.given or not optimizers or not values:
             continue

@@ -183,8 +183,10 @@ def _edge_line(reading: Reading, look: Look) -> tuple[HLine, ...]:
     trial = reading.trial
     if trial is None or trial.edge is None:
         return ()
-    value = trial.edge / trial.eta if look.raw_sharpness else 1.0
-    return (HLine(value, f"{edge_name(trial.edge)} {number(value)}"),)
+    if not look.raw_sharpness:
+        return (HLine(1.0, f"{edge_name(trial.edge)} {number(1.0)}"),)  # at the rate of each step
+    value = trial.edge / trial.eta
+    return (HLine(value, f"{edge_name(trial.edge, trial.schedule)} {number(value)}"),)
 
 
 def no_curve(reading: Reading | None) -> str:

@@ -216,7 +216,9 @@ def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:
     if trial.edge is None:
         return ()
     edges = (trial.edge, 4.0) if trial.edge == 2.0 and trial.schedule is None else (trial.edge,)
-    return tuple(HLine(edge / trial.eta, f"{edge_name(edge)} {number(edge / trial.eta)}") for edge in edges)
+    return tuple(
+        HLine(edge / trial.eta, f"{edge_name(edge, trial.schedule)} {number(edge / trial.eta)}") for edge in edges
+    )
 
 
 def _part(sight: Sight) -> str:

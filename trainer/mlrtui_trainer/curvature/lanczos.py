@@ -26,6 +26,7 @@ __all__ = [
     "largest",
     "length",
     "relative",
+    "settled",
     "start_vectors",
 ]
 
@@ -203,19 +204,10 @@ class _Run:
         if self.depth >= self.max_products:
             rule[:] = "exhausted" if self.depth == self.size else "budget"
         if self.depth >= max(MIN_PRODUCTS, self.top):
-            rule[self._met(lanes, values, error).all(1)] = "converged"
+            good = settled(values[:, : self.top], error[:, : self.top], self.last[lanes], self.tolerance)
+            rule[good.all(1)] = "converged"
         rule[beta <= self.noise * np.abs(values).max(axis=1)] = "exhausted"
         return rule
-
-    def _met(self, lanes: npt.NDArray[np.intp], values: Floats, error: Floats) -> npt.NDArray[np.bool_]:
-        """Which of the wanted values are good enough, [lanes, top]."""
-        theta, k = values[:, : self.top], self.top
-        limit = self.tolerance * np.abs(theta)
-        met: npt.NDArray[np.bool_]
-        seen = self.last[lanes]
-        changes = np.maximum(np.abs(theta - seen[:, 0]), np.abs(seen[:, 0] - seen[:, 1]))
-        met = (changes <= 0.5 * limit) & (error[:, :k] <= limit)
-        return met
 
     def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:
         """Write down the Ritz vectors of the lanes that leave; weights [lanes, rows, depth]."""
@@ -253,6 +245,17 @@ def relative(error: Floats, value: Floats) -> Floats:
     """error / |value|; 0 where both vanish."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(error == 0.0, 0.0, error / np.abs(value))
+
+
+def settled(theta: Floats, error: Floats, seen: Floats, tolerance: float) -> npt.NDArray[np.bool_]:
+    """Which values [lanes, top] have changed by less than half the tolerance twice in a row and have a small residual.
+
+    ``seen`` [lanes, 2, top]: the values of the two products before.
+    """
+    limit = tolerance * np.abs(theta)
+    changes = np.maximum(np.abs(theta - seen[:, 0]), np.abs(seen[:, 0] - seen[:, 1]))
+    good: npt.NDArray[np.bool_] = (changes <= 0.5 * limit) & (error <= limit)
+    return good
 
 
 def estimated_error(values: Floats, error: Floats) -> Floats:

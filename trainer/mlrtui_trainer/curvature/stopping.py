@@ -39,6 +39,9 @@ FALL = 0.96
 FALLEN, AUDITED = 1, len(RULES) - 1
 """Places in `RULES`: of values that have fallen, and of audits."""
 
+_TABLE = np.array(RULES)
+_TURNS = _TABLE[:-1, 0]
+
 
 def rules_of(turn: Floats, value: Floats, before: Floats, audits: npt.NDArray[np.bool_]) -> Floats:
     """The rule of each lane, [lanes, 5]; everything else [lanes].
@@ -47,7 +50,6 @@ def rules_of(turn: Floats, value: Floats, before: Floats, audits: npt.NDArray[np
         >>> float(rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False]))[0, 1])
         3.0
     """
-    limits = np.array([rule.turn for rule in RULES[:-1]])
-    place = np.searchsorted(limits, turn)
+    place = np.searchsorted(_TURNS, turn)
     place = np.maximum(place, np.where(value >= FALL * before, 0, FALLEN))  # NaN: has fallen
-    return np.array(RULES)[np.where(audits, AUDITED, place)]
+    return _TABLE[np.where(audits, AUDITED, place)]

@@ -22,6 +22,7 @@ from mlrtui_trainer.curvature.lanczos import (
     estimated_error,
     length,
     relative,
+    settled,
 )
 from mlrtui_trainer.curvature.operators import Operator
 from mlrtui_trainer.curvature.stopping import rules_of
@@ -165,11 +166,9 @@ class _Run:
         """Why each lane stops, or "", and by which of the residuals [lanes, k] its basis grows else."""
         lanes, k = self.lanes, error.shape[1]
         top = min(self.top, self.depth)
-        theta, limit = values[:, :top], self.tolerance * np.abs(values[:, :top])
+        limit = self.tolerance * np.abs(values[:, :top])
         if self.last is None:
-            seen = self.seen[lanes, :, :top]
-            changes = np.maximum(np.abs(theta - seen[:, 0]), np.abs(seen[:, 0] - seen[:, 1]))
-            good = (changes <= 0.5 * limit) & (error[:, :top] <= limit)  # [lanes, top]
+            good = settled(values[:, :top], error[:, :top], self.seen[lanes, :, :top], self.tolerance)
             done = good.all(1) & (self.depth >= MIN_PRODUCTS)
         else:
             turn = np.sqrt(np.maximum(0.0, 1.0 - vectors[:, 0, 0] ** 2))

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from mlrtui_trainer.fast.basics import quick, strict
-from mlrtui_trainer.fast.pieces import add, inner, times
+from mlrtui_trainer.fast.pieces import add, length_of, scalar_product, times
 from mlrtui_trainer.fast.products import product
 
 __all__ = ["RULES", "solve"]
@@ -17,16 +17,6 @@ __all__ = ["RULES", "solve"]
 numba_version = numba.__version__
 RULES = ("", "converged", "exhausted", "budget", "nonfinite")
 CONVERGED, EXHAUSTED, BUDGET, NONFINITE = range(1, 5)
-
-
-@quick
-def _dot(a, b):
-    return inner(a, b, a.dtype.type(0.0))
-
-
-@quick
-def _length(a):
-    return np.sqrt(inner(a, a, 0.0))
 
 
 @strict
@@ -105,13 +95,13 @@ def _orthogonal(w, basis, j, before):
 
     By the recurrence first, which takes out what is large, then from all of them: what is left is rounding.
     """
-    alpha = _dot(w, basis[j])
+    alpha = scalar_product(w, basis[j])
     add(w, -alpha, basis[j])
     if j > 0:
         add(w, -w.dtype.type(before), basis[j - 1])
     last = alpha
     for i in range(j + 1):
-        last = _dot(w, basis[i])
+        last = scalar_product(w, basis[i])
         add(w, -last, basis[i])
     return np.float64(alpha) + np.float64(last)
 
@@ -122,7 +112,7 @@ def _combined(out, basis, weights):
     out[:] = 0.0
     for i in range(weights.size):
         add(out, out.dtype.type(weights[i]), basis[i, : out.size])
-    length = _length(out)
+    length = length_of(out)
     for i in range(out.size):
         out[i] = out[i] / out.dtype.type(length)
 
@@ -144,7 +134,7 @@ def solve(
     alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
     last_row, before, order = np.zeros((1, most)), np.zeros((2, wanted)), np.zeros(most, np.int64)
     before[:, :] = np.nan
-    length = _length(start)
+    length = length_of(start)
     basis[0, size:] = 0.0
     w[size:] = 0.0
     for i in range(size):
@@ -158,7 +148,7 @@ def solve(
         if root.size:
             times(w[:size], w[:size], root)
         alpha[j] = _orthogonal(w, basis, j, beta[j - 1])
-        beta[j] = _length(w)
+        beta[j] = length_of(w)
         if not (np.isfinite(alpha[j]) and np.isfinite(beta[j])):
             return j + 1, NONFINITE
         n, k = j + 1, min(wanted, j + 1)

@@ -8,7 +8,7 @@ from numba import carray
 from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.tiles import VECTOR, dot
 
-__all__ = ["activate", "add", "add_bias", "add_sums", "inner", "pull", "times"]
+__all__ = ["activate", "add", "add_bias", "add_sums", "inner", "length_of", "pull", "scalar_product", "times"]
 
 RELU, LINEAR, TANH = range(3)  # as `fast.route.ACTIVATIONS` has them
 
@@ -88,3 +88,15 @@ def inner(a, b, total):
     for i in range(vectors * (VECTOR // a.itemsize), a.size):
         value += type(total)(a[i]) * type(total)(b[i])
     return value
+
+
+@quick
+def scalar_product(a, b):
+    """Σ a b in their own precision."""
+    return inner(a, b, a.dtype.type(0.0))
+
+
+@quick
+def length_of(a):
+    """Euclidean length, summed in double precision."""
+    return np.sqrt(inner(a, a, 0.0))

@@ -9,33 +9,23 @@ import numpy as np
 
 from mlrtui_trainer.fast.basics import quick, strict
 from mlrtui_trainer.fast.curvature import BUDGET, CONVERGED, EXHAUSTED, NONFINITE
-from mlrtui_trainer.fast.pieces import add, inner, times
+from mlrtui_trainer.fast.pieces import add, length_of, scalar_product, times
 from mlrtui_trainer.fast.products import product
 
 __all__ = ["follow"]
 
 
 @quick
-def _dot(a, b):
-    return inner(a, b, a.dtype.type(0.0))
-
-
-@quick
-def _length(a):
-    return np.sqrt(inner(a, a, 0.0))
-
-
-@quick
 def _orthogonal(q, basis, j):
     """Make q a unit vector orthogonal to the first j rows of the basis."""
     for turn in range(3):
-        length = q.dtype.type(_length(q))
+        length = q.dtype.type(length_of(q))
         for i in range(q.size):
             q[i] = q[i] / length
         if turn == 2 or j == 0:
             return
         for i in range(j):
-            add(q, -_dot(q, basis[i]), basis[i])
+            add(q, -scalar_product(q, basis[i]), basis[i])
 
 
 @quick
@@ -54,7 +44,7 @@ def _residual_of(out, basis, pulled, weight, vectors, order, theta, i, n):
     _combined(out, pulled, weight[:n])
     for k in range(n):
         add(out, out.dtype.type(-theta[i] * weight[k]), basis[k])
-    return _length(out)
+    return length_of(out)
 
 
 @strict
@@ -167,7 +157,7 @@ def follow(
         if root.size:
             times(out[:size], out[:size], root)
         for i in range(j + 1):
-            along_basis = np.float64(_dot(out, basis[i]))
+            along_basis = np.float64(scalar_product(out, basis[i]))
             if not np.isfinite(along_basis):
                 return j + 1, NONFINITE
             small[i, j] = along_basis
@@ -231,7 +221,7 @@ def follow(
                 for k in range(n):
                     weight[k] = vectors[k, order[i]]
                 _combined(w, basis, weight[:n])
-                length = w.dtype.type(_length(w))
+                length = w.dtype.type(length_of(w))
                 for k in range(size):
                     space[i, k] = w[k] / length
             return n, rule

@@ -107,13 +107,12 @@ class Closure:
 
     def __init__(self, model: nn.Module, loss_fn: LossFunction, batch: Any) -> None:
         """Raises ShardedParameters, WrongBatch."""
-        self.model, self._loss_fn, self._batch = model, loss_fn, batch
+        self.model, self.loss_fn, self.batch = model, loss_fn, batch
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         sharded = [name for name, p in named if type(p.data).__name__ == "DTensor" or hasattr(p, "placements")]
         if sharded:
             raise ShardedParameters(
-                f"{sharded[0]} is spread over processes (DTensor), which double backward does not see; "
-                "critical sharpness needs forwards only"
+                f"{sharded[0]} is spread over processes (DTensor): measure a whole copy of the model in one process"
             )
         if not named:
             raise WrongBatch("the model has no parameter that is trained (requires_grad is False for all)")
@@ -134,6 +133,10 @@ class Closure:
         """ "train", "eval" or "mixed": what the model's parts are in, on which sharpness depends."""
         modes = {part.training for part in self.model.modules()}
         return "mixed" if len(modes) > 1 else "train" if modes == {True} else "eval"
+
+    def restore(self) -> None:
+        """Random states, buffers and modes as they were when it was made."""
+        self._at.restore()
 
     def graph(self) -> Tensor:
         """The loss with its graph, made by operations that can be differentiated twice."""
@@ -167,7 +170,7 @@ class Closure:
         self._at.restore(buffers=not torch.is_grad_enabled())
         self.forwards += 1
         try:
-            loss = self._loss_fn(self.model, self._batch)
+            loss = self.loss_fn(self.model, self.batch)
         finally:
             self._at.restore(buffers=not torch.is_grad_enabled())
         if not isinstance(loss, Tensor) or loss.numel() != 1:

@@ -1,7 +1,6 @@
 """Critical sharpness (Kalra et al. 2026): how far the loss of a batch goes down along an update before it rises.
 
-Forward passes only: it works with fused attention, compiled models and sharded parameters, and asks for no second
-derivative.
+Forward passes only: it works with fused attention and compiled models, and asks for no second derivative.
 """
 
 from collections.abc import Iterable, Mapping
@@ -85,13 +84,15 @@ def critical_sharpness(
 
     Raises:
         MeasureError: as for `sharpness`, but for second derivatives.
-        ValueError: the direction does not fit the parameters.
+        ValueError: the direction is zero, or does not fit the parameters.
     """
     if not (start > 0.0 and isfinite(start) and tolerance > 0.0 and max_forwards >= 2):
         raise ValueError("start and tolerance must be above 0, and max_forwards at least 2")
     with undisturbed(model), torch.no_grad():
         closure = Closure(model, loss_fn, batch)
         along = directions(closure, direction)
+        if not any(bool(d.any()) for d in along):
+            raise ValueError("the direction is zero")
         if gradient is not None and _dot(directions(closure, gradient), along) <= 0.0:
             return CriticalSharpness(nan, nan, nan, 0, "no-descent", nan)
         loss = closure.check_reproducible(finite=False)
@@ -186,8 +187,6 @@ def directions(closure: Closure, direction: Mapping[str, Tensor] | Iterable[Tens
         if d is not None and d.shape != p.shape:
             raise ValueError(f"the direction of {name} has shape {list(d.shape)}, not {list(p.shape)}")
         found.append(torch.zeros_like(p) if d is None else d.detach().to(p).clone())
-    if not any(bool(d.any()) for d in found):
-        raise ValueError("the direction is zero")
     return found
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import nan
+from math import nan, sqrt
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from mlrtui_trainer.gauge.closure import Closure, LossFunction, undisturbed
@@ -31,7 +30,7 @@ class DirectionalSharpness:
     denominator: float
     grad_norm: float
     cosine: float
-    """Of ``expected`` and the gradient that was computed here; NaN where none was given."""
+    """Of ``expected`` and the gradient that was computed here; NaN where none was given, or one of them is zero."""
 
     products: int
     loss: float
@@ -56,6 +55,7 @@ def directional_sharpness(
     """
     with undisturbed(model):
         closure = Closure(model, loss_fn, batch)
+        closure.check_reproducible()
         products = Products(closure)
         verified(closure, products)
         g = products.gradient
@@ -75,7 +75,7 @@ def directional_sharpness(
         update=update,
         numerator=curvature,
         denominator=squared,
-        grad_norm=float(torch.tensor(squared).sqrt()),
+        grad_norm=sqrt(squared),
         cosine=cosine,
         products=products.count,
         loss=products.loss,

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from mlrtui_trainer.curvature.edges import edge as linear_edge
 from mlrtui_trainer.gauge.closure import Closure
 from mlrtui_trainer.gauge.products import joined
 
@@ -48,6 +49,11 @@ class Preconditioner:
     edge: float  # NaN: there is no linear edge
     why: str = ""  # why there is none
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether the matrix is the Hessian itself."""
+        return self.diagonal is None and self.decay is None
+
 
 Diagonal = Callable[[Mapping[str, Any], Mapping[str, Any], Tensor], Tensor | None]
 
@@ -71,6 +77,8 @@ def preconditioner(optimizer: Optimizer | Snapshot, closure: Closure) -> Precond
     if len(factors) > 1:
         return Preconditioner(name, eta, None, None, nan, "its groups have several edges")
     (factor,) = factors
+    if isnan(factor):
+        return Preconditioner(name, eta, None, None, nan, "its momentum is not below 1")
     if eta <= 0.0:
         return Preconditioner(name, eta, None, None, nan, "the learning rate is 0")
     parts: list[Tensor] = []
@@ -87,7 +95,7 @@ def preconditioner(optimizer: Optimizer | Snapshot, closure: Closure) -> Precond
     if any(decays):
         if _decoupled(name, used):
             if len(set(decays)) == 1:
-                edge -= decays[0] * _decoupled_share(used[0])
+                edge -= decays[0] * factor / 2.0
         else:
             filled = [torch.full_like(part, w) for part, w in zip(parts, decays, strict=True)]
             decay = _real_joined(filled, closure.parameters)
@@ -127,21 +135,21 @@ def _rmsprop(group: Mapping[str, Any], state: Mapping[str, Any], p: Tensor) -> T
     return diagonal
 
 
+def _linear(name: str, beta: float) -> float:
+    """Of optimizers that have an edge; NaN for a momentum whose velocity never decays."""
+    found = linear_edge(name, beta) if beta < 1.0 else None
+    return nan if found is None else found
+
+
 def _sgd_factor(group: Mapping[str, Any]) -> float:
-    beta, tau = float(group["momentum"]), float(group["dampening"])
+    beta = float(group["momentum"])
     if group["nesterov"]:
-        return 2.0 * (1.0 + beta) / (1.0 + 2.0 * beta)
-    return 2.0 * (1.0 + beta) / (1.0 - tau) if beta else 2.0
+        return _linear("nesterov", beta)
+    return _linear("momentum", beta) / (1.0 - float(group["dampening"])) if beta else _linear("sgd", 0.0)
 
 
 def _adam_factor(group: Mapping[str, Any]) -> float:
-    beta1 = float(group["betas"][0])
-    return 2.0 * (1.0 + beta1) / (1.0 - beta1)
-
-
-def _decoupled_share(group: Mapping[str, Any]) -> float:
-    beta1 = float(group["betas"][0])
-    return (1.0 + beta1) / (1.0 - beta1)
+    return _linear("adam", float(group["betas"][0]))
 
 
 def _decoupled(name: str, groups: Sequence[Mapping[str, Any]]) -> bool:
@@ -153,5 +161,5 @@ _FACTORS: dict[str, Callable[[Mapping[str, Any]], float]] = {
     "SGD": _sgd_factor,
     "Adam": _adam_factor,
     "AdamW": _adam_factor,
-    "RMSprop": lambda group: 2.0 * (1.0 + float(group["momentum"])),
+    "RMSprop": lambda group: _linear("momentum", float(group["momentum"])),
 }

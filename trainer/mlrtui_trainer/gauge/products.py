@@ -1,6 +1,7 @@
 """Hessian-vector products of a closure by double backward, and whether they can be trusted."""
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,7 @@ from mlrtui_trainer.curvature.double_backward import (
     with_second_derivatives,
     wrong_layer,
 )
+from mlrtui_trainer.curvature.lanczos import start_vectors
 from mlrtui_trainer.gauge.closure import Closure
 from mlrtui_trainer.gauge.errors import AsymmetricCurvature, MeasureError, NotTwiceDifferentiable, WrongBatch
 
@@ -63,13 +65,12 @@ class Products:
         loss = closure.graph()
         if not loss.requires_grad:
             raise WrongBatch("the loss does not depend on any parameter (is it detached, or computed under no_grad?)")
-        reentrant = [name for name in custom_functions(loss) if name == "CheckpointFunction"]
-        if reentrant:
+        self.functions = custom_functions(loss)
+        if "CheckpointFunction" in self.functions:
             raise NotTwiceDifferentiable(
                 "torch.utils.checkpoint with use_reentrant=True cannot be differentiated twice; use use_reentrant=False"
             )
         self.loss = float(loss.detach())
-        self.functions = custom_functions(loss)
         try:
             self._grads = torch.autograd.grad(loss, closure.parameters, create_graph=True, allow_unused=True)
         except RuntimeError as error:
@@ -168,14 +169,14 @@ class _Caller(nn.Module):
 
     def forward(self, batch: Any) -> Tensor:
         (closure,) = self._closure
-        loss: Tensor = closure._loss_fn(self.model, batch)
+        loss: Tensor = closure.loss_fn(self.model, batch)
         return loss
 
 
 def _error_in_double(closure: Closure) -> float:
     """The larger relative error of H v and ∇ loss against central differences, along two directions."""
     caller = _Caller(closure)
-    batch = _doubled(closure._batch)
+    batch = _doubled(closure.batch)
     fixed = {
         f"model.{name}": _doubled(t.detach())
         for name, t in [*closure.model.named_parameters(), *closure.model.named_buffers()]
@@ -186,7 +187,7 @@ def _error_in_double(closure: Closure) -> float:
 
     def loss(flat: Tensor) -> Tensor:
         tensors = fixed | dict(zip(names, split(flat, shapes), strict=True))
-        closure._at.restore()
+        closure.restore()
         try:
             with torch.enable_grad(), with_second_derivatives(), torch.compiler.set_stance("force_eager"):
                 buffers = {name: t.clone() for name, t in tensors.items() if name not in names}
@@ -194,7 +195,7 @@ def _error_in_double(closure: Closure) -> float:
                 scalar: Tensor = value.reshape(())
                 return scalar
         finally:
-            closure._at.restore()
+            closure.restore()
 
     def slope(flat: Tensor, *, again: bool = False) -> tuple[Tensor, Tensor, Tensor]:
         leaf = flat.detach().clone().requires_grad_()
@@ -239,23 +240,19 @@ def _is_inexact(tensor: Tensor) -> bool:
 
 
 def _unit(size: int, index: int, like: Tensor) -> Tensor:
-    generator = torch.Generator().manual_seed(7919 + index)
-    v = torch.randn(size, generator=generator, dtype=torch.float64)
-    unit: Tensor = v / v.norm()
-    return unit.to(like.device, like.dtype)
+    """A random direction, other than that which a solve starts with."""
+    return start_vectors([0], size, like.dtype, str(like.device), draw=1 + index)[0]
 
 
 def _place(closure: Closure, products: Products) -> str:
     """The first layer whose own derivatives are wrong, else the first custom Function, for people."""
-    from copy import deepcopy
-
     try:
         fine = deepcopy(closure.model).double()
-        found = wrong_layer(fine, lambda: closure._loss_fn(fine, _doubled(closure._batch)))
+        found = wrong_layer(fine, lambda: closure.loss_fn(fine, _doubled(closure.batch)))
     except Exception:
         found = None
     finally:
-        closure._at.restore()
+        closure.restore()
     if found is None:
         return products._culprit()
     part, functions = found

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from math import floor, inf, isfinite, log10, nan
 from typing import Any, Self
 
@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mlrtui_trainer.gauge.closure import LossFunction, RandomStates, undisturbed
+from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, undisturbed
 from mlrtui_trainer.gauge.critical import critical_sharpness
 from mlrtui_trainer.gauge.directional import directional_sharpness
 from mlrtui_trainer.gauge.errors import WrongBatch
-from mlrtui_trainer.gauge.optimizers import Snapshot, snapshot
-from mlrtui_trainer.gauge.sharpness import Sharpness, sharpness
+from mlrtui_trainer.gauge.optimizers import Snapshot, preconditioner, snapshot
+from mlrtui_trainer.gauge.sharpness import sharpness
+from mlrtui_trainer.scalars import scalar
 
 __all__ = ["MEASURES", "Reading", "RecordedStep", "Recorder", "Series", "record"]
 
@@ -58,7 +59,8 @@ class Reading:
     products: int = 0
     forwards: int = 0
     status: str = "found"
-    """"found", "not-converged", a status of `CriticalSharpness`, "nonfinite", or "error: …"."""
+    """"found", "not-converged", a status of `CriticalSharpness`, "no-edge", "no-update" (the weights have not moved),
+    "nonfinite", or "error: …"."""
 
     note: str = ""
     """Why there is no edge."""
@@ -104,14 +106,14 @@ class _Held:
 
 @dataclass
 class _Plan:
-    """When a measure is due, and what it costs."""
+    """When a measure is due."""
 
     interval: int | None = None  # None: not known before the calibration
     due: int = 0
     failures: int = 0
     off: bool = False
-    cost: float = nan  # seconds, warm
     fixed: bool = False
+    is_warm: bool = False  # it has been measured before
 
 
 @dataclass
@@ -121,11 +123,61 @@ class _Context:
     batch: Any
     held: _Held
     eta: float
-    direction: list[Tensor] = field(default_factory=list)
+    direction: list[Tensor] | None = None  # None: the weights have not moved
+    raw: Reading | None = None  # of "lambda", for a measure that needs the same number
 
 
 class Recorder:
-    """Made by `record`; see there."""
+    """Record sharpness, and the edges of stability at each step, beside a training loop that stays as it is.
+
+        with mlrtui.record(model, optimizer, loss_fn, overhead=0.05) as rec:
+            for batch in loader:
+                loss = train_step(batch)  # backward, clipping, optimizer.step(), scheduler.step()
+                rec.step(loss, batch)
+        rec.series("critical")  # steps, values, edges
+        rec.events              # what could not be measured, and why
+
+    A row belongs to the weights before the update of its step: they are put back for the measurement, and afterwards
+    the present ones, to the bit. Weights, optimizer, buffers, gradients, modes and random states end as they would
+    without a recorder; dropout keeps the mask of the training's own forward pass. On steps that are measured it holds a
+    copy of the weights and of their gradients. Under DDP rank 0 measures its own share of the batch.
+
+    Args:
+        model: any module; see `sharpness` for what is refused.
+        optimizer: one of torch's, or a list of them.
+        loss_fn: ``loss_fn(model, batch)``, the scalar that is trained.
+        name: for your own use.
+        measures: some of "critical" (critical sharpness along the update, forward passes only), "directional"
+            (curvature along update and gradient, two products), "lambda" (λ_max of the Hessian) and
+            "lambda-preconditioned" (by the optimizer's state, with its edge); all of them by default.
+        overhead: share of the training's time that measuring may take. The first measurement of each kind is dearer
+            and counted apart (``rec.cold_seconds``). What is skipped is not measured, never interpolated.
+        every: fixed intervals in steps instead, one for all measures or a dict by measure.
+        strict: raise what goes wrong. Otherwise it is a warning and an entry of ``rec.events``, and a measure that
+            fails three times in a row is off.
+
+    The environment variable ``MLRTUI_RECORD=0`` turns recording off.
+
+    Raises:
+        ValueError: a wrong argument.
+
+    >>> model = nn.Linear(1, 1, bias=False)
+    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> def loss_fn(model, x):
+    ...     return 1.5 * model(x).square().sum()  # λ = 3
+    >>> x = torch.ones(1, 1)
+    >>> with record(model, optimizer, loss_fn, every=1) as rec:
+    ...     for _ in range(3):
+    ...         loss = loss_fn(model, x)
+    ...         optimizer.zero_grad()
+    ...         loss.backward()
+    ...         optimizer.step()
+    ...         rec.step(loss, x)
+    >>> [round(value, 4) for value in rec.series("lambda").values]
+    [3.0, 3.0, 3.0]
+    >>> [round(edge, 4) for edge in rec.series("lambda-preconditioned").edges]
+    [20.0, 20.0, 20.0]
+    """
 
     def __init__(
         self,
@@ -139,7 +191,6 @@ class Recorder:
         every: int | Mapping[str, int] | None = None,
         strict: bool = False,
     ) -> None:
-        """See `mlrtui.record`."""
         self.optimizers = (optimizer,) if isinstance(optimizer, Optimizer) else tuple(optimizer)
         wanted = tuple(MEASURES) if measures is None else tuple(measures)
         unknown = [one for one in wanted if one not in MEASURES]
@@ -210,16 +261,15 @@ class Recorder:
         number, held, stepped = len(self._rows), self._held, self._stepped
         self._held, self._stepped, self._random = None, [], None
         rate = stepped[0] if stepped else float(self.optimizers[0].param_groups[0]["lr"])
-        row = RecordedStep(number, rate, nan, nan if accuracy is None else float(_item(accuracy)), not stepped)
+        row = RecordedStep(number, rate, nan, nan if accuracy is None else scalar(accuracy), not stepped)
         self._rows.append(row)
         if isinstance(loss, Tensor):
             self._losses.append((row, loss.detach().clone()))
         else:
-            row.loss = float(loss)
+            row.loss = scalar(loss)
         if held is not None and stepped and batch is not None:
             self._settle()
             row.readings = self._measured(number, row, _Context(batch, held, rate))
-        self._plan(number + 1)
         self._ended_at = time.perf_counter()
 
     # Afterwards ---------------------------------------------------------------------------------------------------
@@ -254,33 +304,29 @@ class Recorder:
     def _due(self, number: int) -> list[str]:
         return [name for name, plan in self._plans.items() if not plan.off and number >= plan.due]
 
-    def _plan(self, number: int) -> None:
-        """Fix intervals once the training's own speed is known."""
-        if number != CALIBRATION + 1 or not self.trained_seconds:
-            return
-        for plan in self._plans.values():
-            if not plan.fixed and plan.interval is None:
-                plan.due = number  # once more, warm: that is its price
-
     def _after(self, name: str, number: int, seconds: float) -> None:
         """Account for one measurement and say when the next is due."""
         plan = self._plans[name]
-        first = number <= CALIBRATION and not plan.fixed
-        if first:
-            self.cold_seconds += seconds
-            plan.due = CALIBRATION + 1
+        cold, plan.is_warm = not plan.is_warm, True
+        self._spend(seconds, cold)
+        if plan.interval is None and cold:
+            plan.due = max(CALIBRATION, number) + 1  # once more, warm: that is its price
             return
-        self.spent_seconds += seconds
         if plan.interval is None:
-            plan.cost = seconds
-            step = self.trained_seconds / max(number, 1)
+            step = self.trained_seconds / number
             share = self.overhead / len(self._plans)
-            plan.interval = _rounded(seconds / (share * step)) if step > 0.0 else 1
-        plan.due = number + (plan.interval or 1)
+            plan.interval = _rounded(seconds / (share * step))
+        plan.due = number + plan.interval
         over = self.spent_seconds - self.overhead * self.trained_seconds
-        if not plan.fixed and over > 0.0 and self.trained_seconds:
+        if not plan.fixed and over > 0.0:
             behind = over / self.overhead * number / self.trained_seconds  # steps until the budget has caught up
-            plan.due = number + (plan.interval or 1) * max(1, round(behind / (plan.interval or 1)))
+            plan.due = number + plan.interval * max(1, round(behind / plan.interval))
+
+    def _spend(self, seconds: float, cold: bool) -> None:
+        if cold:
+            self.cold_seconds += seconds
+        else:
+            self.spent_seconds += seconds
 
     # What ---------------------------------------------------------------------------------------------------------
 
@@ -304,10 +350,7 @@ class Recorder:
             )
         except (RuntimeError, MemoryError) as error:
             self._failed("copy of the weights", error)
-        if len(self._rows) > CALIBRATION:
-            self.spent_seconds += time.perf_counter() - started
-        else:
-            self.cold_seconds += time.perf_counter() - started
+        self._spend(time.perf_counter() - started, not all(self._plans[name].is_warm for name in due))
 
     def _measured(self, number: int, row: RecordedStep, context: _Context) -> tuple[Reading, ...]:
         due = self._due(number)
@@ -316,13 +359,14 @@ class Recorder:
                 self._plans[name].due = number + (self._plans[name].interval or 1)
             return tuple(Reading(kind, nan, status="nonfinite") for name in due for kind in MEASURES[name].kinds)
         readings: list[Reading] = []
-        scale = 1.0 / context.eta if context.eta > 0.0 else 0.0
-        pairs = zip(context.held.weights, self._parameters, strict=True)
-        context.direction = [scale * (before - p.detach()) for before, p in pairs]
+        moved = [before - p.detach() for before, p in zip(context.held.weights, self._parameters, strict=True)]
+        if context.eta > 0.0 and any(bool(d.any()) for d in moved):
+            context.direction = [d / context.eta for d in moved]
         with undisturbed(self.model), self._weights(context.held.weights):
             for name in due:
                 if context.held.random is not None:
                     context.held.random.restore()
+                _synchronize(self._parameters)
                 started = time.perf_counter()
                 try:
                     found = MEASURES[name].take(self, context)
@@ -334,7 +378,7 @@ class Recorder:
                 _synchronize(self._parameters)
                 seconds = time.perf_counter() - started
                 self._after(name, number, seconds)
-                readings += [_timed(one, seconds) for one in found]
+                readings += [replace(one, seconds=seconds) for one in found]
         return tuple(readings)
 
     @contextmanager
@@ -367,14 +411,14 @@ class Recorder:
     def _settle(self) -> None:
         """Fetch losses that are still tensors: one wait for a GPU instead of one a step."""
         for row, loss in self._losses:
-            row.loss = float(_item(loss))
+            row.loss = scalar(loss)
         self._losses.clear()
 
     # The measures -------------------------------------------------------------------------------------------------
 
     def _critical(self, context: _Context) -> tuple[Reading, ...]:
-        if context.eta <= 0.0:
-            return (Reading("critical", nan, status="no-rate"),)
+        if context.direction is None:
+            return (Reading("critical", nan, status="no-update"),)
         start = self._eta_critical if isfinite(self._eta_critical) else context.eta
         gradient = context.held.gradients
         found = critical_sharpness(
@@ -390,8 +434,7 @@ class Recorder:
     def _directional(self, context: _Context) -> tuple[Reading, ...]:
         check = self._checked % CHECK_EVERY == 0
         expected = context.held.gradients if check else None
-        update = context.direction if context.eta > 0.0 and any(bool(d.any()) for d in context.direction) else None
-        found = directional_sharpness(self.model, self.loss_fn, context.batch, update, expected=expected)
+        found = directional_sharpness(self.model, self.loss_fn, context.batch, context.direction, expected=expected)
         if check and found.cosine < SAME_DIRECTION:
             raise WrongBatch(
                 f"the gradient of loss_fn(model, batch) has a cosine of {found.cosine:.3f} with the one that was "
@@ -401,23 +444,30 @@ class Recorder:
         step = 2.0 / context.eta if context.eta > 0.0 else nan
         beta = _momentum(context.held.optimizers)
         low, high = ((1.0 - beta) * step, (1.0 + beta) * step) if beta is not None else (nan, nan)
-        status = "found" if isfinite(found.update) else "no-descent"
+        status = "found" if isfinite(found.update) else "no-descent" if context.direction else "no-update"
         return (
             Reading("directional", found.update, edge=step, products=1, status=status),
             Reading("batch", found.gradient, edge=low, edge_high=high, products=1),
         )
 
     def _lambda(self, context: _Context) -> tuple[Reading, ...]:
-        return (self._eigenvalue("lambda", context, None),)
+        if context.raw is None:
+            context.raw = self._eigenvalue("lambda", context, None)
+        return (context.raw,)
 
     def _preconditioned(self, context: _Context) -> tuple[Reading, ...]:
-        if len(context.held.optimizers) > 1:
-            words = "several optimizers have no common edge"
-            return (Reading("lambda-preconditioned", nan, status="no-edge", note=words),)
-        return (self._eigenvalue("lambda-preconditioned", context, context.held.optimizers[0]),)
+        kind, optimizers = "lambda-preconditioned", context.held.optimizers
+        if len(optimizers) > 1:
+            return (Reading(kind, nan, status="no-edge", note="several optimizers have no common edge"),)
+        how = preconditioner(optimizers[0], Closure(self.model, self.loss_fn, context.batch))
+        if how.why:
+            return (Reading(kind, nan, status="no-edge", note=how.why),)
+        if how.is_plain:
+            return tuple(replace(raw, kind=kind, edge=how.edge) for raw in self._lambda(context))
+        return (self._eigenvalue(kind, context, optimizers[0]),)
 
     def _eigenvalue(self, kind: str, context: _Context, optimizer: Snapshot | None) -> Reading:
-        s: Sharpness = sharpness(
+        s = sharpness(
             self.model,
             self.loss_fn,
             context.batch,
@@ -427,8 +477,6 @@ class Recorder:
         )
         if s.vector is not None:
             self._vectors[kind] = s.vector
-        if optimizer is not None and s.note:
-            return Reading(kind, nan, status="no-edge", note=s.note)
         status = "found" if s.converged else "not-converged"
         return Reading(kind, s.value, edge=s.edge, residual=s.residual, products=s.products, status=status)
 
@@ -464,14 +512,6 @@ def _rounded(steps: float) -> int:
     return int(next(m * decade for m in (1, 2, 5, 10) if m * decade >= steps))
 
 
-def _timed(reading: Reading, seconds: float) -> Reading:
-    return Reading(**(vars(reading) | {"seconds": seconds}))
-
-
-def _item(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
-
-
 def _momentum(optimizers: Sequence[Snapshot]) -> float | None:
     """β of SGD, whose band batch sharpness is compared with; None for other optimizers."""
     if len(optimizers) != 1 or optimizers[0].name != "SGD":
@@ -501,74 +541,4 @@ def _synchronize(parameters: Sequence[Tensor]) -> None:
         torch.cuda.synchronize()
 
 
-def record(
-    model: nn.Module,
-    optimizer: Optimizer | Sequence[Optimizer],
-    loss_fn: LossFunction,
-    *,
-    name: str = "",
-    measures: Sequence[str] | None = None,
-    overhead: float = 0.05,
-    every: int | Mapping[str, int] | None = None,
-    strict: bool = False,
-) -> Recorder:
-    """Record sharpness, and the edges of stability at each step, beside a training loop that stays as it is.
-
-        with mlrtui.record(model, optimizer, loss_fn, overhead=0.05) as rec:
-            for batch in loader:
-                loss = train_step(batch)  # backward, clipping, optimizer.step(), scheduler.step()
-                rec.step(loss, batch)
-        rec.series("critical")  # steps, values, edges
-        rec.events              # what could not be measured, and why
-
-    A row belongs to the weights before the update of its step: they are put back for the measurement, and afterwards
-    the present ones, to the bit. Weights, optimizer, buffers, gradients, modes and random states end as they would
-    without a recorder; dropout keeps the mask of the training's own forward pass. On steps that are measured it holds a
-    copy of the weights and of their gradients. Under DDP rank 0 measures its own share of the batch.
-
-    Args:
-        model: any module; see `sharpness` for what is refused.
-        optimizer: one of torch's, or a list of them.
-        loss_fn: ``loss_fn(model, batch)``, the scalar that is trained.
-        name: for your own use.
-        measures: some of "critical" (critical sharpness along the update, forward passes only), "directional"
-            (curvature along update and gradient, two products), "lambda" (λ_max of the Hessian) and
-            "lambda-preconditioned" (by the optimizer's state, with its edge); all of them by default.
-        overhead: share of the training's time that measuring may take. The first measurement of each kind is dearer
-            and counted apart (``rec.cold_seconds``). What is skipped is not measured, never interpolated.
-        every: fixed intervals in steps instead, one for all measures or a dict by measure.
-        strict: raise what goes wrong. Otherwise it is a warning and an entry of ``rec.events``, and a measure that
-            fails three times in a row is off.
-
-    The environment variable ``MLRTUI_RECORD=0`` turns recording off.
-
-    Raises:
-        ValueError: a wrong argument.
-
-    >>> model = nn.Linear(1, 1, bias=False)
-    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    >>> def loss_fn(model, x):
-    ...     return 1.5 * model(x).square().sum()  # λ = 3
-    >>> x = torch.ones(1, 1)
-    >>> with record(model, optimizer, loss_fn, every=1) as rec:
-    ...     for _ in range(3):
-    ...         loss = loss_fn(model, x)
-    ...         optimizer.zero_grad()
-    ...         loss.backward()
-    ...         optimizer.step()
-    ...         rec.step(loss, x)
-    >>> [round(value, 4) for value in rec.series("lambda").values]
-    [3.0, 3.0, 3.0]
-    >>> [round(edge, 4) for edge in rec.series("lambda-preconditioned").edges]
-    [20.0, 20.0, 20.0]
-    """
-    return Recorder(
-        model,
-        optimizer,
-        loss_fn,
-        name=name,
-        measures=measures,
-        overhead=overhead,
-        every=every,
-        strict=strict,
-    )
+record = Recorder

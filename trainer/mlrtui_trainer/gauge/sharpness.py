@@ -168,7 +168,7 @@ class _Scaled:
         return self.products.size
 
     def apply(self, v: Tensor) -> Tensor:
-        if self.how is None or (self.how.diagonal is None and self.how.decay is None):
+        if self.how is None or self.how.is_plain:
             return self.products.apply(v)
         root = 1.0 if self.how.diagonal is None else self.how.diagonal.to(v).sqrt()
         scaled = v * root

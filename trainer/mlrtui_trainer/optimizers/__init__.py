@@ -7,13 +7,13 @@ What each is stands in its own file, as one `Optimizer`. Nothing here imports to
 """
 
 from mlrtui_trainer.optimizers.adam import ADAM, ADAMW
-from mlrtui_trainer.optimizers.base import OPTIMIZERS, Compiled, Optimizer
+from mlrtui_trainer.optimizers.base import OPTIMIZERS, Compiled, Optimizer, owners_of
 from mlrtui_trainer.optimizers.momentum import MOMENTUM, NESTEROV
 from mlrtui_trainer.optimizers.muon import MUON
 from mlrtui_trainer.optimizers.rmsprop import RMSPROP
 from mlrtui_trainer.optimizers.sgd import SGD
 
-__all__ = ["OPTIMIZERS", "Compiled", "Optimizer"]
+__all__ = ["OPTIMIZERS", "Compiled", "Optimizer", "owners_of"]
 
 OPTIMIZERS.register("sgd", SGD)
 OPTIMIZERS.register("momentum", MOMENTUM)

@@ -4,7 +4,7 @@ Nothing here imports torch, since the driver plans with it: steps are written wi
 `stepping` takes the steps of stacked lanes by such a record.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +15,7 @@ from mlrtui_trainer.spec import TrainSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ADAPTIVE_POWERS", "GRADIENT_POWERS", "OPTIMIZERS", "Compiled", "Optimizer", "Powers"]
+__all__ = ["ADAPTIVE_POWERS", "GRADIENT_POWERS", "OPTIMIZERS", "Compiled", "Optimizer", "Powers", "owners_of"]
 
 Step = Callable[[TrainSpec, "Tensor", "tuple[Tensor, ...]", "int | Tensor"], "Tensor"]
 Diagonal = Callable[[TrainSpec, "tuple[Tensor, ...]", "int | Tensor"], "Tensor"]
@@ -90,3 +90,13 @@ class Optimizer:
 
 OPTIMIZERS = Registry[Optimizer]("optimizer", group="mlrtui.optimizers")
 """All optimizers by their names in sweep files."""
+
+
+def owners_of(setting: str, among: Iterable[str]) -> list[str]:
+    """Those of these optimizers that have a setting.
+
+    >>> from mlrtui_trainer.optimizers import OPTIMIZERS
+    >>> owners_of("momentum", OPTIMIZERS.ours)
+    ['momentum', 'nesterov', 'muon']
+    """
+    return [name for name in among if setting in OPTIMIZERS[name].settings]

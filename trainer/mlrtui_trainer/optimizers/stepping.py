@@ -31,16 +31,17 @@ def held(train: TrainSpec) -> int:
 def optimizer_of(model: Model, train: TrainSpec, etas: Sequence[float], dtype: torch.dtype, device: str) -> "Stepping":
     """The optimizer that a spec names, before its first step. Raises UnknownNameError for a name that is not known."""
     eta = torch.tensor(list(etas), dtype=torch.float64)[:, None, None]  # [lanes, 1, 1]
-    return Stepping(model, train, eta.to(dtype).to(device), (-eta / train.batch).to(dtype).to(device))
+    rates = eta if forms_gradient(train) else -eta / train.batch
+    return Stepping(model, train, rates.to(dtype).to(device))
 
 
 class Stepping:
     """How some lanes move. Lanes are numbered as the weights stack them."""
 
-    def __init__(self, model: Model, train: TrainSpec, eta: Tensor, by: Tensor) -> None:
+    def __init__(self, model: Model, train: TrainSpec, rates: Tensor) -> None:
         self._model, self._train, self._optimizer = model, train, OPTIMIZERS[train.optimizer]
         self._forms_gradient = forms_gradient(train)
-        self.rates = eta if self._forms_gradient else by
+        self.rates = rates
         """What tells lanes apart, [lanes, 1, 1]: the learning rate, or -η/batch. Where it is zero a lane stays."""
         self._steps: int | Tensor = 0
         self._factor: Tensor | None = None  # of the rates, where steps are recorded
@@ -80,7 +81,7 @@ class Stepping:
 
     def _rates_now(self) -> Tensor:
         """`rates` by the schedule, for the step that ``_steps`` counts already."""
-        if self._train.schedule == "constant":
+        if not self._train.is_scheduled:
             return self.rates
         if self._factor is not None:
             return self.rates * self._factor
@@ -109,7 +110,7 @@ class Stepping:
 
         The rate of a schedule is then that which `at` was told last.
         """
-        if self._train.schedule != "constant":
+        if self._train.is_scheduled:
             self._factor = torch.ones((), dtype=self.rates.dtype, device=self.rates.device)
         if self._optimizer.step is None:
             return None
