@@ -14,7 +14,7 @@ from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied
 from mlrtui.engines.fake import FakeEngine, fake_eta_star
 from mlrtui.errors import EngineFailed
-from mlrtui_db import invariants, records
+from mlrtui_db import flags, invariants, records
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
 from mlrtui_trainer import spec
@@ -219,9 +219,10 @@ def test_the_driver_gives_up_when_the_last_worker_is_gone_and_not_before(
 
 def test_the_two_rooms_mean_the_same_by_the_same_names() -> None:
     """The store and the instrument know nothing of each other; what travels between them must agree all the same."""
-    flags = [name for name in records.__all__ if name.startswith("FLAG_")]
-    assert flags == [name for name in spec.__all__ if name.startswith("FLAG_")]
-    assert [getattr(records, name) for name in flags] == [getattr(spec, name) for name in flags]
+    names = [name for name in flags.__all__ if name.startswith("FLAG_")]
+    assert len(names) == len(flags.FLAGS)
+    assert names == [name for name in spec.__all__ if name.startswith("FLAG_")]
+    assert [getattr(flags, name) for name in names] == [getattr(spec, name) for name in names]
     for_the_log = {"refused", "remarks"}  # not stored: they become events
     measured = spec.LambdaAtInit.__dataclass_fields__.keys()
     assert records.NetLambdas.__dataclass_fields__.keys() == measured - for_the_log
