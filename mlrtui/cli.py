@@ -130,6 +130,10 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the grid and its estimated cost; train nothing.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Train part I of N (from 0) of every sweep; `mlrtui merge` joins the stores."),
+    ] = None,
     devices: DevicesOption = "auto",
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
@@ -141,7 +145,7 @@ def run(
     from mlrtui.commands import run as command
 
     options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
-    options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run)
+    options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
     raise typer.Exit(command.run(tuple(files or ()), options))
 
 

@@ -55,6 +55,7 @@ class CellPlan:
     data: DataSpec
     data_id: str
     samples: int  # how many train
+    seeds: tuple[int, ...] = ()  # of its nets; in a shard, of its own
 
     @cached_property
     def in_keys(self) -> dict[str, object]:
@@ -78,8 +79,13 @@ class Plan:
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of the nets of every cell."""
+        """Seeds of the sweep's nets; of a shard's see `CellPlan.seeds`."""
         return self.spec.sweep.seeds
+
+    @property
+    def nets(self) -> int:
+        """How many there are."""
+        return sum(len(cell.seeds) for cell in self.cells)
 
 
 def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load) -> Plan:
@@ -303,7 +309,17 @@ class _Kin:
             code_path=(self.section.path or "") if self.code_hash else "",
             code_hash=self.code_hash,
         )
-        return CellPlan(position, label, net, self.train, self.sharpness, self.data, self.data_id, self.samples)
+        return CellPlan(
+            position=position,
+            label=label,
+            net=net,
+            train=self.train,
+            sharpness=self.sharpness,
+            data=self.data,
+            data_id=self.data_id,
+            samples=self.samples,
+            seeds=tuple(net.seed for net in self.nets),
+        )
 
     def record(self, cell: CellPlan) -> CellRecord:
         """One of them as the store gets it."""

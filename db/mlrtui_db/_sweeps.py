@@ -3,13 +3,14 @@
 import json
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from mlrtui_db._sqlite import Transaction, finite, whole
 from mlrtui_db.errors import StoreError, SweepConflict
 from mlrtui_db.models import CellState, NamedSweep, NetState, SweepState, TrialState
-from mlrtui_db.records import BoundaryRecord, CellRecord, FitRecord, NetLambdas, SweepRecord
+from mlrtui_db.records import BoundaryRecord, CellRecord, FitRecord, NetLambdas, NetRecord, SweepRecord
 
 _CELL_COLUMNS = tuple(column.name for column in fields(CellRecord) if column.name != "nets")
 _INSERT_CELL = f"INSERT INTO cell (sweep_id, rev, {', '.join(_CELL_COLUMNS)}) VALUES (?, ?{', ?' * len(_CELL_COLUMNS)})"
@@ -38,25 +39,69 @@ def add_sweep(tx: Transaction, sweep: SweepRecord) -> int:
         )
     sweep_id = _inserted(
         tx.connection.execute(
-            "INSERT INTO sweep (sweep_key, name, spec, mode, code_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (sweep.sweep_key, sweep.name, sweep.spec, sweep.mode, sweep.code_id, tx.now),
+            "INSERT INTO sweep (sweep_key, name, spec, mode, code_id, created_at, shard) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (sweep.sweep_key, sweep.name, sweep.spec, sweep.mode, sweep.code_id, tx.now, sweep.shard),
         ).lastrowid
     )
     for cell in sweep.cells:
-        values = [getattr(cell, name) for name in _CELL_COLUMNS]
-        cell_id = _inserted(tx.connection.execute(_INSERT_CELL, (sweep_id, tx.rev, *values)).lastrowid)
-        tx.connection.executemany(
-            "INSERT INTO net (cell_id, seed, operator, loss_convention, sharpness_samples, sharpness_schedule,"
-            " rev) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(cell_id, net.seed, net.operator, net.loss_convention),
-                    *(net.sharpness_samples, net.sharpness_schedule, tx.rev),
-                )
-                for net in cell.nets
-            ],
-        )
+        _add_nets(tx, _add_cell(tx, sweep_id, cell), cell.nets)
     return sweep_id
+
+
+def grow_sweep(
+    tx: Transaction, sweep_id: int, sweep: SweepRecord, known: Mapping[int, int], *, searches_again: bool
+) -> None:
+    """See `Store.grow_sweep`."""
+    execute = tx.connection.execute
+    held: dict[int, set[int]] = {
+        cell_id: set() for (cell_id,) in execute("SELECT cell_id FROM cell WHERE sweep_id = ?", (sweep_id,))
+    }
+    if set(held) != set(known.values()) or len(set(known.values())) != len(known):
+        raise StoreError(f"sweep {sweep_id} cannot grow: not every cell that it has is among those that are wanted")
+    nets = "SELECT cell_id, seed FROM cell JOIN net USING (cell_id) WHERE sweep_id = ?"
+    for cell_id, seed in execute(nets, (sweep_id,)):
+        held[cell_id].add(seed)
+    execute("UPDATE cell SET position = -1 - position WHERE sweep_id = ?", (sweep_id,))  # makes way: they are unique
+    for cell in sweep.cells:
+        if cell.position in known:
+            cell_id = known[cell.position]
+            execute(
+                "UPDATE cell SET position = ?, label = ?, rev = ? WHERE cell_id = ?",
+                (cell.position, cell.label, tx.rev, cell_id),
+            )
+        else:
+            cell_id = _add_cell(tx, sweep_id, cell)
+        _add_nets(tx, cell_id, [net for net in cell.nets if net.seed not in held.get(cell_id, ())])
+    if searches_again:
+        execute(
+            "UPDATE net SET status = 'open', rev = ? WHERE status = 'done'"
+            " AND cell_id IN (SELECT cell_id FROM cell WHERE sweep_id = ?)",
+            (tx.rev, sweep_id),
+        )
+    execute("DELETE FROM fit WHERE sweep_id = ?", (sweep_id,))
+    execute(
+        "UPDATE sweep SET spec = ?, sweep_key = ?, shard = ?, status = 'open', finished_at = NULL WHERE sweep_id = ?",
+        (sweep.spec, sweep.sweep_key, sweep.shard, sweep_id),
+    )
+
+
+def _add_cell(tx: Transaction, sweep_id: int, cell: CellRecord) -> int:
+    values = [getattr(cell, name) for name in _CELL_COLUMNS]
+    return _inserted(tx.connection.execute(_INSERT_CELL, (sweep_id, tx.rev, *values)).lastrowid)
+
+
+def _add_nets(tx: Transaction, cell_id: int, nets: Sequence[NetRecord]) -> None:
+    tx.connection.executemany(
+        "INSERT INTO net (cell_id, seed, operator, loss_convention, sharpness_samples, sharpness_schedule,"
+        " rev) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(cell_id, net.seed, net.operator, net.loss_convention),
+                *(net.sharpness_samples, net.sharpness_schedule, tx.rev),
+            )
+            for net in nets
+        ],
+    )
 
 
 def sweep_named(connection: sqlite3.Connection, name: str) -> NamedSweep | None:
@@ -68,10 +113,9 @@ def sweep_named(connection: sqlite3.Connection, name: str) -> NamedSweep | None:
 def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
     """See `Store.sweep_state`."""
     execute = tx.connection.execute
-    sweep = execute("SELECT status, code_id FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
+    sweep = execute("SELECT status, code_id, shard FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
     if sweep is None:
         raise StoreError(f"the store holds no sweep number {sweep_id}")
-    cells = execute("SELECT cell_id, position, data_id FROM cell WHERE sweep_id = ? ORDER BY position", (sweep_id,))
     nets = execute(
         "SELECT net_id, n.cell_id, seed, status, start_eta, CASE WHEN censored IS NULL THEN eta_star END,"
         f" lambda0_converged, {', '.join(_LAMBDA_COLUMNS.values())}"
@@ -79,7 +123,8 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         (sweep_id,),
     )
     trials = execute(
-        "SELECT t.trial_id, net_id, t.eta, t.round, t.status, t.verdict, t.attempt, t.error, t.given_up_epoch"
+        "SELECT t.trial_id, net_id, t.eta, t.round, t.status, t.verdict, t.attempt, t.error, t.given_up_epoch,"
+        " t.trial_key"
         " FROM cell c JOIN net n USING (cell_id) JOIN trial t USING (net_id) WHERE sweep_id = ? ORDER BY t.trial_id",
         (sweep_id,),
     )
@@ -87,9 +132,23 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         sweep_id=sweep_id,
         status=sweep[0],
         code_id=sweep[1],
-        cells=tuple(CellState(*row) for row in cells),
+        shard=sweep[2],
+        cells=cell_states(tx.connection, sweep_id),
         nets=tuple(_net_state(*row) for row in nets),
         trials=tuple(TrialState(*row) for row in trials),
+    )
+
+
+def cell_states(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellState, ...]:
+    """The cells of a sweep by position, with the seeds of their nets."""
+    seeds: dict[int, set[int]] = defaultdict(set)
+    nets = "SELECT cell_id, seed FROM cell JOIN net USING (cell_id) WHERE sweep_id = ?"
+    for cell_id, seed in connection.execute(nets, (sweep_id,)):
+        seeds[cell_id].add(seed)
+    cells = "SELECT cell_id, position, data_id, settings FROM cell WHERE sweep_id = ? ORDER BY position"
+    return tuple(
+        CellState(cell_id, position, data_id, settings, frozenset(seeds[cell_id]))
+        for cell_id, position, data_id, settings in connection.execute(cells, (sweep_id,))
     )
 
 

@@ -99,6 +99,7 @@ TABLES: dict[str, Docs] = {
         "created_at": ("s (Unix time)", "When the sweep was first started."),
         "finished_at": ("s (Unix time)", "When its last trial was done; NULL before."),
         "status": ("text", "open, done or stopped."),
+        "shard": ("text", "Which shards of the sweep the store holds, as 1/4 or 0,2/4; NULL: all of it."),
     },
     "cell": {
         "cell_id": ("id", "Number of the cell: one point of the grid."),

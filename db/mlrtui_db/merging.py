@@ -6,6 +6,7 @@ other, the net is taken whole from the store in which it is further. What was co
 goes where another store adds to them: mean and spread of a cell are computed anew, fits are left to the caller.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -28,6 +29,7 @@ from mlrtui_db.store import Store
 __all__ = ["Merged", "merge"]
 
 Row = dict[str, Any]
+_SHARDS = re.compile(r"([0-9]{1,6}(?:,[0-9]{1,6})*)/([0-9]{1,6})")
 _RANK = {"queued": 0, "open": 1, "failed": 2, "done": 3}
 
 
@@ -40,14 +42,24 @@ class Merged:
     steps: int
 
 
-def merge(out: Path, sources: Sequence[Path], refit: Callable[[Store, Sequence[int]], None] | None = None) -> Merged:
+def merge(
+    out: Path,
+    sources: Sequence[Path],
+    refit: Callable[[Store, Sequence[int]], None] | None = None,
+    *,
+    differing: Callable[[str, str], Sequence[str]] | None = None,
+) -> Merged:
     """Make a store that holds everything of ``sources``, which stay as they are.
+
+    Shards of one sweep become one sweep. It is done when all nets are; until then `mlrtui run` trains those that lack.
 
     Args:
         out: path of the new store.
         sources: paths of the stores; what they have in common is taken from the first.
         refit: fits anew, given the new store and the numbers of the sweeps whose rows come from several stores. These
             have lost their fits, each of which was of one store's rows. It runs before the new store has its name.
+        differing: in what two settings (canonical JSON) of one sweep differ for its numbers; without it they must be
+            equal.
 
     Raises:
         MergeConflict: two stores contradict each other; the message says in what. Nothing is made.
@@ -62,7 +74,7 @@ def merge(out: Path, sources: Sequence[Path], refit: Callable[[Store, Sequence[i
                 path, connection = _opening.open_to_read(source)
                 with closing(connection), translated(path), store.maintenance() as tx:
                     refuse_if_incomplete(path, connection)
-                    mixed |= _Merge(connection, tx, path).run()
+                    mixed |= _Merge(connection, tx, path, differing).run()
             if refit is not None and mixed:
                 refit(store, sorted(mixed))
             with store.maintenance() as tx:
@@ -76,8 +88,15 @@ def merge(out: Path, sources: Sequence[Path], refit: Callable[[Store, Sequence[i
 class _Merge:
     """Copies one source into the open transaction of the store that is made."""
 
-    def __init__(self, source: sqlite3.Connection, tx: Transaction, path: Path) -> None:
+    def __init__(
+        self,
+        source: sqlite3.Connection,
+        tx: Transaction,
+        path: Path,
+        differing: Callable[[str, str], Sequence[str]] | None,
+    ) -> None:
         self._source, self._tx, self._target, self._path = source, tx, tx.connection, path
+        self._differing = differing
         self._changed = False  # whether a row of nets or trials was written
 
     def run(self) -> set[int]:
@@ -105,10 +124,13 @@ class _Merge:
         """(whether it was there before, its number in the new store)."""
         known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
         if known is not None and known["sweep_key"] != sweep["sweep_key"]:
-            raise MergeConflict(
-                f"{self._path} holds a sweep {sweep['name']!r} with other settings than the stores before it: "
-                "merge them into two stores"
-            )
+            found = ("",) if self._differing is None else self._differing(known["spec"], sweep["spec"])
+            if found:
+                what = f" ({'; '.join(found)})" if any(found) else ""
+                raise MergeConflict(
+                    f"{self._path} holds a sweep {sweep['name']!r} with other settings than the stores before "
+                    f"it{what}: merge them into two stores"
+                )
         if known is None:
             sweep_id = self._insert("sweep", sweep, "sweep_id")
         else:
@@ -118,11 +140,6 @@ class _Merge:
                     f"{self._path}: sweep {sweep['name']!r} was trained by other code ({sweep['code_id']}) than in the "
                     f"stores before it ({known['code_id']}): merge them into two stores"
                 )
-            if sweep["status"] == "done" and known["status"] != "done":
-                self._target.execute(
-                    "UPDATE sweep SET status = 'done', finished_at = ? WHERE sweep_id = ?",
-                    (sweep["finished_at"], sweep_id),
-                )
         self._changed = False
         for cell in _rows(self._source, "SELECT * FROM cell WHERE sweep_id = ? ORDER BY position", sweep["sweep_id"]):
             self._cell(cell, sweep_id)
@@ -130,7 +147,24 @@ class _Merge:
             for fit in _rows(self._source, "SELECT * FROM fit WHERE sweep_id = ?", sweep["sweep_id"]):
                 self._insert("fit", fit | {"sweep_id": sweep_id})
         self._events(sweep["sweep_id"], sweep_id)
+        if known is not None:
+            self._end(sweep, known)
         return known is not None, sweep_id
+
+    def _end(self, sweep: Row, known: Row) -> None:
+        """A sweep of two stores is done when all their nets are."""
+        left = "SELECT 1 FROM cell JOIN net USING (cell_id) WHERE sweep_id = ? AND net.status IN ('queued', 'open')"
+        ends = [row["finished_at"] for row in (sweep, known) if row["finished_at"] is not None]
+        is_done = bool(ends) and _one(self._target, left, known["sweep_id"]) is None
+        self._target.execute(
+            "UPDATE sweep SET status = ?, finished_at = ?, shard = ? WHERE sweep_id = ?",
+            (
+                "done" if is_done else "stopped",
+                max(ends) if is_done else None,
+                both_shards(known["shard"], sweep["shard"]),
+                known["sweep_id"],
+            ),
+        )
 
     def _only_source_is_fitted(self, source_id: int, target_id: int) -> bool:
         fitted = "SELECT 1 FROM fit WHERE sweep_id = ?"
@@ -234,6 +268,24 @@ class _Merge:
         kept = {name: value for name, value in row.items() if name != key} | {"rev": self._tx.rev}
         setting = ", ".join(f"{name} = ?" for name in kept)
         self._target.execute(f"UPDATE {table} SET {setting} WHERE {key} = ?", (*kept.values(), row[key]))
+
+
+def both_shards(one: str | None, other: str | None) -> str | None:
+    """Which shards two stores of one sweep hold together; None: all of it.
+
+    >>> both_shards("0/3", "2/3")
+    '0,2/3'
+    >>> both_shards("0,2/3", "1/3") is None
+    True
+    """
+    if one is None or other is None:
+        return None
+    found = [_SHARDS.fullmatch(text) for text in (one, other)]
+    if not all(found) or found[0][2] != found[1][2]:  # type: ignore[index]
+        return one if one == other else f"{one}+{other}"
+    count = int(found[0][2])  # type: ignore[index]
+    indices = sorted({int(index) for match in found for index in match[1].split(",")})  # type: ignore[index]
+    return None if len(indices) >= count else f"{','.join(map(str, indices))}/{count}"
 
 
 def _given_up(trial: Row) -> bool:

@@ -111,7 +111,8 @@ _NET_4 = {
 
 
 def _fifth(connection: sqlite3.Connection) -> None:
-    """Measures, and a learning rate by step. The axes of the views are made from settings that all stores have."""
+    """Measures, a learning rate by step, shards. The axes of the views are made from settings that all stores have."""
+    _added(connection, "sweep", "shard TEXT")
     _added(connection, "step", "eta REAL")
     connection.execute("""
         CREATE TABLE IF NOT EXISTS measure (

@@ -54,6 +54,7 @@ class SweepRow:
     trials_failed: int
     heartbeat_at: float | None  # newest sign of life of any attempt
     spec: str
+    shard: str | None = None  # which shards of the sweep the store holds, as "1/4" or "0,2/4"; None: all of it
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,8 @@ class CellState(NamedTuple):
     cell_id: int
     position: int
     data_id: str
+    settings: str  # canonical JSON, unique in its sweep
+    seeds: frozenset[int]  # of its nets
 
 
 class NetState(NamedTuple):
@@ -289,6 +292,7 @@ class TrialState(NamedTuple):
     attempt: int
     error: str | None
     given_up_epoch: int | None
+    trial_key: str
 
 
 @dataclass(frozen=True)
@@ -298,6 +302,7 @@ class SweepState:
     sweep_id: int
     status: str
     code_id: str  # the code that began it
+    shard: str | None  # see `SweepRow`
     cells: tuple[CellState, ...]  # by position
     nets: tuple[NetState, ...]  # by cell position, then seed
     trials: tuple[TrialState, ...]  # in the order in which they were asked for

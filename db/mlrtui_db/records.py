@@ -85,6 +85,7 @@ class SweepRecord:
     mode: str  # "search" or "scan"
     code_id: str
     cells: tuple[CellRecord, ...]
+    shard: str | None = None  # "1/4": these are the cells and nets of one shard of four
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ CREATE TABLE sweep (
   code_id     TEXT NOT NULL,
   created_at  REAL NOT NULL,
   finished_at REAL,
-  status      TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'stopped'))
+  status      TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'stopped')),
+  shard       TEXT  -- NULL: all of the sweep
 ) STRICT;
 
 CREATE TABLE cell (

@@ -271,6 +271,25 @@ class Store:
         """
         return _sweeps.add_sweep(self._tx(), sweep)
 
+    def grow_sweep(
+        self, sweep_id: int, sweep: SweepRecord, known: Mapping[int, int], *, searches_again: bool = False
+    ) -> None:
+        """Add the cells and nets that a stored sweep lacks, make its settings those of ``sweep``, and open it.
+
+        Labels and positions of cells follow; fits go, which were of fewer cells. Nothing that was trained changes.
+
+        Args:
+            sweep_id: the stored sweep.
+            sweep: what is wanted now: all that is there, and more.
+            known: cell_id by position in ``sweep``, of the cells that are there.
+            searches_again: open the nets that are done, too: other rates are wanted of them. What they have stays until
+                they are closed again.
+
+        Raises:
+            StoreError: a cell that the store has is not in ``known``; nothing was written.
+        """
+        _sweeps.grow_sweep(self._tx(), sweep_id, sweep, known, searches_again=searches_again)
+
     def sweep_named(self, name: str) -> NamedSweep | None:
         """The sweep of this name, or None; also outside a transaction."""
         with translated(self.path):

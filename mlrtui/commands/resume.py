@@ -10,6 +10,7 @@ from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, refuse_code, start
 from mlrtui.config import SweepSpec
 from mlrtui.driver import estimate
+from mlrtui.driver.shards import Shard
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
@@ -79,7 +80,14 @@ def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
     specs = [_spec(row) for row in rows]
     refuse_code(specs, options)
     useful = max(estimate.parallel_lanes(planning.plan(spec, None)) for spec in specs)
-    return start(specs, useful, options)
+    return start(specs, useful, options, [_shard(row) for row in rows])
+
+
+def _shard(row: SweepRow) -> str | None:
+    """The shard that a store holds goes on alone; what was merged of several goes on with all that is missing."""
+    with suppress(BadInput):
+        return None if row.shard is None else str(Shard.parse(row.shard))
+    return None
 
 
 def _spec(row: SweepRow) -> SweepSpec:

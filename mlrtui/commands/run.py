@@ -9,10 +9,13 @@ from pathlib import Path
 from mlrtui import planning
 from mlrtui.commands import examples
 from mlrtui.commands.opening import open_current
-from mlrtui.config import SweepSpec, changes, load_sweep
+from mlrtui.config import SweepSpec, load_sweep
+from mlrtui.config.changes import differences
 from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
+from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.methods import chosen_as, chosen_for
+from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.code_check import check_factories
 from mlrtui.engines.registry import engine_of
 from mlrtui.errors import BadInput, DriverDied
@@ -20,6 +23,7 @@ from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.errors import StoreError
+from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.models.sources import is_factory
 
@@ -41,6 +45,7 @@ class RunOptions:
     ascii_only: bool = False
     refresh: float | None = None
     mouse: bool = True
+    shard: str | None = None
 
 
 def run(files: Sequence[Path], options: RunOptions) -> int:
@@ -52,14 +57,19 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     """
     specs = _load(files or examples.quickstart(), options.overrides)
     refuse_code(specs, options)
-    plans = [planning.plan(spec, None) for spec in specs]
-    useful = max(estimate.parallel_lanes(plan) for plan in plans)
+    plans = [_plan(spec, options) for spec in specs]
+    useful = max(1, *(estimate.parallel_lanes(plan) for plan in plans))
     if options.dry_run:
         built = check_factories(specs, _workers(options, useful)[0], timed=True)
         for spec, plan, cells in zip(specs, plans, built, strict=True):
             show(_description(spec, plan, cells), options.ascii_only)
+        for line in _beside_stored(options, specs).lines:
+            print(line)
         return 0
-    specs, undone = _beside_stored(options.store, specs)
+    stored = _beside_stored(options, specs)
+    specs, undone = stored.specs, stored.undone
+    for line in stored.lines:
+        print(line)
     if not undone:
         _workers(options, useful)  # reports a mistake in an option all the same
         return _finished(options, specs)
@@ -81,15 +91,23 @@ def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
         raise BadInput(f"model.kind = {named[0]!r}: runs code of that module; if you trust it, add --allow-code")
 
 
-def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:
-    """Start a driver for these sweeps and watch it; ``useful`` bounds the workers that are started by themselves."""
+def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions, shards: Sequence[str | None] = ()) -> int:
+    """Start a driver for these sweeps and watch it.
+
+    Args:
+        specs: the sweeps.
+        useful: bounds the workers that are started by themselves.
+        options: of the command.
+        shards: of each sweep the shard that is trained; none at all: that of the options.
+    """
     workers = _workers(options, useful)
     specs = [chosen_for(spec, workers) for spec in specs]
     check_factories(specs, workers[0])
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
-    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine)
+    shards = shards or [options.shard] * len(specs)
+    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine, shards)
     if options.detach:
         print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
         return 0
@@ -121,28 +139,72 @@ def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:
     return specs
 
 
-def _beside_stored(store: Path, specs: Sequence[SweepSpec]) -> tuple[list[SweepSpec], bool]:
-    """Compare with the store, if it exists: the sweeps with their stored choices, and whether anything is left to do.
+@dataclass(frozen=True)
+class _Stored:
+    """The sweeps beside what the store has of them."""
+
+    specs: list[SweepSpec]
+    """With their stored choices."""
+
+    undone: bool
+    lines: list[str]
+    """What is added to sweeps that are there, in words."""
+
+
+def _beside_stored(options: RunOptions, specs: Sequence[SweepSpec]) -> _Stored:
+    """Compare with the store, if it exists.
 
     Raises:
-        BadInput: the store has a sweep of this name with other settings.
+        BadInput: the store has a sweep of this name that cannot become this one by growing.
     """
+    store = options.store
     if not store.exists() or (store.stat().st_size == 0 and store.is_file()):
-        return list(specs), True
+        return _Stored(list(specs), undone=True, lines=[])
+    chosen, undone, lines = [], False, []
     with open_current(store) as reader:
         known = {sweep.name: sweep for sweep in reader.sweeps()}
-    chosen, undone = [], False
-    for spec in specs:
-        row = known.get(spec.sweep.name)
-        undone |= row is None or row.status != "done"
-        chosen.append(spec if row is None else chosen_as(spec, row.spec))
-        changed = [] if row is None else changes(row.spec, chosen[-1])
-        if changed:
-            raise BadInput(
-                f"sweep.name = {spec.sweep.name!r}: {store} has a sweep of this name with other settings "
-                f"({'; '.join(changed)}); change sweep.name, or use another --store"
-            )
-    return chosen, undone
+        for spec in specs:
+            row = known.get(spec.sweep.name)
+            chosen.append(spec if row is None else chosen_as(spec, row.spec))
+            if row is None:
+                undone = True
+                continue
+            lacks = _lacks(options, chosen[-1], row, reader)
+            undone |= lacks.adds or row.status != "done" or row.shard != options.shard
+            if lacks.adds:
+                lines.append(f"{one_line(row.name)}: {lacks.text}; what is stored stays")
+    return _Stored(chosen, undone, lines)
+
+
+def _lacks(options: RunOptions, spec: SweepSpec, row: SweepRow, reader: Reader) -> Growth:
+    """What a stored sweep lacks."""
+    if options.shard is not None and row.shard != options.shard:
+        holds = "all of it" if row.shard is None else f"shard {row.shard}"
+        raise BadInput(
+            f"--shard {options.shard}: {options.store} holds {holds} of {spec.sweep.name!r}; give every shard a "
+            "--store of its own, or leave --shard out to train what is missing"
+        )
+    differing = differences(row.spec, spec)
+    if not differing and row.shard == options.shard:
+        return Growth()
+    lacks = growth(row.spec, reader.cell_states(row.sweep_id), _plan(spec, options))
+    if lacks.refused:
+        raise BadInput(
+            f"sweep.name = {spec.sweep.name!r}: {options.store} has a sweep of this name with other settings "
+            f"({'; '.join(lacks.refused)}); change sweep.name, or use another --store"
+        )
+    if differing and options.shard is not None:
+        raise BadInput(
+            f"--shard {options.shard}: a shard cannot grow ({'; '.join(lacks.changes)}): merge the shards first, then "
+            "run the larger sweep, or give it another sweep.name"
+        )
+    return lacks
+
+
+def _plan(spec: SweepSpec, options: RunOptions) -> planning.Plan:
+    """Without data."""
+    plan = planning.plan(spec, None)
+    return plan if options.shard is None else part(plan, Shard.parse(options.shard))
 
 
 def _attach(options: RunOptions) -> None:
@@ -219,9 +281,9 @@ def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Seque
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "
-    steps = max(cell.train.max_steps for cell in plan.cells)
+    steps = max((cell.train.max_steps for cell in plan.cells), default=0)
     lines = [
-        f"{spec.sweep.name}: {plan.sweep.mode}, {len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets, "
+        f"{spec.sweep.name}: {plan.sweep.mode}, {_grid_words(plan, nets)}, "
         f"{about}{trainings} trainings of at most {steps} steps",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
         *(f"  data: {line}" for line in dict.fromkeys(map(data_line, dict.fromkeys(cell.data for cell in plan.cells)))),
@@ -230,3 +292,9 @@ def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Seque
         f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]
     return "\n".join(lines)
+
+
+def _grid_words(plan: planning.Plan, nets: int) -> str:
+    if plan.sweep.shard is not None:
+        return f"shard {plan.sweep.shard}: {nets} nets in {len(plan.cells)} cells"
+    return f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +11,19 @@ from pydantic import ValidationError
 from mlrtui.config.mistakes import toml_text
 from mlrtui.config.sections import SweepSpec
 
-__all__ = ["changes", "diff"]
+__all__ = ["Difference", "changes", "differences"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key that two sweeps set differently; None: one of them has no such key."""
+
+    key: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
 
 
 def changes(stored: str, spec: SweepSpec) -> list[str]:
@@ -19,21 +32,21 @@ def changes(stored: str, spec: SweepSpec) -> list[str]:
     An earlier version wrote its settings down without the keys that came later: each counts as its default. That a fit
     may mix rules is no difference: the question comes up only when such a sweep is resumed.
     """
+    return [str(one) for one in differences(stored, spec)]
+
+
+def differences(stored: str, spec: SweepSpec) -> list[Difference]:
+    """The same as records."""
     with suppress(ValidationError):
         stored = _comparable(SweepSpec.from_canonical(stored))
-    return diff(stored, _comparable(spec))
+    old, new = dict(_flat("", json.loads(stored))), dict(_flat("", json.loads(_comparable(spec))))
+    keys = sorted(old.keys() | new.keys())
+    return [Difference(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
 
 
 def _comparable(spec: SweepSpec) -> str:
     fits = tuple(fit.model_copy(update={"mixed_rules": False}) for fit in spec.fit)
     return spec.settled.model_copy(update={"fit": fits}).canonical()
-
-
-def diff(old_json: str, new_json: str) -> list[str]:
-    """A line for every key that two `SweepSpec.canonical` texts set differently: ``model.width: [64] -> [128]``."""
-    old, new = dict(_flat("", json.loads(old_json))), dict(_flat("", json.loads(new_json)))
-    keys = sorted(old.keys() | new.keys())
-    return [f"{key}: {_shown(old, key)} -> {_shown(new, key)}" for key in keys if old.get(key) != new.get(key)]
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -47,5 +60,5 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _shown(values: dict[str, Any], key: str) -> str:
-    return toml_text(values[key]) if key in values else "(none)"
+def _shown(value: Any) -> str:
+    return "(none)" if value is None else toml_text(value)

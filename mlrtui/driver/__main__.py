@@ -56,6 +56,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui import data, planning
     from mlrtui.config import SweepSpec
     from mlrtui.driver.loop import Driver
+    from mlrtui.driver.shards import Shard, part
     from mlrtui.engines.registry import engine_of
     from mlrtui.stores import open_store
 
@@ -70,8 +71,10 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         engine = opened([str(name) for name in job["devices"]])  # type: ignore[attr-defined]
         driver = Driver(store, engine, driver_id=driver_id, should_stop=lambda: stop.asked, say=_say)
         failed = 0
-        for spec in specs:
-            end = driver.run_sweep(spec, planning.plan(spec, data.load))
+        shards = job["shards"]
+        for spec, shard in zip(specs, shards, strict=True):  # type: ignore[call-overload]
+            plan = planning.plan(spec, data.load)
+            end = driver.run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
             failed += end.failed
             if stop.asked:
                 break

@@ -29,19 +29,19 @@ _PRODUCTS_PER_PROBE = 12
 
 def expected_trainings(plan: Plan) -> int:
     """How many trainings the sweep will take: exact for a scan, about for a search."""
-    return len(plan.seeds) * sum(_trainings_of(plan, cell) for cell in plan.cells)
+    return sum(len(cell.seeds) * _trainings_of(plan, cell) for cell in plan.cells)
 
 
 def parallel_lanes(plan: Plan) -> int:
     """Trainings that can run at the same time, which bounds the number of useful workers."""
     if plan.spec.scan is not None:
         return expected_trainings(plan)
-    return len(plan.seeds) * sum(search_rules(plan.spec, cell).at_once for cell in plan.cells)
+    return sum(len(cell.seeds) * search_rules(plan.spec, cell).at_once for cell in plan.cells)
 
 
 def seconds_per_core(plan: Plan) -> float:
     """Rough time of all trainings and their λ on one CPU core, in seconds."""
-    return len(plan.seeds) * sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in plan.cells)
+    return sum(len(cell.seeds) * _trainings_of(plan, cell) * seconds_per_training(cell) for cell in plan.cells)
 
 
 def seconds_per_training(cell: CellPlan) -> float:

@@ -59,7 +59,9 @@ def log_path(store: Path) -> Path:
     return target.with_name(target.name + ".log")
 
 
-def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: str = "local") -> DriverProcess:
+def launch(
+    store: Path, specs: Sequence[str], devices: Sequence[str], engine: str = "local", shards: Sequence[str | None] = ()
+) -> DriverProcess:
     """Start a driver and wait until it owns the store.
 
     Args:
@@ -67,6 +69,7 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: st
         specs: canonical JSON of each sweep, run in this order.
         devices: one device name per worker.
         engine: name of the engine that has them.
+        shards: of each sweep "1/4", to train that shard of it alone, or None; none at all: all sweeps whole.
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
@@ -88,7 +91,13 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: st
         os.close(log)
         os.close(theirs)
     assert process.stdin is not None
-    job = {"store": str(store.absolute()), "specs": list(specs), "devices": list(devices), "engine": engine}
+    job = {
+        "store": str(store.absolute()),
+        "specs": list(specs),
+        "devices": list(devices),
+        "engine": engine,
+        "shards": list(shards) or [None] * len(specs),
+    }
     with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())
         process.stdin.close()

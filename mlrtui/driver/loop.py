@@ -113,12 +113,10 @@ class Driver:
             EngineFailed: no worker is left.
             StoreMoved: the store was removed, moved or replaced.
         """
-        known = identity.stored_sweep(self._store, plan)
-        self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep)) if known is None else known
+        grown = self._find_or_add(plan)
         state = self._store.sweep_state(self._sweep_id)
         if state.status == "done":
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
-        identity.refuse_other_data(plan, state)
         run = SweepRun(spec, plan, state)
         self._giving_up = GivingUp(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
         self._giving_up.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
@@ -126,6 +124,9 @@ class Driver:
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
         self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
+        if grown:
+            self._event("info", grown)
+            self._fits_due = self._clock()
         if (other := identity.other_code(plan, state)) is not None:
             self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
@@ -145,6 +146,24 @@ class Driver:
                 self._flush(run)
                 last_commit = self._clock()
         return self._end(run, spec.sweep.name)
+
+    def _find_or_add(self, plan: Plan) -> str:
+        """Make the stored sweep the one that is wanted; what was added to one that was there, in words."""
+        stored = self._store.sweep_named(plan.sweep.name)
+        if stored is not None:
+            state = self._store.sweep_state(stored.sweep_id)
+            lacks = identity.lacking(stored, state, plan)
+            if not lacks.refused:
+                self._sweep_id = stored.sweep_id
+                identity.refuse_other_data(stored, state, plan)
+                if not lacks.adds and state.shard == plan.sweep.shard:
+                    return ""
+                if lacks.changes:
+                    identity.refuse_other_keys(stored, state, plan)
+                self._commit(lambda: identity.grow(self._store, stored, state, plan, lacks))
+                return lacks.text
+        self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep))  # or a conflict of names
+        return ""
 
     # --- handing out -------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from config_good import GOOD
 
 from mlrtui.commands.examples import available, quickstart
 from mlrtui.config import SweepSpec, load_sweep, parse_sweep
-from mlrtui.config.changes import changes, diff
+from mlrtui.config.changes import changes
 from mlrtui.config.parsing import TABLES
 from mlrtui.config.reference import page, rule_of
 from mlrtui.config.sections import LayerRates, Section, WidthRates, section_of
@@ -130,20 +130,21 @@ def test_specs_are_frozen(good: Document) -> None:
 
 
 def test_diff_names_what_changed(good: Document) -> None:
-    old = parse_sweep(good, "f").canonical()
+    spec = parse_sweep(good, "f")
+    old = spec.canonical()
+    assert changes(old, spec) == []
     good["model"]["width"] = [64, 128, 256]
     good["model"]["input_lr"] = 0.1
     good["fit"] = [{"y": "lambda0", "x": "depth"}]
     good["training"] |= {"steps": 99}
     del good["training"]["epochs"]
-    assert diff(old, parse_sweep(good, "f").canonical()) == [
+    assert changes(old, parse_sweep(good, "f")) == [
         'fit#1: (none) -> { mixed_rules = false, where = "", x = ["depth"], y = "lamb…',
         "model.layer_lr.input: [1.0] -> [0.1]",
         "model.width: [64, 128] -> [64, 128, 256]",
         "training.epochs: [3] -> (none)",
         "training.steps: (none) -> [99]",
     ]
-    assert diff(old, old) == []
 
 
 def test_settings_of_an_earlier_version_lack_keys_and_mean_the_same(good: Document) -> None:

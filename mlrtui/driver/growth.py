@@ -1,0 +1,156 @@
+"""How a stored sweep may be asked for more: seeds, grid points, rates and fits are added; what was trained stays.
+
+A sweep grows when the file of its name asks for everything that the store holds, and more. What is trained is only what
+the store lacks: a trial is known by its key, which neither the size of the grid nor a fit is part of.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlrtui.config import SweepSpec
+from mlrtui.config.changes import Difference, differences
+from mlrtui.keys import canonical_json
+from mlrtui.planning import Plan
+from mlrtui_db.axes import AXES
+from mlrtui_db.models import CellState
+
+__all__ = ["Growth", "differing_numbers", "growth", "matched"]
+
+_GRID = frozenset({axis.key for axis in AXES} | {"training.epochs", "training.steps"})
+"""Keys whose old values must still be in the grid; whether they are shows in the cells."""
+
+_FREE = frozenset({"search.method", "search.points", "search.start"})
+"""How a search asks; η* is the same to the bit."""
+
+_ASKED_ANEW = frozenset({"search.tolerance", "search.margin"})
+"""Nets that are done are searched again; trainings whose rates are asked for again are not repeated."""
+
+_LISTS = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
+"""Rates, to which others may be added."""
+
+_AS_BEFORE: Mapping[str, object] = {"base_width": 64, "hidden_lr": 1.0, "output_lr": 1.0}
+"""Settings of cells that an earlier version did not write down, with what they were then."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a sweep file changes of a stored sweep of its name."""
+
+    changes: tuple[str, ...] = ()
+    """A line for every key: ``sweep.seeds: [0, 1] -> [0, 1, 2]``."""
+
+    refused: tuple[str, ...] = ()
+    """Those of them for which the sweep needs a name of its own."""
+
+    searches_again: bool = False
+    """Nets that are done are asked again: other rates are wanted of them."""
+
+    new_cells: int = 0
+    new_nets: int = 0
+    """In new and in old cells."""
+
+    @property
+    def text(self) -> str:
+        """What is added, in words."""
+        what = "; ".join(self.changes) or "what was not there yet"
+        again = "; nets that are done are asked for more" if self.searches_again else ""
+        return f"grown: {what} ({self.new_nets} new nets{again})"
+
+    @property
+    def adds(self) -> bool:
+        """Whether the store lacks anything that the file asks for."""
+        return bool(self.changes or self.new_nets)
+
+
+def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
+    """What a plan adds to a stored sweep.
+
+    Args:
+        stored: the sweep's settings as they are stored.
+        cells: what is stored of its cells.
+        plan: what is wanted; with or without its data.
+    """
+    found = differences(stored, plan.spec)
+    refused = [one for one in found if not _may_change(one)]
+    known = matched(cells, plan, same_settings=not found)
+    if len(known) < len(cells):
+        refused += [one for one in found if one.key in _GRID] or [Difference("cells", len(cells), len(known))]
+    held = {position: cell.seeds for position, cell in known.items()}
+    wanted = {record.position: {net.seed for net in record.nets} for record in plan.sweep.cells}
+    if any(seeds - wanted[position] for position, seeds in held.items()):
+        refused += [one for one in found if one.key == "sweep.seeds"]
+    return Growth(
+        tuple(map(str, found)),
+        tuple(dict.fromkeys(map(str, refused))),
+        searches_again=any(one.key in _ASKED_ANEW | _LISTS or one.key.startswith("search.eta_m") for one in found),
+        new_cells=len(wanted) - len(known),
+        new_nets=sum(len(seeds - held.get(position, frozenset())) for position, seeds in wanted.items()),
+    )
+
+
+def differing_numbers(stored: str, other: str) -> list[str]:
+    """In what two stored sweeps of one name differ, but for how their searches asked: η* does not depend on that.
+
+    Shards that start on different devices choose their methods apart. Settings that this version does not know differ.
+    """
+    if stored == other:
+        return []
+    try:
+        spec = SweepSpec.from_canonical(other)
+    except ValidationError:
+        return ["settings of another version"]
+    return [str(one) for one in differences(stored, spec) if one.key not in _FREE]
+
+
+def matched(cells: Sequence[CellState], plan: Plan, *, same_settings: bool) -> dict[int, CellState]:
+    """Which stored cell is at which position of a plan.
+
+    ``same_settings``: the sweep's settings are the plan's, so that positions are, too, whatever an earlier version
+    wrote down of a cell. Otherwise cells are known by their settings.
+    """
+    if same_settings:
+        by_position = {cell.position: cell for cell in cells}
+        return {r.position: by_position[r.position] for r in plan.sweep.cells if r.position in by_position}
+    places = {_place_of(cell.settings): cell for cell in cells}
+    found = ((record.position, places.get(_place_of(record.settings))) for record in plan.sweep.cells)
+    return {position: cell for position, cell in found if cell is not None}
+
+
+def _place_of(settings: str) -> str:
+    """A cell's settings without what a plan may leave open: two cells of one sweep are the same where this is.
+
+    >>> _place_of('{"data_id": "ab", "width": 8, "hidden_lr": 1.0}')
+    '{"width":8}'
+    """
+    known = json.loads(settings)
+    return canonical_json(
+        {key: value for key, value in known.items() if key != "data_id" and _AS_BEFORE.get(key, _AS_BEFORE) != value}
+    )
+
+
+def _may_change(one: Difference) -> bool:
+    """Whether a change of this key leaves every training that is stored what it is."""
+    key, old, new = one.key, one.old, one.new
+    if key in _GRID or key in _FREE or key in _ASKED_ANEW or key.startswith("fit#"):
+        return True  # of the grid's, the cells decide
+    if key == "sweep.seeds":
+        return set(_listed(old)) <= set(_listed(new))
+    if key in _LISTS:
+        return old is not None and new is not None and set(_listed(old)) <= set(_listed(new))
+    if key == "search.eta_min":
+        return _is_number(old) and _is_number(new) and new <= old
+    if key == "search.eta_max":
+        return _is_number(old) and _is_number(new) and new >= old
+    return False
+
+
+def _listed(value: Any) -> Iterator[Any]:
+    yield from value if isinstance(value, list) else (value,)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)

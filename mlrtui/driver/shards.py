@@ -1,0 +1,82 @@
+"""One part of a sweep out of several that are trained apart, on machines that know nothing of each other.
+
+Which nets are in a shard follows from the sweep file alone, never from a timing, a device or a store: every machine
+deals the same. The unit is the net, whose search is one training after another.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from heapq import heapify, heapreplace
+
+from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
+from mlrtui.errors import BadInput
+from mlrtui.planning import CellPlan, Plan
+
+__all__ = ["Shard", "dealt", "part"]
+
+_TRAININGS = 12
+"""Of a search: about as many for every net, so their number decides nothing."""
+
+_NANOSECONDS = 1e9
+_MOST = 100_000
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Shard ``index`` of ``count``, counted from 0.
+
+    >>> Shard.parse("1/4")
+    Shard(index=1, count=4)
+    """
+
+    index: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Raises BadInput unless it is I/N with 0 <= I < N."""
+        found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text.strip())
+        if not found or not 0 <= int(found[1]) < int(found[2]) <= _MOST:
+            raise BadInput(f"--shard {text}: use I/N with I from 0 to N - 1, such as 0/4")
+        return cls(int(found[1]), int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.index}/{self.count}"
+
+
+def part(plan: Plan, shard: Shard) -> Plan:
+    """The plan of one shard: its own nets, and the cells that have some."""
+    own = dealt(plan, shard.count)
+    cells, records = [], []
+    for cell, record in zip(plan.cells, plan.sweep.cells, strict=True):
+        nets = tuple(net for net in record.nets if own[cell.position, net.seed] == shard.index)
+        if nets:
+            cells.append(replace(cell, seeds=tuple(net.seed for net in nets)))
+            records.append(replace(record, nets=nets))
+    sweep = replace(plan.sweep, cells=tuple(records), shard=str(shard))
+    used = {cell.data_id for cell in cells}
+    datasets = {data_id: data for data_id, data in plan.datasets.items() if data_id in used}
+    return replace(plan, cells=tuple(cells), sweep=sweep, datasets=datasets)
+
+
+def dealt(plan: Plan, count: int) -> dict[tuple[int, int], int]:
+    """The shard of every net (position of its cell, seed): the costliest first, each to the shard with the least.
+
+    Costs are whole nanoseconds from shapes alone, so that machines agree; ties go to the first shard.
+    """
+    nets = sorted(
+        (-cost, cell.position, seed) for cell in plan.cells for cost in (_cost(plan, cell),) for seed in cell.seeds
+    )
+    loads = [(0, shard) for shard in range(count)]
+    heapify(loads)
+    shards = {}
+    for negative, position, seed in nets:
+        load, shard = loads[0]
+        shards[position, seed] = shard
+        heapreplace(loads, (load - negative, shard))
+    return shards
+
+
+def _cost(plan: Plan, cell: CellPlan) -> int:
+    trainings = plan.spec.scan.count if plan.spec.scan is not None else _TRAININGS
+    return max(1, round(_NANOSECONDS * (seconds_per_probe(cell) + trainings * seconds_per_training(cell))))
