@@ -17,7 +17,7 @@ _STEPS = (
     " ifnull(sharpness_residual, 9e999), flags FROM step WHERE trial_id = ? AND step > ? ORDER BY step LIMIT ?"
 )
 _VALUES = (
-    "SELECT step, ifnull(value, 9e999), ifnull(edge, 9e999) FROM measure"
+    "SELECT step, ifnull(value, 9e999), ifnull(edge, 9e999), ifnull(edge_high, 9e999) FROM measure"
     " WHERE trial_id = ? AND step > ? AND measure = ? ORDER BY step"
 )
 
@@ -55,11 +55,11 @@ def read_measure_curve(
     rows = connection.execute(_VALUES, (trial_id, after_step, measure))
     try:
         cells = array("d", chain.from_iterable(rows))
-        step, value, edge = (cells[column::3] for column in range(3))
+        step, *columns = (cells[column::4] for column in range(4))
         steps = array("q", map(int, step))
     except (TypeError, ValueError, OverflowError):
         raise Unreadable(f"trial {trial_id}: a value of a measure is not made of numbers") from None
-    return MeasureCurve(trial_id, int(found[0]) if found else 0, measure, steps, _with_nan(value), _with_nan(edge))
+    return MeasureCurve(trial_id, int(found[0]) if found else 0, measure, steps, *map(_with_nan, columns))
 
 
 def _curve(trial_id: int, attempt: int, cells: "array[float]") -> Curve:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlrtui_db import _opening
-from mlrtui_db._attempts import lost_trials
+from mlrtui_db._attempts import finish_recording, is_recorded, lost_trials
 from mlrtui_db._checked import Unreadable
 from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._schema import tables_of_trials
@@ -112,6 +112,9 @@ class _Merge:
                 mixed.add(sweep_id)
         self._events(None, None)
         for trial_id in lost_trials(self._target):
+            if is_recorded(self._target, trial_id):
+                finish_recording(self._tx, trial_id, "lost", "the script died before the merge")
+                continue
             self._target.execute(
                 "UPDATE attempt SET ended_at = ?, outcome = 'lost', detail = 'its driver died before the merge'"
                 " WHERE trial_id = ? AND ended_at IS NULL",

@@ -11,7 +11,7 @@ from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, line
+from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import trains
 from mlrtui.text.numbers import number
 from mlrtui.tui.boundary.chart import draw_boundary
@@ -84,7 +84,7 @@ class LossChart(ChartPane):
         if cell is None or trial is None:
             return line("loss", "title")
         known = "" if trial.eta_lambda0 is None else f"  ηλ₀={number(trial.eta_lambda0)}"
-        return (("loss", "title"), (f"  {cell.depth}×{cell.width} seed {trial.seed}{known}  η={number(trial.eta)}", ""))
+        return (("loss", "title"), (f"  {clean(cell.size)} seed {trial.seed}{known}  η={number(trial.eta)}", ""))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The curve."""

@@ -77,28 +77,28 @@ class SweepGrid(Pane):
         cells = self._shown()
         if not cells:
             return [line(" no sweep in this store yet", "note")]
-        depths, widths = _axis(cells, "depth"), _axis(cells, "width")
+        depths, widths = _axis(cells, 0), _axis(cells, 1)
         chosen = next((cell for cell in cells if cell.cell_id == self.chosen), cells[0])
-        texts = {(cell.depth, cell.width): cell_text(cell, self.look.grid_value, self._search()) for cell in cells}
+        texts = {_place(cell): cell_text(cell, self.look.grid_value, self._search()) for cell in cells}
         label = max(3, len(str(depths[-1])) + 1)
         step = max(max(map(len, texts.values())) + 3, max(len(str(value)) for value in widths) + 2)
-        columns = window(len(widths), widths.index(chosen.width), max((width - label) // step, 1))
+        columns = window(len(widths), widths.index(_place(chosen)[1]), max((width - label) // step, 1))
         lines: list[Line] = [self._variant_line()] if len(self._variants()) > 1 else []
-        names = "".join(f"{widths[index]:>{step - 1}} " for index in columns)
+        names = "".join(f"{widths[index] or '-':>{step - 1}} " for index in columns)
         more = ("‹" if columns.start else " ", "›" if columns.stop < len(widths) else "")
         corner = "d\\w".rjust(label - 1)
         lines.append(line(f"{corner}{more[0]}{names}{more[1]}", "dim"))
-        rows = window(len(depths), depths.index(chosen.depth), height - len(lines))
-        by_place = {(cell.depth, cell.width): cell for cell in cells}
+        rows = window(len(depths), depths.index(_place(chosen)[0]), height - len(lines))
+        by_place = {_place(cell): cell for cell in cells}
         for depth in [depths[index] for index in rows]:
-            runs: list[Run] = [(f"{depth:>{label}}", "dim")]
+            runs: list[Run] = [(f"{depth or '-':>{label}}", "dim")]
             for slot, index in enumerate(columns):
                 cell = by_place.get((depth, widths[index]))
                 if cell is None:
                     runs.append((" " * step, ""))
                     continue
                 state = cell_state(cell)
-                text = f"{self.look.marks.glyph(state)}{texts[depth, cell.width]}"
+                text = f"{self.look.marks.glyph(state)}{texts[_place(cell)]}"
                 open_, close = ("[", "]") if cell is chosen else (" ", " ")
                 role = f"{state}-chosen" if cell is chosen and self.has_focus and not self._on_variant else state
                 runs.append((f"{open_ + text:>{step - 1}}{close}", role))
@@ -123,8 +123,8 @@ class SweepGrid(Pane):
                 self._turn_variant(chosen, dx)
             self.update_rows()
             return
-        depths, widths = _axis(cells, "depth"), _axis(cells, "width")
-        row, column = depths.index(chosen.depth) + dy, widths.index(chosen.width) + dx
+        depths, widths = _axis(cells, 0), _axis(cells, 1)
+        row, column = depths.index(_place(chosen)[0]) + dy, widths.index(_place(chosen)[1]) + dx
         if row < 0 and len(self._variants()) > 1:
             self._on_variant = True
             self.update_rows()
@@ -139,7 +139,7 @@ class SweepGrid(Pane):
                 self.post_message(self.Clicked(cell_id))
 
     def _choose(self, cells: Sequence[CellRow], depth: int, width: int) -> None:
-        cell = next((cell for cell in cells if (cell.depth, cell.width) == (depth, width)), None)
+        cell = next((cell for cell in cells if _place(cell) == (depth, width)), None)
         if cell is not None and cell.cell_id != self.chosen:
             self._take(cell.cell_id)
 
@@ -193,5 +193,10 @@ def cell_text(cell: CellRow, value: str, search: bool) -> str:
     return f"{cell.nets_done}/{cell.nets}" if search else f"{cell.trials_done}/{cell.trials}"
 
 
-def _axis(cells: Sequence[CellRow], name: str) -> list[int]:
-    return sorted({getattr(cell, name) for cell in cells})
+def _axis(cells: Sequence[CellRow], place: int) -> list[int]:
+    return sorted({_place(cell)[place] for cell in cells})
+
+
+def _place(cell: CellRow) -> tuple[int, int]:
+    """Depth and width; 0 where it is not known."""
+    return cell.depth or 0, cell.width or 0

@@ -47,7 +47,7 @@ def trial_name(reading: Reading) -> str:
     if cell is None or trial is None:
         return ""
     ratio = "" if trial.eta_lambda0 is None else f"  ηλ₀={number(trial.eta_lambda0)}"
-    return f"{cell.depth}×{cell.width} seed {trial.seed}{ratio}  η={number(trial.eta)}"
+    return f"{clean(cell.size)} seed {trial.seed}{ratio}  η={number(trial.eta)}"
 
 
 class TrialFacts(RowsPane):
