@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from benchmarks.machine import describe, save, spread, table
 from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.models.building import build
+from mlrtui_trainer.models.kinds import n_params
 from mlrtui_trainer.models.losses import LOSSES
-from mlrtui_trainer.models.parameters import cnn_strides, heads, n_params
+from mlrtui_trainer.models.parameters import cnn_strides, heads
 from mlrtui_trainer.spec import NetSpec
 
 BATCH, SIDE = 64, 28

@@ -33,8 +33,8 @@ from benchmarks.sharpness_error import first_digits
 from benchmarks.trainings import GEMM_SIZE, gemm_seconds, plain_net, seconds
 from mlrtui_trainer import worker
 from mlrtui_trainer.curvature.operators import curvature
+from mlrtui_trainer.models.kinds import n_params
 from mlrtui_trainer.models.mlp import Mlp, Weights
-from mlrtui_trainer.models.parameters import n_params
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import Dataset, NetSpec, Round, SharpnessSpec, TrainSpec
 

@@ -16,7 +16,8 @@ from mlrtui_db.axes import AXES, AXIS, SIZES, label
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
-from mlrtui_trainer.models.parameters import n_params
+from mlrtui_trainer.losses import LOSS_KINDS
+from mlrtui_trainer.models.kinds import MODEL_KINDS, n_params
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
 from mlrtui_trainer.optimizers import OPTIMIZERS
 from mlrtui_trainer.spec import (
@@ -28,14 +29,7 @@ from mlrtui_trainer.spec import (
     TrainSpec,
 )
 
-__all__ = ["LOSS_CONVENTIONS", "CellPlan", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
-
-LOSS_CONVENTIONS = {
-    "mse": "1/(2N) sum_i |f_i - y_i|^2",
-    "ce": "mean over samples",
-    "mse-softmax": "1/(2N) sum_i |softmax(f_i) - y_i|^2",
-}
-
+__all__ = ["CellPlan", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
 
 LATER = {"weight_decay": 0.0, "schedule": "constant", "warmup_steps": 0}
 """Settings that a version without them had at these values: those are left out of keys, so that they stay the same."""
@@ -224,8 +218,7 @@ def _points(spec: SweepSpec) -> Iterator[_Point]:
 
 def _activation(point: _Point) -> str:
     """What a kind fixes; of a factory's net it is not known."""
-    fixed = {"mlp": point.activation, "cnn": point.activation, "two-layer-linear": "linear", "transformer": "gelu"}
-    return fixed.get(point.kind, "own")
+    return MODEL_KINDS[point.kind].activation or point.activation
 
 
 @dataclass(frozen=True)
@@ -260,7 +253,7 @@ class _Kin:
             data=wanted,
             data_id=data_id,
             samples=shape.samples,
-            image=shape.image if point.kind in ("cnn", "transformer") else (),
+            image=shape.image if MODEL_KINDS[point.kind].images else (),
             code_hash=_code_hash(point.kind, spec.model) if is_factory(point.kind) else "",
             inputs=shape.inputs,
             outputs=shape.outputs,
@@ -391,5 +384,5 @@ def _sharpness(how: SharpnessSection, samples: int) -> SharpnessSpec:
 
 def _nets(spec: SweepSpec, how: SharpnessSpec, all_samples: int, loss: str) -> tuple[NetRecord, ...]:
     probe = f"first {how.samples} of {all_samples}: another loss" if how.samples else "all"
-    convention, schedule = LOSS_CONVENTIONS[loss], rule_text(how)
+    convention, schedule = LOSS_KINDS[loss].convention, rule_text(how)
     return tuple(NetRecord(seed, how.operator, convention, probe, schedule) for seed in spec.sweep.seeds)

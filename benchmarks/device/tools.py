@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from mlrtui_trainer import worker
-from mlrtui_trainer.models.parameters import n_params
+from mlrtui_trainer.models.kinds import n_params
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,36 +108,39 @@ def flag() -> Rule:
     return Rule(must, check)
 
 
-def choice(*built: str, later: tuple[str, ...] = (), like: str = r"(?!)", shown: str = "") -> Rule:
-    """One word of ``built``, or a text that matches ``like``, in messages ``shown``.
-
-    Words of ``later`` are known but not built yet.
-    """
-    must = enumerate_words([*(toml_text(word) for word in built), *([shown] if shown else [])])
+def choice(*built: str, later: tuple[str, ...] = ()) -> Rule:
+    """One word of ``built``. Words of ``later`` are known but not built yet."""
+    must = enumerate_words(map(toml_text, built))
 
     def check(value: object) -> str:
         if isinstance(value, str) and value in later:
             raise RuleError(Fault(value, "not built yet", f"use {must}"))
-        if not isinstance(value, str) or not (value in built or re.fullmatch(like, value)):
+        if not isinstance(value, str) or value not in built:
             raise _refusal(value, must)
         return value
 
     return Rule(must, check, tuple(toml_text(word) for word in later))
 
 
-def named(registry: Registry[Any]) -> Rule:
-    """A name of a registry, also one that another package adds; the text names those that are ours."""
+def named(registry: Registry[Any], shown: str = "") -> Rule:
+    """A name of a registry, also one that another package adds; the text names those that are ours.
+
+    ``shown``: how messages name things of the user's own code, where the registry takes them.
+    """
+
+    def words(names: Iterable[str]) -> str:
+        return enumerate_words([*map(toml_text, names), *([shown] if shown else [])])
 
     def check(value: object) -> str:
         if not isinstance(value, str) or value not in registry:
-            raise _refusal(value, f"{enumerate_words(map(toml_text, registry))}")
+            raise _refusal(value, words(registry))
         try:
             registry[value]
         except UnknownNameError as error:
             raise RuleError(Fault(value, str(error), "repair the package or remove it")) from error
         return value
 
-    return Rule(enumerate_words(map(toml_text, registry.ours)), check)
+    return Rule(words(registry.ours), check)
 
 
 def text(longest: int, shortest: int = 1) -> Rule:

@@ -15,8 +15,12 @@ from mlrtui.data.images import WHICH
 from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
+from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.measures import BUILT_IN
+from mlrtui_trainer.models.kinds import MODEL_KINDS
+from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS
 from mlrtui_trainer.optimizers import OPTIMIZERS, owners_of
+from mlrtui_trainer.registry import Registry
 from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = [
@@ -41,7 +45,6 @@ HIGHEST_SEED = 4_294_967_295
 MANY_SEEDS, FINE, COARSE = 3, 0.05, 0.1
 """From so many seeds on the coarse tolerance: their spread hides what the fine one adds, see numerics.md."""
 
-FACTORY = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 TITLES = {name: source.title for name, source in SOURCES.items()} | FILES
 
 Whole = tuple[int, ...]
@@ -51,6 +54,11 @@ Words = tuple[str, ...]
 
 def _key(help: str, example: object, default: Any = ...) -> Any:
     return Field(default, description=help, examples=[example])
+
+
+def _texts(registry: Registry[Any]) -> str:
+    """What ours are."""
+    return "; ".join(f"{name}: {registry[name].text}" for name in registry.ours)
 
 
 _OURS = {name: OPTIMIZERS[name] for name in OPTIMIZERS.ours}
@@ -147,14 +155,8 @@ class LayerRates(Section):
 class ModelSection(Section):
     """The networks."""
 
-    kind: Annotated[
-        Words,
-        axis(
-            choice("mlp", "two-layer-linear", "cnn", "transformer", like=FACTORY, shown='"package.module:factory"'),
-        ),
-    ] = _key(
-        "mlp: fully connected; two-layer-linear: f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.; "
-        "cnn: 3x3 convolutions, mean over the image, linear head; transformer: image rows as tokens. "
+    kind: Annotated[Words, axis(named(MODEL_KINDS, shown='"package.module:factory"'))] = _key(
+        f"{_texts(MODEL_KINDS)}. "
         '"package.module:factory": called as factory(inputs=, outputs=, depth=, width=), gives a torch.nn.Module of x '
         "[samples, inputs]; needs mlrtui run --allow-code. It is tried on real samples before anything is trained, see "
         "numerics.md.",
@@ -187,7 +189,7 @@ class ModelSection(Section):
         ("relu",),
     )
     bias: Annotated[tuple[bool, ...], axis(flag())] = _key("Biases, zero at the start.", False, (False,))
-    parametrization: Annotated[Words, axis(choice("sp", "ntk", "mup", "sp-full-align"))] = _key(
+    parametrization: Annotated[Words, axis(named(PARAMETRIZATIONS))] = _key(
         "sp: normal initial weights of variance 2/fan_in (He; 1/fan_in where linear), one learning rate. The others "
         "scale the layers' rates and the output weights with width / base_width, as tabulated in numerics.md.",
         "sp",
@@ -212,13 +214,12 @@ class ModelSection(Section):
 class TrainingSection(Section):
     """How every training goes, whatever its learning rate."""
 
-    loss: Annotated[Words, axis(choice("ce", "mse", "mse-softmax"))] = _key(
-        "ce: cross-entropy, mean over samples; mse: sum of squares over outputs, halved, mean over samples; "
-        "mse-softmax: the same of the outputs' softmax.",
+    loss: Annotated[Words, axis(named(LOSS_KINDS))] = _key(
+        f"{_texts(LOSS_KINDS)}.",
         "ce",
     )
     optimizer: Annotated[Words, axis(named(OPTIMIZERS))] = _key(
-        f"{'; '.join(f'{name}: {one.text}' for name, one in _OURS.items())}.",
+        f"{_texts(OPTIMIZERS)}.",
         "sgd",
         ("sgd",),
     )
@@ -242,8 +243,7 @@ class TrainingSection(Section):
         None,
     )
     schedule: Annotated[Words | None, axis(named(SCHEDULES))] = _key(
-        f"The rate of a step; η is the peak. {'; '.join(f'{n}: {SCHEDULES[n].text}' for n in SCHEDULES.ours)}. Without "
-        "it constant.",
+        f"The rate of a step; η is the peak. {_texts(SCHEDULES)}. Without it constant.",
         "cosine",
         None,
     )

@@ -3,7 +3,7 @@
 from mlrtui.analysis.progress import format_duration
 from mlrtui.driver.methods import search_rules
 from mlrtui.planning import CellPlan, Plan
-from mlrtui_trainer.models.parameters import forward_work
+from mlrtui_trainer.models.kinds import forward_work
 
 __all__ = [
     "expected_trainings",

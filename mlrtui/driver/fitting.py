@@ -13,7 +13,7 @@ from mlrtui.driver.sweep_run import SweepRun
 from mlrtui_db.reader import Reader
 from mlrtui_db.records import FitRecord
 from mlrtui_db.store import Store
-from mlrtui_trainer.models.parameters import n_params as count
+from mlrtui_trainer.models.kinds import n_params as count
 
 __all__ = ["current_fits", "fit_records", "refit_merged"]
 

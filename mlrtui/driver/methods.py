@@ -10,7 +10,7 @@ from mlrtui.config import SweepSpec
 from mlrtui.config.sections import SearchSection
 from mlrtui.errors import BadInput
 from mlrtui.planning import CellPlan
-from mlrtui_trainer.models.parameters import forward_work
+from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.search import SearchSpec
 
 __all__ = ["chosen_as", "chosen_for", "search_rules"]

@@ -13,12 +13,10 @@ import numpy.typing as npt
 
 from mlrtui.config.sections import SearchSection
 from mlrtui.planning import CellPlan
+from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.optimizers import OPTIMIZERS
 
 __all__ = ["Starts", "kind_of"]
-
-OVER_EDGE = {"ce": 4.0, "mse": 2.0, "mse-softmax": 4.0}
-"""Where a search starts, as a multiple of 2/λ₀: near where η* of ReLU nets lies, so that few trainings bracket it."""
 
 NEWER = 1.02
 """A law is taken anew once so many times as many nets are known: large grids would spend their time on it."""
@@ -66,7 +64,7 @@ class Starts:
         """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
         rate = self._predicted(plan) if self.learns else None
         if rate is None:
-            c = OPTIMIZERS[plan.train.optimizer].start or 2 * OVER_EDGE[plan.train.loss]
+            c = OPTIMIZERS[plan.train.optimizer].start or 2 * LOSS_KINDS[plan.train.loss].start
             rate = c / lambda0 if lambda0 else sqrt(self._search.eta_min * self._search.eta_max)
         return min(max(rate, self._search.eta_min), self._search.eta_max)
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.text.escape import one_line
-from mlrtui_trainer.models.sources import is_factory
+from mlrtui_trainer.models.kinds import MODEL_KINDS
 
 __all__ = ["check_factories"]
 
@@ -26,7 +26,7 @@ def check_factories(specs: Sequence[SweepSpec], device: str, *, timed: bool = Fa
     Raises:
         BadInput: a factory or its nets cannot be trained, or λ₀ is needed and cannot be trusted; all mistakes at once.
     """
-    if device == "fake" or not any(is_factory(kind) for spec in specs for kind in spec.model.kind):
+    if device == "fake" or not any(MODEL_KINDS[kind].is_tried for spec in specs for kind in spec.model.kind):
         return [{} for _ in specs]
     answer, theirs = os.pipe()
     job = {"specs": [spec.canonical() for spec in specs], "device": device, "timed": timed}
@@ -52,7 +52,9 @@ def check_factories(specs: Sequence[SweepSpec], device: str, *, timed: bool = Fa
         if not text:
             said.seek(0)
             last = one_line(said.read().decode(errors="replace").strip().rpartition("\n")[2])
-            kinds = ", ".join(dict.fromkeys(kind for spec in specs for kind in spec.model.kind if is_factory(kind)))
+            kinds = ", ".join(
+                dict.fromkeys(kind for spec in specs for kind in spec.model.kind if MODEL_KINDS[kind].is_tried)
+            )
             raise BadInput(
                 f"model.kind: the process that builds the nets of {kinds} ended with code {process.returncode}"
                 + (f": {last}" if last else "")

@@ -13,7 +13,7 @@ from mlrtui import planning
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.planning import CellPlan
-from mlrtui_trainer.models.sources import is_factory
+from mlrtui_trainer.models.kinds import MODEL_KINDS
 
 __all__ = ["checked"]
 
@@ -43,7 +43,7 @@ def _cells(spec: SweepSpec, device: str, *, timed: bool) -> Iterator[tuple[str, 
     mistakes: list[str] = []
     for cell in plan.cells:
         key = (cell.net, cell.data_id, cell.train.loss, cell.train.dtype, cell.train.batch, cell.sharpness)
-        if not is_factory(cell.net.kind):
+        if not MODEL_KINDS[cell.net.kind].is_tried:
             continue
         if key not in known:
             data = plan.datasets[cell.data_id]

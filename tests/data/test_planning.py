@@ -16,7 +16,8 @@ from mlrtui.driver.estimate import expected_trainings
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.planning import plan, trial_key
 from mlrtui_db.records import CellRecord
-from mlrtui_trainer.models.parameters import cnn_parameters, forward_work, n_params, transformer_parameters
+from mlrtui_trainer.models.kinds import forward_work, n_params
+from mlrtui_trainer.models.parameters import cnn_parameters, transformer_parameters
 from mlrtui_trainer.spec import NetSpec, SharpnessSpec
 
 

@@ -14,7 +14,7 @@ from mlrtui.driver.loop import Driver
 from mlrtui.driver.sharing import Turn, turn_of
 from mlrtui_db import invariants
 from mlrtui_db.store import Store
-from mlrtui_trainer.models.parameters import forward_work
+from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.spec import Probe, Round
 
 SWEEP = """

@@ -7,7 +7,7 @@ from itertools import count
 
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerReady
 from mlrtui.engines.fake import FakeEngine
-from mlrtui_trainer.models.parameters import forward_work
+from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.spec import Message, Probe, Task, TaskDone, TrialSpec
 
 PROBE = 8.0

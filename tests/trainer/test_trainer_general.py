@@ -15,8 +15,8 @@ from mlrtui_trainer.curvature.operators import OPERATORS, curvature
 from mlrtui_trainer.models import general
 from mlrtui_trainer.models.base import flatten
 from mlrtui_trainer.models.building import build
+from mlrtui_trainer.models.kinds import forward_work, n_params
 from mlrtui_trainer.models.losses import LOSSES
-from mlrtui_trainer.models.parameters import forward_work, n_params
 from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
 
 F64 = torch.float64

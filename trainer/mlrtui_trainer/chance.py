@@ -1,9 +1,11 @@
 """What a net that has learnt nothing gets, from the targets alone. Nothing here imports torch."""
 
-from math import log, nan
+from math import nan
 
 import numpy as np
 import numpy.typing as npt
+
+from mlrtui_trainer.losses import LOSS_KINDS
 
 __all__ = ["constant_loss", "majority_share"]
 
@@ -11,14 +13,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def constant_loss(y: Floats, loss: str) -> float:
-    """Smallest loss of an output that does not depend on the sample, of targets [samples, outputs].
+    """Smallest loss of an output that does not depend on the sample, of targets [samples, outputs]; NaN: not known.
 
     Under ce the entropy of the classes' shares; else half the mean squared distance of the targets from their mean.
     """
-    mean = y.mean(0)
-    if loss == "ce":
-        return float(-sum(share * log(share) for share in mean if share > 0.0))
-    return float(0.5 * ((y - mean) ** 2).sum(1).mean())
+    return LOSS_KINDS[loss].constant(y)
 
 
 def majority_share(y: Floats, kind: str) -> float:

@@ -8,6 +8,7 @@ docs/numerics.md. `phase_evidence` gathers the evidence.
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
 
+from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.optimizers import OPTIMIZERS
 
 __all__ = [
@@ -27,13 +28,11 @@ __all__ = [
 ]
 
 VERDICTS = ("reached", "finished", "not-reached", "stalled", "diverged", "dead", "failed")
+_UNBOUNDED = ("lazy", "catapult", "edge", "divergent", "collapsed", "unfinished")
 _BOUNDED = ("stable", "controlled", "catapult", "edge", "catastrophic", "collapsed", "unfinished")
-PHASES = {
-    "mse": ("lazy", "catapult", "edge", "divergent", "collapsed", "unfinished"),
-    "ce": _BOUNDED,
-    "mse-softmax": _BOUNDED,  # its gradient by the outputs is bounded too
-}
-"""Labels by loss. "lazy" is the name of stable under mse, "catastrophic" that of divergent under the others."""
+PHASES = {name: _BOUNDED if LOSS_KINDS[name].bounded else _UNBOUNDED for name in LOSS_KINDS.ours}
+"""Labels by loss. "lazy" is the name of stable where the gradient by the outputs is not bounded, as under mse;
+"catastrophic" that of divergent where it is."""
 
 SUCCESS_RULES = ("accuracy", "loss-below-initial", "finite")
 
@@ -129,7 +128,7 @@ class Evidence:
     @property
     def bounded(self) -> bool:
         """Whether the loss's gradient by the outputs is bounded."""
-        return self.loss_kind != "mse"
+        return LOSS_KINDS[self.loss_kind].bounded
 
     @property
     def transient(self) -> float | None:
@@ -196,15 +195,15 @@ def label(evidence: Evidence) -> Phase:
     >>> label(Evidence("mse", "finished", True, loss_initial=1.0, loss_final=0.1, peak_smoothed=40.0)).label
     'catapult'
     """
-    if evidence.loss_kind not in PHASES:
-        raise ValueError(f"unknown loss {evidence.loss_kind!r}: use one of {', '.join(PHASES)}")
+    if evidence.loss_kind not in LOSS_KINDS:
+        raise ValueError(f"unknown loss {evidence.loss_kind!r}: use one of {', '.join(LOSS_KINDS)}")
     if evidence.verdict == "failed":
         raise ValueError("a failed trial has no phase")
     name, reason, used_initial = _row(evidence)
-    if evidence.loss_kind == "mse":
-        name = {"stable": "lazy"}.get(name, name)
-    else:
+    if evidence.bounded:
         name = {"divergent": "catastrophic"}.get(name, name)
+    else:
+        name = {"stable": "lazy"}.get(name, name)
     return Phase(name, "loss+sharpness" if evidence.has_sharpness or used_initial else "loss", reason)
 
 

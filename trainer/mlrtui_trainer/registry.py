@@ -8,11 +8,15 @@ Another package adds one by an entry point of the group, whose value names the o
 is imported when it is first asked for, and one that cannot be imported is reported by name, never silently missing.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-__all__ = ["Registry", "UnknownNameError"]
+__all__ = ["CODE", "Registry", "UnknownNameError"]
+
+CODE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+"""How a thing of the user's own code is named: "package.module:thing"."""
 
 T = TypeVar("T")
 
@@ -24,10 +28,15 @@ class UnknownNameError(ValueError):
 class Registry(Mapping[str, T], Generic[T]):
     """Specs by name, in the order in which they were registered; those of entry points come last, by name."""
 
-    def __init__(self, kind: str, group: str | None = None) -> None:
-        """``kind`` is what one of them is called, as in "optimizer"; ``group`` the entry points that add to them."""
-        self.kind, self.group = kind, group
+    def __init__(self, kind: str, group: str | None = None, own: Callable[[str], T] | None = None) -> None:
+        """``kind`` is what one of them is called, as in "optimizer"; ``group`` the entry points that add to them.
+
+        ``own`` says what is known of "package.module:thing" of the user's code before that code is run; with it such
+        names are known too, though not listed.
+        """
+        self.kind, self.group, self._own = kind, group, own
         self._here: dict[str, T] = {}
+        self._here_of_code: dict[str, T] = {}
         self._elsewhere: dict[str, EntryPoint] | None = None
 
     def register(self, name: str, spec: T) -> T:
@@ -36,6 +45,10 @@ class Registry(Mapping[str, T], Generic[T]):
             raise ValueError(f"{self.kind} {name!r} is registered already")
         self._here[name] = spec
         return spec
+
+    def admit(self, name: str, spec: T) -> None:
+        """Put what running the user's code gave in the place of what was known before."""
+        self._here_of_code[name] = spec
 
     def entry(self, name: str) -> Callable[[T], T]:
         """`register` as a decorator: of a function or a class that is the spec itself."""
@@ -58,6 +71,9 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if name in self._here:
             return self._here[name]
+        if self._is_code(name):
+            assert self._own is not None
+            return self._here_of_code[name] if name in self._here_of_code else self._own(name)
         point = self._points().get(name)
         if point is None:
             raise UnknownNameError(f"{self.kind} {name!r} is not known; use one of {', '.join(self)}")
@@ -77,7 +93,10 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._here.keys() | self._points().keys())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._here or name in self._points()
+        return name in self._here or self._is_code(name) or name in self._points()
+
+    def _is_code(self, name: object) -> bool:
+        return self._own is not None and isinstance(name, str) and re.fullmatch(CODE, name) is not None
 
     def _points(self) -> dict[str, EntryPoint]:
         if self._elsewhere is None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui_trainer.curvature.edges import edge
+from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.phase_evidence import History, Ratios, window
 from mlrtui_trainer.phases import Evidence, Phase, label
 from mlrtui_trainer.spec import FLAG_ALL_SAMPLES
@@ -89,7 +90,7 @@ def evidence_from_steps(
             missing.add("ratio_before_peak")
     if not peak_known:
         missing.add("peak_smoothed")
-    bounded = trial.loss_kind != "mse"
+    bounded = LOSS_KINDS[trial.loss_kind].bounded
     growth = trial.logit_growth
     if not isfinite(growth) and not bounded and trial.logit_rms_initial > 0.0:
         growth = trial.logit_rms_peak / trial.logit_rms_initial

@@ -11,6 +11,7 @@ from mlrtui.config.mistakes import NO_VALUE, Mistake
 from mlrtui.data.npz import CHANNELS_FIRST, LAYOUTS, layout_of
 from mlrtui.data.shapes import FILES, DataSpec, describe, refuse_one_class, source_of
 from mlrtui.data.sources import DataTrouble
+from mlrtui_trainer.models.kinds import MODEL_KINDS
 
 __all__ = ["CHECKS"]
 
@@ -115,7 +116,7 @@ def _layout(known: Known) -> Iterator[Mistake]:
     shape = source.raw_shape
     if layout is not None and len(shape) != 4:
         yield Mistake("data.layout", layout, f"x of the file is {list(shape)}, not [samples, ., ., .]; remove it")
-    needs = [kind for kind in known.axis("model.kind") if kind in {"cnn", "transformer"}]
+    needs = [kind for kind in known.axis("model.kind") if MODEL_KINDS[kind].images]
     if len(shape) == 4 and layout is None and needs and layout_of(shape) != CHANNELS_FIRST:
         first, last = (f'layout = "{way}"' for way in LAYOUTS)
         rows, columns = shape[1:3]

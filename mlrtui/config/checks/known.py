@@ -10,6 +10,7 @@ from mlrtui.config.sections import FitSection
 from mlrtui.data.shapes import DataSpec, source_of
 from mlrtui.data.sources import DataTrouble, Source
 from mlrtui_db import axes
+from mlrtui_trainer.losses import LOSS_KINDS
 
 __all__ = ["AXES", "MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Check", "Known"]
 
@@ -70,7 +71,7 @@ class Known:
     @property
     def class_losses(self) -> list[str]:
         """The losses that need classes."""
-        return [loss for loss in self.axis("training.loss") if loss != "mse"]
+        return [loss for loss in self.axis("training.loss") if LOSS_KINDS[loss].classes]
 
     @property
     def scan_rates(self) -> int:

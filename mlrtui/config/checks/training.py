@@ -5,6 +5,7 @@ from itertools import product
 
 from mlrtui.config.checks.known import MAX_CELLS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, enumerate_words, toml_text
+from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS, with_rates
 from mlrtui_trainer.optimizers import OPTIMIZERS, owners_of
 from mlrtui_trainer.schedules import SCHEDULES
 
@@ -77,14 +78,13 @@ def _own_keys(known: Known) -> Iterator[Mistake]:
 
 
 def _rates(known: Known) -> Iterator[Mistake]:
-    for optimizer, parametrization in product(known.axis("training.optimizer"), known.axis("model.parametrization")):
-        powers = OPTIMIZERS[optimizer].powers
-        if parametrization not in powers:
+    for optimizer, name in product(known.axis("training.optimizer"), known.axis("model.parametrization")):
+        if PARAMETRIZATIONS[name].powers_under(optimizer) is None:
             yield Mistake(
                 "model.parametrization",
-                parametrization,
+                name,
                 f"has no rates under optimizer = {toml_text(optimizer)}; use "
-                f"{enumerate_words([toml_text(name) for name in powers])}",
+                f"{enumerate_words([toml_text(other) for other in with_rates(optimizer)])}",
             )
 
 

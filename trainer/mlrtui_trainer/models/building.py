@@ -3,11 +3,8 @@
 from torch import Tensor
 
 from mlrtui_trainer.models.base import Model
-from mlrtui_trainer.models.cnn import cnn
 from mlrtui_trainer.models.factory import from_factory
-from mlrtui_trainer.models.mlp import Mlp
-from mlrtui_trainer.models.sources import is_factory
-from mlrtui_trainer.models.transformer import transformer
+from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.spec import NetSpec
 
 __all__ = ["build"]
@@ -19,12 +16,9 @@ def build(net: NetSpec, optimizer: str = "sgd", x: Tensor | None = None) -> Mode
     ``x`` [samples, inputs] are the samples that train, on their device: a factory's nets are tried on some of them.
     Raises ValueError for what is not built, and for a factory without samples, FactoryError for one that fails.
     """
-    if is_factory(net.kind):
-        if x is None:
-            raise ValueError(f"{net.kind}: a factory's nets are tried on samples, and there are none")
-        return from_factory(net, x)
-    if net.kind == "cnn":
-        return cnn(net)
-    if net.kind == "transformer":
-        return transformer(net)
-    return Mlp.of(net, optimizer)
+    kind = MODEL_KINDS[net.kind]
+    if kind.build is not None:
+        return kind.build(net, optimizer)
+    if x is None:
+        raise ValueError(f"{net.kind}: a factory's nets are tried on samples, and there are none")
+    return from_factory(net, x)

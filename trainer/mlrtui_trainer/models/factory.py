@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from mlrtui_trainer.curvature.double_backward import custom_functions, with_second_derivatives, wrong_layer
 from mlrtui_trainer.models.general import General, Made
+from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.sources import source_hash, source_of
 from mlrtui_trainer.models.trying import Trial, named, nearby, tried
 from mlrtui_trainer.models.user_code import FactoryError, as_factory_error
@@ -141,6 +142,10 @@ def _blamed(nets: UserNets, seed: int, x: Tensor) -> str:
 
 
 def _imported(net: NetSpec) -> Callable[..., object]:
+    kind = MODEL_KINDS[net.kind]
+    if not kind.coded:  # of an installed package, whose name was registered
+        assert kind.make is not None, net.kind
+        return kind.make
     name, _, attribute = net.kind.partition(":")
     origin = source_of(name, net.code_path)
     if origin is None:

@@ -6,13 +6,16 @@ its value, gradient and curvature share, called ``e`` here: the residuals (mse),
 probabilities followed by their residuals (mse-softmax).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-__all__ = ["LOSSES", "Loss", "accuracy", "mean_loss"]
+from mlrtui_trainer.losses import LOSS_KINDS, LossKind
+
+__all__ = ["LOSSES", "Loss", "accuracy", "differentiated", "mean_loss"]
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,96 @@ def _softmax_curve(e: Tensor, u: Tensor) -> Tensor:
     return bent + _softmax_slope(p, p_dot)  # what comes from the softmax's own curvature can be negative
 
 
-LOSSES = {
+Function = Callable[[Tensor, Tensor], Tensor]
+
+
+def differentiated(function: Function, *, bounded: bool = False) -> Loss:
+    """A loss of (f, y) [samples, outputs] → [samples], with its derivatives by automatic differentiation.
+
+    Lanes are done one after the other, each in memory of its own, so that a lane's bits are those it would get alone.
+
+    >>> half = differentiated(lambda f, y: 0.5 * (f - y).square().sum(-1))
+    >>> f, y = torch.tensor([[[3.0, 1.0]]]), torch.tensor([[[1.0, 1.0]]])
+    >>> half.signal(half.start(f, y), y).tolist()
+    [[[2.0, 0.0]]]
+    """
+
+    def start(f: Tensor, y: Tensor) -> Tensor:
+        return torch.cat([f, y.expand_as(f)], dim=-1)
+
+    def per_sample(e: Tensor, labels: Tensor) -> Tensor:
+        return torch.stack([_checked(function, *lane.chunk(2, dim=-1)) for lane in e])
+
+    def signal(e: Tensor, y: Tensor) -> Tensor:
+        return _by_lane(partial(_gradient, function), e)
+
+    def curve(e: Tensor, u: Tensor) -> Tensor:
+        lanes = [_by_lane(partial(_bent, function, u=v), lane[None]) for lane, v in zip(e, u, strict=True)]
+        return torch.cat(lanes)
+
+    return Loss(start, per_sample, signal, curve, bounded)
+
+
+def _by_lane(of: Function, e: Tensor) -> Tensor:
+    with torch.inference_mode(False), torch.enable_grad():
+        parts = [lane.clone().chunk(2, dim=-1) for lane in e.detach()]
+        return torch.stack([of(f.clone().requires_grad_(), y) for f, y in parts])
+
+
+def _gradient(function: Function, f: Tensor, y: Tensor) -> Tensor:
+    (found,) = torch.autograd.grad(_checked(function, f, y).sum(), f, materialize_grads=True)
+    return found
+
+
+def _bent(function: Function, f: Tensor, y: Tensor, u: Tensor) -> Tensor:
+    (slope,) = torch.autograd.grad(_checked(function, f, y).sum(), f, create_graph=True, materialize_grads=True)
+    if not slope.requires_grad:
+        return torch.zeros_like(f)
+    (found,) = torch.autograd.grad(slope, f, u.clone(), materialize_grads=True)
+    return found
+
+
+def _checked(function: Function, f: Tensor, y: Tensor) -> Tensor:
+    value = function(f, y)
+    if not isinstance(value, Tensor) or value.shape != f.shape[:1]:
+        got = list(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"a loss of f {list(f.shape)} gave {got}, not one number a sample, [{f.shape[0]}]")
+    return value
+
+
+_BY_HAND = {
     "ce": Loss(_ce_start, _ce_per_sample, _ce_signal, _ce_curve, bounded=True),
     "mse": Loss(_mse_start, _mse_per_sample, _mse_signal, _mse_curve, bounded=False),
     "mse-softmax": Loss(_softmax_start, _softmax_per_sample, _softmax_signal, _softmax_curve, bounded=True),
 }
+
+
+class _Losses(Mapping[str, Loss]):
+    """The losses of `LOSS_KINDS` as functions of tensors, each made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tuple[LossKind, Loss]] = {}
+
+    def __getitem__(self, name: str) -> Loss:
+        """Raises UnknownNameError for a loss that is not known, ValueError for one that has no function."""
+        if name in _BY_HAND:
+            return _BY_HAND[name]
+        kind = LOSS_KINDS[name]
+        if name not in self._made or self._made[name][0] is not kind:
+            if kind.function is None:
+                raise ValueError(f"loss {name!r} has no function")
+            self._made[name] = kind, differentiated(kind.function, bounded=kind.bounded)
+        return self._made[name][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(LOSS_KINDS)
+
+    def __len__(self) -> int:
+        return len(LOSS_KINDS)
+
+
+LOSSES = _Losses()
+"""All losses by name."""
 
 
 def mean_loss(per_sample: Tensor) -> Tensor:

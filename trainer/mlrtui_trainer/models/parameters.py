@@ -8,12 +8,14 @@ from mlrtui_trainer.spec import NetSpec
 __all__ = [
     "GAINS",
     "Parameter",
+    "Stretches",
     "cnn_parameters",
+    "cnn_stretches",
     "cnn_strides",
-    "forward_work",
+    "dense",
     "heads",
-    "n_params",
     "transformer_parameters",
+    "transformer_stretches",
 ]
 
 GAINS = {"relu": 2.0, "linear": 1.0, "tanh": 2.0, "gelu": 2.0}
@@ -41,7 +43,7 @@ class Parameter:
         return prod(self.shape)
 
 
-_Stretches = tuple[tuple[tuple[Parameter, ...], int], ...]
+Stretches = tuple[tuple[tuple[Parameter, ...], int], ...]
 """A table in which layers that are alike stand once: their parameters, and how many times they follow each other."""
 
 
@@ -61,10 +63,11 @@ def cnn_parameters(net: NetSpec) -> tuple[Parameter, ...]:
 
     He initialisation throughout (variance gain / fan_in), the head included; biases are zero.
     """
-    return _listed(_cnn(net))
+    return _listed(cnn_stretches(net))
 
 
-def _cnn(net: NetSpec) -> _Stretches:
+def cnn_stretches(net: NetSpec) -> Stretches:
+    """`cnn_parameters`, layers that are alike once."""
     channels, rows, columns = net.shape
     gain = GAINS[net.activation]
     stretches: list[tuple[tuple[Parameter, ...], int]] = []
@@ -98,10 +101,11 @@ def transformer_parameters(net: NetSpec) -> tuple[Parameter, ...]:
     and for out and down, which end a residual branch (1/(2 depth fan_in), so that the branches together add as much
     as they find).
     """
-    return _listed(_transformer(net))
+    return _listed(transformer_stretches(net))
 
 
-def _transformer(net: NetSpec) -> _Stretches:
+def transformer_stretches(net: NetSpec) -> Stretches:
+    """`transformer_parameters`, layers that are alike once."""
     channels, rows, columns = net.shape
     d, thin = net.width, 1.0 / sqrt(2.0 * net.depth)
     first = (
@@ -118,31 +122,17 @@ def _transformer(net: NetSpec) -> _Stretches:
     return (first, 1), (block, net.depth), (last, 1)
 
 
-_STRETCHES = {"cnn": _cnn, "transformer": _transformer}
+def dense(net: NetSpec) -> Stretches:
+    """The matrices of a fully connected net, each with its biases in a column of its own."""
 
+    def layer(out: int, fan_in: int, role: str) -> tuple[Parameter, ...]:
+        return (Parameter((out, fan_in + net.bias), role, 0.0),)
 
-def n_params(net: NetSpec) -> int:
-    """Number of parameters of one net; 0: not known, a factory's. The time does not grow with depth."""
-    return _dense(net) + sum(times * sum(one.size for one in some) for some, times in _stretches(net))
-
-
-def forward_work(net: NetSpec) -> int:
-    """Multiplications in one sample's forward pass, about; 0: not known, a factory's. The time is as of `n_params`."""
-    return _dense(net) + sum(times * sum(one.size * one.uses for one in some) for some, times in _stretches(net))
-
-
-def _dense(net: NetSpec) -> int:
-    if net.kind not in ("mlp", "two-layer-linear"):
-        return 0
     if net.depth == 0:
-        return (net.inputs + net.bias) * net.outputs
-    first, hidden, last = net.inputs + net.bias, (net.depth - 1) * (net.width + net.bias), net.width + net.bias
-    return (first + hidden) * net.width + last * net.outputs
+        return ((layer(net.outputs, net.inputs, "output"), 1),)
+    first, hidden = layer(net.width, net.inputs, "input"), layer(net.width, net.width, "hidden")
+    return (first, 1), (hidden, net.depth - 1), (layer(net.outputs, net.width, "output"), 1)
 
 
-def _stretches(net: NetSpec) -> _Stretches:
-    return _STRETCHES[net.kind](net) if net.kind in _STRETCHES else ()
-
-
-def _listed(stretches: _Stretches) -> tuple[Parameter, ...]:
+def _listed(stretches: Stretches) -> tuple[Parameter, ...]:
     return tuple(one for some, times in stretches for one in some * times)
