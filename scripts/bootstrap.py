@@ -221,6 +221,16 @@ def install(project: Path, torch: Torch, extras: Sequence[str], pip: Pip) -> Non
     constraints.write_text(constraint_lines(text, torch), encoding="utf-8")
     target = f"{project}[{','.join(extras)}]" if extras else str(project)
     pip(venv, ["--constraint", str(constraints), "--editable", target])
+    if "oracle" in extras:
+        drop_foreign_torchvision(venv / "bin" / "python")
+
+
+def drop_foreign_torchvision(python: Path) -> None:
+    """Remove a torchvision that is built for another torch: what asks for it does without, frameworks would break."""
+    alone = "try:\n    import torch\nexcept ImportError:\n    raise SystemExit\nimport torchvision"
+    if subprocess.run([python, "-c", alone], capture_output=True, check=False).returncode != 0:
+        command = [python, "-m", "pip", "--no-input", "uninstall", "--quiet", "--yes", "torchvision"]
+        subprocess.run(command, capture_output=True, check=False)
 
 
 def ensure(

@@ -228,6 +228,42 @@ def test_dropout_keeps_the_mask_of_the_training() -> None:
     assert len(rec.series("batch").values) == 3
 
 
+@pytest.mark.parametrize("given", ["by position", "by name"])
+def test_a_closure_that_computes_the_gradients_gives_the_same_readings(given: str) -> None:
+    """``optimizer.step(closure)``, as Lightning steps: gradients and dropout's mask are those of inside the step."""
+
+    def recorded(closed: bool) -> tuple[list[Any], dict[str, Tensor]]:
+        case = gauge_nets.cnn(2, train=True, dropout=0.5)
+        optimizer = torch.optim.SGD(case.model.parameters(), lr=1e-2, momentum=0.9)
+        torch.manual_seed(11)
+        with Recorder(case.model, optimizer, case.loss, every=1, strict=True) as rec:
+            for _ in range(4):
+                told: list[Tensor] = []
+
+                def closure(told: list[Tensor] = told) -> Tensor:
+                    optimizer.zero_grad()
+                    told.append(case.loss(case.model, case.batch))
+                    told[0].backward()
+                    return told[0]
+
+                if not closed:
+                    closure()
+                    optimizer.step()
+                elif given == "by name":
+                    optimizer.step(closure=closure)  # type: ignore[arg-type]
+                else:
+                    optimizer.step(closure)  # type: ignore[arg-type]
+                rec.step(told[0], case.batch)
+        readings = [(r.kind, r.value, r.edge, r.status) for row in rec.steps for r in row.readings]
+        return readings, {name: t.clone() for name, t in case.model.state_dict().items()}
+
+    plain, closed = recorded(False), recorded(True)
+    assert len(plain[0]) == 20
+    assert {status for *_, status in plain[0]} == {"found"}
+    assert closed[0] == plain[0]
+    assert same(closed[1], plain[1])
+
+
 def test_another_batch_is_noticed_and_never_raised() -> None:
     case = gauge_nets.mlp(1)
     optimizer = torch.optim.SGD(case.model.parameters(), lr=1e-2)

@@ -196,6 +196,30 @@ def test_right_custom_functions_and_kinks_are_no_false_alarms() -> None:
     assert found.checked.startswith("differences of gradients")
 
 
+class InSingle(nn.Module):
+    """A norm as language models write it: in single precision, whatever the model is in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = x.to(torch.float32)
+        scaled: Tensor = wide * torch.rsqrt(wide.square().mean(-1, keepdim=True) + 1e-6)
+        return torch.softmax(scaled.float(), -1, dtype=torch.float32).to(x.dtype)
+
+
+@pytest.mark.parametrize("function", [None, Kept])
+def test_casts_to_single_precision_do_not_disturb_the_check(function: Any) -> None:
+    case = gauge_nets.mlp(1)
+    layers: list[nn.Module] = list(case.model)
+    layers[2:2] = [InSingle()] if function is None else [InSingle(), Custom(function)]
+    model = nn.Sequential(*layers)
+    if function is None:
+        found = sharpness(model, case.loss, case.batch)
+        assert found.checked.startswith("differences of gradients in double precision")
+        assert torch.get_default_dtype() == torch.float32
+    else:
+        with pytest.raises(gauge.NotTwiceDifferentiable, match=r"Custom '3' \(Kept\) are wrong by"):
+            sharpness(model, case.loss, case.batch)
+
+
 @pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.parametrizations.weight_norm])
 def test_normalised_weights(norm: Any) -> None:
     torch.manual_seed(5)

@@ -313,3 +313,17 @@ def test_a_stamp_comes_back_as_it_was_written(project: Project) -> None:
     assert stamp.extras == ("test",)
     assert not replace(stamp, extras=("check",)).remakes(stamp)
     assert replace(stamp, place="/elsewhere").remakes(stamp)
+
+
+@pytest.mark.parametrize(("status", "calls"), [(0, 1), (1, 2)])
+def test_a_torchvision_for_another_torch_is_removed(status: int, calls: int, tmp_path: Path) -> None:
+    """By the environment's own Python, which here only notes what it is asked."""
+    asked = tmp_path / "asked"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$1 $2 $*" | head -n 1 >> {asked}\n[ "$1" = -m ] || exit {status}\n')
+    python.chmod(0o755)
+    bootstrap.drop_foreign_torchvision(python)
+    lines = asked.read_text().splitlines()
+    assert len(lines) == calls
+    assert lines[0].startswith("-c")
+    assert all("pip" in line and line.endswith("uninstall --quiet --yes torchvision") for line in lines[1:])

@@ -15,7 +15,16 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["ALARM", "STEP", "custom_functions", "error_of_scalar", "relative", "with_second_derivatives", "wrong_layer"]
+__all__ = [
+    "ALARM",
+    "STEP",
+    "InDouble",
+    "custom_functions",
+    "error_of_scalar",
+    "relative",
+    "with_second_derivatives",
+    "wrong_layer",
+]
 
 STEP = 1e-6
 """Length of the step of a central difference, along a unit vector, in double precision."""
@@ -37,6 +46,29 @@ class _Plain(TorchFunctionMode):
         if func is torch._weight_norm:
             return _weight_norm(*args, **kwargs)
         return func(*args, **kwargs)
+
+
+class InDouble(TorchFunctionMode):
+    """Keep a computation in double precision where the code asks for less: ``logits.float()``, ``dtype=float32``.
+
+    Half of it in single precision would be differenced as noise, and a right net be accused.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in _CASTS:
+            return args[0].double()
+        kept = {name: _doubled_type(value) for name, value in (kwargs or {}).items()}
+        return func(*map(_doubled_type, args), **kept)
+
+
+_CASTS = (Tensor.float, Tensor.half, Tensor.bfloat16)
+_LESS = (torch.float32, torch.float16, torch.bfloat16)
+
+
+def _doubled_type(value: Any) -> Any:
+    return torch.float64 if isinstance(value, torch.dtype) and value in _LESS else value
 
 
 def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
@@ -145,7 +177,7 @@ def _error_of_layer(part: nn.Module, given: tuple[Any, ...]) -> tuple[float, lis
 
     def outputs(flat: Tensor) -> Tensor:
         x, *parameters = [one.reshape(t.shape) for one, t in zip(torch.split(flat, sizes), tensors, strict=True)]
-        with with_second_derivatives():
+        with with_second_derivatives(), InDouble():
             value = torch.func.functional_call(part, dict(zip(own, parameters, strict=True)), (x, *given[1:]))
         out: Tensor = value[0] if isinstance(value, tuple) else value
         made.append(out)

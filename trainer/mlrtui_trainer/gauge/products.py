@@ -12,6 +12,7 @@ from mlrtui_trainer.curvature.double_backward import (
     ALARM,
     ROUNDED,
     STEP,
+    InDouble,
     custom_functions,
     relative,
     with_second_derivatives,
@@ -189,7 +190,7 @@ def _error_in_double(closure: Closure) -> float:
         tensors = fixed | dict(zip(names, split(flat, shapes), strict=True))
         closure.restore()
         try:
-            with torch.enable_grad(), with_second_derivatives(), torch.compiler.set_stance("force_eager"):
+            with torch.enable_grad(), with_second_derivatives(), InDouble(), torch.compiler.set_stance("force_eager"):
                 buffers = {name: t.clone() for name, t in tensors.items() if name not in names}
                 value: Tensor = torch.func.functional_call(caller, tensors | buffers, (batch,))
                 scalar: Tensor = value.reshape(())
@@ -248,7 +249,8 @@ def _place(closure: Closure, products: Products) -> str:
     """The first layer whose own derivatives are wrong, else the first custom Function, for people."""
     try:
         fine = deepcopy(closure.model).double()
-        found = wrong_layer(fine, lambda: closure.loss_fn(fine, _doubled(closure.batch)))
+        with InDouble():
+            found = wrong_layer(fine, lambda: closure.loss_fn(fine, _doubled(closure.batch)))
     except Exception:
         found = None
     finally:

@@ -334,23 +334,49 @@ class Recorder:
         if self._random is None and not self._measuring and torch.is_grad_enabled() and self._due(len(self._rows)):
             self._random = RandomStates()
 
-    def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         self._stepped.append(float(optimizer.param_groups[0]["lr"]))
         due = self._due(len(self._rows))
         if not due or self._held is not None:
-            return
+            return None
         started = time.perf_counter()
         try:
             whole = "lambda-preconditioned" in due
             self._held = _Held(
                 [p.detach().clone() for p in self._parameters],
-                [None if p.grad is None else p.grad.detach().clone() for p in self._parameters],
+                self._gradients(),
                 [snapshot(one, state=whole) for one in self.optimizers],
                 self._random,
             )
         except (RuntimeError, MemoryError) as error:
             self._failed("copy of the weights", error)
         self._spend(time.perf_counter() - started, not all(self._plans[name].is_warm for name in due))
+        return self._with_closure(self._held, args, kwargs)
+
+    def _gradients(self) -> list[Tensor | None]:
+        return [None if p.grad is None else p.grad.detach().clone() for p in self._parameters]
+
+    def _with_closure(self, held: _Held | None, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
+        """Arguments of a step whose closure computes the gradients (Lightning, LBFGS): they are held after its call."""
+        closure = kwargs["closure"] if "closure" in kwargs else args[1] if len(args) > 1 else None
+        if held is None or closure is None:
+            return None
+        waiting = [held]
+
+        def watched() -> Any:
+            loss = closure()
+            if waiting:
+                try:
+                    held.gradients, held.random = self._gradients(), self._random
+                except (RuntimeError, MemoryError) as error:
+                    self._held = None
+                    self._failed("copy of the gradients", error)
+                waiting.clear()
+            return loss
+
+        if "closure" in kwargs:
+            return args, kwargs | {"closure": watched}
+        return (args[0], watched, *args[2:]), kwargs
 
     def _measured(self, number: int, row: RecordedStep, context: _Context) -> tuple[Reading, ...]:
         due = self._due(number)
