@@ -317,6 +317,50 @@ def export(
 
 
 @app.command()
+def fit(
+    sweeps: SweepsArgument = None,
+    store: Annotated[
+        list[Path] | None,
+        typer.Option("--store", help="A store; repeat for several.", show_default=False),
+    ] = None,
+    y: Annotated[str, typer.Option(help="What is explained: eta_star, eta_last, lambda0, ….")] = "eta_star",
+    x: Annotated[
+        list[str] | None, typer.Option(help="By what; repeat for one exponent each (default: depth*width).")
+    ] = None,
+    where: Annotated[str, typer.Option(help="Which cells: a condition, such as 'width >= 64'.")] = "",
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option("--group-by", help="One fit for every value of this axis; repeat (default: axes that vary)."),
+    ] = None,
+    pool: Annotated[bool, typer.Option("--pool", help="One fit over all cells, whatever varies.")] = False,
+    mixed_rules: Annotated[
+        bool, typer.Option("--mixed-rules", help="Fit η* of older and newer rules together.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit stored results by other variables, conditions and groups."""
+    from mlrtui.commands import analyse
+
+    groups = () if pool else tuple(group_by) if group_by else None
+    asked = analyse.Question(y, tuple(x or ("depth*width",)), where, groups, mixed_rules)
+    stores = tuple(store or ()) or (store_path(None),)
+    raise typer.Exit(analyse.fit(stores, tuple(sweeps or ()), asked, as_json=as_json))
+
+
+@app.command()
+def rethreshold(
+    threshold: Annotated[float, typer.Argument(help="Accuracy, above 0 and up to 1.")],
+    sweeps: SweepsArgument = None,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge stored searches by another accuracy: η* where it is decided, bounds elsewhere. Trains nothing."""
+    from mlrtui.commands import analyse
+
+    raise typer.Exit(analyse.rethreshold(store_path(store), threshold, tuple(sweeps or ()), as_json=as_json))
+
+
+@app.command()
 def examples(
     copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:

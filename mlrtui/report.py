@@ -8,12 +8,13 @@ from mlrtui.analysis.exclusions import left_out
 from mlrtui.text.escape import one_line
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
+from mlrtui_db.records import FitRecord
 
 if TYPE_CHECKING:  # it imports NumPy, which a line about a sweep does not need
     from mlrtui.analysis.fits import FitTerm
     from mlrtui.analysis.growth import Growth
 
-__all__ = ["fit_line", "growth_line", "report", "sweep_line"]
+__all__ = ["fit_line", "growth_line", "report", "sweep_line", "term_line"]
 
 
 def sweep_line(sweep: SweepRow) -> str:
@@ -27,10 +28,15 @@ def sweep_line(sweep: SweepRow) -> str:
 
 
 def fit_line(fit: FitRow) -> str:
-    """One fitted term in one line, with its interval or why it has none."""
+    """One fitted term in one line, with its fit, its interval or why it has none."""
+    return f"{one_line(fit.fit)}: {term_line(fit)}"
+
+
+def term_line(fit: FitRow | FitRecord) -> str:
+    """The same without the fit's name."""
     interval = "no interval" if fit.low is None or fit.high is None else f"[{fit.low:.2f}, {fit.high:.2f}]"
-    parts = [f"{fit.fit}: exponent of {fit.term} {fit.exponent:+.2f} {interval}"]
-    if fit.r2 is not None:
+    parts = [f"exponent of {fit.term} {fit.exponent:+.2f} {interval}"]
+    if fit.r2 is not None and math.isfinite(fit.r2):
         parts.append(f"R² {fit.r2:.3f}")
     parts.append(f"{fit.cells} cells over {fit.decades:.1f} decades")
     if fit.p_equal is not None:

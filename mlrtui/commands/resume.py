@@ -17,7 +17,7 @@ from mlrtui.text.escape import one_line
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["chosen", "rerun_failed", "resume"]
+__all__ = ["chosen", "rerun_failed", "resume", "stored_spec"]
 
 
 def resume(names: Sequence[str], options: RunOptions) -> int:
@@ -46,7 +46,7 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
     """
     with open_current(options.store) as reader:
         rows = chosen(reader, names)
-    refuse_code([_spec(row) for row in rows], options)  # before anything is changed
+    refuse_code([stored_spec(row) for row in rows], options)  # before anything is changed
     again = []
     with open_store(options.store) as store, store.transaction():
         for row in rows:
@@ -77,7 +77,7 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
 
 
 def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
-    specs = [_spec(row) for row in rows]
+    specs = [stored_spec(row) for row in rows]
     refuse_code(specs, options)
     useful = max(estimate.parallel_lanes(planning.plan(spec, None)) for spec in specs)
     return start(specs, useful, options, [_shard(row) for row in rows])
@@ -90,7 +90,7 @@ def _shard(row: SweepRow) -> str | None:
     return None
 
 
-def _spec(row: SweepRow) -> SweepSpec:
+def stored_spec(row: SweepRow) -> SweepSpec:
     """The stored settings of a sweep. A store may come from anywhere, so they are checked like those of a file."""
     with suppress(ValidationError):
         spec = SweepSpec.from_canonical(row.spec)

@@ -1,0 +1,104 @@
+"""η* of a stored search at another accuracy threshold: a value where the stored trainings decide it, else bounds.
+
+Every training stores the best accuracy that it reached. Below the threshold of the sweep that decides each training;
+above it, trainings that failed still fail, and those that succeeded may have been stopped too early to tell.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from mlrtui_trainer.phases import is_success
+from mlrtui_trainer.search import Boundary, Search, SearchSpec
+
+__all__ = ["AtThreshold", "Ended", "at_threshold", "judged"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A stored training of a search."""
+
+    eta: float
+    verdict: str
+    best_accuracy: float
+    """At an evaluation after the first step; NaN: none is stored."""
+
+    given_up: bool = False
+    """It was pruned: it ended before its budget did."""
+
+
+@dataclass(frozen=True)
+class AtThreshold:
+    """What is known of a net's η* at another threshold."""
+
+    boundary: Boundary | None
+    """As a search at this threshold would find it; None: stored trainings do not decide it."""
+
+    low: float | None
+    """The largest rate that is known to succeed; None: none is."""
+
+    high: float | None
+    """The smallest rate above ``low`` that is known to fail; None: none is."""
+
+    missing: tuple[float, ...]
+    """Rates that the search would have to train next; empty where it is decided."""
+
+
+def judged(training: Ended, threshold: float, trained_to: float) -> str | None:
+    """Its verdict at ``threshold``, when it was trained to reach ``trained_to``; None: not known.
+
+    >>> judged(Ended(0.1, "reached", 0.62), 0.5, trained_to=0.6)
+    'reached'
+    >>> judged(Ended(0.1, "reached", 0.62), 0.9, trained_to=0.6) is None
+    True
+    """
+    if training.best_accuracy >= threshold:
+        return "reached"
+    if is_success(training.verdict):
+        return None  # it was stopped when it had reached the lower threshold
+    if not isfinite(training.best_accuracy) and training.verdict not in ("diverged", "dead"):
+        return None
+    if training.given_up and threshold < trained_to:
+        return None  # it might have reached the lower one
+    return training.verdict
+
+
+def at_threshold(rules: SearchSpec, trainings: Sequence[Ended], threshold: float, trained_to: float) -> AtThreshold:
+    """Replay a net's search at another threshold.
+
+    Args:
+        rules: of the search; its lattice is the stored one.
+        trainings: the net's, in the order in which they were asked for.
+        threshold: accuracy wanted.
+        trained_to: accuracy of the sweep.
+    """
+    verdicts = {k: judged(one, threshold, trained_to) for one in trainings if (k := rules.place(one.eta)) is not None}
+    known = {k: verdict for k, verdict in verdicts.items() if verdict is not None}
+    first: tuple[float, ...] = ()
+    for start in dict.fromkeys(one.eta for one in trainings):  # the answer is the same from any start
+        boundary, missing = _replayed(rules, start, known)
+        if boundary is not None:
+            return AtThreshold(boundary, *_bracket(rules, known), ())
+        first = first or missing
+    return AtThreshold(None, *_bracket(rules, known), first)
+
+
+def _replayed(rules: SearchSpec, start: float, known: Mapping[int, str]) -> tuple[Boundary | None, tuple[float, ...]]:
+    search = Search(rules, start)
+    while not search.closed:
+        asked = search.ask()
+        places = [(eta, rules.place(eta)) for eta in asked]
+        missing = tuple(eta for eta, k in places if k not in known)
+        if missing:
+            return None, missing
+        for eta, k in places:
+            assert k is not None
+            search.tell(eta, known[k])
+    return search.boundary(), ()
+
+
+def _bracket(rules: SearchSpec, known: Mapping[int, str]) -> tuple[float | None, float | None]:
+    low = max((k for k, verdict in known.items() if is_success(verdict)), default=None)
+    failures: Iterable[int] = (k for k, v in known.items() if not is_success(v) and (low is None or k > low))
+    high = min(failures, default=None)
+    return (None if low is None else rules.rate(low)), (None if high is None else rules.rate(high))

@@ -1,0 +1,246 @@
+"""`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing and write nothing."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import nan
+from pathlib import Path
+from typing import Any
+
+from mlrtui.analysis import fits
+from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
+from mlrtui.analysis.points import points
+from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold
+from mlrtui.commands.resume import chosen, stored_spec
+from mlrtui.errors import BadInput
+from mlrtui.report import term_line
+from mlrtui.text.escape import one_line
+from mlrtui_db.models import SweepRow
+from mlrtui_db.reader import Reader
+from mlrtui_trainer.search import SearchSpec
+
+__all__ = ["Question", "fit", "rethreshold"]
+
+EXPLAINED = ("eta_star", "eta_last", "lambda0", "lambda0_preconditioned")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A fit that is asked for."""
+
+    y: str = "eta_star"
+    x: tuple[str, ...] = ("depth*width",)
+    where: str = ""
+    group_by: tuple[str, ...] | None = None  # axes; None: all that vary but depth and width
+    mixed_rules: bool = False
+
+
+def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False) -> int:
+    """Print a fit over the cells of one or more sweeps; exit code 1 if no group has a slope.
+
+    Raises:
+        BadInput: an unknown sweep, axis or quantity, or an expression that cannot be read.
+        StoreError: a store cannot be used.
+    """
+    if asked.y not in EXPLAINED:
+        raise BadInput(f"--y {asked.y!r}: use one of {', '.join(EXPLAINED)}")
+    rows, sizes = _rows(stores, sweeps, asked.y)
+    cells = points(rows, asked.y, sizes)
+    _refuse_unreadable(asked, fits.own_names(cells))
+    groups = fits.grouped(cells, asked.group_by)
+    spec = fits.FitSpec(asked.y, asked.x, asked.where, asked.mixed_rules)
+    results = {condition: fits.fit(group, spec) for condition, group in groups.items()}
+    if as_json:
+        print(json.dumps([_as_json(condition, result) for condition, result in results.items()], ensure_ascii=False))
+    else:
+        for condition, result in results.items():
+            print(f"{one_line(result.spec.name)}{f'  [{one_line(condition)}]' if condition else ''}")
+            for line in _lines(result):
+                print(f"  {line}")
+    return 0 if any(result.terms for result in results.values()) else 1
+
+
+def _refuse_unreadable(asked: Question, own: Mapping[str, float | str]) -> None:
+    """Raise BadInput with every expression and name that cannot be read."""
+    mistakes = []
+    for option, texts, read in (
+        ("--x", asked.x, partial(cell_number, own=own)),
+        ("--where", (asked.where,) if asked.where.strip() else (), partial(cell_condition, own=own)),
+        ("--group-by", asked.group_by or (), lambda name: fits.grouped((), (name,))),
+    ):
+        for text in texts:
+            try:
+                read(text)
+            except ExpressionError as error:
+                mistakes.append(f"{option} {text!r}: {error}")
+    if mistakes:
+        raise BadInput.gather(mistakes)
+
+
+def _rows(stores: Sequence[Path], sweeps: Sequence[str], y: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows of all chosen sweeps, whose cells are named apart where there are several; and parameters by cell."""
+    found: list[tuple[str, str, dict[str, Any]]] = []
+    sizes: dict[tuple[str, str], int] = {}
+    held: set[str] = set()
+    for store in stores:
+        with Reader.open(store) as reader:
+            there = {row.name for row in reader.sweeps()}
+            held |= there
+            wanted = [name for name in sweeps if name in there]
+            for sweep in chosen(reader, wanted) if wanted or not sweeps else ():
+                name = f"{store.name}: {sweep.name}" if len(stores) > 1 else sweep.name
+                view = "eta_star" if sweep.mode == "search" else "grid"
+                if view == "grid" and y.startswith("eta"):
+                    if sweeps:
+                        raise BadInput(f"--y {y!r}: sweep {sweep.name!r} is a {sweep.mode}; only searches have η*")
+                    continue
+                columns, rows = reader.query(view, where_sweep=sweep.name)
+                found += [(name, str(row[columns.index("cell")]), dict(zip(columns, row, strict=True))) for row in rows]
+                sizes |= {(name, label): size for label, size in reader.sizes(sweep.sweep_id).items()}
+    if unknown := [name for name in sweeps if name not in held]:
+        raise BadInput(
+            f"{unknown[0]!r}: no sweep of this name; there are {', '.join(map(repr, sorted(held))) or 'none'}"
+        )
+    several = len({name for name, _, _ in found}) > 1
+    shown = {key: f"{key[0]}: {key[1]}" if several else key[1] for key in sizes}
+    return (
+        [row | {"cell": shown[name, label]} for name, label, row in found],
+        {shown[key]: size for key, size in sizes.items()},
+    )
+
+
+def _lines(result: fits.FitResult) -> Iterator[str]:
+    if not result.terms:
+        yield one_line("; ".join(result.warnings))
+    for record in fits.to_records(result):
+        yield term_line(record)
+
+
+def _as_json(condition: str, result: fits.FitResult) -> dict[str, Any]:
+    spec = result.spec
+    return {
+        "group": condition,
+        "y": spec.y,
+        "x": list(spec.x),
+        "where": spec.where,
+        "terms": [
+            {"expression": term.expression, "exponent": term.exponent, "low": term.low, "high": term.high}
+            for term in result.terms
+        ],
+        "intercept": result.intercept if result.terms else None,
+        "r2": result.r2 if result.terms and result.r2 == result.r2 else None,
+        "cells": result.cells,
+        "decades": result.decades,
+        "method": result.method,
+        "left_out": list(result.excluded),
+        "warnings": list(result.warnings),
+    }
+
+
+# Another threshold ----------------------------------------------------------------------------------------------------
+
+
+def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json: bool = False) -> int:
+    """Print η* of every net at another accuracy threshold; exit code 1 if no net is decided.
+
+    Raises:
+        BadInput: the threshold is none, or a sweep has none.
+        StoreError: the store cannot be used.
+    """
+    if not 0.0 < threshold <= 1.0:
+        raise BadInput(f"THRESHOLD {threshold:g}: use an accuracy above 0, up to 1")
+    found: list[tuple[str, str, int, AtThreshold]] = []
+    with Reader.open(store) as reader:
+        rows = [row for row in chosen(reader, sweeps) if sweeps or _threshold_of(row) is not None]
+        if not rows:
+            raise BadInput(f"{store}: no sweep in it searches for an accuracy; nothing to judge anew")
+        for row in rows:
+            trained_to = _threshold_of(row)
+            if trained_to is None:
+                raise BadInput(f"{row.name!r}: not a search for an accuracy; it has no threshold")
+            rules = _rules(row)
+            for (cell, seed), trainings in _trainings(reader, row.name, threshold).items():
+                found.append((row.name, cell, seed, at_threshold(rules, trainings, threshold, trained_to)))
+    if as_json:
+        print(json.dumps([_net_as_json(*one) for one in found], ensure_ascii=False))
+    else:
+        _print_nets(found, threshold)
+    return 0 if any(one.boundary is not None for *_, one in found) else 1
+
+
+def _threshold_of(row: SweepRow) -> float | None:
+    if row.mode != "search":
+        return None
+    search = stored_spec(row).search
+    return search.threshold if search is not None and search.success == "accuracy" else None
+
+
+def _rules(row: SweepRow) -> SearchSpec:
+    search = stored_spec(row).search
+    assert search is not None
+    assert search.tolerance is not None
+    return SearchSpec(search.success, search.tolerance, search.eta_min, search.eta_max, margin=search.margin)
+
+
+def _trainings(reader: Reader, sweep: str, threshold: float) -> dict[tuple[str, int], list[Ended]]:
+    """Of each net, in the order in which they were asked for."""
+    columns, rows = reader.query("boundaries", where_sweep=sweep)
+    named = sorted((dict(zip(columns, row, strict=True)) for row in rows), key=lambda row: row["trial_id"])
+    nets: dict[tuple[str, int], list[Ended]] = {}
+    for row in named:
+        if row["verdict"] in (None, "failed"):
+            continue
+        best = row["best_accuracy"]
+        best = nan if best is None else float(best)
+        if best >= threshold:
+            best = _after_the_first_step(reader, row["trial_id"], best, threshold)
+        ended = Ended(row["eta"], row["verdict"], best, row["given_up_epoch"] is not None)
+        nets.setdefault((str(row["cell"]), int(row["seed"])), []).append(ended)
+    return nets
+
+
+def _after_the_first_step(reader: Reader, trial_id: int, best: float, threshold: float) -> float:
+    """The best accuracy without that before training, which may be above a low threshold."""
+    start = reader.curve(trial_id, limit=1)
+    if not len(start.step) or start.step[0] != 0 or not start.accuracy[0] >= threshold:
+        return best
+    later = reader.curve(trial_id, after_step=0).accuracy
+    return max((float(value) for value in later if value == value), default=nan)
+
+
+def _print_nets(found: Sequence[tuple[str, str, int, AtThreshold]], threshold: float) -> None:
+    decided = sum(one.boundary is not None for *_, one in found)
+    sweep = ""
+    for name, cell, seed, one in found:
+        if name != sweep:
+            print(f"{one_line(name)}: η* at accuracy {threshold:g}")
+            sweep = name
+        print(f"  {one_line(cell)} seed {seed}: {_known(one)}")
+    print(f"{decided} of {len(found)} nets are decided by stored trainings; nothing was trained")
+
+
+def _known(one: AtThreshold) -> str:
+    if one.boundary is not None:
+        if one.boundary.censored is not None:
+            return f"censored: {one.boundary.reason}"
+        return f"η* {one.boundary.eta_star:.4g} ± {one.boundary.eta_star_se:.2g}"
+    low = "no rate is known to succeed" if one.low is None else f"succeeds at {one.low:.4g}"
+    high = "none above is known to fail" if one.high is None else f"fails at {one.high:.4g}"
+    return f"not decided: {low}, {high}; it would train {', '.join(f'{eta:.4g}' for eta in one.missing)} next"
+
+
+def _net_as_json(sweep: str, cell: str, seed: int, one: AtThreshold) -> dict[str, Any]:
+    known = one.boundary
+    return {
+        "sweep": sweep,
+        "cell": cell,
+        "seed": seed,
+        "eta_star": None if known is None else known.eta_star,
+        "eta_star_se": None if known is None else known.eta_star_se,
+        "censored": None if known is None else known.censored,
+        "decided": known is not None,
+        "low": one.low,
+        "high": one.high,
+        "missing": list(one.missing),
+    }
