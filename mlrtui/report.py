@@ -19,9 +19,10 @@ __all__ = ["fit_line", "growth_line", "report", "sweep_line"]
 def sweep_line(sweep: SweepRow) -> str:
     """One sweep in one line."""
     failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
+    draw = ", not repeatable" if sweep.repeatable == 0 else ""
     return (
         f"{one_line(sweep.name)}: {one_line(sweep.status)}, {sweep.nets_done}/{sweep.nets} nets, "
-        f"{sweep.trials_done}/{sweep.trials} trials{failed}"
+        f"{sweep.trials_done}/{sweep.trials} trials{failed}{draw}"
     )
 
 

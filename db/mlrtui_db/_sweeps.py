@@ -68,7 +68,7 @@ def sweep_named(connection: sqlite3.Connection, name: str) -> NamedSweep | None:
 def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
     """See `Store.sweep_state`."""
     execute = tx.connection.execute
-    sweep = execute("SELECT status, code_id FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
+    sweep = execute("SELECT status, code_id, repeatable FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
     if sweep is None:
         raise StoreError(f"the store holds no sweep number {sweep_id}")
     cells = execute("SELECT cell_id, position, data_id FROM cell WHERE sweep_id = ? ORDER BY position", (sweep_id,))
@@ -87,6 +87,7 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         sweep_id=sweep_id,
         status=sweep[0],
         code_id=sweep[1],
+        repeatable=None if sweep[2] is None else bool(sweep[2]),
         cells=tuple(CellState(*row) for row in cells),
         nets=tuple(_net_state(*row) for row in nets),
         trials=tuple(TrialState(*row) for row in trials),
@@ -99,6 +100,11 @@ def end_sweep(tx: Transaction, sweep_id: int, status: str) -> None:
         "UPDATE sweep SET status = ?, finished_at = ? WHERE sweep_id = ? AND status <> ?",
         (status, tx.now if status == "done" else None, sweep_id, status),
     )
+
+
+def set_repeatable(tx: Transaction, sweep_id: int, repeatable: bool) -> None:
+    """See `Store.set_repeatable`."""
+    tx.connection.execute("UPDATE sweep SET repeatable = ? WHERE sweep_id = ?", (int(repeatable), sweep_id))
 
 
 def set_lambdas(tx: Transaction, lambdas: NetLambdas) -> None:

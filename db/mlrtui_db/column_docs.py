@@ -124,6 +124,10 @@ TABLES: dict[str, Docs] = {
         "created_at": ("s (Unix time)", "When the sweep was first started."),
         "finished_at": ("s (Unix time)", "When its last trial was done; NULL before."),
         "status": ("text", "open, done or stopped."),
+        "repeatable": (
+            "0 or 1",
+            "Whether the first training of a user's own, run twice, reported the same numbers; NULL: not tried.",
+        ),
     },
     "cell": {
         "cell_id": ("id", "Number of the cell: one point of the grid."),

@@ -114,6 +114,7 @@ def _fifth(connection: sqlite3.Connection) -> None:
     """Measures, a learning rate by step, recorded runs. The axes of views are from settings that all stores have."""
     drop_views(connection)  # a column that a view names cannot be dropped
     _added(connection, "step", "eta REAL")
+    _added(connection, "sweep", "repeatable INTEGER CHECK (repeatable IN (0, 1))")
     connection.execute("""
         CREATE TABLE IF NOT EXISTS measure (
           trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,

@@ -54,6 +54,7 @@ class SweepRow:
     trials_failed: int
     heartbeat_at: float | None  # newest sign of life of any attempt
     spec: str
+    repeatable: int | None = None  # 0: the first training of a user's own, run twice, reported other numbers
 
 
 @dataclass(frozen=True)
@@ -305,6 +306,7 @@ class SweepState:
     sweep_id: int
     status: str
     code_id: str  # the code that began it
+    repeatable: bool | None  # whether the first training of a user's own, run twice, reported the same; None: not tried
     cells: tuple[CellState, ...]  # by position
     nets: tuple[NetState, ...]  # by cell position, then seed
     trials: tuple[TrialState, ...]  # in the order in which they were asked for

@@ -15,7 +15,8 @@ CREATE TABLE sweep (
   code_id     TEXT NOT NULL,
   created_at  REAL NOT NULL,
   finished_at REAL,
-  status      TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'stopped'))
+  status      TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'stopped')),
+  repeatable  INTEGER CHECK (repeatable IN (0, 1))
 ) STRICT;
 
 CREATE TABLE cell (  -- what an axis describes is NULL where it is not known: of a training that is not ours

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from mlrtui import planning
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, refuse_code, start
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep, read_sweep
 from mlrtui.driver import estimate
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.stores import open_store
@@ -82,10 +82,10 @@ def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
     return start(specs, useful, options)
 
 
-def _spec(row: SweepRow) -> SweepSpec:
+def _spec(row: SweepRow) -> AnySweep:
     """The stored settings of a sweep. A store may come from anywhere, so they are checked like those of a file."""
     with suppress(ValidationError):
-        spec = SweepSpec.from_canonical(row.spec)
+        spec = read_sweep(row.spec)
         if spec.sweep.name == row.name:
             return spec.settled
     raise StoreTrouble(

@@ -2,7 +2,7 @@
 
 from mlrtui.config import changes
 from mlrtui.errors import BadInput
-from mlrtui.planning import Plan
+from mlrtui.planning import CellPlan, Plan
 from mlrtui_db.models import SweepState
 from mlrtui_db.store import Store
 
@@ -25,7 +25,7 @@ def refuse_other_data(plan: Plan, state: SweepState) -> None:
         BadInput: names the first such cell; nothing was trained.
     """
     for stored, cell in zip(state.cells, plan.cells, strict=True):
-        if stored.data_id != cell.data_id:
+        if isinstance(cell, CellPlan) and stored.data_id != cell.data_id:
             raise BadInput(
                 f"data.name = {cell.data.name!r}: no longer the data with which {plan.sweep.name!r} was started "
                 f"(cell {cell.label}); put the old data back, or give the sweep another sweep.name"
