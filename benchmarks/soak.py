@@ -24,7 +24,7 @@ from pathlib import Path
 from benchmarks.machine import describe, save
 from benchmarks.terminal import Screen
 from mlrtui import data, planning
-from mlrtui.config import SweepSpec, parse_sweep
+from mlrtui.config import AnySweep, parse_sweep
 from mlrtui.driver.loop import Driver
 from mlrtui.engines.base import EngineEvent, FromWorker
 from mlrtui.engines.fake import FakeEngine
@@ -263,7 +263,7 @@ print(json.dumps({"looks": looks, "trouble": sorted(trouble)}))
 """
 
 
-def spec_of(rows: float) -> SweepSpec:
+def spec_of(rows: float) -> AnySweep:
     """A scan with more rows than will be sent: each cell is a round of its own."""
     cells = int(rows / (LANES * STEPS)) + 2
     widths = -(-cells // 20)

@@ -1,17 +1,18 @@
 """From a checked sweep file to what will be trained: cells, nets, keys. Loads data only when given a loader."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import groupby, product
 from typing import Any, Literal, NamedTuple
 
 from mlrtui import data
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep, LoopSweep, SweepSpec
 from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json, code_id, digest
+from mlrtui.loop_planning import LoopCell, planned
 from mlrtui_db.axes import AXES, AXIS, SIZES, label
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
@@ -29,7 +30,7 @@ from mlrtui_trainer.spec import (
     TrainSpec,
 )
 
-__all__ = ["CellPlan", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
+__all__ = ["Cell", "CellPlan", "LoopCell", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
 
 LATER = {"weight_decay": 0.0, "schedule": "constant", "warmup_steps": 0}
 """Settings that a version without them had at these values: those are left out of keys, so that they stay the same."""
@@ -51,6 +52,21 @@ class CellPlan:
     samples: int  # how many train
     seeds: tuple[int, ...] = ()  # of its nets; in a shard, of its own
 
+    @property
+    def max_steps(self) -> int:
+        """Budget of a training in steps."""
+        return self.train.max_steps
+
+    @property
+    def width(self) -> int:
+        """Units of every hidden layer."""
+        return self.net.width
+
+    @property
+    def depth(self) -> int:
+        """Hidden layers."""
+        return self.net.depth
+
     @cached_property
     def in_keys(self) -> dict[str, object]:
         """What the keys of all its trials have in common."""
@@ -62,13 +78,16 @@ class CellPlan:
         }
 
 
+Cell = CellPlan | LoopCell
+
+
 @dataclass(frozen=True)
 class Plan:
     """All of a sweep. ``datasets`` by data_id; empty when the data was not loaded."""
 
-    spec: SweepSpec
+    spec: AnySweep
     sweep: SweepRecord
-    cells: tuple[CellPlan, ...]
+    cells: tuple[Cell, ...]
     datasets: Mapping[str, Dataset]
 
     @property
@@ -82,7 +101,7 @@ class Plan:
         return sum(len(cell.seeds) for cell in self.cells)
 
 
-def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load) -> Plan:
+def plan(spec: AnySweep, load: Callable[[DataSpec], Dataset] | None = data.load) -> Plan:
     """The cells in order (other axes slowest, then depth, then width), with all that store and trainer need.
 
     ``load=None`` plans from the known sizes of the data sets and is cheap: no data, empty data_ids.
@@ -90,6 +109,10 @@ def plan(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None = data.load
     Raises:
         BadInput: files of data cannot be used, or have become others than the sweep was made for.
     """
+    if isinstance(spec, LoopSweep):
+        cells, records = zip(*planned(spec), strict=True)
+        return Plan(spec, _recorded(spec, records), cells, {})
+    assert isinstance(spec, SweepSpec)
     try:
         return _planned(spec, load)
     except DataTrouble as trouble:
@@ -121,21 +144,24 @@ def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Pla
             cell = kin.cell(point, len(cells), name)
             cells.append(cell)
             records.append(kin.record(cell))
-    sweep = SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(records))
-    return Plan(spec, sweep, tuple(cells), datasets)
+    return Plan(spec, _recorded(spec, records), tuple(cells), datasets)
 
 
-def trial_key(cell: CellPlan, seed: int, eta: float) -> str:
+def _recorded(spec: AnySweep, cells: Iterable[CellRecord]) -> SweepRecord:
+    return SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(cells))
+
+
+def trial_key(cell: Cell, seed: int, eta: float) -> str:
     """SHA-256 over everything that the numbers of a trial depend on. Raises ValueError for a plan without data."""
-    if not cell.data_id:
+    if isinstance(cell, CellPlan) and not cell.data_id:
         raise ValueError("a plan without data has no trial keys")
     inside = cell.in_keys | {"numerics": NUMERICS_VERSION, "seed": seed, "eta": float(eta)}
     return digest(canonical_json(inside))
 
 
-def measure_spec(spec: SweepSpec) -> MeasureSpec:
+def measure_spec(spec: AnySweep) -> MeasureSpec:
     """What a sweep's trainings are measured by, beside loss, accuracy and λ."""
-    asked = spec.measures
+    asked = spec.measures if isinstance(spec, SweepSpec) else None
     return MeasureSpec() if asked is None else MeasureSpec(asked.names, asked.every)
 
 

@@ -21,9 +21,10 @@ def sweep_line(sweep: SweepRow) -> str:
     """One sweep in one line."""
     failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
     shard = f" (shard {one_line(sweep.shard)})" if sweep.shard else ""
+    draw = ", not repeatable" if sweep.repeatable == 0 else ""
     return (
         f"{one_line(sweep.name)}: {one_line(sweep.status)}{shard}, {sweep.nets_done}/{sweep.nets} nets, "
-        f"{sweep.trials_done}/{sweep.trials} trials{failed}"
+        f"{sweep.trials_done}/{sweep.trials} trials{failed}{draw}"
     )
 
 

@@ -22,7 +22,7 @@ n AS (
 )
 SELECT sweep_id, name, mode, status, created_at, finished_at, coalesce(cells, 0), coalesce(nets, 0),
        coalesce(nets_done, 0), coalesce(trials, 0), coalesce(trials_done, 0), coalesce(trials_running, 0),
-       coalesce(trials_failed, 0), heartbeat_at, spec, shard
+       coalesce(trials_failed, 0), heartbeat_at, spec, shard, repeatable
 FROM sweep LEFT JOIN c USING (sweep_id) LEFT JOIN n USING (sweep_id) LEFT JOIN t USING (sweep_id)
      LEFT JOIN a USING (sweep_id)
 ORDER BY sweep_id DESC

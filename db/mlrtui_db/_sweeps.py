@@ -122,7 +122,7 @@ def free_name(connection: sqlite3.Connection, name: str, at: float) -> str:
 def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
     """See `Store.sweep_state`."""
     execute = tx.connection.execute
-    sweep = execute("SELECT status, code_id, shard FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
+    sweep = execute("SELECT status, code_id, shard, repeatable FROM sweep WHERE sweep_id = ?", (sweep_id,)).fetchone()
     if sweep is None:
         raise StoreError(f"the store holds no sweep number {sweep_id}")
     nets = execute(
@@ -142,6 +142,7 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         status=sweep[0],
         code_id=sweep[1],
         shard=sweep[2],
+        repeatable=None if sweep[3] is None else bool(sweep[3]),
         cells=cell_states(tx.connection, sweep_id),
         nets=tuple(_net_state(*row) for row in nets),
         trials=tuple(TrialState(*row) for row in trials),
@@ -167,6 +168,11 @@ def end_sweep(tx: Transaction, sweep_id: int, status: str) -> None:
         "UPDATE sweep SET status = ?, finished_at = ? WHERE sweep_id = ? AND status <> ?",
         (status, tx.now if status == "done" else None, sweep_id, status),
     )
+
+
+def set_repeatable(tx: Transaction, sweep_id: int, repeatable: bool) -> None:
+    """See `Store.set_repeatable`."""
+    tx.connection.execute("UPDATE sweep SET repeatable = ? WHERE sweep_id = ?", (int(repeatable), sweep_id))
 
 
 def set_lambdas(tx: Transaction, lambdas: NetLambdas) -> None:

@@ -125,6 +125,10 @@ TABLES: dict[str, Docs] = {
         "finished_at": ("s (Unix time)", "When its last trial was done; NULL before."),
         "status": ("text", "open, done or stopped."),
         "shard": ("text", "Which shards of the sweep the store holds, as 1/4 or 0,2/4; NULL: all of it."),
+        "repeatable": (
+            "0 or 1",
+            "Whether the first training of a user's own, run twice, reported the same numbers; NULL: not tried.",
+        ),
     },
     "cell": {
         "cell_id": ("id", "Number of the cell: one point of the grid."),

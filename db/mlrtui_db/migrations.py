@@ -115,6 +115,7 @@ def _fifth(connection: sqlite3.Connection) -> None:
     drop_views(connection)  # a column that a view names cannot be dropped
     _added(connection, "sweep", "shard TEXT")
     _added(connection, "step", "eta REAL")
+    _added(connection, "sweep", "repeatable INTEGER CHECK (repeatable IN (0, 1))")
     connection.execute("""
         CREATE TABLE IF NOT EXISTS measure (
           trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,

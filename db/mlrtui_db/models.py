@@ -55,6 +55,7 @@ class SweepRow:
     heartbeat_at: float | None  # newest sign of life of any attempt
     spec: str
     shard: str | None = None  # which shards of the sweep the store holds, as "1/4" or "0,2/4"; None: all of it
+    repeatable: int | None = None  # 0: the first training of a user's own, run twice, reported other numbers
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,7 @@ class SweepState:
     status: str
     code_id: str  # the code that began it
     shard: str | None  # see `SweepRow`
+    repeatable: bool | None  # whether the first training of a user's own, run twice, reported the same; None: not tried
     cells: tuple[CellState, ...]  # by position
     nets: tuple[NetState, ...]  # by cell position, then seed
     trials: tuple[TrialState, ...]  # in the order in which they were asked for

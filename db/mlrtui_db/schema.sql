@@ -16,6 +16,7 @@ CREATE TABLE sweep (
   created_at  REAL NOT NULL,
   finished_at REAL,
   status      TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'stopped')),
+  repeatable  INTEGER CHECK (repeatable IN (0, 1)),
   shard       TEXT  -- NULL: all of the sweep
 ) STRICT;
 

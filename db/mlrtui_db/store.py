@@ -313,6 +313,10 @@ class Store:
         """Set a sweep to "open" again; writes nothing when it is open."""
         _sweeps.end_sweep(self._tx(), sweep_id, "open")
 
+    def set_repeatable(self, sweep_id: int, repeatable: bool) -> None:
+        """Store whether the first training of a sweep, run twice, reported the same numbers."""
+        _sweeps.set_repeatable(self._tx(), sweep_id, repeatable)
+
     def set_lambdas(self, lambdas: NetLambdas) -> None:
         """Store λ at initialisation of one net; non-finite values become NULL."""
         _sweeps.set_lambdas(self._tx(), lambdas)

@@ -18,13 +18,17 @@ class Example:
     name: str  # path below the examples' folder, without .toml
     path: Path
     title: str
+    code: tuple[Path, ...] = ()  # Python files beside it, which it may name
 
 
 def available() -> list[Example]:
     """All example sweep files, the quick start first. Raises FileNotFoundError if they are not installed."""
     folder = _folder()
     paths = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
-    return [Example(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path)) for path in paths]
+    return [
+        Example(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path), _beside(path))
+        for path in paths
+    ]
 
 
 def quickstart() -> list[Path]:
@@ -38,6 +42,10 @@ def _folder() -> Path:
         if (folder / f"{QUICKSTART[0]}.toml").is_file():
             return folder
     raise FileNotFoundError("the example sweep files are missing; reinstall mlrtui")
+
+
+def _beside(path: Path) -> tuple[Path, ...]:
+    return tuple(sorted(path.parent.glob("*.py")))
 
 
 def _title(path: Path) -> str:

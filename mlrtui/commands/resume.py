@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from mlrtui import planning
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, refuse_code, start
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep, read_sweep
 from mlrtui.driver import estimate
 from mlrtui.driver.shards import Shard
 from mlrtui.errors import BadInput, StoreTrouble
@@ -90,10 +90,10 @@ def _shard(row: SweepRow) -> str | None:
     return None
 
 
-def stored_spec(row: SweepRow) -> SweepSpec:
+def stored_spec(row: SweepRow) -> AnySweep:
     """The stored settings of a sweep. A store may come from anywhere, so they are checked like those of a file."""
     with suppress(ValidationError):
-        spec = SweepSpec.from_canonical(row.spec)
+        spec = read_sweep(row.spec)
         if spec.sweep.name == row.name:
             return spec.settled
     raise StoreTrouble(

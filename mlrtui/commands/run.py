@@ -9,7 +9,7 @@ from pathlib import Path
 from mlrtui import planning
 from mlrtui.commands import examples
 from mlrtui.commands.opening import open_current
-from mlrtui.config import SweepSpec, load_sweep
+from mlrtui.config import AnySweep, LoopSweep, SweepSpec, load_sweep
 from mlrtui.config.changes import differences
 from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
@@ -17,6 +17,8 @@ from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.methods import chosen_as, chosen_for
 from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.code_check import check_factories
+from mlrtui.engines.devices import FAKE
+from mlrtui.engines.loop_check import check_loops
 from mlrtui.engines.registry import engine_of
 from mlrtui.errors import BadInput, DriverDied
 from mlrtui.text.escape import one_line
@@ -60,9 +62,11 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     plans = [_plan(spec, options) for spec in specs]
     useful = max(1, *(estimate.parallel_lanes(plan) for plan in plans))
     if options.dry_run:
-        built = check_factories(specs, _workers(options, useful)[0], timed=True)
-        for spec, plan, cells in zip(specs, plans, built, strict=True):
-            show(_description(spec, plan, cells), options.ascii_only)
+        workers = _workers(options, useful)
+        _refuse_made_up(specs, workers)
+        built, loops = check_factories(specs, workers[0], timed=True), check_loops(specs)
+        for spec, plan, cells, known in zip(specs, plans, built, loops, strict=True):
+            show(_description(spec, plan, {"": known} if known else cells), options.ascii_only)
         for line in _beside_stored(options, specs).lines:
             print(line)
         return 0
@@ -80,18 +84,25 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     return start(specs, useful, options)
 
 
-def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
+def refuse_code(specs: Sequence[AnySweep], options: RunOptions) -> None:
     """Refuse sweeps that run code unless it was allowed: a store or a file from a stranger must not run any.
 
     Raises:
-        BadInput: a sweep names a factory, and --allow-code is missing.
+        BadInput: a sweep names a factory or a training, and --allow-code is missing.
     """
-    named = [kind for spec in specs for kind in spec.model.kind if is_factory(kind)]
+    nets = (spec for spec in specs if isinstance(spec, SweepSpec))
+    named = [f"model.kind = {kind!r}" for spec in nets for kind in spec.model.kind if is_factory(kind)]
+    named += [f"training.loop = {spec.training.loop!r}" for spec in specs if isinstance(spec, LoopSweep)]
     if named and not options.allow_code:
-        raise BadInput(f"model.kind = {named[0]!r}: runs code of that module; if you trust it, add --allow-code")
+        raise BadInput(f"{named[0]}: runs code of that module; if you trust it, add --allow-code")
 
 
-def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions, shards: Sequence[str | None] = ()) -> int:
+def _refuse_made_up(specs: Sequence[AnySweep], workers: Sequence[str]) -> None:
+    if FAKE in workers and any(isinstance(spec, LoopSweep) for spec in specs):
+        raise BadInput("--devices fake: makes up the numbers of nets, not those of training.loop; use another device")
+
+
+def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None] = ()) -> int:
     """Start a driver for these sweeps and watch it.
 
     Args:
@@ -102,7 +113,9 @@ def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions, shards: 
     """
     workers = _workers(options, useful)
     specs = [chosen_for(spec, workers) for spec in specs]
+    _refuse_made_up(specs, workers)
     check_factories(specs, workers[0])
+    check_loops(specs)
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
@@ -122,8 +135,8 @@ def _workers(options: RunOptions, useful: int) -> Sequence[str]:
     return engine_of(options.engine).resolve(options.devices, useful)
 
 
-def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:
-    specs: list[SweepSpec] = []
+def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[AnySweep]:
+    specs: list[AnySweep] = []
     mistakes: list[str] = []
     for path in files:
         try:
@@ -143,7 +156,7 @@ def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[SweepSpec]:
 class _Stored:
     """The sweeps beside what the store has of them."""
 
-    specs: list[SweepSpec]
+    specs: list[AnySweep]
     """With their stored choices."""
 
     undone: bool
@@ -151,7 +164,7 @@ class _Stored:
     """What is added to sweeps that are there, in words."""
 
 
-def _beside_stored(options: RunOptions, specs: Sequence[SweepSpec]) -> _Stored:
+def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
     """Compare with the store, if it exists.
 
     Raises:
@@ -176,7 +189,7 @@ def _beside_stored(options: RunOptions, specs: Sequence[SweepSpec]) -> _Stored:
     return _Stored(chosen, undone, lines)
 
 
-def _lacks(options: RunOptions, spec: SweepSpec, row: SweepRow, reader: Reader) -> Growth:
+def _lacks(options: RunOptions, spec: AnySweep, row: SweepRow, reader: Reader) -> Growth:
     """What a stored sweep lacks."""
     if options.shard is not None and row.shard != options.shard:
         holds = "all of it" if row.shard is None else f"shard {row.shard}"
@@ -201,7 +214,7 @@ def _lacks(options: RunOptions, spec: SweepSpec, row: SweepRow, reader: Reader) 
     return lacks
 
 
-def _plan(spec: SweepSpec, options: RunOptions) -> planning.Plan:
+def _plan(spec: AnySweep, options: RunOptions) -> planning.Plan:
     """Without data."""
     plan = planning.plan(spec, None)
     return plan if options.shard is None else part(plan, Shard.parse(options.shard))
@@ -215,7 +228,7 @@ def _attach(options: RunOptions) -> None:
     run_app([options.store], start="live", refresh=options.refresh, ascii=ascii_only, mouse=options.mouse)
 
 
-def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
+def _finished(options: RunOptions, specs: Sequence[AnySweep]) -> int:
     """Everything is done already: show it, train nothing, write nothing."""
     names = [spec.sweep.name for spec in specs]
     if not options.detach and not options.plain and sys.stdout.isatty():
@@ -234,7 +247,7 @@ def _finished(options: RunOptions, specs: Sequence[SweepSpec]) -> int:
     return _exit_code(options.store, names)
 
 
-def _plain(options: RunOptions, specs: Sequence[SweepSpec], driver: launch.DriverProcess) -> int:
+def _plain(options: RunOptions, specs: Sequence[AnySweep], driver: launch.DriverProcess) -> int:
     """Progress lines until the driver ends. Ctrl-C also stops the driver: nothing else would show its progress."""
     from mlrtui.commands.follow import follow
 
@@ -276,18 +289,19 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
         return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
 
 
-def _description(spec: SweepSpec, plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
+def _description(spec: AnySweep, plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
     """What a sweep would do; ``built``: what was found about the nets of factories, by cell."""
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "
-    steps = max((cell.train.max_steps for cell in plan.cells), default=0)
+    steps = max((cell.max_steps for cell in plan.cells), default=0)
+    data = dict.fromkeys(cell.data for cell in plan.cells if isinstance(cell, planning.CellPlan))
     lines = [
         f"{spec.sweep.name}: {plan.sweep.mode}, {_grid_words(plan, nets)}, "
-        f"{about}{trainings} trainings of at most {steps} steps",
+        f"{about}{trainings} trainings{f' of at most {steps} steps' if steps else ''}",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
-        *(f"  data: {line}" for line in dict.fromkeys(map(data_line, dict.fromkeys(cell.data for cell in plan.cells)))),
-        *(line for label, known in built.items() for line in (f"  {label}:", *(f"    {text}" for text in known))),
+        *(f"  data: {line}" for line in dict.fromkeys(map(data_line, data))),
+        *(line for label, known in built.items() for line in (*_head(label), *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
         f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]
@@ -298,3 +312,8 @@ def _grid_words(plan: planning.Plan, nets: int) -> str:
     if plan.sweep.shard is not None:
         return f"shard {plan.sweep.shard}: {nets} nets in {len(plan.cells)} cells"
     return f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets"
+
+
+def _head(label: str) -> list[str]:
+    """Above what is known of a cell; of the training function of a whole sweep there is none."""
+    return [f"  {label}:"] if label else []

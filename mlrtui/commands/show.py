@@ -31,7 +31,9 @@ def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
         BadInput: a file or link is in the way; nothing was copied.
         StoreTrouble: the folder cannot be written.
     """
-    places = [copy / f"{example.name}.toml" for example in found]
+    sources = {copy / f"{example.name}.toml": example.path for example in found}
+    sources |= {(copy / example.name).parent / code.name: code for example in found for code in example.code}
+    places = list(sources)
     for place in places:
         # a dangling link "does not exist", and would be written through
         inner = [copy / part for part in reversed(place.relative_to(copy).parents) if part != Path()]
@@ -43,10 +45,10 @@ def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
     if copy.is_symlink() and not copy.exists():
         raise BadInput(f"--copy {copy}: a symbolic link to nothing, which is not followed; remove it first")
     try:
-        for example, place in zip(found, places, strict=True):
+        for place, source in sources.items():
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("xb") as file:  # "x": fails where something has appeared since, links included
-                file.write(example.path.read_bytes())
+                file.write(source.read_bytes())
     except OSError as error:
         raise StoreTrouble(f"--copy {copy}: cannot write there ({error.strerror})") from None
     return places

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from mlrtui.config.mistakes import toml_text
-from mlrtui.config.sections import SweepSpec
+from mlrtui.config.sections import AnySweep
+from mlrtui.config.stored import read_sweep
 
 __all__ = ["Difference", "changes", "differences"]
 
@@ -26,7 +27,7 @@ class Difference:
         return f"{self.key}: {_shown(self.old)} -> {_shown(self.new)}"
 
 
-def changes(stored: str, spec: SweepSpec) -> list[str]:
+def changes(stored: str, spec: AnySweep) -> list[str]:
     """What differs between a sweep's stored settings and these, a line a key; empty: it is the same sweep.
 
     An earlier version wrote its settings down without the keys that came later: each counts as its default. That a fit
@@ -35,16 +36,16 @@ def changes(stored: str, spec: SweepSpec) -> list[str]:
     return [str(one) for one in differences(stored, spec)]
 
 
-def differences(stored: str, spec: SweepSpec) -> list[Difference]:
+def differences(stored: str, spec: AnySweep) -> list[Difference]:
     """The same as records."""
     with suppress(ValidationError):
-        stored = _comparable(SweepSpec.from_canonical(stored))
+        stored = _comparable(read_sweep(stored))
     old, new = dict(_flat("", json.loads(stored))), dict(_flat("", json.loads(_comparable(spec))))
     keys = sorted(old.keys() | new.keys())
     return [Difference(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
 
 
-def _comparable(spec: SweepSpec) -> str:
+def _comparable(spec: AnySweep) -> str:
     fits = tuple(fit.model_copy(update={"mixed_rules": False}) for fit in spec.fit)
     return spec.settled.model_copy(update={"fit": fits}).canonical()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlrtui.config.mistakes import one_line, toml_text
 from mlrtui.config.parsing import parse_sweep
-from mlrtui.config.sections import SweepSpec
+from mlrtui.config.sections import AnySweep
 from mlrtui.errors import BadInput
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
 
@@ -21,7 +21,7 @@ MAX_SQUARES = 10_000_000  # of the parts of dotted keys: the parser's time grows
 START = "start from one that `mlrtui examples` lists"
 
 
-def load_sweep(path: Path, overrides: Sequence[str] = ()) -> SweepSpec:
+def load_sweep(path: Path, overrides: Sequence[str] = ()) -> AnySweep:
     """Read, override and check a sweep file.
 
     ``overrides`` are texts like ``training.epochs=3``. Raises BadInput with every mistake, one line each.
@@ -77,17 +77,19 @@ def _text(path: Path, place: str) -> str:
 def _anchor(document: dict[str, Any], folder: Path) -> None:
     """Make paths in the document absolute, in place: a driver, or a later resume, works in another folder."""
     here = Path(os.path.abspath(folder))
-    data, model = (document.get(name) for name in ("data", "model"))
-    for table in (data, model):
+    data, model, training = (document.get(name) for name in ("data", "model", "training"))
+    for table in (data, model, training):
         if isinstance(table, dict) and isinstance(table.get("path"), str) and table["path"].strip():
             table["path"] = os.path.normpath(here / table["path"].strip())
     if isinstance(model, dict):
-        _say_which_code(model, here)
+        _say_which_code(model, "kind", here)
+    if isinstance(training, dict):
+        _say_which_code(training, "loop", here)
 
 
-def _say_which_code(model: dict[str, Any], here: Path) -> None:
-    """Fill in where a factory's code lies and which it is, in place; nothing of it is run."""
-    kinds = model.get("kind")
+def _say_which_code(model: dict[str, Any], key: str, here: Path) -> None:
+    """Fill in where a user's code lies and which it is, in place; nothing of it is run. ``key`` names it."""
+    kinds = model.get(key)
     listed = kinds if isinstance(kinds, list) else [kinds]
     modules = [module_of(kind) for kind in listed if isinstance(kind, str) and is_factory(kind)]
     if not modules:

@@ -12,11 +12,23 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from mlrtui.config.checks import contradictions
+from mlrtui.config.checks import contradictions, contradictions_of_loops
 from mlrtui.config.checks.known import Known
+from mlrtui.config.loops import (
+    MOST_ARGUMENTS,
+    RESERVED,
+    ArgumentsSection,
+    LoopScanSection,
+    LoopSearchSection,
+    LoopSweep,
+    LoopTrainingSection,
+    Value,
+    argument,
+)
 from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words, one_line, toml_text
 from mlrtui.config.rules import RuleError
 from mlrtui.config.sections import (
+    AnySweep,
     DataSection,
     FitSection,
     MeasuresSection,
@@ -33,7 +45,7 @@ from mlrtui.config.sections import (
 )
 from mlrtui.errors import BadInput
 
-__all__ = ["TABLES", "parse_sweep"]
+__all__ = ["LOOP_TABLES", "TABLES", "is_loop", "parse_sweep"]
 
 TABLES: Mapping[str, type[Section]] = MappingProxyType(
     {
@@ -49,22 +61,39 @@ TABLES: Mapping[str, type[Section]] = MappingProxyType(
         "fit": FitSection,
     }
 )
+LOOP_TABLES: Mapping[str, type[Section]] = MappingProxyType(
+    {
+        "sweep": SweepSection,
+        "training": LoopTrainingSection,
+        "arguments": ArgumentsSection,
+        "search": LoopSearchSection,
+        "scan": LoopScanSection,
+        "record": RecordSection,
+        "fit": FitSection,
+    }
+)
+"""Those of a sweep over a training of the user's."""
+
 NEEDED = ("sweep", "data", "model", "training")
 MOST_FITS = 100
 MOST_LINES = 100
 
 
-def parse_sweep(document: Mapping[str, Any], place: str) -> SweepSpec:
+def parse_sweep(document: Mapping[str, Any], place: str) -> AnySweep:
     """Check a parsed TOML document. ``place`` stands at the head of every message. Raises BadInput."""
+    loop = is_loop(document)
+    tables = LOOP_TABLES if loop else TABLES
     mistakes: list[Mistake] = []
     values: dict[str, Any] = {}
     sound: dict[str, Section] = {}
     for name in document:
-        if name not in TABLES:
+        if name not in tables:
             shown = len(mistakes) < MOST_LINES
-            mistakes.append(_unknown_table(name, document[name]) if shown else Mistake(name, NO_VALUE, "unknown"))
-    for name, kind in TABLES.items():
-        if name == "fit" or (name not in document and name not in NEEDED):
+            mistakes.append(
+                _unknown_table(name, document[name], tables) if shown else Mistake(name, NO_VALUE, "unknown")
+            )
+    for name, kind in tables.items():
+        if name in ("fit", "arguments") or (name not in document and name not in NEEDED):
             continue
         if name not in document:
             mistakes.append(_missing_table(name, kind))
@@ -76,14 +105,28 @@ def parse_sweep(document: Mapping[str, Any], place: str) -> SweepSpec:
             values.update({f"{name}.{key}": value for key, value in good.items()})
             if section is not None:
                 sound[name] = section
+    arguments, wrong = _arguments(document.get("arguments", {}))
+    mistakes.extend(wrong)
     fits, wrong = _fits(document.get("fit", []))
     mistakes.extend(wrong)
-    mistakes.extend(contradictions(Known(values, _given(document), fits)))
+    known = Known(values, _given(document), fits, arguments)
+    mistakes.extend(contradictions_of_loops(known) if loop else contradictions(known))
     if mistakes:
         lines = [mistake.line(place) for mistake in mistakes[:MOST_LINES]]
         more = len(mistakes) - len(lines)
         raise BadInput(*lines, *([f"{one_line(place)}: and {more} more mistakes"] if more else []))
-    return _settled(SweepSpec.model_validate({**sound, "fit": tuple(fits.values())}))
+    whole = {**sound, "fit": tuple(fits.values())}
+    return (
+        LoopSweep.model_validate(whole | {"arguments": arguments})
+        if loop
+        else _settled(SweepSpec.model_validate(whole))
+    )
+
+
+def is_loop(document: Mapping[str, Any]) -> bool:
+    """Whether a document is of a sweep over a training of the user's."""
+    training = document.get("training")
+    return "arguments" in document or (isinstance(training, Mapping) and "loop" in training)
 
 
 def _settled(spec: SweepSpec) -> SweepSpec:
@@ -177,14 +220,18 @@ def _bracketed(table: str) -> str:
     return "[[fit]]" if table == "fit" else f"[{table}]"
 
 
-def _unknown_table(name: str, value: object) -> Mistake:
-    tables = isinstance(value, Mapping) or (isinstance(value, list) and all(isinstance(v, Mapping) for v in value))
-    if tables:
-        close = difflib.get_close_matches(name, TABLES, n=1)
-        known = enumerate_words(map(_bracketed, TABLES), "and")
+def _unknown_table(name: str, value: object, tables: Mapping[str, type[Section]]) -> Mistake:
+    is_table = isinstance(value, Mapping) or (isinstance(value, list) and all(isinstance(v, Mapping) for v in value))
+    if name in TABLES:
+        return Mistake(
+            f"[{name}]", NO_VALUE, "is for nets that mlrtui trains; a training of yours has its own: remove it"
+        )
+    if is_table:
+        close = difflib.get_close_matches(name, tables, n=1)
+        known = enumerate_words(map(_bracketed, tables), "and")
         hint = f"did you mean {_bracketed(close[0])}?" if close else f"known are {known}"
         return Mistake(f"[{name}]", NO_VALUE, f"unknown table; {hint}")
-    homes = [_bracketed(table) for table, kind in TABLES.items() if name in kind.model_fields]
+    homes = [_bracketed(table) for table, kind in tables.items() if name in kind.model_fields]
     if homes:
         return Mistake(name, value, f"stands outside of any table; put it under {enumerate_words(homes)}")
     return Mistake(name, value, "unknown key outside of any table; remove it, or put it under its table")
@@ -211,6 +258,29 @@ def _fits(raw: object) -> tuple[dict[str, FitSection], list[Mistake]]:
         if isinstance(section, FitSection):
             fits[where] = section
     return fits, mistakes
+
+
+def _arguments(raw: object) -> tuple[dict[str, tuple[Value, ...]], list[Mistake]]:
+    """The sound arguments of a training of the user's, and the mistakes in the others."""
+    if not isinstance(raw, Mapping):
+        return {}, [Mistake("arguments", raw, "must be a table; write [arguments] on a line of its own")]
+    if len(raw) > MOST_ARGUMENTS:
+        return {}, [Mistake("[arguments]", NO_VALUE, f"{len(raw)} of them; at most {MOST_ARGUMENTS}, remove some")]
+    arguments: dict[str, tuple[Value, ...]] = {}
+    mistakes: list[Mistake] = []
+    for name, value in sorted(raw.items()):
+        field = f"arguments.{name}"
+        if name in RESERVED:
+            mistakes.append(Mistake(field, value, "is given to the function anyway; remove it"))
+        elif not name.isidentifier():
+            mistakes.append(Mistake(field, value, "is no name of an argument; use letters, digits and _"))
+        else:
+            try:
+                arguments[name] = argument.check(value)
+            except RuleError as refused:
+                text = "write e.g. width = [64, 128]"
+                mistakes += [Mistake(field, one.value, f"{one.text}; {one.remedy or text}") for one in refused.faults]
+    return arguments, mistakes
 
 
 def _given(document: Mapping[str, Any]) -> frozenset[str]:

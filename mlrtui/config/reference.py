@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS
 from mlrtui.config.checks.known import MAX_CELLS, MAX_NETS, MAX_PARAMETERS, MAX_TRAININGS
+from mlrtui.config.loops import LoopSearchSection, LoopTrainingSection
 from mlrtui.config.mistakes import enumerate_words, toml_text
 from mlrtui.config.parsing import TABLES
 from mlrtui.config.rules import Rule
@@ -56,6 +57,42 @@ Unknown keys, wrong types and contradictions are all reported at once, one line 
 is wrong and the remedy. Then nothing is started, and the exit code is 2.
 """
 
+LOOPS = """\
+## Trainings of your own
+
+With `loop` in `[training]`, mlrtui trains nothing itself: it calls your function at the learning rates of the search or
+scan. `[data]`, `[model]`, `[sharpness]` and `[measures]` are then left out, and `[training]` has the keys below. λ is
+not asked of such trainings. The [guide](guides/your-own-training.md) has the rest.
+
+```toml
+[sweep]
+name = "my training"
+seeds = 3
+
+[training]
+loop = "my_training:train"      # def train(lr, report, seed, width, dropout=0.0)
+
+[arguments]
+width = [64, 128]
+dropout = 0.1
+
+[search]
+tolerance = 0.1
+```
+
+### `[arguments]`
+
+Arguments of the function by their names, beside lr, report and seed, which it gets anyway: numbers, texts, true or
+false, each one value or a list, which makes an *axis* of the grid. Names of axes that mlrtui knows (depth, width,
+batch, optimizer, ...) are those in the views, labels and fits; the others are in the column `own` of the views, and
+expressions of `[[fit]]` know them by their names.
+
+### `[search]` and `[scan]`
+
+As above, with other defaults: `success = "loss-below-initial"`, and `start`, which is a learning rate or "fit". `on`,
+`give_up` and `eta_lambda0` are for nets that mlrtui trains.
+"""
+
 CLOSING = """\
 ## Overriding keys
 
@@ -98,11 +135,15 @@ def _lines() -> Iterator[str]:
             if later:
                 yield f"- `{name}.{key}`: {enumerate_words(later)}"
     yield ""
+    yield LOOPS
+    yield from _table("[training] with loop", LoopTrainingSection, level="###")
+    start = LoopSearchSection.model_fields["start"]
+    yield f"`search.start` is there {rule_of(start).text} (default {_default('start', start)}): {start.description}\n"
     yield CLOSING.rstrip()
 
 
-def _table(title: str, kind: type[Section]) -> Iterator[str]:
-    yield f"## `{title}`\n\n{kind.__doc__}\n"
+def _table(title: str, kind: type[Section], level: str = "##") -> Iterator[str]:
+    yield f"{level} `{title}`\n\n{kind.__doc__}\n"
     yield "| key | value | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for key, field in kind.model_fields.items():

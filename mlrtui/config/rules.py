@@ -19,6 +19,7 @@ __all__ = [
     "RuleError",
     "axis",
     "choice",
+    "either",
     "flag",
     "listed",
     "named",
@@ -159,6 +160,19 @@ def or_word(inner: Rule, word: str) -> Rule:
     """What ``inner`` takes, or one fixed word."""
     must = f"{inner.text}, or {toml_text(word)}"
     return Rule(must, lambda value: value if value == word else _reworded(inner, value, must))
+
+
+def either(one: Rule, other: Rule) -> Rule:
+    """What one of two rules takes; the first that does."""
+    must = f"{one.text}, or {other.text}"
+
+    def check(value: object) -> Any:
+        try:
+            return one.check(value)
+        except RuleError:
+            return _reworded(other, value, must)
+
+    return Rule(must, check)
 
 
 def axis(inner: Rule) -> Rule:

@@ -4,13 +4,26 @@ Every rule is a key's annotation; every help text and example is a row of the re
 the remedy in a message. Axis fields hold tuples, whatever was written.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from mlrtui.config.mistakes import enumerate_words
-from mlrtui.config.rules import axis, choice, flag, listed, named, number, or_word, seed_list, text, texts, whole
+from mlrtui.config.rules import (
+    axis,
+    choice,
+    either,
+    flag,
+    listed,
+    named,
+    number,
+    or_word,
+    seed_list,
+    text,
+    texts,
+    whole,
+)
 from mlrtui.data.images import WHICH
 from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
@@ -24,6 +37,7 @@ from mlrtui_trainer.registry import Registry
 from mlrtui_trainer.schedules import SCHEDULES
 
 __all__ = [
+    "AnySweep",
     "DataSection",
     "FitSection",
     "LayerRates",
@@ -38,6 +52,7 @@ __all__ = [
     "SweepSpec",
     "TrainingSection",
     "WidthRates",
+    "make_key",
     "section_of",
 ]
 
@@ -53,7 +68,11 @@ Words = tuple[str, ...]
 
 
 def _key(help: str, example: object, default: Any = ...) -> Any:
+    """A key of a table: what it means, a sound value, its default unless it is needed."""
     return Field(default, description=help, examples=[example])
+
+
+make_key = _key
 
 
 def _texts(registry: Registry[Any]) -> str:
@@ -309,9 +328,10 @@ class SearchSection(Section):
         6,
         None,
     )
-    start: Annotated[str, choice("sharpness", "fit")] = _key(
+    start: Annotated[str | float, either(choice("sharpness", "fit"), number(1e-30, 1e30))] = _key(
         "Where a search starts. sharpness: at a multiple of 1/λ₀; fit: where the law through the nets that are done "
-        "says, corners of depth and width first. fit takes fewer trainings; η* is the same.",
+        "says, corners of depth and width first; a number: at that learning rate. fit takes fewer trainings; η* is the "
+        "same.",
         "sharpness",
         "sharpness",
     )
@@ -455,20 +475,15 @@ class FitSection(Section):
     )
 
 
-class SweepSpec(BaseModel):
-    """A whole sweep file, checked. Exactly one of ``search`` and ``scan`` is there."""
+class AnySweep(BaseModel):
+    """What every sweep says. Exactly one of ``search`` and ``scan`` is there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sweep: SweepSection
-    data: DataSection
-    model: ModelSection
-    training: TrainingSection
     search: SearchSection | None = None
     scan: ScanSection | None = None
-    sharpness: SharpnessSection = SharpnessSection()
     record: RecordSection = RecordSection()
-    measures: MeasuresSection | None = None
     fit: tuple[FitSection, ...] = ()
 
     def canonical(self) -> str:
@@ -476,18 +491,16 @@ class SweepSpec(BaseModel):
         return canonical_json(self.model_dump(exclude_none=True))
 
     @classmethod
-    def from_canonical(cls, text: str) -> "SweepSpec":
+    def from_canonical(cls, text: str) -> Self:
         """The spec whose `canonical` text this is. Raises pydantic.ValidationError for any other text."""
         return cls.model_validate_json(text)
 
     @property
-    def settled(self) -> "SweepSpec":
+    def settled(self) -> Self:
         """The same sweep; a search that was started without a choice of its method is one by bisection."""
         return self.with_method("bisect", None)
 
-    def with_method(
-        self, method: str, points: int | Literal["auto"] | None, tolerance: float | None = None
-    ) -> "SweepSpec":
+    def with_method(self, method: str, points: int | Literal["auto"] | None, tolerance: float | None = None) -> Self:
         """The same sweep, its searches by this method and tolerance where it has not chosen them itself.
 
         Without ``tolerance`` by that which suits the number of seeds.
@@ -506,3 +519,13 @@ class SweepSpec(BaseModel):
     def mode(self) -> Literal["search", "scan"]:
         """What is done with every net."""
         return "scan" if self.search is None else "search"
+
+
+class SweepSpec(AnySweep):
+    """A whole sweep file over nets that we train, checked."""
+
+    data: DataSection
+    model: ModelSection
+    training: TrainingSection
+    sharpness: SharpnessSection = SharpnessSection()
+    measures: MeasuresSection | None = None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from mlrtui.errors import DriverDied, MlrtuiError
 
 if TYPE_CHECKING:
+    from mlrtui.engines.base import Engine
     from mlrtui_db.store import Store
 
 __all__ = ["main"]
@@ -54,27 +55,30 @@ def _answer(fd: int, **fields: object) -> None:
 
 def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui import data, planning
-    from mlrtui.config import SweepSpec
+    from mlrtui.config import LoopSweep, read_sweep
     from mlrtui.driver.loop import Driver
     from mlrtui.driver.shards import Shard, part
     from mlrtui.engines.registry import engine_of
     from mlrtui.stores import open_store
 
-    specs = [SweepSpec.from_canonical(str(text)) for text in job["specs"]]  # type: ignore[attr-defined]
+    specs = [read_sweep(str(text)) for text in job["specs"]]  # type: ignore[attr-defined]
     store = open_store(str(job["store"]))
-    engine = None
+    engines: list[Engine] = []
+    drivers: dict[str, Driver] = {}  # by engine: each is opened when its first sweep comes
     try:
         _report(store)
         _answer(answer_fd, ready=True, pid=os.getpid())
         driver_id = f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
-        opened = engine_of(str(job["engine"])).open
-        engine = opened([str(name) for name in job["devices"]])  # type: ignore[attr-defined]
-        driver = Driver(store, engine, driver_id=driver_id, should_stop=lambda: stop.asked, say=_say)
+        names = [str(name) for name in job["devices"]]  # type: ignore[attr-defined]
         failed = 0
-        shards = job["shards"]
-        for spec, shard in zip(specs, shards, strict=True):  # type: ignore[call-overload]
+        for spec, shard in zip(specs, job["shards"], strict=True):  # type: ignore[call-overload]
+            kind = "loops" if isinstance(spec, LoopSweep) else str(job["engine"])
+            if kind not in drivers:
+                engine = engine_of(kind).open(names)
+                engines.append(engine)
+                drivers[kind] = Driver(store, engine, driver_id=driver_id, should_stop=lambda: stop.asked, say=_say)
             plan = planning.plan(spec, data.load)
-            end = driver.run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
+            end = drivers[kind].run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
             failed += end.failed
             if stop.asked:
                 break
@@ -83,10 +87,9 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         store.record_death(_words(error))
         raise
     finally:
-        for close in (None if engine is None else engine.close, store.close):
+        for close in (*(engine.close for engine in engines), store.close):
             try:
-                if close is not None:
-                    close()
+                close()
             except Exception:  # it must not take the place of what the driver ends of
                 _log(traceback.format_exc())
 

@@ -2,7 +2,7 @@
 
 from mlrtui.analysis.progress import format_duration
 from mlrtui.driver.methods import search_rules
-from mlrtui.planning import CellPlan, Plan
+from mlrtui.planning import Cell, CellPlan, Plan
 from mlrtui_trainer.models.kinds import forward_work
 
 __all__ = [
@@ -41,7 +41,8 @@ def parallel_lanes(plan: Plan) -> int:
 
 def seconds_per_core(plan: Plan) -> float:
     """Rough time of all trainings and their λ on one CPU core, in seconds."""
-    return sum(len(cell.seeds) * _trainings_of(plan, cell) * seconds_per_training(cell) for cell in plan.cells)
+    cells = [cell for cell in plan.cells if isinstance(cell, CellPlan)]
+    return sum(len(cell.seeds) * _trainings_of(plan, cell) * seconds_per_training(cell) for cell in cells)
 
 
 def seconds_per_training(cell: CellPlan) -> float:
@@ -62,11 +63,13 @@ def seconds_per_probe(cell: CellPlan) -> float:
 
 def time_estimate(plan: Plan) -> str:
     """The guess in words."""
-    if any(forward_work(cell.net) == 0 for cell in plan.cells):
+    if not all(isinstance(cell, CellPlan) for cell in plan.cells):
+        return "not foreseen: what a training of yours costs is known to its function alone"
+    if any(isinstance(cell, CellPlan) and forward_work(cell.net) == 0 for cell in plan.cells):
         return "not foreseen: what a factory's nets cost is not known before they are built"
     return f"about {format_duration(seconds_per_core(plan))} on one CPU core, a guess from the arithmetic alone"
 
 
-def _trainings_of(plan: Plan, cell: CellPlan) -> int:
+def _trainings_of(plan: Plan, cell: Cell) -> int:
     """How many a net of this cell takes."""
     return plan.spec.scan.count if plan.spec.scan is not None else search_rules(plan.spec, cell).typical_trials

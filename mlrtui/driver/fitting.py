@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.points import points
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep, read_sweep
 from mlrtui.driver.sweep_run import SweepRun
+from mlrtui.planning import CellPlan
 from mlrtui_db.reader import Reader
 from mlrtui_db.records import FitRecord
 from mlrtui_db.store import Store
@@ -23,7 +24,8 @@ _Row = dict[str, object]
 def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]]:
     """The fits that the committed rows of a sweep allow, and a sentence for each that is refused: it would mix numbers
     that are not alike."""
-    n_params = {cell.plan.label: count(cell.plan.net) for cell in run.cells}
+    plans = [cell.plan for cell in run.cells]
+    n_params = {plan.label: count(plan.net) if isinstance(plan, CellPlan) else 0 for plan in plans}
     with Reader.open(store) as reader:
         rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
     results = list(_results(run.spec, rows, n_params))
@@ -44,7 +46,7 @@ def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
                 "its fits were left out: this version does not know its settings; resume it with its own",
             )
             with suppress(ValidationError):
-                spec = SweepSpec.from_canonical(sweep.spec)
+                spec = read_sweep(sweep.spec)
                 view = "eta_star" if spec.search is not None else "grid"
                 found = fit_records(spec, _rows(reader, view, sweep.name), reader.sizes(sweep_id))
                 text = "its fits were computed anew from the rows of all stores"
@@ -53,12 +55,12 @@ def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
             store.add_event("info" if found is not None else "warning", f"merged: {text}", sweep_id)
 
 
-def fit_records(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> list[FitRecord]:
+def fit_records(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) -> list[FitRecord]:
     """All fits of a sweep: those of its file, or the standard ones."""
     return [record for result in _results(spec, rows, n_params) for record in fits.to_records(result)]
 
 
-def _results(spec: SweepSpec, rows: Iterable[_Row], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
+def _results(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     rows = list(rows)
     wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where, mixed_rules=fit.mixed_rules) for fit in spec.fit]
     search = spec.search is not None

@@ -23,7 +23,7 @@ __all__ = ["Growth", "differing_numbers", "growth", "matched"]
 _GRID = frozenset({axis.key for axis in AXES} | {"training.epochs", "training.steps"})
 """Keys whose old values must still be in the grid; whether they are shows in the cells."""
 
-_FREE = frozenset({"search.method", "search.points", "search.start"})
+_FREE = frozenset({"search.method", "search.points", "search.start", "training.check"})
 """How a search asks; η* is the same to the bit."""
 
 _ASKED_ANEW = frozenset({"search.tolerance", "search.margin"})
@@ -78,7 +78,7 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
     refused = [one for one in found if not _may_change(one)]
     known = matched(cells, plan, same_settings=not found)
     if len(known) < len(cells):
-        refused += [one for one in found if one.key in _GRID] or [Difference("cells", len(cells), len(known))]
+        refused += [one for one in found if _is_of_grid(one.key)] or [Difference("cells", len(cells), len(known))]
     held = {position: cell.seeds for position, cell in known.items()}
     wanted = {record.position: {net.seed for net in record.nets} for record in plan.sweep.cells}
     if any(seeds - wanted[position] for position, seeds in held.items()):
@@ -132,10 +132,14 @@ def _place_of(settings: str) -> str:
     )
 
 
+def _is_of_grid(key: str) -> bool:
+    return key in _GRID or key.startswith("arguments.")
+
+
 def _may_change(one: Difference) -> bool:
     """Whether a change of this key leaves every training that is stored what it is."""
     key, old, new = one.key, one.old, one.new
-    if key in _GRID or key in _FREE or key in _ASKED_ANEW or key.startswith("fit#"):
+    if _is_of_grid(key) or key in _FREE or key in _ASKED_ANEW or key.startswith("fit#"):
         return True  # of the grid's, the cells decide
     if key == "sweep.seeds":
         return set(_listed(old)) <= set(_listed(new))

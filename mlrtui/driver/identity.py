@@ -3,7 +3,7 @@
 from mlrtui.config.changes import differences
 from mlrtui.driver.growth import Growth, growth, matched
 from mlrtui.errors import BadInput
-from mlrtui.planning import Plan, trial_key
+from mlrtui.planning import CellPlan, Plan, trial_key
 from mlrtui_db.models import CellState, NamedSweep, SweepState
 from mlrtui_db.store import Store
 
@@ -35,7 +35,7 @@ def refuse_other_data(stored: NamedSweep, state: SweepState, plan: Plan) -> None
     cells = {cell.position: cell for cell in plan.cells}
     for position, held in _known(stored, state, plan).items():
         cell = cells[position]
-        if held.data_id != cell.data_id:
+        if isinstance(cell, CellPlan) and held.data_id != cell.data_id:
             raise BadInput(
                 f"data.name = {cell.data.name!r}: no longer the data with which {plan.sweep.name!r} was started "
                 f"(cell {cell.label}); put the old data back, or give the sweep another sweep.name"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import current_fits
@@ -19,14 +19,17 @@ from mlrtui.driver.sharing import turn_of
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
-from mlrtui.planning import Plan, measure_spec
+from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
 from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
+    Bar,
     LambdaAtInit,
+    LoopRound,
     Message,
     Outcome,
     Probe,
+    Repeated,
     Round,
     StepBatch,
     Task,
@@ -99,12 +102,13 @@ class Driver:
         self._inbox: list[tuple[int, Message]] = []
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
+        self._check_due = False  # the next training of the user's is run twice
         self._giving_up = GivingUp(0.0, store.accuracies)
         self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
         self._fits_paused_until = 0.0
 
-    def run_sweep(self, spec: SweepSpec, plan: Plan) -> SweepEnd:
+    def run_sweep(self, spec: AnySweep, plan: Plan) -> SweepEnd:
         """Train whatever the sweep still lacks. Returns when it is done or a stop was asked for.
 
         Raises:
@@ -117,6 +121,7 @@ class Driver:
         state = self._store.sweep_state(self._sweep_id)
         if state.status == "done":
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
+        self._check_due = isinstance(spec, LoopSweep) and spec.training.check and state.repeatable is None
         run = SweepRun(spec, plan, state)
         self._giving_up = GivingUp(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
         self._giving_up.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
@@ -130,7 +135,7 @@ class Driver:
         if (other := identity.other_code(plan, state)) is not None:
             self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
-        self._open_measured(run, [net for net in run.nets.values() if net.lambdas is not None and not net.closed])
+        self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
         self._close_answered(run, run.nets.values())
         last_commit = self._clock()
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
@@ -181,6 +186,7 @@ class Driver:
         for net in draft.probe:
             net.probing = True
         cell = draft.cell.plan
+        assert isinstance(cell, CellPlan)
         nets = tuple((net.net_id, net.seed) for net in draft.probe)
         return Probe(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
 
@@ -201,9 +207,16 @@ class Driver:
             lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
             trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        task_id, measures = next(self._task_ids), measure_spec(run.spec)
-        task = Round(task_id, cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials), bars, measures)
-        return task, lanes
+        return self._task(run, cell, trials, bars), lanes
+
+    def _task(self, run: SweepRun, cell: Cell, trials: list[TrialSpec], bars: tuple[Bar, ...]) -> Task:
+        task_id = next(self._task_ids)
+        if isinstance(cell, CellPlan):
+            parts = (cell.data_id, cell.net, cell.train, cell.sharpness)
+            return Round(task_id, *parts, tuple(trials), bars, measure_spec(run.spec))
+        (trial,) = trials  # a process for each
+        check, self._check_due = self._check_due, False
+        return LoopRound(task_id, cell.loop, trial, check)
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
@@ -234,6 +247,8 @@ class Driver:
                         self._store.finish_trial(conversion.trial_outcome(message))
                     case LambdaAtInit():
                         self._store.set_lambdas(conversion.net_lambdas(message))
+                    case Repeated():
+                        self._store.set_repeatable(self._sweep_id, message.difference == "")
 
         self._commit(write)
         measured: list[NetRun] = []
@@ -244,11 +259,18 @@ class Driver:
                 case LambdaAtInit():
                     net = run.nets[message.net_id]
                     net.lambdas = conversion.net_lambdas(message)
-                    net.refused = dict(message.refused).get(run.cell_of[net.net_id].plan.sharpness.operator, "")
+                    cell = run.cell_of[net.net_id].plan
+                    assert isinstance(cell, CellPlan)
+                    net.refused = dict(message.refused).get(cell.sharpness.operator, "")
                     measured.append(net)
                     remarked += remarks(run, message)
                 case Outcome():
                     told.append(self._tell(run, slot, message))
+                case Repeated() if message.difference:
+                    remarked.append(
+                        f"not repeatable: the first training, run twice, reported other numbers ({message.difference})"
+                        "; each η* is that of the draws it was made with"
+                    )
                 case TaskDone():
                     self._free(run, slot)
                 case TaskFailed():

@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep, LoopSweep, read_sweep
 from mlrtui.config.sections import SearchSection
 from mlrtui.errors import BadInput
-from mlrtui.planning import CellPlan
+from mlrtui.planning import Cell, LoopCell
 from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.search import SearchSpec
 
@@ -23,25 +23,25 @@ FEWEST, MOST = 3, 63
 """Rates of a question where a GPU sets their number: fewer gain no round, more gain little."""
 
 
-def chosen_for(spec: SweepSpec, devices: Sequence[str]) -> SweepSpec:
+def chosen_for(spec: AnySweep, devices: Sequence[str]) -> AnySweep:
     """The sweep with its method chosen, where that is "auto", by the devices that it starts on."""
-    on_gpu = any(device.startswith("cuda") for device in devices)
+    on_gpu = any(device.startswith("cuda") for device in devices) and not isinstance(spec, LoopSweep)
     return spec.with_method("section", "auto") if on_gpu else spec.settled
 
 
-def chosen_as(spec: SweepSpec, stored: str) -> SweepSpec:
+def chosen_as(spec: AnySweep, stored: str) -> AnySweep:
     """The same as the stored sweep of its name chose, by that one's settings as they are stored.
 
     Its tolerance is kept, too, where the file names none: an earlier version had another default.
     """
     with suppress(ValidationError):
-        search = SweepSpec.from_canonical(stored).settled.search
+        search = read_sweep(stored).settled.search
         if search is not None:
             return spec.with_method(search.method, search.points, search.tolerance)
     return spec.settled
 
 
-def search_rules(spec: SweepSpec, cell: CellPlan) -> SearchSpec:
+def search_rules(spec: AnySweep, cell: Cell) -> SearchSpec:
     """The rules of a cell's searches, in a sweep that searches.
 
     Raises:
@@ -75,9 +75,9 @@ def _rules(search: SearchSection, points: int | None) -> SearchSpec:
         raise BadInput(f"search: {error}") from error
 
 
-def _free_points(cell: CellPlan, seeds: int) -> int | None:
+def _free_points(cell: Cell, seeds: int) -> int | None:
     """Rates at which all nets of a cell may train beside one another at almost no cost on a GPU."""
-    if not forward_work(cell.net):
-        return None  # a factory's nets: not known before they are built
+    if isinstance(cell, LoopCell) or not forward_work(cell.net):
+        return None  # a user's: not known before they are built
     lanes = GPU_STEP / (6 * forward_work(cell.net) * cell.train.batch)
     return max(FEWEST, min(int(lanes / seeds), MOST))

@@ -12,7 +12,7 @@ from itertools import accumulate
 from math import floor
 
 from mlrtui.driver.starts import kind_of
-from mlrtui.planning import CellPlan
+from mlrtui.planning import Cell, CellPlan
 from mlrtui_db.models import TrialState
 from mlrtui_trainer.spec import Bar, TrainSpec
 
@@ -36,23 +36,24 @@ class GivingUp:
         self._accuracies = accuracies
         self._seen: dict[tuple[Hashable, int], list[Seen]] = {}
 
-    def learn(self, plan: CellPlan, trial_id: int, verdict: str, given_up_epoch: int | None) -> None:
+    def learn(self, plan: Cell, trial_id: int, verdict: str, given_up_epoch: int | None) -> None:
         """A training of this cell has ended and is stored. One that was given up, or failed, says nothing."""
         if self._chance == 0.0 or given_up_epoch is not None or verdict == "failed":
             return
+        assert isinstance(plan, CellPlan)
         kind = _alike(plan)
         for step, accuracy in self._accuracies(trial_id, looks(plan.train)).items():
             insort(self._seen.setdefault((kind, step), []), (accuracy, verdict == "reached"))
 
-    def recall(self, trials: Iterable[tuple[CellPlan, TrialState]]) -> None:
+    def recall(self, trials: Iterable[tuple[Cell, TrialState]]) -> None:
         """What a store holds of an earlier driver's trainings, each with its cell."""
         for plan, trial in trials:
             if trial.verdict is not None:
                 self.learn(plan, trial.trial_id, trial.verdict, trial.given_up_epoch)
 
-    def bars(self, plan: CellPlan) -> tuple[Bar, ...]:
+    def bars(self, plan: Cell) -> tuple[Bar, ...]:
         """Where a training of this cell that begins now is given up."""
-        if self._chance == 0.0:
+        if self._chance == 0.0 or not isinstance(plan, CellPlan):
             return ()
         kind = _alike(plan)
         bars = ((step, bar(self._seen.get((kind, step), ()), self._chance)) for step in looks(plan.train))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mlrtui.driver.sweep_run import SweepRun
+from mlrtui.planning import CellPlan
 from mlrtui_trainer.spec import SAME_NETS, LambdaAtInit
 
 __all__ = ["remarks"]
@@ -17,6 +18,7 @@ def remarks(run: SweepRun, measured: LambdaAtInit) -> list[str]:
 
 def _lines(run: SweepRun, measured: LambdaAtInit) -> Iterator[str]:
     cell = run.cell_of[measured.net_id].plan
+    assert isinstance(cell, CellPlan)
     for operator, why in measured.refused:
         yield f"{cell.label}: λ ({operator}) is refused and stays empty: {why}"
     for remark in measured.remarks:

@@ -10,7 +10,7 @@ from heapq import heapify, heapreplace
 
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.errors import BadInput
-from mlrtui.planning import CellPlan, Plan
+from mlrtui.planning import Cell, LoopCell, Plan
 
 __all__ = ["Shard", "dealt", "part"]
 
@@ -77,6 +77,8 @@ def dealt(plan: Plan, count: int) -> dict[tuple[int, int], int]:
     return shards
 
 
-def _cost(plan: Plan, cell: CellPlan) -> int:
+def _cost(plan: Plan, cell: Cell) -> int:
+    if isinstance(cell, LoopCell):
+        return 1  # what a training of the user's takes is not known
     trainings = plan.spec.scan.count if plan.spec.scan is not None else _TRAININGS
     return max(1, round(_NANOSECONDS * (seconds_per_probe(cell) + trainings * seconds_per_training(cell))))

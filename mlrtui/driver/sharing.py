@@ -4,10 +4,10 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
-from mlrtui.planning import CellPlan
+from mlrtui.planning import Cell, CellPlan
 
 __all__ = ["Cost", "Turn", "cost_of", "turn_of"]
 
@@ -57,9 +57,11 @@ def turn_of(slot: int, devices: Sequence[str], idle: Collection[int], dead: Coll
     return Turn(len(idle), slots=len(workers), sees_to_costly=workers.index(slot) % 2 == 1)
 
 
-def cost_of(cell: CellPlan, spec: SweepSpec) -> Cost:
-    """What a net of this cell takes."""
-    probe, training = seconds_per_probe(cell), seconds_per_training(cell)
+def cost_of(cell: Cell, spec: AnySweep) -> Cost:
+    """What a net of this cell takes; of a training of the user's, where nothing is known, each the same."""
+    probe, training = 0.0, 1.0
+    if isinstance(cell, CellPlan):
+        probe, training = seconds_per_probe(cell), seconds_per_training(cell)
     if spec.search is None:
         assert spec.scan is not None
         return Cost(probe, training, spec.scan.count, questions=1)

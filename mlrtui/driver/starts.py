@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.config.sections import SearchSection
-from mlrtui.planning import CellPlan
+from mlrtui.planning import Cell, LoopCell
+from mlrtui_db.axes import SIZES
 from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.optimizers import OPTIMIZERS
 
@@ -39,7 +40,7 @@ class Starts:
         """Whether nets that are done say where others start: it is then worth waiting for them."""
         return self._search.start == "fit"
 
-    def in_order(self, plans: Iterable[CellPlan]) -> list[CellPlan]:
+    def in_order(self, plans: Iterable[Cell]) -> list[Cell]:
         """The order in which cells are worked on: the grid's; where it learns, each kind's corners come first."""
         plans = list(plans)
         if not self.learns:
@@ -47,28 +48,32 @@ class Starts:
         spans: dict[Hashable, tuple[set[int], set[int]]] = {}
         for plan in plans:
             depths, widths = spans.setdefault(kind_of(plan), (set(), set()))
-            depths.add(plan.net.depth)
-            widths.add(plan.net.width)
+            depths.add(plan.depth)
+            widths.add(plan.width)
 
-        def inside(plan: CellPlan) -> bool:
+        def inside(plan: Cell) -> bool:
             depths, widths = spans[kind_of(plan)]
-            return plan.net.depth not in (min(depths), max(depths)) or plan.net.width not in (min(widths), max(widths))
+            return plan.depth not in (min(depths), max(depths)) or plan.width not in (min(widths), max(widths))
 
         return sorted(plans, key=inside)
 
-    def learn(self, plan: CellPlan, eta_star: float) -> None:
+    def learn(self, plan: Cell, eta_star: float) -> None:
         """A net of this cell is done, and its η* is not censored."""
         self._known.setdefault(kind_of(plan), []).append((_place(plan), log(eta_star)))
 
-    def rate(self, plan: CellPlan, lambda0: float | None) -> float:
+    def rate(self, plan: Cell, lambda0: float | None) -> float:
         """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
-        rate = self._predicted(plan) if self.learns else None
-        if rate is None:
+        given = self._search.start
+        rate = given if isinstance(given, float) else self._predicted(plan) if self.learns else None
+        if rate is None and isinstance(plan, LoopCell):
+            rate = sqrt(self._search.eta_min * self._search.eta_max)
+        elif rate is None:
+            assert not isinstance(plan, LoopCell)
             c = OPTIMIZERS[plan.train.optimizer].start or 2 * LOSS_KINDS[plan.train.loss].start
             rate = c / lambda0 if lambda0 else sqrt(self._search.eta_min * self._search.eta_max)
         return min(max(rate, self._search.eta_min), self._search.eta_max)
 
-    def _predicted(self, plan: CellPlan) -> float | None:
+    def _predicted(self, plan: Cell) -> float | None:
         kind = kind_of(plan)
         known = self._known.get(kind, [])
         count, law = self._laws.get(kind, (-1, None))
@@ -104,10 +109,12 @@ class _Law:
         return exp(float(self.slopes @ place))
 
 
-def kind_of(plan: CellPlan) -> Hashable:
+def kind_of(plan: Cell) -> Hashable:
     """What cells share that differ in depth and width alone."""
+    if isinstance(plan, LoopCell):
+        return tuple((name, value) for name, value in plan.values.items() if name not in SIZES)
     return replace(plan.net, depth=0, width=0), plan.train, plan.data
 
 
-def _place(plan: CellPlan) -> tuple[float, ...]:
-    return 1.0, log1p(plan.net.depth), log(plan.net.width)
+def _place(plan: Cell) -> tuple[float, ...]:
+    return 1.0, log1p(plan.depth), log(max(plan.width, 1))

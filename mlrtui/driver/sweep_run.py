@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
 from mlrtui.driver.sharing import Cost, Turn, cost_of
 from mlrtui.driver.starts import Starts
-from mlrtui.planning import CellPlan, Plan, trial_key
+from mlrtui.planning import Cell, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
 
@@ -39,6 +39,7 @@ class NetRun:
     net_id: int
     seed: int
     lambdas: NetLambdas | None = None
+    probed: bool = True  # λ₀ is measured before it trains
     refused: str = ""  # why λ₀ cannot be trusted, where it cannot
     questions: Questions | None = None
     start_eta: float | None = None
@@ -46,6 +47,11 @@ class NetRun:
     lost: dict[float, int] = field(default_factory=dict)  # workers, by the rate that was trained alone; 0: a probe
     probing: bool = False
     closed: bool = False
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether all is known that is measured before it trains."""
+        return self.lambdas is not None or not self.probed
 
     @property
     def told(self) -> int:
@@ -64,7 +70,7 @@ class CellRun:
     """One grid point's nets. ``lanes``: how many trials may share a round; halved when a round of them fails."""
 
     cell_id: int
-    plan: CellPlan
+    plan: Cell
     nets: list[NetRun]
     cost: Cost
     lanes: int = 4096
@@ -73,7 +79,7 @@ class CellRun:
 
     def refresh(self) -> None:
         """Work out anew what is left, after something has changed for one of the nets."""
-        self.left = sum(self.cost.left(net.lambdas is not None, net.told) for net in self.nets if not net.closed)
+        self.left = sum(self.cost.left(net.is_measured, net.told) for net in self.nets if not net.closed)
         self.open = not all(net.closed for net in self.nets)
 
     @property
@@ -139,24 +145,28 @@ def sound_lambda0(lambdas: NetLambdas | None) -> float | None:
 class SweepRun:
     """All cells of one sweep, restored from what the store already holds."""
 
-    def __init__(self, spec: SweepSpec, plan: Plan, state: SweepState) -> None:
+    def __init__(self, spec: AnySweep, plan: Plan, state: SweepState) -> None:
         self.spec = spec
         self.plan = plan
         self.remarked: set[str] = set()  # what a person was told of users' nets
         self._starts = None if spec.search is None else Starts(spec.search)
         by_cell: dict[int, list[NetRun]] = {}
+        ids = {row.position: row.cell_id for row in state.cells}
+        loops = {ids[cell.position] for cell in plan.cells if isinstance(cell, LoopCell)}
         self.nets: dict[int, NetRun] = {}
         self.cell_of: dict[int, CellRun] = {}
         for row in state.nets:
-            net = NetRun(row.net_id, row.seed, row.lambdas, start_eta=row.start_eta)
+            net = NetRun(row.net_id, row.seed, row.lambdas, probed=row.cell_id not in loops, start_eta=row.start_eta)
             net.closed = row.status in {"done", "failed"}
             self.nets[row.net_id] = net
             by_cell.setdefault(row.cell_id, []).append(net)
-        ids = {row.position: row.cell_id for row in state.cells}
         runs = {
             cell.position: CellRun(ids[cell.position], cell, by_cell[ids[cell.position]], cost_of(cell, spec))
             for cell in plan.cells
         }
+        for cell_run in runs.values():
+            if isinstance(cell_run.plan, LoopCell):
+                cell_run.lanes = 1  # a process for each training
         costly_first = sorted(plan.cells, key=lambda cell: -runs[cell.position].cost.in_turn)
         self._in_order, self._costly_first = (
             _Order([runs[cell.position] for cell in (order if self._starts is None else self._starts.in_order(order))])
@@ -174,7 +184,7 @@ class SweepRun:
             if trial.status not in {"done", "failed"}:
                 self._unfinished.setdefault(trial.net_id, []).append(trial.eta)
         for net in self.nets.values():
-            if net.lambdas is not None and not net.closed:
+            if net.is_measured and not net.closed:
                 self.open(net)
         for trial in state.trials:
             if trial.status in {"done", "failed"}:
@@ -213,7 +223,7 @@ class SweepRun:
             net.questions = SearchQuestions(search_rules(self.spec, cell), net.start_eta, unfinished)
             return None
         assert self.spec.scan is not None
-        etas = self.spec.scan.etas(cell.net.width, lambda0)
+        etas = self.spec.scan.etas(cell.width, lambda0)
         if etas is None:
             missing = "is not a positive number" if not net.refused else f"is refused ({net.refused})"
             return f"λ₀ at initialisation {missing}, so η = c/λ₀ has no meaning; scan over eta"
@@ -297,7 +307,7 @@ class SweepRun:
 
 
 def _unmeasured(cell: CellRun) -> Iterator[NetRun]:
-    return (net for net in cell.nets if net.lambdas is None and not net.closed and not net.probing)
+    return (net for net in cell.nets if not net.is_measured and not net.closed and not net.probing)
 
 
 def _wanted(cell: CellRun) -> Iterator[tuple[NetRun, float, int]]:
@@ -316,5 +326,5 @@ def trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRe
         eta=eta,
         eta_lambda0=None if lambda0 is None else eta * lambda0,
         round=number,
-        max_steps=cell.plan.train.max_steps,
+        max_steps=cell.plan.max_steps,
     )

@@ -42,6 +42,7 @@ def _cells(spec: SweepSpec, device: str, *, timed: bool) -> Iterator[tuple[str, 
     known: dict[object, list[str]] = {}
     mistakes: list[str] = []
     for cell in plan.cells:
+        assert isinstance(cell, CellPlan)
         key = (cell.net, cell.data_id, cell.train.loss, cell.train.dtype, cell.train.batch, cell.sharpness)
         if not MODEL_KINDS[cell.net.kind].is_tried:
             continue

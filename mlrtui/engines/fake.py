@@ -23,6 +23,7 @@ from mlrtui_trainer.schedules import rate_of
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
+    LoopRound,
     Measured,
     MeasureSpec,
     Message,
@@ -90,6 +91,7 @@ class FakeEngine:
 
     def answer(self, task: Task) -> Iterator[Message]:
         """What comes of a task, as a worker would send it."""
+        assert not isinstance(task, LoopRound)  # no numbers are made up for those
         return _probe(task) if isinstance(task, Probe) else _round(task)
 
     def poll(self, timeout: float) -> list[EngineEvent]:

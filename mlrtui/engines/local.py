@@ -1,7 +1,6 @@
 """The local engine: one worker process per device, each behind a socket."""
 
 import os
-import signal
 import socket
 import struct
 import subprocess
@@ -12,7 +11,8 @@ from multiprocessing.connection import Connection, wait
 
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import Deadlines, Silence
-from mlrtui_trainer.spec import Dataset, Message, Task, TaskDone, TaskFailed
+from mlrtui.engines.ends import after, cause_of_end
+from mlrtui_trainer.spec import Dataset, LoopRound, Message, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
 
@@ -43,11 +43,11 @@ class _Worker:
     def hangs(self, deadlines: Deadlines) -> str | None:
         """Why the worker counts as hanging, or None."""
         if not self.ready:
-            return _after("did not start", deadlines.start) if self.silence.beat > deadlines.start else None
+            return after("did not start", deadlines.start) if self.silence.beat > deadlines.start else None
         if self.silence.beat > deadlines.beat:
-            return _after("gave no sign of life", deadlines.beat)
+            return after("gave no sign of life", deadlines.beat)
         if self.busy and self.silence.record > deadlines.record:
-            return _after("recorded nothing", deadlines.record)
+            return after("recorded nothing", deadlines.record)
         return None
 
 
@@ -74,6 +74,7 @@ class LocalEngine:
 
     def submit(self, slot: int, task: Task) -> None:
         """Send a task. A worker that died meanwhile is reported by the next `poll`, with the task lost."""
+        assert not isinstance(task, LoopRound)  # those are for `loops.LoopEngine`
         worker = self._workers[slot]
         worker.busy = True
         worker.silence.heard(record=True)  # its time starts now
@@ -141,7 +142,7 @@ class LocalEngine:
         worker = self._workers[slot]
         worker.connection.close()
         worker.process.kill()
-        cause = _cause(worker.process.wait())
+        cause = cause_of_end(worker.process.wait())
         detail = reason or cause
         if worker.starts >= _MAX_STARTS or worker.deaths >= _MAX_DEATHS:
             worker.dead = True
@@ -167,15 +168,3 @@ class LocalEngine:
         )
         theirs.close()
         return _Worker(device, process, Connection(ours.detach()))
-
-
-def _after(what: str, seconds: float) -> str:
-    return f"{what} for {seconds:g} s and was killed"
-
-
-def _cause(returncode: int) -> str:
-    if returncode < 0:
-        name = signal.Signals(-returncode).name
-        hint = " (often the kernel's out-of-memory killer)" if name == "SIGKILL" else ""
-        return f"killed by {name}{hint}"
-    return f"ended with exit code {returncode}; its last words are in the log beside the store"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import subprocess
 
 PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability"}
+OWN = "your-own-training"
 CHOSEN = [201, 202, 203]
 
 
@@ -28,6 +29,8 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         place = folder / f"{example.name}.toml"
         place.parent.mkdir(exist_ok=True)
         shutil.copyfile(example.path, place)
+        for code in example.code:
+            shutil.copyfile(code, place.parent / code.name)
     images, labels = np.zeros((5000, 28, 28), np.uint8), np.arange(5000).astype(np.uint8) % 10
     (folder / "data" / "MNIST" / "raw").mkdir(parents=True)
     for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
@@ -45,27 +48,30 @@ def test_every_paper_has_small_files_and_files_at_its_own_scale() -> None:
     for paper in PAPERS:
         kinds = {example.name.rpartition("-")[2] for example in available() if example.name.startswith(f"{paper}/")}
         assert kinds == {"cpu", "gpu"}
-    assert {example.name.partition("/")[0] for example in available() if "/" in example.name} == PAPERS
+    assert {example.name.partition("/")[0] for example in available() if "/" in example.name} == {*PAPERS, OWN}
 
 
 def test_every_file_is_read_by_the_command(
     mlrtui: Callable[..., "subprocess.CompletedProcess[str]"], examples: Path
 ) -> None:
     files = sorted(examples.rglob("*.toml"))
-    done = mlrtui("run", "--dry-run", *files)
+    done = mlrtui("run", "--dry-run", "--allow-code", *files)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("one CPU core") == len(files)
+    own = len(list(examples.glob(f"{OWN}/*.toml")))
+    assert done.stdout.count("one CPU core") == len(files) - own
+    assert done.stdout.count("a process of its own") == own > 0
     assert not list(examples.rglob("*.db"))
 
 
 def test_small_files_keep_to_the_seeds_that_were_chosen_first(examples: Path) -> None:
-    small = sorted(examples.glob("*/*-cpu.toml"))
+    small = sorted(path for paper in PAPERS for path in examples.glob(f"{paper}/*-cpu.toml"))
     specs = [load_sweep(path) for path in small]
     assert len({spec.sweep.name for spec in specs}) == len(specs) >= 15
     assert all(list(spec.sweep.seeds) == CHOSEN for spec in specs)
 
 
 def test_large_files_go_to_the_papers_own_sizes(examples: Path) -> None:
-    nets = [cell.net for path in examples.glob("*/*-gpu.toml") for cell in planning.plan(load_sweep(path), None).cells]
+    plans = [planning.plan(load_sweep(path), None) for path in examples.glob("*/*-gpu.toml")]
+    nets = [cell.net for plan in plans for cell in plan.cells if isinstance(cell, planning.CellPlan)]
     assert max(net.width for net in nets if net.kind == "mlp") == 16_384
     assert max(net.depth for net in nets) == 32

@@ -53,6 +53,17 @@ def test_a_model_of_your_own_is_built_as_the_guide_writes_it(mlrtui: Mlrtui, tmp
     assert "guide: search, 2 cells x 1 seeds" in built.stdout
 
 
+def test_a_training_of_your_own_is_understood_as_the_guide_writes_it(mlrtui: Mlrtui, tmp_path: Path) -> None:
+    page = GUIDES / "your-own-training.md"
+    (sweep,), (code,) = blocks(page, "toml"), blocks(page, "python")
+    (tmp_path / "my_training.py").write_text(code)
+    (tmp_path / "my.toml").write_text(sweep)
+    understood = mlrtui("run", tmp_path / "my.toml", "--dry-run", "--allow-code")
+    assert understood.returncode == 0, understood.stderr
+    assert "my_training:train(lr, report, seed, width, dropout=0.0)" in understood.stdout
+    assert "6 cells x 3 seeds" in understood.stdout
+
+
 def test_the_guides_fields_of_results_are_all_of_them() -> None:
     from mlrtui import CriticalSharpness, DirectionalSharpness, MaxLR, Sharpness
 

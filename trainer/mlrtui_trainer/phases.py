@@ -8,6 +8,7 @@ docs/numerics.md. `phase_evidence` gathers the evidence.
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
 
+from mlrtui_trainer.divergence import DIVERGENCE_FACTOR, divergence_limit
 from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.optimizers import OPTIMIZERS
 
@@ -38,9 +39,6 @@ SUCCESS_RULES = ("accuracy", "loss-below-initial", "finite")
 
 RULE_EDITION = 2
 """Of the rule table; raised when the same evidence may get another label."""
-
-DIVERGENCE_FACTOR = 1e6
-"""Of max(loss at the start, 1). Catapults peak at O(width) times the start (Lewkowycz et al. 2020): never less."""
 
 CONVEX_EXCESS = 1.0005
 """Of the edge: above it linear regression diverges. λ is constant there and known to a few 1e-4."""
@@ -154,11 +152,6 @@ class Phase:
     label: str
     basis: str
     reason: str
-
-
-def divergence_limit(loss_initial: float) -> float:
-    """Loss above which a trial is stopped as diverged."""
-    return DIVERGENCE_FACTOR * max(loss_initial, 1.0)
 
 
 def verdict(

@@ -31,7 +31,7 @@ from mlrtui_trainer.spec import (
     TrialSpec,
 )
 
-__all__ = ["Block", "Row", "Sharpness", "TrialLog", "close_ended", "step_batch"]
+__all__ = ["Block", "Row", "Sharpness", "TrialLog", "bad_kind", "close_ended", "loss_flags", "step_batch"]
 
 ALWAYS_KEPT = 100
 """Rows of the first so many steps are kept whatever ``record_every`` says: catapults happen there."""
@@ -175,7 +175,7 @@ class TrialLog:
 
     def add(self, row: Row, *, last: bool = False, all_samples: bool = False) -> None:
         """Write a row down, unless the spec leaves it out."""
-        flags = row.flags | _loss_flags(row.loss) | (row.sharpness.flags if row.sharpness else 0)
+        flags = row.flags | loss_flags(row.loss) | (row.sharpness.flags if row.sharpness else 0)
         if all_samples and not self._full:
             flags |= FLAG_ALL_SAMPLES
         if flags != row.flags:
@@ -276,7 +276,7 @@ class TrialLog:
             logit_rms_initial=curve.logit_rms_initial,
             logit_rms_peak=curve.logit_rms_peak,
             bad_step=last.step if diverged else None,
-            bad_kind=_bad_kind(last.loss) if diverged else None,
+            bad_kind=bad_kind(last.loss) if diverged else None,
             given_up_epoch=None if diverged or self._dead else self._given_up_epoch,
             **{name: getattr(evidence, name) for name in _STORED},
         )
@@ -389,7 +389,8 @@ def _rates(
     return rates
 
 
-def _loss_flags(loss: float) -> int:
+def loss_flags(loss: float) -> int:
+    """The bits of a row's flags that tell what is wrong with its loss."""
     if isnan(loss):
         return FLAG_LOSS_NAN
     if isfinite(loss):
@@ -397,7 +398,8 @@ def _loss_flags(loss: float) -> int:
     return FLAG_LOSS_POS_INF if loss > 0 else FLAG_LOSS_NEG_INF
 
 
-def _bad_kind(loss: float) -> str:
+def bad_kind(loss: float) -> str:
+    """How the loss of a training that has diverged is bad, as ``Outcome.bad_kind``."""
     if isnan(loss):
         return "nan"
     if isfinite(loss):

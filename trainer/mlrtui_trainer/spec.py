@@ -1,7 +1,8 @@
 """What travels between the driver and a worker: frozen records of plain numbers and NumPy columns.
 
-The driver sends a `Probe` (measure λ at initialisation) or a `Round` (train). The worker yields `LambdaAtInit`,
-`StepBatch` and `Outcome` records, and a `TaskDone` or `TaskFailed` at the end. Nothing here imports torch.
+The driver sends a `Probe` (measure λ at initialisation), a `Round` (train) or a `LoopRound` (run a training of the
+user's). The worker yields `LambdaAtInit`, `StepBatch` and `Outcome` records, and a `TaskDone` or `TaskFailed` at the
+end. Nothing here imports torch.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from mlrtui_trainer.loops.reports import LoopSpec
 
 __all__ = [
     "FLAG_ACCURACY_NONFINITE",
@@ -28,12 +31,15 @@ __all__ = [
     "Eigenvalue",
     "LambdaAtInit",
     "LayerSizes",
+    "LoopRound",
+    "LoopSpec",
     "MeasureSpec",
     "Measured",
     "Message",
     "NetSpec",
     "Outcome",
     "Probe",
+    "Repeated",
     "Round",
     "Segment",
     "SharpnessSpec",
@@ -200,6 +206,16 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class LoopRound:
+    """One training of the user's. ``check``: run it a second time, which writes nothing, and compare."""
+
+    task_id: int
+    loop: LoopSpec
+    trial: TrialSpec
+    check: bool = False
+
+
+@dataclass(frozen=True)
 class LambdaAtInit:
     """λ at initialisation of one net, each value with its relative residual ‖Av − λv‖ / |λ|."""
 
@@ -335,5 +351,13 @@ class TaskFailed:
     out_of_memory: bool
 
 
-Task = Round | Probe
-Message = LambdaAtInit | StepBatch | Outcome | TaskDone | TaskFailed
+@dataclass(frozen=True)
+class Repeated:
+    """What running a training of the user's a second time has shown; "" where it reported the same numbers."""
+
+    task_id: int
+    difference: str
+
+
+Task = Round | Probe | LoopRound
+Message = LambdaAtInit | StepBatch | Outcome | Repeated | TaskDone | TaskFailed

@@ -20,7 +20,7 @@ from mlrtui_trainer.models.base import Model
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Task, TaskDone, TaskFailed
+from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, TaskDone, TaskFailed
 
 __all__ = ["describe", "run_task"]
 
@@ -46,7 +46,7 @@ def describe(device: str) -> dict[str, str]:
     return info | {"name": torch.backends.cpu.get_cpu_capability()}
 
 
-def run_task(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
+def run_task(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Message]:
     """Measure λ at initialisation (`Probe`) or train (`Round`); the last message is `TaskDone` or `TaskFailed`.
 
     Never raises for a lane that overflows, nor for a task that cannot be done: that is a `TaskFailed` with one line.
@@ -66,7 +66,7 @@ def run_task(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
     yield failure
 
 
-def _messages(task: Task, dataset: Dataset, device: str) -> Iterator[Message]:
+def _messages(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Message]:
     if task.data_id != dataset.data_id:
         raise ValueError(f"the task asks for data {task.data_id!r}, the worker holds {dataset.data_id!r}")
     if torch.device(device).type == "cpu":

@@ -6,16 +6,23 @@ The grid is a full product, so an axis value contradicts another key as soon as 
 from collections.abc import Iterator
 from itertools import chain
 
-from mlrtui.config.checks import data, fits, grid, measures, model, rates, sharpness, training
+from mlrtui.config.checks import data, fits, grid, loops, measures, model, rates, sharpness, training
 from mlrtui.config.checks.known import Known
 from mlrtui.config.mistakes import Mistake
 
-__all__ = ["contradictions"]
+__all__ = ["contradictions", "contradictions_of_loops"]
 
 _TABLES = (rates, training, data, model, sharpness, measures, grid, fits)
+_OF_LOOPS = (rates, loops, grid, fits)
 
 
 def contradictions(known: Known) -> Iterator[Mistake]:
     """Every contradiction between the sound values."""
     for check in chain.from_iterable(table.CHECKS for table in _TABLES):
+        yield from check(known)
+
+
+def contradictions_of_loops(known: Known) -> Iterator[Mistake]:
+    """The same in a file over a training of the user's."""
+    for check in chain.from_iterable(table.CHECKS for table in _OF_LOOPS):
         yield from check(known)

@@ -1,6 +1,6 @@
 """What [[fit]] must not say: quantities that are not measured, expressions that cannot be read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.config.checks.known import Check, Known
@@ -16,17 +16,17 @@ def _fits(known: Known) -> Iterator[Mistake]:
         if "scan" in known.given and "search" not in known.given and fit.y in ("eta_star", "eta_last"):
             yield Mistake(f"{where}.y", fit.y, f'a [scan] finds no {fit.y}; use y = "lambda0"')
         for text in fit.x:
-            yield from _expression(f"{where}.x", text, fit.y)
+            yield from _expression(f"{where}.x", text, fit.y, known.own)
         if fit.where:
-            yield from _condition(f"{where}.where", fit.where)
+            yield from _condition(f"{where}.where", fit.where, known.own)
         if fit in seen:
             yield Mistake(where, NO_VALUE, f"the same fit as {seen[fit]}; remove one of them")
         seen.setdefault(fit, where)
 
 
-def _expression(field: str, text: str, y: str) -> Iterator[Mistake]:
+def _expression(field: str, text: str, y: str, own: Mapping[str, float | str]) -> Iterator[Mistake]:
     try:
-        names = cell_number(text).names
+        names = cell_number(text, own).names
     except ExpressionError as error:
         yield Mistake(field, text, str(error))
         return
@@ -36,9 +36,9 @@ def _expression(field: str, text: str, y: str) -> Iterator[Mistake]:
         yield Mistake(field, text, 'explains lambda0 by itself; write e.g. "depth*width"')
 
 
-def _condition(field: str, text: str) -> Iterator[Mistake]:
+def _condition(field: str, text: str, own: Mapping[str, float | str]) -> Iterator[Mistake]:
     try:
-        names = cell_condition(text).names
+        names = cell_condition(text, own).names
     except ExpressionError as error:
         yield Mistake(field, text, str(error))
         return

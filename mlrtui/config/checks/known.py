@@ -1,7 +1,7 @@
 """The sound part of a sweep file, as the checks between its keys see it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -37,10 +37,13 @@ class Known:
     values: Mapping[str, Any]
     given: frozenset[str]
     fits: Mapping[str, FitSection]
+    arguments: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Of a training of the user's, by name."""
 
     def axis(self, key: str) -> tuple[Any, ...]:
-        """The values of an axis; none when it is wrong or missing."""
-        return self.values.get(key) or ()
+        """The values of an axis; none when it is wrong or missing, or no axis here."""
+        values = self.values.get(key)
+        return values if isinstance(values, tuple) else ()
 
     def one(self, key: str) -> Any:
         """The value of a key that is no axis, or None."""
@@ -52,6 +55,11 @@ class Known:
             return source_of(DataSpec(name, path=self.one("data.path") or "", which=self.one("data.which") or ""))
         except DataTrouble:
             return None
+
+    @property
+    def own(self) -> dict[str, float | str]:
+        """The arguments as expressions know them, each with one of its values."""
+        return {name: values[0] if isinstance(values[0], str) else 1.0 for name, values in self.arguments.items()}
 
     @property
     def rates(self) -> dict[str, tuple[float, ...]]:
@@ -66,7 +74,8 @@ class Known:
     @property
     def lengths(self) -> dict[str, int]:
         """How many values each axis has; a wrong one counts as none."""
-        return {key: len(self.axis(key)) for key in AXES} | {key: len(rates) for key, rates in self.rates.items()}
+        axes = {key: len(self.axis(key)) for key in AXES} | {key: len(rates) for key, rates in self.rates.items()}
+        return axes | {f"arguments.{name}": len(values) for name, values in self.arguments.items()}
 
     @property
     def class_losses(self) -> list[str]:

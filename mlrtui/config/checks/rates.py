@@ -31,7 +31,7 @@ def _search(known: Known) -> Iterator[Mistake]:
             "search.threshold", known.one("search.threshold"), f'success = "{success}" has no threshold; remove it'
         )
     give_up = known.one("search.give_up")
-    if success in {"loss-below-initial", "finite"} and give_up:
+    if success in {"loss-below-initial", "finite"} and give_up and known.one("training.loop") is None:
         yield Mistake(
             "search.give_up", give_up, f'is for success = "accuracy"; "{success}" has no threshold; remove it'
         )
