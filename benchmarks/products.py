@@ -19,6 +19,7 @@ from scipy.linalg import blas
 
 from benchmarks.machine import describe, save, spread, table
 from mlrtui_trainer.fast import tiles
+from mlrtui_trainer.fast.records import Extent, Rows, Strided
 
 BATCH = 128
 WIDTHS = (32, 64, 128, 256, 512)
@@ -29,13 +30,12 @@ Ways = dict[str, Callable[[int], object]]
 
 
 @njit  # type: ignore[untyped-decorator]
-def by_tiles(times: int, address: int, sizes: Any, a: Numbers, strides: Any, b: Numbers, c: Numbers) -> None:
+def by_tiles(times: int, address: int, extent: Any, a: Numbers, strides: Any, b: Numbers, c: Numbers) -> None:
     """So many products of A, with these strides, and B."""
+    left = Strided(a.ctypes.data, strides[0], strides[1])
+    right, into = Rows(b.ctypes.data, b.shape[1]), Rows(c.ctypes.data, c.shape[1])
     for _ in range(times):
-        tiles.multiply(
-            address, sizes[0], sizes[1], sizes[2], np.float32(1.0), a.ctypes.data, strides[0], strides[1],
-            b.ctypes.data, b.shape[1], c.ctypes.data, c.shape[1], 0,
-        )  # fmt: skip
+        tiles.multiply(address, extent, np.float32(1.0), left, right, into, 0)
 
 
 def tiled(width: int, product: str) -> Callable[[int], object]:
@@ -49,7 +49,7 @@ def tiled(width: int, product: str) -> Callable[[int], object]:
     }[product]
     c = np.zeros_like(w if product == "gradient" else columns)
     address = tiles.multiply_at(double=False)
-    return lambda times: by_tiles(times, address, sizes, a, strides, b, c)
+    return lambda times: by_tiles(times, address, Extent(*sizes), a, strides, b, c)
 
 
 def others(width: int, product: str) -> Ways:

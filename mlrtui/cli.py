@@ -91,9 +91,10 @@ def _options(
 
 
 def _training(
+    *,
     store: Path | None,
     detach: bool,
-    no_tui: bool,
+    plain: bool,
     devices: str,
     engine: str,
     allow_code: bool,
@@ -109,7 +110,7 @@ def _training(
         devices=devices,
         engine=engine,
         detach=detach,
-        plain=no_tui,
+        plain=plain,
         allow_code=allow_code,
         ascii_only=ascii_only,
         refresh=refresh,
@@ -119,6 +120,7 @@ def _training(
 
 @app.command()
 def run(
+    *,
     files: Annotated[list[Path] | None, typer.Argument(help="Sweep files (default: the quick start).")] = None,
     store: StoreOption = None,
     detach: DetachOption = False,
@@ -144,13 +146,24 @@ def run(
     """Train the sweeps of these files and show them. The same command resumes."""
     from mlrtui.commands import run as command
 
-    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(
+        store=store,
+        detach=detach,
+        plain=no_tui,
+        devices=devices,
+        engine=engine,
+        allow_code=allow_code,
+        ascii_only=ascii_only,
+        refresh=refresh,
+        no_mouse=no_mouse,
+    )
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
     raise typer.Exit(command.run(tuple(files or ()), options))
 
 
 @app.command()
 def watch(
+    *,
     store: StoreOption = None,
     screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
     sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
@@ -164,7 +177,16 @@ def watch(
     """Show a running sweep, from any terminal."""
     from mlrtui.commands import look
 
-    how = look.How(screen.value, sweep, tuple(trial or ()), once, as_json, ascii_only, refresh, not no_mouse)
+    how = look.How(
+        screen=screen.value,
+        sweep=sweep,
+        trials=tuple(trial or ()),
+        once=once,
+        as_json=as_json,
+        ascii_only=ascii_only,
+        refresh=refresh,
+        mouse=not no_mouse,
+    )
     raise typer.Exit(look.watch(store_path(store), how))
 
 
@@ -212,6 +234,7 @@ def stop(
 
 @app.command()
 def resume(
+    *,
     sweeps: SweepsArgument = None,
     store: StoreOption = None,
     detach: DetachOption = False,
@@ -226,12 +249,23 @@ def resume(
     """Continue sweeps of the store without their files (default: all unfinished ones)."""
     from mlrtui.commands import resume as command
 
-    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(
+        store=store,
+        detach=detach,
+        plain=no_tui,
+        devices=devices,
+        engine=engine,
+        allow_code=allow_code,
+        ascii_only=ascii_only,
+        refresh=refresh,
+        no_mouse=no_mouse,
+    )
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
 @app.command()
 def rerun(
+    *,
     sweeps: SweepsArgument = None,
     store: StoreOption = None,
     failed: Annotated[bool, typer.Option("--failed", help="Queue failed trials and nets again.")] = False,
@@ -249,7 +283,17 @@ def rerun(
 
     if not failed:
         raise BadInput("rerun needs --failed (nothing else can be rerun)")
-    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(
+        store=store,
+        detach=detach,
+        plain=no_tui,
+        devices=devices,
+        engine=engine,
+        allow_code=allow_code,
+        ascii_only=ascii_only,
+        refresh=refresh,
+        no_mouse=no_mouse,
+    )
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 

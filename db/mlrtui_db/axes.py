@@ -63,7 +63,7 @@ def _word(name: str, key: str, text: str, column: str = "", sql: str = "") -> Ax
 
 def _number(name: str, key: str, tag: str, unit: str, text: str, sql: str = "", follows: bool = False) -> Axis:
     """An axis of numbers, in a column of table ``cell`` unless computed by ``sql``."""
-    return Axis(name, key, tag, True, sql or name, unit, text, name, follows)
+    return Axis(name, key, tag, True, sql or name, unit, text, column=name, follows=follows)
 
 
 def _setting(
@@ -72,7 +72,7 @@ def _setting(
     """An axis of numbers that is kept in the cell's settings; where the cell has none: NULL, or ``default``."""
     kept = f"CAST(json_extract(settings, '$.{name}') AS {kind})"
     sql = f"coalesce({kept}, {default})" if default else kept
-    return Axis(name, key, tag, True, sql, unit, text, name, of=of)
+    return Axis(name, key, tag, True, sql, unit, text, column=name, of=of)
 
 
 def _own(name: str, tag: str, text: str) -> Axis:

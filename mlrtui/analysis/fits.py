@@ -115,7 +115,21 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
     obstacle = mixture or _obstacle(ln_x)
     if obstacle:
         why, refused = (obstacle,), mixture is not None
-        return FitResult(spec, (), nan, nan, len(used), decades, excluded, None, None, _METHOD, why, inputs, refused)
+        return FitResult(
+            spec=spec,
+            terms=(),
+            intercept=nan,
+            r2=nan,
+            cells=len(used),
+            decades=decades,
+            excluded=excluded,
+            f_equal=None,
+            p_equal=None,
+            method=_METHOD,
+            warnings=why,
+            inputs=inputs,
+            refused=refused,
+        )
 
     slopes, intercept, residual_ss, covariance = _least_squares(ln_x, ln_y)
     total_ss = float(np.sum((ln_y - ln_y.mean()) ** 2))

@@ -59,16 +59,16 @@ def reduce_columns(x: Floats, y: Floats, x_axis: Axis, y_axis: Axis, columns: in
     if not kept.size:
         none = np.empty(0, dtype=np.intp)
         return Columns(
-            none,
-            none,
-            none,
-            none,
-            none,
-            np.empty(0, dtype=np.bool_),
-            _distinct(column[high_bad]),
-            _distinct(column[low_bad]),
-            y.size,
-            int(y.size),
+            column=none,
+            top=none,
+            bottom=none,
+            first=none,
+            last=none,
+            joined=np.empty(0, dtype=np.bool_),
+            bad_high=_distinct(column[high_bad]),
+            bad_low=_distinct(column[low_bad]),
+            points=y.size,
+            bad=int(y.size),
         )
     starts = _starts(kept)  # [columns]
     ends = np.r_[starts[1:], kept.size] - 1

@@ -3,6 +3,7 @@
 mlrtui knows nothing of what is trained there. Axes of the grid are the arguments of the function, by their names.
 """
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -61,6 +62,17 @@ def _value() -> Rule:
     return Rule(must, check)
 
 
+def _function() -> Rule:
+    must = '"package.module:train_fn"'
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not (value == IN_SCRIPT or re.fullmatch(CODE, value)):
+            raise RuleError(Fault(value, f"must be {must}"))
+        return value
+
+    return Rule(must, check)
+
+
 argument = axis(_value())
 """The values of an argument: one, or a list of different ones, which is an axis of the grid."""
 
@@ -78,7 +90,7 @@ class LoopTrainingSection(Section):
         TrainingSection.model_fields, "is for nets that mlrtui trains; an argument of the loop belongs in [arguments]"
     )
 
-    loop: Annotated[str, choice(like=f"{CODE}|{IN_SCRIPT}", shown='"package.module:train_fn"')] = make_key(
+    loop: Annotated[str, _function()] = make_key(
         '"package.module:train_fn": called as train_fn(lr, report, seed, **arguments), in a process of its own for '
         "every training; needs mlrtui run --allow-code. It calls report(step, loss, accuracy=None) as it goes, which "
         "returns False when the training is decided and may return.",

@@ -114,7 +114,18 @@ class FakeEngine:
 def _probe(task: Probe) -> Iterator[Message]:
     value = fake_lambda0(task.net)
     for net_id, _ in task.nets:
-        yield LambdaAtInit(net_id, value, 1e-6, value, 1e-6, value, 1e-6, 1.02 * value, 1e-6, converged=True)
+        yield LambdaAtInit(
+            net_id,
+            main=value,
+            main_residual=1e-6,
+            preconditioned=value,
+            preconditioned_residual=1e-6,
+            gauss_newton=value,
+            gauss_newton_residual=1e-6,
+            hessian=1.02 * value,
+            hessian_residual=1e-6,
+            converged=True,
+        )
     yield TaskDone(task.task_id, 0.0)
 
 

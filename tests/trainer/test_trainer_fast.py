@@ -18,6 +18,7 @@ from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.subspace import Last, followed
 from mlrtui_trainer.fast import route
+from mlrtui_trainer.fast.records import Stopping
 from mlrtui_trainer.models.mlp import Mlp, initial_weights, rate_vector
 from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
 
@@ -76,9 +77,9 @@ def test_both_routes_give_the_same(
     operator = curvature(mlp, weights, x, y, loss, name)
     rated = preconditioned(operator, rate_vector(mlp, torch.float32, "cpu"))
     start = start_vectors([1, 2], mlp.n_params, torch.float32, "cpu")
-    assert route.solve(rated, start, 60, (1e-3, 1, 1e-5), 2) is not None
+    assert route.solve(rated, start, 60, Stopping(1e-3, 1, 1e-5), 2) is not None
     block = torch.stack([start, start_vectors([1, 2], mlp.n_params, torch.float32, "cpu", 1)], dim=1)
-    assert route.follow(rated, block, 60, (1e-3, 1, 1e-5), None) is not None
+    assert route.follow(rated, block, 60, Stopping(1e-3, 1, 1e-5), None) is not None
     for top in (1, 3):
         agree(rated, *by_both(monkeypatch, partial(largest, rated, start, 1e-3, 60, top=top)))
         for last in LAST.values():

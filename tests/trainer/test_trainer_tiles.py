@@ -15,6 +15,8 @@ tiles = pytest.importorskip("mlrtui_trainer.fast.tiles")
 
 from numba import njit  # noqa: E402
 
+from mlrtui_trainer.fast.records import Extent, Rows, Strided  # noqa: E402
+
 Numbers = npt.NDArray[np.floating]
 
 SIZES = [(1, 1, 1), (2, 3, 5), (7, 4, 17), (13, 7, 64), (48, 5, 33)]  # rows, vectors a row, terms of a sum
@@ -23,28 +25,18 @@ KINDS = [np.float32, np.float64]
 
 @njit
 def multiplied(
-    address: int,
-    m: int,
-    n: int,
-    k: int,
-    factor: float,
-    a: Numbers,
-    at: tuple[int, int],
-    b: Numbers,
-    c: Numbers,
-    add: int,
+    address: int, extent: Extent, factor: float, a: Numbers, at: tuple[int, int], b: Numbers, c: Numbers, add: int
 ) -> None:
-    tiles.multiply(
-        address, m, n, k, factor, a.ctypes.data, at[0], at[1], b.ctypes.data, b.shape[1], c.ctypes.data, c.shape[1], add
-    )
+    left = Strided(a.ctypes.data, at[0], at[1])
+    right, into = Rows(b.ctypes.data, b.shape[1]), Rows(c.ctypes.data, c.shape[1])
+    tiles.multiply(address, extent, factor, left, right, into, add)
 
 
 @njit
 def outer(address: int, factor: float, a: Numbers, b: Numbers, c: Numbers, add: int, room: Numbers) -> None:
-    tiles.add_outer(
-        c.ctypes.data, add, factor, a.ctypes.data, a.shape[1], b.ctypes.data, b.shape[1], b.shape[0], c.shape[0],
-        c.shape[1], 0, room, address,
-    )  # fmt: skip
+    extent = Extent(c.shape[0], c.shape[1], b.shape[0])
+    left, right = Rows(a.ctypes.data, a.shape[1]), Rows(b.ctypes.data, b.shape[1])
+    tiles.add_outer(address, extent, factor, left, right, c.ctypes.data, add, room)
 
 
 @njit
@@ -73,13 +65,13 @@ def check_products(m: int, vectors: int, k: int, kind: type[np.floating], *, fli
     c, factor = before.copy(), kind(-0.75)
     stored, strides = (np.ascontiguousarray(a.T), (1, m)) if flip else (a, (k, 1))
     address = tiles.multiply_at(double=kind is np.float64)
-    multiplied(address, m, n, k, factor, stored, strides, b, c, int(add))
+    multiplied(address, Extent(m, n, k), factor, stored, strides, b, c, int(add))
     right = factor * (a.astype(np.float64) @ b[:, :n]) + (before[:, :n] if add else 0.0)
     assert c[:, :n] == pytest.approx(right, rel=1e-4, abs=40 * np.finfo(kind).eps)
     assert np.array_equal(c[:, n:], before[:, n:])
     alone = before[m - 1 :, n - vector(kind) :].copy()  # the last vector of the last row, by itself
     own, beside = np.ascontiguousarray(a[m - 1 :]), np.ascontiguousarray(b[:, n - vector(kind) :])
-    multiplied(address, 1, vector(kind), k, factor, own, (k, 1), beside, alone, int(add))
+    multiplied(address, Extent(1, vector(kind), k), factor, own, (k, 1), beside, alone, int(add))
     assert np.array_equal(alone[:, : vector(kind)], c[m - 1 :, n - vector(kind) : n])
 
 
@@ -96,7 +88,7 @@ def test_a_product_is_numpys_and_a_number_of_it_does_not_know_its_neighbours(
 def test_what_was_there_plays_no_part_where_a_product_is_set() -> None:
     n = vector(np.float32)
     a, b, c = drawn(3, 4, np.float32), drawn(4, n, np.float32), np.full((3, n), np.nan, np.float32)
-    multiplied(tiles.multiply_at(double=False), 3, n, 4, np.float32(1.0), a, (4, 1), b, c, 0)
+    multiplied(tiles.multiply_at(double=False), Extent(3, n, 4), np.float32(1.0), a, (4, 1), b, c, 0)
     assert np.isfinite(c).all()
 
 

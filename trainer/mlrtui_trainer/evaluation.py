@@ -10,21 +10,60 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mlrtui_trainer.fast.records import ACCURACY, DEAD, LOSS, SIZES
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.losses import LOSSES, Loss, accuracy, mean_loss
 from mlrtui_trainer.samples import Batch, Samples
 
-__all__ = ["COLUMNS", "SIZES", "Evaluation", "Seen", "evaluate", "judged", "sizes", "step_numbers", "sums"]
+__all__ = ["Evaluation", "Seen", "StepNumbers", "evaluate", "judged", "sizes", "step_numbers", "sums"]
 
 EVALUATION_ROWS = 256
 
-COLUMNS = 6
-"""Numbers of a step: loss, accuracy, dead, and from `SIZES` on the RMS of the outputs, of the outputs less their mean
-over classes (themselves under mse) and of the last hidden layer."""
-
-SIZES = 3
-
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class StepNumbers:
+    """Numbers of some steps of all lanes, [steps, COLUMNS, lanes] by the columns of `fast.records`."""
+
+    table: Floats
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def loss(self) -> Floats:
+        """[steps, lanes]; so are the others."""
+        return self.table[:, LOSS]
+
+    @property
+    def accuracy(self) -> Floats:
+        """NaN where it is not known: of mini-batches, and where it has no meaning."""
+        return self.table[:, ACCURACY]
+
+    @property
+    def dead(self) -> Floats:
+        """1 where every unit of the last hidden ReLU layer is zero on all samples, else 0; of mini-batches NaN."""
+        return self.table[:, DEAD]
+
+    @property
+    def sizes(self) -> Floats:
+        """RMS of outputs, centred outputs and the last hidden layer, [steps, 3, lanes]."""
+        return self.table[:, SIZES]
+
+    def step(self, k: int) -> "StepNumbers":
+        """The k-th step alone."""
+        return StepNumbers(self.table[k : k + 1])
+
+    def select(self, lanes: Sequence[int]) -> "StepNumbers":
+        """The lanes with these numbers."""
+        return StepNumbers(self.table[:, :, lanes])
+
+    def with_accuracy(self, accuracy: Floats) -> "StepNumbers":
+        """The same with another accuracy, [lanes]."""
+        table = self.table.copy()
+        table[:, ACCURACY] = accuracy
+        return StepNumbers(table)
 
 
 @dataclass(frozen=True)
@@ -44,7 +83,7 @@ class Evaluation:
 class Seen:
     """A step whose weights are still at hand."""
 
-    numbers: Floats  # [COLUMNS, lanes] as `step_numbers` gives them
+    numbers: StepNumbers  # of this step alone
     weights: Weights
     ready: bool  # whether λ may be sought
     diagonal: Tensor | None  # what λ is preconditioned by beside the layers' rates
@@ -54,7 +93,7 @@ class Seen:
         """The same of the lanes with these numbers, where the step has been taken."""
         keep = torch.tensor(lanes)
         diagonal = None if self.diagonal is None else self.diagonal[keep]
-        return Seen(self.numbers[:, lanes], self.weights.select(keep), self.ready, diagonal)
+        return Seen(self.numbers.select(lanes), self.weights.select(keep), self.ready, diagonal)
 
 
 @torch.inference_mode()

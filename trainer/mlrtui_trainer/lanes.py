@@ -16,8 +16,9 @@ from torch import Tensor
 
 from mlrtui_trainer import phases
 from mlrtui_trainer.curvature.verification import refusals
-from mlrtui_trainer.evaluation import SIZES, Evaluation, Seen, evaluate, sizes, step_numbers
+from mlrtui_trainer.evaluation import Evaluation, Seen, StepNumbers, evaluate, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
+from mlrtui_trainer.fast.records import ACCURACY
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.layers import LAST_STEP, LayerCheck
 from mlrtui_trainer.meter import Meter, measured_samples
@@ -29,7 +30,7 @@ from mlrtui_trainer.moment import Gauges
 from mlrtui_trainer.optimizers.stepping import held, optimizer_of
 from mlrtui_trainer.phase_evidence import History, PhaseFacts, window
 from mlrtui_trainer.recorded import RecordedSteps
-from mlrtui_trainer.rows import Block, Row, Sharpness, TrialLog, close_ended, step_batch
+from mlrtui_trainer.rows import Block, End, Row, Sharpness, TrialLog, close_ended, step_batch
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import LayerSizes, Measured, Outcome, Round, StepBatch, TrialSpec
 
@@ -45,7 +46,7 @@ GPU_BYTES = 1 << 29
 
 MOST_LANES = {"cpu": 64, "cuda": 1024}
 BLOCK = {"cpu": 4, "cuda": 16}
-"""Steps between two looks at the numbers: a look waits for the device, a lane that diverged trains on until it."""
+"""Steps between two evaluations of the numbers: each waits for the device, a lane that diverged trains on until it."""
 
 LONG_BLOCK = 32
 """The same where steps are compiled, since a lane that diverged stops by itself, or recorded, as they cost little."""
@@ -157,56 +158,51 @@ class _Chunk:
             yield log.outcome()
 
     def _is_judged(self, step: int) -> bool:
-        """Whether all samples are looked at before this step; a full batch looks at them anyway."""
+        """Whether all lanes are evaluated before this step; a full batch is an evaluation anyway."""
         if step == self.train.max_steps:
             return True
         return not self.batches.full and step % self.train.steps_per_epoch == 0
 
     def _judge(self, step: int) -> None:
         """Evaluate on all samples; end the lanes for which that decides."""
-        look = self._evaluate if step > 0 else self._evaluate_nets
-        seen = look(self.samples)
+        evaluated = self._evaluate if step > 0 else self._evaluate_nets
+        found = evaluated(self.samples)
         if self.held_out is not None:
-            seen = replace(seen, accuracy=look(self.held_out).accuracy)
-        self.accuracy, self.loss_of_all = seen.accuracy, seen.loss
+            found = replace(found, accuracy=evaluated(self.held_out).accuracy)
+        self.accuracy, self.loss_of_all = found.accuracy, found.loss
         if step == 0:
-            self.history = self._begun(seen.loss)
+            self.history = self._begun(found.loss)
         last = step == self.train.max_steps
-        ends, diverged, reached, given_up = (list[int]() for _ in range(4))
+        ends: dict[int, End] = {}
         for i, log in enumerate(self.logs):
-            loss, share = float(seen.loss[i]), float(seen.accuracy[i])
+            loss, share = float(found.loss[i]), float(found.accuracy[i])
             if step == 0:
                 log.start(loss)
-            if not (self.batches.full and step < self.train.max_steps):  # else the step itself takes them
+            if not self.batches.full or last:  # else the step itself takes them
                 log.see_accuracy(share)
-            if log.is_bad(loss):
-                diverged.append(i)
-            elif log.is_success(step, share):
-                reached.append(i)
-            elif log.is_hopeless(step, share):
-                given_up.append(i)
-            if last or i in reached or i in given_up or i in diverged or seen.dead[i]:
-                ends.append(i)
-        lam = self._look_at_sharpness([i for i in ends if i not in diverged])
-        layers = self._look_at_layers(step, self.weights) if ends else {}
+            end = log.end_at(step, loss, share, float(found.dead[i]))
+            if last or end.is_end:
+                ends[i] = end
+        lam = self._measure_sharpness([i for i, end in ends.items() if not end.diverged])
+        layers = self._measure_layers(step, self.weights) if ends else {}
         # mini-batches have none for a step that is not taken
         measured = self._measure(step, self.weights) if ends and self.batches.full else {}
-        for i in ends:
+        for i, end in ends.items():
             row = Row(
                 step,
-                float(seen.loss[i]),
-                float(seen.accuracy[i]),
+                float(found.loss[i]),
+                float(found.accuracy[i]),
                 lam.get(i),
                 layers=layers.get(i, ()),
                 measures=measured.get(i, ()),
             )
             self.logs[i].add(row, last=True, all_samples=True)
-            self.logs[i].end(step, reached=i in reached, dead=bool(seen.dead[i]), given_up=i in given_up)
+            self.logs[i].end(step, end)
         close_ended(self.logs, self.history, step, np.empty((0, len(self.logs))))
         self._drop_ended()
 
     def _evaluate_nets(self, samples: Samples) -> Evaluation:
-        """All lanes before the first step: those of one seed are the same net, which is looked at once."""
+        """All lanes before the first step: those of one seed are the same net, which is evaluated once."""
         nets, of_lane = self._nets()
         return self._evaluate(samples, nets).select(of_lane)
 
@@ -237,7 +233,7 @@ class _Chunk:
         """Train some steps and log them; the number of steps."""
         every, spec = self.sharpness.every, self.train
         if every > 0 and (step % every == 0 or self.batches.full):
-            self._careful_step(step)
+            self._measured_step(step)
             return 1
         count = min(self.block, spec.max_steps - step)
         if not self.batches.full:
@@ -250,67 +246,70 @@ class _Chunk:
         numbers, layers = self._steps(step, count)
         if measured or any(layers):
             for k in range(count):
-                self._log_step(step + k, numbers[k], {}, layers[k], measured if k == 0 else {})
-            self._remember(step, numbers[:, 0], numbers[:, SIZES:])
+                self._log_step(step + k, numbers.step(k), {}, layers[k], measured if k == 0 else {})
+            self._remember(step, numbers)
         else:
             self._log_block(step, numbers)
         self._drop_ended()
         return count
 
-    def _steps(self, step: int, count: int) -> tuple[Floats, list[Layers]]:
-        """Some steps without a look in between: [count, COLUMNS, lanes] as of `_look`, and their layers' sizes."""
+    def _steps(self, step: int, count: int) -> tuple[StepNumbers, list[Layers]]:
+        """Some steps without an evaluation in between: their numbers, and the sizes of their layers."""
         if self.blocks is not None:
             if self.layers is None and (self.held_out is None or not self.batches.full):
                 return self._block(self.blocks, step, count), [{}] * count
             pairs = [
-                (self._look_at_layers(t, self.weights), self._block(self.blocks, t, 1))
+                (self._measure_layers(t, self.weights), self._block(self.blocks, t, 1))
                 for t in range(step, step + count)
             ]
-            return np.concatenate([numbers for _, numbers in pairs]), [layers for layers, _ in pairs]
-        looks, layers = [], []
+            return StepNumbers(np.concatenate([one.table for _, one in pairs])), [layers for layers, _ in pairs]
+        tables, layers = [], []
         for t in range(step, step + count):
-            trace, e, seen = self._look(t)
-            looks.append(seen)
-            layers.append(self._look_at_layers(t, self.weights))
+            trace, e, table = self._forward(t)
+            tables.append(table)
+            layers.append(self._measure_layers(t, self.weights))
             self._descend(t, trace, e)
-        return torch.stack(looks).cpu().numpy(), layers
+        return StepNumbers(torch.stack(tables).cpu().numpy()), layers
 
-    def _careful_step(self, step: int) -> None:
+    def _measured_step(self, step: int) -> None:
         """One step with λ of the weights before it; lanes that diverged are gone before λ is sought."""
-        seen = self._looked(step)
-        bad = [log.is_bad(float(loss)) for log, loss in zip(self.logs, seen.numbers[0], strict=True)]
+        seen = self._seen(step)
+        ends = self._ends(step, seen.numbers)
+        bad = [end.diverged for end in ends]
         if any(bad):
-            layers, measured = self._look_at_layers(step, seen.weights), self._measure(step, seen.weights)
+            layers, measured = self._measure_layers(step, seen.weights), self._measure(step, seen.weights)
             self._log_step(step, seen.numbers, {}, layers, measured, only=bad)
-            close_ended(self.logs, self.history, step, seen.numbers[None, 0], seen.numbers[None, SIZES:])
+            close_ended(self.logs, self.history, step, seen.numbers.loss, seen.numbers.sizes)
             self._drop_ended()
             if not self.logs:
                 return
-            seen = self._looked(step) if seen.descend else seen.select([i for i, gone in enumerate(bad) if not gone])
+            stay = [i for i, gone in enumerate(bad) if not gone]
+            seen = self._seen(step) if seen.descend else seen.select(stay)
+            ends = self._ends(step, seen.numbers)
         lam: dict[int, Sharpness] = {}
         if self.meter is not None and seen.ready:
-            lam = self.meter.measure(step, seen.weights, seen.numbers[0], seen.diagonal)
-            ends = [
-                self.batches.full
-                and (log.is_success(step, share) or log.is_hopeless(step, share) or seen.numbers[2, i] > 0.0)
-                for i, (log, share) in enumerate(zip(self.logs, seen.numbers[1].tolist(), strict=True))
-            ]
-            last = [i for i, end in enumerate(ends) if end and i not in lam]
-            lam |= self.meter.look(seen.weights, last, seen.diagonal)
-        layers, measured = self._look_at_layers(step, seen.weights), self._measure(step, seen.weights)
+            lam = self.meter.measure(step, seen.weights, seen.numbers.loss[0], seen.diagonal)
+            last = [i for i, end in enumerate(ends) if end.is_end and i not in lam]
+            lam |= self.meter.measure_last(seen.weights, last, seen.diagonal)
+        layers, measured = self._measure_layers(step, seen.weights), self._measure(step, seen.weights)
         if seen.descend:
             seen.descend()
         self._log_step(step, seen.numbers, lam, layers, measured)
-        self._remember(step, seen.numbers[None, 0], seen.numbers[None, SIZES:])
+        self._remember(step, seen.numbers)
         self._drop_ended()
 
-    def _look_at_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
+    def _ends(self, step: int, numbers: StepNumbers) -> list[End]:
+        """Whether and why one step ends each lane, by its own numbers."""
+        columns = (numbers.loss[0].tolist(), numbers.accuracy[0].tolist(), numbers.dead[0].tolist())
+        return [log.end_at(step, *own) for log, *own in zip(self.logs, *columns, strict=True)]
+
+    def _measure_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
         """λ of lanes that end here, by lane."""
         if self.meter is None or not self.optimizer.ready:
             return {}
-        return self.meter.look(self.weights, lanes, self.optimizer.diagonal())
+        return self.meter.measure_last(self.weights, lanes, self.optimizer.diagonal())
 
-    def _look_at_layers(self, step: int, weights: Weights) -> Layers:
+    def _measure_layers(self, step: int, weights: Weights) -> Layers:
         """What the layers of all lanes do with these weights at one of the first steps, by lane."""
         if self.layers is None or step > LAST_STEP:
             self.layers = None
@@ -323,79 +322,74 @@ class _Chunk:
             return {}
         return self.gauges.measure(step, weights, self.batches.at(step))
 
-    def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> Floats:
-        """Steps taken elsewhere, [count, COLUMNS, lanes]; one at a time where accuracy is that of held-out samples."""
+    def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> StepNumbers:
+        """Steps taken elsewhere; one at a time where accuracy is that of held-out samples."""
         elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
         limits = [log.limit for log in self.logs]
         numbers = blocks.train(self.weights, self.optimizer, self.batches, range(step, step + count), limits)
-        if elsewhere is not None:
-            numbers[:, 1] = elsewhere.accuracy
-        return numbers
+        return numbers if elsewhere is None else numbers.with_accuracy(elsewhere.accuracy)
 
-    def _looked(self, step: int) -> Seen:
+    def _seen(self, step: int) -> Seen:
         """This step's numbers, with the weights that they belong to; steps taken elsewhere are taken at once."""
         ready = self.meter is not None and self.optimizer.ready
         diagonal = self.optimizer.diagonal() if ready else None
         if self.blocks is not None:
             weights = self.weights.clone()
-            return Seen(self._block(self.blocks, step, 1)[0], weights, ready, diagonal)
-        trace, e, seen = self._look(step)
-        return Seen(seen.cpu().numpy(), self.weights, ready, diagonal, lambda: self._descend(step, trace, e))
+            return Seen(self._block(self.blocks, step, 1), weights, ready, diagonal)
+        trace, e, table = self._forward(step)
+        numbers = StepNumbers(table.cpu().numpy()[None])
+        return Seen(numbers, self.weights, ready, diagonal, lambda: self._descend(step, trace, e))
 
     @torch.inference_mode()
-    def _look(self, step: int) -> tuple[Trace, Tensor, Tensor]:
+    def _forward(self, step: int) -> tuple[Trace, Tensor, Tensor]:
         """Forward pass on this step's batches, and its numbers [COLUMNS, lanes], see `step_numbers`."""
         batch = self.batches.at(step)
         trace = self.model.forward(self.weights, batch[0])
         e = self.loss.start(trace.f, batch[1])  # [lanes, samples, outputs]
         full, watched = self.batches.full, step <= phases.LOGIT_STEPS
-        numbers = step_numbers(self.model, self.loss, trace, e, batch, self.samples.kind, full=full, watched=watched)
+        table = step_numbers(self.model, self.loss, trace, e, batch, self.samples.kind, full=full, watched=watched)
         if full and self.held_out is not None:
-            numbers[1] = torch.from_numpy(self._evaluate(self.held_out).accuracy).to(numbers)
-        return trace, e, numbers
+            table[ACCURACY] = torch.from_numpy(self._evaluate(self.held_out).accuracy).to(table)
+        return trace, e, table
 
     @torch.inference_mode()
     def _descend(self, step: int, trace: Trace, e: Tensor) -> None:
         self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step)[1]))
 
-    def _log_block(self, step: int, numbers: Floats) -> None:
-        """Write some steps of all lanes, [steps, COLUMNS, lanes]; one by one those of lanes that may end in them."""
-        loss, share, dead = numbers.swapaxes(0, 1)[:SIZES]
+    def _log_block(self, step: int, numbers: StepNumbers) -> None:
+        """Write some steps of all lanes; one by one those of lanes that may end in them."""
+        share = numbers.accuracy
         if not self.batches.full:
-            share = np.full_like(loss, nan)
+            share = np.full_like(numbers.loss, nan)
             share[0] = self.accuracy
-        block = Block(step, loss, share, dead, self.loss_of_all if self._is_evaluated(step) else None)
+        block = Block(step, numbers.loss, share, numbers.dead, self.loss_of_all if self._is_evaluated(step) else None)
         uncertain = [not log.add_block(block, i) for i, log in enumerate(self.logs)]
         self.accuracy[np.logical_not(uncertain)] = nan
         if any(uncertain):
             for k in block.steps:
-                self._log_step(k, numbers[k - step], {}, {}, {}, only=uncertain)
-        self._remember(step, loss, numbers[:, SIZES:])
+                self._log_step(k, numbers.step(k - step), {}, {}, {}, only=uncertain)
+        self._remember(step, numbers)
 
     def _log_step(
         self,
         step: int,
-        numbers: Floats,
+        numbers: StepNumbers,
         lam: dict[int, Sharpness],
         layers: Layers,
         measured: Measures,
         only: Sequence[bool] | None = None,
     ) -> None:
-        """Write one step of all lanes that have not ended; numbers [COLUMNS, lanes] as `_look` gives them."""
-        full, evaluated = self.batches.full, self._is_evaluated(step)
-        for i, log in enumerate(self.logs):
+        """Write one step of all lanes that have not ended."""
+        evaluated, ends = self._is_evaluated(step), self._ends(step, numbers)
+        for i, (log, end) in enumerate(zip(self.logs, ends, strict=True)):
             if log.ended or (only is not None and not only[i]):
                 continue
-            loss, share, dead = (float(number) for number in numbers[:SIZES, i])
-            if not full:
-                share, self.accuracy[i] = float(self.accuracy[i]), nan
-            bad = log.is_bad(loss)
-            reached = full and not bad and log.is_success(step, share)
-            hopeless = full and not bad and log.is_hopeless(step, share)
-            ends = bad or reached or hopeless or (full and dead > 0.0)
-            if full:
+            loss, share = float(numbers.loss[0, i]), float(numbers.accuracy[0, i])
+            if self.batches.full:
                 log.see_accuracy(share)
-            of_all = evaluated and not bad  # a batch whose loss ends the trial is its last row
+            else:
+                share, self.accuracy[i] = float(self.accuracy[i]), nan
+            of_all = evaluated and not end.diverged  # a batch whose loss ends the trial is its last row
             row = Row(
                 step,
                 float(self.loss_of_all[i]) if of_all else loss,
@@ -404,18 +398,18 @@ class _Chunk:
                 layers=layers.get(i, ()),
                 measures=measured.get(i, ()),
             )
-            log.add(row, last=ends, all_samples=of_all)
-            if ends:
-                log.end(step, reached=reached, dead=full and dead > 0.0, given_up=hopeless)
+            log.add(row, last=end.is_end, all_samples=of_all)
+            if end.is_end:
+                log.end(step, end)
 
     def _is_evaluated(self, step: int) -> bool:
         """Whether an epoch of mini-batches ended before this step: its row has the loss over all samples."""
         return not self.batches.full and step > 0 and step % self.train.steps_per_epoch == 0
 
-    def _remember(self, step: int, loss: Floats, spread: Floats) -> None:
-        """Take steps of all lanes into their histories, [steps, lanes] and [steps, 3, lanes]."""
-        close_ended(self.logs, self.history, step, loss, spread)
-        self.history.add(loss, spread)
+    def _remember(self, step: int, numbers: StepNumbers) -> None:
+        """Take steps of all lanes into their histories."""
+        close_ended(self.logs, self.history, step, numbers.loss, numbers.sizes)
+        self.history.add(numbers.loss, numbers.sizes)
 
     def _drop_ended(self) -> None:
         """Take the lanes that ended out of the batch."""

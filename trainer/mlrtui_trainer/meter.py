@@ -77,7 +77,9 @@ class Meter:
         self._schedule.measured(due, step, loss[due], found[0].value)
         return dict(zip(due.tolist(), self._described(found), strict=True))
 
-    def look(self, weights: Weights, lanes: Sequence[int], diagonal: Tensor | None = None) -> dict[int, Sharpness]:
+    def measure_last(
+        self, weights: Weights, lanes: Sequence[int], diagonal: Tensor | None = None
+    ) -> dict[int, Sharpness]:
         """λ of these lanes, due or not, as their last one: what comes later does not know of it."""
         if not lanes:
             return {}

@@ -33,6 +33,8 @@ GRAINS = 1024
 MOST_RECORDS = 4096
 """Running extremes of λ that are kept; beyond, every second one is dropped."""
 
+OUTPUTS, CENTRED, HIDDEN = range(3)  # rows of sizes, as `fast.records.SIZES` cuts them out of a step's numbers
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -137,9 +139,9 @@ class History:
             rise_at_end=self._count > 0 and rise_step == self._count - 1,
             drift=self._drift(lane),
             logit_rms_initial=float(self._rms_first[0, lane]),
-            logit_rms_peak=float(top[0]),
-            logit_growth=growth[1],
-            hidden_growth=growth[2],
+            logit_rms_peak=float(top[OUTPUTS]),
+            logit_growth=growth[CENTRED],
+            hidden_growth=growth[HIDDEN],
         )
 
     def _smoothed(self, loss: Floats) -> Floats:
@@ -209,12 +211,14 @@ class History:
         """Outputs up to step `phases.LOGIT_STEPS`, the hidden layer throughout."""
         finite = np.where(np.isfinite(sizes), sizes, nan)
         if self._count == 0:
-            self._rms_first = finite[0, :1]
+            self._rms_first = finite[0, OUTPUTS : OUTPUTS + 1]
             self._sizes_first = finite[0] if self._sizes_first is None else self._sizes_first
         early = max(phases.LOGIT_STEPS + 1 - self._count, 0)
         if early:
-            self._sizes_top[:2] = np.fmax(self._sizes_top[:2], np.fmax.reduce(finite[:early, :2], axis=0))
-        self._sizes_top[2] = np.fmax(self._sizes_top[2], np.fmax.reduce(finite[:, 2], axis=0))
+            self._sizes_top[:HIDDEN] = np.fmax(
+                self._sizes_top[:HIDDEN], np.fmax.reduce(finite[:early, :HIDDEN], axis=0)
+            )
+        self._sizes_top[HIDDEN] = np.fmax(self._sizes_top[HIDDEN], np.fmax.reduce(finite[:, HIDDEN], axis=0))
 
 
 @dataclass(frozen=True)

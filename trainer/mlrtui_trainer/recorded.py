@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from mlrtui_trainer import phases
-from mlrtui_trainer.evaluation import COLUMNS, Evaluation, evaluate, judged, step_numbers, sums
+from mlrtui_trainer.evaluation import Evaluation, StepNumbers, evaluate, judged, step_numbers, sums
+from mlrtui_trainer.fast.records import COLUMNS
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
@@ -63,26 +64,32 @@ class RecordedSteps:
         batches: Batches,
         steps: range,
         limits: Sequence[float],
-    ) -> Floats:
-        """Take these steps of every lane, in place; [steps, COLUMNS, lanes] as `lanes` logs them.
+    ) -> StepNumbers:
+        """Take these steps of every lane, in place; their numbers.
 
         The optimizer has moved as many steps afterwards. A lane whose loss passes its limit trains on; what comes after
-        is for nobody.
+        is not used.
         """
         used = self._recording
         if used is None or not used.fits(weights.lanes):
             self._recording = None  # its memory first
             first, _, _ = batches.block(steps.start)
             used = self._recording = _Recording(
-                self._model, self._train, self._samples, weights, first, batches.full, self._most, steps.start
+                self._model,
+                self._train,
+                self._samples,
+                weights,
+                first,
+                full=batches.full,
+                most=self._most,
+                begins=steps.start,
             )
         used.load(weights, optimizer, batches, steps.start)
         for step in steps:
             used.step_at(step)
         used.store(weights, optimizer)
         optimizer.advance(len(steps))
-        numbers: Floats = used.numbers[: len(steps), :, : weights.lanes].cpu().numpy()
-        return numbers
+        return StepNumbers(used.numbers[: len(steps), :, : weights.lanes].cpu().numpy())
 
     @torch.inference_mode()
     def evaluate(self, weights: Weights, samples: Samples) -> Evaluation:
@@ -126,6 +133,7 @@ class _Recording:
         samples: Samples,
         weights: Weights,
         like: Batch,  # the samples of an epoch, [orders, rows, ...] each; where a batch has all, those themselves
+        *,
         full: bool,
         most: int,
         begins: int,  # the first step that it will take

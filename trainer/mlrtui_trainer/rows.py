@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite, isnan, nan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ from mlrtui_trainer.spec import (
     TrialSpec,
 )
 
-__all__ = ["Block", "Row", "Sharpness", "TrialLog", "bad_kind", "close_ended", "loss_flags", "step_batch"]
+__all__ = ["Block", "End", "Row", "Sharpness", "TrialLog", "bad_kind", "close_ended", "loss_flags", "step_batch"]
 
 ALWAYS_KEPT = 100
 """Rows of the first so many steps are kept whatever ``record_every`` says: catapults happen there."""
@@ -68,6 +68,20 @@ class Sharpness:
         return 0 if self.converged else FLAG_SHARPNESS_NOT_CONVERGED
 
 
+class End(NamedTuple):
+    """Why a trial ends at a step; all false: it goes on. A dead one may have reached its threshold."""
+
+    diverged: bool = False
+    reached: bool = False
+    pruned: bool = False
+    dead: bool = False
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it ends."""
+        return self.diverged or self.reached or self.pruned or self.dead
+
+
 @dataclass(frozen=True)
 class Row:
     """One step of one trial: its weights before the step's update."""
@@ -82,7 +96,7 @@ class Row:
 
 
 class Block:
-    """Steps of all lanes that were taken without a look in between, and what is asked of all of them at once.
+    """Steps of all lanes that were taken without an evaluation in between, and what is asked of all of them at once.
 
     Lanes are many where a device trains hundreds: nothing is done for each step of each.
     """
@@ -133,7 +147,7 @@ class TrialLog:
         self._facts = facts
         self._ratios = Ratios()
         self.curve: Curve | None = None  # what its losses say of its phase, once it has ended
-        self._bars = {bar.step: bar.accuracy for bar in bars if 0 < bar.step < train.max_steps}
+        self._thresholds = {bar.step: bar.accuracy for bar in bars if 0 < bar.step < train.max_steps}
         self._full = train.batch == samples
         self._pending: list[Row | _Stretch] = []
         self._seq = 0
@@ -141,9 +155,8 @@ class TrialLog:
         self._peak, self._peak_step = nan, 0
         self._accuracy, self._best_accuracy = nan, nan
         self._last: Row | None = None
-        self._reached_epoch: int | None = None
-        self._given_up_epoch: int | None = None
-        self._dead = False
+        self._end = End()
+        self._epoch = 0  # of the end
         self.ended = False
 
     def start(self, loss: float) -> None:
@@ -159,13 +172,24 @@ class TrialLog:
         """Whether this loss ends the trial as diverged."""
         return not loss <= self.limit  # a NaN compares as False
 
-    def is_success(self, step: int, accuracy: float) -> bool:
-        """Whether this accuracy, at an epoch's end, ends the trial as a success."""
-        return self.train.success == "accuracy" and step > 0 and accuracy >= self.train.threshold
+    def end_at(self, step: int, loss: float, accuracy: float, dead: float) -> End:
+        """Whether and why this step ends the trial: the only place that decides it.
 
-    def is_hopeless(self, step: int, accuracy: float) -> bool:
-        """Whether this accuracy, at an epoch's end before the last, is no better than the round's bar there."""
-        return step in self._bars and accuracy <= self._bars[step] and not self.is_success(step, accuracy)
+        accuracy, dead: over all samples; NaN where they are not known, which ends nothing. A trial is pruned where its
+        accuracy, at an epoch's end before the last, is no better than the round's threshold there.
+        """
+        if self.is_bad(loss):
+            return End(diverged=True, dead=dead > 0.0)
+        reached = self.train.success == "accuracy" and step > 0 and accuracy >= self.train.threshold
+        pruned = not reached and step in self._thresholds and accuracy <= self._thresholds[step]
+        return End(reached=reached, pruned=pruned, dead=dead > 0.0)
+
+    def may_end_in(self, block: "Block", lane: int) -> bool:
+        """Whether some step of a block may end the trial, by `end_at` of the worst of its numbers."""
+        accuracy, dead = (block.best_accuracy[lane], float(block.dead[lane])) if self._full else (nan, nan)
+        if self.end_at(block.steps[-1], block.worst[lane], accuracy, dead).is_end:
+            return True
+        return self._full and any(step in self._thresholds for step in block.steps)
 
     def see_accuracy(self, accuracy: float) -> None:
         """Take an accuracy over all training samples."""
@@ -207,16 +231,11 @@ class TrialLog:
 
     def add_block(self, block: Block, lane: int) -> bool:
         """Take all steps of a block that this trial survives; False, and nothing is taken, where it may not."""
-        train, full, top = self.train, self._full, block.top[lane]
-        if self.is_bad(block.worst[lane]):
+        train, top = self.train, block.top[lane]
+        if self.may_end_in(block, lane):
             return False
-        if full:
-            might_succeed = self.is_success(block.steps[-1], block.best_accuracy[lane])
-            barred = bool(self._bars) and any(step in self._bars for step in block.steps)
-            if might_succeed or barred or block.dead[lane]:
-                return False
         loss, accuracy = block.loss[:, lane], block.accuracy[:, lane]
-        if full:
+        if self._full:
             self.see_accuracy(block.best_accuracy[lane])
             self._accuracy = float(accuracy[-1])
         steps, peak = np.arange(block.first, block.first + block.count), self._peak
@@ -231,12 +250,9 @@ class TrialLog:
             self._pending.append(_Stretch(steps, loss, accuracy, flags))
         return True
 
-    def end(self, step: int, *, reached: bool = False, dead: bool = False, given_up: bool = False) -> None:
-        """Close the trial after its last row, that of ``step``; one that is dead or has diverged is not given up."""
-        epoch = step // self.train.steps_per_epoch
-        self.ended, self._dead = True, dead
-        self._reached_epoch = epoch if reached else None
-        self._given_up_epoch = epoch if given_up else None
+    def end(self, step: int, end: End = End()) -> None:  # noqa: B008 (immutable)
+        """Close the trial after its last row, that of ``step``; by default since its steps are done."""
+        self.ended, self._end, self._epoch = True, end, step // self.train.steps_per_epoch
 
     def take(self) -> tuple[int, list[Row | _Stretch]]:
         """The rows not yet sent, with their sequence number."""
@@ -249,9 +265,9 @@ class TrialLog:
         """How the trial ended, by the rules of `phases`. Its rows must have been taken."""
         last = self.last
         diverged = self.is_bad(last.loss)
-        reached = self._reached_epoch is not None
+        reached, dead = self._end.reached, self._end.dead
         initial, success = self._loss_initial, self.train.success
-        verdict = phases.verdict(success, reached, diverged, self._dead, initial, last.loss)
+        verdict = phases.verdict(success, reached, diverged, dead, initial, last.loss)
         ratio = self._peak / initial if initial > 0.0 else nan
         curve = self.curve or Curve()
         evidence = self._evidence(curve, verdict, last)
@@ -265,7 +281,7 @@ class TrialLog:
             phase_rule=phases.RULE_EDITION,
             phase_basis=phase.basis,
             phase_reason=phase.reason,
-            reached_epoch=self._reached_epoch,
+            reached_epoch=self._epoch if reached else None,
             loss_initial=initial,
             loss_final=last.loss,
             best_accuracy=self._best_accuracy,
@@ -277,7 +293,7 @@ class TrialLog:
             logit_rms_peak=curve.logit_rms_peak,
             bad_step=last.step if diverged else None,
             bad_kind=bad_kind(last.loss) if diverged else None,
-            given_up_epoch=None if diverged or self._dead else self._given_up_epoch,
+            given_up_epoch=self._epoch if self._end.pruned and not (diverged or dead) else None,
             **{name: getattr(evidence, name) for name in _STORED},
         )
 

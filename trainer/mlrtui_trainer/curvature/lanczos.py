@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mlrtui_trainer.curvature.operators import Operator
 from mlrtui_trainer.fast import route
+from mlrtui_trainer.fast.records import Stopping
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 from mlrtui_trainer.seeds import generator
 
@@ -106,7 +107,7 @@ def largest(
     most, top = min(max_products, start.shape[1]), min(top, start.shape[1])
     noise = NOISE_EPS * torch.finfo(start.dtype).eps
     rows = min(top + NEXT, start.shape[1])
-    fast = route.solve(operator, start, most, (tolerance, top, noise), rows)
+    fast = route.solve(operator, start, most, Stopping(tolerance, top, noise), rows)
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.space, fast.products, fast.rule)
     run = _Run(operator, start, tolerance, most, top, rows, noise)

@@ -5,14 +5,23 @@ since the last step, another one may have grown past it that the space at hand h
 eigenvector has turned, the more products are made before a value is taken.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AUDITED", "FALL", "FALLEN", "RULES", "Rule", "rules_of"]
+__all__ = ["AUDITED", "FALL", "FALLEN", "RULES", "Last", "Rule", "rules_of"]
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Last:
+    """What is known of the lanes' last values, by which a solve along a training is judged."""
+
+    value: Floats  # [lanes], the largest; NaN: not known
+    audits: npt.NDArray[np.bool_]  # [lanes], who is judged as strictly as can be
 
 
 class Rule(NamedTuple):

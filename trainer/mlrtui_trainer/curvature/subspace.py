@@ -6,8 +6,6 @@ first Ritz vector that is not good enough yet (Davidson's method without a preco
 Products and basis are in the operator's precision, the small problem in double. Lanes share nothing.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -25,19 +23,12 @@ from mlrtui_trainer.curvature.lanczos import (
     settled,
 )
 from mlrtui_trainer.curvature.operators import Operator
-from mlrtui_trainer.curvature.stopping import rules_of
+from mlrtui_trainer.curvature.stopping import Last, rules_of
 from mlrtui_trainer.fast import route
+from mlrtui_trainer.fast.records import Stopping
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 
 __all__ = ["Last", "followed"]
-
-
-@dataclass(frozen=True)
-class Last:
-    """What is known of the lanes' last values, by which a solve along a training is judged."""
-
-    value: Floats  # [lanes], the largest; NaN: not known
-    audits: npt.NDArray[np.bool_]  # [lanes], who is judged as strictly as can be
 
 
 def followed(
@@ -58,8 +49,7 @@ def followed(
     most, top = min(max_products, size), min(top, size)
     block = block[:, : min(most, block.shape[1])]
     noise = NOISE_EPS * torch.finfo(block.dtype).eps
-    known = None if last is None else (last.value, last.audits)
-    fast = route.follow(operator, block, most, (tolerance, top, noise), known)
+    fast = route.follow(operator, block, most, Stopping(tolerance, top, noise), last)
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.space, fast.products, fast.rule)
     run = _Run(operator, block, tolerance, most, top, last, noise)

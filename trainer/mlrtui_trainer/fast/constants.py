@@ -11,6 +11,7 @@ from numba import carray
 from mlrtui_trainer.fast.basics import pointer, quick
 from mlrtui_trainer.fast.losses import softmax
 from mlrtui_trainer.fast.pieces import activate, add_bias, pull
+from mlrtui_trainer.fast.records import Extent, Piece, Rows, Strided
 from mlrtui_trainer.fast.tiles import multiply, stride, transpose, whole
 
 __all__ = [
@@ -69,11 +70,12 @@ def arrange(layout, samples, piece, x, constants):
 
 
 @quick
-def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants, scratch, spare, address):
-    """The forward pass of some samples (the first, how many, of how many, a piece); their largest output's size."""
-    start, samples, _, piece = some
+def _fill_piece(operator, signals, piece):
+    """The forward pass of a piece of the samples; the largest size of its outputs."""
+    layout, scale, constants, biases = operator.layout, operator.scale, operator.constants, signals.biases
+    start, samples, activation = piece.start, piece.samples, signals.activation
     layers, item = layout.shape[0], constants.itemsize
-    line, wide, number = stride(piece, item), whole(samples, item), start // piece
+    line, wide, number = stride(operator.piece, item), whole(samples, item), start // operator.piece
     at_c = constants.ctypes.data
     one = constants.dtype.type(1.0)
     last = layout[layers - 1]
@@ -82,19 +84,20 @@ def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants,
         out, fan_in = row[AT_OUT], row[AT_IN]
         at_h = row[AT_H] + number * fan_in * line
         at_z = number * out * line + (row[AT_SLOPE] if layer == layers - 1 else layout[layer + 1, AT_H])
-        multiply(address, out, wide, fan_in, scale[layer], weights[layer], fan_in, 1, at_c + item * at_h, line,
-                 at_c + item * at_z, line, 0)  # fmt: skip
+        matrix = Strided(operator.weights[layer], fan_in, 1)
+        h, z = Rows(at_c + item * at_h, line), Rows(at_c + item * at_z, line)
+        multiply(operator.multiply, Extent(out, wide, fan_in), scale[layer], matrix, h, z, 0)
         if biases.size:
             add_bias(constants[at_z:], carray(pointer(biases[layer], constants), out), line, wide)
         if layer == layers - 1:
             break
         at_slope = row[AT_SLOPE] + number * out * line
         for o in range(out):
-            z = constants[at_z + o * line : at_z + o * line + wide]
+            hidden = constants[at_z + o * line : at_z + o * line + wide]
             slope = constants[at_slope + o * line : at_slope + o * line + wide]
-            activate(z, activation)
+            activate(hidden, activation)
             slope[:] = one
-            pull(slope, z, activation)
+            pull(slope, hidden, activation)
         across = stride(out, item)
         transpose(at_c + item * at_z, line, out, samples,
                   at_c + item * (layout[layer + 1, AT_UNITS] + start * across), across, constants)  # fmt: skip
@@ -104,17 +107,21 @@ def _fill_piece(layout, weights, biases, scale, activation, some, ce, constants,
     for o in range(outputs):
         for s in range(o * line, o * line + samples):
             most = abs(f[s]) if abs(f[s]) > most else most
-    if ce:
-        softmax(f, line, samples, outputs, scratch[spare[ROOM] :])
+    if operator.loss_ce:
+        softmax(f, line, samples, outputs, operator.scratch[operator.spare[ROOM] :])
     return most
 
 
 @quick
-def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
-    """The signals of some samples: d loss / d z of every layer, and what a curved activation makes of them."""
-    start, samples, total, piece = some
+def _pass_down(operator, y, piece):
+    """The signals of a piece of the samples: d loss / d z of every layer, and what a curved activation makes of them.
+
+    y [samples · outputs].
+    """
+    layout, scale, constants, scratch = operator.layout, operator.scale, operator.constants, operator.scratch
+    start, samples = piece.start, piece.samples
     layers, item = layout.shape[0], constants.itemsize
-    line, wide, number = stride(piece, item), whole(samples, item), start // piece
+    line, wide, number = stride(operator.piece, item), whole(samples, item), start // operator.piece
     at_c, at_s = constants.ctypes.data, scratch.ctypes.data
     one = constants.dtype.type(1.0)
     last = layout[layers - 1]
@@ -124,7 +131,7 @@ def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
     for o in range(outputs):
         for s in range(samples):
             f = constants[at_f + o * line + s]
-            scratch[at_delta + o * line + s] = (f - y[(start + s) * outputs + o]) / total
+            scratch[at_delta + o * line + s] = (f - y[(start + s) * outputs + o]) / operator.samples
     for layer in range(layers - 1, 0, -1):
         row, below = layout[layer], layout[layer - 1]
         out, fan_in = row[AT_OUT], row[AT_IN]
@@ -135,8 +142,9 @@ def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
         if layer == 1 and below[AT_BEND] < 0:
             break  # what would be passed down is asked for by nobody
         at_back, n, shift = below[AT_ZDOT], fan_in * line, number * fan_in * line
-        multiply(address, fan_in, wide, out, scale[layer], weights[layer], 1, fan_in, at_c + item * at_kept, line,
-                 at_s + item * at_back, line, 0)  # fmt: skip
+        turned = Strided(operator.weights[layer], 1, fan_in)
+        signal, passed = Rows(at_c + item * at_kept, line), Rows(at_s + item * at_back, line)
+        multiply(operator.multiply, Extent(fan_in, wide, out), scale[layer], turned, signal, passed, 0)
         back, slope = scratch[at_back : at_back + n], constants[below[AT_SLOPE] + shift :]
         if below[AT_BEND] >= 0:
             h, bend = constants[row[AT_H] + shift :], constants[below[AT_BEND] + shift :]
@@ -148,19 +156,16 @@ def _pass_down(layout, weights, scale, some, y, constants, scratch, address):
 
 
 @quick
-def fill(layout, weights, biases, scale, activation, rules, y, constants, scratch, spare, address):
-    """Write one lane's constants, [numbers] by ``layout``, beside the inputs; its largest output in magnitude.
+def fill(operator, signals):
+    """Write one lane's constants beside the inputs, from its `Operator` and `Signals`; its largest output's size.
 
-    weights, biases: addresses of the lane's matrices and biases, by layer. rules: samples, whether the loss is ce,
-    whether this is for the Hessian of the loss, and how many samples are done at a time. y [samples · outputs]. The
-    scratch is used; spare: places in it. address: see `tiles.multiply`.
+    The scratch is used.
     """
-    samples, ce, full, piece = rules
-    most = constants.dtype.type(0.0)
-    for first in range(0, samples, piece):
-        some = (first, min(piece, samples - first), samples, piece)
-        largest = _fill_piece(layout, weights, biases, scale, activation, some, ce, constants, scratch, spare, address)
+    most = operator.constants.dtype.type(0.0)
+    for first in range(0, operator.samples, operator.piece):
+        piece = Piece(first, min(operator.piece, operator.samples - first))
+        largest = _fill_piece(operator, signals, piece)
         most = largest if largest > most else most
-        if full:
-            _pass_down(layout, weights, scale, some, y, constants, scratch, address)
+        if signals.full:
+            _pass_down(operator, signals.y, piece)
     return most

@@ -118,17 +118,13 @@ def _combined(out, basis, weights):
 
 
 @strict
-def solve(
-    layout, weights, scale, constants, root, start, rules, basis, scratch, spare, address,
-    values, residuals, vectors,
-):  # fmt: skip
-    """Solve one lane from ``start`` [size]; answers go into values, residuals [wanted] and vectors [rows, size].
+def solve(operator, root, start, stopping, basis, answers):
+    """Solve one lane's `constants.Operator` from ``start`` [size], and write its `Answers`.
 
-    Returns the number of products and that of the rule in `RULES`. weights: addresses of the lane's matrices. rules:
-    samples, how many are done at a time, whether the loss is ce, tolerance, wanted values, and the part of the norm
-    below which β is rounding.
+    Returns the number of products and that of the rule in `RULES`. root [size]: the root of a diagonal that scales the
+    operator from both sides; [0] of none. basis [products + 2, padded size].
     """
-    samples, piece, loss_ce, tolerance, wanted, noise = rules
+    tolerance, wanted, noise = stopping
     size, most = start.size, basis.shape[0] - 2  # the last two rows are at hand for products
     w, rooted = basis[most], basis[most + 1]
     alpha, beta, d, e, error = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
@@ -144,7 +140,7 @@ def solve(
         if root.size:
             times(rooted[:size], q, root)
             q = rooted[:size]
-        product(layout, weights, scale, samples, piece, loss_ce, constants, q, w[:size], scratch, spare, address)
+        product(operator, q, w[:size])
         if root.size:
             times(w[:size], w[:size], root)
         alpha[j] = _orthogonal(w, basis, j, beta[j - 1])
@@ -171,9 +167,9 @@ def solve(
             before[0, i] = d[order[i]]
         if rule:
             for i in range(k):
-                values[i] = before[0, i]
-                residuals[i] = 0.0 if error[i] == 0.0 else error[i] / abs(before[0, i])
-            _write(vectors, basis, alpha, beta, n)
+                answers.values[i] = before[0, i]
+                answers.residuals[i] = 0.0 if error[i] == 0.0 else error[i] / abs(before[0, i])
+            _write(answers.vectors, basis, alpha, beta, n)
             return n, rule
         for i in range(size):
             basis[j + 1, i] = w[i] / w.dtype.type(beta[j])

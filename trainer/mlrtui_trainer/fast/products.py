@@ -24,6 +24,7 @@ from mlrtui_trainer.fast.constants import (
     UNITS,
 )
 from mlrtui_trainer.fast.pieces import add_bias, add_sums, times
+from mlrtui_trainer.fast.records import Extent, Piece, Rows, Strided
 from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
 
 __all__ = ["product"]
@@ -56,19 +57,23 @@ def _curve(loss_ce, u, p, line, samples, outputs, factor, room):
 
 
 @quick
-def _forward(layout, weights, scale, number, line, wide, constants, v, scratch, address):
-    """The outputs' derivative along the vector for a piece of samples, by its number; ż and ḣ into the scratch."""
+def _forward(operator, piece, v):
+    """The outputs' derivative along the vector for a piece of the samples; ż and ḣ into the scratch."""
+    layout, scale, constants, scratch = operator.layout, operator.scale, operator.constants, operator.scratch
     layers, item = layout.shape[0], v.itemsize
+    line, wide, number = stride(operator.piece, item), whole(piece.samples, item), piece.start // operator.piece
     at_v, at_c, at_s = v.ctypes.data, constants.ctypes.data, scratch.ctypes.data
     for layer in range(layers):
         row = layout[layer]
         out, fan_in = row[AT_OUT], row[AT_IN]
-        z, n = at_s + item * row[AT_ZDOT], out * line
-        h = at_c + item * (row[AT_H] + number * fan_in * line)
-        multiply(address, out, wide, fan_in, scale[layer], at_v + item * row[AT_V], fan_in, 1, h, line, z, line, 0)
+        n, extent = out * line, Extent(out, wide, fan_in)
+        z, h = Rows(at_s + item * row[AT_ZDOT], line), Rows(at_c + item * (row[AT_H] + number * fan_in * line), line)
+        own = Strided(at_v + item * row[AT_V], fan_in, 1)  # the vector's part that belongs to this layer
+        multiply(operator.multiply, extent, scale[layer], own, h, z, 0)
         if layer > 0:
-            h_dot = at_s + item * layout[layer - 1, AT_HDOT]
-            multiply(address, out, wide, fan_in, scale[layer], weights[layer], fan_in, 1, h_dot, line, z, line, 1)
+            h_dot = Rows(at_s + item * layout[layer - 1, AT_HDOT], line)
+            matrix = Strided(operator.weights[layer], fan_in, 1)
+            multiply(operator.multiply, extent, scale[layer], matrix, h_dot, z, 1)
         z_dot = scratch[row[AT_ZDOT] : row[AT_ZDOT] + n]
         if row[AT_BIAS] >= 0:
             add_bias(z_dot, v[row[AT_BIAS] : row[AT_BIAS] + out], line, wide)
@@ -82,40 +87,42 @@ def _forward(layout, weights, scale, number, line, wide, constants, v, scratch, 
 
 
 @quick
-def _product_of(some, layout, weights, scale, loss_ce, constants, v, out, scratch, spare, address):
-    """What some samples (the first, how many, of how many, a piece) give to the product; the first of all begin it."""
-    start, samples, total, piece = some
+def _product_of(operator, piece, v, out):
+    """What a piece of the samples gives to the product; the first one begins it."""
+    layout, scale, constants, scratch = operator.layout, operator.scale, operator.constants, operator.scratch
+    start, samples, by = piece.start, piece.samples, operator.multiply
     layers, item = layout.shape[0], v.itemsize
-    line, wide, number = stride(piece, item), whole(samples, item), start // piece
+    line, wide, number = stride(operator.piece, item), whole(samples, item), start // operator.piece
     at_v, at_out, at_c, at_s = v.ctypes.data, out.ctypes.data, constants.ctypes.data, scratch.ctypes.data
-    one = v.dtype.type(1.0)
-    _forward(layout, weights, scale, number, line, wide, constants, v, scratch, address)
-    last = layout[layers - 1]
+    one, mean = v.dtype.type(1.0), v.dtype.type(1.0 / operator.samples)
+    _forward(operator, piece, v)
+    last, edge = layout[layers - 1], scratch[operator.spare[EDGE] :]
     push = last[AT_ZDOT]  # where the signal is
     p = constants[last[AT_SLOPE] + number * last[AT_OUT] * line :]
-    _curve(loss_ce, scratch[push:], p, line, samples, last[AT_OUT], v.dtype.type(1.0 / total), scratch[spare[ROOM] :])
+    _curve(operator.loss_ce, scratch[push:], p, line, samples, last[AT_OUT], mean, scratch[operator.spare[ROOM] :])
     kept = 0 if start == 0 else 1  # whether to add to what the samples before gave
     for layer in range(layers - 1, -1, -1):
         row = layout[layer]
         rows, columns = row[AT_OUT], row[AT_IN]
         s, across = scale[layer], stride(columns, item)
-        signal = at_s + item * push
+        signal, gradient = Rows(at_s + item * push, line), Extent(rows, columns, samples)
         if row[AT_BIAS] >= 0:
             add_sums(at_out + item * row[AT_BIAS], kept, one, push, line, samples, rows, scratch)
-        units = at_c + item * (row[AT_UNITS] + start * across)
+        units = Rows(at_c + item * (row[AT_UNITS] + start * across), across)
         grad = at_out + item * row[AT_V]
-        add_outer(grad, kept, s, signal, line, units, across, samples, rows, columns, spare[EDGE], scratch, address)
+        add_outer(by, gradient, s, signal, units, grad, kept, edge)
         if layer == 0:
             return
-        below, n = layout[layer - 1], columns * line
+        below, n, extent = layout[layer - 1], columns * line, Extent(columns, wide, rows)
         pulled = last[AT_HDOT] + (layer % 2) * _widest(layout) * line  # two places, by turns
-        place = at_s + item * pulled
-        multiply(address, columns, wide, rows, s, weights[layer], 1, columns, signal, line, place, line, 0)
+        place = Rows(at_s + item * pulled, line)
+        multiply(by, extent, s, Strided(operator.weights[layer], 1, columns), signal, place, 0)
         if row[AT_DELTA] >= 0:
-            delta, turned = at_c + item * (row[AT_DELTA] + number * rows * line), at_s + item * spare[UNITS]
-            transpose(at_s + item * below[AT_HDOT], line, columns, samples, turned, across, scratch)
-            add_outer(grad, 1, s, delta, line, turned, across, samples, rows, columns, spare[EDGE], scratch, address)
-            multiply(address, columns, wide, rows, s, at_v + item * row[AT_V], 1, columns, delta, line, place, line, 1)
+            delta = Rows(at_c + item * (row[AT_DELTA] + number * rows * line), line)
+            turned = Rows(at_s + item * operator.spare[UNITS], across)
+            transpose(at_s + item * below[AT_HDOT], line, columns, samples, turned.at, across, scratch)
+            add_outer(by, gradient, s, delta, turned, grad, 1, edge)
+            multiply(by, extent, s, Strided(at_v + item * row[AT_V], 1, columns), delta, place, 1)
         u = scratch[pulled : pulled + n]
         at_slope = below[AT_SLOPE] + number * n
         times(u, u, constants[at_slope : at_slope + n])
@@ -137,12 +144,7 @@ def _widest(layout):
 
 
 @quick
-def product(layout, weights, scale, samples, piece, loss_ce, constants, v, out, scratch, spare, address):
-    """out ← A v of one lane; v and out [size], constants and scratch by ``layout``, spare: other places in the latter.
-
-    weights: addresses of the matrices, by layer. piece: how many samples are done at a time, so that they stay in the
-    cache. address: see `tiles.multiply`.
-    """
-    for first in range(0, samples, piece):
-        some = (first, min(piece, samples - first), samples, piece)
-        _product_of(some, layout, weights, scale, loss_ce, constants, v, out, scratch, spare, address)
+def product(operator, v, out):
+    """out ← A v of one lane's `Operator`; v and out [size]."""
+    for first in range(0, operator.samples, operator.piece):
+        _product_of(operator, Piece(first, min(operator.piece, operator.samples - first)), v, out)

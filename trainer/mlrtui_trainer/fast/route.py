@@ -4,12 +4,12 @@ Which route a worker takes is a property of its machine, as its CPU is: answers 
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from mlrtui_trainer.curvature.operators import (
     Passes,
     Preconditioned,
 )
+from mlrtui_trainer.curvature.stopping import AUDITED, FALL, FALLEN, RULES, Last
+from mlrtui_trainer.fast.records import Answers, Basis, Before, Signals, Stopping
+from mlrtui_trainer.fast.records import Operator as CompiledOperator
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
 
@@ -36,9 +39,6 @@ ACTIVATIONS = ("relu", "linear", "tanh")
 """Those that are compiled, by their numbers there."""
 
 _LOSSES = (LOSSES["ce"], LOSSES["mse"])
-
-Known = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
-"""The lanes' last values, and which of them are audited: see `curvature.subspace.Last`."""
 
 PIECE = 256
 """Samples that go through a product at a time, at most: more leave the cache between one layer and the next."""
@@ -63,32 +63,30 @@ def version() -> str:
     return "" if kernels is None else str(kernels.numba_version)
 
 
-def solve(operator: Operator, start: Tensor, most: int, rules: tuple[float, int, float], rows: int) -> Solved | None:
+def solve(operator: Operator, start: Tensor, most: int, stopping: Stopping, rows: int) -> Solved | None:
     """`curvature.lanczos.largest` by the compiled route, with at most so many products; None where it does not apply.
 
-    rules: tolerance, wanted values, and the part of the operator's norm below which β is rounding; rows: vectors that
-    are kept.
+    rows: vectors that are kept.
     """
     parts = _parts(operator, start)
     if parts is None:
         return None
-    return _joined([_solve(matrix, root, start[at], most, rules, rows) for matrix, root, at in parts])
+    return _joined([_solve(matrix, root, start[at], most, stopping, rows) for matrix, root, at in parts])
 
 
-def follow(
-    operator: Operator, block: Tensor, most: int, rules: tuple[float, int, float], last: Known | None
-) -> Solved | None:
+def follow(operator: Operator, block: Tensor, most: int, stopping: Stopping, last: Last | None) -> Solved | None:
     """`curvature.subspace.followed` by the compiled route, with at most so many products; None where it does not apply.
 
-    rules: as for `solve`.
+    last: of all lanes.
     """
     parts = _parts(operator, block)
     if parts is None:
         return None
-    own = [
-        (matrix, root, block[at], None if last is None else (last[0][at], last[1][at])) for matrix, root, at in parts
-    ]
-    return _joined([_follow(matrix, root, some, most, rules, known) for matrix, root, some, known in own])
+    solved = []
+    for matrix, root, at in parts:
+        known = None if last is None else Last(last.value[at], last.audits[at])
+        solved.append(_follow(matrix, root, block[at], most, stopping, known))
+    return _joined(solved)
 
 
 def _parts(operator: Operator, start: Tensor) -> list[tuple[MlpCurvature, Tensor | None, slice]] | None:
@@ -118,79 +116,71 @@ def _kernels() -> ModuleType | None:
 
 
 def _solve(
-    matrix: MlpCurvature, root: Tensor | None, start: Tensor, most: int, rules: tuple[float, int, float], rows: int
+    matrix: MlpCurvature, root: Tensor | None, start: Tensor, most: int, stopping: Stopping, rows: int
 ) -> Solved:
     kernels = _kernels()
     assert kernels is not None
-    setting = _Setting(matrix, root, most, rules, rows, len(start))
-    how = (*setting.how, *rules)
+    buffers = _Buffers(matrix, root, most, stopping, rows, len(start))
     starts = start.contiguous().numpy()
-    for i, fixed, found in setting.lanes():
-        setting.answer(i, kernels.solve(*fixed, starts[i], how, *setting.space, *found))
-    return setting.solved()
+    for i, lane in buffers.lanes():
+        buffers.answer(i, kernels.solve(lane.operator, lane.root, starts[i], stopping, buffers.basis, lane.answers))
+    return buffers.solved()
 
 
 def _follow(
-    matrix: MlpCurvature,
-    root: Tensor | None,
-    block: Tensor,
-    most: int,
-    rules: tuple[float, int, float],
-    last: Known | None,
+    matrix: MlpCurvature, root: Tensor | None, block: Tensor, most: int, stopping: Stopping, last: Last | None
 ) -> Solved:
-    from mlrtui_trainer.curvature.stopping import AUDITED, FALL, FALLEN, RULES
     from mlrtui_trainer.fast import subspace as kernels
 
-    setting = _Setting(matrix, root, most, rules, block.shape[1], len(block))
-    how = (*setting.how, *rules[:2], last is not None, rules[2])
+    buffers = _Buffers(matrix, root, most, stopping, block.shape[1], len(block))
     table = np.array(RULES)
-    value, audits = last or (np.full(len(block), np.nan), np.zeros(len(block), np.bool_))
+    known = last or Last(np.full(len(block), np.nan), np.zeros(len(block), np.bool_))
     blocks = block.contiguous().numpy()
-    pulled = torch.empty(most, setting.padded, dtype=block.dtype).numpy()
-    basis, *others = setting.space
-    for i, fixed, found in setting.lanes():
-        known = (float(value[i]), bool(audits[i]), FALL, FALLEN, AUDITED)
-        setting.answer(i, kernels.follow(*fixed, blocks[i], how, table, known, basis, pulled, *others, *found))
-    return setting.solved()
+    space = Basis(buffers.basis, torch.empty(most, buffers.basis.shape[1], dtype=block.dtype).numpy())
+    for i, lane in buffers.lanes():
+        value, audit = float(known.value[i]), bool(known.audits[i])
+        before = Before(last is not None, value, audit, FALL, FALLEN, AUDITED)
+        answer = kernels.follow(lane.operator, lane.root, blocks[i], stopping, table, before, space, lane.answers)
+        buffers.answer(i, answer)
+    return buffers.solved()
 
 
-class _Setting:
-    """Buffers of one solve after another, and the answers."""
+class _Lane(NamedTuple):
+    """What a solve of one lane takes."""
+
+    operator: CompiledOperator
+    root: npt.NDArray[Any]  # [size] or [0]
+    answers: Answers
+
+
+class _Buffers:
+    """Memory of one solve after another, and the answers."""
 
     def __init__(
         self,
         matrix: MlpCurvature,
         root: Tensor | None,
         most: int,
-        rules: tuple[float, int, float],
+        stopping: Stopping,
         rows: int,
         lanes: int,
     ) -> None:
-        from mlrtui_trainer.fast import tiles
-
-        size, top, dtype = matrix.size, rules[1], matrix.x.dtype
+        size, top, dtype = matrix.size, stopping.wanted, matrix.x.dtype
         samples = matrix.x.shape[1]
-        self._plan = _plan(matrix.mlp, samples, piece_of(samples), matrix.full, dtype)
-        self.padded = -(-size // LINE) * LINE
-        basis = torch.empty(most + 2, self.padded, dtype=dtype).numpy()
-        scratch = torch.empty(self._plan.scratch, dtype=dtype).numpy()
-        address = tiles.multiply_at(double=dtype == torch.float64)
-        self.space = (basis, scratch, self._plan.spare, address)
-        self.how = (samples, self._plan.piece, matrix.loss is LOSSES["ce"])
+        plan = _plan(matrix.mlp, samples, piece_of(samples), matrix.full, dtype)
+        self.basis = torch.empty(most + 2, -(-size // LINE) * LINE, dtype=dtype).numpy()
         self._roots = (torch.empty(1, 0, dtype=dtype) if root is None else root.reshape(-1, size)).contiguous().numpy()
         self._values, self._residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
         self._vectors = torch.full((lanes, rows, size), torch.nan, dtype=dtype)
         self._products, self._rule = np.zeros(lanes, np.int64), np.zeros(lanes, np.int64)
-        self._scale = np.array(matrix.mlp.scale, dtype=scratch.dtype)
-        self._fill = _Filling(matrix, self._plan, self._scale, scratch, address)
+        self._fill = _Filling(matrix, plan)
 
-    def lanes(self) -> Iterator[tuple[int, tuple[Any, ...], tuple[Any, ...]]]:
-        """Every lane's number, what a solve takes first, and where it writes."""
+    def lanes(self) -> Iterator[tuple[int, _Lane]]:
+        """Every lane by its number."""
         written = self._vectors.numpy()
         for i in range(len(written)):
-            self._fill.lane(i)
-            fixed = (self._plan.layout, self._fill.weights[i], self._scale, self._fill.constants)
-            yield i, (*fixed, self._roots[i % len(self._roots)]), (self._values[i], self._residuals[i], written[i])
+            answers = Answers(self._values[i], self._residuals[i], written[i])
+            yield i, _Lane(self._fill.lane(i), self._roots[i % len(self._roots)], answers)
 
     def answer(self, i: int, answer: tuple[int, int]) -> None:
         """Take a lane's number of products and rule."""
@@ -219,34 +209,43 @@ class _Plan:
 class _Filling:
     """Writes what a lane's products share into one buffer, lane after lane."""
 
-    def __init__(
-        self, matrix: MlpCurvature, plan: _Plan, scale: npt.NDArray[Any], scratch: npt.NDArray[Any], address: int
-    ) -> None:
+    def __init__(self, matrix: MlpCurvature, plan: _Plan) -> None:
         from mlrtui_trainer.fast import constants as kernels
+        from mlrtui_trainer.fast.tiles import multiply_at
 
-        self._matrix, self._plan = matrix, plan
-        self._buffer = torch.empty(plan.constants, dtype=matrix.x.dtype)
-        self.constants = self._buffer.numpy()
-        self.weights, self._biases = matrix.weights.addresses()  # [lanes, layers]
-        self._fill: Callable[[int], float] | None = None
-        samples = matrix.x.shape[1]
-        kernels.arrange(plan.layout, samples, plan.piece, matrix.x.reshape(-1).numpy(), self.constants)
+        self._matrix, self._plan, self._kernels = matrix, plan, kernels
+        samples, dtype = matrix.x.shape[1], matrix.x.dtype
+        self._buffer = torch.empty(plan.constants, dtype=dtype)
+        self._weights, self._biases = matrix.weights.addresses()  # [lanes, layers]
+        constants = self._buffer.numpy()
+        kernels.arrange(plan.layout, samples, plan.piece, matrix.x.reshape(-1).numpy(), constants)
+        self._operator = CompiledOperator(
+            layout=plan.layout,
+            weights=np.empty(0, np.int64),  # each lane's own
+            scale=np.array(matrix.mlp.scale, dtype=constants.dtype),
+            constants=constants,
+            samples=samples,
+            piece=plan.piece,
+            loss_ce=matrix.loss is LOSSES["ce"],
+            scratch=torch.empty(plan.scratch, dtype=dtype).numpy(),
+            spare=plan.spare,
+            multiply=multiply_at(double=dtype == torch.float64),
+        )
+        self._signals: Signals | None = None
         if matrix.mlp.activation in ACTIVATIONS:
             activation, y = ACTIVATIONS.index(matrix.mlp.activation), matrix.y.reshape(-1).numpy()
-            rules = (samples, matrix.loss is LOSSES["ce"], matrix.full, plan.piece)
-            self._fill = lambda i: kernels.fill(
-                plan.layout, self.weights[i], self._biases[i], scale, activation, rules, y, self.constants, scratch,
-                plan.spare, address,
-            )  # fmt: skip
+            self._signals = Signals(np.empty(0, np.int64), activation, matrix.full, y)
 
-    def lane(self, i: int) -> None:
-        """This lane's; by the general way where that is not compiled, or needs double precision."""
-        if self._fill is not None:
-            largest = self._fill(i)
+    def lane(self, i: int) -> CompiledOperator:
+        """This lane's operator; by the general way where that is not compiled, or needs double precision."""
+        operator = self._operator._replace(weights=self._weights[i])
+        if self._signals is not None:
+            largest = self._kernels.fill(operator, self._signals._replace(biases=self._biases[i]))
             if self._buffer.dtype == torch.float64 or not largest > LARGE_OUTPUT:
-                return
+                return operator
         passes = self._matrix.passes.select(torch.tensor([i]))
         torch.cat(list(_constants(self._matrix, self._plan, passes)), out=self._buffer[self._plan.inputs :])
+        return operator
 
 
 def piece_of(samples: int) -> int:

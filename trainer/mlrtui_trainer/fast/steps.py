@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from mlrtui_trainer import phases
-from mlrtui_trainer.evaluation import Evaluation
+from mlrtui_trainer.evaluation import Evaluation, StepNumbers
 from mlrtui_trainer.fast import route
+from mlrtui_trainer.fast.records import ACCURACY, COLUMNS, DEAD, LOSS, Data, Lane, Net, Rules, Span
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import OPTIMIZERS, Compiled
@@ -39,16 +41,11 @@ Floats = npt.NDArray[np.float64]
 class CompiledSteps:
     """What the compiled steps of one architecture need; lanes go one after the other, so company plays no part."""
 
-    shapes: npt.NDArray[np.int64]  # [layers, 2], (out, in)
-    scale: npt.NDArray[Any]  # [layers], in the training's precision
-    rate: npt.NDArray[Any]  # [layers]
-    places: npt.NDArray[np.int64]  # in the scratch, see `fast.training`
+    net: Net
+    rules: Rules
     piece: int  # samples that are evaluated at a time
-    rules: tuple[int, int, int, int, bool]
     factors: npt.NDArray[Any]  # [lanes], what gradients are multiplied by
     inertia: Floats  # [lanes, 4], the optimizer's numbers
-    scratch: npt.NDArray[Any]
-    multiply: int  # address of the compiled one
 
     @classmethod
     def of(cls, model: Model, train: TrainSpec, samples: Samples, etas: Sequence[float]) -> "CompiledSteps | None":
@@ -69,29 +66,26 @@ class CompiledSteps:
 
         places, scratch = _scratch(model, step, max(train.batch, piece), samples.x.dtype)
         number = scratch.dtype
-        rules = (
-            route.ACTIVATIONS.index(model.activation),
-            _LOSSES.index(train.loss),
-            _KINDS.index(samples.kind),
-            step.kernel,
-            train.batch == samples.count,
+        net = Net(
+            shapes=np.array(model.shapes, dtype=np.int64),
+            scale=np.array(model.scale, dtype=number),
+            rate=np.array(model.rate, dtype=number),
+            places=places,
+            activation=route.ACTIVATIONS.index(model.activation),
+            scratch=scratch,
+            multiply=multiply_at(double=scratch.itemsize == 8),
+        )
+        rules = Rules(
+            loss=_LOSSES.index(train.loss),
+            kind=_KINDS.index(samples.kind),
+            optimizer=step.kernel,
+            full=train.batch == samples.count,
         )
         inertia = np.zeros((len(etas), 4))
         inertia[:, 0] = etas
         inertia[:, 1 : 1 + len(step.settings)] = [getattr(train, name) for name in step.settings]
         by = np.ones(len(etas)) if forms_gradient(train) else -np.array(etas)
-        return cls(
-            np.array(model.shapes, dtype=np.int64),
-            np.array(model.scale, dtype=number),
-            np.array(model.rate, dtype=number),
-            places,
-            piece,
-            rules,
-            (by / train.batch).astype(number),
-            inertia,
-            scratch,
-            multiply_at(double=scratch.itemsize == 8),
-        )
+        return cls(net, rules, piece, (by / train.batch).astype(number), inertia)
 
     def select(self, lanes: Sequence[int]) -> "CompiledSteps":
         """The same for the lanes with these numbers."""
@@ -104,8 +98,8 @@ class CompiledSteps:
         batches: Batches,
         steps: range,
         limits: Sequence[float],
-    ) -> Floats:
-        """Take these steps of every lane, in place; [steps, columns, lanes] as `lanes` logs them.
+    ) -> StepNumbers:
+        """Take these steps of every lane, in place; their numbers.
 
         The optimizer has moved as many steps afterwards. Sizes of outputs are those of the steps that are watched.
         A lane whose loss passes its limit stops there, before that step; what would come after it is not a number.
@@ -114,34 +108,34 @@ class CompiledSteps:
         assert kernels is not None
         (x, y, labels), slots, first = batches.block(steps.start)
         watched = max(phases.LOGIT_STEPS + 1 - steps.start, 0)
+        span = Span(first, batches.size, len(steps), watched, steps.start)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
-        seen = np.full((weights.lanes, len(steps), kernels.COLUMNS), np.nan)
+        seen = np.full((weights.lanes, len(steps), COLUMNS), np.nan)
         w, b = weights.addresses()
         memory = _remembered(optimizer.memory(weights), *w.shape)
-        arrays = {slot: (x[slot].numpy().ravel(), y[slot].numpy(), labels[slot].numpy().ravel()) for slot in set(slots)}
+        data = {slot: _data(x[slot], y[slot], labels[slot]) for slot in set(slots)}
         for i, slot in enumerate(slots):
-            kernels.train(
-                self.shapes, w[i], b[i], self.scale, self.rate, self.places, self.rules, *arrays[slot],
-                (first, batches.size, len(steps), watched, steps.start), self.factors[i],
-                memory[i], self.inertia[i], sums[i], seen[i], self.scratch, self.multiply,
-            )  # fmt: skip
+            lane = Lane(w[i], b[i], memory[i], self.inertia[i], self.factors[i], sums[i])
+            kernels.train(self.net, lane, self.rules, data[slot], span, seen[i])
         optimizer.advance(len(steps))
-        seen[:, :, [kernels.LOSS, kernels.RIGHT]] /= batches.size  # here: the kernels multiply by reciprocals
-        return seen.transpose(1, 2, 0)
+        seen[:, :, [LOSS, ACCURACY]] /= batches.size  # here: the kernels multiply by reciprocals
+        return StepNumbers(seen.transpose(1, 2, 0))
 
     def evaluate(self, weights: Weights, samples: Samples) -> Evaluation:
         """See `evaluation.evaluate`."""
         kernels = _kernels()
         assert kernels is not None
-        x, y, labels = samples.x.numpy().reshape(-1), samples.y.numpy(), samples.labels.numpy().reshape(-1)
-        seen = np.full((weights.lanes, kernels.COLUMNS), np.nan)
+        data = _data(samples.x, samples.y, samples.labels)
+        seen = np.full((weights.lanes, COLUMNS), np.nan)
         w, b = weights.addresses()
-        kernels.evaluate(
-            self.shapes, w, b, self.scale, self.places, self.rules, x, y, labels, self.piece, seen, self.scratch,
-            self.multiply,
-        )  # fmt: skip
-        loss, right, dead = seen.T[:3]
+        kernels.evaluate(self.net, w, b, self.rules, data, self.piece, seen)
+        loss, right, dead = (seen[:, column] for column in (LOSS, ACCURACY, DEAD))
         return Evaluation(loss / samples.count, right / samples.count, dead > 0.0)
+
+
+def _data(x: Tensor, y: Tensor, labels: Tensor) -> Data:
+    """Samples as compiled code reads them: x [rows, ...], y [rows, outputs], labels [rows]."""
+    return Data(x.numpy().ravel(), y.numpy(), labels.numpy().ravel())
 
 
 def _scratch(

@@ -11,8 +11,11 @@ from mlrtui_trainer.fast.basics import quick, strict
 from mlrtui_trainer.fast.curvature import BUDGET, CONVERGED, EXHAUSTED, NONFINITE
 from mlrtui_trainer.fast.pieces import add, length_of, scalar_product, times
 from mlrtui_trainer.fast.products import product
+from mlrtui_trainer.fast.records import Ritz
 
 __all__ = ["follow"]
+
+TURN, PRODUCTS, RESIDUAL, ERROR, CROWDING = range(5)  # columns of a table of `curvature.stopping.Rule`
 
 
 @quick
@@ -37,13 +40,13 @@ def _combined(out, rows, weights):
 
 
 @quick
-def _residual_of(out, basis, pulled, weight, vectors, order, theta, i, n):
+def _residual_of(out, ritz, i, n):
     """out ← A u − θ u for the i-th Ritz vector in n rows of the basis; its length."""
     for k in range(n):
-        weight[k] = vectors[k, order[i]]
-    _combined(out, pulled, weight[:n])
+        ritz.weight[k] = ritz.vectors[k, ritz.order[i]]
+    _combined(out, ritz.pulled, ritz.weight[:n])
     for k in range(n):
-        add(out, out.dtype.type(-theta[i] * weight[k]), basis[k])
+        add(out, out.dtype.type(-ritz.theta[i] * ritz.weight[k]), ritz.basis[k])
     return length_of(out)
 
 
@@ -93,13 +96,13 @@ def _diagonalise(a, vectors, order):
 
 
 @strict
-def _rule(table, overlap, value, before, fall, fallen):
+def _rule(table, overlap, value, before):
     """The place in the table: see `curvature.stopping.rules_of`."""
     turn = np.sqrt(max(0.0, 1.0 - overlap * overlap))
     place = 0
-    while place < table.shape[0] - 1 and turn > table[place, 0]:
+    while place < table.shape[0] - 1 and turn > table[place, TURN]:
         place += 1
-    return place if value >= fall * before else max(place, fallen)
+    return place if value >= before.fall * before.value else max(place, before.fallen)
 
 
 @strict
@@ -116,19 +119,14 @@ def _good(theta, i, known, error, limit, residual, estimate):
 
 
 @strict
-def follow(
-    layout, weights, scale, constants, root, block, rules, table, last, basis, pulled, scratch, spare, address,
-    values, residuals, space,
-):  # fmt: skip
-    """Solve one lane from ``block`` [rows, size]; answers go into values, residuals [wanted] and space [rows, size].
+def follow(operator, root, block, stopping, table, before, space, answers):
+    """Solve one lane's `constants.Operator` from ``block`` [rows, size], and write its `curvature.Answers`.
 
-    Returns the number of products and that of the rule in `fast.curvature.RULES`. weights: addresses of the lane's
-    matrices. rules: samples, how many are done at a time, whether the loss is ce, tolerance, wanted values, whether
-    this is along a training, and the part of the norm below which a residual is rounding. table: `stopping.RULES`;
-    last: the value before, whether this is an audit, `stopping.FALL`, and the places `FALLEN` and `AUDITED`.
+    Returns the number of products and that of the rule in `fast.curvature.RULES`. root: as for `curvature.solve`.
+    stopping: `curvature.Stopping`. table: `stopping.RULES`. before: `Before`. space: `Basis`, which is overwritten.
     """
-    samples, piece, loss_ce, tolerance, wanted, along, noise = rules
-    before, audit, fall, fallen, audited = last
+    tolerance, wanted, along = stopping.tolerance, stopping.wanted, before.along
+    basis, pulled = space.vectors, space.pulled
     rows, size = block.shape
     most = pulled.shape[0]
     w, rooted = basis[most], basis[most + 1]  # rows at hand
@@ -136,6 +134,7 @@ def follow(
     theta, order, seen = np.zeros(most), np.zeros(most, np.int64), np.zeros((2, wanted))
     seen[:, :] = np.nan
     weight = np.zeros(most)
+    ritz = Ritz(basis, pulled, vectors, order, theta, weight)
     w[size:] = 0.0
     rooted[size:] = 0.0
     for j in range(most):
@@ -153,7 +152,7 @@ def follow(
         if root.size:
             times(rooted[:size], part, root)
             part = rooted[:size]
-        product(layout, weights, scale, samples, piece, loss_ce, constants, part, out[:size], scratch, spare, address)
+        product(operator, part, out[:size])
         if root.size:
             times(out[:size], out[:size], root)
         for i in range(j + 1):
@@ -176,15 +175,12 @@ def follow(
         found = min(wanted, n)
         products, residual, estimate, crowding = 3.0, 1.0, 0.0, 1.0
         if along:
-            place = audited if audit else _rule(table, vectors[0, order[0]], theta[0], before, fall, fallen)
-            products, residual = table[place, 1], table[place, 2]
-            estimate, crowding = table[place, 3], table[place, 4]
+            place = before.audited if before.audit else _rule(table, vectors[0, order[0]], theta[0], before)
+            products, residual = table[place, PRODUCTS], table[place, RESIDUAL]
+            estimate, crowding = table[place, ERROR], table[place, CROWDING]
         rule, good, error = 0, 0, 0.0  # values that are good; the residual of the first other one is in w
         for i in range(min(found + 1, n)):
-            error, limit = (
-                _residual_of(w, basis, pulled, weight, vectors, order, theta, i, n),
-                tolerance * abs(theta[i]),
-            )
+            error, limit = _residual_of(w, ritz, i, n), tolerance * abs(theta[i])
             if i == found:
                 break
             if along:
@@ -204,25 +200,25 @@ def follow(
             if n == found or error <= crowding * distance:
                 rule = CONVERGED
         for i in range(min(found + 1, n)):
-            if error > noise * norm:
+            if error > stopping.noise * norm:
                 break
-            error = _residual_of(w, basis, pulled, weight, vectors, order, theta, i, n)  # that one is rounding
-        if error <= noise * norm:
+            error = _residual_of(w, ritz, i, n)  # that one is rounding
+        if error <= stopping.noise * norm:
             rule = EXHAUSTED
         for i in range(found):
             seen[1, i] = seen[0, i]
             seen[0, i] = theta[i]
         if rule:
             for i in range(found):
-                error = _residual_of(w, basis, pulled, weight, vectors, order, theta, i, n)
-                values[i] = theta[i]
-                residuals[i] = 0.0 if error == 0.0 else error / abs(theta[i])
+                error = _residual_of(w, ritz, i, n)
+                answers.values[i] = theta[i]
+                answers.residuals[i] = 0.0 if error == 0.0 else error / abs(theta[i])
             for i in range(min(rows, n)):
                 for k in range(n):
                     weight[k] = vectors[k, order[i]]
                 _combined(w, basis, weight[:n])
                 length = w.dtype.type(length_of(w))
                 for k in range(size):
-                    space[i, k] = w[k] / length
+                    answers.vectors[i, k] = w[k] / length
             return n, rule
     return most, NONFINITE

@@ -17,8 +17,18 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 from mlrtui_trainer.fast.basics import callback, pointer, quick
+from mlrtui_trainer.fast.records import Extent, Rows, Strided
 
-__all__ = ["VECTOR", "add_outer", "dot", "multiply", "multiply_at", "stride", "transpose", "whole"]
+__all__ = [
+    "VECTOR",
+    "add_outer",
+    "dot",
+    "multiply",
+    "multiply_at",
+    "stride",
+    "transpose",
+    "whole",
+]
 
 
 def _vector() -> int:
@@ -71,18 +81,27 @@ def _multiply_add(builder, kind, number):
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
 
 
+def _integers(context, builder, kind, value):
+    """The fields of a NamedTuple of integers, 64 bits each."""
+    fields = [builder.extract_value(value, i) for i in range(len(kind))]
+    return [context.cast(builder, field, own, types.int64) for field, own in zip(fields, kind, strict=True)]
+
+
 @intrinsic(prefer_literal=True)
-def _tile(typingctx, rows, vectors, count, factor, a, a_row, a_column, b, b_row, c, c_row, added):
+def _tile(typingctx, rows, vectors, terms, factor, a, b, c, added):
     """C ← factor A B, or C ← C + factor A B where ``added`` is not 0; C is ``rows`` × ``vectors`` vectors.
 
-    a, b, c: addresses. A [rows, count] has any two strides, rows of B and C lie without gaps; strides are in numbers.
+    a: `Strided`; b, c: `Rows`.
     """
     if not isinstance(rows, types.IntegerLiteral) or not isinstance(vectors, types.IntegerLiteral):
         return None
     down, across, real = rows.literal_value, vectors.literal_value, factor
 
     def build(context, builder, signature, args):
-        _, _, count, factor, a, a_row, a_column, b, b_row, c, c_row, added = args
+        _, _, count, factor, _, _, _, added = args
+        (a, a_row, a_column), (b, b_row), (c, c_row) = (
+            _integers(context, builder, own, value) for own, value in zip(signature.args[4:7], args[4:7], strict=True)
+        )
         kind, number = _vector_of(context, real)
         i64 = ir.IntType(64)
         fma = _multiply_add(builder, kind, real)
@@ -116,7 +135,7 @@ def _tile(typingctx, rows, vectors, count, factor, a, a_row, a_column, b, b_row,
         return context.get_dummy_value()
 
     i = types.int64
-    return types.void(rows, vectors, i, real, i, i, i, i, i, i, i, i), build
+    return types.void(rows, vectors, i, real, a, b, c, i), build
 
 
 @intrinsic
@@ -201,10 +220,10 @@ def _rows(rows, vectors):
     """From row i on as many tiles of so many rows and vectors as fit; the first row that is left."""
 
     @quick
-    def tiled(i, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
-        while i + rows <= m:
-            _tile(rows, vectors, k, factor, a + item * i * a_row, a_row, a_column, b, b_row,
-                  c + item * i * c_row, c_row, added)  # fmt: skip
+    def tiled(i, item, extent, factor, a, b, c, added):
+        while i + rows <= extent.rows:
+            left, into = Strided(a.at + item * i * a.row, a.row, a.column), Rows(c.at + item * i * c.row, c.row)
+            _tile(rows, vectors, extent.terms, factor, left, b, into, added)
             i += rows
         return i
 
@@ -216,15 +235,23 @@ def _strip(vectors):
     most, two, one = _rows(ROWS, vectors), _rows(2, vectors), _rows(1, vectors)
 
     @quick
-    def strip(item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
-        i = most(0, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added)
-        i = two(i, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added)
-        one(i, item, m, k, factor, a, a_row, a_column, b, b_row, c, c_row, added)
+    def strip(item, extent, factor, a, b, c, added):
+        i = most(0, item, extent, factor, a, b, c, added)
+        i = two(i, item, extent, factor, a, b, c, added)
+        one(i, item, extent, factor, a, b, c, added)
 
     return strip
 
 
 _one, _two, _four = _strip(1), _strip(2), _strip(4)
+
+
+def _product_type(real):
+    """The signature of a product of such numbers, by address."""
+    i = types.int64
+    extent, a = types.NamedUniTuple(i, 3, Extent), types.NamedUniTuple(i, 3, Strided)
+    rows = types.NamedUniTuple(i, 2, Rows)
+    return types.void(extent, real, a, rows, rows, i)
 
 
 @cache
@@ -235,40 +262,43 @@ def multiply_at(*, double: bool) -> int:
     """
     item = 8 if double else 4
     vector = VECTOR // item
-    i, real = types.int64, types.float64 if double else types.float32
 
-    def by_strips(m, n, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
+    def by_strips(extent, factor, a, b, c, added):
         j = 0
-        while j < n:
-            right, into = b + item * j, c + item * j
-            if VECTORS == 4 and j + 4 * vector <= n:
-                _four(item, m, k, factor, a, a_row, a_column, right, b_row, into, c_row, added)
+        while j < extent.columns:
+            right, into = Rows(b.at + item * j, b.row), Rows(c.at + item * j, c.row)
+            if VECTORS == 4 and j + 4 * vector <= extent.columns:
+                _four(item, extent, factor, a, right, into, added)
                 j += 4 * vector
-            elif j + 2 * vector <= n:
-                _two(item, m, k, factor, a, a_row, a_column, right, b_row, into, c_row, added)
+            elif j + 2 * vector <= extent.columns:
+                _two(item, extent, factor, a, right, into, added)
                 j += 2 * vector
             else:
-                _one(item, m, k, factor, a, a_row, a_column, right, b_row, into, c_row, added)
+                _one(item, extent, factor, a, right, into, added)
                 j += vector
 
-    return callback(by_strips, types.void(i, i, i, real, i, i, i, i, i, i, i, i))
+    return callback(by_strips, _product_type(types.float64 if double else types.float32))
 
 
 @intrinsic
-def multiply(typingctx, address, m, n, k, factor, a, a_row, a_column, b, b_row, c, c_row, added):
-    """C ← factor A B, or C ← C + factor A B where ``added`` is not 0; A is [m, k], B [k, n], k from 1 on.
+def multiply(typingctx, address, extent, factor, a, b, c, added):
+    """C ← factor A B, or C ← C + factor A B where ``added`` is not 0.
 
-    address: of what `multiply_at` compiled for the factor's kind of numbers; a, b, c: of such numbers. Strides count
-    numbers; rows of B and C have no gaps. n is in whole vectors: the last of a row may hold what nobody asks for.
+    address: of what `multiply_at` compiled for the factor's kind of numbers. extent: `Extent`, its columns in whole
+    vectors; the last of a row may hold what nobody asks for. a: `Strided`; b, c: `Rows` of such numbers.
     """
 
     def build(context, builder, signature, args):
-        function = ir.FunctionType(ir.VoidType(), [value.type for value in args[1:]])
-        builder.call(builder.inttoptr(args[0], function.as_pointer()), args[1:])
+        given = list(args[1:])
+        for at in (0, 2, 3, 4):
+            numbers = _integers(context, builder, signature.args[1 + at], given[at])
+            given[at] = cgutils.pack_array(builder, numbers)
+        function = ir.FunctionType(ir.VoidType(), [value.type for value in given])
+        builder.call(builder.inttoptr(args[0], function.as_pointer()), given)
         return context.get_dummy_value()
 
     i = types.int64
-    return types.void(i, i, i, i, factor, i, i, i, i, i, i, i, i), build
+    return types.void(i, extent, factor, a, b, c, i), build
 
 
 @quick
@@ -305,21 +335,23 @@ def transpose(source, source_row, rows, columns, target, target_row, like):
 
 
 @quick
-def add_outer(into, added, factor, a, a_row, b, b_row, count, rows, columns, spare, like, address):
-    """Into [rows, columns], without gaps, set or add factor · Σ a[row, k] b[k, column] over ``count`` k; by addresses.
+def add_outer(address, extent, factor, a, b, into, added, edge):
+    """The matrix at ``into``, without gaps, set or add factor · Σ a[row, k] b[k, column] over the terms k.
 
-    Rows of b are whole vectors. spare: where in the array ``like`` there is room for a vector a row.
+    address: see `multiply`. a, b: `Rows`, those of b in whole vectors. edge: an array with space for a vector a row.
     """
-    item = like.itemsize
+    rows, columns, terms = extent
+    item = edge.itemsize
     vector = VECTOR // item
     full = columns // vector * vector
-    multiply(address, rows, full, count, factor, a, a_row, 1, b, b_row, into, columns, added)
+    left = Strided(a.at, a.row, 1)
+    multiply(address, Extent(rows, full, terms), factor, left, b, Rows(into, columns), added)
     if full == columns:
         return
-    multiply(address, rows, vector, count, factor, a, a_row, 1, b + item * full, b_row,
-             like.ctypes.data + item * spare, vector, 0)  # fmt: skip
-    matrix = carray(pointer(into, like), rows * columns)
+    last = Rows(b.at + item * full, b.row)
+    multiply(address, Extent(rows, vector, terms), factor, left, last, Rows(edge.ctypes.data, vector), 0)
+    matrix = carray(pointer(into, edge), rows * columns)
     for i in range(rows):
         for j in range(full, columns):
-            sum_of = like[spare + i * vector + j - full]
+            sum_of = edge[i * vector + j - full]
             matrix[i * columns + j] = matrix[i * columns + j] + sum_of if added else sum_of
