@@ -229,7 +229,7 @@ def drop_foreign_torchvision(python: Path) -> None:
     """Remove a torchvision that is built for another torch: what asks for it does without, frameworks would break."""
     alone = "try:\n    import torch\nexcept ImportError:\n    raise SystemExit\nimport torchvision"
     if subprocess.run([python, "-c", alone], capture_output=True, check=False).returncode != 0:
-        command = [python, "-m", "pip", "--no-input", "uninstall", "--quiet", "--yes", "torchvision"]
+        command = [str(python), "-m", "pip", "--no-input", "uninstall", "--quiet", "--yes", "torchvision"]
         subprocess.run(command, capture_output=True, check=False)
 
 
