@@ -82,14 +82,14 @@ def dense(case: Case) -> Tensor:
         loss = case.loss(case.model, case.batch)
     grads = torch.autograd.grad(loss, parameters, create_graph=True)
     flat = torch.cat([g.reshape(-1) for g in grads])
-    rows = []
-    for one in flat:
-        row = torch.autograd.grad(one, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
-        rows.append(torch.cat([r.reshape(-1) for r in row]))
+    columns = torch.autograd.grad(
+        flat, parameters, torch.eye(len(flat), dtype=flat.dtype), is_grads_batched=True,
+        allow_unused=True, materialize_grads=True,
+    )  # fmt: skip
     torch.set_rng_state(state)
     for name, b in case.model.named_buffers():
         b.copy_(buffers[name])
-    return torch.stack(rows)
+    return torch.cat([one.reshape(len(flat), -1) for one in columns], 1)
 
 
 def same(a: Any, b: Any) -> bool:

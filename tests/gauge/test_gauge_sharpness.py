@@ -91,17 +91,6 @@ def test_a_warm_start_saves_products() -> None:
     assert warm.products < cold.products
 
 
-@pytest.mark.parametrize("form", ["torch.compile(model)", "model.compile()"])
-def test_compiled_models_give_the_eager_value(form: str) -> None:
-    case = gauge_nets.mlp(1)
-    eager = sharpness(case.model, case.loss, case.batch, tolerance=1e-6)
-    model: Any = torch.compile(case.model, backend="aot_eager") if form.startswith("torch") else case.model
-    if model is case.model:
-        model.compile(backend="aot_eager")
-    found = sharpness(model, case.loss, case.batch, tolerance=1e-6)
-    assert found.value == pytest.approx(eager.value, rel=1e-6)
-
-
 def test_what_is_not_converged_says_so() -> None:
     case = gauge_nets.mlp(1)
     found = sharpness(case.model, case.loss, case.batch, tolerance=1e-7, max_products=3)
