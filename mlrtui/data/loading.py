@@ -6,7 +6,7 @@ import numpy as np
 
 from mlrtui.data import images, npz
 from mlrtui.data.built_in import SOURCES
-from mlrtui.data.shapes import FILES, DataSpec, describe, refuse_one_class, resolve
+from mlrtui.data.shapes import FILES, TEST, DataSpec, describe, refuse_one_class, resolve
 from mlrtui.data.sources import DataTrouble, Floats, Ints
 from mlrtui.errors import BadInput
 from mlrtui_trainer.spec import Dataset
@@ -26,7 +26,7 @@ def load(spec: DataSpec) -> Dataset:
     try:
         shape, whole = describe(spec), resolve(spec)
         refuse_one_class(spec)
-        x, labels, y = _rows(whole)  # [samples, inputs], [samples], [samples, outputs]
+        x, labels, y = _rows(whole)  # [samples, inputs], [samples(, tokens)], [samples, outputs]
     except DataTrouble as trouble:
         raise BadInput(f"data.path = {spec.path!r}: {trouble}") from None
     except MemoryError:
@@ -37,10 +37,12 @@ def load(spec: DataSpec) -> Dataset:
         y = np.eye(shape.classes)[labels]  # [samples, classes]
     elif shape.kind == "sign":
         y = np.where(labels % 2 == 1, 1.0, -1.0)[:, None]  # [samples, 1]
-    if shape.kind != "classes":
+    elif shape.kind == "tokens":
+        y = np.zeros((len(x), 0))
+    if shape.kind not in ("classes", "tokens"):
         labels = np.zeros_like(labels)
     named = data_id(shape.kind, x, y, labels, shape.held_out)
-    return Dataset(named, shape.kind, x, y, labels, shape.held_out)
+    return Dataset(named, shape.kind, x, y, labels, shape.held_out, shape.classes if shape.kind == "tokens" else 0)
 
 
 def data_id(kind: str, x: Floats, y: Floats, labels: Ints, held_out: int = 0) -> str:
@@ -65,6 +67,10 @@ def _rows(spec: DataSpec) -> tuple[Floats, Ints, Floats]:
     raw, targets = npz.read(spec.path, spec.layout) if spec.name == "npz" else images.read(spec.path, spec.which)
     rows = np.random.RandomState(0).permutation(len(raw))[:samples]
     x, t = np.asarray(raw[rows], dtype=np.float64), targets[rows]
+    if spec.validation == TEST:
+        more, theirs = npz.read_tests(spec.path, spec.layout)
+        x, t = np.concatenate([x, more]), np.concatenate([t, theirs])
+        samples = len(x)
     if spec.name == "torchvision":
         x /= 255.0
     if spec.target == "regression":

@@ -33,9 +33,11 @@ __all__ = [
     "LAYOUT_HELP",
     "MOST_CLASSES",
     "describe",
+    "describe_tests",
     "labels",
     "layout_of",
     "read",
+    "read_tests",
 ]
 
 MOST_CLASSES = 10_000
@@ -61,12 +63,22 @@ Array = npt.NDArray[Any]
 def read(path: str, layout: str = "") -> tuple[Array, Array]:
     """The arrays, x as [samples, inputs], images with their channels first; refuses whatever `describe` refuses."""
     describe(path)
-    x, y = _whole(path, "x"), _whole(path, "y")
+    return _pair(path, layout, "x", "y")
+
+
+def _pair(path: str, layout: str, inputs: str, targets: str) -> tuple[Array, Array]:
+    x, y = _whole(path, inputs), _whole(path, targets)
     if layout == CHANNELS_LAST and x.ndim == 4:
         x = np.moveaxis(x, -1, 1)
     if len(x) != len(y):
         raise DataTrouble("it was changed while it was read; try again")
     return x.reshape(len(x), -1), y
+
+
+def read_tests(path: str, layout: str = "") -> tuple[Array, Array]:
+    """`read` of x_test and y_test."""
+    describe_tests(path)
+    return _pair(path, layout, "x_test", "y_test")
 
 
 @remembered
@@ -91,7 +103,52 @@ def describe(path: str) -> Source:
             raise DataTrouble(f"its y is {list(y.shape)}, but x has {samples} samples; give each its target")
         _refuse_other_than_numbers(y, "not numbers; save class numbers as int64, or real targets as float64")
         classes, outputs = _real_targets(y) if y.dtype.kind == "f" else (_classes(y), 1)
-    return Source(samples, inputs, classes, samples, "a NumPy file", image=image, outputs=outputs, raw_shape=x.shape)
+        tokens = y.shape[1] if y.dtype.kind != "f" and len(y.shape) == 2 else 0
+    return Source(
+        samples,
+        inputs,
+        classes,
+        samples,
+        "a NumPy file",
+        image=image,
+        outputs=outputs,
+        raw_shape=x.shape,
+        tokens=tokens,
+    )
+
+
+@remembered
+def describe_tests(path: str) -> int:
+    """How many samples x_test and y_test hold, once both have been looked through; they must be as x and y are."""
+    source = describe(path)
+    if not _has(path, "x_test"):
+        raise DataTrouble("has no test samples; save it with x_test=..., y_test=... too, or give validation a share")
+    with _opened(path, "x_test") as x:
+        _refuse_other_than_numbers(x, "not numbers; save it as float32 or uint8")
+        if x.shape[1:] != source.raw_shape[1:] or 0 in x.shape:
+            like = list(source.raw_shape[1:])
+            raise DataTrouble(f"its x_test is {list(x.shape)}; it must be [samples, ...] as x is, {like} each")
+        _refuse_non_finite(x)
+    targets = (source.tokens,) if source.tokens else ()
+    with _opened(path, "y_test") as y:
+        real = y.dtype.kind == "f"
+        fits = prod(y.shape[1:]) == source.outputs if real else y.shape[1:] == targets
+        if y.shape[:1] != x.shape[:1] or not fits:
+            raise DataTrouble(
+                f"its y_test is {list(y.shape)}, for {x.shape[0]} samples of x_test; give each its target"
+            )
+        _refuse_other_than_numbers(y, "not numbers; save it as y is")
+        if real == bool(source.classes):
+            raise DataTrouble(f"its y_test holds {y.dtype}, other numbers than y; save both alike")
+        if real:
+            _refuse_non_finite(y)
+            return x.shape[0]
+        for values in y.blocks():
+            low, high = int(values.min()), int(values.max())
+            if low < 0 or high >= source.classes:
+                last = source.classes - 1
+                raise DataTrouble(f"its y_test has class numbers from {low} to {high}, but y only 0 to {last}")
+    return x.shape[0]
 
 
 def layout_of(shape: tuple[int, ...]) -> str:
@@ -182,7 +239,7 @@ def _real_targets(y: _Stored) -> tuple[int, int]:
 
 def _classes(y: _Stored) -> int:
     """How many classes: two or more, numbered from 0 without gaps."""
-    if len(y.shape) != 1:
+    if len(y.shape) > 2 or 0 in y.shape:
         raise DataTrouble(f"its y is {list(y.shape)}; class numbers must be [samples], not one-hot")
     present, low, high = np.zeros(MOST_CLASSES, dtype=bool), 0, 0
     for number, values in enumerate(y.blocks()):
@@ -200,7 +257,7 @@ def _classes(y: _Stored) -> int:
             "(save real targets as float64)"
         )
     missing = np.flatnonzero(~present[:high])
-    if len(missing):
+    if len(missing) and len(y.shape) == 1:  # a text need not have every token
         listed = ", ".join(map(str, islice(missing, 5))) + (", ..." if len(missing) > 5 else "")
         raise DataTrouble(
             f"its y has class numbers up to {high}, but none is {listed}; number the classes from 0 without gaps, "
@@ -234,6 +291,12 @@ class _Bounded(io.BufferedReader):
         if len(raw) > _MOST_AT_ONCE:
             raise zipfile.BadZipFile("its list of contents is too long")
         return raw
+
+
+def _has(path: str, name: str) -> bool:
+    """Whether the file, which has been looked at, holds an array of this name."""
+    with _Bounded(open_regular(path)) as bounded, zipfile.ZipFile(bounded) as archive:
+        return f"{name}.npy" in archive.namelist()
 
 
 @contextmanager

@@ -17,6 +17,7 @@ __all__ = [
     "DataSpec",
     "Source",
     "describe",
+    "held_out_of",
     "refuse_one_class",
     "resolve",
     "source_of",
@@ -28,17 +29,23 @@ FILES = {
 }
 
 
+TEST = "test"
+"""What ``validation`` says of arrays of their own."""
+
+
 @dataclass(frozen=True)
 class DataSpec:
     """Which samples, as what targets, standardised how. Fields as in a sweep file's [data], each with one value."""
 
     name: str
     samples: int | Literal["all"] = "all"
-    target: str = "classes"  # "classes" | "parity" | "regression" (where the data's own targets are real numbers)
+    target: str = (
+        "classes"  # "classes" | "parity" | "tokens" | "regression" (where the data's own targets are real numbers)
+    )
     standardize: str = "global"  # "global" | "feature" | "none"
     path: str = ""  # of data in files
     which: str = ""  # of several data sets in one folder
-    validation: float = 0.0  # share of the samples, the last ones, that is held out
+    validation: float | str = 0.0  # share of the samples, the last ones, that is held out; or "test"
     layout: str = ""  # of images [samples, ., ., .] in a NumPy file: one of `npz.LAYOUTS`; "": as they lie there
 
 
@@ -49,10 +56,11 @@ class DataShape:
     samples: int  # for training
     inputs: int
     outputs: int
-    kind: str  # "classes" | "sign" | "regression", as in mlrtui_trainer.spec.Dataset
+    kind: str  # "classes" | "tokens" | "sign" | "regression", as in mlrtui_trainer.spec.Dataset
     classes: int  # 0 for regression
     image: tuple[int, ...] = ()  # channels, rows, columns, where samples are images
     held_out: int = 0  # for validation, beside the training samples
+    tokens: int = 0  # of a sample, where each has a class of its own
 
 
 def source_of(spec: DataSpec) -> Source:
@@ -72,6 +80,8 @@ def resolve(spec: DataSpec) -> DataSpec:
     """The same data with everything said: "all" as a number, and what real-valued targets fix."""
     source = source_of(spec)
     whole = replace(spec, samples=source.samples if spec.samples == "all" else spec.samples)
+    if source.tokens and (spec.target == "tokens" or spec.name not in FILES):
+        return replace(whole, target="tokens", standardize="none")
     if source.classes:
         return whole
     return replace(whole, target="regression", standardize="none" if spec.name == "unit" else spec.standardize)
@@ -88,19 +98,42 @@ def describe(spec: DataSpec) -> DataShape:
     if spec.name in FILES:
         used = f"{samples} samples of {source.inputs} numbers (as float64)"
         refuse_too_large(used, 8 * samples * source.inputs, "use fewer samples, or ")
-    held_out = round(samples * spec.validation)
+    _refuse_targets(source, whole)
+    held_out = share = held_out_of(samples, spec.validation)
+    if spec.validation == TEST:
+        held_out = npz.describe_tests(spec.path)
     outputs, kind, classes = source.classes, "classes", source.classes
     if whole.target == "regression":
         outputs, kind, classes = source.outputs, "regression", 0
     elif whole.target == "parity":
         outputs, kind, classes = 1, "sign", 2
-    return DataShape(samples - held_out, source.inputs, outputs, kind, classes, source.image, held_out)
+    if whole.target == "tokens":
+        kind = "tokens"
+    return DataShape(samples - share, source.inputs, outputs, kind, classes, source.image, held_out, source.tokens)
+
+
+def held_out_of(samples: int, validation: float | str | None) -> int:
+    """How many of these samples are held out; none where those for tests are arrays of their own.
+
+    >>> held_out_of(10, 0.2), held_out_of(10, "test")
+    (2, 0)
+    """
+    return 0 if validation == TEST else round(samples * float(validation or 0.0))
+
+
+def _refuse_targets(source: Source, spec: DataSpec) -> None:
+    """Targets for each token go with target = "tokens", and only they."""
+    if source.tokens and spec.target != "tokens":
+        text = f"its y is {[source.samples, source.tokens]}; class numbers must be [samples], not one-hot"
+        raise DataTrouble(f'{text}; for a class of each token set target = "tokens"')
+    if not source.tokens and spec.target == "tokens":
+        raise DataTrouble('its y is not [samples, tokens] of whole numbers; save it so, or use target = "classes"')
 
 
 def refuse_one_class(spec: DataSpec) -> None:
     """Raise DataTrouble where the samples of a file that are for training are all of one class: nothing to learn."""
     shape = describe(spec)
-    if spec.name not in FILES or shape.kind == "regression" or shape.samples < 2:
+    if spec.name not in FILES or shape.kind in ("regression", "tokens") or shape.samples < 2:
         return
     labels = npz.labels(spec.path) if spec.name == "npz" else images.labels(spec.path, spec.which)
     used = labels[np.random.RandomState(0).permutation(len(labels))[: shape.samples]].astype(np.int64)

@@ -38,9 +38,11 @@ class Source:
     extra: str = ""  # the extra of mlrtui that installs it
     image: tuple[int, ...] = ()  # channels, rows, columns
     outputs: int = 1  # real numbers in a target, where there are no classes
+    tokens: int = 0  # of a sample, where each has a class of its own
     raw_shape: tuple[int, ...] = ()  # of x in a NumPy file
     read: Callable[[int], tuple[Floats, Ints]] | None = None
-    """The first so many samples of a fixed order, [samples, inputs], and their class numbers; None: data in files."""
+    """The first so many samples of a fixed order, [samples, inputs], and their class numbers, [samples] or
+    [samples, tokens]; None: data in files."""
 
 
 def remembered(look: Callable[[str], Known]) -> Callable[[str], Known]:

@@ -24,7 +24,9 @@ def data_line(spec: DataSpec) -> str:
         parts.append(f"{shape.inputs} inputs")
     if raw:
         parts.append(f"x {list(raw)} in the file")
-    if shape.classes and shape.kind == "classes":
+    if shape.kind == "tokens":
+        parts.append(f"one of {shape.classes} classes for each of {shape.tokens} tokens")
+    elif shape.classes and shape.kind == "classes":
         parts.append(f"{shape.classes} classes")
     elif shape.kind == "sign":
         parts.append("classes by parity, one output")

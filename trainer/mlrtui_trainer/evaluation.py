@@ -13,9 +13,20 @@ from torch import Tensor
 from mlrtui_trainer.fast.records import ACCURACY, DEAD, LOSS, SIZES
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.losses import LOSSES, Loss, accuracy, mean_loss
+from mlrtui_trainer.models.modes import InTraining
 from mlrtui_trainer.samples import Batch, Samples
 
-__all__ = ["Evaluation", "Seen", "StepNumbers", "evaluate", "judged", "sizes", "step_numbers", "sums"]
+__all__ = [
+    "Evaluation",
+    "Seen",
+    "StepNumbers",
+    "evaluate",
+    "in_training",
+    "judged",
+    "sizes",
+    "step_numbers",
+    "sums",
+]
 
 EVALUATION_ROWS = 256
 
@@ -99,18 +110,33 @@ class Seen:
 @torch.inference_mode()
 def evaluate(model: Model, weights: Weights, samples: Samples, loss: str) -> Evaluation:
     """Loss, accuracy and dead layers over all samples."""
-    return judged(sums(model, weights, samples, loss), samples.count)
+    return judged(sums(model, weights, samples, loss), samples.count * samples.rows)
 
 
-def judged(numbers: Tensor, samples: int) -> Evaluation:
-    """What `sums` over so many samples say."""
+@torch.inference_mode()
+def in_training(model: InTraining, weights: Weights, samples: Samples, loss: str) -> Floats:
+    """Loss in training mode over whole batches in the order of the data, [lanes]: what λ is the curvature of."""
+    rows = min(model.batch, samples.count)
+    found = []
+    for part, first in enumerate(range(0, samples.count - rows + 1, rows)):
+        x, y, labels = samples.part(first, rows)
+        f = model.forward(weights, x, part).f
+        found.append(mean_loss(LOSSES[loss].per_sample(LOSSES[loss].start(f, y), labels)))
+    return torch.stack(found).mean(0).cpu().numpy()
+
+
+def judged(numbers: Tensor, rows: int) -> Evaluation:
+    """What `sums` over so many rows say."""
     loss, right, dead = numbers.cpu().numpy()
-    return Evaluation(loss / samples, right / samples, dead == samples)
+    return Evaluation(loss / rows, right / rows, dead == rows)
 
 
 def sums(model: Model, weights: Weights, samples: Samples, loss: str) -> Tensor:
     """Over all samples, [3, lanes]: losses, right answers, samples whose lane is dead on the piece they are in."""
     starts = range(0, samples.count, EVALUATION_ROWS)
+    if isinstance(model, InTraining):
+        assert model.quiet is not None
+        model = model.quiet
     # one by one: a tensor's own sum takes its terms in another order where a lane is alone
     return reduce(torch.add, (_piece(model, weights, samples, first, loss) for first in starts))
 
@@ -120,8 +146,8 @@ def _piece(model: Model, weights: Weights, samples: Samples, first: int, loss: s
 
     Only the piece is run lane by lane where its size asks for it: mostly the last, which is short.
     """
-    x, y, labels = (a[:, first : first + EVALUATION_ROWS] for a in samples.all)
-    rows = x.shape[1]
+    x, y, labels = samples.part(first, EVALUATION_ROWS)
+    rows = labels.shape[1]
     parts = []
     for group in _groups(model, weights, x):
         trace = model.forward(group, x)
@@ -158,14 +184,18 @@ def step_numbers(
 def sizes(model: Model, weights: Weights, samples: Samples, loss: str) -> Floats:
     """RMS over all samples and units of outputs, centred outputs and the last hidden layer, [3, lanes]."""
     squares = torch.zeros(3, weights.lanes, dtype=torch.float64, device=samples.x.device)
-    for first in range(0, samples.count, EVALUATION_ROWS):
-        x = samples.x[None, first : first + EVALUATION_ROWS]
+    rows, last = EVALUATION_ROWS, samples.count
+    if isinstance(model, InTraining):  # as the steps see them
+        rows = min(model.batch, samples.count)
+        last = samples.count // rows * rows
+    for first in range(0, last, rows):
+        x = samples.x[None, first : first + rows]
         parts = []
         for group in _groups(model, weights, x):
             trace = model.forward(group, x)
             parts.append(torch.stack([*_output_sizes(LOSSES[loss], trace.f), _hidden_size(model, trace)]))
         squares += torch.cat(parts, dim=1).square_().mul_(x.shape[1])
-    found: Floats = squares.div_(samples.count).sqrt_().cpu().numpy()
+    found: Floats = squares.div_(last).sqrt_().cpu().numpy()
     return found
 
 

@@ -14,6 +14,7 @@ from mlrtui_trainer.meter import measured_samples
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.losses import LOSSES
+from mlrtui_trainer.models.modes import InTraining
 from mlrtui_trainer.optimizers.stepping import optimizer_of
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import SAME_NETS, Dataset, NetSpec, SharpnessSpec, TrainSpec
@@ -39,7 +40,7 @@ def inspect(
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)  # as in training
     samples = Samples.of(data, DTYPES[train.dtype], device)
-    model = build(net, train.optimizer, samples.x)
+    model = build(net, train.optimizer, samples.x, batch=train.batch, precision=train.precision)
     assert isinstance(model, General)
     assert model.made is not None
     made, weights = model.made, model.initial_weights([seed], samples.x.dtype, device)
@@ -53,15 +54,23 @@ def inspect(
     kind = "int64" if made.integers else train.dtype
     also = f", and {made.frozen} frozen" * (made.frozen > 0) + ", complex ones as pairs of real numbers" * made.complex
     held = f"; held as they are: {', '.join(made.constant)}" if made.constant else ""
+    outputs = f"[samples, {net.tokens} tokens, {net.outputs}]" if net.tokens else f"[samples, {net.outputs}]"
+    evaluated = ", in evaluation mode" * isinstance(model, InTraining)
     lines = [
         f"{made.parameters} parameters{also}",
-        f"input: x [samples, {net.inputs}] {kind}, from {low:.6g} to {high:.6g}; outputs [samples, {net.outputs}]",
-        f"tried on real rows: outputs are a function of weights and sample alone{held}",
+        f"input: x [samples, {net.inputs}] {kind}, from {low:.6g} to {high:.6g}; outputs {outputs}",
+        f"tried on real rows{evaluated}: outputs are a function of weights and sample alone{held}",
         *([f"{SAME_NETS}: seeds differ in the order of batches alone"] if made.same else []),
+        *_of_mode(model),
         *(f"λ ({name}): {one.text}" for name, one in verdicts.items()),
         _costs(model, train, sharpness, samples, measured, seed, refused=[name for name, _ in refused]),
     ]
     return Inspection(tuple(lines), refused)
+
+
+def _of_mode(model: General) -> list[str]:
+    """What is said of nets that are trained in training mode."""
+    return [model.said] if isinstance(model, InTraining) else []
 
 
 @torch.inference_mode()
@@ -78,8 +87,8 @@ def _costs(
     device, loss = str(samples.x.device), LOSSES[train.loss]
     weights = model.initial_weights([seed], samples.x.dtype, device)
     plain = replace(train, optimizer="sgd", weight_decay=0.0, schedule="constant")
-    optimizer = optimizer_of(model, plain, [0.0], samples.x.dtype, device)
-    x, y, _ = (a[:, : train.batch] for a in samples.all)
+    optimizer = optimizer_of(model, plain, [0.0], samples.x.dtype, device, rows=samples.rows)
+    x, y, _ = samples.part(0, train.batch)
 
     def step() -> None:
         trace = model.forward(weights, x)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mlrtui_trainer import phases
 from mlrtui_trainer.curvature.verification import refusals
-from mlrtui_trainer.evaluation import Evaluation, Seen, StepNumbers, evaluate, sizes, step_numbers
+from mlrtui_trainer.evaluation import Evaluation, Seen, StepNumbers, evaluate, in_training, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
 from mlrtui_trainer.fast.steps import CompiledSteps
@@ -26,6 +26,7 @@ from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.mlp import Mlp
+from mlrtui_trainer.models.modes import InTraining
 from mlrtui_trainer.moment import Gauges
 from mlrtui_trainer.optimizers.stepping import held, optimizer_of
 from mlrtui_trainer.phase_evidence import History, PhaseFacts, window
@@ -86,7 +87,8 @@ def train_round(
 
     Accuracy is that of the samples that are held out, if any are given; loss and λ are always the training samples'.
     """
-    model, train = build(task.net, task.train.optimizer, samples.x), task.train
+    train = task.train
+    model = build(task.net, train.optimizer, samples.x, batch=train.batch, precision=train.precision)
     itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
     states = held(train)
     facts = facts_of(task, samples, held_out)
@@ -114,7 +116,7 @@ class _Chunk:
         dtype = DTYPES[self.train.dtype]
         self.weights = model.initial_weights(seeds, dtype, device)
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
-        self.optimizer = optimizer_of(model, self.train, etas, dtype, device)
+        self.optimizer = optimizer_of(model, self.train, etas, dtype, device, rows=samples.rows)
         self.layers = None
         if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
             self.layers = LayerCheck(model, self.weights, samples)
@@ -171,6 +173,9 @@ class _Chunk:
             found = replace(found, accuracy=evaluated(self.held_out).accuracy)
         self.accuracy, self.loss_of_all = found.accuracy, found.loss
         if step == 0:
+            if isinstance(self.model, InTraining):  # before the first step nothing is known of a batch's statistics
+                nets, of_lane = self._nets()
+                found = replace(found, loss=in_training(self.model, nets, self.samples, self.train.loss)[of_lane])
             self.history = self._begun(found.loss)
         last = step == self.train.max_steps
         ends: dict[int, End] = {}
@@ -348,8 +353,9 @@ class _Chunk:
         e = self.loss.start(trace.f, batch[1])  # [lanes, samples, outputs]
         full, watched = self.batches.full, step <= phases.LOGIT_STEPS
         table = step_numbers(self.model, self.loss, trace, e, batch, self.samples.kind, full=full, watched=watched)
-        if full and self.held_out is not None:
-            table[ACCURACY] = torch.from_numpy(self._evaluate(self.held_out).accuracy).to(table)
+        judged = self.samples if self.held_out is None and isinstance(self.model, InTraining) else self.held_out
+        if full and judged is not None:
+            table[ACCURACY] = torch.from_numpy(self._evaluate(judged).accuracy).to(table)
         return trace, e, table
 
     @torch.inference_mode()

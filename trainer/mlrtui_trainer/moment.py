@@ -46,7 +46,7 @@ class LanesAt:
     def _gradient(self, weights: Weights, batch: Batch) -> Tensor:
         trace = self._model.forward(weights, batch[0])
         signal = self._loss.signal(self._loss.start(trace.f, batch[1]), batch[1])
-        return flatten(self._model.gradient(weights, trace, signal / batch[0].shape[1]))
+        return flatten(self._model.gradient(weights, trace, signal / signal.shape[1]))
 
 
 class Gauges:

@@ -1,6 +1,6 @@
 """Samples on a device: those that train, in the order in which each lane sees them, and those held out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,20 +11,24 @@ from torch import Tensor
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import Dataset
 
-__all__ = ["Batch", "Batches", "Samples"]
+__all__ = ["Batch", "Batches", "Samples", "one_hot"]
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""x [lanes or 1, samples, inputs], y [.., samples, outputs], labels [.., samples, 1]; 1: shared by all lanes."""
+"""x [lanes or 1, samples, inputs], y [.., rows, outputs], labels [.., rows, 1]; 1: shared by all lanes.
+
+A row is a sample; where every token of a sample has a class of its own, a token.
+"""
 
 
 @dataclass(frozen=True)
 class Samples:
     """Samples as tensors."""
 
-    kind: str  # "classes" | "sign" | "regression"
+    kind: str  # "classes" | "tokens" | "sign" | "regression"
     x: Tensor  # [samples, inputs]
-    y: Tensor  # [samples, outputs]
-    labels: Tensor  # [samples, 1], class numbers
+    y: Tensor  # [samples, outputs]; of tokens the class numbers
+    labels: Tensor  # [samples, 1], class numbers; [samples, tokens]
+    classes: int = 0  # of tokens
 
     @classmethod
     def of(cls, data: Dataset, dtype: torch.dtype, device: str) -> "Samples":
@@ -40,7 +44,10 @@ class Samples:
     def _rows(cls, data: Dataset, rows: slice, dtype: torch.dtype, device: str) -> "Samples":
         # copied: where NumPy's memory starts within a line would change the bits
         x, y = (torch.from_numpy(a[rows]).to(dtype, copy=True).to(device) for a in (data.x, data.y))
-        return cls(data.kind, x, y, torch.from_numpy(data.labels[rows])[:, None].to(device))
+        labels = torch.from_numpy(data.labels[rows]).to(device)
+        if data.kind == "tokens":
+            return cls(data.kind, x, labels, labels, data.classes)
+        return cls(data.kind, x, y, labels[:, None])
 
     @property
     def count(self) -> int:
@@ -49,16 +56,43 @@ class Samples:
 
     def first(self, count: int) -> "Samples":
         """The first so many samples; all where there are fewer."""
-        return Samples(self.kind, self.x[:count], self.y[:count], self.labels[:count])
+        return replace(self, x=self.x[:count], y=self.y[:count], labels=self.labels[:count])
 
     def to(self, dtype: torch.dtype) -> "Samples":
         """The same samples in another precision."""
-        return Samples(self.kind, self.x.to(dtype), self.y.to(dtype), self.labels)
+        return replace(self, x=self.x.to(dtype), y=self.y if self.classes else self.y.to(dtype))
+
+    @property
+    def rows(self) -> int:
+        """Rows of a sample: its tokens, or 1."""
+        return self.labels.shape[1]
+
+    @property
+    def stored(self) -> Batch:
+        """Every sample as it lies here, in the order of the data set, shared by all lanes."""
+        return self.x[None], self.y[None], self.labels[None]
 
     @property
     def all(self) -> Batch:
         """Every sample, in the order of the data set, shared by all lanes."""
-        return self.x[None], self.y[None], self.labels[None]
+        return self.batch(self.stored)
+
+    def part(self, first: int, count: int) -> Batch:
+        """So many samples from one on, shared by all lanes; fewer at the end."""
+        x, y, labels = (a[:, first : first + count] for a in self.stored)
+        return self.batch((x, y, labels))
+
+    def batch(self, some: Batch) -> Batch:
+        """Samples as they lie here, by rows."""
+        if not self.classes:
+            return some
+        x, _, labels = some
+        return x, one_hot(labels, self.classes, x.dtype), labels.flatten(1)[..., None]
+
+
+def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
+    """Class numbers [lanes, samples, tokens] → [lanes, samples · tokens, classes]."""
+    return torch.nn.functional.one_hot(labels.flatten(1), classes).to(dtype)
 
 
 @lru_cache(maxsize=256)
@@ -79,7 +113,7 @@ class Batches:
         self._samples, self._batch, self._steps = samples, batch, steps_per_epoch
         self._seeds = seeds
         self._epoch = -1
-        self._arrays: Batch = samples.all
+        self._arrays: Batch = samples.stored
         self._slot: Tensor | None = None  # row of the arrays for every lane; None: the arrays fit as they are
 
     @property
@@ -96,7 +130,9 @@ class Batches:
             self._permute(epoch)
         rows = slice(place * self._batch, (place + 1) * self._batch)
         x, y, labels = (a[:, rows] for a in self._arrays)
-        return (x, y, labels) if self._slot is None else (x[self._slot], y[self._slot], labels[self._slot])
+        if self._slot is not None:
+            x, y, labels = x[self._slot], y[self._slot], labels[self._slot]
+        return self._samples.batch((x, y, labels))
 
     @property
     def epoch(self) -> int:
@@ -133,9 +169,9 @@ class Batches:
         shape = (len(distinct), used)
         with torch.inference_mode(False):  # the same memory every epoch, whoever asks: fresh memory costs as much again
             if self._epoch < 0 or self._arrays[0].shape[:2] != shape:  # before the first epoch: the samples themselves
-                x, y, labels = (a.new_empty(*shape, a.shape[-1]) for a in self._samples.all)
+                x, y, labels = (a.new_empty(*shape, a.shape[-1]) for a in self._samples.stored)
                 self._arrays = (x, y, labels)
-            for a, ordered in zip(self._samples.all, self._arrays, strict=True):
+            for a, ordered in zip(self._samples.stored, self._arrays, strict=True):
                 torch.index_select(a[0], 0, index, out=ordered.flatten(0, 1))
         self._epoch, self._distinct = epoch, distinct
         self._place()

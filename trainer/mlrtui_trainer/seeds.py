@@ -4,12 +4,13 @@ import numpy as np
 
 __all__ = ["PURPOSES", "generator"]
 
-PURPOSES = {"weights": 1, "order": 2, "lanczos": 3, "data": 4}
+PURPOSES = {"weights": 1, "order": 2, "lanczos": 3, "data": 4, "noise": 5}
 """What random numbers are drawn for, with the code that keys them. A code is never given to another purpose."""
 
 
 def generator(seed: int, purpose: str, *index: int) -> np.random.Generator:
-    """NumPy generator (Philox) of one purpose: "weights" by layer, "order" by epoch, "lanczos" by draw, "data" freely.
+    """NumPy generator (Philox) of one purpose: "weights" by layer, "order" by epoch, "lanczos" by draw, "data" freely,
+    "noise" by step and part.
 
     Different arguments give independent streams. Raises ValueError for a negative number and for an unknown purpose.
     """

@@ -91,6 +91,8 @@ class NetSpec:
     shape: tuple[int, ...] = ()  # of a sample as an image: channels, rows, columns; for kinds that see images
     code_path: str = ""  # folder in which a factory's module is sought beside the installed packages
     code_hash: str = ""  # SHA-256 of the factory's source file
+    tokens: int = 0  # of a sample, where each has outputs of its own: [samples, tokens, outputs]; 0: not
+    mode: str = "function"  # "function" of weights and sample alone | "train": trained in training mode (`modes`)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -119,6 +121,8 @@ class TrainSpec:
     threshold: float = 0.5
     on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out
     record_every: int = 1
+    clip: float = 0.0  # largest norm of the gradient that a step follows; 0: any
+    precision: str = ""  # "bf16": forward and backward passes under autocast; λ never is
     record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps (`layers`)
 
     @property
@@ -154,11 +158,12 @@ class Dataset:
     """Samples as the worker gets them, once; the last ``held_out`` of them are for validation, the others train."""
 
     data_id: str  # SHA-256 of the arrays
-    kind: str  # "classes": y holds class numbers | "sign": y is ±1 | "regression": y is real, accuracy has no meaning
+    kind: str  # "classes" | "tokens": a class for each token | "sign": y is ±1 | "regression": y is real, no accuracy
     x: npt.NDArray[np.float64]  # [samples, inputs]
-    y: npt.NDArray[np.float64]  # [samples, outputs]; one-hot for classes
-    labels: npt.NDArray[np.int64]  # [samples]; class numbers, all zero unless kind == "classes"
+    y: npt.NDArray[np.float64]  # [samples, outputs]; one-hot for classes; [samples, 0] for tokens
+    labels: npt.NDArray[np.int64]  # [samples]; class numbers, all zero unless kind == "classes"; [samples, tokens]
     held_out: int = 0
+    classes: int = 0  # of tokens
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
 from mlrtui_trainer.models.base import Model
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
+from mlrtui_trainer.models.modes import InTraining
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, TaskDone, TaskFailed
 
@@ -84,7 +85,7 @@ def _messages(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Me
 
 
 def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
-    model = build(task.net, task.train.optimizer, samples.x)
+    model = build(task.net, task.train.optimizer, samples.x, batch=task.train.batch, precision=task.train.precision)
     size = lanes_per_chunk(model, samples.count, samples.x.element_size(), device)
     for first in range(0, len(task.nets), size):
         yield from _probe_chunk(task, model, task.nets[first : first + size], samples, device)
@@ -151,7 +152,7 @@ def _remarks(model: Model) -> tuple[str, ...]:
     if not isinstance(model, General) or model.made is None:
         return ()
     made = model.made
-    remarks = []
+    remarks = [model.said] if isinstance(model, InTraining) else []
     if made.same:
         remarks.append(SAME_NETS)
     if not made.double:

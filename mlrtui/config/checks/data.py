@@ -9,7 +9,7 @@ from pathlib import Path
 from mlrtui.config.checks.known import Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake
 from mlrtui.data.npz import CHANNELS_FIRST, LAYOUTS, layout_of
-from mlrtui.data.shapes import FILES, DataSpec, describe, refuse_one_class, source_of
+from mlrtui.data.shapes import FILES, TEST, DataSpec, describe, refuse_one_class, source_of
 from mlrtui.data.sources import DataTrouble
 from mlrtui_trainer.models.kinds import MODEL_KINDS
 
@@ -17,9 +17,38 @@ __all__ = ["CHECKS"]
 
 
 def _targets(known: Known) -> Iterator[Mistake]:
+    if "tokens" in known.axis("data.target") or any(_has_tokens(known, name) for name in known.axis("data.name")):
+        yield from _tokens(known)
     if "parity" in known.axis("data.target"):
         for loss in known.class_losses:
             yield Mistake("training.loss", loss, 'target = "parity" has one output of ±1; use loss = "mse"')
+
+
+def _has_tokens(known: Known, name: str) -> bool:
+    source = known.source(name)
+    return source is not None and source.tokens > 0 and name not in FILES
+
+
+def _tokens(known: Known) -> Iterator[Mistake]:
+    """What goes with a class for each token."""
+    for name in known.axis("data.name"):
+        source = known.source(name)
+        if source is not None and not source.tokens:
+            remedy = f'data "{name}" has one target a sample; use target = "classes"'
+            yield Mistake("data.target", "tokens", remedy)
+        if "data.target" in known.given and _has_tokens(known, name):
+            for target in known.axis("data.target"):
+                if target != "tokens":
+                    yield Mistake("data.target", target, f'data "{name}" has a class for each token; use "tokens"')
+    for how in known.axis("data.standardize"):
+        if "data.standardize" in known.given and how != "none":
+            yield Mistake("data.standardize", how, 'tokens are numbers of words; use "none" or remove it')
+    for kind in known.axis("model.kind"):
+        if not MODEL_KINDS[kind].is_tried:
+            text = (
+                'has one output vector a sample, not one a token; use a module of your own ("package.module:factory")'
+            )
+            yield Mistake("model.kind", kind, text)
 
 
 def _packages(known: Known) -> Iterator[Mistake]:
@@ -95,6 +124,9 @@ def _files(known: Known) -> Iterator[Mistake]:
     if len(in_files) != 1 or path is None or (in_files[0] != "npz" and which is None):
         return
     share = known.one("data.validation") or 0.0
+    if share == TEST and in_files[0] != "npz":
+        yield Mistake("data.validation", TEST, 'is for name = "npz", with arrays x_test and y_test; give a share')
+        return
     wanted = DataSpec(in_files[0], path=path, which=which or "", validation=share)
     try:
         most = source_of(wanted).most
@@ -149,6 +181,10 @@ def _held_out(known: Known) -> Iterator[Mistake]:
     """A held-out part goes with a search that looks at it."""
     share, on = known.one("data.validation"), known.one("search.on")
     looks = "search" in known.given and on == "validation"
+    if share == TEST and known.axis("data.name") != ("npz",):
+        if not set(known.axis("data.name")) & set(FILES):  # else told with the files
+            yield Mistake("data.validation", TEST, 'is for name = "npz", with arrays x_test and y_test; give a share')
+        return
     if share is None:
         if looks and "data.validation" in known.values:
             yield Mistake("search.on", on, "no samples are held out; write e.g. validation = 0.2 under [data]")
@@ -166,10 +202,11 @@ def _held_out(known: Known) -> Iterator[Mistake]:
             continue
         path, which = known.one("data.path") or "", known.one("data.which") or ""
         try:
-            shape = describe(DataSpec(name, samples, path=path, which=which, validation=share))
+            target = "tokens" if source.tokens else "classes"
+            shape = describe(DataSpec(name, samples, target, path=path, which=which, validation=share))
         except DataTrouble:
             continue  # told by itself
-        if shape.held_out < 1 or shape.samples < 2:
+        if (share != TEST and shape.held_out < 1) or shape.samples < 2:
             parts = f"of {shape.samples + shape.held_out} samples of {name}, {shape.held_out} would be held out"
             yield Mistake("data.validation", share, f"{parts}; choose another share, or more samples")
 

@@ -125,6 +125,15 @@ def _factory(known: Known) -> Iterator[Mistake]:
                 yield Mistake(f"{where}.x", list(fit.x), f'n_params of "{kind}" is not known; use depth and width')
 
 
+def _mode(known: Known) -> Iterator[Mistake]:
+    """Training mode is for modules."""
+    if known.one("model.mode") != "train":
+        return
+    for name in known.axis("model.kind"):
+        if not MODEL_KINDS[name].is_tried:
+            yield Mistake("model.mode", "train", f'kind "{name}" is the same in training and evaluation; remove it')
+
+
 def _names(text: str) -> frozenset[str]:
     try:
         return frozenset(cell_number(text).names)
@@ -141,4 +150,5 @@ CHECKS: tuple[Check, ...] = (
     _images,
     _general,
     _factory,
+    _mode,
 )

@@ -5,6 +5,8 @@ from itertools import product
 
 from mlrtui.config.checks.known import MAX_CELLS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, enumerate_words, toml_text
+from mlrtui.data.shapes import held_out_of
+from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS, with_rates
 from mlrtui_trainer.optimizers import OPTIMIZERS, owners_of
 from mlrtui_trainer.schedules import SCHEDULES
@@ -51,7 +53,7 @@ def _sample_counts(known: Known) -> list[tuple[str, int]]:
         source = known.source(name)
         if source is not None and (samples == "all" or samples <= source.most):
             count = source.samples if samples == "all" else samples
-            counts.append((name, count - round(count * (known.one("data.validation") or 0.0))))
+            counts.append((name, count - held_out_of(count, known.one("data.validation"))))
     return counts
 
 
@@ -105,10 +107,25 @@ def _warmup(known: Known) -> Iterator[Mistake]:
         yield Mistake("training.warmup_steps", max(warmups), text)
 
 
+def _precision(known: Known) -> Iterator[Mistake]:
+    """Autocast is for passes that torch differentiates, and keeps weights in float32."""
+    precision = known.one("training.precision")
+    if precision is None:
+        return
+    for name in known.axis("model.kind"):
+        if MODEL_KINDS[name].scaled:
+            text = f'kind "{name}" has derivatives by hand, in training.dtype alone; remove it'
+            yield Mistake("training.precision", precision, text)
+    for dtype in known.axis("training.dtype"):
+        if dtype != "float32":
+            yield Mistake("training.precision", precision, 'keeps weights in float32; use dtype = "float32"')
+
+
 CHECKS: tuple[Check, ...] = (
     _budget,
     _batches,
     _own_keys,
     _rates,
     _warmup,
+    _precision,
 )

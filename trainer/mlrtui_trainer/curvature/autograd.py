@@ -6,6 +6,7 @@ Lanes share no parameters, so differentiating the sum of their losses twice give
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ class AutogradCurvature:
     """Hessian or Gauss-Newton of ``loss(model(flat))`` at ``flat`` [lanes, size]; that of half squares is the NTK.
 
     model: [lanes, size] → f [lanes, samples, outputs]; loss: f → [lanes], the mean over samples of each lane. Both take
-    any number of lanes, and treat all alike. Where there are ``nets`` (`models.base.Weights`), the model takes those of
+    any number of lanes, and treat all alike. Where there are ``nets``, the model takes those of
     its lanes as second argument.
     """
 
@@ -27,7 +28,7 @@ class AutogradCurvature:
     flat: Tensor
     gauss_newton: bool
     keeps: bool = True  # what no product changes, in memory; else it is computed again for each
-    nets: tuple[int, ...] = ()
+    nets: tuple[Any, ...] = ()  # what lanes differ in beside parameters (`General.keys`)
 
     @property
     def lanes(self) -> int:

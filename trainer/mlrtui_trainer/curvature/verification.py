@@ -7,7 +7,7 @@ symmetric, which finds about half of what can be wrong.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -98,9 +98,9 @@ def verdict(model: General, weights: Weights, samples: Samples, loss: str, opera
 def _verdict(model: General, weights: Weights, samples: Samples, loss: str, operator: str) -> Verdict:
     assert model.made is not None
     given = tuple(w.clone() for w in weights.to(samples.x.dtype).w)
-    at = Weights(tuple(nearby(given, weights.nets[0])), nets=weights.nets)
+    at = replace(weights.to(samples.x.dtype), w=tuple(nearby(given, weights.nets[0])))
     if not bool(model.forward(at, samples.x[None]).f.isfinite().all()):
-        at = Weights(given, nets=weights.nets)
+        at = replace(at, w=given)
     try:
         given_precision = _whole(model, at, samples, loss, operator)
         once = _refuses(given_precision, _unit(given_precision.flat, weights.nets[0], 0))

@@ -55,7 +55,7 @@ class CompiledSteps:
             return None
         widest = max(model.sizes[1:-1], default=0)
         step = OPTIMIZERS[train.optimizer].compiled
-        if widest > WIDEST or step is None or train.weight_decay > 0.0 or train.is_scheduled:
+        if widest > WIDEST or step is None or train.weight_decay > 0.0 or train.is_scheduled or train.clip > 0.0:
             return None
         if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
             return None  # raised where shapes are checked

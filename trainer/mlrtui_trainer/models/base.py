@@ -18,12 +18,14 @@ class Weights:
 
     ``b[l]`` [lanes, 1, out] are the biases of fully connected nets; empty where there are none, and in other models,
     whose biases are parameters like all others. ``nets``: the seed of every lane's net, where nets of different seeds
-    differ in more than their parameters (buffers, frozen parameters); else empty.
+    differ in more than their parameters (buffers, frozen parameters); else empty. ``state``, where nets are trained in
+    training mode: the updates done, [lanes] int64, then what training passes change beside parameters, [lanes, ...].
     """
 
     w: tuple[Tensor, ...]
     b: tuple[Tensor, ...] = ()
     nets: tuple[int, ...] = ()
+    state: tuple[Tensor, ...] = ()
 
     @property
     def lanes(self) -> int:
@@ -33,22 +35,28 @@ class Weights:
     def select(self, keep: Tensor) -> "Weights":
         """The lanes with these numbers, as a copy."""
         nets = tuple(self.nets[i] for i in keep.tolist()) if self.nets else ()
-        return Weights(tuple(w[keep] for w in self.w), tuple(b[keep] for b in self.b), nets)
+        w, b = (tuple(t[keep] for t in some) for some in (self.w, self.b))
+        return Weights(w, b, nets, self._states(keep))
 
     def clone(self) -> "Weights":
         """The same numbers in memory of their own."""
-        return Weights(tuple(w.clone() for w in self.w), tuple(b.clone() for b in self.b), self.nets)
+        state = tuple(s.clone() for s in self.state)
+        return Weights(tuple(w.clone() for w in self.w), tuple(b.clone() for b in self.b), self.nets, state)
 
     def to(self, dtype: torch.dtype) -> "Weights":
         """The same in another precision; itself where that is its own."""
         if self.w[0].dtype == dtype:
             return self
-        return Weights(tuple(w.to(dtype) for w in self.w), tuple(b.to(dtype) for b in self.b), self.nets)
+        state = tuple(s.to(dtype) if s.is_floating_point() else s for s in self.state)
+        return Weights(tuple(w.to(dtype) for w in self.w), tuple(b.to(dtype) for b in self.b), self.nets, state)
 
     def lane(self, i: int) -> "Weights":
         """One lane, sharing memory."""
         w, b = (tuple(t[i : i + 1] for t in tensors) for tensors in (self.w, self.b))
-        return Weights(w, b, self.nets[i : i + 1])
+        return Weights(w, b, self.nets[i : i + 1], self._states(slice(i, i + 1)))
+
+    def _states(self, lanes: Tensor | slice) -> tuple[Tensor, ...]:
+        return tuple(s[lanes] for s in self.state)
 
     def addresses(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Where the lanes' matrices and biases lie in memory, [lanes, layers]; a lane's own must lie without gaps."""
@@ -102,6 +110,9 @@ class Model(Protocol):
 
     def gradient(self, weights: Weights, trace: Any, delta: Tensor) -> Weights:
         """The gradient by every parameter, without the layers' rates; ``delta`` is d loss / d f over the batch."""
+
+    def advance_(self, weights: Weights, trace: Any) -> None:
+        """What a step changes beside parameters, in place."""
 
     def dead(self, trace: Any) -> Tensor:
         """1 for lanes whose last hidden ReLU layer is zero everywhere, else 0; [lanes]."""

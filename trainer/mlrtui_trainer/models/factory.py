@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from mlrtui_trainer.curvature.double_backward import custom_functions, with_second_derivatives, wrong_layer
 from mlrtui_trainer.models.general import General, Made
 from mlrtui_trainer.models.kinds import MODEL_KINDS
+from mlrtui_trainer.models.modes import in_training
 from mlrtui_trainer.models.sources import source_hash, source_of
-from mlrtui_trainer.models.trying import Trial, named, nearby, tried
+from mlrtui_trainer.models.trying import Trial, named, nearby, tried, tried_in_training
 from mlrtui_trainer.models.user_code import FactoryError, as_factory_error
 from mlrtui_trainer.models.user_nets import UserNets
 from mlrtui_trainer.spec import NetSpec
@@ -40,15 +41,17 @@ _folders: set[str] = set()  # what we have put on the import path
 _models: OrderedDict[tuple[NetSpec, bytes, str], tuple[General, UserNets]] = OrderedDict()  # tried, the newest last
 
 
-def from_factory(net: NetSpec, x: Tensor) -> General:
+def from_factory(net: NetSpec, x: Tensor, batch: int = 0) -> General:
     """The model that ``factory(inputs=, outputs=, depth=, width=)`` makes: an nn.Module of x [samples, inputs].
 
     ``x`` [samples, inputs] are the samples that train, on the device where they will: the net is tried on the first of
     them. What is trained is what the factory returned, the module of each seed with all that it holds: the global
     generators of torch (by (seed, "weights")), NumPy and Python are seeded while it is made and while it sees its
     first samples, on the CPU, so that every device starts from the same net. Parameters that need no gradient are
-    part of the net, not of λ. Raises FactoryError where anything of this fails, and for modules whose outputs are not
-    a function of weights and sample alone, which is tested and not read off their types (`trying`).
+    part of the net, not of λ. With mode = "train" steps are in training mode, in batches of ``batch``.
+
+    Raises FactoryError where anything of this fails, and for modules whose outputs (with mode = "train", in evaluation
+    mode) are not a function of weights and sample alone, which is tested and not read off their types (`trying`).
     """
     factory = _imported(net)
     key = (net, sha256(x[:FIRST_ROWS].double().cpu().numpy().tobytes()).digest(), str(x.device))
@@ -57,14 +60,14 @@ def from_factory(net: NetSpec, x: Tensor) -> General:
     _models.move_to_end(key)
     while len(_models) > 1 and sum(nets.held for _, nets in _models.values()) > KEPT_NUMBERS:
         _models.popitem(last=False)
-    model, _ = _models[key]
+    model, nets = _models[key]
     if model.made is not None and model.made.integers and x.dtype == torch.float32:
         largest = float(x.abs().max())
         if largest >= EXACT_IN_SINGLE:
             raise FactoryError(
                 f'{net.kind}: x has whole numbers up to {largest:.0f}, not all exact in float32; use dtype = "float64"'
             )
-    return model
+    return in_training(model, nets, batch or x.shape[0]) if net.mode == "train" else model
 
 
 def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[General, UserNets]:
@@ -72,8 +75,12 @@ def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[Gen
     call = f"{net.kind}({', '.join(f'{key}={value}' for key, value in sizes.items())})"
     with torch.inference_mode(False):
         rows = x[:FIRST_ROWS].detach().clone()
-        nets = UserNets(partial(factory, **sizes), call, rows.double().cpu(), net.outputs)
+        trains = net.mode == "train"
+        cpu = rows.double().cpu()
+        nets = UserNets(partial(factory, **sizes), call, cpu, net.outputs, tokens=net.tokens, modes=trains)
         trial = tried(nets, net.kind, 0, rows)
+        if trains:
+            tried_in_training(nets, net.kind, 0, rows)
     nets.constant = trial.constant
     made = Made(
         name=net.kind,
@@ -101,8 +108,9 @@ def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[Gen
         layered=False,
         of_net=nets.network,
         recording=recording,
-        alone=x.device.type == "cuda" and not _batches(nets, trial, rows),
+        alone=trains or (x.device.type == "cuda" and not _batches(nets, trial, rows)),
         made=made,
+        classes=net.outputs if net.tokens else 0,
     )
     return model, nets
 

@@ -6,8 +6,9 @@ a GPU all lanes run as one batched program.
 
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +19,11 @@ from mlrtui_trainer.curvature.autograd import AutogradCurvature, PieceByPiece
 from mlrtui_trainer.models.base import Weights, flatten, stacked
 from mlrtui_trainer.models.losses import Loss, mean_loss
 from mlrtui_trainer.models.parameters import Parameter
+from mlrtui_trainer.samples import one_hot
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import NetSpec
 
-__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Made", "Network", "drawn", "general"]
+__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Made", "Network", "drawn", "general", "recordable"]
 
 PIECE_BYTES = 1 << 27
 """Numbers of one forward pass that λ looks at in one go, per lane: a product holds several times as much."""
@@ -71,6 +73,8 @@ class General:
     recording: Callable[[], AbstractContextManager[object]] = nullcontext  # around what is differentiated twice
     alone: bool = False  # lanes run one by one on a GPU too
     made: "Made | None" = None  # what is known of a user's nets; None: ours
+    classes: int = 0  # where every token of a sample has one: their number, see `samples.Samples`
+    autocast: torch.dtype | None = None  # of passes that train or evaluate; λ is always in full precision
 
     @property
     def n_params(self) -> int:
@@ -85,14 +89,33 @@ class General:
     def forward(self, weights: Weights, x: Tensor) -> GeneralTrace:
         """Outputs of every lane for x [lanes or 1, samples, inputs]."""
         with torch.inference_mode(False), torch.enable_grad():
-            leaves = tuple(_recordable(w).requires_grad_() for w in weights.w)
-            f, last = self._lanes(leaves, _recordable(x), weights.nets)
+            leaves = tuple(recordable(w).requires_grad_() for w in weights.w)
+            with self.in_precision(x):
+                f, last = self._lanes(leaves, recordable(x), self.keys(weights))
+            f, last = f.to(x.dtype), last.to(x.dtype)
         return GeneralTrace(f.detach(), last.detach(), f, leaves)
+
+    def in_precision(self, x: Tensor) -> AbstractContextManager[object]:
+        """Around passes that train or evaluate."""
+        if self.autocast is None:
+            return nullcontext()
+        return torch.autocast(x.device.type, dtype=self.autocast, cache_enabled=False)
+
+    def in_lower(self, dtype: torch.dtype) -> "General":
+        """The same, trained and evaluated under autocast."""
+        return replace(self, autocast=dtype)
+
+    def keys(self, weights: Weights) -> tuple[Any, ...]:
+        """What lanes differ in beside parameters, by lane; empty: in nothing."""
+        return weights.nets
+
+    def advance_(self, weights: Weights, trace: GeneralTrace) -> None:
+        """Nothing beside parameters."""
 
     def gradient(self, weights: Weights, trace: GeneralTrace, delta: Tensor) -> Weights:
         """Jᵀ δ per lane for δ [lanes, samples, outputs], in the shape of the weights, without the layers' rates."""
         with torch.inference_mode(False):
-            pulled = torch.autograd.grad(trace.graph, trace.leaves, _recordable(delta), materialize_grads=True)
+            pulled = torch.autograd.grad(trace.graph, trace.leaves, recordable(delta), materialize_grads=True)
         return Weights(tuple(part.contiguous() for part in pulled))
 
     def descend_(self, weights: Weights, trace: GeneralTrace, delta: Tensor) -> None:
@@ -125,7 +148,7 @@ class General:
         self, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool
     ) -> AutogradCurvature | PieceByPiece:
         """The Hessian (``full``) or the Gauss-Newton matrix of the mean loss over x [samples, inputs], y."""
-        flat, samples, nets = flatten(weights), x.shape[0], weights.nets
+        flat, samples, nets = flatten(weights), x.shape[0], self.keys(weights)
         rows = max(1, PIECE_BYTES // (self.units * x.element_size()))
         pieces = [
             self._curvature(flat, nets, x[at : at + rows], y[at : at + rows], loss, full, keeps=rows >= samples)
@@ -136,13 +159,15 @@ class General:
         return PieceByPiece(pieces, [min(rows, samples - at) / samples for at in range(0, samples, rows)])
 
     def _curvature(
-        self, flat: Tensor, nets: tuple[int, ...], x: Tensor, y: Tensor, loss: Loss, full: bool, *, keeps: bool
+        self, flat: Tensor, nets: tuple[Any, ...], x: Tensor, y: Tensor, loss: Loss, full: bool, *, keeps: bool
     ) -> AutogradCurvature:
         with torch.inference_mode(False):
-            inputs, targets = _recordable(x)[None], _recordable(y)[None]
-            labels = targets.argmax(-1, keepdim=True)  # [1, samples, 1]; only losses over one-hot targets look at them
+            inputs, targets = recordable(x)[None], recordable(y)[None]
+            if self.classes:
+                targets = one_hot(targets, self.classes, x.dtype)
+            labels = targets.argmax(-1, keepdim=True)  # [1, rows, 1]; only losses over one-hot targets look at them
 
-        def model(flat: Tensor, nets: tuple[int, ...] = ()) -> Tensor:
+        def model(flat: Tensor, nets: tuple[Any, ...] = ()) -> Tensor:
             with self.recording():
                 return self._lanes(self._parts(flat), inputs, nets)[0]
 
@@ -161,7 +186,7 @@ class General:
         cut = torch.split(flat, sizes, dim=1)
         return [part.reshape(-1, *shape) for part, shape in zip(cut, self.shapes, strict=True)]
 
-    def _lanes(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    def _lanes(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """The network of every lane: outputs [lanes, samples, outputs] and last hidden layers."""
         own, lanes = x.shape[0] > 1, range(parameters[0].shape[0])
         if x.device.type != "cpu" and not self.alone:
@@ -170,7 +195,7 @@ class General:
         alone = [self._network(nets, i)([w[i].clone() for w in parameters], x[i if own else 0]) for i in lanes]
         return torch.stack([f for f, _ in alone]), torch.stack([last for _, last in alone])
 
-    def _together(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    def _together(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """`_lanes` as batched programs: one for all lanes, or one for those of each net."""
         own = x.shape[0] > 1
         if len(set(nets)) <= 1:
@@ -185,7 +210,7 @@ class General:
         back = torch.tensor([i for lanes in of.values() for i in lanes], device=x.device).argsort()
         return torch.cat([f for f, _ in parts])[back], torch.cat([last for _, last in parts])[back]
 
-    def _network(self, nets: tuple[int, ...], lane: int) -> Network:
+    def _network(self, nets: tuple[Any, ...], lane: int) -> Network:
         return self.network if self.of_net is None else self.of_net(nets[lane])
 
 
@@ -214,6 +239,6 @@ def general(net: NetSpec, network: Network, table: Sequence[Parameter], *, dies:
     )
 
 
-def _recordable(values: Tensor) -> Tensor:
+def recordable(values: Tensor) -> Tensor:
     """The same numbers as a tensor that a gradient can be recorded for."""
     return values.clone() if values.is_inference() else values.detach()

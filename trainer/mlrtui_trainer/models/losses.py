@@ -198,12 +198,12 @@ def mean_loss(per_sample: Tensor) -> Tensor:
 
 
 def accuracy(f: Tensor, y: Tensor, labels: Tensor, kind: str) -> Tensor:
-    """Share of right answers per lane, [lanes]: by the kind of the data ("classes", "sign"; else NaN).
+    """Share of right answers per lane, [lanes]: by the kind of the data ("classes", "tokens", "sign"; else NaN).
 
     A sample whose outputs are not all finite counts as wrong: argmax would call a NaN a class.
     """
     finite = (f - f).sum(-1) == 0.0  # [lanes, samples]; NaN where an output is NaN or infinite
-    if kind == "classes":
+    if kind in ("classes", "tokens"):
         right = (f.argmax(-1) == labels.squeeze(-1)) & finite
     elif kind == "sign":
         right = (f.sign() == y).all(-1) & finite

@@ -107,6 +107,9 @@ class Mlp:
         """See `initial_weights`."""
         return initial_weights(self, seeds, dtype, device)
 
+    def advance_(self, weights: Weights, trace: "Trace") -> None:
+        """Nothing beside parameters."""
+
     def forward(self, weights: Weights, x: Tensor) -> "Trace":
         """See `forward`."""
         return forward(self, weights, x)

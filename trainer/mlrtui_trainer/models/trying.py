@@ -6,18 +6,18 @@ its initial weights and at weights near them (a head that starts at zero hides w
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, seeded
+from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, keyed, seeded
 from mlrtui_trainer.models.user_nets import UserNets, as_pairs, attributes
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["TRIED_ROWS", "Trial", "named", "nearby", "tried"]
+__all__ = ["TRIED_ROWS", "Trial", "named", "nearby", "tried", "tried_in_training"]
 
 TRIED_ROWS = 16
 NEAR = 0.05
@@ -110,6 +110,63 @@ def tried(nets: UserNets, name: str, seed: int, x: Tensor) -> Trial:
     return Trial(double, units, tuple(constant), same)
 
 
+@dataclass(frozen=True)
+class _At:
+    """Where a pass in training mode is tried."""
+
+    seed: int
+    state: tuple[Tensor, ...]
+    step: int = 0
+    part: int = 0
+
+
+def tried_in_training(nets: UserNets, name: str, seed: int, x: Tensor) -> None:
+    """Find out what passes in training mode change and whether they draw, and note it in ``nets``.
+
+    Raises FactoryError for nets that a lane cannot carry: state that is no buffer, buffers that are replaced instead of
+    changed in place, randomness that follows no generator.
+    """
+    if not nets.trains:
+        raise FactoryError(
+            f'{name}: its module is in evaluation mode, so mode = "train" would change nothing; remove .eval(), or '
+            "the key"
+        )
+    rows = x[:TRIED_ROWS].detach().clone().float()
+    module = nets.module(seed, rows.dtype, rows.device)
+    parameters = [torch.from_numpy(one).to(rows) for one in nets.draw(seed)]
+    before = {full: (part, key, _copied(value)) for part, key, value, full in attributes(module)}
+    buffers = dict(module.named_buffers(remove_duplicate=False))
+    nets.state = tuple(buffers)
+    at = _At(seed, tuple(one.clone() for one in buffers.values()))
+    with as_factory_error(f"{name}: its module's forward in training mode"):
+        f, after = nets.trained(at, parameters, rows)
+        again, _ = nets.trained(at, parameters, rows)
+        other, _ = nets.trained(replace(at, step=1), parameters, rows)
+    for full, (part, key, old) in before.items():
+        if key not in part._buffers and not _equal(_current(part, key), old):
+            raise FactoryError(
+                f"{name}: the forward of {named(module, part)} changes the attribute {full!r} in training mode; "
+                "make it a buffer (register_buffer), which each training then has for itself"
+            )
+    size = float(f.abs().max())
+    if not bool(((f - again).abs() <= ROUNDING[torch.float32] * size).all()):
+        raise FactoryError(
+            f"{name}: its module gives other outputs every time in training mode; draw from the global generator of "
+            "torch, NumPy or Python, which are seeded at every step, and from no other"
+        )
+    own = nets.fresh(seed).to(rows.device)
+    with keyed(rows.device, seed, 0, 0), nets.training(own), as_factory_error(f"{name}: its module's forward"):
+        nets.plain(own, rows)
+    plain = dict(own.named_buffers(remove_duplicate=False))
+    for full, value in zip(buffers, after, strict=True):
+        if not torch.allclose(plain[full].to(value), value, rtol=1e-3, atol=1e-6, equal_nan=True):
+            raise FactoryError(
+                f"{name}: its forward replaces the buffer {full!r} in training mode; change it in place (copy_, mul_)"
+            )
+    nets.state = tuple(full for full, old, new in zip(buffers, at.state, after, strict=True) if not _equal(new, old))
+    nets.draws = not torch.equal(f, other)
+
+
 def _difference(nets: UserNets, a: nn.Module, b: nn.Module) -> str | None:
     """The first parameter, buffer or tensor in which two fresh modules differ, None: there is none."""
     pairs: list[tuple[str, object]] = [(f"parameter {key!r}", one) for key, one in a.named_parameters()]
@@ -179,7 +236,7 @@ class _Run:
             where = self._culprit(torch.arange(len(self._rows), device=self._rows.device))
             raise FactoryError(
                 f"{self._name}: {where} gives other outputs every time; leave out what is random in it, or call "
-                ".eval() on it before the factory returns it"
+                ".eval() on it before the factory returns it" + self._nets.or_mode
             )
         self._refuse_state(first, changed)
         self._refuse_company(first)
@@ -225,7 +282,7 @@ class _Run:
                 layer = named(self._module, part)
                 raise FactoryError(
                     f"{self._name}: the forward of {layer} changes the {what} {full!r}, and its outputs depend on it; "
-                    "leave it out, or call .eval() on it before the factory returns it"
+                    f"leave it out, or call .eval() on it before the factory returns it{self._nets.or_mode}"
                 )
 
     def _refuse_company(self, first: Tensor) -> None:
@@ -245,7 +302,7 @@ class _Run:
                 where = self._culprit(keep)
                 raise FactoryError(
                     f"{self._name}: in {where} the outputs of a sample depend on the other samples of its batch; "
-                    "leave it out, or call .eval() on it before the factory returns it"
+                    f"leave it out, or call .eval() on it before the factory returns it{self._nets.or_mode}"
                 )
 
     def _culprit(self, keep: Tensor) -> str:

@@ -10,7 +10,7 @@ import torch
 
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["FactoryError", "as_factory_error", "eagerly", "one_line", "seeded"]
+__all__ = ["FactoryError", "as_factory_error", "eagerly", "keyed", "one_line", "seeded"]
 
 
 class FactoryError(Exception):
@@ -54,6 +54,22 @@ def seeded(seed: int) -> Iterator[None]:
             random.setstate(python)
             np.random.set_state(numpy)
             torch.set_default_dtype(dtype)
+
+
+@contextmanager
+def keyed(device: torch.device, seed: int, *index: int) -> Iterator[None]:
+    """The global generators of torch, NumPy and Python, keyed by a seed and numbers; the caller's again at the end."""
+    drawn = generator(seed, "noise", *index)
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(int(drawn.integers(2**63)))
+        random.seed(int(drawn.integers(2**63)))
+        np.random.seed(int(drawn.integers(2**32)))
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 @contextmanager

@@ -5,29 +5,68 @@ tensors that are plain attributes are those of the seed. Complex parameters are 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from math import prod
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, eagerly, seeded
+from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, eagerly, keyed, seeded
 
-__all__ = ["UserNets", "as_pairs", "attributes"]
+__all__ = ["LaneState", "UserNets", "as_pairs", "attributes"]
 
 COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 TORCHS = frozenset(vars(nn.Module()))
 """Attributes that torch gives every module."""
 
 
+class LaneState(Protocol):
+    """What a pass in training mode depends on beside parameters and batch."""
+
+    @property
+    def seed(self) -> int:
+        """Of its net."""
+
+    @property
+    def step(self) -> int:
+        """Updates done."""
+
+    @property
+    def part(self) -> int:
+        """Number of the batch among those of the step."""
+
+    @property
+    def state(self) -> tuple[Tensor, ...]:
+        """The buffers that such passes change."""
+
+
 class UserNets:
     """The modules that a factory makes. Raises FactoryError where it, or a forward pass of what it made, fails."""
 
-    def __init__(self, make: Callable[[], object], call: str, rows: Tensor, outputs: int) -> None:
-        """``make`` calls the factory, ``call`` says how; ``rows`` [samples, inputs], float64 on the CPU, are real."""
-        self._make, self.call, self._rows, self._outputs = make, call, rows, outputs
+    def __init__(
+        self,
+        make: Callable[[], object],
+        call: str,
+        rows: Tensor,
+        outputs: int,
+        *,
+        tokens: int = 0,
+        modes: bool = False,
+    ) -> None:
+        """``make`` calls the factory, ``call`` says how; ``rows`` [samples, inputs], float64 on the CPU, are real.
+
+        ``tokens``: of a sample, each with ``outputs`` of its own; 0: a sample has them. ``modes``: steps are in
+        training mode, all else in evaluation mode.
+        """
+        self._make, self.call, self._rows = make, call, rows
+        self._shape = [tokens, outputs] if tokens else [outputs]
+        self._moded, self._modes = modes, dict[str, bool]()
+        self.state: tuple[str, ...] = ()  # buffers that a pass in training mode changes
+        self.draws = True  # whether such a pass may draw random numbers
         self._whole = bool((rows == rows.round()).all())
         self._modules: dict[tuple[int, torch.dtype, torch.device], nn.Module] = {}
         self.integers = False  # whether modules take int64
@@ -102,20 +141,64 @@ class UserNets:
         held: Mapping[str, Tensor] = MappingProxyType({}),
     ) -> Tensor:
         """A forward pass of one module with other parameters than its own, and with copies of these buffers."""
-        given = {
-            name: torch.complex(one[0], one[1]) if name in self.complex else one
-            for name, one in zip(self.names, parameters, strict=True)
-        }
-        given |= {name: value.clone() for name, value in held.items()}
+        given = self._named(parameters) | {name: value.clone() for name, value in held.items()}
         with eagerly(x.dtype):
             f: Tensor = torch.func.functional_call(module, given, (self.given(x),))
         return f
+
+    def _named(self, parameters: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {
+            name: torch.complex(one[0], one[1]) if name in self.complex else one
+            for name, one in zip(self.names, parameters, strict=True)
+        }
 
     def plain(self, module: nn.Module, x: Tensor) -> Tensor:
         """A forward pass of one module with its own parameters."""
         with eagerly(x.dtype):
             f: Tensor = module(self.given(x))
         return f
+
+    def trained(self, lane: "LaneState", parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A pass of a lane in training mode: outputs [rows, outputs], and its statistics afterwards."""
+        module = self.module(lane.seed, x.dtype, x.device)
+        state = {name: one.clone() for name, one in zip(self.state, lane.state, strict=True)}
+        random = keyed(x.device, lane.seed, lane.step, lane.part) if self.draws else nullcontext()
+        with random, self.training(module), eagerly(x.dtype):
+            f: Tensor = torch.func.functional_call(module, self._named(parameters) | state, (self.given(x),))
+        return self._by_row(f), tuple(one.detach() for one in state.values())
+
+    def evaluated(self, lane: "LaneState", parameters: Sequence[Tensor], x: Tensor) -> Tensor:
+        """A pass of a lane in evaluation mode: outputs [rows, outputs]."""
+        module = self.module(lane.seed, x.dtype, x.device)
+        return self._by_row(self.called(module, parameters, x, dict(zip(self.state, lane.state, strict=True))))
+
+    def initial_state(self, seed: int, dtype: torch.dtype, device: torch.device) -> list[Tensor]:
+        """What passes in training mode change, as a fresh net of a seed has it."""
+        held = dict(self.module(seed, dtype, device).named_buffers(remove_duplicate=False))
+        return [held[name].clone() for name in self.state]
+
+    @contextmanager
+    def training(self, module: nn.Module) -> Iterator[None]:
+        """The module's parts in the modes in which the factory returned them."""
+        for path, part in module.named_modules():
+            part.training = self._modes[path]
+        try:
+            yield
+        finally:
+            module.eval()
+
+    @property
+    def or_mode(self) -> str:
+        """What else a refusal may advise."""
+        return "" if self._moded else ', or set model.mode = "train"'
+
+    @property
+    def trains(self) -> bool:
+        """Whether any part of the module was in training mode when the factory returned it."""
+        return any(self._modes.values())
+
+    def _by_row(self, f: Tensor) -> Tensor:
+        return f.flatten(0, 1) if len(self._shape) > 1 else f
 
     @property
     def held(self) -> int:
@@ -138,7 +221,7 @@ class UserNets:
         """The net of a seed as `general.Network`; of its last hidden layer nothing is known."""
 
         def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-            f = self.forward(seed, parameters, x)
+            f = self._by_row(self.forward(seed, parameters, x))
             return f, f
 
         return network
@@ -148,6 +231,9 @@ class UserNets:
             module = self._make()
         if not isinstance(module, nn.Module):
             raise FactoryError(f"{self.call}: returned {type(module).__name__}, not a torch.nn.Module")
+        if self._moded:
+            self._modes = self._modes or {path: part.training for path, part in module.named_modules()}
+            module.eval()
         doubles = any(one.dtype in (torch.float64, torch.complex128) for one in module.parameters())
         return _converted(module.cpu(), torch.float64 if doubles else torch.float32, torch.device("cpu"), trained=True)
 
@@ -159,11 +245,12 @@ class UserNets:
         if not any(one.requires_grad for one in module.parameters()):
             none = "no parameters that need a gradient" if any(True for _ in module.parameters()) else "no parameters"
             raise FactoryError(f"{self.call}: its module has {none}, so nothing would train")
-        wanted = [len(x), self._outputs]
+        wanted = [len(x), *self._shape]
         if not isinstance(f, Tensor) or list(f.shape) != wanted:
             got = list(f.shape) if isinstance(f, Tensor) else type(f).__name__
             raise FactoryError(
-                f"{self.call}: for x {list(x.shape)} its module gave {got}, not [samples, outputs] = {wanted}"
+                f"{self.call}: for x {list(x.shape)} its module gave {got}, not "
+                f"[samples, {'tokens, ' * (len(wanted) > 2)}outputs] = {wanted}"
             )
         if not f.is_floating_point():
             raise FactoryError(f"{self.call}: its module gave {f.dtype}; outputs must be real numbers")

@@ -20,7 +20,7 @@ __all__ = ["Stepping", "forms_gradient", "held", "optimizer_of"]
 
 def forms_gradient(train: TrainSpec) -> bool:
     """Whether a step needs the gradient by itself, and does not add it to the weights as it comes."""
-    return OPTIMIZERS[train.optimizer].step is not None or train.weight_decay > 0.0
+    return OPTIMIZERS[train.optimizer].step is not None or train.weight_decay > 0.0 or train.clip > 0.0
 
 
 def held(train: TrainSpec) -> int:
@@ -28,11 +28,20 @@ def held(train: TrainSpec) -> int:
     return len(OPTIMIZERS[train.optimizer].state) + forms_gradient(train)
 
 
-def optimizer_of(model: Model, train: TrainSpec, etas: Sequence[float], dtype: torch.dtype, device: str) -> "Stepping":
-    """The optimizer that a spec names, before its first step. Raises UnknownNameError for a name that is not known."""
+def optimizer_of(
+    model: Model, train: TrainSpec, etas: Sequence[float], dtype: torch.dtype, device: str, *, rows: int = 1
+) -> "Stepping":
+    """The optimizer that a spec names, before its first step; ``rows`` of the outputs belong to a sample.
+
+    Raises UnknownNameError for a name that is not known.
+    """
     eta = torch.tensor(list(etas), dtype=torch.float64)[:, None, None]  # [lanes, 1, 1]
-    rates = eta if forms_gradient(train) else -eta / train.batch
+    rates = eta if forms_gradient(train) else -eta / (train.batch * rows)
     return Stepping(model, train, rates.to(dtype).to(device))
+
+
+CLIP_EPS = 1e-6
+"""Added to the norm that is divided by, as in torch."""
 
 
 class Stepping:
@@ -53,14 +62,17 @@ class Stepping:
         return self._optimizer.diagonal is None or bool(self._steps > 0)
 
     def descend_(self, weights: Weights, trace: Trace, signal: Tensor) -> None:
-        """One step in place; ``signal`` [lanes, samples, outputs] is d loss / d f of each sample of the batch."""
+        """One step in place; ``signal`` [lanes, rows, outputs] is d loss / d f of each row of the batch."""
         self._steps += 1
         rates = self._rates_now()
         if not self._forms_gradient:
             self._model.descend_(weights, trace, signal * rates)
+            self._model.advance_(weights, trace)
             return
         how, decay = self._train, self._train.weight_decay
-        gradient = self._model.gradient(weights, trace, signal / how.batch)
+        gradient = self._model.gradient(weights, trace, signal / signal.shape[1])
+        if how.clip > 0.0:
+            _clip(gradient, self._model.rate, how.clip)
         state = self.memory(weights)
         for at, (w, g, rate) in enumerate(_by_layer(self._model, weights, gradient)):
             if decay > 0.0 and self._optimizer.decay == "coupled":
@@ -73,6 +85,7 @@ class Stepping:
             if decay > 0.0 and self._optimizer.decay == "decoupled":
                 w.mul_(1.0 + by * decay)
             w.add_(step * by)
+        self._model.advance_(weights, trace)
 
     def at(self, step: int) -> None:
         """Tell steps that are recorded which one comes next: only the host knows its rate."""
@@ -123,6 +136,21 @@ class Stepping:
         part.rates = self.rates[keep]
         part._state = None if self._state is None else tuple(one.select(keep) for one in self._state)
         return part
+
+
+def _clip(gradient: Weights, rates: Sequence[float], most: float) -> None:
+    """Scale each lane's gradient down to this norm, in place, as torch's clip_grad_norm_; frozen layers do not count.
+
+    On a CPU lane by lane: a sum over several lanes takes its terms in another order than over one.
+    """
+    moved = [g for g, rate in zip(_tensors(gradient), (*rates, *rates), strict=False) if rate != 0.0]
+    together = moved[0].device.type != "cpu"
+    groups = [slice(None)] if together else [slice(i, i + 1) for i in range(gradient.lanes)]
+    squares = [sum((g[at].double() ** 2).flatten(1).sum(1) for g in moved) for at in groups]
+    norm = torch.cat([one for one in squares if isinstance(one, Tensor)]).sqrt()  # [lanes]
+    factor = (most / (norm + CLIP_EPS)).clamp(max=1.0)
+    for g in _tensors(gradient):
+        g.mul_(factor.to(g.dtype).reshape(-1, *[1] * (g.ndim - 1)))
 
 
 def _by_layer(model: Model, weights: Weights, gradient: Weights) -> Iterable[tuple[Tensor, Tensor, float]]:
