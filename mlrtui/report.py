@@ -20,6 +20,8 @@ __all__ = ["fit_line", "growth_line", "report", "sweep_line", "term_line"]
 def sweep_line(sweep: SweepRow) -> str:
     """One sweep in one line."""
     failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
+    if sweep.mode == "recorded":
+        return f"{one_line(sweep.name)}: recorded, {'running' if sweep.trials_running else one_line(sweep.status)}"
     shard = f" (shard {one_line(sweep.shard)})" if sweep.shard else ""
     draw = ", not repeatable" if sweep.repeatable == 0 else ""
     return (

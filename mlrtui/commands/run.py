@@ -178,10 +178,16 @@ def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
         known = {sweep.name: sweep for sweep in reader.sweeps()}
         for spec in specs:
             row = known.get(spec.sweep.name)
-            chosen.append(spec if row is None else chosen_as(spec, row.spec))
             if row is None:
+                chosen.append(spec)
                 undone = True
                 continue
+            if row.mode == "recorded":
+                raise BadInput(
+                    f"sweep.name = {spec.sweep.name!r}: {store} has a recorded run of this name, a script's own: rename "
+                    "the sweep, or choose another --store"
+                )
+            chosen.append(chosen_as(spec, row.spec))
             lacks = _lacks(options, chosen[-1], row, reader)
             undone |= lacks.adds or row.status != "done" or row.shard != options.shard
             if lacks.adds:

@@ -21,13 +21,11 @@ from pathlib import Path
 from mlrtui.errors import BadInput, MlrtuiError, StoreTrouble
 from mlrtui.version import __version__
 from mlrtui_db.own import own_settings
+from mlrtui_db.processes import RECORDER
 from mlrtui_trainer.gauge import RecordedStep, Recorder
 from mlrtui_trainer.gauge.recording import LossFunction, Model, Optimizers
 
 __all__ = ["StoreSink", "record"]
-
-WRITER = "mlrtui.loops.writer"
-"""The module that the helper process runs."""
 
 MOST_BYTES = 8 << 20
 """Of lines that wait for the helper, besides the pipe's own buffer; beyond it steps are left out."""
@@ -136,7 +134,7 @@ class StoreSink:
             raise BadInput("store: this Python does not know its own executable, so no helper process can be started")
         self._owner = os.getpid()
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", WRITER],
+            [sys.executable, "-P", "-m", RECORDER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C at a terminal is the script's to handle

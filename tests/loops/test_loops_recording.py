@@ -390,6 +390,7 @@ def test_a_script_without_with_is_closed_at_its_exit(tmp_path: Path, end: str, o
 
 RANKS = """
 import sys
+import warnings
 import torch, torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 import mlrtui
@@ -415,16 +416,37 @@ for p in model.parameters():
     both = [torch.zeros_like(p) for _ in range(2)]
     dist.all_gather(both, p.detach())
     assert torch.equal(*both), "replicas differ"
+
+from torch.distributed.fsdp import fully_shard
+
+sharded = torch.nn.Linear(4, 1)
+fully_shard(sharded)
+optimizer = torch.optim.SGD(sharded.parameters(), lr=0.05)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    rec = mlrtui.record(sharded, optimizer, loss_fn, store=f"fsdp{rank}.db", every=1).start()
+for _ in range(3):
+    optimizer.zero_grad()
+    loss = loss_fn(sharded, batch)
+    loss.backward()
+    optimizer.step()
+    rec.step(loss, batch)
+rec.close()
+if rank == 0:
+    assert "ShardedParameters: weight is spread over processes" in rec.events[0], rec.events
+    assert any("ShardedParameters" in str(one.message) for one in said)
+    assert all(row.loss > 0 and row.readings == () for row in rec.steps)
 dist.destroy_process_group()
 print("equal", flush=True)
 """
 
 
-def test_of_two_ranks_the_first_writes_and_replicas_stay_equal(tmp_path: Path) -> None:
+def test_of_two_ranks_the_first_writes_replicas_stay_equal_and_shards_are_not_measured(tmp_path: Path) -> None:
     scripts = [start(RANKS, tmp_path, str(rank), str(tmp_path / "meeting")) for rank in range(2)]
     assert [script.communicate()[0].strip() for script in scripts] == ["equal", "equal"]
     assert len(rows(tmp_path / "rank0.db", "curves")) == 6
-    assert not (tmp_path / "rank1.db").exists()
+    assert {path.name for path in tmp_path.glob("*.db")} == {"rank0.db", "fsdp0.db"}
+    assert [row["loss"] is not None for row in rows(tmp_path / "fsdp0.db", "curves")] == [True] * 3
     assert {row["status"] for row in rows(tmp_path / "rank0.db", "measures")} == {"found"}
 
 

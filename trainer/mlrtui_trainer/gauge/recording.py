@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, undisturbed
+from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, refuse_sharded, undisturbed
 from mlrtui_trainer.gauge.critical import critical_sharpness
 from mlrtui_trainer.gauge.directional import directional_sharpness
-from mlrtui_trainer.gauge.errors import WrongBatch
+from mlrtui_trainer.gauge.errors import ShardedParameters, WrongBatch
 from mlrtui_trainer.gauge.optimizers import Snapshot, preconditioner, snapshot
 from mlrtui_trainer.gauge.readings import Reading, RecordedStep, Series, Sink
 from mlrtui_trainer.gauge.sharpness import sharpness
@@ -206,11 +206,21 @@ class Recorder:
             if self.sink is not None:
                 self.sink.open()
                 self._is_open = True
+            self._refuse_sharded()
             for one in self.optimizers:
                 self._handles.append(one.register_step_pre_hook(self._before_update))
             if not _is_compiled(self.model):  # whose hooks would be compiled, too
                 self._handles.append(self.model.register_forward_pre_hook(self._before_forward))
         return self
+
+    def _refuse_sharded(self) -> None:
+        """Under FSDP one rank alone can measure nothing: every forward pass needs them all."""
+        try:
+            refuse_sharded(self.model)
+        except ShardedParameters as error:
+            for plan in self._plans.values():
+                plan.off = True
+            self._failed("loss and learning rate alone are recorded", error)
 
     def close(self, error: BaseException | None = None) -> None:
         """Stop recording; a second call does nothing. ``error``: what ended the training, if anything did."""
