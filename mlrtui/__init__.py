@@ -18,7 +18,8 @@ from mlrtui.version import __version__
 
 if TYPE_CHECKING:
     from mlrtui.errors import BadInput
-    from mlrtui.loops.max_lr import MaxLR, find_max_lr
+    from mlrtui.loops.max_lr import find_max_lr
+    from mlrtui.loops.results import MaxLR
     from mlrtui_trainer.gauge import (
         AsymmetricCurvature,
         CriticalSharpness,
@@ -57,7 +58,7 @@ __all__ = [
     "sharpness",
 ]
 
-_HOMES = {"BadInput": "mlrtui.errors", "MaxLR": "mlrtui.loops.max_lr", "find_max_lr": "mlrtui.loops.max_lr"}
+_HOMES = {"BadInput": "mlrtui.errors", "MaxLR": "mlrtui.loops.results", "find_max_lr": "mlrtui.loops.max_lr"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from mlrtui import planning
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, refuse_code, start
-from mlrtui.config import AnySweep, read_sweep
+from mlrtui.config import AnySweep, LoopSweep, read_sweep
 from mlrtui.driver import estimate
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.stores import open_store
@@ -33,7 +33,7 @@ def resume(names: Sequence[str], options: RunOptions) -> int:
         where = "named" if names else f"in {options.store}"
         print(f"nothing to resume: every sweep {where} is done")
         return 1 if any(row.trials_failed for row in rows) else 0
-    return _start(unfinished, options)
+    return _start(_ours(unfinished, names), options)
 
 
 def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
@@ -44,7 +44,7 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
         StoreError: the store cannot be used.
     """
     with open_current(options.store) as reader:
-        rows = chosen(reader, names)
+        rows = _ours(chosen(reader, names), names)
     refuse_code([_spec(row) for row in rows], options)  # before anything is changed
     again = []
     with open_store(options.store) as store, store.transaction():
@@ -80,6 +80,21 @@ def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
     refuse_code(specs, options)
     useful = max(estimate.parallel_lanes(planning.plan(spec, None)) for spec in specs)
     return start(specs, useful, options)
+
+
+def _ours(rows: Sequence[SweepRow], names: Sequence[str]) -> list[SweepRow]:
+    """Those that no script of the user's searches by itself; says which are left out, unless they were named.
+
+    Raises:
+        BadInput: one of them was named, or there is no other.
+    """
+    scripts = [row for row in rows if (spec := _spec(row)) and isinstance(spec, LoopSweep) and spec.in_script]
+    texts = [f"{row.name!r} is a script's own: run the script again, find_max_lr goes on with it" for row in scripts]
+    if texts and (names or len(scripts) == len(rows)):
+        raise BadInput.gather(texts)
+    for text in texts:
+        print(one_line(text))
+    return [row for row in rows if row not in scripts]
 
 
 def _spec(row: SweepRow) -> AnySweep:

@@ -59,7 +59,9 @@ def log_path(store: Path) -> Path:
     return target.with_name(target.name + ".log")
 
 
-def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: str = "local") -> DriverProcess:
+def launch(
+    store: Path, specs: Sequence[str], devices: Sequence[str], engine: str = "local", caller: int | None = None
+) -> DriverProcess:
     """Start a driver and wait until it owns the store.
 
     Args:
@@ -67,6 +69,7 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: st
         specs: canonical JSON of each sweep, run in this order.
         devices: one device name per worker.
         engine: name of the engine that has them.
+        caller: a socket to the script that trains by itself, in place of an engine; the driver ends with it.
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
@@ -81,14 +84,15 @@ def launch(store: Path, specs: Sequence[str], devices: Sequence[str], engine: st
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            pass_fds=[theirs],
+            pass_fds=[theirs] if caller is None else [theirs, caller],
             start_new_session=True,  # a dead terminal must not reach it
         )
     finally:
         os.close(log)
         os.close(theirs)
     assert process.stdin is not None
-    job = {"store": str(store.absolute()), "specs": list(specs), "devices": list(devices), "engine": engine}
+    job: dict[str, object] = {"store": str(store.absolute()), "specs": list(specs)}
+    job |= {"devices": list(devices), "engine": engine, "caller": caller}
     with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())
         process.stdin.close()
