@@ -20,6 +20,8 @@ def sweep_line(sweep: SweepRow) -> str:
     """One sweep in one line."""
     failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
     draw = ", not repeatable" if sweep.repeatable == 0 else ""
+    if sweep.mode == "recorded":
+        return f"{one_line(sweep.name)}: recorded, {'running' if sweep.trials_running else one_line(sweep.status)}"
     return (
         f"{one_line(sweep.name)}: {one_line(sweep.status)}, {sweep.nets_done}/{sweep.nets} nets, "
         f"{sweep.trials_done}/{sweep.trials} trials{failed}{draw}"

@@ -217,7 +217,8 @@ def end_recording(tx: Transaction, trial_id: int, verdict: str, error: str | Non
     status = "failed" if verdict == "failed" else "done"
     tx.connection.execute(
         "UPDATE trial SET status = ?, verdict = ?, error = ?, loss_final = last_loss, final_accuracy = last_accuracy,"
-        " final_sharpness = last_sharpness, loss_initial = (SELECT loss FROM step s WHERE s.trial_id = trial.trial_id"
+        " final_sharpness = last_sharpness, best_accuracy = (SELECT max(accuracy) FROM step s"
+        " WHERE s.trial_id = trial.trial_id), loss_initial = (SELECT loss FROM step s WHERE s.trial_id = trial.trial_id"
         " ORDER BY step LIMIT 1), rev = ? WHERE trial_id = ?",
         (status, verdict, error, tx.rev, trial_id),
     )

@@ -19,7 +19,7 @@ from mlrtui_db._checked import Unreadable
 from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import Transaction, translated
-from mlrtui_db._sweeps import refresh_cell
+from mlrtui_db._sweeps import free_name, refresh_cell
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.errors import MergeConflict, StoreLocked
 from mlrtui_db.lock import is_held
@@ -106,7 +106,12 @@ class _Merge:
 
     def _sweep(self, sweep: Row) -> tuple[bool, int]:
         """(whether it was there before, its number in the new store)."""
-        known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
+        if sweep["mode"] == "recorded":  # runs of one name are runs of their own
+            known = _one(self._target, "SELECT * FROM sweep WHERE sweep_key = ?", sweep["sweep_key"])
+            if known is None:
+                sweep = sweep | {"name": free_name(self._target, sweep["name"], sweep["created_at"])}
+        else:
+            known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
         if known is not None and known["sweep_key"] != sweep["sweep_key"]:
             raise MergeConflict(
                 f"{self._path} holds a sweep {sweep['name']!r} with other settings than the stores before it: "

@@ -6,7 +6,7 @@ Where an axis has the name of one and its type, the axis has its value, too: in 
 import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Any
+from typing import Any, get_type_hints
 
 from mlrtui_db.axes import AXES, label
 from mlrtui_db.records import CellRecord, NetRecord
@@ -17,8 +17,7 @@ Own = dict[str, str | float | int | bool | None]
 
 _LONGEST_NAME = 100
 _LARGEST = 2**53
-_WHOLE = frozenset({"depth", "width", "samples", "batch", "max_steps", "base_width", "warmup_steps"})
-"""Axes of whole numbers from 1."""
+_TYPES = get_type_hints(CellRecord)
 
 
 def own_settings(settings: Mapping[str, object]) -> Own:
@@ -55,7 +54,8 @@ def own_columns(own: Mapping[str, object]) -> dict[str, str | float | int]:
         value = own.get(axis.name)
         if axis.follows or axis.name == "bias" or isinstance(value, bool):
             continue
-        number = isinstance(value, int) and value > 0 if axis.name in _WHOLE else isinstance(value, int | float)
+        whole = _TYPES.get(axis.name) == int | None or "AS INTEGER" in axis.sql
+        number = isinstance(value, int) and value > 0 if whole else isinstance(value, int | float)
         if number if axis.is_number else isinstance(value, str):
             found[axis.name] = value  # type: ignore[assignment]
     return found

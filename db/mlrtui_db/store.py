@@ -276,6 +276,11 @@ class Store:
         with translated(self.path):
             return _sweeps.sweep_named(self._connection, name)
 
+    def free_name(self, name: str) -> str:
+        """The name for a sweep, with the time where there is one of this name; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.free_name(self._connection, name, self._clock())
+
     def sweep_state(self, sweep_id: int) -> SweepState:
         """Everything that the search of a sweep rests on; also outside a transaction."""
         with translated(self.path):

@@ -28,12 +28,15 @@ def resume(names: Sequence[str], options: RunOptions) -> int:
     """
     with open_current(options.store) as reader:
         rows = chosen(reader, names) if names else [row for row in reader.sweeps() if row.status != "done"]
-    unfinished = [row for row in rows if row.status != "done"]
+    ours = _ours(rows, names, "resume")
+    if rows and not ours:
+        return 0  # it was said whose they are
+    unfinished = [row for row in ours if row.status != "done"]
     if not unfinished:
         where = "named" if names else f"in {options.store}"
         print(f"nothing to resume: every sweep {where} is done")
-        return 1 if any(row.trials_failed for row in rows) else 0
-    return _start(_ours(unfinished, names), options)
+        return 1 if any(row.trials_failed for row in ours) else 0
+    return _start(unfinished, options)
 
 
 def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
@@ -44,7 +47,10 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
         StoreError: the store cannot be used.
     """
     with open_current(options.store) as reader:
-        rows = _ours(chosen(reader, names), names)
+        rows = _ours(chosen(reader, names), names, "rerun")
+    if not rows:
+        print("nothing to rerun: no trial has failed")
+        return 0
     refuse_code([_spec(row) for row in rows], options)  # before anything is changed
     again = []
     with open_store(options.store) as store, store.transaction():
@@ -75,26 +81,38 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
+def _ours(rows: Sequence[SweepRow], named: Sequence[str], verb: str) -> list[SweepRow]:
+    """The sweeps that a driver trains: those of scripts are left out, with a line each, and refused by their name.
+
+    Raises:
+        BadInput: one of them was named.
+    """
+    scripts = {row.sweep_id: what for row in rows if (what := _of_a_script(row))}
+    for row in rows:
+        if row.sweep_id in scripts and named:
+            raise BadInput(
+                f"{row.name!r} is {scripts[row.sweep_id]}, which mlrtui cannot {verb}: start its script again"
+            )
+        if row.sweep_id in scripts and row.status != "done":
+            print(f"{one_line(row.name)}: {scripts[row.sweep_id]}; its own script starts it again")
+    return [row for row in rows if row.sweep_id not in scripts]
+
+
+def _of_a_script(row: SweepRow) -> str:
+    """What only a script of the user's can go on with; "" where it is ours."""
+    if row.mode == "recorded":
+        return "a recorded run"
+    with suppress(ValidationError):
+        spec = read_sweep(row.spec)
+        return "a search by find_max_lr" if isinstance(spec, LoopSweep) and spec.in_script else ""
+    return ""
+
+
 def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
     specs = [_spec(row) for row in rows]
     refuse_code(specs, options)
     useful = max(estimate.parallel_lanes(planning.plan(spec, None)) for spec in specs)
     return start(specs, useful, options)
-
-
-def _ours(rows: Sequence[SweepRow], names: Sequence[str]) -> list[SweepRow]:
-    """Those that no script of the user's searches by itself; says which are left out, unless they were named.
-
-    Raises:
-        BadInput: one of them was named, or there is no other.
-    """
-    scripts = [row for row in rows if (spec := _spec(row)) and isinstance(spec, LoopSweep) and spec.in_script]
-    texts = [f"{row.name!r} is a script's own: run the script again, find_max_lr goes on with it" for row in scripts]
-    if texts and (names or len(scripts) == len(rows)):
-        raise BadInput.gather(texts)
-    for text in texts:
-        print(one_line(text))
-    return [row for row in rows if row not in scripts]
 
 
 def _spec(row: SweepRow) -> AnySweep:

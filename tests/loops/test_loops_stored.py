@@ -115,9 +115,12 @@ def test_what_train_fn_raises_reaches_its_user_and_the_next_call_goes_on(mlrtui_
     assert rows(store, "SELECT outcome, detail FROM attempt WHERE outcome <> 'done'") == [
         ("cancelled", "train_fn raised KeyError: 'mine'")
     ]
-    refused = mlrtui_("resume", "--allow-code")
-    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
-    assert "'v1' is a script's own" in refused.stderr
+    left = mlrtui_("resume", "--allow-code")
+    assert (left.returncode, left.stdout) == (0, "v1: a search by find_max_lr; its own script starts it again\n")
+    for verb in ("resume", "rerun --failed"):
+        refused = mlrtui_(*verb.split(), "v1", "--allow-code")
+        assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+        assert "'v1' is a search by find_max_lr, which mlrtui cannot" in refused.stderr
     done = [lr for (lr,) in rows(store, "SELECT eta FROM trial WHERE status = 'done'")]
     assert len(done) == 2  # the first was run twice
     later: list[float] = []

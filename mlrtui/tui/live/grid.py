@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
-from mlrtui.text.lines import Line, Run, clean, line
+from mlrtui.text.lines import Line, Run, clean, fit, line
 from mlrtui.text.marks import cell_state
 from mlrtui.text.numbers import number
 from mlrtui.tui.state import Look
@@ -49,6 +49,8 @@ class SweepGrid(Pane):
 
     def needed(self, width: int) -> int:
         """The variant line where there are several, the widths, one row a depth."""
+        if self._is_list():
+            return max(len(self._cells()), 1)
         depths = {cell.depth for cell in self._shown()}
         return max(len(depths), 1) + (len(self._variants()) > 1) + 1
 
@@ -77,8 +79,10 @@ class SweepGrid(Pane):
         cells = self._shown()
         if not cells:
             return [line(" no sweep in this store yet", "note")]
-        depths, widths = _axis(cells, 0), _axis(cells, 1)
         chosen = next((cell for cell in cells if cell.cell_id == self.chosen), cells[0])
+        if self._is_list():
+            return self._list(cells, chosen, width, height)
+        depths, widths = _axis(cells, 0), _axis(cells, 1)
         texts = {_place(cell): cell_text(cell, self.look.grid_value, self._search()) for cell in cells}
         label = max(3, len(str(depths[-1])) + 1)
         step = max(max(map(len, texts.values())) + 3, max(len(str(value)) for value in widths) + 2)
@@ -122,6 +126,11 @@ class SweepGrid(Pane):
             if dx:
                 self._turn_variant(chosen, dx)
             self.update_rows()
+            return
+        if self._is_list():
+            at = min(max(cells.index(chosen) + dy, 0), len(cells) - 1)
+            if cells[at].cell_id != self.chosen:
+                self._take(cells[at].cell_id)
             return
         depths, widths = _axis(cells, 0), _axis(cells, 1)
         row, column = depths.index(_place(chosen)[0]) + dy, widths.index(_place(chosen)[1]) + dx
@@ -167,12 +176,33 @@ class SweepGrid(Pane):
     def _search(self) -> bool:
         return self.reading is None or self.reading.snapshot is None or self.reading.snapshot.sweep.mode == "search"
 
+    def _is_list(self) -> bool:
+        """Whether there is a cell whose depth or width is not known: then they are listed by their labels."""
+        return any(cell.depth is None or cell.width is None for cell in self._cells())
+
+    def _list(self, cells: Sequence[CellRow], chosen: CellRow, width: int, height: int) -> Sequence[Line]:
+        rows = window(len(cells), cells.index(chosen), height)
+        lines: list[Line] = []
+        for index in rows:
+            cell = cells[index]
+            state = cell_state(cell)
+            text = f"{self.look.marks.glyph(state)}{cell_text(cell, self.look.grid_value, self._search())}"
+            open_, close = ("[", "]") if cell is chosen else (" ", " ")
+            role = f"{state}-chosen" if cell is chosen and self.has_focus else state
+            lines.append(fit(((f"{open_}{text}{close} ", role), (clean(cell.label), "")), width))
+            self._places.append((len(lines), 1, 1 + width, cell.cell_id))
+        return lines
+
     def _variants(self) -> list[str]:
+        if self._is_list():
+            return [""]
         return list(dict.fromkeys(cell.variant for cell in self._cells()))
 
     def _shown(self) -> list[CellRow]:
         """The cells of the variant that holds the cursor."""
         cells = self._cells()
+        if self._is_list():
+            return list(cells)
         variant = next((cell.variant for cell in cells if cell.cell_id == self.chosen), None)
         if variant is None and cells:
             variant = cells[0].variant

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mlrtui_trainer.curvature.double_backward import with_second_derivatives
 from mlrtui_trainer.gauge.errors import NotReproducible, ShardedParameters, WrongBatch
 
-__all__ = ["Closure", "LossFunction", "RandomStates", "undisturbed"]
+__all__ = ["Closure", "LossFunction", "RandomStates", "refuse_sharded", "undisturbed"]
 
 LossFunction = Callable[[Any, Any], Tensor]
 """From a model and a batch to a scalar."""
@@ -102,18 +102,24 @@ def _copied_buffers(model: nn.Module) -> Iterator[None]:
             part._buffers[name] = t
 
 
+def refuse_sharded(model: nn.Module) -> None:
+    """Raise ShardedParameters where a trained parameter is in parts, as under FSDP."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    sharded = [name for name, p in named if type(p.data).__name__ == "DTensor" or hasattr(p, "placements")]
+    if sharded:
+        raise ShardedParameters(
+            f"{sharded[0]} is spread over processes (DTensor): measure a whole copy of the model in one process"
+        )
+
+
 class Closure:
     """The loss of one batch. Differentiable parameters only; tied ones once, frozen ones never."""
 
     def __init__(self, model: nn.Module, loss_fn: LossFunction, batch: Any) -> None:
         """Raises ShardedParameters, WrongBatch."""
         self.model, self.loss_fn, self.batch = model, loss_fn, batch
+        refuse_sharded(model)
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        sharded = [name for name, p in named if type(p.data).__name__ == "DTensor" or hasattr(p, "placements")]
-        if sharded:
-            raise ShardedParameters(
-                f"{sharded[0]} is spread over processes (DTensor): measure a whole copy of the model in one process"
-            )
         if not named:
             raise WrongBatch("the model has no parameter that is trained (requires_grad is False for all)")
         self.names = [name for name, _ in named]
