@@ -18,8 +18,9 @@ from mlrtui.version import __version__
 
 if TYPE_CHECKING:
     from mlrtui.errors import BadInput
-    from mlrtui.loops.max_lr import MaxLR, find_max_lr
+    from mlrtui.loops.max_lr import find_max_lr
     from mlrtui.loops.recording import record
+    from mlrtui.loops.results import MaxLR
     from mlrtui_trainer.gauge import (
         AsymmetricCurvature,
         CriticalSharpness,
@@ -59,7 +60,7 @@ __all__ = [
 
 _HOMES = {
     "BadInput": "mlrtui.errors",
-    "MaxLR": "mlrtui.loops.max_lr",
+    "MaxLR": "mlrtui.loops.results",
     "find_max_lr": "mlrtui.loops.max_lr",
     "record": "mlrtui.loops.recording",
 }

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from mlrtui import planning
 from mlrtui.commands.opening import open_current
 from mlrtui.commands.run import RunOptions, refuse_code, start
-from mlrtui.config import AnySweep, read_sweep
+from mlrtui.config import AnySweep, LoopSweep, read_sweep
 from mlrtui.driver import estimate
 from mlrtui.driver.shards import Shard
 from mlrtui.errors import BadInput, StoreTrouble
@@ -29,12 +29,14 @@ def resume(names: Sequence[str], options: RunOptions) -> int:
     """
     with open_current(options.store) as reader:
         rows = chosen(reader, names) if names else [row for row in reader.sweeps() if row.status != "done"]
-    rows = _ours(rows, names, "resume")
-    unfinished = [row for row in rows if row.status != "done"]
+    ours = _ours(rows, names, "resume")
+    if rows and not ours:
+        return 0  # it was said whose they are
+    unfinished = [row for row in ours if row.status != "done"]
     if not unfinished:
         where = "named" if names else f"in {options.store}"
         print(f"nothing to resume: every sweep {where} is done")
-        return 1 if any(row.trials_failed for row in rows) else 0
+        return 1 if any(row.trials_failed for row in ours) else 0
     return _start(unfinished, options)
 
 
@@ -81,18 +83,30 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
 
 
 def _ours(rows: Sequence[SweepRow], named: Sequence[str], verb: str) -> list[SweepRow]:
-    """The sweeps that a driver trains: recorded runs are left out, with a line about each, and refused by their name.
+    """The sweeps that a driver trains: those of scripts are left out, with a line each, and refused by their name.
 
     Raises:
-        BadInput: a recorded run was named.
+        BadInput: one of them was named.
     """
-    recorded = [row for row in rows if row.mode == "recorded"]
-    if named and recorded:
-        raise BadInput(f"{recorded[0].name!r} is a recorded run, which mlrtui cannot {verb}: start its script again")
-    for row in recorded:
-        if row.status != "done":
-            print(f"{one_line(row.name)}: a recorded run; its own script starts it again")
-    return [row for row in rows if row.mode != "recorded"]
+    scripts = {row.sweep_id: what for row in rows if (what := _of_a_script(row))}
+    for row in rows:
+        if row.sweep_id in scripts and named:
+            raise BadInput(
+                f"{row.name!r} is {scripts[row.sweep_id]}, which mlrtui cannot {verb}: start its script again"
+            )
+        if row.sweep_id in scripts and row.status != "done":
+            print(f"{one_line(row.name)}: {scripts[row.sweep_id]}; its own script starts it again")
+    return [row for row in rows if row.sweep_id not in scripts]
+
+
+def _of_a_script(row: SweepRow) -> str:
+    """What only a script of the user's can go on with; "" where it is ours."""
+    if row.mode == "recorded":
+        return "a recorded run"
+    with suppress(ValidationError):
+        spec = read_sweep(row.spec)
+        return "a search by find_max_lr" if isinstance(spec, LoopSweep) and spec.in_script else ""
+    return ""
 
 
 def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:

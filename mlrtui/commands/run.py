@@ -120,7 +120,7 @@ def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: S
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
     shards = shards or [options.shard] * len(specs)
-    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine, shards)
+    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine, shards=shards)
     if options.detach:
         print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
         return 0
@@ -184,8 +184,8 @@ def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
                 continue
             if row.mode == "recorded":
                 raise BadInput(
-                    f"sweep.name = {spec.sweep.name!r}: {store} has a recorded run of this name, a script's own: rename "
-                    "the sweep, or choose another --store"
+                    f"sweep.name = {spec.sweep.name!r}: {store} has a recorded run of this name, a script's own: "
+                    "rename the sweep, or choose another --store"
                 )
             chosen.append(chosen_as(spec, row.spec))
             lacks = _lacks(options, chosen[-1], row, reader)

@@ -21,6 +21,7 @@ from mlrtui.errors import DriverDied, MlrtuiError
 
 if TYPE_CHECKING:
     from mlrtui.engines.base import Engine
+    from mlrtui.engines.caller import CallerEngine
     from mlrtui_db.store import Store
 
 __all__ = ["main"]
@@ -62,6 +63,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui.stores import open_store
 
     specs = [read_sweep(str(text)) for text in job["specs"]]  # type: ignore[attr-defined]
+    caller = _caller(job.get("caller"))
     store = open_store(str(job["store"]))
     engines: list[Engine] = []
     drivers: dict[str, Driver] = {}  # by engine: each is opened when its first sweep comes
@@ -74,13 +76,20 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         for spec, shard in zip(specs, job["shards"], strict=True):  # type: ignore[call-overload]
             kind = "loops" if isinstance(spec, LoopSweep) else str(job["engine"])
             if kind not in drivers:
-                engine = engine_of(kind).open(names)
+                engine = engine_of(kind).open(names) if caller is None else caller
                 engines.append(engine)
-                drivers[kind] = Driver(store, engine, driver_id=driver_id, should_stop=lambda: stop.asked, say=_say)
+                drivers[kind] = Driver(
+                    store,
+                    engine,
+                    driver_id=driver_id,
+                    should_stop=lambda: stop.asked or (caller is not None and bool(caller.gone)),
+                    why_stopped=lambda: "" if caller is None else caller.gone,
+                    say=_say,
+                )
             plan = planning.plan(spec, data.load)
             end = drivers[kind].run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
             failed += end.failed
-            if stop.asked:
+            if stop.asked or end.status == "stopped":
                 break
         return 1 if failed else 0
     except BaseException as error:
@@ -92,6 +101,17 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
                 close()
             except Exception:  # it must not take the place of what the driver ends of
                 _log(traceback.format_exc())
+
+
+def _caller(descriptor: object) -> "CallerEngine | None":
+    """The script that asked for the search and trains by itself, where there is one."""
+    if not isinstance(descriptor, int):
+        return None
+    from multiprocessing.connection import Connection
+
+    from mlrtui.engines.caller import CallerEngine
+
+    return CallerEngine(Connection(descriptor))
 
 
 def _report(store: "Store") -> None:

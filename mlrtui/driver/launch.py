@@ -60,7 +60,13 @@ def log_path(store: Path) -> Path:
 
 
 def launch(
-    store: Path, specs: Sequence[str], devices: Sequence[str], engine: str = "local", shards: Sequence[str | None] = ()
+    store: Path,
+    specs: Sequence[str],
+    devices: Sequence[str],
+    engine: str = "local",
+    *,
+    shards: Sequence[str | None] = (),
+    caller: int | None = None,
 ) -> DriverProcess:
     """Start a driver and wait until it owns the store.
 
@@ -70,6 +76,7 @@ def launch(
         devices: one device name per worker.
         engine: name of the engine that has them.
         shards: of each sweep "1/4", to train that shard of it alone, or None; none at all: all sweeps whole.
+        caller: a socket to the script that trains by itself, in place of an engine; the driver ends with it.
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
@@ -84,7 +91,7 @@ def launch(
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            pass_fds=[theirs],
+            pass_fds=[theirs] if caller is None else [theirs, caller],
             start_new_session=True,  # a dead terminal must not reach it
         )
     finally:
@@ -97,6 +104,7 @@ def launch(
         "devices": list(devices),
         "engine": engine,
         "shards": list(shards) or [None] * len(specs),
+        "caller": caller,
     }
     with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())

@@ -85,6 +85,7 @@ class Driver:
         *,
         driver_id: str,
         should_stop: Callable[[], bool] = lambda: False,
+        why_stopped: Callable[[], str] = lambda: "",
         say: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -92,6 +93,7 @@ class Driver:
         self._engine = engine
         self._driver_id = driver_id
         self._should_stop = should_stop
+        self._why_stopped = why_stopped  # "": the user asked for it
         self._say = say
         self._committer = Committer(store, should_stop, say)
         self._commit = self._committer.commit
@@ -428,15 +430,23 @@ class Driver:
         self._flush(run)
         status = "done" if run.closed else "stopped"
         for slot in list(self._running):
-            self._release(list(self._free(run, slot).lanes.values()), "cancelled", "stopped by the user")
+            why = self._why_stopped() or "stopped by the user"
+            self._release(list(self._free(run, slot).lanes.values()), "cancelled", why)
         failed = self._failures()
-        text = f"finished {name!r}" if status == "done" else f"stopped {name!r}; the same command resumes it"
+        text = f"finished {name!r}" if status == "done" else f"stopped {name!r}; {self._way_on(run)}"
         if failed:
             text += f"; {failed} trials or nets failed"
         self._event("warning" if failed else "info", text)
         self._refit(run)
         self._commit(lambda: self._store.end_sweep(self._sweep_id, status))
         return SweepEnd(name, status, failed)
+
+    def _way_on(self, run: SweepRun) -> str:
+        """How a stopped sweep goes on."""
+        if not isinstance(run.spec, LoopSweep) or not run.spec.in_script:
+            return "the same command resumes it"
+        why = self._why_stopped()
+        return f"{why}; find_max_lr with the same key resumes it" if why else "find_max_lr with the same key resumes it"
 
     def _failures(self) -> int:
         state = self._store.sweep_state(self._sweep_id)

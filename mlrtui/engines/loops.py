@@ -16,11 +16,11 @@ from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import BEAT_SECONDS, Deadlines, Silence
 from mlrtui.engines.ends import after, cause_of_end
 from mlrtui_trainer.loops.process import STARTED, Failure, Job, Returned
-from mlrtui_trainer.loops.records import outcome_of, step_batch_of
+from mlrtui_trainer.loops.records import Records
 from mlrtui_trainer.loops.reports import Ending, Reported, difference
 from mlrtui_trainer.spec import Dataset, LoopRound, Message, Repeated, Task, TaskDone, TaskFailed
 
-__all__ = ["LoopEngine"]
+__all__ = ["LoopEngine", "described"]
 
 # Tied to us before anything is imported that takes time.
 _START = "import sys; from mlrtui import tether; tether.tie(int(sys.argv.pop(1))); " + (
@@ -37,28 +37,19 @@ class _Running:
     task: LoopRound
     process: "subprocess.Popen[bytes]"
     connection: "Connection[object, object]"
+    records: Records
     first: list[Reported] | None = None
     seen: list[Reported] = field(default_factory=list)
     started: bool = False
     outcome: bool = False
-    seq: int = 0
     silence: Silence = field(default_factory=Silence)
 
     def record(self, message: object) -> Message | None:
         """What the driver is to have of a message: nothing of the second time."""
-        task = self.task
-        found: Message | None = None
-        if isinstance(message, list):
-            if task.check:
-                self.seen += message
-            found = step_batch_of(task.trial, self.seq, message)
-        elif isinstance(message, Ending):
-            self.outcome = True
-            found = outcome_of(task.loop, task.trial, self.seq, message)
-        if found is None or self.first is not None:
-            return None
-        self.seq += 1
-        return found
+        if isinstance(message, list) and self.task.check:
+            self.seen += message
+        self.outcome |= isinstance(message, Ending)
+        return None if self.first is not None else self.records.of(message)
 
     def hangs(self, deadlines: Deadlines) -> str | None:
         """Why the process counts as hanging, or None."""
@@ -84,7 +75,7 @@ class LoopEngine:
         self._devices = list(devices)
         self._deadlines = deadlines or Deadlines()
         self._running: dict[int, _Running] = {}
-        self._events: list[EngineEvent] = [WorkerReady(slot, _described(one)) for slot, one in enumerate(devices)]
+        self._events: list[EngineEvent] = [WorkerReady(slot, described(one)) for slot, one in enumerate(devices)]
 
     @property
     def devices(self) -> Sequence[str]:
@@ -170,9 +161,9 @@ class LoopEngine:
             start_new_session=True,  # so that its own children end with it
         )
         theirs.close()
-        running = _Running(task, process, Connection(ours.detach()), first)
+        running = _Running(task, process, Connection(ours.detach()), Records(task.loop, task.trial), first)
         with suppress(BrokenPipeError, ConnectionResetError):  # poll sees that it is gone
-            running.connection.send(Job(task.loop, task.trial.eta, task.trial.seed, BEAT_SECONDS))
+            running.connection.send(Job(task.loop, task.trial.eta, task.trial.seed, beat_seconds=BEAT_SECONDS))
         return running
 
 
@@ -190,7 +181,7 @@ def _why(last: Returned | Failure | None) -> str:
     return last.error if isinstance(last, Failure) else ""
 
 
-def _described(device: str) -> dict[str, str]:
+def described(device: str) -> dict[str, str]:
     """Versions behind the numbers of a device, as far as they are known without importing anything."""
     found = {"device": device, "python": platform.python_version()}
     for package in ("torch", "numpy"):

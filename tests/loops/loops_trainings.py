@@ -15,8 +15,8 @@ def quadratic(lr: float, report: Any, seed: int, width: int = 4, scale: float = 
     """Gradient descent on ½ c w², c = scale·width: the loss ends below its start exactly below 2/c."""
     curvature = scale * width
     w = 1.0 + 0.01 * seed
+    print("quadratic at", lr)
     for step in range(STEPS):
-        print("step", step)
         if not report(step, 0.5 * curvature * w * w):
             return
         w -= lr * curvature * w

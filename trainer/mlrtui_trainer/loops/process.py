@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from mlrtui_trainer.loops.code import called_with, imported, said_in_short
-from mlrtui_trainer.loops.reports import LoopError, LoopSpec, Reports
+from mlrtui_trainer.loops.reports import LoopError, LoopSpec, Reported, Reports
 
-__all__ = ["STARTED", "Failure", "Job", "Line", "Returned", "failure", "main"]
+__all__ = ["STARTED", "Difference", "Failure", "Job", "Line", "Returned", "failure", "main"]
 
 STARTED = "started"
 """The function is imported, and the training begins."""
@@ -30,6 +30,7 @@ class Job(NamedTuple):
     loop: LoopSpec
     lr: float
     seed: int
+    check: bool = False  # run it a second time, which sends nothing but a `Difference`; only of a script
     beat_seconds: float = 2.0
 
 
@@ -37,6 +38,12 @@ class Returned(NamedTuple):
     """The training has returned."""
 
     seconds: float
+
+
+class Difference(NamedTuple):
+    """What a second time has shown; "" where the same was reported."""
+
+    text: str
 
 
 class Failure(NamedTuple):
@@ -55,15 +62,17 @@ class Line:
         self._run: Reports | None = None
         self._lr = 0.0
         self._sent_at = 0.0
+        self._sent: list[Reported] | None = None  # where they are kept
 
     def send(self, message: object) -> None:
         """Send something besides reports."""
         with self._turn:
             self._connection.send(message)
 
-    def begin(self, loop: LoopSpec, lr: float) -> None:
-        """Of which training reports are sent from now on."""
-        self._run, self._lr, self._sent_at = Reports(loop), lr, 0.0
+    def begin(self, loop: LoopSpec, lr: float, sent: list[Reported] | None = None) -> Reports:
+        """Reports of this training are sent from now on, and put into ``sent``, if that is there."""
+        self._run, self._lr, self._sent_at, self._sent = Reports(loop), lr, 0.0, sent
+        return self._run
 
     def report(self, step: int, loss: Any, accuracy: Any = None) -> bool:
         """The training's report: False when it is decided, and then its ending is sent at once."""
@@ -99,14 +108,18 @@ class Line:
         if self._run is None:
             return  # decided before
         run, self._run = self._run, None
-        if rows := run.take(all_of_it=True):
-            self._connection.send(rows)
+        self._send(run.take(all_of_it=True))
         self._connection.send(run.ending(self._lr))
 
     def _flush(self) -> None:
-        rows = [] if self._run is None else self._run.take()
+        if self._run is not None:
+            self._send(self._run.take())
+
+    def _send(self, rows: list[Reported]) -> None:
         if rows:
             self._sent_at = time.monotonic()
+            if self._sent is not None:
+                self._sent += rows
             self._connection.send(rows)
 
 

@@ -10,10 +10,28 @@ from mlrtui_trainer.loops.reports import Ending, LoopSpec, Reported
 from mlrtui_trainer.rows import bad_kind, loss_flags
 from mlrtui_trainer.spec import Outcome, Segment, StepBatch, TrialSpec
 
-__all__ = ["outcome_of", "step_batch_of", "verdict_of"]
+__all__ = ["Records", "verdict_of"]
 
 
-def step_batch_of(trial: TrialSpec, seq: int, rows: Sequence[Reported]) -> StepBatch:
+class Records:
+    """The records of one training, made of its messages in their order."""
+
+    def __init__(self, loop: LoopSpec, trial: TrialSpec) -> None:
+        self._loop, self._trial = loop, trial
+        self._seq = 0
+
+    def of(self, message: object) -> StepBatch | Outcome | None:
+        """What a list of `Reported` or an `Ending` gives; nothing for other messages."""
+        found: StepBatch | Outcome | None = None
+        if isinstance(message, list):
+            found = _step_batch(self._trial, self._seq, message)
+        elif isinstance(message, Ending):
+            found = _outcome(self._loop, self._trial, self._seq, message)
+        self._seq += found is not None
+        return found
+
+
+def _step_batch(trial: TrialSpec, seq: int, rows: Sequence[Reported]) -> StepBatch:
     """Rows of steps; ``seq`` counts the records of the trial's attempt from 0."""
     none = np.full(len(rows), nan)
     return StepBatch(
@@ -33,7 +51,7 @@ def verdict_of(loop: LoopSpec, end: Ending) -> str:
     return phases.verdict(loop.success, end.reached, end.diverged, False, end.first.loss, end.last.loss)
 
 
-def outcome_of(loop: LoopSpec, trial: TrialSpec, seq: int, end: Ending) -> Outcome:
+def _outcome(loop: LoopSpec, trial: TrialSpec, seq: int, end: Ending) -> Outcome:
     """How the training ended. It has no phase: those are of losses that we know, and of λ."""
     first, last = end.first, end.last
     return Outcome(
