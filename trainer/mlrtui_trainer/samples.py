@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,23 @@ from torch import Tensor
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import Dataset
 
-__all__ = ["Batch", "Batches", "Samples"]
+__all__ = ["Batch", "Batches", "EpochRows", "Samples"]
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""x [lanes or 1, samples, inputs], y [.., samples, outputs], labels [.., samples, 1]; 1: shared by all lanes."""
+
+class Batch(NamedTuple):
+    """Samples of all lanes; a first dimension of 1: shared by all of them."""
+
+    x: Tensor  # [lanes or 1, samples, inputs]
+    y: Tensor  # [lanes or 1, samples, outputs]
+    labels: Tensor  # [lanes or 1, samples, 1]
+
+
+class EpochRows(NamedTuple):
+    """What the steps of an epoch see, from one of them on."""
+
+    arrays: Batch  # [orders, rows, ...]
+    slots: list[int]  # each lane's order
+    first: int  # row at which the step starts
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ class Samples:
     @property
     def all(self) -> Batch:
         """Every sample, in the order of the data set, shared by all lanes."""
-        return self.x[None], self.y[None], self.labels[None]
+        return Batch(self.x[None], self.y[None], self.labels[None])
 
 
 @lru_cache(maxsize=256)
@@ -96,7 +110,7 @@ class Batches:
             self._permute(epoch)
         rows = slice(place * self._batch, (place + 1) * self._batch)
         x, y, labels = (a[:, rows] for a in self._arrays)
-        return (x, y, labels) if self._slot is None else (x[self._slot], y[self._slot], labels[self._slot])
+        return Batch(x, y, labels) if self._slot is None else Batch(x[self._slot], y[self._slot], labels[self._slot])
 
     @property
     def epoch(self) -> int:
@@ -108,17 +122,18 @@ class Batches:
         """Samples a step."""
         return self._batch
 
-    def block(self, step: int) -> tuple[Batch, list[int], int]:
-        """What the steps of this step's epoch see: arrays [orders, rows, ...], each lane's order, the step's first row.
+    def block(self, step: int) -> EpochRows:
+        """What the steps of this step's epoch see.
 
         A later step of the epoch sees the next ``size`` rows; where all samples are in a batch, the same.
         """
         if self.full:
-            return self._samples.all, [0] * len(self._seeds), 0
+            return EpochRows(self._samples.all, [0] * len(self._seeds), 0)
         epoch, place = divmod(step, self._steps)
         if epoch != self._epoch:
             self._permute(epoch)
-        return self._arrays, [self._distinct.index(seed) for seed in self._seeds], place * self._batch
+        slots = [self._distinct.index(seed) for seed in self._seeds]
+        return EpochRows(self._arrays, slots, place * self._batch)
 
     def keep(self, lanes: list[int]) -> None:
         """Forget all lanes but those with these numbers."""
@@ -132,9 +147,9 @@ class Batches:
         index = torch.from_numpy(np.concatenate(orders)).to(self._samples.x.device)
         shape = (len(distinct), used)
         with torch.inference_mode(False):  # the same memory every epoch, whoever asks: fresh memory costs as much again
-            if self._epoch < 0 or self._arrays[0].shape[:2] != shape:  # before the first epoch: the samples themselves
+            if self._epoch < 0 or self._arrays.x.shape[:2] != shape:  # before the first epoch: the samples themselves
                 x, y, labels = (a.new_empty(*shape, a.shape[-1]) for a in self._samples.all)
-                self._arrays = (x, y, labels)
+                self._arrays = Batch(x, y, labels)
             for a, ordered in zip(self._samples.all, self._arrays, strict=True):
                 torch.index_select(a[0], 0, index, out=ordered.flatten(0, 1))
         self._epoch, self._distinct = epoch, distinct
