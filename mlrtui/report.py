@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlrtui.analysis.exclusions import left_out
+from mlrtui.text import numbers
 from mlrtui.text.escape import one_line
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
@@ -37,13 +38,13 @@ def fit_line(fit: FitRow) -> str:
 
 def term_line(fit: FitRow | FitRecord) -> str:
     """The same without the fit's name."""
-    interval = "no interval" if fit.low is None or fit.high is None else f"[{fit.low:.2f}, {fit.high:.2f}]"
-    parts = [f"exponent of {fit.term} {fit.exponent:+.2f} {interval}"]
+    interval = numbers.interval(fit.low, fit.high) or "no interval"
+    parts = [f"exponent of {fit.term} {_slope(fit.exponent)} {interval}"]
     if fit.r2 is not None and math.isfinite(fit.r2):
-        parts.append(f"R² {fit.r2:.3f}")
-    parts.append(f"{fit.cells} cells over {fit.decades:.1f} decades")
+        parts.append(numbers.r_squared(fit.r2, 3))
+    parts.append(f"{fit.cells} cells over {numbers.decades(fit.decades)}")
     if fit.p_equal is not None:
-        parts.append(f"equal exponents: F test p = {fit.p_equal:.2g}")
+        parts.append(f"equal exponents: F test p = {numbers.exact(fit.p_equal, 2)}")
     if fit.warnings:
         parts.append(fit.warnings)
     if fit.excluded:
@@ -141,8 +142,7 @@ def growth_line(growth: "Growth") -> str:
 def _power(term: "FitTerm | None") -> str:
     if term is None:
         return "unknown"
-    interval = "" if term.low is None or term.high is None else f" [{term.low:.2f}, {term.high:.2f}]"
-    return f"∝ width^{term.exponent:+.2f}{interval}"
+    return f"∝ width^{_slope(term.exponent)} {numbers.interval(term.low, term.high)}".rstrip()
 
 
 def _bound(value: object, sign: str) -> str:
@@ -164,10 +164,15 @@ def _picture(snapshot: LiveSnapshot, ascii_only: bool) -> Iterator[str]:
     ]
     line = next((fit for fit in snapshot.fits if fit.term == "depth*width" and fit.y == "eta_star"), None)
     if len(points) >= 2:
-        yield f"η* against depth × width, log-log{'' if line is None else f', fitted slope {line.exponent:+.2f}'}"
+        yield f"η* against depth × width, log-log{'' if line is None else f', fitted slope {_slope(line.exponent)}'}"
         fitted = None if line is None or line.intercept is None else (line.exponent, line.intercept)
         yield loglog_text(points, fitted, (78, 18), ascii_only)
 
 
 def _number(value: object, digits: int = 4) -> str:
-    return f"{value:.{digits}g}" if isinstance(value, int | float) else "-"
+    return numbers.exact(value, digits) if isinstance(value, int | float) else "-"
+
+
+def _slope(value: float) -> str:
+    """A signed exponent in ASCII."""
+    return numbers.power(value, signed=True).replace("−", "-")

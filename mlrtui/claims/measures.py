@@ -7,6 +7,7 @@ from statistics import fmean, linear_regression, median
 from mlrtui.analysis.fits import CellPoint, FitSpec, fit
 from mlrtui.analysis.growth import growths
 from mlrtui.claims.check import Measured, Results, Row
+from mlrtui.text.numbers import exact, fixed
 
 __all__ = [
     "Measure",
@@ -83,7 +84,7 @@ def difference(first: Measure, second: Measure) -> Measure:
         one, other = first(results), second(results)
         if one.value is None or other.value is None:
             return Measured(None, note="one of the two is missing")
-        value, note = one.value - other.value, f"{one.value:.2f} and {other.value:.2f}"
+        value, note = one.value - other.value, f"{fixed(one.value)} and {fixed(other.value)}"
         if one.interval is None or other.interval is None:
             return Measured(value, note=note)
         (a, b), (c, d) = one.interval, other.interval
@@ -132,7 +133,7 @@ def share(view: str, holds: Callable[[Row], bool | None], **where: object) -> Me
     """In what part of a view's rows a condition holds; rows where it is unknown do not count."""
 
     def part(values: Sequence[float]) -> Measured:
-        return Measured(fmean(values), note=f"{sum(values):g} of {len(values)}")
+        return Measured(fmean(values), note=f"{exact(sum(values))} of {len(values)}")
 
     return _over(view, lambda row: None if holds(row) is None else float(bool(holds(row))), part, where)
 
@@ -191,7 +192,7 @@ def distance(sweep: str, y: str) -> Measure:
         apart = [abs(log(number(a) / number(b))) for a, b in pairs]
         if not apart:
             return Measured(None, note=f"no net in common with {sweep!r}")
-        return Measured(median(apart), note=f"{_count(apart)}, {min(apart):.2f} to {max(apart):.2f}")
+        return Measured(median(apart), note=f"{_count(apart)}, {fixed(min(apart))} to {fixed(max(apart))}")
 
     return measure
 
@@ -205,7 +206,7 @@ def time_to_peak(c: float) -> Measure:
     def measure(results: Results) -> Measured:
         runs = [row for row in results.view("phases") if abs(number(row["eta_lambda0"]) - c) < 1e-6 * c]
         if len(runs) < 3:
-            return Measured(None, note=f"no runs at η·λ₀ = {c:g}")
+            return Measured(None, note=f"no runs at η·λ₀ = {exact(c)}")
         starts = [log(number(row["width"]) / (2.0 * number(row["loss_initial"]))) for row in runs]
         slope, _ = linear_regression(starts, [number(row["peak_step"]) for row in runs])
         return Measured(slope, note=_count(starts))

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlrtui.claims.check import Finding, Results, Row, check, verdict_text
 from mlrtui.claims.table import CLAIMS
 from mlrtui.errors import BadInput
+from mlrtui.text.numbers import exact, fixed
 from mlrtui.text.printing import show
 from mlrtui_db.reader import Reader
 
@@ -57,7 +58,7 @@ def measured_text(finding: Finding) -> str:
     if measured.value is None:
         return measured.note
     value, *range_ = (
-        "" if number is None else f"{number:.{digits}f}" for number in (measured.value, measured.low, measured.high)
+        "" if number is None else fixed(number, digits) for number in (measured.value, measured.low, measured.high)
     )
     spread = f" [{range_[0]}, {range_[1]}]" if all(range_) else ""
     return f"{value}{spread}{f', {measured.note}' if measured.note else ''}"
@@ -65,7 +66,7 @@ def measured_text(finding: Finding) -> str:
 
 def _line(finding: Finding) -> str:
     claim = finding.claim
-    band = f"expected {claim.low:g} to {claim.high:g}"
+    band = f"expected {exact(claim.low)} to {exact(claim.high)}"
     word, _, basis = verdict_text(finding).partition(" (")
     alone = f", {basis.rstrip(')')}" if basis else ""
     return f"  {word:<12} {claim.text}: {band}, measured {measured_text(finding)}{alone}  ({claim.source})"

@@ -10,6 +10,7 @@ from mlrtui.driver.fitting import refit_merged
 from mlrtui.driver.growth import differing_numbers
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.stores import open_store
+from mlrtui.text.numbers import megabytes
 from mlrtui_db import copies, merging
 from mlrtui_db.errors import StoreIOError
 
@@ -18,12 +19,12 @@ __all__ = ["archive", "backup", "merge", "prune"]
 
 def backup(store: Path, out: Path) -> None:
     """Copy a store, even while it is written."""
-    print(f"{out}: {_size(copies.back_up(store, out))}, a copy of {store}")
+    print(f"{out}: {megabytes(copies.back_up(store, out))}, a copy of {store}")
 
 
 def archive(store: Path, out: Path) -> None:
     """Copy a store into one packed file for read-only media."""
-    print(f"{out}: {_size(copies.archive(store, out))}, one file; show it with: mlrtui browse {out}")
+    print(f"{out}: {megabytes(copies.archive(store, out))}, one file; show it with: mlrtui browse {out}")
 
 
 def merge(out: Path, stores: Sequence[Path]) -> None:
@@ -65,9 +66,6 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
                 f"{store}: {deleted} steps of {sweeps} deleted, but the file cannot be compacted ({error.reason}), "
                 f"which needs as much space again; new steps reuse the freed pages. {error.remedy}, then prune again"
             ) from None
-    print(f"{store}: {deleted} steps of {sweeps} deleted, {_size(before)} before, {_size(store.stat().st_size)} now")
+    sizes = f"{megabytes(before)} before, {megabytes(store.stat().st_size)} now"
+    print(f"{store}: {deleted} steps of {sweeps} deleted, {sizes}")
     return 0
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB"

@@ -14,6 +14,7 @@ from typing import Any
 
 from mlrtui.driver.stopping import at_work
 from mlrtui.engines.devices import cpu_cores
+from mlrtui.text.numbers import gibibytes
 from mlrtui_db import filesystem, invariants, lock, sqlite_version
 from mlrtui_db.errors import StoreDamaged
 from mlrtui_db.models import SweepRow
@@ -203,7 +204,7 @@ def _driver_of_nvidia() -> tuple[str, str] | None:
 
 def _disk(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
-    text = f"{free / (1 << 30):.1f} GiB free in {folder}"
+    text = f"{gibibytes(free)} free in {folder}"
     if free < _LOW_DISK_BYTES:
         return Finding("disk", False, f"{text}; a store grows by about 33 bytes per step; free some space")
     return Finding("disk", True, text)

@@ -98,7 +98,7 @@ def launch(
         os.close(log)
         os.close(theirs)
     assert process.stdin is not None
-    job = {
+    job: dict[str, object] = {
         "store": str(store.absolute()),
         "specs": list(specs),
         "devices": list(devices),

@@ -1,9 +1,31 @@
-"""Numbers, times and spans as short text."""
+"""Numbers as text, one function for each kind: no screen, report or command formats a float itself.
+
+Short: `number`. In full, as in "η 0.0312451": `exact`. With fixed places: `power`, `interval`, `r_squared`, `decades`,
+`accuracy`, `factor`, `fixed`. Whole numbers that come as floats: `whole`. Sizes: `megabytes`, `gibibytes`. Times:
+`clock`, `moment`, `day`, `span`.
+"""
 
 import math
 import time
 
-__all__ = ["clock", "day", "moment", "number", "span"]
+__all__ = [
+    "accuracy",
+    "clock",
+    "day",
+    "decades",
+    "exact",
+    "factor",
+    "fixed",
+    "gibibytes",
+    "interval",
+    "megabytes",
+    "moment",
+    "number",
+    "power",
+    "r_squared",
+    "span",
+    "whole",
+]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -22,6 +44,73 @@ def number(value: float | None, digits: int = 3) -> str:
         return f"{rounded:.0f}" if abs(rounded) >= 10 ** (digits - 1) else f"{rounded:.{digits}g}"
     mantissa, exponent = f"{value:.{max(digits - 2, 0)}e}".split("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def exact(value: float | None, digits: int = 6) -> str:
+    """A learning rate, λ, a loss or a size in full: 0.0312451, 1.2e-07; "-" for None.
+
+    Example:
+        >>> exact(0.03124512), exact(2.0), exact(None)
+        ('0.0312451', '2', '-')
+    """
+    if value is None:
+        return "-"
+    return f"{value:.{digits}g}" if math.isfinite(value) else number(value)
+
+
+def fixed(value: float, places: int = 2) -> str:
+    """So many places after the point: 0.97."""
+    return f"{value:.{places}f}"
+
+
+def power(value: float, places: int = 2, *, signed: bool = False) -> str:
+    """An exponent, a slope or a residual with a minus sign of its own: −0.52; ``signed``: +0.52 as well.
+
+    Example:
+        >>> power(-0.524), power(0.5, signed=True)
+        ('−0.52', '+0.50')
+    """
+    return f"{value:{'+' if signed else ''}.{places}f}".replace("-", "−")
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """A confidence interval in ASCII, as reports print it: [-0.61, -0.43]; "" where there is none."""
+    return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
+
+
+def r_squared(value: float | None, places: int = 2) -> str:
+    """The quality of a fit: R² 0.97; "" for None."""
+    return "" if value is None else f"R² {value:.{places}f}"
+
+
+def decades(value: float) -> str:
+    """What a fit spans: 1.2 decades."""
+    return f"{value:.1f} decades"
+
+
+def accuracy(value: float | None) -> str:
+    """A share of right answers: 0.912; "-" for None."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def factor(value: float, places: int = 3) -> str:
+    """How many times as large: ×1.053."""
+    return f"×{value:.{places}f}"
+
+
+def whole(value: float) -> str:
+    """A whole number that comes as a float: 1200."""
+    return f"{value:.0f}"
+
+
+def megabytes(size: int) -> str:
+    """The size of a file, from bytes: 3.4 MB."""
+    return f"{size / 1e6:.1f} MB"
+
+
+def gibibytes(size: int) -> str:
+    """Space on a disk, from bytes: 12.5 GiB."""
+    return f"{size / (1 << 30):.1f} GiB"
 
 
 def span(seconds: float) -> str:

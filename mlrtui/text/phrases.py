@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mlrtui.analysis.exclusions import left_out
 from mlrtui.text.lines import clean
 from mlrtui.text.marks import trains
-from mlrtui.text.numbers import clock, moment, number
+from mlrtui.text.numbers import clock, decades, moment, number, power, r_squared
 from mlrtui_db.models import FitRow, SweepRow, TrialRow
 
 __all__ = [
@@ -83,8 +83,8 @@ def fresh_text(fresh: Freshness) -> str:
 def exponent(fit: FitRow) -> str:
     """An exponent with its interval: −0.71 [−0.85, −0.57]."""
     if fit.low is None or fit.high is None:
-        return f"{_signed(fit.exponent)} [no interval]"
-    return f"{_signed(fit.exponent)} [{_signed(fit.low)}, {_signed(fit.high)}]"
+        return f"{power(fit.exponent)} [no interval]"
+    return f"{power(fit.exponent)} [{power(fit.low)}, {power(fit.high)}]"
 
 
 def fit_groups(fits: Sequence[FitRow]) -> list[list[FitRow]]:
@@ -110,8 +110,8 @@ def condition(fit: FitRow) -> str:
 def fit_notes(terms: Sequence[FitRow]) -> list[str]:
     """Quality of the fit and excluded cells, one note per line."""
     fit = terms[0]
-    r2 = "" if fit.r2 is None else f"R² {fit.r2:.2f} · "
-    notes = [f"{r2}{fit.cells} cells · {fit.decades:.1f} decades"]
+    r2 = "" if fit.r2 is None else f"{r_squared(fit.r2)} · "
+    notes = [f"{r2}{fit.cells} cells · {decades(fit.decades)}"]
     if fit.where_expr:
         notes.append(condition(fit))
     if fit.p_equal is not None:
@@ -126,7 +126,3 @@ def fit_notes(terms: Sequence[FitRow]) -> list[str]:
 def _term(term: str) -> str:
     name = quantity(term.replace("*", "·")) if "*" not in term else term.replace("*", "·")
     return f"({name})" if any(sign in name for sign in "·+-/ ") else name
-
-
-def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")

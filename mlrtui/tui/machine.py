@@ -9,6 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mlrtui.text.numbers import exact, whole
+
 __all__ = ["Gpu", "Load", "Machine", "load_text"]
 
 _GIB = 1024**3
@@ -87,9 +89,9 @@ class Machine:
 
 def load_text(load: Load) -> str:
     """The load in words: gpu0 97% 3.1/80G · cpu 12% · mem 3.4/16G."""
-    parts = [f"gpu{index} {gpu.percent}% {gpu.used:g}/{gpu.total:.0f}G" for index, gpu in enumerate(load.gpus)]
+    parts = [f"gpu{index} {gpu.percent}% {exact(gpu.used)}/{whole(gpu.total)}G" for index, gpu in enumerate(load.gpus)]
     if load.cpu is not None:
         parts.append(f"cpu {load.cpu}%")
     if load.used is not None and load.total is not None:
-        parts.append(f"mem {load.used:g}/{load.total:.0f}G")
+        parts.append(f"mem {exact(load.used)}/{whole(load.total)}G")
     return " · ".join(parts)

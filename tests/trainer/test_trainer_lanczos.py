@@ -251,11 +251,11 @@ def test_a_solve_along_a_training_stops_earlier_and_stays_within_the_tolerance()
 def test_the_more_the_vector_has_turned_the_more_products_are_made():
     nobody = np.zeros(4, dtype=np.bool_)
     turn, ones = np.array([0.0, 0.3, 0.6, 1.0]), np.ones(4)
-    assert rules_of(turn, ones, ones, nobody).tolist() == [list(rule) for rule in RULES]
+    assert np.transpose(rules_of(turn, ones, ones, nobody)).tolist() == [list(rule) for rule in RULES]
     assert [rule.products for rule in RULES] == sorted(rule.products for rule in RULES)
     for before in (2 * ones, np.full(4, np.nan)):  # fallen, and not known
-        assert rules_of(turn, ones, before, nobody)[0].tolist() == list(RULES[FALLEN])
-    assert rules_of(turn, ones, ones, ~nobody).tolist() == [list(RULES[AUDITED])] * 4
+        assert np.transpose(rules_of(turn, ones, before, nobody))[0].tolist() == list(RULES[FALLEN])
+    assert np.transpose(rules_of(turn, ones, ones, ~nobody)).tolist() == [list(RULES[AUDITED])] * 4
 
 
 def test_a_start_at_random_is_not_content_with_the_second_value():

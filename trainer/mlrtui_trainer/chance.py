@@ -24,5 +24,10 @@ def majority_share(y: Floats, kind: str) -> float:
     """Share of the largest class among targets [samples, outputs], NaN where accuracy has no meaning (regression)."""
     if kind == "regression":
         return nan
-    _, counts = np.unique(y, axis=0, return_counts=True)
+    if kind == "classes":
+        counts = np.bincount(y.argmax(axis=1))  # of each class
+    elif y.shape[1] == 1:
+        counts = np.unique(y[:, 0], return_counts=True)[1]
+    else:
+        counts = np.unique(y, axis=0, return_counts=True)[1]  # sorts rows, which takes as long as some steps
     return float(counts.max() / len(y))

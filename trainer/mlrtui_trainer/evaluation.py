@@ -171,13 +171,12 @@ def step_numbers(
     ``e`` is the loss's start from the trace. Accuracy and dead are known where the batch is ``full``, the outputs'
     sizes where it is ``watched``; else they are NaN.
     """
-    _, y, labels = batch
-    value = mean_loss(loss.per_sample(e, labels))
+    value = mean_loss(loss.per_sample(e, batch.labels))
     blank = torch.full_like(value, nan)
     spread = [*(_output_sizes(loss, trace.f) if watched else [blank] * 2), _hidden_size(model, trace)]
     if not full:
         return torch.stack([value, blank, blank, *spread])
-    return torch.stack([value, accuracy(trace.f, y, labels, kind), model.dead(trace), *spread])
+    return torch.stack([value, accuracy(trace.f, batch.y, batch.labels, kind), model.dead(trace), *spread])
 
 
 @torch.inference_mode()

@@ -349,8 +349,8 @@ class _Chunk:
     def _forward(self, step: int) -> tuple[Trace, Tensor, Tensor]:
         """Forward pass on this step's batches, and its numbers [COLUMNS, lanes], see `step_numbers`."""
         batch = self.batches.at(step)
-        trace = self.model.forward(self.weights, batch[0])
-        e = self.loss.start(trace.f, batch[1])  # [lanes, samples, outputs]
+        trace = self.model.forward(self.weights, batch.x)
+        e = self.loss.start(trace.f, batch.y)  # [lanes, samples, outputs]
         full, watched = self.batches.full, step <= phases.LOGIT_STEPS
         table = step_numbers(self.model, self.loss, trace, e, batch, self.samples.kind, full=full, watched=watched)
         judged = self.samples if self.held_out is None and isinstance(self.model, InTraining) else self.held_out
@@ -360,7 +360,7 @@ class _Chunk:
 
     @torch.inference_mode()
     def _descend(self, step: int, trace: Trace, e: Tensor) -> None:
-        self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step)[1]))
+        self.optimizer.descend_(self.weights, trace, self.loss.signal(e, self.batches.at(step).y))
 
     def _log_block(self, step: int, numbers: StepNumbers) -> None:
         """Write some steps of all lanes; one by one those of lanes that may end in them."""

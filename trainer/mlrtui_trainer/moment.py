@@ -35,17 +35,17 @@ class LanesAt:
         """See `measures.Moment`; lane by lane where a batch of lanes would change their bits."""
         if self._together:
             return self._gradient(self._lanes, self._batch)
-        shared = self._batch[0].shape[0] == 1
-        x, y, labels = self._batch
+        batch = self._batch
+        shared = batch.x.shape[0] == 1
         parts = []
         for i in range(self._lanes.lanes):
             own = slice(0, 1) if shared else slice(i, i + 1)
-            parts.append(self._gradient(self._lanes.lane(i), (x[own], y[own], labels[own])))
+            parts.append(self._gradient(self._lanes.lane(i), Batch(batch.x[own], batch.y[own], batch.labels[own])))
         return torch.cat(parts)
 
     def _gradient(self, weights: Weights, batch: Batch) -> Tensor:
-        trace = self._model.forward(weights, batch[0])
-        signal = self._loss.signal(self._loss.start(trace.f, batch[1]), batch[1])
+        trace = self._model.forward(weights, batch.x)
+        signal = self._loss.signal(self._loss.start(trace.f, batch.y), batch.y)
         return flatten(self._model.gradient(weights, trace, signal / signal.shape[1]))
 
 
@@ -65,7 +65,7 @@ class Gauges:
     @torch.inference_mode()
     def measure(self, step: int, weights: Weights, batch: Batch) -> dict[int, tuple[Measured, ...]]:
         """What all measures say of these weights, by lane."""
-        x = batch[0]
+        x = batch.x
         together = x.device.type != "cpu" or self._model.runs_together(
             x.shape[1], x.element_size(), own_inputs=x.shape[0] > 1
         )

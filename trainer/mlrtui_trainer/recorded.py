@@ -73,7 +73,7 @@ class RecordedSteps:
         used = self._recording
         if used is None or not used.fits(weights.lanes):
             self._recording = None  # its memory first
-            first, _, _ = batches.block(steps.start)
+            first = batches.block(steps.start).arrays
             used = self._recording = _Recording(
                 self._model,
                 self._train,
@@ -147,7 +147,7 @@ class _Recording:
         self._memory = self._optimizer.memory(self._weights)
         self._clock = self._optimizer.clock()
         self._full = full
-        self._arrays = like if full else tuple(torch.zeros_like(a) for a in like)
+        self._arrays = like if full else Batch(*(torch.zeros_like(a) for a in like))
         self._epoch = -1  # whose order the arrays have
         self._slots: list[int] = []
 
@@ -180,15 +180,15 @@ class _Recording:
         self._optimizer.rates[:lanes].copy_(optimizer.rates)
         if self._clock is not None:
             self._clock.fill_(float(step))
-        arrays, slots, first = batches.block(step)
+        rows = batches.block(step)
         if not self._full and batches.epoch != self._epoch:
-            for a, b in zip(self._arrays, arrays, strict=True):
+            for a, b in zip(self._arrays, rows.arrays, strict=True):
                 a[: b.shape[0]].copy_(b)
             self._epoch = batches.epoch
-        if slots != self._slots:
-            self._slot[:lanes].copy_(torch.tensor(slots))
-            self._slots = slots
-        self._row.fill_(first)
+        if rows.slots != self._slots:
+            self._slot[:lanes].copy_(torch.tensor(rows.slots))
+            self._slots = rows.slots
+        self._row.fill_(rows.first)
         self._at.zero_()
 
     def store(self, weights: Weights, optimizer: Stepping) -> None:
@@ -221,11 +221,11 @@ class _Recording:
 
     def _step(self, *, watched: bool) -> None:
         loss, batch = LOSSES[self._spec.loss], self._batch()
-        trace = self._model.forward(self._weights, batch[0])
-        e = loss.start(trace.f, batch[1])
+        trace = self._model.forward(self._weights, batch.x)
+        e = loss.start(trace.f, batch.y)
         seen = step_numbers(self._model, loss, trace, e, batch, self._samples.kind, full=self._full, watched=watched)
         self.numbers.index_copy_(0, self._at, seen[None])
-        self._optimizer.descend_(self._weights, trace, loss.signal(e, batch[1]))
+        self._optimizer.descend_(self._weights, trace, loss.signal(e, batch.y))
         self._at.add_(1)
         self._row.add_(self._spec.batch)
 
@@ -233,12 +233,12 @@ class _Recording:
         """The samples of the current row, whose number only the device knows."""
         if self._full:
             return self._samples.all
-        x, y, labels = self._arrays
+        x, y, labels = self._arrays.x, self._arrays.y, self._arrays.labels
         rows = self._row + self._rows
         if x.shape[0] == 1:
-            return x[:, rows], y[:, rows], labels[:, rows]
+            return Batch(x[:, rows], y[:, rows], labels[:, rows])
         lane = self._slot[:, None]
-        return x[lane, rows], y[lane, rows], labels[lane, rows]
+        return Batch(x[lane, rows], y[lane, rows], labels[lane, rows])
 
     def _shared(self, weights: Weights, optimizer: Stepping) -> Iterator[tuple[Tensor, Tensor]]:
         """Ours and theirs, of the lanes that train."""

@@ -1,7 +1,7 @@
 """What is written down of a training: the rows of its steps, and how it ended."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import isfinite, isnan, nan
 from typing import Any, NamedTuple
 
@@ -320,7 +320,7 @@ class TrialLog:
             logit_growth=curve.logit_growth,
             hidden_growth=curve.hidden_growth,
             ratio_initial=self._rate(0) * self.trial.lambda0 / facts.edge if facts.edge > 0.0 else nan,
-            **asdict(ratios),
+            **vars(ratios),
         )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,26 @@ from torch import Tensor
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import Dataset
 
-__all__ = ["Batch", "Batches", "Samples", "one_hot"]
+__all__ = ["Batch", "Batches", "EpochRows", "Samples", "one_hot"]
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""x [lanes or 1, samples, inputs], y [.., rows, outputs], labels [.., rows, 1]; 1: shared by all lanes.
 
-A row is a sample; where every token of a sample has a class of its own, a token.
-"""
+class Batch(NamedTuple):
+    """Samples of all lanes; a first dimension of 1: shared by all of them.
+
+    A row is a sample; where every token of a sample has a class of its own, a token.
+    """
+
+    x: Tensor  # [lanes or 1, samples, inputs]
+    y: Tensor  # [lanes or 1, rows, outputs]
+    labels: Tensor  # [lanes or 1, rows, 1]
+
+
+class EpochRows(NamedTuple):
+    """What the steps of an epoch see, from one of them on."""
+
+    arrays: Batch  # [orders, rows, ...]
+    slots: list[int]  # each lane's order
+    first: int  # row at which the step starts
 
 
 @dataclass(frozen=True)
@@ -70,7 +84,7 @@ class Samples:
     @property
     def stored(self) -> Batch:
         """Every sample as it lies here, in the order of the data set, shared by all lanes."""
-        return self.x[None], self.y[None], self.labels[None]
+        return Batch(self.x[None], self.y[None], self.labels[None])
 
     @property
     def all(self) -> Batch:
@@ -79,15 +93,13 @@ class Samples:
 
     def part(self, first: int, count: int) -> Batch:
         """So many samples from one on, shared by all lanes; fewer at the end."""
-        x, y, labels = (a[:, first : first + count] for a in self.stored)
-        return self.batch((x, y, labels))
+        return self.batch(Batch(*(a[:, first : first + count] for a in self.stored)))
 
     def batch(self, some: Batch) -> Batch:
         """Samples as they lie here, by rows."""
         if not self.classes:
             return some
-        x, _, labels = some
-        return x, one_hot(labels, self.classes, x.dtype), labels.flatten(1)[..., None]
+        return Batch(some.x, one_hot(some.labels, self.classes, some.x.dtype), some.labels.flatten(1)[..., None])
 
 
 def one_hot(labels: Tensor, classes: int, dtype: torch.dtype) -> Tensor:
@@ -132,7 +144,7 @@ class Batches:
         x, y, labels = (a[:, rows] for a in self._arrays)
         if self._slot is not None:
             x, y, labels = x[self._slot], y[self._slot], labels[self._slot]
-        return self._samples.batch((x, y, labels))
+        return self._samples.batch(Batch(x, y, labels))
 
     @property
     def epoch(self) -> int:
@@ -144,17 +156,18 @@ class Batches:
         """Samples a step."""
         return self._batch
 
-    def block(self, step: int) -> tuple[Batch, list[int], int]:
-        """What the steps of this step's epoch see: arrays [orders, rows, ...], each lane's order, the step's first row.
+    def block(self, step: int) -> EpochRows:
+        """What the steps of this step's epoch see.
 
         A later step of the epoch sees the next ``size`` rows; where all samples are in a batch, the same.
         """
         if self.full:
-            return self._samples.all, [0] * len(self._seeds), 0
+            return EpochRows(self._samples.all, [0] * len(self._seeds), 0)
         epoch, place = divmod(step, self._steps)
         if epoch != self._epoch:
             self._permute(epoch)
-        return self._arrays, [self._distinct.index(seed) for seed in self._seeds], place * self._batch
+        slots = [self._distinct.index(seed) for seed in self._seeds]
+        return EpochRows(self._arrays, slots, place * self._batch)
 
     def keep(self, lanes: list[int]) -> None:
         """Forget all lanes but those with these numbers."""
@@ -168,9 +181,9 @@ class Batches:
         index = torch.from_numpy(np.concatenate(orders)).to(self._samples.x.device)
         shape = (len(distinct), used)
         with torch.inference_mode(False):  # the same memory every epoch, whoever asks: fresh memory costs as much again
-            if self._epoch < 0 or self._arrays[0].shape[:2] != shape:  # before the first epoch: the samples themselves
+            if self._epoch < 0 or self._arrays.x.shape[:2] != shape:  # before the first epoch: the samples themselves
                 x, y, labels = (a.new_empty(*shape, a.shape[-1]) for a in self._samples.stored)
-                self._arrays = (x, y, labels)
+                self._arrays = Batch(x, y, labels)
             for a, ordered in zip(self._samples.stored, self._arrays, strict=True):
                 torch.index_select(a[0], 0, index, out=ordered.flatten(0, 1))
         self._epoch, self._distinct = epoch, distinct

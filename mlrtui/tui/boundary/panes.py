@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import accuracy, exact, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import RoundRow, brackets, edge_so_far, findings, probe_of, ragged, rounds, side
@@ -82,10 +82,10 @@ class SearchPane(SearchWidget):
         if trial is None:
             return ()
         c = "" if trial.eta_lambda0 is None else f" · ηλ₀ {number(trial.eta_lambda0)}"
-        best = "" if trial.best_accuracy is None else f" · best accuracy {trial.best_accuracy:.3f}"
+        best = "" if trial.best_accuracy is None else f" · best accuracy {accuracy(trial.best_accuracy)}"
         meaning = "" if self.view.net is None else side(self.view.net, self.view.trials, trial)
         how = f"{outcome(trial)}{f' ({meaning})' if meaning else ''}"
-        return line(f"η {trial.eta:.6g} · {how}{c} · round {trial.round}{best}")
+        return line(f"η {exact(trial.eta)} · {how}{c} · round {trial.round}{best}")
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The picture."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlrtui.text.marks import Marks, trial_state
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import exact, factor, number
 from mlrtui.tui.boundary.chart import Bracket, Probe, Ragged
 from mlrtui_db.models import NetRow, TrialRow
 
@@ -58,8 +58,8 @@ def edge_so_far(net: NetRow, trials: Sequence[TrialRow]) -> tuple[float | None, 
 def eta_star_text(net: NetRow, digits: int = 3) -> str:
     """η* with its standard error: "0.312 ± 0.0045"; without one the number alone. The net must have an η*."""
     assert net.eta_star is not None
-    error = "" if net.eta_star_se is None else f" ± {net.eta_star_se:.2g}"
-    return f"{net.eta_star:.{digits}g}{error}"
+    error = "" if net.eta_star_se is None else f" ± {exact(net.eta_star_se, 2)}"
+    return f"{exact(net.eta_star, digits)}{error}"
 
 
 def side(net: NetRow, trials: Sequence[TrialRow], trial: TrialRow) -> str:
@@ -114,18 +114,18 @@ def findings(net: NetRow, trials: Sequence[TrialRow]) -> list[tuple[str, str]]:
         name = "η*" if by_area else "η*, last success"
         says.append(("value", f"{name} {eta_star_text(net, 6)}"))
     elif best is not None:
-        says.append(("value", f"last success {'' if net.status == 'done' else 'so far '}{best:.6g}"))
+        says.append(("value", f"last success {'' if net.status == 'done' else 'so far '}{exact(best)}"))
     if by_area and net.window_low is not None and net.window_high is not None:
         window = f"{number(net.window_low)} – {number(net.window_high)}"
         says.append(("", f"the area over {window}, in which {net.successes} rates succeed"))
     if worst is not None:
-        apart = "" if best is None else f" (×{worst / best:.4f})"
-        says.append(("diverged", f"first failure {worst:.6g}{apart}"))
+        apart = "" if best is None else f" ({factor(worst / best, 4)})"
+        says.append(("diverged", f"first failure {exact(worst)}{apart}"))
     if by_area and net.eta_star is not None and net.eta_last is not None:
-        says.append(("dim", f"last success {net.eta_last:.6g}: it grows with the number of rates tried"))
+        says.append(("dim", f"last success {exact(net.eta_last)}: it grows with the number of rates tried"))
     if net.zone_octaves is not None:
         zone = "no ragged zone" if net.zone_octaves == 0 else f"ragged zone of {number(net.zone_octaves)} octaves"
-        area = "" if by_area or net.eta_area is None else f", area estimate {net.eta_area:.6g}"
+        area = "" if by_area or net.eta_area is None else f", area estimate {exact(net.eta_area)}"
         says.append(("", f"{zone}{area}"))
     if net.reversals is not None:
         times = "once" if net.reversals == 1 else f"{net.reversals} times"
@@ -139,7 +139,7 @@ def findings(net: NetRow, trials: Sequence[TrialRow]) -> list[tuple[str, str]]:
         at = "" if best is None or net.lambda0_preconditioned is None else (
             f" · η*·λ₀ {number(best * net.lambda0_preconditioned)}"
         )  # fmt: skip
-        says.append(("dim", f"λ₀ {net.lambda0:.6g}{at}"))
+        says.append(("dim", f"λ₀ {exact(net.lambda0)}{at}"))
     return says
 
 

@@ -9,7 +9,7 @@ from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text.lines import Line, Run, clean, fit, line
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import number, whole
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import loss_points, ratio_points
 from mlrtui.tui.edges import edge_name, ratio_name, stored_edge, stored_rates
@@ -183,7 +183,7 @@ def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None) -> Li
     """What each curve says at the cursor's step."""
     if cursor is None:
         return ()
-    runs: list[Run] = [(f"step {cursor:.0f}", "")]
+    runs: list[Run] = [(f"step {whole(cursor)}", "")]
     for order, (step, values) in enumerate(curves):
         at = int(np.searchsorted(step, cursor))
         value = float(values[at]) if at < step.size and step[at] == cursor else None

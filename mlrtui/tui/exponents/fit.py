@@ -10,6 +10,7 @@ from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_nu
 from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped, own_names
 from mlrtui.analysis.points import OF_A_SEARCH, points
 from mlrtui.charts.spec import Floats
+from mlrtui.text.numbers import exact
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.state import headline
 from mlrtui_db.models import FitRow
@@ -180,7 +181,7 @@ def local_slopes(law: Law, place: Place) -> list[tuple[str, str, float]]:
         for mate_at, mate_y in (pair for pair in (below, above) if pair is not None):
             slope = (mate_y - place.ln_y) / math.log(mate_at / here) if mate_at > 0 and here > 0 else math.nan
             low, high = sorted((here, mate_at))
-            found.append((axis, f"{low:g}→{high:g}", slope))
+            found.append((axis, f"{exact(low)}→{exact(high)}", slope))
     return [entry for entry in found if math.isfinite(entry[2])]
 
 

@@ -10,7 +10,7 @@ from mlrtui.analysis.fits import to_records
 from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter, padded
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import Marks
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import exact, factor, fixed, number, power
 from mlrtui.text.phrases import exponent, fit_notes, fit_sentence, quantity
 from mlrtui.tui.exponents.fit import Law, Place, SeedValue, band, local_slopes
 from mlrtui.tui.state import Look
@@ -138,7 +138,7 @@ class ResidualPane(LawWidget):
             place = law.places[index]
             role, sign = _sign(place_state(place), self.look.marks)
             name = clean(place.label)[:name_width]
-            value = "-" if place.residual is None else f"{place.residual:+.3f}".replace("-", "−")
+            value = "-" if place.residual is None else power(place.residual, 3, signed=True)
             bar = _bar(place.residual, largest, room, self.look.marks.ascii_only)
             chosen = index == self.view.at
             text = f"{name:<{name_width}} {value:>6}"
@@ -164,7 +164,7 @@ class CellPane(LawWidget):
         place = self.view.place
         if place is None or self.view.law is None:
             return line("cell", "title")
-        known = "" if math.isnan(place.x) else f"  {spelled(self.view.law.choice.x)} = {place.x:.6g}"
+        known = "" if math.isnan(place.x) else f"  {spelled(self.view.law.choice.x)} = {exact(place.x)}"
         return ((f"cell {clean(place.label)}", "title"), (known, ""))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
@@ -278,8 +278,10 @@ def _term_rows(law: Law) -> tuple[FitRow, ...]:
 def _readings(law: Law, place: Place) -> list[tuple[str, str]]:
     """What is known of a cell, as (role, sentence)."""
     name = quantity(law.choice.y)
-    mean = "no value" if place.ln_y is None else f"{math.exp(place.ln_y):.6g}"
-    spread = "" if place.ln_sd is None else f" · spread ×{math.exp(place.ln_sd):.3f} (sd of ln {place.ln_sd:.3f})"
+    mean = "no value" if place.ln_y is None else exact(math.exp(place.ln_y))
+    spread = (
+        "" if place.ln_sd is None else (f" · spread {factor(math.exp(place.ln_sd))} (sd of ln {fixed(place.ln_sd, 3)})")
+    )
     rows = [("value", f"{name} {mean}{spread}")]
     rows.append(
         ("", "seeds " + " · ".join(_seed_text(seed) for seed in place.seeds)) if _has_seeds(place) else ("", "")
@@ -288,18 +290,12 @@ def _readings(law: Law, place: Place) -> list[tuple[str, str]]:
         rows.append(("stale", f"left out: {place.reason}"))
     if place.residual is not None:
         said = math.exp(place.residual)
-        rows.append(
-            (
-                "",
-                f"fitted {place.height / said:.6g} · residual {place.residual:+.4f} (×{said:.3f})".replace(
-                    "-0.", "−0."
-                ),
-            )
-        )
+        apart = f"residual {power(place.residual, 4, signed=True)} ({factor(said)})"
+        rows.append(("", f"fitted {exact(place.height / said)} · {apart}"))
     slopes = local_slopes(law, place)
     if slopes:
-        around = " · ".join(f"{axis} {between} {slope:+.2f}" for axis, between, slope in slopes)
-        rows.append(("dim", f"local slopes: {around}".replace("-", "−")))
+        around = " · ".join(f"{axis} {between} {power(slope, signed=True)}" for axis, between, slope in slopes)
+        rows.append(("dim", f"local slopes: {around}"))
     return [row for row in rows if row[1]]
 
 
@@ -308,10 +304,9 @@ def _has_seeds(place: Place) -> bool:
 
 
 def _seed_text(seed: SeedValue) -> str:
-    text = "-" if seed.value is None else f"{seed.value:.6g}"
     bound = {"at_max": "≥", "at_min": "≤"}.get(seed.censored or "", "")
     why = " (none succeeds)" if seed.censored == "none" else " (censored)" if seed.censored else ""
-    return f"{seed.seed}: {bound}{text}{why}"
+    return f"{seed.seed}: {bound}{exact(seed.value)}{why}"
 
 
 def _bar(value: float | None, largest: float, room: int, ascii_only: bool) -> str:

@@ -8,7 +8,7 @@ from textual.message import Message
 
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import Marks, trial_state
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import accuracy, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.edges import rates_of, ratio_name
 from mlrtui.tui.state import Look
@@ -46,7 +46,7 @@ _WIDE = (
     _ETA,
     _Column("step", 5, _step),
     _Column("loss", 7, lambda trial: number(trial.last_loss)),
-    _Column("acc", 5, lambda trial: "-" if trial.last_accuracy is None else f"{trial.last_accuracy:.3f}"),
+    _Column("acc", 5, lambda trial: accuracy(trial.last_accuracy)),
     _RATIO,
     _STATE,
 )

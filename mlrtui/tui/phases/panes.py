@@ -8,7 +8,7 @@ from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter, padded
 from mlrtui.charts.spec import HLine
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import PHASE_STATES
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import exact, number
 from mlrtui.tui.pages import PhaseMark
 from mlrtui.tui.state import Look
 from mlrtui.tui.trial.reasons import phase_text
@@ -168,7 +168,7 @@ class MarkPane(PhaseWidget):
         if mark is None:
             return []
         state = phase_state(mark)
-        known = [f"ηλ₀ {mark.eta_lambda0:.6g}" if mark.eta_lambda0 is not None else "", f"η {mark.eta:.6g}"]
+        known = [f"ηλ₀ {exact(mark.eta_lambda0)}" if mark.eta_lambda0 is not None else "", f"η {exact(mark.eta)}"]
         peak = "" if mark.peak_ratio is None else f"peak {number(mark.peak_ratio)} × the first loss @{mark.peak_step}"
         bad = "" if mark.bad_step is None else f"{mark.bad_kind} @{mark.bad_step}"
         final = mark.eta_final_sharpness

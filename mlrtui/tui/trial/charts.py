@@ -10,7 +10,7 @@ from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import number, whole
 from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name
 from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
@@ -241,4 +241,4 @@ def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:
 
 
 def _part(sight: Sight) -> str:
-    return "" if sight.window is None else f"  steps {sight.window[0]:.0f} to {sight.window[1]:.0f}, 0 shows all"
+    return "" if sight.window is None else f"  steps {whole(sight.window[0])} to {whole(sight.window[1])}, 0 shows all"

@@ -8,7 +8,7 @@ import numpy as np
 from mlrtui.charts.spec import Axis, Floats
 from mlrtui.text.lines import Line, clean, join, line, width_of
 from mlrtui.text.marks import trial_state
-from mlrtui.text.numbers import moment, number
+from mlrtui.text.numbers import exact, moment, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.curves import loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
@@ -229,7 +229,7 @@ def _at(points: tuple[Floats, Floats], step: int) -> float | None:
 
 
 def _exact(value: float | None, digits: int = 7) -> str:
-    return "not measured" if value is None else f"{value:.{digits}g}" if math.isfinite(value) else number(value)
+    return "not measured" if value is None else exact(value, digits)
 
 
 def _shown(name: str, value: str | float | int | None) -> str:
@@ -237,4 +237,4 @@ def _shown(name: str, value: str | float | int | None) -> str:
         return "-"
     if name in _MOMENTS and isinstance(value, int | float):
         return moment(float(value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return exact(value) if isinstance(value, float) else str(value)

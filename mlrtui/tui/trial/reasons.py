@@ -3,7 +3,7 @@
 import json
 
 from mlrtui.text.lines import clean
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import accuracy, number
 from mlrtui_db.models import Pairs, TrialDetails, TrialRow
 from mlrtui_trainer import phases
 
@@ -36,7 +36,7 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     if trial.verdict == "reached":
         epoch, best = facts.get("reached_epoch"), trial.best_accuracy
         where = "" if epoch is None else f" at the end of epoch {epoch}"
-        return f"reached its goal{where}" + ("" if best is None else f" with accuracy {best:.3f}")
+        return f"reached its goal{where}" + ("" if best is None else f" with accuracy {accuracy(best)}")
     ends = "" if initial is None or final is None else f" (loss {number(initial)} → {number(final)})"
     if trial.given_up_epoch is not None:
         return f"{trial.verdict}: {_given_up(trial, details)}{ends}"

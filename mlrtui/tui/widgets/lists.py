@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mlrtui.text.lines import Line, clean, fit, line, width_of
-from mlrtui.text.numbers import clock
+from mlrtui.text.numbers import clock, r_squared
 from mlrtui.text.phrases import condition, fit_groups, fit_notes, fit_sentence
 from mlrtui.tui.keymap import footer_keys, shown_keys
 from mlrtui.tui.machine import load_text
@@ -94,7 +94,7 @@ class StatusLine(LinesWidget):
             return [left]
         terms = [fit for fit in reading.snapshot.fits if fit.fit == main.fit]
         law = fit_sentence(terms)
-        r2 = "" if main.r2 is None else f"  R² {main.r2:.2f}"
+        r2 = "" if main.r2 is None else f"  {r_squared(main.r2)}"
         cells, where = f"{main.cells} cells", condition(main)
         whole = f"{law}{r2}  {cells} {where} " if where else ""
         for text in filter(None, (whole, f"{law}{r2}  {cells} ", f"{law}{r2} ", f"{law} ")):

@@ -6,7 +6,7 @@ eigenvector has turned, the more products are made before a value is taken.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 __all__ = ["AUDITED", "FALL", "FALLEN", "RULES", "Last", "Rule", "rules_of"]
 
 Floats = npt.NDArray[np.float64]
+Number = TypeVar("Number", float, Floats)
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,14 @@ class Last:
     audits: npt.NDArray[np.bool_]  # [lanes], who is judged as strictly as can be
 
 
-class Rule(NamedTuple):
-    """What a solve must have reached where the top vector has turned by at most ``turn``."""
+class Rule(NamedTuple, Generic[Number]):
+    """What a solve must have reached where the top vector has turned by at most ``turn``; of several, [lanes] each."""
 
-    turn: float  # sine of the angle between the largest's Ritz vector and that of the step before
-    products: float  # at least
-    residual: float  # the relative residual at most, in tolerances
-    error: float  # the estimated relative error at most, in tolerances
-    crowding: float  # the residual of the next value at most, in its distance: above one, another may be the largest
+    turn: Number  # sine of the angle between the largest's Ritz vector and that of the step before
+    products: Number  # at least
+    residual: Number  # the relative residual at most, in tolerances
+    error: Number  # the estimated relative error at most, in tolerances
+    crowding: Number  # the residual of the next value at most, in its distance: above one, another may be the largest
 
 
 RULES = (
@@ -52,13 +53,13 @@ _TABLE = np.array(RULES)
 _TURNS = _TABLE[:-1, 0]
 
 
-def rules_of(turn: Floats, value: Floats, before: Floats, audits: npt.NDArray[np.bool_]) -> Floats:
-    """The rule of each lane, [lanes, 5]; everything else [lanes].
+def rules_of(turn: Floats, value: Floats, before: Floats, audits: npt.NDArray[np.bool_]) -> Rule[Floats]:
+    """The rule of each lane; all numbers [lanes].
 
     Example:
-        >>> float(rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False]))[0, 1])
+        >>> float(rules_of(np.array([0.1]), np.array([2.0]), np.array([2.0]), np.array([False])).products[0])
         3.0
     """
     place = np.searchsorted(_TURNS, turn)
     place = np.maximum(place, np.where(value >= FALL * before, 0, FALLEN))  # NaN: has fallen
-    return _TABLE[np.where(audits, AUDITED, place)]
+    return Rule(*_TABLE[np.where(audits, AUDITED, place)].T)

@@ -163,13 +163,12 @@ class _Run:
         else:
             turn = np.sqrt(np.maximum(0.0, 1.0 - vectors[:, 0, 0] ** 2))
             rules = rules_of(turn, values[:, 0], self.last.value[lanes], self.last.audits[lanes])
-            _, products, residual, estimate, crowding = rules.T
-            good = error[:, :top] <= residual[:, None] * limit
-            good &= estimated_error(values, error[:, :top]) <= estimate[:, None] * limit
-            done = good.all(1) & (self.depth >= products)
+            good = error[:, :top] <= rules.residual[:, None] * limit
+            good &= estimated_error(values, error[:, :top]) <= rules.error[:, None] * limit
+            done = good.all(1) & (self.depth >= rules.products)
             if k > top:
                 distance = np.maximum(values[:, top - 1] - values[:, top], limit[:, -1])
-                done &= error[:, top] <= crowding * distance
+                done &= error[:, top] <= rules.crowding * distance
         done &= self.depth >= self.top
         rule = np.full(lanes.size, "", dtype="<U10")
         if self.depth >= self.max_products:

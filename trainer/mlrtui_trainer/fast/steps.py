@@ -106,15 +106,16 @@ class CompiledSteps:
         """
         kernels = _kernels()
         assert kernels is not None
-        (x, y, labels), slots, first = batches.block(steps.start)
+        rows = batches.block(steps.start)
+        x, y, labels = rows.arrays.x, rows.arrays.y, rows.arrays.labels
         watched = max(phases.LOGIT_STEPS + 1 - steps.start, 0)
-        span = Span(first, batches.size, len(steps), watched, steps.start)
+        span = Span(rows.first, batches.size, len(steps), watched, steps.start)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
         seen = np.full((weights.lanes, len(steps), COLUMNS), np.nan)
         w, b = weights.addresses()
         memory = _remembered(optimizer.memory(weights), *w.shape)
-        data = {slot: _data(x[slot], y[slot], labels[slot]) for slot in set(slots)}
-        for i, slot in enumerate(slots):
+        data = {slot: _data(x[slot], y[slot], labels[slot]) for slot in set(rows.slots)}
+        for i, slot in enumerate(rows.slots):
             lane = Lane(w[i], b[i], memory[i], self.inertia[i], self.factors[i], sums[i])
             kernels.train(self.net, lane, self.rules, data[slot], span, seen[i])
         optimizer.advance(len(steps))
