@@ -24,8 +24,8 @@ PRODUCTS = 20
 class Problem:
     """A model at its weights, what it is trained on, and the top eigenvector one step before ([n_params])."""
 
-    model: nn.Sequential
-    x: Tensor  # [samples, inputs]
+    model: nn.Module  # its outputs and labels fit `nn.CrossEntropyLoss`
+    x: Tensor  # [samples, inputs], or tokens
     labels: Tensor  # [samples]
     before: Tensor
     value_before: float
@@ -96,6 +96,24 @@ def curvlinops_eigsh(problem: Problem) -> float:
     return float(eigsh(matrix.to_scipy(), k=1, which="LA", tol=1e-3, return_eigenvectors=False)[0])
 
 
+def eigenthings_recipe(problem: Problem) -> float:
+    """hessian-eigenthings' defaults: power iteration, at most 20 steps, until λ changes by less than 1e-4 of itself.
+
+    Every product does its own forward pass and gradient, as there. Written from its description.
+    """
+    v: Sequence[Tensor] = [torch.randn_like(p) for p in problem.parameters]
+    value = math.nan
+    for _ in range(PRODUCTS):
+        norm = math.sqrt(sum(float((part * part).sum()) for part in v))
+        v = [part / norm for part in v]
+        image = _products(problem, problem.gradients(), v, keep=False)
+        last, value = value, sum(float((a * b).sum()) for a, b in zip(image, v, strict=True))
+        v = image
+        if abs(last - value) < 1e-4 * abs(value):
+            break
+    return value
+
+
 def lobpcg_recipe(problem: Problem) -> float:
     """LOBPCG from the last step's eigenvector, at most 100 iterations, to a residual of 10 n (‖Av‖ + λ) 1e-10.
 
@@ -125,6 +143,7 @@ def lobpcg_recipe(problem: Problem) -> float:
 METHODS: dict[str, Callable[[Problem], float]] = {
     f"{PRODUCTS} products": products_anew,
     f"{PRODUCTS} products, graph kept": products_kept,
+    "hessian-eigenthings recipe": eigenthings_recipe,
     "PyHessian 0.1": pyhessian,
     "curvlinops + eigsh": curvlinops_eigsh,
     "LOBPCG recipe": lobpcg_recipe,

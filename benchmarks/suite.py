@@ -34,6 +34,7 @@ PROGRAMS = (
         "sharpness_error",
         "--steps 3 --judge-every 1 --nets 1x32 --rates 0.5 --losses mse --batches 128 --operators hessian",
     ),
+    Program("gauge_cost", "--nets mlp --rounds 1 --moments 3 --steps 40"),
     Program("image_models", "--rounds 1 --nets cnn:1x2"),
     Program("screen_bytes", "--steps 2000 --rounds 1"),
     Program("screen_peers", "--starts 1 --seconds 1"),

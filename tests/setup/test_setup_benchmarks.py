@@ -62,6 +62,20 @@ def test_the_cost_of_sharpness_is_compared_at_the_same_weights(tmp_path: Path) -
     assert max(case["errors"]["mlrtui"] + case["errors"]["LOBPCG recipe"]) < 1e-3
 
 
+def test_the_cost_of_sharpness_of_any_model_is_in_training_steps(tmp_path: Path) -> None:
+    lines, written = run("gauge_cost", "--nets mlp --rounds 1 --moments 3 --steps 40", tmp_path)
+    (case,) = written["cases"]
+    (moment,) = case["moments"]
+    assert moment["cost"].keys() == moment["error"].keys() == moment["products"].keys()
+    assert len(lines) == 2 + len(moment["cost"])
+    assert all(cost > 0 for costs in moment["cost"].values() for cost in costs)
+    errors = moment["error"]
+    assert errors["mlrtui, 0.0001"] < 1e-5
+    assert errors["20 products"] > errors["mlrtui, 0.0001"]
+    assert math.isnan(errors["mlrtui, critical sharpness"])
+    assert case["recorder"].keys() == {"told", "cold_steps", "beside"}
+
+
 class JaxStandIn(JaxChild):
     """Answers with the first weight of the last layer in place of λ: JAX has an environment of its own."""
 

@@ -92,6 +92,7 @@ def largest(
     max_products: int,
     *,
     top: int = 1,
+    recurrence: bool = False,
 ) -> Eigen:
     """Solve all lanes from ``start`` [lanes, size] for their ``top`` largest eigenvalues.
 
@@ -99,6 +100,9 @@ def largest(
     ``tolerance`` twice in a row and its relative residual is at most the ``tolerance``. The vectors of the ``top`` and
     of `NEXT` values below them are kept. Never raises for a lane's numbers; raises ValueError for budgets or numbers of
     values below 1.
+
+    With ``recurrence`` the three-term recurrence takes the place of the first of two passes of reorthogonalisation:
+    as orthogonal, for half of the work on a long basis, and other last digits.
 
     Takes the compiled route where `fast.route` has one for the operator.
     """
@@ -110,7 +114,7 @@ def largest(
     fast = route.solve(operator, start, most, Stopping(tolerance, top, noise), rows)
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.space, fast.products, fast.rule)
-    run = _Run(operator, start, tolerance, most, top, rows, noise)
+    run = _Run(operator, start, tolerance, most, (top, rows), noise, recurrence)
     while run.lanes.size:
         run.step()
     return Eigen(run.values, run.residuals, run.space, run.products, run.rule)
@@ -125,13 +129,14 @@ class _Run:
         start: Tensor,
         tolerance: float,
         max_products: int,
-        top: int,
-        rows: int,
+        wanted: tuple[int, int],
         noise: float,
+        recurrence: bool,
     ) -> None:
         lanes, self.size = start.shape
+        top, rows = wanted
         self.operator, self.tolerance, self.top, self.rows = operator, tolerance, top, rows
-        self.max_products, self.noise = max_products, noise
+        self.max_products, self.noise, self.recurrence = max_products, noise, recurrence
         self.lanes = np.arange(lanes)  # who is still in the batch
         padded = -(-self.size // LINE) * LINE
         self.basis = start.new_zeros(lanes, min(8, self.max_products), padded)  # [lanes, capacity, padded]
@@ -183,13 +188,28 @@ class _Run:
         w = torch.zeros_like(self.basis[:, 0])
         w[:, : self.size] = self.operator.apply(self.basis[:, self.depth, : self.size])
         row = w[:, None]  # [lanes, 1, padded]
-        first = matmul(row, used.mT)  # [lanes, 1, depth + 1]
-        accumulate_(row, first, used, alpha=-1.0)
+        first = self._recurrence(row) if self.recurrence else self._projection(row, used)  # [lanes, 1, columns]
         second = matmul(row, used.mT)  # once is not enough when w almost lies in the basis
         accumulate_(row, second, used, alpha=-1.0)
         alpha = first[:, 0, -1].double() + second[:, 0, -1].double()
         both = torch.stack([alpha, length(w)]).cpu().numpy()
         return w, both[0], both[1]
+
+    def _projection(self, row: Tensor, used: Tensor) -> Tensor:
+        """Take the whole basis out of the row; returns its coefficients."""
+        first = matmul(row, used.mT)
+        accumulate_(row, first, used, alpha=-1.0)
+        return first
+
+    def _recurrence(self, row: Tensor) -> Tensor:
+        """Take the last two vectors of the basis out of the row; returns the last one's coefficient."""
+        q = self.basis[:, self.depth : self.depth + 1]
+        first = matmul(row, q.mT)
+        accumulate_(row, first, q, alpha=-1.0)
+        if self.depth:
+            beta = torch.from_numpy(self.beta[self.lanes, self.depth - 1]).to(row.dtype).to(row.device)
+            accumulate_(row, beta[:, None, None], self.basis[:, self.depth - 1 : self.depth], alpha=-1.0)
+        return first
 
     def _tridiagonal(self, lanes: npt.NDArray[np.intp]) -> Floats:
         k = self.depth
@@ -220,7 +240,9 @@ class _Run:
     def _combined(self, index: Tensor, weights: Floats) -> Tensor:
         """Unit vectors [leaving, size] of these combinations [leaving, depth] of the basis."""
         s = torch.from_numpy(weights).to(self.basis.dtype).to(self.basis.device)[:, None]  # [leaving, 1, depth]
-        ritz = matmul(s, self.basis[index, : self.depth])[:, 0, : self.size]  # [leaving, size]
+        whole = len(index) == len(self.basis)  # then there is nothing to choose, which copies the basis
+        basis = self.basis[:, : self.depth] if whole else self.basis[index, : self.depth]
+        ritz = matmul(s, basis)[:, 0, : self.size]  # [leaving, size]
         return ritz / length(ritz)[:, None].to(ritz.dtype)
 
     def _advance(self, w: Tensor, beta: Floats, stays: npt.NDArray[np.bool_]) -> None:

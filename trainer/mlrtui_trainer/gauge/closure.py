@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mlrtui_trainer.curvature.double_backward import with_second_derivatives
 from mlrtui_trainer.gauge.errors import NotReproducible, ShardedParameters, WrongBatch
 
-__all__ = ["Closure", "LossFunction", "RandomStates", "refuse_sharded", "undisturbed"]
+__all__ = ["Closure", "LossFunction", "RandomStates", "is_sharded", "local", "refuse_sharded", "undisturbed"]
 
 LossFunction = Callable[[Any, Any], Tensor]
 """From a model and a batch to a scalar."""
@@ -32,6 +32,21 @@ class _Buffer:
     name: str
     tensor: Tensor | None
     value: Tensor | None
+
+
+def is_sharded(parameter: Tensor) -> bool:
+    """Whether this process holds a part of it (a DTensor)."""
+    return type(parameter.data).__name__ == "DTensor" or hasattr(parameter, "placements")
+
+
+def local(tensor: Tensor) -> Tensor:
+    """The part of this process, sharing memory with it; the tensor itself where it is whole."""
+    part: Tensor = tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+    return part
+
+
+def _processes() -> int:
+    return torch.distributed.get_world_size()
 
 
 class RandomStates:
@@ -104,22 +119,24 @@ def _copied_buffers(model: nn.Module) -> Iterator[None]:
 
 def refuse_sharded(model: nn.Module) -> None:
     """Raise ShardedParameters where a trained parameter is in parts, as under FSDP."""
-    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    sharded = [name for name, p in named if type(p.data).__name__ == "DTensor" or hasattr(p, "placements")]
-    if sharded:
+    spread = [name for name, p in model.named_parameters() if p.requires_grad and is_sharded(p)]
+    if spread:
         raise ShardedParameters(
-            f"{sharded[0]} is spread over processes (DTensor): measure a whole copy of the model in one process"
+            f"{spread[0]} is spread over processes (DTensor): measure a whole copy of the model in one process, "
+            "or critical sharpness on all processes together"
         )
 
 
 class Closure:
     """The loss of one batch. Differentiable parameters only; tied ones once, frozen ones never."""
 
-    def __init__(self, model: nn.Module, loss_fn: LossFunction, batch: Any) -> None:
-        """Raises ShardedParameters, WrongBatch."""
+    def __init__(self, model: nn.Module, loss_fn: LossFunction, batch: Any, *, sharded: bool = False) -> None:
+        """``sharded``: parameters that are spread over processes will do. Raises ShardedParameters, WrongBatch."""
         self.model, self.loss_fn, self.batch = model, loss_fn, batch
-        refuse_sharded(model)
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.sharded = any(is_sharded(p) for _, p in named)
+        if not sharded:
+            refuse_sharded(model)
         if not named:
             raise WrongBatch("the model has no parameter that is trained (requires_grad is False for all)")
         self.names = [name for name, _ in named]
@@ -154,9 +171,18 @@ class Closure:
             return self._forward()
 
     def value(self) -> float:
-        """The loss alone: the model's own kernels, compiled or not."""
+        """The loss alone: the model's own kernels, compiled or not; of sharded models the mean over processes."""
         with torch.no_grad():
-            return float(self._forward())
+            loss = self._forward()
+            return self.summed(float(loss)) / _processes() if self.sharded else float(loss)
+
+    def summed(self, value: float) -> float:
+        """Of sharded models the sum over processes, the same on all; else the value itself."""
+        if not self.sharded:
+            return value
+        total = torch.tensor([value], dtype=torch.float64, device=local(self.parameters[0]).device)
+        torch.distributed.all_reduce(total)
+        return float(total)
 
     def check_reproducible(self, *, finite: bool = True) -> float:
         """The loss; raises NotReproducible where another call gives another, WrongBatch where it must be finite."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mlrtui_trainer.gauge.closure import Closure, LossFunction, undisturbed
+from mlrtui_trainer.gauge.closure import Closure, LossFunction, local, undisturbed
 
 __all__ = ["CriticalSharpness", "critical_sharpness", "directions"]
 
@@ -71,7 +71,8 @@ def critical_sharpness(
         c.value, c.low, c.high
 
     Doubles η from ``start`` while the loss does not rise (or halves it while it does), then bisects. NaN and infinity
-    count as a rise. Weights are put back by copy, to the bit; buffers, modes and random states too.
+    count as a rise. Weights are put back by copy, to the bit; buffers, modes and random states too. Of a model that is
+    sharded by FSDP all processes call this together, each with its share of the batch: the loss is the mean over them.
 
     Args:
         model, loss_fn, batch: as for `sharpness`.
@@ -89,11 +90,11 @@ def critical_sharpness(
     if not (start > 0.0 and isfinite(start) and tolerance > 0.0 and max_forwards >= 2):
         raise ValueError("start and tolerance must be above 0, and max_forwards at least 2")
     with undisturbed(model), torch.no_grad():
-        closure = Closure(model, loss_fn, batch)
-        along = directions(closure, direction)
-        if not any(bool(d.any()) for d in along):
+        closure = Closure(model, loss_fn, batch, sharded=True)
+        along = [local(d) for d in directions(closure, direction)]
+        if not closure.summed(float(any(bool(d.any()) for d in along))):
             raise ValueError("the direction is zero")
-        if gradient is not None and _dot(directions(closure, gradient), along) <= 0.0:
+        if gradient is not None and _descent(closure, gradient, along) <= 0.0:
             return CriticalSharpness(nan, nan, nan, 0, "no-descent", nan)
         loss = closure.check_reproducible(finite=False)
         if not isfinite(loss):
@@ -117,7 +118,8 @@ class _Search:
 
     def __init__(self, closure: Closure, along: list[Tensor], loss: float, budget: int) -> None:
         self._closure, self._along, self._loss, self._budget = closure, along, loss, budget
-        self._there = [p.detach().clone() for p in closure.parameters]
+        self._moved = [local(p.detach()) for p in closure.parameters]
+        self._there = [p.clone() for p in self._moved]
         self.forwards = 0
 
     def run(self, eta: float, tolerance: float) -> tuple[float, float, str]:
@@ -148,12 +150,12 @@ class _Search:
 
     def back(self) -> None:
         """The weights as they were, to the bit."""
-        for p, there in zip(self._closure.parameters, self._there, strict=True):
+        for p, there in zip(self._moved, self._there, strict=True):
             p.copy_(there)
 
     def _rises(self, eta: float) -> bool:
-        for p, there, d in zip(self._closure.parameters, self._there, self._along, strict=True):
-            torch.add(there, d, alpha=-eta, out=p.data)
+        for p, there, d in zip(self._moved, self._there, self._along, strict=True):
+            torch.add(there, d, alpha=-eta, out=p)
         self.forwards += 1
         loss = self._closure.value()
         return not loss <= self._loss
@@ -165,7 +167,7 @@ class _Search:
             moved = (there - eta * d) - there
             error += float((moved + eta * d).abs().double().square().sum())
             size += float((eta * d).abs().double().square().sum())
-        return error > ROUNDING**2 * size
+        return self._closure.summed(error) > ROUNDING**2 * self._closure.summed(size)
 
 
 def directions(closure: Closure, direction: Mapping[str, Tensor] | Iterable[Tensor | None]) -> list[Tensor]:
@@ -190,5 +192,6 @@ def directions(closure: Closure, direction: Mapping[str, Tensor] | Iterable[Tens
     return found
 
 
-def _dot(a: list[Tensor], b: list[Tensor]) -> float:
-    return sum(float((x.conj() * y).real.double().sum()) for x, y in zip(a, b, strict=True))
+def _descent(closure: Closure, gradient: Iterable[Tensor | None], along: list[Tensor]) -> float:
+    pairs = zip(directions(closure, gradient), along, strict=True)
+    return closure.summed(sum(float((local(g).conj() * d).real.double().sum()) for g, d in pairs))

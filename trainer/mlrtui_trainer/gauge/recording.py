@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, refuse_sharded, undisturbed
+from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, is_sharded, refuse_sharded, undisturbed
 from mlrtui_trainer.gauge.critical import critical_sharpness
 from mlrtui_trainer.gauge.directional import directional_sharpness
 from mlrtui_trainer.gauge.errors import ShardedParameters, WrongBatch
@@ -259,8 +259,12 @@ class Recorder:
         else:
             row.loss = scalar(loss)
         if held is not None and stepped and batch is not None:
+            cold = not all(self._plans[name].is_warm for name in self._due(number))
             self._settle()
             row.readings = self._measured(number, row, _Context(batch, held, rate))
+            counted = {reading.kind: reading.seconds for reading in row.readings if isfinite(reading.seconds)}
+            once = sum(counted[kind] for kind in counted if kind != "batch")  # measured together with "directional"
+            self._spend(max(0.0, time.perf_counter() - now - once), cold)  # copies of weights and buffers
         self._hand_over()
         self._ended_at = time.perf_counter()
 
@@ -463,6 +467,10 @@ class Recorder:
     def _critical(self, context: _Context) -> tuple[Reading, ...]:
         if context.direction is None:
             return (Reading("critical", nan, status="no-update"),)
+        if any(is_sharded(p) for p in self._parameters):  # one process alone would wait for the others for ever
+            raise ShardedParameters(
+                "parameters are spread over processes (DTensor): call mlrtui.critical_sharpness on all of them together"
+            )
         start = self._eta_critical if isfinite(self._eta_critical) else context.eta
         gradient = context.held.gradients
         found = critical_sharpness(

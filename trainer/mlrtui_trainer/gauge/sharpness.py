@@ -129,7 +129,7 @@ def sharpness(
         matrix = _Scaled(products, how)
         before = products.count
         first = _start(closure, products, start, seed)
-        found = largest(matrix, first, tolerance, max_products, top=top)
+        found = largest(matrix, first, tolerance, max_products, top=top, recurrence=True)
         values = tuple(float(value) for value in found.values[0])
     if not isfinite(values[0]):
         raise WrongBatch("a Hessian-vector product is not finite at these weights")
