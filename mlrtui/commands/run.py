@@ -21,7 +21,6 @@ from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.errors import StoreError
 from mlrtui_db.reader import Reader
-from mlrtui_trainer.models.sources import is_factory
 
 __all__ = ["RunOptions", "refuse_code", "run", "start"]
 
@@ -76,9 +75,10 @@ def refuse_code(specs: Sequence[SweepSpec], options: RunOptions) -> None:
     Raises:
         BadInput: a sweep names a factory, and --allow-code is missing.
     """
-    named = [kind for spec in specs for kind in spec.model.kind if is_factory(kind)]
+    named = [pair for spec in specs for pair in spec.code]
     if named and not options.allow_code:
-        raise BadInput(f"model.kind = {named[0]!r}: runs code of that module; if you trust it, add --allow-code")
+        key, name = named[0]
+        raise BadInput(f"{key} = {name!r}: runs code of that module; if you trust it, add --allow-code")
 
 
 def start(specs: Sequence[SweepSpec], useful: int, options: RunOptions) -> int:

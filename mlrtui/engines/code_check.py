@@ -26,7 +26,7 @@ def check_factories(specs: Sequence[SweepSpec], device: str, *, timed: bool = Fa
     Raises:
         BadInput: a factory or its nets cannot be trained, or λ₀ is needed and cannot be trusted; all mistakes at once.
     """
-    if device == "fake" or not any(MODEL_KINDS[kind].is_tried for spec in specs for kind in spec.model.kind):
+    if device == "fake" or not any(map(_runs_modules, specs)):
         return [{} for _ in specs]
     answer, theirs = os.pipe()
     job = {"specs": [spec.canonical() for spec in specs], "device": device, "timed": timed}
@@ -52,9 +52,7 @@ def check_factories(specs: Sequence[SweepSpec], device: str, *, timed: bool = Fa
         if not text:
             said.seek(0)
             last = one_line(said.read().decode(errors="replace").strip().rpartition("\n")[2])
-            kinds = ", ".join(
-                dict.fromkeys(kind for spec in specs for kind in spec.model.kind if MODEL_KINDS[kind].is_tried)
-            )
+            kinds = ", ".join(dict.fromkeys(name for spec in specs for name in _modules(spec)))
             raise BadInput(
                 f"model.kind: the process that builds the nets of {kinds} ended with code {process.returncode}"
                 + (f": {last}" if last else "")
@@ -64,3 +62,13 @@ def check_factories(specs: Sequence[SweepSpec], device: str, *, timed: bool = Fa
         raise BadInput.gather([one_line(mistake) for mistake in found["mistakes"]])
     cells: list[dict[str, list[str]]] = found["cells"]
     return cells
+
+
+def _modules(spec: SweepSpec) -> list[str]:
+    """What has to be tried before it is trained: modules, and things of the user's own code."""
+    tried = [kind for kind in spec.model.kind if MODEL_KINDS[kind].is_tried]
+    return [*tried, *(name for key, name in spec.code if key != "model.kind")]
+
+
+def _runs_modules(spec: SweepSpec) -> bool:
+    return bool(_modules(spec))
