@@ -1,6 +1,6 @@
 """From a checked sweep file to what will be trained: cells, nets, keys. Loads data only when given a loader."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import groupby, product
@@ -38,6 +38,8 @@ LATER = {
     "warmup_steps": 0,
     "clip": 0.0,
     "precision": "",
+    "code": (),
+    "code_path": "",
     "tokens": 0,
     "mode": "function",
 }
@@ -286,6 +288,7 @@ class _Kin:
         origin = {name: value for name in ("path", "which", "validation", "layout") if (value := getattr(wanted, name))}
         own: dict[str, Any] = {**OPTIMIZERS[train.optimizer].settings_of(train)}
         own |= {name: value for name, unset in LATER.items() if (value := getattr(train, name, unset)) != unset}
+        own.pop("code_path", None)
         own |= {} if spec.model.mode in (None, NetSpec.mode) else {"mode": spec.model.mode}
         own |= {} if point.init_variance is None else {"init_variance": point.init_variance}
         rates = {"hidden_lr": point.hidden_lr, "output_lr": point.output_lr}
@@ -294,7 +297,9 @@ class _Kin:
             data_id=data_id,
             samples=shape.samples,
             image=shape.image if MODEL_KINDS[point.kind].images else (),
-            code_hash=_code_hash(point.kind, spec.model) if is_factory(point.kind) else "",
+            code_hash=_code_hash(point.kind, spec.model.path, spec.model.code_hash, "model.kind")
+            if is_factory(point.kind)
+            else "",
             inputs=shape.inputs,
             outputs=shape.outputs,
             tokens=shape.tokens if shape.kind == "tokens" else 0,
@@ -377,6 +382,12 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
     steps_per_epoch = shape.samples // batch
     max_steps = point.steps if point.steps is not None else (point.epochs or 0) * steps_per_epoch
     search, optimizer = spec.search, OPTIMIZERS[point.optimizer]
+    named = {key: getattr(point, key) for key in ("loss", "optimizer", "schedule")}
+    code = tuple(
+        (name, _code_hash(name, spec.model.path, spec.training.code_hash, f"training.{key}"))
+        for key, name in named.items()
+        if name is not None and is_factory(name)
+    )
     return TrainSpec(
         loss=point.loss,
         batch=batch,
@@ -394,21 +405,23 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
         warmup_steps=point.warmup_steps or 0,
         clip=spec.training.clip or 0.0,
         precision=spec.training.precision or "",
+        code=code,
+        code_path=(spec.model.path or "") if code else "",
         **{key: getattr(point, key) for key in optimizer.settings},
     )
 
 
-def _code_hash(kind: str, section: ModelSection) -> str:
-    """Of the source that a factory's net will be made by, which is not run here."""
-    module, folder = module_of(kind), section.path or ""
+def _code_hash(name: str, path: str | None, hashes: Sequence[str] | None, key: str) -> str:
+    """Of the source of a thing of the user's code, which is not run here."""
+    module, folder = module_of(name), path or ""
     origin = source_of(module, folder)
     if origin is None:
-        raise BadInput(f"model.kind = {kind!r}: no module {module} in {folder} or installed; put it there again")
+        raise BadInput(f"{key} = {name!r}: no module {module} in {folder} or installed; put it there again")
     found = source_hash(origin)
-    if section.code_hash is not None and found not in section.code_hash:
+    if hashes is not None and found not in hashes:
         raise BadInput(
-            f"model.kind = {kind!r}: {origin} is not the code that the sweep began with (model.code_hash); put that "
-            "back, or give the sweep another sweep.name"
+            f"{key} = {name!r}: {origin} is not the code that the sweep began with "
+            f"({key.partition('.')[0]}.code_hash); put that back, or give the sweep another sweep.name"
         )
     return found
 

@@ -6,7 +6,7 @@ The quick start is at the top level, each paper has a folder: small files for a 
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Example", "available", "quickstart"]
+__all__ = ["Example", "available", "code", "folder", "quickstart"]
 
 QUICKSTART = ("quickstart-catapult", "quickstart-eta-star")
 
@@ -18,34 +18,32 @@ class Example:
     name: str  # path below the examples' folder, without .toml
     path: Path
     title: str
-    code: tuple[Path, ...] = ()  # Python files beside it, which it may name
 
 
 def available() -> list[Example]:
     """All example sweep files, the quick start first. Raises FileNotFoundError if they are not installed."""
-    folder = _folder()
-    paths = [*sorted(folder.glob("*.toml")), *sorted(folder.glob("*/*.toml"))]
-    return [
-        Example(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path), _beside(path))
-        for path in paths
-    ]
+    where = folder()
+    paths = [*sorted(where.glob("*.toml")), *sorted(where.glob("*/*.toml"))]
+    return [Example(path.relative_to(where).with_suffix("").as_posix(), path, _title(path)) for path in paths]
+
+
+def code() -> list[Path]:
+    """The modules whose nets some of the files train."""
+    return sorted(folder().glob("*/*.py"))
 
 
 def quickstart() -> list[Path]:
     """The files that `mlrtui run` uses without arguments, in order: a catapult scan and an η* grid."""
-    return [_folder() / f"{name}.toml" for name in QUICKSTART]
+    return [folder() / f"{name}.toml" for name in QUICKSTART]
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where they lie. Raises FileNotFoundError if they are not installed."""
     package = Path(__file__).resolve().parents[1]
-    for folder in (package / "_examples", package.parent / "examples"):
-        if (folder / f"{QUICKSTART[0]}.toml").is_file():
-            return folder
+    for where in (package / "_examples", package.parent / "examples"):
+        if (where / f"{QUICKSTART[0]}.toml").is_file():
+            return where
     raise FileNotFoundError("the example sweep files are missing; reinstall mlrtui")
-
-
-def _beside(path: Path) -> tuple[Path, ...]:
-    return tuple(sorted(path.parent.glob("*.py")))
 
 
 def _title(path: Path) -> str:

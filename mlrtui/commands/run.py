@@ -9,7 +9,7 @@ from pathlib import Path
 from mlrtui import planning
 from mlrtui.commands import examples
 from mlrtui.commands.opening import open_current
-from mlrtui.config import AnySweep, LoopSweep, SweepSpec, load_sweep
+from mlrtui.config import AnySweep, LoopSweep, load_sweep
 from mlrtui.config.changes import differences
 from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
@@ -27,7 +27,6 @@ from mlrtui_db import filesystem, lock
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
-from mlrtui_trainer.models.sources import is_factory
 
 __all__ = ["RunOptions", "refuse_code", "run", "start"]
 
@@ -90,11 +89,10 @@ def refuse_code(specs: Sequence[AnySweep], options: RunOptions) -> None:
     Raises:
         BadInput: a sweep names a factory or a training, and --allow-code is missing.
     """
-    nets = (spec for spec in specs if isinstance(spec, SweepSpec))
-    named = [f"model.kind = {kind!r}" for spec in nets for kind in spec.model.kind if is_factory(kind)]
-    named += [f"training.loop = {spec.training.loop!r}" for spec in specs if isinstance(spec, LoopSweep)]
+    named = [pair for spec in specs for pair in spec.code]
     if named and not options.allow_code:
-        raise BadInput(f"{named[0]}: runs code of that module; if you trust it, add --allow-code")
+        key, name = named[0]
+        raise BadInput(f"{key} = {name!r}: runs code of that module; if you trust it, add --allow-code")
 
 
 def _refuse_made_up(specs: Sequence[AnySweep], workers: Sequence[str]) -> None:

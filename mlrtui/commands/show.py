@@ -31,9 +31,8 @@ def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
         BadInput: a file or link is in the way; nothing was copied.
         StoreTrouble: the folder cannot be written.
     """
-    sources = {copy / f"{example.name}.toml": example.path for example in found}
-    sources |= {(copy / example.name).parent / code.name: code for example in found for code in example.code}
-    places = list(sources)
+    sources = [*(example.path for example in found), *shipped.code()]
+    places = [copy / path.relative_to(shipped.folder()) for path in sources]
     for place in places:
         # a dangling link "does not exist", and would be written through
         inner = [copy / part for part in reversed(place.relative_to(copy).parents) if part != Path()]
@@ -45,7 +44,7 @@ def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
     if copy.is_symlink() and not copy.exists():
         raise BadInput(f"--copy {copy}: a symbolic link to nothing, which is not followed; remove it first")
     try:
-        for place, source in sources.items():
+        for source, place in zip(sources, places, strict=True):
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("xb") as file:  # "x": fails where something has appeared since, links included
                 file.write(source.read_bytes())

@@ -82,22 +82,24 @@ def _anchor(document: dict[str, Any], folder: Path) -> None:
         if isinstance(table, dict) and isinstance(table.get("path"), str) and table["path"].strip():
             table["path"] = os.path.normpath(here / table["path"].strip())
     if isinstance(model, dict):
-        _say_which_code(model, "kind", here)
+        _say_which_code(model, model, ("kind",), here)
     if isinstance(training, dict):
-        _say_which_code(training, "loop", here)
+        if isinstance(model, dict):
+            _say_which_code(training, model, ("loss", "optimizer", "schedule"), here)
+        _say_which_code(training, training, ("loop",), here)
 
 
-def _say_which_code(model: dict[str, Any], key: str, here: Path) -> None:
-    """Fill in where a user's code lies and which it is, in place; nothing of it is run. ``key`` names it."""
-    kinds = model.get(key)
-    listed = kinds if isinstance(kinds, list) else [kinds]
-    modules = [module_of(kind) for kind in listed if isinstance(kind, str) and is_factory(kind)]
+def _say_which_code(table: dict[str, Any], home: dict[str, Any], keys: Sequence[str], here: Path) -> None:
+    """Fill in where the code that a table names lies (in ``home``) and which it is, in place; none of it is run."""
+    values = [table.get(key) for key in keys]
+    listed = [one for value in values for one in (value if isinstance(value, list) else [value])]
+    modules = [module_of(name) for name in listed if isinstance(name, str) and is_factory(name)]
     if not modules:
         return
-    path = model.setdefault("path", str(here))
+    path = home.setdefault("path", str(here))
     found = [source_of(module, path) if isinstance(path, str) else None for module in modules]
-    if "code_hash" not in model and all(found):
-        model["code_hash"] = [source_hash(origin) for origin in dict.fromkeys(found) if origin is not None]
+    if "code_hash" not in table and all(found):
+        table["code_hash"] = [source_hash(origin) for origin in dict.fromkeys(found) if origin is not None]
 
 
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""

@@ -149,6 +149,11 @@ class LoopSweep(AnySweep):
         """Whether only the script that started the sweep can go on with it."""
         return self.training.loop == IN_SCRIPT
 
+    @property
+    def code(self) -> list[tuple[str, str]]:
+        """The training function, with its key."""
+        return [("training.loop", self.training.loop)]
+
     def points(self) -> list[dict[str, Value]]:
         """The grid: the product of all arguments' values, in the order of their names, the first one slowest."""
         grid: list[dict[str, Value]] = [{}]

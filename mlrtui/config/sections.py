@@ -32,6 +32,7 @@ from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.measures import BUILT_IN
 from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS
+from mlrtui_trainer.models.sources import is_factory
 from mlrtui_trainer.optimizers import OPTIMIZERS, owners_of
 from mlrtui_trainer.registry import Registry
 from mlrtui_trainer.schedules import SCHEDULES
@@ -60,6 +61,7 @@ HIGHEST_SEED = 4_294_967_295
 MANY_SEEDS, FINE, COARSE = 3, 0.05, 0.1
 """From so many seeds on the coarse tolerance: their spread hides what the fine one adds, see numerics.md."""
 
+THING, OWN = '"package.module:thing"', '"package.module:thing" (with --allow-code):'
 TITLES = {name: source.title for name, source in SOURCES.items()} | FILES
 
 Whole = tuple[int, ...]
@@ -246,12 +248,13 @@ class ModelSection(Section):
 class TrainingSection(Section):
     """How every training goes, whatever its learning rate."""
 
-    loss: Annotated[Words, axis(named(LOSS_KINDS))] = _key(
-        f"{_texts(LOSS_KINDS)}.",
+    loss: Annotated[Words, axis(named(LOSS_KINDS, shown=THING))] = _key(
+        f"{_texts(LOSS_KINDS)}. {OWN} a function of outputs and targets, [samples, outputs] both, that gives the "
+        "loss of each sample, [samples].",
         "ce",
     )
-    optimizer: Annotated[Words, axis(named(OPTIMIZERS))] = _key(
-        f"{_texts(OPTIMIZERS)}.",
+    optimizer: Annotated[Words, axis(named(OPTIMIZERS, shown=THING))] = _key(
+        f"{_texts(OPTIMIZERS)}. {OWN} an Optimizer; the edge of such a one is not known to screens.",
         "sgd",
         ("sgd",),
     )
@@ -274,7 +277,7 @@ class TrainingSection(Section):
         0.001,
         None,
     )
-    schedule: Annotated[Words | None, axis(named(SCHEDULES))] = _key(
+    schedule: Annotated[Words | None, axis(named(SCHEDULES, shown=THING))] = _key(
         f"The rate of a step; η is the peak. {_texts(SCHEDULES)}. Without it constant.",
         "cosine",
         None,
@@ -292,6 +295,12 @@ class TrainingSection(Section):
     )
     steps: Annotated[Whole | None, axis(whole(1, 10_000_000))] = _key(
         "Budget in steps. Give epochs or steps.", 120, None
+    )
+    code_hash: Annotated[Words | None, texts(64, 100)] = _key(
+        "SHA-256 of the source files of losses, optimizers and schedules of your own, which are sought as factories "
+        "are (model.path). Filled in when the sweep file is read.",
+        ["0" * 64],
+        None,
     )
     clip: Annotated[float | None, number(0.0, 1e6, above=True)] = _key(
         "Largest norm of the gradient: a longer one is scaled down to it, before any decay, as torch's "
@@ -536,6 +545,11 @@ class AnySweep(BaseModel):
         return self if search is self.search else self.model_copy(update={"search": search})
 
     @property
+    def code(self) -> list[tuple[str, str]]:
+        """Things of the user's own code that it names, each with its key."""
+        return []
+
+    @property
     def sweep_key(self) -> str:
         """SHA-256 of `canonical`: equal for files that mean the same."""
         return digest(self.canonical())
@@ -554,3 +568,11 @@ class SweepSpec(AnySweep):
     training: TrainingSection
     sharpness: SharpnessSection = SharpnessSection()
     measures: MeasuresSection | None = None
+
+    @property
+    def code(self) -> list[tuple[str, str]]:
+        """Things of the user's own code that it names, each with its key."""
+        how = self.training
+        named = {"model.kind": self.model.kind, "training.loss": how.loss, "training.optimizer": how.optimizer}
+        named["training.schedule"] = how.schedule or ()
+        return [(key, name) for key, names in named.items() for name in names if is_factory(name)]

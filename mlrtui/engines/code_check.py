@@ -22,15 +22,21 @@ def check_factories(specs: Sequence[AnySweep], device: str, *, timed: bool = Fal
         BadInput: a factory or its nets cannot be trained, or λ₀ is needed and cannot be trusted; all mistakes at once.
     """
     nets = [spec for spec in specs if isinstance(spec, SweepSpec)]
-    kinds = dict.fromkeys(kind for spec in nets for kind in spec.model.kind if MODEL_KINDS[kind].is_tried)
-    if device == "fake" or not kinds:
+    tried = dict.fromkeys(name for spec in nets for name in _modules(spec))
+    if device == "fake" or not tried:
         return [{} for _ in specs]
     job = {"specs": [spec.canonical() for spec in nets], "device": device, "timed": timed}
     try:
         found = asked_apart("mlrtui.engines.code_worker", job)
     except ProcessDied as died:
-        raise BadInput(f"model.kind: the process that builds the nets of {', '.join(kinds)} {died}") from None
+        raise BadInput(f"model.kind: the process that builds the nets of {', '.join(tried)} {died}") from None
     if found["mistakes"]:
         raise BadInput.gather([one_line(mistake) for mistake in found["mistakes"]])
     cells = iter(found["cells"])
     return [next(cells) if isinstance(spec, SweepSpec) else {} for spec in specs]
+
+
+def _modules(spec: SweepSpec) -> list[str]:
+    """What has to be tried before it is trained: modules, and things of the user's own code."""
+    tried = [kind for kind in spec.model.kind if MODEL_KINDS[kind].is_tried]
+    return [*tried, *(name for key, name in spec.code if key != "model.kind")]

@@ -14,6 +14,7 @@ from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.planning import CellPlan
 from mlrtui_trainer.models.kinds import MODEL_KINDS
+from mlrtui_trainer.spec import TrainSpec
 
 __all__ = ["checked"]
 
@@ -43,15 +44,17 @@ def _cells(spec: SweepSpec, device: str, *, timed: bool) -> Iterator[tuple[str, 
     mistakes: list[str] = []
     for cell in plan.cells:
         assert isinstance(cell, CellPlan)
-        key = (cell.net, cell.data_id, cell.train.loss, cell.train.dtype, cell.train.batch, cell.sharpness)
-        if not MODEL_KINDS[cell.net.kind].is_tried:
+        key = (cell.net, cell.data_id, *_of(cell.train), cell.sharpness)
+        if not MODEL_KINDS[cell.net.kind].is_tried and not cell.train.code:
             continue
         if key not in known:
             data = plan.datasets[cell.data_id]
             try:
                 seen = inspect(cell.net, cell.train, cell.sharpness, data, plan.seeds[0], device, timed=timed)
             except FactoryError as error:
-                mistakes.append(f"model.kind = {cell.net.kind!r}: {error}")
+                where = (pair for pair in spec.code if str(error).startswith(f"{pair[1]}:"))
+                named, thing = next(where, ("model.kind", cell.net.kind))
+                mistakes.append(f"{named} = {thing!r}: {error}")
                 known[key] = [f"refused: {error}"]
                 continue
             known[key] = list(seen.lines)
@@ -59,6 +62,11 @@ def _cells(spec: SweepSpec, device: str, *, timed: bool) -> Iterator[tuple[str, 
         yield cell.label, known[key]
     if mistakes:
         raise BadInput.gather(mistakes)
+
+
+def _of(train: TrainSpec) -> tuple[object, ...]:
+    """What of a training plays a part."""
+    return train.loss, train.dtype, train.batch, train.precision, train.code
 
 
 def _without_lambda(spec: SweepSpec, cell: CellPlan, refused: dict[str, str]) -> Iterator[str]:

@@ -21,12 +21,13 @@ def test_description_holds_for_the_loaded_arrays(name: str, target: str) -> None
     shape, dataset = describe(spec), load(spec)
     assert shape.samples == SOURCES[name].samples
     assert dataset.x.shape == (shape.samples, shape.inputs)
-    assert dataset.y.shape == (shape.samples, shape.outputs)
-    assert dataset.labels.shape == (shape.samples,)
+    tokens = (shape.tokens,) if shape.kind == "tokens" else ()
+    assert dataset.y.shape == (shape.samples, 0 if tokens else shape.outputs)
+    assert dataset.labels.shape == (shape.samples, *tokens)
     assert dataset.kind == shape.kind
     assert [str(array.dtype) for array in (dataset.x, dataset.y, dataset.labels)] == ["float64", "float64", "int64"]
-    if shape.kind == "classes":
-        assert set(dataset.labels) == set(range(shape.classes))
+    if shape.kind in ("classes", "tokens"):
+        assert set(dataset.labels.flat) == set(range(shape.classes))
     else:
         assert not dataset.labels.any()
 
@@ -40,6 +41,7 @@ def test_sizes_are_pinned() -> None:
         "gaussian": (1024, 64, 2, "classes"),
         "teacher": (10_000, 100, 2, "classes"),
         "mnist5k": (5000, 784, 10, "classes"),
+        "sentences": (2048, 32, 28, "tokens"),
         "unit": (1, 1, 1, "regression"),
     }
 

@@ -13,8 +13,11 @@ from mlrtui_trainer.lanes import DTYPES
 from mlrtui_trainer.meter import measured_samples
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
+from mlrtui_trainer.models.imported import admit
+from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.losses import LOSSES
 from mlrtui_trainer.models.modes import InTraining
+from mlrtui_trainer.models.user_code import as_factory_error
 from mlrtui_trainer.optimizers.stepping import optimizer_of
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import SAME_NETS, Dataset, NetSpec, SharpnessSpec, TrainSpec
@@ -39,7 +42,10 @@ def inspect(
     """
     if torch.device(device).type == "cpu":
         torch.set_num_threads(1)  # as in training
+    admit(train)
     samples = Samples.of(data, DTYPES[train.dtype], device)
+    if not MODEL_KINDS[net.kind].is_tried:
+        return _of_training(train, samples)
     model = build(net, train.optimizer, samples.x, batch=train.batch, precision=train.precision)
     assert isinstance(model, General)
     assert model.made is not None
@@ -66,6 +72,20 @@ def inspect(
         _costs(model, train, sharpness, samples, measured, seed, refused=[name for name, _ in refused]),
     ]
     return Inspection(tuple(lines), refused)
+
+
+def _of_training(train: TrainSpec, samples: Samples) -> Inspection:
+    """Of our own nets only a loss of the user's has something to be tried."""
+    if train.loss not in dict(train.code):
+        return Inspection((), ())
+    _, y, labels = samples.part(0, 16)
+    f = torch.zeros_like(y)
+    loss = LOSSES[train.loss]
+    with as_factory_error(f"{train.loss}: for outputs and targets {list(y[0].shape)} it"):
+        e = loss.start(f, y)
+        loss.per_sample(e, labels)
+        loss.curve(e, torch.ones_like(f))
+    return Inspection((), ())
 
 
 def _of_mode(model: General) -> list[str]:

@@ -123,6 +123,8 @@ class TrainSpec:
     record_every: int = 1
     clip: float = 0.0  # largest norm of the gradient that a step follows; 0: any
     precision: str = ""  # "bf16": forward and backward passes under autocast; λ never is
+    code: tuple[tuple[str, str], ...] = ()  # things of the user's code that it names, with their sources' SHA-256
+    code_path: str = ""  # folder in which their modules are sought beside the installed packages
     record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps (`layers`)
 
     @property

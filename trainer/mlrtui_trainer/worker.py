@@ -19,6 +19,7 @@ from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
 from mlrtui_trainer.models.base import Model
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
+from mlrtui_trainer.models.imported import admit
 from mlrtui_trainer.models.modes import InTraining
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, TaskDone, TaskFailed
@@ -75,6 +76,7 @@ def _messages(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Me
     else:
         torch.cuda.set_device(device)  # streams and recordings are those of the current device
     torch.set_float32_matmul_precision("highest")  # no TF32
+    admit(task.train)
     dtype = DTYPES[task.train.dtype]
     samples = Samples.of(dataset, dtype, device)
     if isinstance(task, Probe):

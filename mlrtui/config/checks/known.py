@@ -12,7 +12,10 @@ from mlrtui.data.sources import DataTrouble, Source
 from mlrtui_db import axes
 from mlrtui_trainer.losses import LOSS_KINDS
 
-__all__ = ["AXES", "MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Check", "Known"]
+__all__ = ["AXES", "CODE_KEYS", "MAX_CELLS", "MAX_NETS", "MAX_PARAMETERS", "MAX_TRAININGS", "Check", "Known"]
+
+CODE_KEYS = ("loss", "optimizer", "schedule")
+"""Keys of [training] that may name a thing of the user's own code."""
 
 MAX_CELLS = 100_000
 

@@ -5,10 +5,10 @@ from itertools import product
 from pathlib import Path
 
 from mlrtui.analysis.expressions import ExpressionError, cell_number
-from mlrtui.config.checks.known import MAX_PARAMETERS, Check, Known
+from mlrtui.config.checks.known import CODE_KEYS, MAX_PARAMETERS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, toml_text
 from mlrtui_trainer.models.kinds import MODEL_KINDS
-from mlrtui_trainer.models.sources import module_of, source_of
+from mlrtui_trainer.models.sources import is_factory, module_of, source_of
 
 __all__ = ["CHECKS"]
 
@@ -107,9 +107,10 @@ def _factory(known: Known) -> Iterator[Mistake]:
     """Of a factory's net only the module is known before it is built."""
     factories, path = _factories(known), known.one("model.path")
     coded = [kind for kind in factories if MODEL_KINDS[kind].coded]
+    things = [name for key in CODE_KEYS for name in known.axis(f"training.{key}") if is_factory(name)]
     if known.one("model.code_hash") is not None and known.axis("model.kind") and not coded:
         yield Mistake("model.code_hash", NO_VALUE, "is of a factory's source, and kind names none; remove it")
-    if path is not None and known.axis("model.kind") and not coded:
+    if path is not None and known.axis("model.kind") and not coded and not things:
         yield Mistake(
             "model.path", Path(path).name, "is the folder of a factory's package, and kind names none; remove it"
         )

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
-from mlrtui.config.checks.known import MAX_CELLS, Check, Known
+from mlrtui.config.checks.known import CODE_KEYS, MAX_CELLS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, bare, enumerate_words, toml_text
 from mlrtui.data.shapes import held_out_of
 from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS, with_rates
+from mlrtui_trainer.models.sources import is_factory, module_of, source_of
 from mlrtui_trainer.optimizers import OPTIMIZERS, owners_of
 from mlrtui_trainer.schedules import SCHEDULES
 
@@ -121,6 +123,23 @@ def _precision(known: Known) -> Iterator[Mistake]:
             yield Mistake("training.precision", precision, 'keeps weights in float32; use dtype = "float32"')
 
 
+def _code(known: Known) -> Iterator[Mistake]:
+    """Things of the user's own code: their modules must be there."""
+    path, named = known.one("model.path"), 0
+    for key in CODE_KEYS:
+        for name in known.axis(f"training.{key}"):
+            if not is_factory(name):
+                continue
+            named += 1
+            if path is not None and source_of(module_of(name), path) is None:
+                remedy = (
+                    f"no module {module_of(name)} in the folder {Path(path).name} or installed; set model.path to it"
+                )
+                yield Mistake(f"training.{key}", name, remedy)
+    if known.one("training.code_hash") is not None and not named:
+        yield Mistake("training.code_hash", NO_VALUE, "is of code of your own, and no key names any; remove it")
+
+
 CHECKS: tuple[Check, ...] = (
     _budget,
     _batches,
@@ -128,4 +147,5 @@ CHECKS: tuple[Check, ...] = (
     _rates,
     _warmup,
     _precision,
+    _code,
 )

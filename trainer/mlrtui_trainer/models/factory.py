@@ -1,27 +1,21 @@
-"""Networks made by a function of the user's: ``package.module:factory``.
+"""Networks made by a function of the user's: ``package.module:factory``."""
 
-The only place where code that a sweep names is imported and run; who starts a sweep has allowed it before.
-"""
-
-import importlib
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from hashlib import sha256
-from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 
 from mlrtui_trainer.curvature.double_backward import custom_functions, with_second_derivatives, wrong_layer
 from mlrtui_trainer.models.general import General, Made
+from mlrtui_trainer.models.imported import imported
 from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.modes import in_training
-from mlrtui_trainer.models.sources import source_hash, source_of
 from mlrtui_trainer.models.trying import Trial, named, nearby, tried, tried_in_training
-from mlrtui_trainer.models.user_code import FactoryError, as_factory_error
+from mlrtui_trainer.models.user_code import FactoryError
 from mlrtui_trainer.models.user_nets import UserNets
 from mlrtui_trainer.spec import NetSpec
 
@@ -36,8 +30,6 @@ EXACT_IN_SINGLE = 1 << 24
 KEPT_NUMBERS = 1 << 26
 """Numbers that the modules of models may hold together, which are kept so that no task tries and verifies them anew."""
 
-_loaded: dict[str, str] = {}  # module by name → hash of the source that was imported
-_folders: set[str] = set()  # what we have put on the import path
 _models: OrderedDict[tuple[NetSpec, bytes, str], tuple[General, UserNets]] = OrderedDict()  # tried, the newest last
 
 
@@ -154,31 +146,4 @@ def _imported(net: NetSpec) -> Callable[..., object]:
     if not kind.coded:  # of an installed package, whose name was registered
         assert kind.make is not None, net.kind
         return kind.make
-    name, _, attribute = net.kind.partition(":")
-    origin = source_of(name, net.code_path)
-    if origin is None:
-        raise FactoryError(f"{net.kind}: no module {name!r} in {net.code_path} or among the installed packages")
-    if source_hash(origin) != net.code_hash:
-        raise FactoryError(f"{net.kind}: {origin} has changed since the sweep was planned; start the sweep again")
-    with as_factory_error(f"{net.kind}: importing {origin}"):
-        module = _module(name, net)
-    factory = getattr(module, attribute, None)
-    if not callable(factory):
-        raise FactoryError(f"{net.kind}: {origin} has no function {attribute!r}")
-    return factory  # type: ignore[no-any-return]
-
-
-def _module(name: str, net: NetSpec) -> ModuleType:
-    """Import it, anew where another folder or another source gave the module of this name before."""
-    package = name.partition(".")[0]
-    if _loaded.setdefault(name, net.code_hash) != net.code_hash:
-        for known in [one for one in sys.modules if one == package or one.startswith(f"{package}.")]:
-            del sys.modules[known]
-        _loaded[name] = net.code_hash
-    if net.code_path not in sys.path:
-        for other in [entry for entry in sys.path if entry in _folders]:
-            sys.path.remove(other)
-        _folders.add(net.code_path)
-        sys.path.append(net.code_path)  # last: nothing there may stand in for an installed package
-    importlib.invalidate_caches()
-    return importlib.import_module(name)
+    return imported(net.kind, net.code_path, net.code_hash, "function")

@@ -93,12 +93,12 @@ class InTraining(General):
     @property
     def said(self) -> str:
         """What it means, for a person."""
-        carried = ", ".join(_known(self.users).state) or "nothing"
-        random = ", masks by seed and step" * _known(self.users).draws
-        return (
-            f"trained in training mode: λ is that of the loss in training mode, over batches of {self.batch} samples; "
-            f"each training carries {carried}{random}"
-        )
+        users = _known(self.users)
+        names = ", ".join(users.state[:2]) + ", ..." * (len(users.state) > 2)
+        carried = f"; each training has its own buffers, {len(users.state)} ({names})" if users.state else ""
+        random = "; random numbers are keyed by seed and step" * users.draws
+        batches = f"over batches of {self.batch} samples"
+        return f"trained in training mode: λ is that of the loss in training mode, {batches}{carried}{random}"
 
     def advance_(self, weights: Weights, trace: GeneralTrace) -> None:
         """Take the statistics of the step's forward pass, and count the step."""

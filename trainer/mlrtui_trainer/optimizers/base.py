@@ -88,7 +88,11 @@ class Optimizer:
         return 0.0 if self.inertia is None else float(getattr(how, self.inertia))
 
 
-OPTIMIZERS = Registry[Optimizer]("optimizer", group="mlrtui.optimizers")
+def _own(name: str) -> Optimizer:
+    return Optimizer(f"the optimizer {name}", edge=lambda how: None)
+
+
+OPTIMIZERS = Registry[Optimizer]("optimizer", group="mlrtui.optimizers", own=_own)
 """All optimizers by their names in sweep files."""
 
 
