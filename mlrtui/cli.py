@@ -206,9 +206,9 @@ def browse(
     """List the sweeps of one or more stores."""
     from mlrtui.commands import look
 
-    paths = tuple(stores or ()) or (store_path(store),)
+    paths = look.in_folders(stores) if stores else (store_path(store),)
     how = look.How("browse", once=once, as_json=as_json, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse)
-    raise typer.Exit(look.browse(look.in_folders(paths), how))
+    raise typer.Exit(look.browse(paths, how))
 
 
 @app.command()

@@ -71,8 +71,8 @@ _MEASURE: Docs = {
     "step": _STEP["step"],
     "measure": (
         "text",
-        "Name of the measure, as the sweep file asks for it; of a recorder critical, directional, batch, lambda or "
-        "lambda-preconditioned.",
+        "Name of the measure, as the sweep file asks for it; of a recorder critical, directional, batch, lambda, "
+        "lambda-preconditioned, gradient norm or update norm.",
     ),
     "value": ("of the measure", "Its value; NULL when not finite, or when status says why there is none."),
     "edge": (

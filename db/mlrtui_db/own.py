@@ -69,13 +69,13 @@ def own_values(own: object) -> dict[str, float | str]:
     """
     try:
         found = json.loads(own) if isinstance(own, str) else {}
-    except (ValueError, RecursionError):
+        return {
+            name: value if isinstance(value, str) else float(value)
+            for name, value in (found.items() if isinstance(found, dict) else ())
+            if isinstance(value, str | int | float)
+        }
+    except (ValueError, OverflowError, RecursionError):  # not JSON that mlrtui writes
         return {}
-    return {
-        name: value if isinstance(value, str) else float(value)
-        for name, value in (found.items() if isinstance(found, dict) else ())
-        if isinstance(value, str | int | float)
-    }
 
 
 def own_cell(

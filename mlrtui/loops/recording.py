@@ -15,7 +15,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from math import isfinite
+from math import isfinite, isnan, nan
 from pathlib import Path
 
 from mlrtui.errors import BadInput, MlrtuiError, StoreTrouble
@@ -310,6 +310,10 @@ def _row(row: RecordedStep) -> list[object]:
         ]
         for r in row.readings
     ]
+    norms = {"gradient norm": row.gradient_norm, "update norm": row.update_norm}
+    readings += [
+        [name, norm, *[nan] * 5, None, None, None, None, nan] for name, norm in norms.items() if not isnan(norm)
+    ]
     return ["step", row.step, row.loss, row.accuracy, row.lr, row.skipped, readings]
 
 
@@ -325,7 +329,8 @@ def _description(
     parameters = [p for p in recorder.model.parameters() if p.requires_grad]
     rates = [float(group.get("initial_lr", group["lr"])) for one in recorder.optimizers for group in one.param_groups]
     device = str(parameters[0].device) if parameters else "cpu"
-    script = Path(sys.argv[0]).name if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
+    is_script = sys.argv and sys.argv[0] not in ("", "-c", "-m") and "ipykernel" not in sys.modules
+    script = Path(sys.argv[0]).name if is_script else ""
     return {
         "name": recorder.name or Path(script).stem or "run",
         "settings": dict(own),

@@ -83,7 +83,9 @@ def test_a_measure_keeps_its_edges_bounds_and_status(tmp_path: Path) -> None:
     assert (batch["edge"], batch["edge_high"], batch["products"]) == (2.0, 38.0, 1)
     assert (lost["value"], lost["status"], lost["note"]) == (None, "no-descent", "dropout")
     with Reader.open(path) as reader:
-        assert reader.measures(trial_id) == ("batch", "critical")
+        assert reader.measures(trial_id) == ("batch", "critical", "learning rate")
+        rates = reader.measure_curve(trial_id, "learning rate", after_step=0)
+        assert (list(rates.step), list(rates.value)) == ([1, 2], [0.3, 0.2])
         curve = reader.measure_curve(trial_id, "batch")
         assert (list(curve.value), list(curve.edge), list(curve.edge_high)) == ([3.0], [2.0], [38.0])
 

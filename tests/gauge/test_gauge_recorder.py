@@ -67,7 +67,10 @@ def test_gradient_descent_on_a_quadratic_by_closed_forms() -> None:
         for kind in ("critical", "directional", "batch", "lambda-preconditioned"):
             assert found[kind].edge == pytest.approx(2.0 / rate), kind
         assert isnan(found["lambda"].edge)
+        norm = float(g.square().sum().sqrt())
+        assert (row.gradient_norm, row.update_norm) == pytest.approx((norm, rate * norm))
         w = w - rate * g
+    assert rec.series("gradient_norm").values == tuple(row.gradient_norm for row in rec.steps)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.9])

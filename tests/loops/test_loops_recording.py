@@ -41,6 +41,10 @@ def test_the_store_has_what_the_recorder_has(tmp_path: Path) -> None:
     assert [row["sharpness"] for row in curve if row["sharpness"] is not None] == list(rec.series("lambda").values)
     stored = {(row["step"], row["measure"]): row for row in rows(path, "measures")}
     taken = {(row.step, reading.kind): reading for row in rec.steps for reading in row.readings}
+    norms = {key: stored.pop(key)["value"] for key in list(stored) if "norm" in key[1]}
+    assert norms == {(row.step, "gradient norm"): row.gradient_norm for row in rec.steps if row.readings} | {
+        (row.step, "update norm"): row.update_norm for row in rec.steps if row.readings
+    }
     assert stored.keys() == taken.keys()
     for key, reading in taken.items():
         for name in ("value", "low", "high", "edge", "edge_high", "residual", "seconds"):
@@ -170,6 +174,28 @@ def test_the_death_of_the_helper_is_an_event(tmp_path: Path) -> None:
     with pytest.raises(StoreTrouble, match="has died"):
         train(strict, 1)
     strict.close()
+
+
+def test_a_helper_that_is_told_to_end_or_loses_its_file_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    with recorder(path) as rec:
+        train(rec, 2)
+        _helper(rec).terminate()
+        _helper(rec).wait()
+        with pytest.warns(
+            RuntimeWarning, match=r"runs.db stopped: it was told to end; later steps are in memory alone"
+        ):
+            train(rec, 1)
+    assert attempts(path) == [("lost", "the process that writes the store was told to end")]
+    assert len(rows(path, "curves")) == 2
+    other = tmp_path / "moved.db"
+    with recorder(other) as rec:
+        train(rec, 2)
+        other.unlink()
+        until(lambda: _helper(rec).poll() is not None)
+        with pytest.warns(RuntimeWarning, match=r"moved.db stopped: .*(removed|moved)"):
+            train(rec, 1)
+    assert len(rec.steps) == 3
 
 
 def test_a_disk_that_does_not_take_anything_never_holds_the_loop(

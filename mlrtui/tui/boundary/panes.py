@@ -8,7 +8,7 @@ from mlrtui.text.numbers import accuracy, exact, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import RoundRow, brackets, edge_so_far, findings, probe_of, ragged, rounds, side
-from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import RowsPane, sentence, window
 from mlrtui_db.models import CellRow, NetRow, TrialRow
@@ -34,6 +34,8 @@ class SearchView:
             return cls()
         if reading.snapshot is None:
             return cls(words="no sweep in this store yet")
+        if is_recorded(reading):
+            return cls(reading.cell, words="a recorded run is one training: there is no search to show")
         if reading.snapshot.sweep.mode != "search":
             return cls(reading.cell, words="a scan trains given rates: there is no search to show; 6 shows its phases")
         net = next((net for net in reading.snapshot.nets if net.net_id == net_id), reading.net)

@@ -51,6 +51,11 @@ class RecordedStep:
     """The optimizer did not step, as when a GradScaler found an overflow."""
 
     readings: tuple[Reading, ...] = ()
+    gradient_norm: float = nan
+    """Of the gradient that the optimizer got, at steps that are measured."""
+
+    update_norm: float = nan
+    """Of what the step changed in the weights, at steps that are measured."""
 
 
 @dataclass(frozen=True)

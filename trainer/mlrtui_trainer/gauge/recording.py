@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from math import floor, inf, isfinite, log10, nan
+from math import floor, inf, isfinite, isnan, log10, nan
 from typing import Any, Self
 
 import torch
@@ -277,10 +277,12 @@ class Recorder:
         return tuple(self._rows)
 
     def series(self, kind: str) -> Series:
-        """The readings of one kind that have a value; "loss" and "lr" have one at every step."""
-        if kind in ("loss", "lr"):
-            rows = self.steps
-            values = tuple(row.loss if kind == "loss" else row.lr for row in rows)
+        """The readings of one kind that have a value; "loss" and "lr" have one at every step, "gradient_norm" and
+        "update_norm" at those that are measured.
+        """
+        if kind in ("loss", "lr", "gradient_norm", "update_norm"):
+            rows = [row for row in self.steps if "norm" not in kind or not isnan(getattr(row, kind))]
+            values = tuple(getattr(row, kind) for row in rows)
             return Series(tuple(row.step for row in rows), values, (nan,) * len(rows))
         found = [(row.step, r) for row in self.steps for r in row.readings if r.kind == kind and isfinite(r.value)]
         return Series(tuple(s for s, _ in found), tuple(r.value for _, r in found), tuple(r.edge for _, r in found))
@@ -382,6 +384,7 @@ class Recorder:
             return tuple(Reading(kind, nan, status="nonfinite") for name in due for kind in MEASURES[name].kinds)
         readings: list[Reading] = []
         moved = [before - p.detach() for before, p in zip(context.held.weights, self._parameters, strict=True)]
+        row.gradient_norm, row.update_norm = _norm(context.held.gradients), _norm(moved)
         if context.eta > 0.0 and any(bool(d.any()) for d in moved):
             context.direction = [d / context.eta for d in moved]
         with undisturbed(self.model), self._weights(context.held.weights):
@@ -552,6 +555,11 @@ def _write(parameters: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for p, value in zip(parameters, values, strict=True):
             p.copy_(value)
+
+
+def _norm(tensors: Sequence[Tensor | None]) -> float:
+    norms = [torch.linalg.vector_norm(t) for t in tensors if t is not None]
+    return float(torch.linalg.vector_norm(torch.stack(norms).double())) if norms else nan
 
 
 def _rounded(steps: float) -> int:
