@@ -42,12 +42,19 @@ DevicesOption = Annotated[
         help="auto, cpu, cpu:2 (two workers), cuda:0,cuda:1, cuda:0,cuda:0 (two workers), or fake (invented numbers).",
     ),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=999, help="Worker processes on each device (default: as --devices says)."),
+]
 EngineOption = Annotated[
     str, typer.Option("--engine", help="Where trainings run: local, fake, or an engine of another package.")
 ]
 AllowCodeOption = Annotated[
     bool,
-    typer.Option("--allow-code", help="Allow the code named by model.kind to run. Only for files that you trust."),
+    typer.Option(
+        "--allow-code",
+        help="Allow the code named by model.kind or training.loop to run. Only for files that you trust.",
+    ),
 ]
 SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps (default: all).", show_default=False)]
 RefreshOption = Annotated[
@@ -95,6 +102,7 @@ def _training(
     detach: bool,
     no_tui: bool,
     devices: str,
+    workers: int | None,
     engine: str,
     allow_code: bool,
     ascii_only: bool,
@@ -107,6 +115,7 @@ def _training(
     return RunOptions(
         store=store_path(store),
         devices=devices,
+        workers=workers,
         engine=engine,
         detach=detach,
         plain=no_tui,
@@ -131,6 +140,7 @@ def run(
         bool, typer.Option("--dry-run", help="Print the grid and its estimated cost; train nothing.")
     ] = False,
     devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
@@ -140,7 +150,7 @@ def run(
     """Train the sweeps of these files and show them. The same command resumes."""
     from mlrtui.commands import run as command
 
-    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(store, detach, no_tui, devices, workers, engine, allow_code, ascii_only, refresh, no_mouse)
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run)
     raise typer.Exit(command.run(tuple(files or ()), options))
 
@@ -216,6 +226,7 @@ def resume(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
@@ -225,7 +236,7 @@ def resume(
     """Continue sweeps of the store without their files (default: all unfinished ones)."""
     from mlrtui.commands import resume as command
 
-    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(store, detach, no_tui, devices, workers, engine, allow_code, ascii_only, refresh, no_mouse)
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -237,6 +248,7 @@ def rerun(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
@@ -248,7 +260,7 @@ def rerun(
 
     if not failed:
         raise BadInput("rerun needs --failed (nothing else can be rerun)")
-    options = _training(store, detach, no_tui, devices, engine, allow_code, ascii_only, refresh, no_mouse)
+    options = _training(store, detach, no_tui, devices, workers, engine, allow_code, ascii_only, refresh, no_mouse)
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 
