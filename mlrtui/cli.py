@@ -42,12 +42,19 @@ DevicesOption = Annotated[
         help="auto, cpu, cpu:2 (two workers), cuda:0,cuda:1, cuda:0,cuda:0 (two workers), or fake (invented numbers).",
     ),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=999, help="Worker processes on each device (default: as --devices says)."),
+]
 EngineOption = Annotated[
     str, typer.Option("--engine", help="Where trainings run: local, fake, or an engine of another package.")
 ]
 AllowCodeOption = Annotated[
     bool,
-    typer.Option("--allow-code", help="Allow the code named by model.kind to run. Only for files that you trust."),
+    typer.Option(
+        "--allow-code",
+        help="Allow the code named by model.kind or training.loop to run. Only for files that you trust.",
+    ),
 ]
 SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps (default: all).", show_default=False)]
 RefreshOption = Annotated[
@@ -96,6 +103,7 @@ def _training(
     detach: bool,
     plain: bool,
     devices: str,
+    workers: int | None,
     engine: str,
     allow_code: bool,
     ascii_only: bool,
@@ -108,6 +116,7 @@ def _training(
     return RunOptions(
         store=store_path(store),
         devices=devices,
+        workers=workers,
         engine=engine,
         detach=detach,
         plain=plain,
@@ -137,6 +146,7 @@ def run(
         typer.Option(metavar="I/N", help="Train part I of N (from 0) of every sweep; `mlrtui merge` joins the stores."),
     ] = None,
     devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
@@ -151,6 +161,7 @@ def run(
         detach=detach,
         plain=no_tui,
         devices=devices,
+        workers=workers,
         engine=engine,
         allow_code=allow_code,
         ascii_only=ascii_only,
@@ -243,6 +254,7 @@ def resume(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
@@ -257,6 +269,7 @@ def resume(
         detach=detach,
         plain=no_tui,
         devices=devices,
+        workers=workers,
         engine=engine,
         allow_code=allow_code,
         ascii_only=ascii_only,
@@ -275,6 +288,7 @@ def rerun(
     detach: DetachOption = False,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
@@ -291,6 +305,7 @@ def rerun(
         detach=detach,
         plain=no_tui,
         devices=devices,
+        workers=workers,
         engine=engine,
         allow_code=allow_code,
         ascii_only=ascii_only,

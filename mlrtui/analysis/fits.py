@@ -161,8 +161,11 @@ def standard_fits(points: Sequence[CellPoint], search: bool) -> tuple[FitSpec, .
 
     A search: η* against depth × width (also with depth − 1, which small grids prefer), against depth and width apart,
     and against λ₀; every sweep: λ₀ against depth × width. Each for every combination of the grid's other axes, on all
-    of its cells and on the wide ones where these are fewer yet enough.
+    of its cells and on the wide ones where these are fewer yet enough. Of a training of the user's that has not both
+    sizes: η* against each of its numbers that vary, for every combination of the others.
     """
+    if any(isnan(_value(point, size)) for point in points for size in SIZES):
+        return tuple(_by_each_number(points)) if search else ()
     specs: list[FitSpec] = []
     for condition, group in grouped(points).items():
         wide = sum(_value(point, "width") >= 16.0 * _value(point, "depth") for point in group)
@@ -192,7 +195,10 @@ def grouped(points: Sequence[CellPoint], names: Sequence[str] | None = None) -> 
     for name in known:
         if name not in AXIS:
             raise ExpressionError(f"{name!r} is no axis of a grid; use one of: {', '.join(AXIS)}")
-    varying = _that_split(points, _other_axes(points) if names is None else known)
+    return _grouped(points, _that_split(points, _other_axes(points) if names is None else known))
+
+
+def _grouped(points: Sequence[CellPoint], varying: Sequence[str]) -> dict[str, list[CellPoint]]:
     groups: dict[str, list[CellPoint]] = {}
     for point in points:
         groups.setdefault(" and ".join(_equals(name, _known(point, name)) for name in varying), []).append(point)
@@ -382,6 +388,19 @@ def _laws(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple[str
     return [*laws, ("eta_star", ("lambda0",)), size]
 
 
+def _by_each_number(points: Sequence[CellPoint]) -> Iterator[FitSpec]:
+    """One law for each number of cells that differs between them, with all other axes apart."""
+    names = [*SIZES, *_other_axes(points)]
+    varying = _that_split(points, names)
+    for name in varying:
+        values = [point.values.get(name) for point in points]
+        if not all(isinstance(value, float) and value > 0.0 for value in values):
+            continue
+        for condition, group in _grouped(points, [other for other in varying if other != name]).items():
+            if len({point.values[name] for point in group}) > 1:
+                yield FitSpec("eta_star", (name,), condition)
+
+
 def _other_axes(points: Sequence[CellPoint]) -> list[str]:
     """All names that are known of cells, but those which a law explains by or with."""
     known = {name: None for point in points for name in point.values}  # a dict keeps their order
@@ -423,7 +442,7 @@ def _equals(name: str, value: float | str | None) -> str:
     if value is None:
         return f"not {name} == {name}"  # of cells that have none: nothing is equal to it
     if isinstance(value, str):
-        return f"{name} == '{value}'"
+        return f'{name} == "{value}"' if "'" in value else f"{name} == '{value}'"
     return f"{name} == {int(value) if float(value).is_integer() else float(value)!r}"
 
 

@@ -38,6 +38,7 @@ class RunOptions:
     store: Path
     overrides: tuple[str, ...] = ()
     devices: str = "auto"
+    workers: int | None = None
     engine: str = "local"
     detach: bool = False
     plain: bool = False
@@ -130,7 +131,10 @@ def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: S
 
 def _workers(options: RunOptions, useful: int) -> Sequence[str]:
     """The device of every worker; ``useful`` bounds those that are started by themselves. Raises BadInput."""
-    return engine_of(options.engine).resolve(options.devices, useful)
+    found = engine_of(options.engine).resolve(options.devices, useful)
+    if options.workers is None or FAKE in found:
+        return found
+    return [device for device in dict.fromkeys(found) for _ in range(options.workers)]
 
 
 def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[AnySweep]:

@@ -48,10 +48,11 @@ START = 0.01
 
 
 def _value() -> Rule:
-    must = f"a number, true or false, or a text of at most {LONGEST_TEXT} characters"
+    must = f'a number, true or false, or a printable text of at most {LONGEST_TEXT} characters without "'
 
     def check(value: object) -> Value:
-        plain = isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= LONGEST_TEXT)
+        short = isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable() and '"' not in value
+        plain = isinstance(value, bool | int | float) or short
         if not plain or (isinstance(value, float) and not abs(value) < float("inf")):
             raise RuleError(Fault(value, f"must be {must}"))
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:

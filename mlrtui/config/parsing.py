@@ -6,6 +6,7 @@ does not hide another mistake.
 
 import difflib
 from collections.abc import Iterator, Mapping
+from keyword import iskeyword
 from types import MappingProxyType
 from typing import Any
 
@@ -272,7 +273,7 @@ def _arguments(raw: object) -> tuple[dict[str, tuple[Value, ...]], list[Mistake]
         field = f"arguments.{name}"
         if name in RESERVED:
             mistakes.append(Mistake(field, value, "is given to the function anyway; remove it"))
-        elif not name.isidentifier():
+        elif not name.isidentifier() or iskeyword(name):
             mistakes.append(Mistake(field, value, "is no name of an argument; use letters, digits and _"))
         else:
             try:

@@ -1,7 +1,7 @@
 """Exponents: statsmodels as an oracle, exact laws, and every reason to leave a cell out."""
 
 from collections.abc import Callable
-from math import exp, inf, isnan, log, log10
+from math import exp, inf, isnan, log, log10, nan
 
 import numpy as np
 import pytest
@@ -33,6 +33,24 @@ def cells(
 
 def power(depth: int, width: int) -> float:
     return log(0.5) - 0.8 * log(depth * width)
+
+
+def test_numbers_of_a_users_training_are_fitted_each_for_itself() -> None:
+    unknown = {"depth": nan, "width": nan, "n_params": 0.0}
+    cells = [
+        CellPoint(f"{heads} {norm}", unknown | {"heads": heads, "norm": norm, "rope": 0.0}, (log(6.0 / heads),))
+        for heads in (1.0, 2.0, 4.0, 8.0)
+        for norm in ("pre", "it's")
+    ]
+    laws = standard_fits(cells, search=True)
+    assert laws == (
+        FitSpec("eta_star", ("heads",), "norm == 'pre'"),
+        FitSpec("eta_star", ("heads",), 'norm == "it\'s"'),
+    )
+    for law in laws:
+        found = fit(cells, law)
+        assert (found.cells, found.terms[0].exponent) == (4, pytest.approx(-1.0))
+    assert standard_fits(cells, search=False) == ()
 
 
 def test_an_exact_power_comes_back():

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-import pytest
 from conftest import SMALL_SEARCH
 from timed_workers import TimedWorkers
 
@@ -14,7 +13,6 @@ from mlrtui.commands import run as commands
 from mlrtui.config import SweepSpec, load_sweep
 from mlrtui.driver.loop import Driver
 from mlrtui.driver.methods import chosen_for, search_rules
-from mlrtui.errors import BadInput
 from mlrtui_db.store import Store
 
 WriteSweep = Callable[..., Path]
@@ -72,21 +70,25 @@ def test_a_sweep_begun_on_a_gpu_goes_on_asking_the_same_elsewhere(tmp_path: Path
     whole, cut = tmp_path / "whole.db", tmp_path / "cut.db"
     assert drive(whole, on_gpu, GPU) == "done"
     assert drive(cut, on_gpu, GPU, stop_after=6) == "stopped"
-    (again,), undone = commands._beside_stored(cut, [file])
+    stored = commands._beside_stored(commands.RunOptions(cut), [file])
+    (again,), undone = stored.specs, stored.undone
     assert undone
     assert again == on_gpu
     assert chosen_for(again, CPU) == on_gpu  # as `run` does before it starts a driver
     assert drive(cut, chosen_for(again, CPU), CPU) == "done"
     assert asked(cut) == asked(whole)
-    assert commands._beside_stored(cut, [file]) == ([on_gpu], False)
-    with pytest.raises(BadInput, match=r'search.method: "section" -> "bisect"'):
-        commands._beside_stored(cut, [chosen_for(file, CPU)])
+    stored = commands._beside_stored(commands.RunOptions(cut), [file])
+    assert (stored.specs, stored.undone) == ([on_gpu], False)
+    (line,) = commands._beside_stored(commands.RunOptions(cut), [chosen_for(file, CPU)]).lines
+    assert 'search.method: "section" -> "bisect"' in line
+    assert drive(cut, chosen_for(file, CPU), CPU) == "done"
+    assert asked(cut) == asked(whole)  # nothing more is trained
 
 
 def test_a_sweep_from_before_there_was_a_choice_goes_on_by_bisection(tmp_path: Path, sweep_file: WriteSweep) -> None:
     file = load_sweep(sweep_file(SMALL_SEARCH))
     store = tmp_path / "old.db"
     assert drive(store, file, CPU, stop_after=4) == "stopped"  # stored without a choice
-    (again,), _ = commands._beside_stored(store, [file])
+    (again,) = commands._beside_stored(commands.RunOptions(store), [file]).specs
     assert chosen(chosen_for(again, GPU)) == ("bisect", None)
     assert drive(store, chosen_for(again, GPU), GPU) == "done"

@@ -129,7 +129,8 @@ def test_the_tolerance_follows_the_seeds_and_a_stored_one_stays(tmp_path: Path, 
     file = load_sweep(sweep_file(free.replace("seeds = 2", "seeds = 3")))
     store = tmp_path / "old.db"
     assert drive(store, file.with_method("bisect", None, 0.05), 3) == "stopped"
-    (again,), undone = commands._beside_stored(store, [file])
+    stored = commands._beside_stored(commands.RunOptions(store), [file])
+    (again,), undone = stored.specs, stored.undone
     assert undone
     assert again.search is not None
     assert again.search.tolerance == 0.05

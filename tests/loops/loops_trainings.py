@@ -95,4 +95,11 @@ def leaking(lr: float, report: Any) -> None:
     report(1, 0.5 if lr < 1.0 else 2.0)
 
 
+def where(lr: float, report: Any) -> None:
+    """Says which devices it sees."""
+    with Path(__file__).with_name("seen").open("a") as file:
+        file.write(os.environ["CUDA_VISIBLE_DEVICES"] + ";")
+    report(0, 1.0)
+
+
 number = 3

@@ -48,10 +48,10 @@ def sweep(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def drive(path: Path, store: Path, deadlines: Deadlines | None = None, slots: int = 1) -> SweepEnd:
+def drive(path: Path, store: Path, deadlines: Deadlines | None = None, device: str = "cpu") -> SweepEnd:
     """Run a sweep in this process, its trainings in theirs."""
     spec = load_sweep(path)
-    engine = LoopEngine(["cpu"] * slots, deadlines)
+    engine = LoopEngine([device], deadlines)
     with Store.open(store) as opened:
         try:
             return Driver(opened, engine, driver_id="test").run_sweep(spec, planning.plan(spec))
@@ -184,6 +184,38 @@ def _lives(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize(
+    ("device", "visible", "seen"),
+    [("cpu", "5,7", ""), ("cuda:1", "5,7", "7"), ("cuda:1", None, "1"), ("cuda:0", "", "0")],
+)
+def test_a_training_sees_its_own_device_alone(
+    sweep: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    visible: str | None,
+    seen: str,
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    path = sweep("where", "", "[scan]\neta = [0.1]\n", training="check = false")
+    assert drive(path, tmp_path / "s.db", device=device).status == "done"
+    assert (tmp_path / "seen").read_text() == f"{seen};"
+    assert rows(tmp_path / "s.db", "SELECT device FROM attempt") == [(device,)]
+
+
+def test_so_many_workers_train_at_once(mlrtui: Mlrtui, sweep: Callable[..., Path], tmp_path: Path) -> None:
+    path = sweep("held", "", "[scan]\neta = [0.2, 0.3]\n", training="check = false")
+    (tmp_path / "hold").touch()
+    words = ("--allow-code", "--detach", "--devices", "cpu:1", "--workers", "2")
+    assert mlrtui("run", path, *words).returncode == 0
+    store = tmp_path / "mlrtui.db"
+    _wait_for(lambda: rows(store, "SELECT count(*) FROM trial WHERE status = 'running' AND n_steps > 0") == [(2,)])
+    (tmp_path / "hold").unlink()
+    _wait_for(lambda: rows(store, "SELECT status FROM sweep") == [("done",)])
+
+
 @pytest.mark.parametrize("who", ["training", "driver"])
 def test_a_sweep_goes_on_after_a_kill(mlrtui: Mlrtui, sweep: Callable[..., Path], tmp_path: Path, who: str) -> None:
     store, path = tmp_path / "mlrtui.db", sweep("held")
@@ -249,6 +281,19 @@ def test_a_changed_function_is_another_sweep(mlrtui: Mlrtui, sweep: Callable[...
     assert "training.code_hash" in refused.stderr
 
 
+def test_the_example_runs(mlrtui: Mlrtui, tmp_path: Path) -> None:
+    """Coarse and at one width by default: each training imports torch."""
+    assert mlrtui("examples", "--copy", "mine").returncode == 0
+    path = tmp_path / "mine" / "your-own-training" / "regression-cpu.toml"
+    coarse = ("search.tolerance=1.0", "search.margin=1", "arguments.width=8", "training.check=false")
+    sets = () if os.environ.get("MLRTUI_TEST_FULL") else [word for one in coarse for word in ("--set", one)]
+    done = mlrtui("run", path, *sets, "--allow-code", "--no-tui", "--devices", "cpu:2")
+    assert done.returncode == 0, done.stderr + done.stdout
+    found = rows(tmp_path / "mlrtui.db", "SELECT eta_star, censored FROM eta_star")
+    assert all(1e-3 < eta_star < 10.0 and censored is None for eta_star, censored in found)
+    assert len(found) == (1 if sets else 2)
+
+
 BAD = {
     'loop = "own"': 'training.loop = "own": must be',
     'loop = "own:gone"': "has no function 'gone'",
@@ -260,7 +305,7 @@ BAD = {
     'loop = "own:accurate"': "must be given 'limit'",
     'loop = "own:quadratic"\n[arguments]\nseed = 3': "arguments.seed = 3: is given to the function anyway",
     'loop = "own:quadratic"\n[arguments]\nwidth = [2, 2]': "2 is given twice",
-    'loop = "own:quadratic"\n[arguments]\nwidth = {a = 1}': "must be a number, true or false, or a text",
+    'loop = "own:quadratic"\n[arguments]\nwidth = {a = 1}': "must be a number, true or false, or a printable text",
     'loop = "own:quadratic"\n[model]\nwidth = 3': "[model]: is for nets that mlrtui trains",
     'loop = "own:quadratic"\n[search]\ngive_up = 0.1': "search.give_up: is for nets",
     'loop = "own:quadratic"\n[scan]\neta_lambda0 = [0.5]': "scan.eta_lambda0: needs λ₀",

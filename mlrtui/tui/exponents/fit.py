@@ -1,7 +1,7 @@
 """The law that Exponents shows: what is fitted against what over which cells, and every cell's place in it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,7 @@ class Law:
 def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
     """The main law of the sweep; without fits η* (for scans λ₀) against depth × width, over cells that differ in these
     alone: the first such."""
-    usable = stored(fits)
+    usable = stored(fits, page)
     main = headline(tuple(row for row in fits if Choice(row.y, row.term, row.where_expr) in usable))
     if main is not None:
         return Choice(main.y, main.term, main.where_expr)
@@ -98,27 +98,28 @@ def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
     return Choice(y, _XS[0], next(iter(grouped(points(_rows(page), y, dict(page.sizes)))), ""))
 
 
-def stored(fits: Sequence[FitRow]) -> list[Choice]:
-    """The stored laws of one term, in their order; those that can be read."""
+def stored(fits: Sequence[FitRow], page: FitPage | None = None) -> list[Choice]:
+    """The stored laws of one term, in their order; those that can be read, with a page's own names where it has any."""
+    own = {} if page is None else own_names(points(_rows(page), "lambda0", dict(page.sizes)))
     names = [row.fit for row in fits]
     single = [row for row in fits if names.count(row.fit) == 1 and row.y in QUANTITIES]
     choices = dict.fromkeys(Choice(row.y, row.term, row.where_expr) for row in single)
-    return [choice for choice in choices if _readable(choice)]
+    return [choice for choice in choices if _readable(choice, own)]
 
 
-def _readable(choice: Choice) -> bool:
+def _readable(choice: Choice, own: Mapping[str, float | str]) -> bool:
     try:
-        cell_number(choice.x)
+        cell_number(choice.x, own)
         if choice.where:
-            cell_condition(choice.where)
+            cell_condition(choice.where, own)
     except ExpressionError:
         return False
     return True
 
 
-def xs(fits: Sequence[FitRow], y: str) -> list[str]:
+def xs(fits: Sequence[FitRow], y: str, page: FitPage | None = None) -> list[str]:
     """What y may be drawn against: the usual expressions and those of stored laws."""
-    known = dict.fromkeys([*_XS, *(choice.x for choice in stored(fits))])
+    known = dict.fromkeys([*_XS, *(choice.x for choice in stored(fits, page))])
     return [x for x in known if x != y]
 
 

@@ -108,7 +108,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def action_quantity_x(self) -> None:
         """The next expression to draw against."""
         if self._choice is not None:
-            known = xs(self._fits(), self._choice.y)
+            known = xs(self._fits(), self._choice.y, self._page())
             self._choose(replace(self._choice, x=_next(known, self._choice.x)))
 
     def action_quantity_y(self) -> None:
@@ -123,7 +123,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
 
     def action_law(self, step: int) -> None:
         """The next law that the store holds, with its condition."""
-        laws = stored(self._fits())
+        laws = stored(self._fits(), self._page())
         if laws and self._choice is not None:
             at = laws.index(self._choice) + step if self._choice in laws else 0
             self._choose(laws[at % len(laws)])
@@ -144,6 +144,9 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def _fits(self) -> Sequence[FitRow]:
         reading = self.owner.reading
         return () if reading is None or reading.snapshot is None else reading.snapshot.fits
+
+    def _page(self) -> FitPage | None:
+        return None if self._made is None else self._made[0]
 
     def _with_asked(self, page: FitPage, choice: Choice) -> Choice:
         """The choice with the condition that waited for the cells, if it can be read."""
