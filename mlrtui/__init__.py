@@ -19,6 +19,7 @@ from mlrtui.version import __version__
 if TYPE_CHECKING:
     from mlrtui.errors import BadInput
     from mlrtui.loops.max_lr import MaxLR, find_max_lr
+    from mlrtui.loops.recording import record
     from mlrtui_trainer.gauge import (
         AsymmetricCurvature,
         CriticalSharpness,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         WrongBatch,
         critical_sharpness,
         directional_sharpness,
-        record,
         sharpness,
     )
 
@@ -57,7 +57,12 @@ __all__ = [
     "sharpness",
 ]
 
-_HOMES = {"BadInput": "mlrtui.errors", "MaxLR": "mlrtui.loops.max_lr", "find_max_lr": "mlrtui.loops.max_lr"}
+_HOMES = {
+    "BadInput": "mlrtui.errors",
+    "MaxLR": "mlrtui.loops.max_lr",
+    "find_max_lr": "mlrtui.loops.max_lr",
+    "record": "mlrtui.loops.recording",
+}
 
 
 def __getattr__(name: str) -> Any:

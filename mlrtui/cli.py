@@ -166,7 +166,10 @@ def watch(
 
 @app.command()
 def browse(
-    stores: Annotated[list[Path] | None, typer.Argument(help="Stores (default: the one given by --store).")] = None,
+    stores: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store)."),
+    ] = None,
     store: StoreOption = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
@@ -179,7 +182,7 @@ def browse(
 
     paths = tuple(stores or ()) or (store_path(store),)
     how = look.How("browse", once=once, as_json=as_json, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse)
-    raise typer.Exit(look.browse(paths, how))
+    raise typer.Exit(look.browse(look.in_folders(paths), how))
 
 
 @app.command()

@@ -19,6 +19,8 @@ __all__ = ["fit_line", "growth_line", "report", "sweep_line"]
 def sweep_line(sweep: SweepRow) -> str:
     """One sweep in one line."""
     failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
+    if sweep.mode == "recorded":
+        return f"{one_line(sweep.name)}: recorded, {'running' if sweep.trials_running else one_line(sweep.status)}"
     return (
         f"{one_line(sweep.name)}: {one_line(sweep.status)}, {sweep.nets_done}/{sweep.nets} nets, "
         f"{sweep.trials_done}/{sweep.trials} trials{failed}"
@@ -140,14 +142,18 @@ def _bound(value: object, sign: str) -> str:
 
 
 def _scan_order(row: dict[str, object]) -> tuple[object, ...]:
-    return (row["depth"], row["width"], row["cell"], row["seed"], row["eta"])
+    return (row["depth"] or 0, row["width"] or 0, row["cell"], row["seed"], row["eta"])
 
 
 def _picture(snapshot: LiveSnapshot, ascii_only: bool) -> Iterator[str]:
     from mlrtui.charts.plain import loglog_text
 
     known = [cell for cell in snapshot.cells if cell.ln_eta_star_mean is not None]
-    points = [(float(cell.depth * cell.width), math.exp(cell.ln_eta_star_mean or 0.0)) for cell in known]
+    points = [
+        (float(cell.depth * cell.width), math.exp(cell.ln_eta_star_mean or 0.0))
+        for cell in known
+        if cell.depth is not None and cell.width is not None
+    ]
     line = next((fit for fit in snapshot.fits if fit.term == "depth*width" and fit.y == "eta_star"), None)
     if len(points) >= 2:
         yield f"η* against depth × width, log-log{'' if line is None else f', fitted slope {line.exponent:+.2f}'}"

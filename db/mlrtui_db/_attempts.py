@@ -165,11 +165,72 @@ def release_attempts(tx: Transaction, trial_ids: Iterable[int], outcome: str, de
         )
         if ended.rowcount:
             released += 1
+            if is_recorded(tx.connection, trial_id):
+                end_recording(tx, trial_id, "failed", detail or outcome)
+                continue
             tx.connection.execute(
                 "UPDATE trial SET status = 'queued', rev = ? WHERE trial_id = ? AND status = 'running'",
                 (tx.rev, trial_id),
             )
     return released
+
+
+def finish_recording(tx: Transaction, trial_id: int, outcome: str, error: str | None) -> bool:
+    """See `Store.finish_recording`."""
+    ended = tx.connection.execute(
+        "UPDATE attempt SET ended_at = ?, outcome = ?, detail = ? WHERE trial_id = ? AND ended_at IS NULL",
+        (tx.now, outcome, error, trial_id),
+    )
+    if not ended.rowcount:
+        return False
+    finite_end = tx.connection.execute("SELECT bad_step IS NULL FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
+    end_recording(tx, trial_id, "failed" if error else "finished" if finite_end[0] else "diverged", error)
+    return True
+
+
+def raise_eta(tx: Transaction, trial_id: int, eta: float) -> None:
+    """See `Store.raise_eta`."""
+    tx.connection.execute(
+        "UPDATE trial SET eta = ?, rev = ? WHERE trial_id = ? AND eta < ?", (float(eta), tx.rev, trial_id, float(eta))
+    )
+
+
+def show_life(tx: Transaction, trial_id: int) -> None:
+    """See `Store.show_life`."""
+    tx.connection.execute(
+        "UPDATE attempt SET heartbeat_at = ? WHERE trial_id = ? AND ended_at IS NULL", (tx.now, trial_id)
+    )
+
+
+def is_recorded(connection: sqlite3.Connection, trial_id: int) -> bool:
+    """Whether a trial is a script's own training: nobody but the script can start it again."""
+    row = connection.execute(
+        "SELECT s.mode FROM trial JOIN net USING (net_id) JOIN cell USING (cell_id) JOIN sweep s USING (sweep_id)"
+        " WHERE trial_id = ?",
+        (trial_id,),
+    ).fetchone()
+    return row is not None and row[0] == "recorded"
+
+
+def end_recording(tx: Transaction, trial_id: int, verdict: str, error: str | None) -> None:
+    """Set the trial, the net and the sweep of a recorded run to their ends; the attempt has ended."""
+    status = "failed" if verdict == "failed" else "done"
+    tx.connection.execute(
+        "UPDATE trial SET status = ?, verdict = ?, error = ?, loss_final = last_loss, final_accuracy = last_accuracy,"
+        " final_sharpness = last_sharpness, best_accuracy = (SELECT max(accuracy) FROM step s"
+        " WHERE s.trial_id = trial.trial_id), loss_initial = (SELECT loss FROM step s WHERE s.trial_id = trial.trial_id"
+        " ORDER BY step LIMIT 1), rev = ? WHERE trial_id = ?",
+        (status, verdict, error, tx.rev, trial_id),
+    )
+    tx.connection.execute(
+        "UPDATE net SET status = ?, reason = ?, rev = ? WHERE net_id = (SELECT net_id FROM trial WHERE trial_id = ?)",
+        (status, error, tx.rev, trial_id),
+    )
+    tx.connection.execute(
+        "UPDATE sweep SET status = ?, finished_at = ? WHERE sweep_id = (SELECT c.sweep_id FROM trial t"
+        " JOIN net USING (net_id) JOIN cell c USING (cell_id) WHERE t.trial_id = ?)",
+        ("stopped" if error else "done", None if error else tx.now, trial_id),
+    )
 
 
 def fail_trials(tx: Transaction, trial_ids: Iterable[int], error: str) -> int:

@@ -8,7 +8,10 @@ from itertools import chain
 from mlrtui_db._checked import Unreadable
 from mlrtui_db.models import Curve, MeasureCurve
 
-__all__ = ["read_curve", "read_measure_curve", "read_measures"]
+__all__ = ["LEARNING_RATE", "read_curve", "read_measure_curve", "read_measures"]
+
+LEARNING_RATE = "learning rate"
+"""That of each step of a recorded run, as a measure without an edge."""
 
 # Infinity stands for NULL, since the store keeps finite numbers only and SQLite cannot hand out NaN.
 _NULL = math.inf
@@ -17,14 +20,22 @@ _STEPS = (
     " ifnull(sharpness_residual, 9e999), flags FROM step WHERE trial_id = ? AND step > ? ORDER BY step LIMIT ?"
 )
 _VALUES = (
-    "SELECT step, ifnull(value, 9e999), ifnull(edge, 9e999) FROM measure"
+    "SELECT step, ifnull(value, 9e999), ifnull(edge, 9e999), ifnull(edge_high, 9e999) FROM measure"
     " WHERE trial_id = ? AND step > ? AND measure = ? ORDER BY step"
 )
 
-# Every measured step has all of them: the first one tells.
+# Every measured step has all of them, or has them the first time: the first one tells.
 _MEASURES = (
     "SELECT measure FROM measure WHERE trial_id = :trial"
     " AND step = (SELECT min(step) FROM measure WHERE trial_id = :trial) ORDER BY measure"
+)
+_RATE = (
+    "SELECT p.eta FROM step p JOIN trial USING (trial_id) JOIN net USING (net_id) JOIN cell USING (cell_id)"
+    " JOIN sweep s USING (sweep_id) WHERE trial_id = ? AND s.mode = 'recorded' LIMIT 1"
+)
+_RATES = (
+    "SELECT step, ifnull(eta, 9e999), 9e999, 9e999 FROM step WHERE trial_id = ? AND step > ? AND ? = 'learning rate'"
+    " ORDER BY step"
 )
 
 
@@ -44,7 +55,8 @@ def read_measures(connection: sqlite3.Connection, trial_id: int) -> tuple[str, .
     names = [name for (name,) in connection.execute(_MEASURES, {"trial": trial_id})]
     if not all(isinstance(name, str) for name in names):
         raise Unreadable(f"trial {trial_id}: the name of a measure is no text")
-    return tuple(names)
+    has_rate = connection.execute(_RATE, (trial_id,)).fetchone() is not None
+    return (*names, LEARNING_RATE) if has_rate else tuple(names)
 
 
 def read_measure_curve(
@@ -52,14 +64,15 @@ def read_measure_curve(
 ) -> MeasureCurve:
     """See `Reader.measure_curve`."""
     found = connection.execute("SELECT attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
-    rows = connection.execute(_VALUES, (trial_id, after_step, measure))
+    query = _RATES if measure == LEARNING_RATE else _VALUES
+    rows = connection.execute(query, (trial_id, after_step, measure))
     try:
         cells = array("d", chain.from_iterable(rows))
-        step, value, edge = (cells[column::3] for column in range(3))
+        step, *columns = (cells[column::4] for column in range(4))
         steps = array("q", map(int, step))
     except (TypeError, ValueError, OverflowError):
         raise Unreadable(f"trial {trial_id}: a value of a measure is not made of numbers") from None
-    return MeasureCurve(trial_id, int(found[0]) if found else 0, measure, steps, _with_nan(value), _with_nan(edge))
+    return MeasureCurve(trial_id, int(found[0]) if found else 0, measure, steps, *map(_with_nan, columns))
 
 
 def _curve(trial_id: int, attempt: int, cells: "array[float]") -> Curve:

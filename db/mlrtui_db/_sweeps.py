@@ -1,8 +1,10 @@
 """Writing sweeps, cells and nets."""
 
+import itertools
 import json
 import math
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import fields
 
@@ -63,6 +65,13 @@ def sweep_named(connection: sqlite3.Connection, name: str) -> NamedSweep | None:
     """See `Store.sweep_named`."""
     row = connection.execute("SELECT sweep_id, spec FROM sweep WHERE name = ?", (name,)).fetchone()
     return None if row is None else NamedSweep(*row)
+
+
+def free_name(connection: sqlite3.Connection, name: str, at: float) -> str:
+    """See `Store.free_name`; ``at``: the time that is added, s (Unix time)."""
+    timed = f"{name} {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}"
+    names = itertools.chain([name, timed], (f"{timed} ({number})" for number in itertools.count(2)))
+    return next(free for free in names if sweep_named(connection, free) is None)
 
 
 def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:

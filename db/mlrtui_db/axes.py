@@ -170,29 +170,37 @@ ALIASES = MappingProxyType({axis.column: axis.name for axis in AXES if axis.colu
 """Names of columns that are not those of their axes: conditions and groups know both."""
 
 
-def label(values: Mapping[str, object], varying: Iterable[str]) -> str:
-    """A short name of a cell: depth x width, then the other axes that vary.
+def label(
+    values: Mapping[str, object], varying: Iterable[str], own: Mapping[str, object] = MappingProxyType({})
+) -> str:
+    """A short name of a cell: depth x width where they are known, then the other axes that vary.
 
     Args:
         values: of depth, width and the varying axes, as the sweep file has them, by the axes' names.
         varying: names of the axes that differ between the cells of the sweep.
+        own: settings of a training that is not ours, those that belong into the label.
 
     >>> label({"depth": 8, "width": 256, "loss": "ce", "input_lr": 0.1}, ["loss", "input_lr"])
     '8x256 in=0.1 ce'
+    >>> label({"width": 64}, [], {"heads": 4})
+    'width=64 heads=4'
     """
     names = frozenset(varying) - {*SIZES}
-    return " ".join(
-        [f"{values['depth']}x{values['width']}"]
-        + [axis.tag + _shown(values[axis.name]) for axis in AXES if axis.name in names]
-    )
+    sizes = {name: values[name] for name in SIZES if values.get(name) is not None}
+    whole = len(sizes) == len(SIZES)
+    size = ["x".join(map(str, sizes.values()))] if whole else [f"{name}={value}" for name, value in sizes.items()]
+    axes = [axis.tag + _shown(values[axis.name]) for axis in AXES if axis.name in names]
+    return " ".join([*size, *axes, *(f"{name}={_shown(value)}" for name, value in own.items())])
 
 
-def variant(label: str, depth: int, width: int) -> str:
-    """What a cell's label says beside its size; "" where only the size varies.
+def variant(label: str, depth: int | None, width: int | None) -> str:
+    """What a cell's label says beside its size; "" where only the size varies, all where the size is not known.
 
     >>> variant("8x256 in=0.1 ce", 8, 256)
     'in=0.1 ce'
     """
+    if depth is None or width is None:
+        return label
     size = f"{depth}x{width}"
     return label[len(size) :].strip() if label.startswith(size) else ""
 
@@ -213,7 +221,7 @@ def view_columns() -> str:
     stored, computed = (
         [axis.sql if axis.sql == axis.column else f"{axis.sql} AS {axis.column}" for axis in part] for part in ordered
     )
-    return ", ".join([*stored, "accuracy_on", *computed])
+    return ", ".join([*stored, "accuracy_on", *computed, "json_extract(settings, '$.own') AS own"])
 
 
 def _value(axis: Axis, value: object) -> float | str:

@@ -13,10 +13,15 @@ _SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
 _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
 
 _ACCURACY_ON: Docs = {
-    "accuracy_on": ("text", "Whose accuracy is stored, and decides: train, or validation, the samples held out."),
+    "accuracy_on": (
+        "text",
+        "Whose accuracy is stored, and decides: train, or validation, the samples held out; own: a user's training "
+        "reports it.",
+    ),
 }
+_OWN: Docs = {"own": ("JSON", "Settings of a user's own training, by their names; NULL: there are none.")}
 _SETTINGS: Docs = {axis.name: (axis.unit, axis.text) for axis in AXES if axis.is_stored} | _ACCURACY_ON
-_AXES: Docs = {axis.column: (axis.unit, axis.text) for axis in AXES if axis.name not in SIZES} | _ACCURACY_ON
+_AXES: Docs = {axis.column: (axis.unit, axis.text) for axis in AXES if axis.name not in SIZES} | _ACCURACY_ON | _OWN
 
 _EDGE: Docs = {
     "edge": (
@@ -64,9 +69,26 @@ _LAYER: Docs = {
 
 _MEASURE: Docs = {
     "step": _STEP["step"],
-    "measure": ("text", "Name of the measure, as the sweep file asks for it."),
-    "value": ("of the measure", "Its value; NULL when not finite."),
-    "edge": ("of the measure", "The value at which something changes for this trial; NULL: there is none."),
+    "measure": (
+        "text",
+        "Name of the measure, as the sweep file asks for it; of a recorder critical, directional, batch, lambda or "
+        "lambda-preconditioned.",
+    ),
+    "value": ("of the measure", "Its value; NULL when not finite, or when status says why there is none."),
+    "edge": (
+        "of the measure",
+        "The value at which something changes at this step: a recorder's is in the units of the value, so value / edge "
+        "holds under any schedule. NULL: there is none.",
+    ),
+    "edge_high": ("of the measure", "Upper end where theory gives a band of edges; NULL: no band."),
+    "low": ("of the measure", "Lower bound of the value; NULL: none."),
+    "high": ("of the measure", "Upper bound of the value; NULL: none."),
+    "residual": ("1", "Relative residual of an eigenvalue; NULL: it is none."),
+    "products": ("1", "Hessian-vector products spent on it; NULL: not counted."),
+    "forwards": ("1", "Forward passes spent on it; NULL: not counted."),
+    "status": ("text", "found, not-converged, or why there is no value; NULL: a measure of a sweep file has none."),
+    "note": ("text", "What to know of the value, such as why it has no edge; NULL: nothing."),
+    "seconds": ("s", "Time that the measurement took; NULL: not timed."),
 }
 
 _FIT: Docs = {
@@ -94,7 +116,10 @@ TABLES: dict[str, Docs] = {
         "sweep_key": ("SHA-256", "Hash of spec: equal sweeps have equal keys."),
         "name": ("text", "Name given in the sweep file."),
         "spec": ("JSON", "The whole sweep file, canonical."),
-        "mode": ("text", "search: eta* of every net is sought. scan: given rates are trained."),
+        "mode": (
+            "text",
+            "search: eta* of every net is sought. scan: given rates are trained. recorded: a script's own training.",
+        ),
         "code_id": ("text", "Version and hash of the code that trains."),
         "created_at": ("s (Unix time)", "When the sweep was first started."),
         "finished_at": ("s (Unix time)", "When its last trial was done; NULL before."),
@@ -106,10 +131,10 @@ TABLES: dict[str, Docs] = {
         "position": ("1", "Place in the grid, from 0."),
         "label": ("text", "Short readable name, unique in its sweep."),
         "settings": ("JSON", "All settings of the cell, canonical."),
-        "n_params": ("1", "Trained parameters of one net; 0: not known, a factory's."),
-        "data_id": ("SHA-256", "Hash of the training arrays."),
+        "n_params": ("1", "Trained parameters of one net; 0: not known."),
+        "data_id": ("SHA-256", "Hash of the training arrays; empty: not known."),
         **_SETTINGS,
-        "steps_per_epoch": ("steps", "Whole batches in the data."),
+        "steps_per_epoch": ("steps", "Whole batches in the data; 0: not known."),
         "ln_eta_star_mean": ("ln eta", "Mean of ln eta_star over the cell's uncensored nets."),
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
         **_REV,
@@ -137,10 +162,10 @@ TABLES: dict[str, Docs] = {
         "trial_id": ("id", "Number of the trial: one training of a net at one learning rate."),
         "trial_key": ("SHA-256", "Hash of everything that changes the numbers."),
         "net_id": ("id", "The net it trains."),
-        "eta": ("eta", "Learning rate, constant over the trial."),
+        "eta": ("eta", "Learning rate of the trial, its peak under a schedule."),
         "eta_lambda0": ("1", "eta × lambda0_preconditioned; 2 is the stability edge."),
         "round": ("1", "Question of the search that asked for it, from 0."),
-        "max_steps": ("steps", "Budget."),
+        "max_steps": ("steps", "Budget; 0: not known, of a recorded run."),
         "status": ("text", "queued, running, done or failed."),
         **MEASURED,
         "attempt": ("1", "Number of the newest attempt; 0: never started. All stored steps are of this attempt."),

@@ -22,6 +22,7 @@ __all__ = [
     "FLAG_SHARPNESS_INF",
     "FLAG_SHARPNESS_NAN",
     "FLAG_SHARPNESS_NOT_CONVERGED",
+    "FLAG_STEP_SKIPPED",
     "LOSS_STATES",
     "Flag",
     "bits",
@@ -37,6 +38,7 @@ FLAG_SHARPNESS_INF = 16
 FLAG_SHARPNESS_NOT_CONVERGED = 32
 FLAG_ACCURACY_NONFINITE = 64
 FLAG_ALL_SAMPLES = 128
+FLAG_STEP_SKIPPED = 256
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ FLAGS = (
     Flag(FLAG_SHARPNESS_NOT_CONVERGED, "sharpness not converged"),
     Flag(FLAG_ACCURACY_NONFINITE, "accuracy not finite", "accuracy", nan),
     Flag(FLAG_ALL_SAMPLES, "loss is over all training samples instead of this step's batch"),
+    Flag(FLAG_STEP_SKIPPED, "the optimizer made no step"),
 )
 
 LOSS_STATES = MappingProxyType({flag.bit: flag.state for flag in FLAGS if flag.state})

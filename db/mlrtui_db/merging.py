@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from mlrtui_db import _opening
-from mlrtui_db._attempts import lost_trials
+from mlrtui_db._attempts import finish_recording, is_recorded, lost_trials
 from mlrtui_db._checked import Unreadable
 from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import Transaction, translated
-from mlrtui_db._sweeps import refresh_cell
+from mlrtui_db._sweeps import free_name, refresh_cell
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.errors import MergeConflict, StoreLocked
 from mlrtui_db.lock import is_held
@@ -93,6 +93,9 @@ class _Merge:
                 mixed.add(sweep_id)
         self._events(None, None)
         for trial_id in lost_trials(self._target):
+            if is_recorded(self._target, trial_id):
+                finish_recording(self._tx, trial_id, "lost", "the script died before the merge")
+                continue
             self._target.execute(
                 "UPDATE attempt SET ended_at = ?, outcome = 'lost', detail = 'its driver died before the merge'"
                 " WHERE trial_id = ? AND ended_at IS NULL",
@@ -103,7 +106,12 @@ class _Merge:
 
     def _sweep(self, sweep: Row) -> tuple[bool, int]:
         """(whether it was there before, its number in the new store)."""
-        known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
+        if sweep["mode"] == "recorded":  # runs of one name are runs of their own
+            known = _one(self._target, "SELECT * FROM sweep WHERE sweep_key = ?", sweep["sweep_key"])
+            if known is None:
+                sweep = sweep | {"name": free_name(self._target, sweep["name"], sweep["created_at"])}
+        else:
+            known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
         if known is not None and known["sweep_key"] != sweep["sweep_key"]:
             raise MergeConflict(
                 f"{self._path} holds a sweep {sweep['name']!r} with other settings than the stores before it: "

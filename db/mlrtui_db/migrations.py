@@ -111,7 +111,8 @@ _NET_4 = {
 
 
 def _fifth(connection: sqlite3.Connection) -> None:
-    """Measures, and a learning rate by step. The axes of the views are made from settings that all stores have."""
+    """Measures, a learning rate by step, recorded runs. The axes of views are from settings that all stores have."""
+    drop_views(connection)  # a column that a view names cannot be dropped
     _added(connection, "step", "eta REAL")
     connection.execute("""
         CREATE TABLE IF NOT EXISTS measure (
@@ -120,8 +121,38 @@ def _fifth(connection: sqlite3.Connection) -> None:
           measure  TEXT NOT NULL,
           value    REAL,
           edge     REAL,
+          edge_high REAL,
+          low      REAL,
+          high     REAL,
+          residual REAL,
+          products INTEGER,
+          forwards INTEGER,
+          status   TEXT,
+          note     TEXT,
+          seconds  REAL,
           PRIMARY KEY (trial_id, step, measure)
         ) STRICT, WITHOUT ROWID""")
+    _replace(connection, "sweep", "mode", "TEXT NOT NULL DEFAULT 'search' CHECK ({} IN ('search', 'scan', 'recorded'))")
+    for name, kind in _CELL_5.items():
+        _replace(connection, "cell", name, kind)
+
+
+_CELL_5 = {
+    **dict.fromkeys(("depth", "width", "samples", "batch", "max_steps"), "INTEGER"),
+    **dict.fromkeys(("data", "target", "standardize", "model", "activation"), "TEXT"),
+    **dict.fromkeys(("parametrization", "loss", "optimizer", "dtype"), "TEXT"),
+    "bias": "INTEGER CHECK ({} IN (0, 1))",
+    "input_lr": "REAL",
+}
+"""What is not known of a training that is not ours."""
+
+
+def _replace(connection: sqlite3.Connection, table: str, name: str, kind: str) -> None:
+    """Give a column another type or condition, in which ``{}`` stands for its name; the values stay."""
+    connection.execute(f"ALTER TABLE {table} ADD COLUMN {name}_5 {kind.format(f'{name}_5')}")
+    connection.execute(f"UPDATE {table} SET {name}_5 = {name}")
+    connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+    connection.execute(f"ALTER TABLE {table} RENAME COLUMN {name}_5 TO {name}")
 
 
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
@@ -136,7 +167,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, "spectra, edges, held-out samples, layers", _second),
     Migration(3, "trainings given up", _third),
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
-    Migration(5, "measures, learning rates by step, every axis in the views", _fifth),
+    Migration(5, "measures, learning rates by step, recorded runs, every axis in the views", _fifth),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

@@ -5,7 +5,7 @@ NULL becomes None, except inside curves, where a missing number is NaN and `flag
 
 import time
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:  # what is written is imported where something is written
@@ -41,7 +41,7 @@ class SweepRow:
 
     sweep_id: int
     name: str
-    mode: str  # "search" or "scan"
+    mode: str  # "search", "scan" or "recorded"
     status: str  # "open", "done", "stopped"
     created_at: float
     finished_at: float | None
@@ -62,8 +62,8 @@ class CellRow:
 
     cell_id: int
     label: str
-    depth: int
-    width: int
+    depth: int | None  # None: not known, of a training that is not ours
+    width: int | None
     nets: int
     nets_done: int
     trials: int
@@ -78,6 +78,12 @@ class CellRow:
     phases: tuple[tuple[str, int], ...]  # (phase, count), most frequent first
     variant: str  # the axes other than depth and width, "" when there are none: "ce in=0.1"
     rev: int
+
+    @property
+    def size(self) -> str:
+        """Depth and width as a title has them, "2×64"; the label where they are not known."""
+        known = self.depth is not None and self.width is not None
+        return f"{self.depth}×{self.width}" if known else self.label
 
 
 @dataclass(frozen=True)
@@ -248,6 +254,7 @@ class MeasureCurve:
     step: "array[int]"  # typecode q
     value: "array[float]"  # typecode d
     edge: "array[float]"
+    edge_high: "array[float]" = field(default_factory=lambda: array("d"))  # of a band of edges; may be empty
 
 
 class NamedSweep(NamedTuple):

@@ -10,10 +10,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["DRIVER", "command_line", "holders", "holds", "is_driver", "knows_holders", "namespace", "owner", "started"]
+__all__ = [
+    "DRIVER",
+    "RECORDER",
+    "command_line",
+    "holders",
+    "holds",
+    "is_driver",
+    "knows_holders",
+    "namespace",
+    "owner",
+    "started",
+]
 
 DRIVER = "mlrtui.driver"
 """The module that a driver runs: a word of its command line."""
+
+RECORDER = "mlrtui.loops.writer"
+"""The module that a recorder's helper process runs."""
 
 _PROC = Path("/proc")
 _LONGEST = 400  # characters of a command line

@@ -156,7 +156,7 @@ class Reader:
             return read_curve(connection, trial_id, after_step, limit)
 
     def measures(self, trial_id: int) -> tuple[str, ...]:
-        """Names of the measures that a trial has values of, sorted."""
+        """Names of the measures that a trial has values of, sorted; of a recorded run "learning rate" at the end."""
         with self._picture() as connection:
             return read_measures(connection, trial_id)
 

@@ -6,6 +6,7 @@ here; the store turns them into NULL and a flag.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import nan
 from typing import NamedTuple
 
 __all__ = [
@@ -46,32 +47,36 @@ class NetRecord:
 
 @dataclass(frozen=True)
 class CellRecord:
-    """One grid point. Field names are the columns of table ``cell``; ``settings`` is canonical JSON of all of them."""
+    """One grid point. Field names are the columns of table ``cell``; ``settings`` is canonical JSON of all of them.
+
+    None (and 0, "" where None is not allowed): not known, of a training that is not ours. Settings of its own are the
+    object ``own`` in ``settings``, see `axes.own_settings`.
+    """
 
     position: int
     label: str
     settings: str
-    depth: int
-    width: int
-    n_params: int
-    data: str
-    samples: int
-    data_id: str
-    target: str
-    standardize: str
-    model: str
-    activation: str
-    bias: bool
-    parametrization: str
-    input_lr: float
-    loss: str
-    optimizer: str
-    batch: int
-    max_steps: int
-    steps_per_epoch: int
-    dtype: str
-    edge: float = 2.0  # eta × sharpness at which training is at the edge of stability
-    accuracy_on: str = "train"  # whose accuracy is stored: "train" or "validation"
+    depth: int | None = None
+    width: int | None = None
+    n_params: int = 0
+    data: str | None = None
+    samples: int | None = None
+    data_id: str = ""
+    target: str | None = None
+    standardize: str | None = None
+    model: str | None = None
+    activation: str | None = None
+    bias: bool | None = None
+    parametrization: str | None = None
+    input_lr: float | None = None
+    loss: str | None = None
+    optimizer: str | None = None
+    batch: int | None = None
+    max_steps: int | None = None
+    steps_per_epoch: int = 0
+    dtype: str | None = None
+    edge: float = 2.0  # eta × sharpness at which training is at the edge of stability; 0: none
+    accuracy_on: str = "train"  # whose accuracy is stored: "train", "validation", or "own" of a user's training
     nets: tuple[NetRecord, ...] = ()
 
 
@@ -82,7 +87,7 @@ class SweepRecord:
     name: str
     sweep_key: str
     spec: str
-    mode: str  # "search" or "scan"
+    mode: str  # "search", "scan" or "recorded"
     code_id: str
     cells: tuple[CellRecord, ...]
 
@@ -153,6 +158,15 @@ class MeasureRow(NamedTuple):
     measure: str
     value: float
     edge: float  # NaN: there is none
+    edge_high: float = nan  # of a band of edges
+    low: float = nan  # bounds of the value
+    high: float = nan
+    residual: float = nan
+    products: int | None = None
+    forwards: int | None = None
+    status: str | None = None
+    note: str | None = None
+    seconds: float = nan
 
 
 @dataclass(frozen=True)

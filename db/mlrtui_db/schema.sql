@@ -11,38 +11,38 @@ CREATE TABLE sweep (
   sweep_key   TEXT NOT NULL UNIQUE CHECK (length(sweep_key) = 64),
   name        TEXT NOT NULL UNIQUE,
   spec        TEXT NOT NULL CHECK (json_valid(spec)),
-  mode        TEXT NOT NULL CHECK (mode IN ('search', 'scan')),
+  mode        TEXT NOT NULL DEFAULT 'search' CHECK (mode IN ('search', 'scan', 'recorded')),
   code_id     TEXT NOT NULL,
   created_at  REAL NOT NULL,
   finished_at REAL,
   status      TEXT NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'done', 'stopped'))
 ) STRICT;
 
-CREATE TABLE cell (
+CREATE TABLE cell (  -- what an axis describes is NULL where it is not known: of a training that is not ours
   cell_id         INTEGER PRIMARY KEY,
   sweep_id        INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
   position        INTEGER NOT NULL,
   label           TEXT NOT NULL,
   settings        TEXT NOT NULL CHECK (json_valid(settings)),
-  depth           INTEGER NOT NULL,
-  width           INTEGER NOT NULL,
+  depth           INTEGER,
+  width           INTEGER,
   n_params        INTEGER NOT NULL,
-  data            TEXT NOT NULL,
-  samples         INTEGER NOT NULL,
+  data            TEXT,
+  samples         INTEGER,
   data_id         TEXT NOT NULL,
-  target          TEXT NOT NULL,
-  standardize     TEXT NOT NULL,
-  model           TEXT NOT NULL,
-  activation      TEXT NOT NULL,
-  bias            INTEGER NOT NULL CHECK (bias IN (0, 1)),
-  parametrization TEXT NOT NULL,
-  input_lr        REAL NOT NULL,
-  loss            TEXT NOT NULL,
-  optimizer       TEXT NOT NULL,
-  batch           INTEGER NOT NULL,
-  max_steps       INTEGER NOT NULL,
+  target          TEXT,
+  standardize     TEXT,
+  model           TEXT,
+  activation      TEXT,
+  bias            INTEGER CHECK (bias IN (0, 1)),
+  parametrization TEXT,
+  input_lr        REAL,
+  loss            TEXT,
+  optimizer       TEXT,
+  batch           INTEGER,
+  max_steps       INTEGER,
   steps_per_epoch INTEGER NOT NULL,
-  dtype           TEXT NOT NULL,
+  dtype           TEXT,
   ln_eta_star_mean REAL,  -- over uncensored nets, kept by the writer: SQLite builds without ln() and sqrt() exist
   ln_eta_star_sd   REAL,
   rev             INTEGER NOT NULL DEFAULT 0,
@@ -204,8 +204,17 @@ CREATE TABLE measure (
   trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
   step     INTEGER NOT NULL CHECK (step >= 0),
   measure  TEXT NOT NULL,
-  value    REAL,  -- NULL: not finite
+  value    REAL,  -- NULL: not finite, or status says why there is none
   edge     REAL,  -- NULL: there is none
+  edge_high REAL,
+  low      REAL,
+  high     REAL,
+  residual REAL,
+  products INTEGER,
+  forwards INTEGER,
+  status   TEXT,  -- NULL: the measure has none
+  note     TEXT,
+  seconds  REAL,
   PRIMARY KEY (trial_id, step, measure)
 ) STRICT, WITHOUT ROWID;
 

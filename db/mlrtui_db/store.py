@@ -276,6 +276,11 @@ class Store:
         with translated(self.path):
             return _sweeps.sweep_named(self._connection, name)
 
+    def free_name(self, name: str) -> str:
+        """The name for a sweep, with the time where there is one of this name; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.free_name(self._connection, name, self._clock())
+
     def sweep_state(self, sweep_id: int) -> SweepState:
         """Everything that the search of a sweep rests on; also outside a transaction."""
         with translated(self.path):
@@ -351,9 +356,25 @@ class Store:
     def release_attempts(self, trial_ids: Iterable[int], outcome: str, detail: str | None = None) -> int:
         """End open attempts as "cancelled" or "lost" and queue their trials; returns how many were open.
 
-        Their steps stay until the next attempt begins.
+        Their steps stay until the next attempt begins. A recorded run, which only its script could start again, has
+        failed instead.
         """
         return _attempts.release_attempts(self._tx(), trial_ids, outcome, detail)
+
+    def finish_recording(self, trial_id: int, outcome: str = "done", error: str | None = None) -> bool:
+        """End a script's own training, with its net and sweep; False where it has ended already.
+
+        ``outcome`` is "done", "cancelled" (the script ended it) or "lost"; with an ``error`` the trial has failed.
+        """
+        return _attempts.finish_recording(self._tx(), trial_id, outcome, error)
+
+    def raise_eta(self, trial_id: int, eta: float) -> None:
+        """Make this the learning rate of a recorded trial where it is above: that is the peak of its schedule."""
+        _attempts.raise_eta(self._tx(), trial_id, eta)
+
+    def show_life(self, trial_id: int) -> None:
+        """Note that a trial's attempt is alive though it has no new steps."""
+        _attempts.show_life(self._tx(), trial_id)
 
     def fail_trials(self, trial_ids: Iterable[int], error: str) -> int:
         """Give up trials that are not done, whether they run or wait; returns how many. Their open attempts end."""

@@ -76,9 +76,10 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
 FROM layer l JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 
-CREATE VIEW measures AS  -- one row per value of a measure that a sweep asks for
+CREATE VIEW measures AS  -- one row per value of a measure that a sweep asks for, or a recorder takes
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
-       m.step, m.measure, m.value, m.edge, m.value / m.edge AS value_ratio, axes.*
+       m.step, m.measure, m.value, m.edge, m.value / m.edge AS value_ratio, m.edge_high, m.low, m.high, m.residual,
+       m.products, m.forwards, m.status, m.note, m.seconds, axes.*
 FROM measure m JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
 

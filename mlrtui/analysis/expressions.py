@@ -78,20 +78,26 @@ def parse(text: str, names: frozenset[str], aliases: Mapping[str, str] = Mapping
     return Expression(text, used, kind == "truth", tuple(parser.program))
 
 
-def cell_number(text: str) -> Expression:
-    """Read an expression of a cell's names that must give a number, as ``depth*width``. Raises ExpressionError."""
-    expression = parse(text, CELL_NAMES, ALIASES)
-    if expression.is_condition or isinstance(expression.evaluate(_ANY_CELL), str):
+def cell_number(text: str, own: Mapping[str, float | str] = MappingProxyType({})) -> Expression:
+    """Read an expression of a cell's names that must give a number, as ``depth*width``. Raises ExpressionError.
+
+    ``own``: settings of a training that is not ours, which may be named, too, each with one of its values.
+    """
+    expression = parse(text, CELL_NAMES | own.keys(), ALIASES)
+    if expression.is_condition or isinstance(expression.evaluate({**own, **_ANY_CELL}), str):
         raise ExpressionError("a number belongs here, as in depth*width; conditions and text belong into where")
     return expression
 
 
-def cell_condition(text: str) -> Expression:
-    """Read a condition on a cell's names, as ``width >= 16 * depth``. Raises ExpressionError."""
-    expression = parse(text, CELL_NAMES, ALIASES)
+def cell_condition(text: str, own: Mapping[str, float | str] = MappingProxyType({})) -> Expression:
+    """Read a condition on a cell's names, as ``width >= 16 * depth``; ``own`` is as in `cell_number`.
+
+    Raises ExpressionError.
+    """
+    expression = parse(text, CELL_NAMES | own.keys(), ALIASES)
     if not expression.is_condition:
         raise ExpressionError("a condition belongs here, as in width >= 16 * depth")
-    expression.evaluate(_ANY_CELL)
+    expression.evaluate({**own, **_ANY_CELL})
     return expression
 
 

@@ -5,7 +5,7 @@ pooled nets or from a bootstrap over seeds are far too narrow. A cell with a cen
 mean of the others would be biased.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan, log, nan
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.analysis.exclusions import OUTSIDE
-from mlrtui.analysis.expressions import Expression, ExpressionError, cell_condition, cell_number
+from mlrtui.analysis.expressions import CELL_NAMES, Expression, ExpressionError, cell_condition, cell_number
 from mlrtui_db.axes import ALIASES, AXIS, SIZES
 from mlrtui_db.records import FitRecord
 
@@ -102,7 +102,7 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
 
     Ordinary least squares on per-cell means; the interval uses the t quantile on cells − parameters degrees of freedom.
     """
-    expressions = [cell_number(text) for text in spec.x]
+    expressions = [cell_number(text, own_names(points)) for text in spec.x]
     used, excluded = _select(points, expressions, spec.where)
     ln_x = np.array([row for _, row in used], dtype=np.float64).reshape(len(used), len(spec.x))  # [cells, terms]
     ln_y = np.array([_mean(point.ln_y) for point, _ in used], dtype=np.float64)  # [cells]
@@ -214,11 +214,16 @@ def to_records(result: FitResult) -> list[FitRecord]:
 # Cells ----------------------------------------------------------------------------------------------------------------
 
 
+def own_names(points: Iterable[CellPoint]) -> dict[str, float | str]:
+    """Settings of cells of a training that is not ours, which no axis has a name for: each with one of its values."""
+    return {name: value for point in points for name, value in point.values.items() if name not in CELL_NAMES}
+
+
 def _select(
     points: Sequence[CellPoint], expressions: Sequence[Expression], where: str
 ) -> tuple[list[tuple[CellPoint, list[float]]], tuple[str, ...]]:
     """Cells that enter, each with its ln x, and the names of the others with the reason."""
-    condition = cell_condition(where) if where.strip() else None
+    condition = cell_condition(where, own_names(points)) if where.strip() else None
     used: list[tuple[CellPoint, list[float]]] = []
     excluded: list[str] = []
     for point in points:

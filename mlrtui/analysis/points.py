@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mlrtui.analysis.fits import CellPoint
 from mlrtui_db.axes import axis_values
+from mlrtui_db.own import own_values
 
 __all__ = ["OF_A_SEARCH", "Row", "points"]
 
@@ -25,7 +26,8 @@ def points(rows: Sequence[Row], y: str, n_params: Mapping[str, int]) -> list[Cel
 
 def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
     row = nets[0]
-    values = axis_values(row) | {"n_params": float(n_params)}
+    values = own_values(row.get("own")) | axis_values(row) | {"n_params": float(n_params)}
+    values.pop("lambda0", None)  # a setting of this name: the measured one has it
     lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
     if lambda0:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))

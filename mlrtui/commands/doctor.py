@@ -116,6 +116,7 @@ def _driver(held: bool, writer: lock.LockHolder | None, path: Path) -> Finding:
 
 
 def _left_to_do(path: Path, sweeps: Sequence[SweepRow], driven: bool) -> Iterator[Finding]:
+    sweeps = [row for row in sweeps if row.mode != "recorded"]  # those are their scripts' to do again
     failed = [repr(row.name) for row in sweeps if row.trials_failed]
     if failed:
         remedy = f"`mlrtui rerun --failed --store {path}` retries them"

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from mlrtui.driver.launch import log_path
 from mlrtui.driver.stopping import at_work
-from mlrtui.errors import DriverDied
+from mlrtui.errors import BadInput, DriverDied
 from mlrtui.report import fit_line, sweep_line
 from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
-from mlrtui_db import lock
+from mlrtui_db import lock, processes
 from mlrtui_db.reader import Reader
 
-__all__ = ["How", "browse", "status", "watch"]
+__all__ = ["How", "browse", "in_folders", "status", "watch"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,24 @@ def browse(stores: Sequence[Path], how: How) -> int:
             show("\n".join(lines), how.ascii_only)
         return 0
     return _show(stores, how)
+
+
+def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
+    """The stores: each path itself, or the stores of a folder, the newest first.
+
+    Raises:
+        BadInput: there is none in a folder.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(path.glob("*.db"), key=lambda store: store.stat().st_mtime, reverse=True)
+        if not inside:
+            raise BadInput(f"{path}: no store (*.db) in this folder; name one, or another folder")
+        found += inside
+    return tuple(found)
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
@@ -133,7 +151,10 @@ def status(store: Path, *, as_json: bool) -> int:
     else:
         who = "a driver that cannot be identified" if holder is None else f"the driver ({one_line(holder.place())})"
         waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
-        show(f"{store}: {who} is running{waits}" if held else f"{store}: no driver is running")
+        if holder is not None and processes.RECORDER in holder.command:
+            show(f"{store}: a script is being recorded (by {one_line(holder.place())}){waits}")
+        else:
+            show(f"{store}: {who} is running{waits}" if held else f"{store}: no driver is running")
         if end is not None:
             show(f"  {one_line(end.sentence())}; `mlrtui resume --store {store}` continues (log: {log_path(store)})")
         for row in sweeps:

@@ -28,6 +28,7 @@ def resume(names: Sequence[str], options: RunOptions) -> int:
     """
     with open_current(options.store) as reader:
         rows = chosen(reader, names) if names else [row for row in reader.sweeps() if row.status != "done"]
+    rows = _ours(rows, names, "resume")
     unfinished = [row for row in rows if row.status != "done"]
     if not unfinished:
         where = "named" if names else f"in {options.store}"
@@ -44,7 +45,10 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
         StoreError: the store cannot be used.
     """
     with open_current(options.store) as reader:
-        rows = chosen(reader, names)
+        rows = _ours(chosen(reader, names), names, "rerun")
+    if not rows:
+        print("nothing to rerun: no trial has failed")
+        return 0
     refuse_code([_spec(row) for row in rows], options)  # before anything is changed
     again = []
     with open_store(options.store) as store, store.transaction():
@@ -73,6 +77,21 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
         held = ", ".join(repr(name) for name in known) or "none"
         raise BadInput(f"{unknown[0]!r}: no sweep of this name in {reader.path}; it contains {held}")
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+
+
+def _ours(rows: Sequence[SweepRow], named: Sequence[str], verb: str) -> list[SweepRow]:
+    """The sweeps that a driver trains: recorded runs are left out, with a line about each, and refused by their name.
+
+    Raises:
+        BadInput: a recorded run was named.
+    """
+    recorded = [row for row in rows if row.mode == "recorded"]
+    if named and recorded:
+        raise BadInput(f"{recorded[0].name!r} is a recorded run, which mlrtui cannot {verb}: start its script again")
+    for row in recorded:
+        if row.status != "done":
+            print(f"{one_line(row.name)}: a recorded run; its own script starts it again")
+    return [row for row in rows if row.mode != "recorded"]
 
 
 def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:

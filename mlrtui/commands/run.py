@@ -134,6 +134,11 @@ def _beside_stored(store: Path, specs: Sequence[SweepSpec]) -> tuple[list[SweepS
     chosen, undone = [], False
     for spec in specs:
         row = known.get(spec.sweep.name)
+        if row is not None and row.mode == "recorded":
+            raise BadInput(
+                f"sweep.name = {spec.sweep.name!r}: {store} has a recorded run of this name, a script's own: rename "
+                "the sweep, or choose another --store"
+            )
         undone |= row is None or row.status != "done"
         chosen.append(spec if row is None else chosen_as(spec, row.spec))
         changed = [] if row is None else changes(row.spec, chosen[-1])

@@ -95,6 +95,8 @@ def _find(store: Path) -> _Target | None:
         raise StoreTrouble(f"{store}: its driver runs elsewhere ({one_line(record.place())}); stop it there")
     if files and pids:
         what = one_line(processes.command_line(pids[0])) or "a program"
+        if processes.RECORDER in what:
+            raise StoreTrouble(f"{store} is written by the recorder of a script: end the script, which ends the run")
         raise StoreTrouble(
             f"{store} is in use by process {pids[0]} ({what}), which is no driver: wait until it finishes"
         )

@@ -66,6 +66,8 @@ def progress(sweep: SweepRow) -> str:
     """Progress of a sweep. A search is counted in nets, since its number of trials is not known in advance."""
     if sweep.mode == "search":
         return f"nets {sweep.nets_done}/{sweep.nets} · {sweep.trials_done} trials"
+    if sweep.mode == "recorded":
+        return "recorded"
     return f"{sweep.trials_done}/{sweep.trials} trials"
 
 

@@ -130,12 +130,38 @@ class MeasureTrace:
     step: Floats  # [values] strictly increasing
     value: Floats  # [values]
     edge: Floats  # [values], NaN: there is none
+    edge_high: Floats  # [values], of a band of edges; NaN: none
 
     @classmethod
     def of(cls, curve: MeasureCurve) -> "MeasureTrace":
         """The values that a reader returned."""
-        step, value, edge = (np.array(column, dtype=np.float64) for column in (curve.step, curve.value, curve.edge))
-        return cls(curve.trial_id, curve.attempt, curve.measure, step, value, edge)
+        high = curve.edge_high or [np.nan] * len(curve.step)
+        columns = (np.array(column, dtype=np.float64) for column in (curve.step, curve.value, curve.edge, high))
+        return cls(curve.trial_id, curve.attempt, curve.measure, *columns)
+
+    @cached_property
+    def points(self) -> tuple[Floats, Floats]:
+        """Steps and values [points] where there is one."""
+        known = ~np.isnan(self.value)
+        return self.step[known], self.value[known]
+
+    @cached_property
+    def edges(self) -> tuple[tuple[Floats, Floats], ...]:
+        """Steps and edges [points]: of its edge, and of the upper end of a band; those that it has."""
+        found = (
+            (self.step[known], edge[known]) for edge in (self.edge, self.edge_high) if (known := ~np.isnan(edge)).any()
+        )
+        return tuple(found)
+
+    @cached_property
+    def ratios(self) -> tuple[Floats, Floats]:
+        """Steps and values over their edge [points], where there are both."""
+        ratio = self.value / self.edge
+        known = ~np.isnan(ratio)
+        return self.step[known], ratio[known]
+
+
+_COLUMNS = ("step", "value", "edge", "edge_high")
 
 
 class MeasureReader(Protocol):
@@ -156,8 +182,8 @@ def read_measure(reader: MeasureReader, trial_id: int, measure: str, known: Meas
         if more.attempt == known.attempt:
             if not more.step.size:
                 return known
-            columns = ((known.step, more.step), (known.value, more.value), (known.edge, more.edge))
-            return MeasureTrace(trial_id, known.attempt, measure, *map(np.concatenate, columns))
+            columns = (np.concatenate((getattr(known, name), getattr(more, name))) for name in _COLUMNS)
+            return MeasureTrace(trial_id, known.attempt, measure, *columns)
     return MeasureTrace.of(reader.measure_curve(trial_id, measure))
 
 

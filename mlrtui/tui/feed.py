@@ -10,6 +10,7 @@ from mlrtui.text.marks import trains
 from mlrtui.text.phrases import Freshness
 from mlrtui.tui.curves import MeasureTrace, Trace, read_measure, read_trace
 from mlrtui.tui.machine import Load
+from mlrtui.tui.measured import chosen_measure, preferred
 from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
@@ -227,11 +228,14 @@ class Feed:
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
-        self._measures = () if in_full is None else tuple(reader.measures(in_full))
+        recorded = snapshot is not None and snapshot.sweep.mode == "recorded"
+        measured = self._trial_id if recorded else in_full  # which has them on Live, too
+        self._measures = () if measured is None else tuple(reader.measures(measured))
         known_values = self._measured if same_store else None
         self._measured = None
-        if in_full is not None and wanted.measure in self._measures:
-            self._measured = read_measure(reader, in_full, wanted.measure, known_values)
+        measure = chosen_measure(wanted.measure, self._measures, recorded)
+        if measured is not None and measure:
+            self._measured = read_measure(reader, measured, measure, known_values)
 
     def _followed_runs(self, wanted: Wanted) -> bool:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
@@ -337,7 +341,10 @@ def _read(reader: StoreReader, mark: Mark, known: Compared | None) -> Compared |
     if trial_id is None or details is None:
         return None
     trace: Trace = read_trace(reader, trial_id, None if known is None else known.trace)
-    return Compared(mark, details, trace, law)
+    measured = None
+    if dict(details.sweep).get("mode") == "recorded" and (measure := preferred(reader.measures(trial_id))):
+        measured = read_measure(reader, trial_id, measure, None if known is None else known.measured)
+    return Compared(mark, details, trace, law, measured)
 
 
 def _stand_in(reader: StoreReader, sweep_id: int) -> tuple[int | None, FitRow | None]:

@@ -86,7 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", _CHARTS, 31),
     Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", _PANED, 28),
     Key("edge", ("e",), "edge", "λ", "λη/2 or λ itself", "Charts", ("live",)),
-    Key("measure", ("m",), "measure", "measure", "next stored measure", "Trial", ("trial",)),
+    Key("measure", ("m",), "measure", "measure", "next stored measure", "Trial", ("live", "trial")),
     Key("peak", ("t",), "peak", "peak", "cursor to the peak", "Trial", ("trial",), 12),
     Key("further_back", ("shift+left", "ctrl+left"), "move(-10, 0)", "back", "ten columns back", "Trial", ("trial",)),
     Key("further", ("shift+right", "ctrl+right"), "move(10, 0)", "on", "ten columns on", "Trial", ("trial",)),

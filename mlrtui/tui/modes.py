@@ -56,4 +56,5 @@ def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wa
         page=screen if screen in PAGES else "",
         detailed=screen == "trial",
         compared=marked if screen == "compare" else (),
+        measure=wanted.measure,
     )

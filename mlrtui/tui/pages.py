@@ -28,8 +28,8 @@ class PhaseMark:
 
     trial_id: int
     label: str
-    depth: int
-    width: int
+    depth: int | None
+    width: int | None
     seed: int
     eta: float
     eta_lambda0: float | None

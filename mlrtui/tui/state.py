@@ -22,6 +22,7 @@ __all__ = [
     "Wanted",
     "choose_trial",
     "headline",
+    "is_recorded",
     "knows_cell",
     "knows_sweep",
     "knows_trial",
@@ -56,6 +57,7 @@ class Compared:
     details: TrialDetails
     trace: Trace
     law: FitRow | None  # the main fit of a marked sweep
+    measured: MeasureTrace | None = None  # of a recorded run: the measure that is compared with its edge
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Wanted:
     page: str = ""  # one of `pages.PAGES`: the screen that is up wants these rows beside the snapshot
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
     compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
-    measure: str = ""  # what the Trial screen draws below the loss; "": the sharpness
+    measure: str = ""  # what is drawn below the loss; "": the sharpness, of a recorded run the preferred measure
 
     @property
     def place(self) -> tuple[int, int | None, int | None, int | None]:
@@ -247,3 +249,8 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
     if now - alive_at < QUIET_AFTER:
         return Freshness("live")
     return Freshness("stale" if now - alive_at >= STALE_AFTER else "quiet", alive_at)
+
+
+def is_recorded(reading: Reading) -> bool:
+    """Whether what is looked at is a script's own training."""
+    return reading.snapshot is not None and reading.snapshot.sweep.mode == "recorded"

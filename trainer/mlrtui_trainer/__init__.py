@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         Sharpness,
         critical_sharpness,
         directional_sharpness,
-        record,
         sharpness,
     )
     from mlrtui_trainer.registry import Registry, UnknownNameError
@@ -35,7 +34,6 @@ __all__ = [
     "UnknownNameError",
     "critical_sharpness",
     "directional_sharpness",
-    "record",
     "sharpness",
 ]
 

@@ -1,5 +1,6 @@
 """Filtering and sorting of the sweeps in Browse: pure functions on entries."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,15 +8,19 @@ from dataclasses import dataclass
 from mlrtui.analysis.expressions import ExpressionError, parse
 from mlrtui.tui.state import Mark, StoreState
 from mlrtui_db.models import FitRow, SweepRow
+from mlrtui_db.own import own_values
 
 __all__ = ["NAMES", "SORTS", "Entry", "Found", "complete", "entries_of", "find"]
 
 _TEXTS = ("name", "status", "mode", "store")
 _NUMBERS = ("cells", "nets", "nets_done", "trials", "trials_done", "trials_running", "trials_failed", "exponent")
 NAMES = (*_TEXTS, *_NUMBERS, "marked", "bookmarked")
-"""What a filter may speak of. `marked` and `bookmarked` are 0 or 1; `exponent` is that of the main law."""
+"""What a filter may speak of. `marked` and `bookmarked` are 0 or 1; `exponent` is that of the main law.
 
-_VALUES = {"status": ("open", "done", "stopped"), "mode": ("search", "scan")}
+Besides, the settings of recorded runs by their own names; a run that lacks one is left out.
+"""
+
+_VALUES = {"status": ("open", "done", "stopped"), "mode": ("search", "scan", "recorded")}
 _OPERATORS = re.compile(r"[<>=!*/()'\"+]|\b(and|or|not)\b")
 _LAST_WORD = re.compile(r"[A-Za-z_]*$")
 _VALUE_OF = re.compile(r"(\w+)\s*(?:==|!=)\s*(['\"])([^'\"]*)$")
@@ -93,11 +98,19 @@ def find(
         parts = words.lower().split()
         return Found(tuple(entry for entry in ordered if all(part in entry.sweep.name.lower() for part in parts)))
     try:
-        expression = parse(words, frozenset(NAMES))
+        settings = {entry.key: _settings(entry) for entry in ordered}
+        own = {name: value for each in settings.values() for name, value in each.items() if name not in NAMES}
+        absent = {name: "" if isinstance(value, str) else float("nan") for name, value in own.items()}
+        expression = parse(words, frozenset(NAMES) | own.keys())
         if not expression.is_condition:
             raise ExpressionError("a condition belongs here, as in trials_failed > 0 or status == 'open'")
         return Found(
-            tuple(entry for entry in ordered if expression.evaluate(_values(entry, marked, bookmarks)) is True)
+            tuple(
+                entry
+                for entry in ordered
+                if (expression.names.isdisjoint(own) or not expression.names & own.keys() - settings[entry.key].keys())
+                and expression.evaluate(absent | settings[entry.key] | _values(entry, marked, bookmarks)) is True
+            )
         )
     except ExpressionError as error:
         return Found(tuple(ordered), str(error))
@@ -116,6 +129,14 @@ def complete(text: str) -> tuple[str, ...]:
         return ()
     stem = text[: len(text) - len(begun)]
     return tuple(stem + name for name in NAMES if name.startswith(begun) and name != begun)
+
+
+def _settings(entry: Entry) -> dict[str, float | str]:
+    """A recorded run's own settings."""
+    if entry.sweep.mode != "recorded":
+        return {}
+    recorded = json.loads(entry.sweep.spec).get("recorded", {})
+    return own_values(json.dumps(recorded.get("settings", {}))) if isinstance(recorded, dict) else {}
 
 
 def _values(entry: Entry, marked: Sequence[Mark], bookmarks: frozenset[str]) -> dict[str, float | str]:

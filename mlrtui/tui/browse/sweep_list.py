@@ -31,7 +31,7 @@ def _law(entry: Entry, now: float) -> str:
     return f"{of}{exponent(entry.law)}"
 
 
-_MODE = _Column("mode", -6, lambda entry, now: entry.sweep.mode)
+_MODE = _Column("mode", -6, lambda entry, now: entry.sweep.mode.removesuffix("ed"))
 _WHEN = _Column("when", -11, lambda entry, now: day(entry.sweep.created_at, now))
 _STATUS = _Column("status", -7, lambda entry, now: entry.sweep.status)
 _CELLS = _Column("cells", 5, lambda entry, now: str(entry.sweep.cells))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from mlrtui.text.lines import clean
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import exponent, quantity
 from mlrtui.tui.edges import stored_edge, stored_rates
@@ -58,7 +59,9 @@ def curve_name(one: Compared) -> str:
     """Which trial a curve is, in few characters: 8×256 η 0.0187."""
     cell, trial = dict(one.details.cell), dict(one.details.trial)
     eta = trial.get("eta")
-    return f"{cell.get('depth')}×{cell.get('width')} η {number(eta if isinstance(eta, int | float) else None)}"
+    sizes = cell.get("depth"), cell.get("width")
+    name = clean(str(cell.get("label"))) if None in sizes else "{}×{}".format(*sizes)
+    return f"{name} η {number(eta if isinstance(eta, int | float) else None)}"
 
 
 def _settings(one: Compared) -> dict[str, str]:

@@ -55,6 +55,8 @@ class Overlay(Pane):
         """Steps and values [points] of one curve."""
         if self.id == "loss":
             return loss_points(one.trace)
+        if one.measured is not None:
+            return one.measured.ratios
         edge = stored_edge(one.details)
         if edge is None:
             return np.empty(0), np.empty(0)
@@ -63,6 +65,10 @@ class Overlay(Pane):
     def _ratio(self) -> str:
         """λη/2 where all that is compared has this edge."""
         edges = self._edges()
+        compared = () if self.reading is None else self.reading.compared
+        names = {one.measured.measure for one in compared if one.measured is not None}
+        if names:
+            return f"{clean(', '.join(sorted(names)))} over the edge of each step"
         return ratio_name(*edges) if len(edges) == 1 else "λ over its edge"
 
     def _edge(self) -> HLine:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
-from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped
+from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped, own_names
 from mlrtui.analysis.points import OF_A_SEARCH, points
 from mlrtui.charts.spec import Floats
 from mlrtui.tui.pages import FitPage
@@ -194,7 +194,7 @@ def _place(
     point: CellPoint, nets: Sequence[dict[str, object]], choice: Choice, reason: str, result: FitResult
 ) -> Place:
     try:
-        x = float(cell_number(choice.x).evaluate(point.values))
+        x = float(cell_number(choice.x, own_names([point])).evaluate(point.values))
     except ExpressionError:
         x = math.nan
     ln_y = sum(point.ln_y) / len(point.ln_y) if point.ln_y else None

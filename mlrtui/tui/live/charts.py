@@ -11,14 +11,15 @@ from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, line
+from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import trains
 from mlrtui.text.numbers import number
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
 from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
-from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.measured import edge_curves, edge_hlines, starts_log
+from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import NetRow, TrialRow
 
@@ -38,6 +39,11 @@ class ChartPane(Pane):
         """Peak, newest value, what could not be drawn."""
         return line(self._caption) if self._caption else ()
 
+    @property
+    def subject(self) -> str:
+        """What is drawn, where that is not always the same."""
+        return ""
+
     def chart(
         self,
         points: tuple[Floats, Floats],
@@ -46,26 +52,29 @@ class ChartPane(Pane):
         height: int,
         hlines: tuple[HLine, ...] = (),
         hollow: NDArray[np.bool_] | None = None,
+        beside: tuple[Series, ...] = (),
     ) -> Sequence[Line]:
         """Draw one curve of the chosen trial."""
         assert self.reading is not None
         assert self.reading.trace is not None
         trial, trace = self.reading.trial, self.reading.trace
         step, values = points
-        key = (trace.trial_id, trace.attempt, log, hlines)
+        key = (trace.trial_id, trace.attempt, self.subject, log, hlines)
         held = self._held[1] if self._held is not None and self._held[0] == key else None
         y_limits, self._caption = self._seen.get(
-            (values,), (key, held), lambda: (limits(_with(values, hlines), log, held), caption(step, values, log))
+            (values,),
+            (key, held),
+            lambda: (limits(_with(values, hlines, beside), log, held), caption(step, values, log)),
         )
         self._held = (key, y_limits)
         spec = ChartSpec(
-            series=(Series(step, values, hollow=hollow),),
+            series=(*beside, Series(step, values, hollow=hollow)),
             x_end=planned_end(trial, trace.last_step),
             x_log=self.look.x_log,
             y_log=log,
             y_limits=y_limits,
             hlines=hlines,
-            gutter=gutter_width(_edge_line(self.reading, self.look), self.look.marks.ascii_only),
+            gutter=gutter_width(_lower_lines(self.reading, self.look), self.look.marks.ascii_only),
             empty="no step stored yet",
         )
         return draw(spec, width, height, self.look.marks.ascii_only).lines
@@ -84,7 +93,7 @@ class LossChart(ChartPane):
         if cell is None or trial is None:
             return line("loss", "title")
         known = "" if trial.eta_lambda0 is None else f"  ηλ₀={number(trial.eta_lambda0)}"
-        return (("loss", "title"), (f"  {cell.depth}×{cell.width} seed {trial.seed}{known}  η={number(trial.eta)}", ""))
+        return (("loss", "title"), (f"  {clean(cell.size)} seed {trial.seed}{known}  η={number(trial.eta)}", ""))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The curve."""
@@ -105,6 +114,10 @@ class LowerChart(ChartPane):
         if self._shows_search():
             net = None if self.reading is None else self.reading.net
             return (("search", "title"), (f"  seed {'-' if net is None else net.seed}: trials over η", ""))
+        if self.subject:
+            others = [] if self.reading is None else [name for name in self.reading.measures if name != self.subject]
+            more = f"  m: {clean(', '.join(others))}" if others else ""
+            return ((clean(self.subject), "title"), (f"  {self._edge_words()}", ""), (more, "dim"))
         trial = None if self.reading is None else self.reading.trial
         edge, schedule = (2.0, None) if trial is None else (trial.edge, trial.schedule)
         if edge is None:
@@ -126,6 +139,11 @@ class LowerChart(ChartPane):
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
             return middle(no_curve(self.reading), width, height)
+        measured = self.reading.measured if self.subject else None
+        if measured is not None:
+            lines_, curves = edge_hlines(measured), edge_curves(measured)
+            log = starts_log(measured) != self.look.ratio_log
+            return self.chart(measured.points, log, width, height, lines_, beside=curves)
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
             return middle(no_sharpness(self.reading), width, height)
@@ -138,6 +156,18 @@ class LowerChart(ChartPane):
         if hollow.any():
             self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
         return lines
+
+    @property
+    def subject(self) -> str:
+        """The measure of a recorded run that is drawn; "": the sharpness, or the search."""
+        reading = self.reading
+        known = reading is not None and reading.measured is not None and is_recorded(reading)
+        return reading.measured.measure if known and reading is not None and reading.measured is not None else ""
+
+    def _edge_words(self) -> str:
+        measured = None if self.reading is None else self.reading.measured
+        edges = 0 if measured is None else len(measured.edges)
+        return ("without an edge", "beside its edge", "between the edges of small and large batches")[edges]
 
     def _shows_search(self) -> bool:
         """A search whose trial has no measured sharpness beyond its start."""
@@ -189,6 +219,13 @@ def _edge_line(reading: Reading, look: Look) -> tuple[HLine, ...]:
     return (HLine(value, f"{edge_name(trial.edge, trial.schedule)} {number(value)}"),)
 
 
+def _lower_lines(reading: Reading, look: Look) -> tuple[HLine, ...]:
+    """The reference lines of the lower chart, whose labels both charts leave space for."""
+    if reading.measured is not None and is_recorded(reading):
+        return edge_hlines(reading.measured)
+    return _edge_line(reading, look)
+
+
 def no_curve(reading: Reading | None) -> str:
     """Why there is no curve to draw."""
     trial = None if reading is None else reading.trial
@@ -214,9 +251,9 @@ def planned_end(trial: TrialRow | None, last_step: int) -> float:
     return float(max(last_step, 1))
 
 
-def _with(values: Floats, hlines: tuple[HLine, ...]) -> Floats:
-    """The values with those of the reference lines, so that the lines are in view."""
-    return np.append(values, [hline.value for hline in hlines])
+def _with(values: Floats, hlines: tuple[HLine, ...], beside: tuple[Series, ...]) -> Floats:
+    """The values with those of the reference lines and curves, so that these are in view."""
+    return np.concatenate([values, [hline.value for hline in hlines], *(one.y for one in beside)])
 
 
 def middle(words: str, width: int, height: int) -> list[Line]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
-from mlrtui.text.lines import Line, Run, clean, line
+from mlrtui.text.lines import Line, Run, clean, fit, line
 from mlrtui.text.marks import cell_state
 from mlrtui.text.numbers import number
 from mlrtui.tui.state import Look
@@ -49,6 +49,8 @@ class SweepGrid(Pane):
 
     def needed(self, width: int) -> int:
         """The variant line where there are several, the widths, one row a depth."""
+        if self._is_list():
+            return max(len(self._cells()), 1)
         depths = {cell.depth for cell in self._shown()}
         return max(len(depths), 1) + (len(self._variants()) > 1) + 1
 
@@ -77,28 +79,30 @@ class SweepGrid(Pane):
         cells = self._shown()
         if not cells:
             return [line(" no sweep in this store yet", "note")]
-        depths, widths = _axis(cells, "depth"), _axis(cells, "width")
         chosen = next((cell for cell in cells if cell.cell_id == self.chosen), cells[0])
-        texts = {(cell.depth, cell.width): cell_text(cell, self.look.grid_value, self._search()) for cell in cells}
+        if self._is_list():
+            return self._list(cells, chosen, width, height)
+        depths, widths = _axis(cells, 0), _axis(cells, 1)
+        texts = {_place(cell): cell_text(cell, self.look.grid_value, self._search()) for cell in cells}
         label = max(3, len(str(depths[-1])) + 1)
         step = max(max(map(len, texts.values())) + 3, max(len(str(value)) for value in widths) + 2)
-        columns = window(len(widths), widths.index(chosen.width), max((width - label) // step, 1))
+        columns = window(len(widths), widths.index(_place(chosen)[1]), max((width - label) // step, 1))
         lines: list[Line] = [self._variant_line()] if len(self._variants()) > 1 else []
-        names = "".join(f"{widths[index]:>{step - 1}} " for index in columns)
+        names = "".join(f"{widths[index] or '-':>{step - 1}} " for index in columns)
         more = ("‹" if columns.start else " ", "›" if columns.stop < len(widths) else "")
         corner = "d\\w".rjust(label - 1)
         lines.append(line(f"{corner}{more[0]}{names}{more[1]}", "dim"))
-        rows = window(len(depths), depths.index(chosen.depth), height - len(lines))
-        by_place = {(cell.depth, cell.width): cell for cell in cells}
+        rows = window(len(depths), depths.index(_place(chosen)[0]), height - len(lines))
+        by_place = {_place(cell): cell for cell in cells}
         for depth in [depths[index] for index in rows]:
-            runs: list[Run] = [(f"{depth:>{label}}", "dim")]
+            runs: list[Run] = [(f"{depth or '-':>{label}}", "dim")]
             for slot, index in enumerate(columns):
                 cell = by_place.get((depth, widths[index]))
                 if cell is None:
                     runs.append((" " * step, ""))
                     continue
                 state = cell_state(cell)
-                text = f"{self.look.marks.glyph(state)}{texts[depth, cell.width]}"
+                text = f"{self.look.marks.glyph(state)}{texts[_place(cell)]}"
                 open_, close = ("[", "]") if cell is chosen else (" ", " ")
                 role = f"{state}-chosen" if cell is chosen and self.has_focus and not self._on_variant else state
                 runs.append((f"{open_ + text:>{step - 1}}{close}", role))
@@ -123,8 +127,13 @@ class SweepGrid(Pane):
                 self._turn_variant(chosen, dx)
             self.update_rows()
             return
-        depths, widths = _axis(cells, "depth"), _axis(cells, "width")
-        row, column = depths.index(chosen.depth) + dy, widths.index(chosen.width) + dx
+        if self._is_list():
+            at = min(max(cells.index(chosen) + dy, 0), len(cells) - 1)
+            if cells[at].cell_id != self.chosen:
+                self._take(cells[at].cell_id)
+            return
+        depths, widths = _axis(cells, 0), _axis(cells, 1)
+        row, column = depths.index(_place(chosen)[0]) + dy, widths.index(_place(chosen)[1]) + dx
         if row < 0 and len(self._variants()) > 1:
             self._on_variant = True
             self.update_rows()
@@ -139,7 +148,7 @@ class SweepGrid(Pane):
                 self.post_message(self.Clicked(cell_id))
 
     def _choose(self, cells: Sequence[CellRow], depth: int, width: int) -> None:
-        cell = next((cell for cell in cells if (cell.depth, cell.width) == (depth, width)), None)
+        cell = next((cell for cell in cells if _place(cell) == (depth, width)), None)
         if cell is not None and cell.cell_id != self.chosen:
             self._take(cell.cell_id)
 
@@ -167,12 +176,33 @@ class SweepGrid(Pane):
     def _search(self) -> bool:
         return self.reading is None or self.reading.snapshot is None or self.reading.snapshot.sweep.mode == "search"
 
+    def _is_list(self) -> bool:
+        """Whether there is a cell whose depth or width is not known: then they are listed by their labels."""
+        return any(cell.depth is None or cell.width is None for cell in self._cells())
+
+    def _list(self, cells: Sequence[CellRow], chosen: CellRow, width: int, height: int) -> Sequence[Line]:
+        rows = window(len(cells), cells.index(chosen), height)
+        lines: list[Line] = []
+        for index in rows:
+            cell = cells[index]
+            state = cell_state(cell)
+            text = f"{self.look.marks.glyph(state)}{cell_text(cell, self.look.grid_value, self._search())}"
+            open_, close = ("[", "]") if cell is chosen else (" ", " ")
+            role = f"{state}-chosen" if cell is chosen and self.has_focus else state
+            lines.append(fit(((f"{open_}{text}{close} ", role), (clean(cell.label), "")), width))
+            self._places.append((len(lines), 1, 1 + width, cell.cell_id))
+        return lines
+
     def _variants(self) -> list[str]:
+        if self._is_list():
+            return [""]
         return list(dict.fromkeys(cell.variant for cell in self._cells()))
 
     def _shown(self) -> list[CellRow]:
         """The cells of the variant that holds the cursor."""
         cells = self._cells()
+        if self._is_list():
+            return list(cells)
         variant = next((cell.variant for cell in cells if cell.cell_id == self.chosen), None)
         if variant is None and cells:
             variant = cells[0].variant
@@ -193,5 +223,10 @@ def cell_text(cell: CellRow, value: str, search: bool) -> str:
     return f"{cell.nets_done}/{cell.nets}" if search else f"{cell.trials_done}/{cell.trials}"
 
 
-def _axis(cells: Sequence[CellRow], name: str) -> list[int]:
-    return sorted({getattr(cell, name) for cell in cells})
+def _axis(cells: Sequence[CellRow], place: int) -> list[int]:
+    return sorted({_place(cell)[place] for cell in cells})
+
+
+def _place(cell: CellRow) -> tuple[int, int]:
+    """Depth and width; 0 where it is not known."""
+    return cell.depth or 0, cell.width or 0

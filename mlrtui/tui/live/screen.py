@@ -11,8 +11,9 @@ from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.live.charts import LossChart, LowerChart
 from mlrtui.tui.live.grid import SweepGrid
 from mlrtui.tui.live.trial_table import TrialTable
+from mlrtui.tui.measured import next_measure
 from mlrtui.tui.pane_screen import PanesScreen
-from mlrtui.tui.state import GRID_VALUES, Mark, Reading, knows_cell, knows_sweep
+from mlrtui.tui.state import GRID_VALUES, Mark, Reading, is_recorded, knows_cell, knows_sweep
 from mlrtui.tui.tables import Table, steps_table, trials_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import EventList, FitsPane, Footer, StatusLine
@@ -200,6 +201,13 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
             self.owner.change(ratio_log=not self.look.ratio_log)
         else:
             self.owner.change(loss_log=not self.look.loss_log)
+
+    def action_measure(self) -> None:
+        """The next measure of a recorded run."""
+        reading, wanted = self.owner.reading, self.owner.wanted
+        if reading is not None and is_recorded(reading):
+            now = "" if reading.measured is None else reading.measured.measure
+            self.owner.want(replace(wanted, measure=next_measure(now, reading.measures, recorded=True)))
 
     def action_edge(self) -> None:
         """Sharpness in units of its edge, or as it is."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from textual import events
 from textual.message import Message
 
-from mlrtui.text.lines import Line, line
+from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import Marks, trial_state
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import outcome
@@ -71,7 +71,7 @@ class TrialTable(Pane):
     def title(self) -> Line:
         """Which cell."""
         cell = None if self.reading is None else self.reading.cell
-        return line("trials" if cell is None else f"trials in {cell.depth}×{cell.width}", "title")
+        return line("trials" if cell is None else f"trials in {clean(cell.size)}", "title")
 
     def caption(self) -> Line:
         """Which part of the list is visible."""

@@ -208,9 +208,9 @@ def _c(mark: PhaseMark) -> float | None:
 
 
 def _value(mark: PhaseMark, axis: str) -> int:
-    return int(getattr(mark, axis))
+    return int(getattr(mark, axis) or 0)
 
 
 def _column(mark: PhaseMark, axis: str) -> tuple[int, int, int, str, int]:
     """Trials of one net share a column; columns go by the axis first."""
-    return (_value(mark, axis), mark.depth, mark.width, mark.label, mark.seed)
+    return (_value(mark, axis), mark.depth or 0, mark.width or 0, mark.label, mark.seed)

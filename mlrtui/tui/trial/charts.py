@@ -14,7 +14,8 @@ from mlrtui.text.numbers import number
 from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name
 from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
-from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.measured import edge_curves, edge_hlines, starts_log
+from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, place, visible
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import TrialRow
@@ -61,10 +62,17 @@ class TrialChart(Pane):
         """Reference lines for the visible values."""
         return ()
 
+    def beside(self) -> tuple[Series, ...]:
+        """Curves that are drawn beside that of the values."""
+        return ()
+
     def left_cells(self) -> int:
         """Cells of the left margin: the same for both charts, whichever lines are in view."""
         trial = None if self.reading is None else self.reading.trial
-        return gutter_width(() if trial is None else edge_lines(trial), self.look.marks.ascii_only)
+        lines = () if trial is None else edge_lines(trial)
+        if self.reading is not None and self.reading.measured is not None:
+            lines = (*lines, *edge_hlines(self.reading.measured))
+        return gutter_width(lines, self.look.marks.ascii_only)
 
     def axis(self) -> tuple[Axis, int]:
         """The step axis as it is drawn, and how many dot columns it has."""
@@ -91,7 +99,7 @@ class TrialChart(Pane):
         here = np.searchsorted(step, -1.0 if cursor is None else cursor)
         on_curve = here < step.size and step[here] == cursor
         spec = ChartSpec(
-            series=(Series(step, values),),
+            series=(*self.beside(), Series(step, values)),
             x_end=high,
             x_start=low,
             x_log=self.look.x_log,
@@ -115,7 +123,10 @@ class TrialChart(Pane):
         hlines = self.hlines(seen)
         key = (trace.trial_id, trace.attempt, self.subject, self.y_log, self.sight.window, len(hlines))
         held = self._held[1] if self._held is not None and self._held[0] == key else None
-        y_limits = limits(np.append(seen, [hline.value for hline in hlines]), self.y_log, held)
+        more = [hline.value for hline in hlines] + [
+            float(y) for one in self.beside() for y in (one.y.min(), one.y.max())
+        ]
+        y_limits = limits(np.append(seen, more), self.y_log, held)
         self._held = (key, y_limits)
         return hlines, y_limits, caption(step, values, self.y_log)
 
@@ -170,29 +181,37 @@ class SharpnessView(TrialChart):
         """What is drawn, which part, and what else there is to draw."""
         name = self.subject or "sharpness λ"
         others = [] if self.reading is None else [other for other in self.reading.measures if other != self.subject]
-        others += ["λ"] if self.subject else []
+        others += ["λ"] if self.subject and "lambda" not in others else []
         more = f"  m: {clean(', '.join(others))}" if others else ""
         return ((clean(name), "title"), (_part(self.sight), ""), (more, "dim"))
 
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Sharpness, or the measure, where it was measured."""
         measured = self.measured
-        return sharpness_points(trace) if measured is None else (measured.step, measured.value)
+        if measured is None:
+            return sharpness_points(trace)
+        return measured.points if measured.edges else (measured.step, measured.value)
+
+    def beside(self) -> tuple[Series, ...]:
+        """The edges of a measure, where they change along the training."""
+        return () if self.measured is None else edge_curves(self.measured)
 
     @property
     def y_log(self) -> bool:
         """As the look says; of a measure as it is registered, until a key turns it."""
         if not self.subject:
             return self.look.ratio_log
-        return is_drawn_log(self.subject) != (self.subject in self._turned)
+        log = is_drawn_log(self.subject)
+        if self.measured is not None and self.reading is not None and is_recorded(self.reading):
+            log = starts_log(self.measured)
+        return log != (self.subject in self._turned)
 
     def hlines(self, values: Floats) -> tuple[HLine, ...]:
         """The edge; of plain gradient descent 4/η too, where the sharpness comes near: it would squeeze the curve."""
         if self.reading is None or self.reading.trial is None:
             return ()
         if self.measured is not None:
-            edges = self.measured.edge[np.isfinite(self.measured.edge)]
-            return tuple(HLine(float(edge), f"edge {number(float(edge))}") for edge in edges[-1:])
+            return edge_hlines(self.measured)
         lines = edge_lines(self.reading.trial)
         finite = values[np.isfinite(values)]
         near = finite.size and finite.max() > 2.5 / self.reading.trial.eta

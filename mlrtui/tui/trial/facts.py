@@ -12,7 +12,8 @@ from mlrtui.text.numbers import moment, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.curves import loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
-from mlrtui.tui.state import Look, Reading
+from mlrtui.tui.measured import value_words
+from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, column_at, place
 from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
 from mlrtui.tui.widgets.pane import LinesWidget
@@ -47,7 +48,7 @@ def trial_name(reading: Reading) -> str:
     if cell is None or trial is None:
         return ""
     ratio = "" if trial.eta_lambda0 is None else f"  ηλ₀={number(trial.eta_lambda0)}"
-    return f"{cell.depth}×{cell.width} seed {trial.seed}{ratio}  η={number(trial.eta)}"
+    return f"{clean(cell.size)} seed {trial.seed}{ratio}  η={number(trial.eta)}"
 
 
 class TrialFacts(RowsPane):
@@ -74,7 +75,8 @@ class TrialFacts(RowsPane):
         started = dict(reading.details.attempt).get("started_at") if reading.details else None
         since = f" · began {moment(float(started))}" if isinstance(started, int | float) else ""
         again = f" · attempt {trial.attempt}" if trial.attempt > 1 else ""
-        steps = f" step {max(trial.last_step or 0, 0)} of {trial.max_steps}{again}{since}"
+        of = f" of {trial.max_steps}" if trial.max_steps else ""
+        steps = f" step {max(trial.last_step or 0, 0)}{of}{again}{since}"
         return ((self.look.marks.glyph(state), state), (steps, ""))
 
     def rows(self, width: int) -> Sequence[Line]:
@@ -83,12 +85,17 @@ class TrialFacts(RowsPane):
         if reading is None or reading.trial is None:
             return [line(" no trial yet", "note")]
         trial, net = reading.trial, reading.net
+        recorded = is_recorded(reading)
         edges = [f"λ₀ {number(net.lambda0 if net else None)}"]
+        if recorded:
+            edges = [f"η {number(trial.eta)} at its peak" if _has_schedule(reading) else f"η {number(trial.eta)}"]
+            edges += [] if reading.measured is None else [value_words(reading.measured)]
         if trial.edge is not None:
             edges.append(f"{edge_name(trial.edge, trial.schedule)} {number(trial.edge / trial.eta)}")
         if trial.edge == 2.0 and trial.schedule is None:
             edges.append(f"4/η {number(4 / trial.eta)}")
-        edges.append(f"ηλ₀ {number(trial.eta_lambda0)}")
+        if not recorded:
+            edges.append(f"ηλ₀ {number(trial.eta_lambda0)}")
         if trial.peak_ratio is not None:
             edges.append(f"peak {number(trial.peak_ratio)}·L₀ @{trial.peak_step}")
         rows = [line(f" {'   '.join(edges)}")]
@@ -186,9 +193,12 @@ class ReadOut(LinesWidget):
         sharp, edge = _at(sharpness_points(trace), step), reading.trial.edge
         ratio = None if sharp is None else sharp * rates_of(reading.trial).at(step) / (edge or 1.0)
         parts = [f"loss {_exact(loss)}"]
-        parts.append(
-            "λ not measured" if sharp is None else f"λ {_exact(sharp)} · {ratio_name(edge)} {_exact(ratio, 5)}"
-        )
+        if reading.measured is not None and is_recorded(reading):
+            parts.append(value_words(reading.measured, step))
+        else:
+            parts.append(
+                "λ not measured" if sharp is None else f"λ {_exact(sharp)} · {ratio_name(edge)} {_exact(ratio, 5)}"
+            )
         left: Line = ((f" step {step} ", "value"), (f" {' · '.join(parts)}  ", ""))
         if self.axis is None:
             return [left]
@@ -201,6 +211,15 @@ class ReadOut(LinesWidget):
             f"{column.first}–{column.last}: {name} {number(column.low, 4)} to {_exact(column.high)} @{column.high_step}"
         )
         return [join(left, line(f"column {span}", "dim"))]
+
+
+def _has_schedule(reading: Reading) -> bool:
+    """Whether the rate of the newest step is not that of the trial."""
+    measured = reading.measured
+    if measured is None or not measured.edge.size:
+        return False
+    edges = measured.edge[np.isfinite(measured.edge)]
+    return bool(edges.size and not np.all(edges == edges[0]))
 
 
 def _at(points: tuple[Floats, Floats], step: int) -> float | None:

@@ -14,6 +14,8 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     """How the trial stands or ended, as a sentence."""
     facts = _facts(details)
     initial, final = _number(facts, "loss_initial"), _number(facts, "loss_final")
+    if dict(details.sweep if details else ()).get("mode") == "recorded":
+        return _recorded_reason(trial, facts)
     if trial.status == "queued":
         return "waiting for its turn"
     if trial.status == "running" and not trial.n_steps:
@@ -43,6 +45,17 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     if trial.verdict == "stalled":
         return f"stalled: finite, but no better than at the start{ends}"
     return f"finished all {trial.max_steps} steps{ends}"
+
+
+def _recorded_reason(trial: TrialRow, facts: dict[str, str | float | int | None]) -> str:
+    """The same of a script's own training."""
+    if trial.status == "running":
+        return f"running: step {max(trial.last_step or 0, 0)}, recorded by its own script"
+    losses = [number(_number(facts, name)) for name in ("loss_initial", "loss_final")]
+    ends = f"{trial.n_steps} steps recorded (loss {losses[0]} → {losses[1]})"
+    if trial.verdict == "diverged":
+        return f"{ends}; the loss was not finite at step {trial.bad_step}"
+    return f"{clean(str(facts['error']))}; {ends}" if facts.get("error") else ends
 
 
 def _given_up(trial: TrialRow, details: TrialDetails | None) -> str:

@@ -8,8 +8,9 @@ from textual.containers import Container
 
 from mlrtui.tui.curves import peak_of
 from mlrtui.tui.keymap import Key, bindings
+from mlrtui.tui.measured import next_measure
 from mlrtui.tui.pane_screen import PanesScreen
-from mlrtui.tui.state import Reading, knows_cell, knows_trial
+from mlrtui.tui.state import Reading, is_recorded, knows_cell, knows_trial
 from mlrtui.tui.tables import Table, steps_table
 from mlrtui.tui.trial import cursor as moving
 from mlrtui.tui.trial.charts import LossView, SharpnessView, TrialChart, axis_end
@@ -114,9 +115,8 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         """The next measure that is stored of this trial, then the sharpness again."""
         reading, wanted = self.owner.reading, self.owner.wanted
         if reading is not None:
-            known = ["", *reading.measures]
-            at = known.index(wanted.measure) if wanted.measure in known else 0
-            self.owner.want(replace(wanted, measure=known[(at + 1) % len(known)]))
+            now = "" if reading.measured is None else reading.measured.measure
+            self.owner.want(replace(wanted, measure=next_measure(now, reading.measures, is_recorded(reading))))
 
     def action_zoom_x(self, factor: float) -> None:
         """Fewer or more steps around the cursor; 0 shows all."""

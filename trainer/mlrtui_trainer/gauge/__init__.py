@@ -10,7 +10,8 @@ from mlrtui_trainer.gauge.errors import (
     ShardedParameters,
     WrongBatch,
 )
-from mlrtui_trainer.gauge.recording import MEASURES, Reading, RecordedStep, Recorder, Series, record
+from mlrtui_trainer.gauge.readings import Reading, RecordedStep, Series, Sink
+from mlrtui_trainer.gauge.recording import MEASURES, Recorder
 from mlrtui_trainer.gauge.sharpness import Sharpness, sharpness
 
 __all__ = [
@@ -27,9 +28,9 @@ __all__ = [
     "Series",
     "ShardedParameters",
     "Sharpness",
+    "Sink",
     "WrongBatch",
     "critical_sharpness",
     "directional_sharpness",
-    "record",
     "sharpness",
 ]

@@ -16,15 +16,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, is_sharded, undisturbed
+from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, refuse_sharded, undisturbed
 from mlrtui_trainer.gauge.critical import critical_sharpness
 from mlrtui_trainer.gauge.directional import directional_sharpness
 from mlrtui_trainer.gauge.errors import ShardedParameters, WrongBatch
 from mlrtui_trainer.gauge.optimizers import Snapshot, preconditioner, snapshot
+from mlrtui_trainer.gauge.readings import Reading, RecordedStep, Series, Sink
 from mlrtui_trainer.gauge.sharpness import sharpness
 from mlrtui_trainer.scalars import scalar
 
-__all__ = ["MEASURES", "Reading", "RecordedStep", "Recorder", "Series", "record"]
+__all__ = ["MEASURES", "LossFunction", "Model", "Optimizers", "Recorder"]
+
+Model = nn.Module
+Optimizers = Optimizer | Sequence[Optimizer]
 
 CALIBRATION = 10
 """Steps that are only timed, after the first, before intervals are fixed."""
@@ -35,62 +39,11 @@ FAILURES = 3
 SAME_DIRECTION = 0.999
 """Cosine of our gradient and the training's below which they are of another loss or batch."""
 
+SETTLE_SECONDS = 0.2
+"""A sink gets its steps at least as often, though a loss on a GPU is waited for to get it."""
+
 CHECK_EVERY = 100
 """Measurements along the gradient between two checks of its direction."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One measured value, with what it is worth."""
-
-    kind: str
-    """"critical", "directional", "batch", "lambda" or "lambda-preconditioned"."""
-
-    value: float
-    low: float = nan
-    high: float = nan
-    edge: float = nan
-    """In the units of the value: above it linear dynamics (for "critical": this very step) go up."""
-
-    edge_high: float = nan
-    """Where theory gives a band, its upper end: batch sharpness under momentum."""
-
-    residual: float = nan
-    products: int = 0
-    forwards: int = 0
-    status: str = "found"
-    """"found", "not-converged", a status of `CriticalSharpness`, "no-edge", "no-update" (the weights have not moved),
-    "nonfinite", or "error: …"."""
-
-    note: str = ""
-    """Why there is no edge."""
-
-    seconds: float = nan
-
-
-@dataclass
-class RecordedStep:
-    """One step of the training. What is not in ``readings`` was not measured."""
-
-    step: int
-    lr: float
-    """Of the optimizer's first group, at this step."""
-
-    loss: float
-    accuracy: float = nan
-    skipped: bool = False
-    """The optimizer did not step, as when a GradScaler found an overflow."""
-
-    readings: tuple[Reading, ...] = ()
-
-
-@dataclass(frozen=True)
-class Series:
-    """One kind of reading along the training."""
-
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-    edges: tuple[float, ...]
 
 
 @dataclass
@@ -130,7 +83,7 @@ class _Context:
 class Recorder:
     """Record sharpness, and the edges of stability at each step, beside a training loop that stays as it is.
 
-        with mlrtui.record(model, optimizer, loss_fn, overhead=0.05) as rec:
+        with Recorder(model, optimizer, loss_fn, overhead=0.05) as rec:
             for batch in loader:
                 loss = train_step(batch)  # backward, clipping, optimizer.step(), scheduler.step()
                 rec.step(loss, batch)
@@ -146,7 +99,7 @@ class Recorder:
         model: any module; see `sharpness` for what is refused.
         optimizer: one of torch's, or a list of them.
         loss_fn: ``loss_fn(model, batch)``, the scalar that is trained.
-        name: for your own use.
+        name: of the run.
         measures: some of "critical" (critical sharpness along the update, forward passes only), "directional"
             (curvature along update and gradient, two products), "lambda" (λ_max of the Hessian) and
             "lambda-preconditioned" (by the optimizer's state, with its edge); all of them by default.
@@ -155,6 +108,7 @@ class Recorder:
         every: fixed intervals in steps instead, one for all measures or a dict by measure.
         strict: raise what goes wrong. Otherwise it is a warning and an entry of ``rec.events``, and a measure that
             fails three times in a row is off.
+        sink: where the steps go besides memory.
 
     The environment variable ``MLRTUI_RECORD=0`` turns recording off.
 
@@ -166,7 +120,7 @@ class Recorder:
     >>> def loss_fn(model, x):
     ...     return 1.5 * model(x).square().sum()  # λ = 3
     >>> x = torch.ones(1, 1)
-    >>> with record(model, optimizer, loss_fn, every=1) as rec:
+    >>> with Recorder(model, optimizer, loss_fn, every=1) as rec:
     ...     for _ in range(3):
     ...         loss = loss_fn(model, x)
     ...         optimizer.zero_grad()
@@ -181,8 +135,8 @@ class Recorder:
 
     def __init__(
         self,
-        model: nn.Module,
-        optimizer: Optimizer | Sequence[Optimizer],
+        model: Model,
+        optimizer: Optimizers,
         loss_fn: LossFunction,
         *,
         name: str = "",
@@ -190,6 +144,7 @@ class Recorder:
         overhead: float = 0.05,
         every: int | Mapping[str, int] | None = None,
         strict: bool = False,
+        sink: Sink | None = None,
     ) -> None:
         self.optimizers = (optimizer,) if isinstance(optimizer, Optimizer) else tuple(optimizer)
         wanted = tuple(MEASURES) if measures is None else tuple(measures)
@@ -205,6 +160,7 @@ class Recorder:
             raise ValueError(f"every is {every!r}: use a number of steps from 1, or one for each measure that is used")
         self.name, self.overhead, self.strict = name, overhead, strict
         self.model = _unwrapped(model)
+        self._is_share = self.model is not model and torch.distributed.get_world_size() > 1  # gradients are all ranks'
         self.loss_fn = loss_fn
         self.events: list[str] = []
         """What went wrong, in words."""
@@ -214,6 +170,11 @@ class Recorder:
 
         self.spent_seconds = 0.0
         self.trained_seconds = 0.0
+        self.sink = sink
+        """Where the steps go besides memory; None once it has failed."""
+
+        self._is_open = False  # the sink
+        self._handed, self._handed_at = 0, 0.0  # rows that it has, and when it got the last ones
         self._rows: list[RecordedStep] = []
         self._losses: list[tuple[RecordedStep, Tensor]] = []  # on the device until somebody asks
         self._plans = {one: _Plan(intervals.get(one), fixed=one in intervals) for one in wanted}
@@ -230,18 +191,48 @@ class Recorder:
         self.active = os.environ.get("MLRTUI_RECORD", "1") != "0" and _rank() == 0
 
     def __enter__(self) -> Self:
-        if self.active:
+        return self.start()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self.close(error)
+
+    def start(self) -> Self:
+        """Begin to record; for a script without ``with``, which should also `close`.
+
+        Raises:
+            MlrtuiError: the store cannot be used.
+        """
+        if self.active and not self._handles:
+            if self.sink is not None:
+                self.sink.open()
+                self._is_open = True
+            self._refuse_sharded()
             for one in self.optimizers:
                 self._handles.append(one.register_step_pre_hook(self._before_update))
             if not _is_compiled(self.model):  # whose hooks would be compiled, too
                 self._handles.append(self.model.register_forward_pre_hook(self._before_forward))
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def _refuse_sharded(self) -> None:
+        """Under FSDP one rank alone can measure nothing: every forward pass needs them all."""
+        try:
+            refuse_sharded(self.model)
+        except ShardedParameters as error:
+            for plan in self._plans.values():
+                plan.off = True
+            self._failed("loss and learning rate alone are recorded", error)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Stop recording; a second call does nothing. ``error``: what ended the training, if anything did."""
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         self._held = None
+        sink = self.sink
+        if sink is not None and self._is_open:
+            self._hand_over(last=True)
+            self._put(lambda: sink.close(error))
+        self._is_open = False
 
     # In the loop --------------------------------------------------------------------------------------------------
 
@@ -274,6 +265,7 @@ class Recorder:
             counted = {reading.kind: reading.seconds for reading in row.readings if isfinite(reading.seconds)}
             once = sum(counted[kind] for kind in counted if kind != "batch")  # measured together with "directional"
             self._spend(max(0.0, time.perf_counter() - now - once), cold)  # copies of weights and buffers
+        self._hand_over()
         self._ended_at = time.perf_counter()
 
     # Afterwards ---------------------------------------------------------------------------------------------------
@@ -434,6 +426,9 @@ class Recorder:
             words += "; measured no more" if plan.off else ""
         if words not in self.events:
             self.events.append(words)
+            sink = self.sink
+            if sink is not None and self._is_open:
+                self._put(lambda: sink.note(words))
         if plan is None or plan.failures == 1:
             with suppress(Warning):  # a filter that makes it an error must not reach the loop
                 warnings.warn(f"mlrtui: {words}", RuntimeWarning, stacklevel=4)
@@ -444,15 +439,34 @@ class Recorder:
             row.loss = scalar(loss)
         self._losses.clear()
 
+    # The sink -----------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, last: bool = False) -> None:
+        """Give the sink the steps that it has not got; on a GPU, whose losses are waited for, not at every step."""
+        sink, now = self.sink, time.perf_counter()
+        if sink is None or not self._is_open:
+            return
+        on_device = any(loss.device.type != "cpu" for _, loss in self._losses)
+        if on_device and not last and now - self._handed_at < SETTLE_SECONDS:
+            return
+        self._settle()
+        rows = self._rows[self._handed :]
+        self._handed, self._handed_at = len(self._rows), now
+        self._put(lambda: sink.take(rows))
+
+    def _put(self, call: Callable[[], None]) -> None:
+        """Let the sink work; if it cannot, go on without."""
+        try:
+            call()
+        except Exception as error:
+            self.sink = None
+            self._failed("store", error)
+
     # The measures -------------------------------------------------------------------------------------------------
 
     def _critical(self, context: _Context) -> tuple[Reading, ...]:
         if context.direction is None:
             return (Reading("critical", nan, status="no-update"),)
-        if any(is_sharded(p) for p in self._parameters):  # one process alone would wait for the others for ever
-            raise ShardedParameters(
-                "parameters are spread over processes (DTensor): call mlrtui.critical_sharpness on all of them together"
-            )
         start = self._eta_critical if isfinite(self._eta_critical) else context.eta
         gradient = context.held.gradients
         found = critical_sharpness(
@@ -466,7 +480,7 @@ class Recorder:
         )
 
     def _directional(self, context: _Context) -> tuple[Reading, ...]:
-        check = self._checked % CHECK_EVERY == 0
+        check = self._checked % CHECK_EVERY == 0 and not self._is_share
         expected = context.held.gradients if check else None
         found = directional_sharpness(self.model, self.loss_fn, context.batch, context.direction, expected=expected)
         if check and found.cosine < SAME_DIRECTION:
@@ -566,13 +580,12 @@ def _is_compiled(model: nn.Module) -> bool:
 
 
 def _rank() -> int:
-    there = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_rank() if there else 0
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    rank = os.environ.get("RANK", "0")  # of torchrun, before the process group is there
+    return int(rank) if rank.isdecimal() else 0
 
 
 def _synchronize(parameters: Sequence[Tensor]) -> None:
     if any(p.is_cuda for p in parameters):
         torch.cuda.synchronize()
-
-
-record = Recorder
