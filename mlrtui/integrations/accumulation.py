@@ -41,7 +41,7 @@ class Accumulation:
         self._micro_batches: list[MicroBatch] = []
         self._losses: list[Any] = []
         self.recorder = mlrtui.record(model, optimizers, self._loss, **options)
-        self.recorder.__enter__()
+        self.recorder.start()
 
     def add(self, batch: Any, extra: Any = None) -> None:
         """Note a micro-batch, before its forward pass."""
@@ -80,10 +80,10 @@ class Accumulation:
         """Forget the micro-batches since the last step."""
         self._micro_batches, self._losses = [], []
 
-    def close(self) -> None:
-        """The training is over."""
+    def close(self, error: BaseException | None = None) -> None:
+        """The training is over. ``error``: what ended it, if anything did."""
         self.clear()
-        self.recorder.__exit__(None, None, None)
+        self.recorder.close(error)
 
     def _loss(self, model: Any, window: _Window) -> Any:
         losses = []

@@ -32,7 +32,7 @@ _Callback: Any = _callback_class()
 class RecordCallback(_Callback):  # type: ignore[misc]
     """Record the training of a LightningModule as `mlrtui.record` does.
 
-        callback = RecordCallback(overhead=0.05)
+        callback = RecordCallback(store="runs.db", name="adamw 1e-3")
         L.Trainer(max_epochs=10, callbacks=[callback]).fit(module, loader)
         callback.recorder.series("critical")  # steps, values, edges
 
@@ -104,11 +104,11 @@ class RecordCallback(_Callback):  # type: ignore[misc]
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Stop recording."""
-        self._close()
+        self._close(exception)
 
-    def _close(self) -> None:
+    def _close(self, error: BaseException | None = None) -> None:
         if self._accumulation is not None:
-            self._accumulation.close()
+            self._accumulation.close(error)
         self._accumulation = None
 
     def _loss(self, module: Any, one: MicroBatch) -> Any:

@@ -18,7 +18,7 @@ __all__ = ["RecordCallback"]
 class RecordCallback(TrainerCallback):  # type: ignore[misc]
     """Record the training of a ``transformers.Trainer`` as `mlrtui.record` does.
 
-        callback = RecordCallback(trainer, overhead=0.05)
+        callback = RecordCallback(trainer, store="runs.db", name="adamw 1e-3")
         trainer.add_callback(callback)
         trainer.train()
         callback.recorder.series("critical")  # steps, values, edges

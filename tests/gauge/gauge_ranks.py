@@ -13,7 +13,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from mlrtui_trainer.gauge import ShardedParameters, critical_sharpness, record, sharpness
+from mlrtui_trainer.gauge import Recorder, ShardedParameters, critical_sharpness, sharpness
 
 
 def net() -> nn.Sequential:
@@ -51,7 +51,7 @@ def measured(model: nn.Module, batch: tuple[Tensor, Tensor], bare: nn.Module) ->
 def recorded(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Any]:
     """Two steps with the recorder, which measures on the first process alone."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    with warnings.catch_warnings(), record(model, optimizer, loss, every=1) as rec:
+    with warnings.catch_warnings(), Recorder(model, optimizer, loss, every=1) as rec:
         warnings.simplefilter("ignore")
         for _ in range(2):
             optimizer.zero_grad()

@@ -173,6 +173,19 @@ def test_right_layers_raise_no_alarm(name: str) -> None:
     assert found.checked.startswith("differences of gradients in double precision")
 
 
+def test_kinks_near_the_weights_raise_no_alarm() -> None:
+    """In a wide ReLU net some unit is always about to switch: here all are, within the step of the difference."""
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    with torch.no_grad():
+        model[0].weight.zero_()
+        model[0].bias.copy_(2e-8 * torch.tensor([1.0, -1.0] * 4))
+    batch = (torch.randn(20, 5), torch.arange(20) % 3)
+    found = sharpness(model, gauge_nets.cross_entropy, batch)
+    assert found.checked.startswith("differences of gradients in double precision")
+    assert products._error_in_double(closure.Closure(model, gauge_nets.cross_entropy, batch), 1e-6) > 0.1
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_each_wrong_layer_is_refused(name: str) -> None:
     case = net(WRONG[name]())
@@ -183,7 +196,7 @@ def test_each_wrong_layer_is_refused(name: str) -> None:
 
 def test_symmetry_alone_would_miss_half_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is why differences are taken: the products of these are symmetric to rounding, and wrong."""
-    monkeypatch.setattr(products, "_error_in_double", lambda closure: 0.0)
+    monkeypatch.setattr(products, "_error_in_double", lambda closure, step: 0.0)
     missed = set()
     for name in WRONG:
         case = net(WRONG[name]())

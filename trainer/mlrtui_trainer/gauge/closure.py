@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mlrtui_trainer.curvature.double_backward import with_second_derivatives
 from mlrtui_trainer.gauge.errors import NotReproducible, ShardedParameters, WrongBatch
 
-__all__ = ["Closure", "LossFunction", "RandomStates", "is_sharded", "local", "refuse_sharded", "undisturbed"]
+__all__ = ["Closure", "LossFunction", "RandomStates", "local", "refuse_sharded", "undisturbed"]
 
 LossFunction = Callable[[Any, Any], Tensor]
 """From a model and a batch to a scalar."""
@@ -34,14 +34,14 @@ class _Buffer:
     value: Tensor | None
 
 
-def is_sharded(parameter: Tensor) -> bool:
+def _is_sharded(parameter: Tensor) -> bool:
     """Whether this process holds a part of it (a DTensor)."""
     return type(parameter.data).__name__ == "DTensor" or hasattr(parameter, "placements")
 
 
 def local(tensor: Tensor) -> Tensor:
     """The part of this process, sharing memory with it; the tensor itself where it is whole."""
-    part: Tensor = tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+    part: Tensor = tensor.to_local() if _is_sharded(tensor) else tensor  # type: ignore[attr-defined]
     return part
 
 
@@ -119,11 +119,11 @@ def _copied_buffers(model: nn.Module) -> Iterator[None]:
 
 def refuse_sharded(model: nn.Module) -> None:
     """Raise ShardedParameters where a trained parameter is in parts, as under FSDP."""
-    spread = [name for name, p in model.named_parameters() if p.requires_grad and is_sharded(p)]
-    if spread:
+    sharded = [name for name, p in model.named_parameters() if p.requires_grad and _is_sharded(p)]
+    if sharded:
         raise ShardedParameters(
-            f"{spread[0]} is spread over processes (DTensor): measure a whole copy of the model in one process, "
-            "or critical sharpness on all processes together"
+            f"{sharded[0]} is spread over processes (DTensor): measure a whole copy of the model in one process, "
+            "or call mlrtui.critical_sharpness on all processes together"
         )
 
 
@@ -134,7 +134,7 @@ class Closure:
         """``sharded``: parameters that are spread over processes will do. Raises ShardedParameters, WrongBatch."""
         self.model, self.loss_fn, self.batch = model, loss_fn, batch
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        self.sharded = any(is_sharded(p) for _, p in named)
+        self.sharded = any(_is_sharded(p) for _, p in named)
         if not sharded:
             refuse_sharded(model)
         if not named:

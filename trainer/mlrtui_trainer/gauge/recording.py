@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, is_sharded, refuse_sharded, undisturbed
+from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, refuse_sharded, undisturbed
 from mlrtui_trainer.gauge.critical import critical_sharpness
 from mlrtui_trainer.gauge.directional import directional_sharpness
 from mlrtui_trainer.gauge.errors import ShardedParameters, WrongBatch
@@ -470,10 +470,6 @@ class Recorder:
     def _critical(self, context: _Context) -> tuple[Reading, ...]:
         if context.direction is None:
             return (Reading("critical", nan, status="no-update"),)
-        if any(is_sharded(p) for p in self._parameters):  # one process alone would wait for the others for ever
-            raise ShardedParameters(
-                "parameters are spread over processes (DTensor): call mlrtui.critical_sharpness on all of them together"
-            )
         start = self._eta_critical if isfinite(self._eta_critical) else context.eta
         gradient = context.held.gradients
         found = critical_sharpness(
