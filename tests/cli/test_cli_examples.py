@@ -1,8 +1,11 @@
 """Every shipped sweep file, as the command reads it: those for a GPU with small stand-ins for the local files."""
 
+import json
 import shutil
+import sqlite3
 import struct
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,16 +59,44 @@ def test_every_paper_has_small_files_and_files_at_its_own_scale() -> None:
 def test_every_file_is_read_by_the_command(
     mlrtui: Callable[..., "subprocess.CompletedProcess[str]"], examples: Path
 ) -> None:
-    files = sorted(examples.rglob("*.toml"))
-    refused = mlrtui("run", "--dry-run", *files)
-    assert refused.returncode == 2
-    assert "runs code of that module; if you trust it, add --allow-code" in refused.stderr
-    done = mlrtui("run", "--dry-run", "--allow-code", *files)
+    coded = sorted(examples.glob("real-training/*.toml"))
+    files = sorted(set(examples.rglob("*.toml")) - set(coded))
+    done = mlrtui("run", "--dry-run", *files)
     assert done.returncode == 0, done.stderr
     own = len(list(examples.glob(f"{OWN}/*.toml")))
     assert done.stdout.count("one CPU core") == len(files) - own
     assert done.stdout.count("a process of its own") == own > 0
     assert not list(examples.rglob("*.db"))
+
+
+def test_real_training_runs(
+    mlrtui: Callable[..., "subprocess.CompletedProcess[str]"], examples: Path, tmp_path: Path
+) -> None:
+    """A ResNet in training mode by search, and a GPT on tokens by scan, at sizes of seconds."""
+    common = ["--allow-code", "--no-tui", "--devices", "cpu:1", "--store", "real.db", "--set", "sweep.seeds=1"]
+    small = {"data.samples": 96, "model.depth": 1, "training.epochs": 2}
+    small |= {"search.threshold": 0.05, "search.tolerance": 1.0}
+    resnet = [word for key, value in small.items() for word in ("--set", f"{key}={value}")]
+    done = mlrtui("run", examples / "real-training" / "resnet-digits-cpu.toml", *common, *resnet)
+    assert done.returncode == 0, done.stderr
+    tiny = {"data.samples": 64, "training.steps": 4, "training.warmup_steps": 1}
+    tiny |= {"scan.eta": "[0.01]", "sharpness.every": 2}
+    gpt = [word for key, value in tiny.items() for word in ("--set", f"{key}={value}")]
+    done = mlrtui("run", examples / "real-training" / "gpt-sentences-cpu.toml", *common, *gpt)
+    assert done.returncode == 0, done.stderr
+    assert "trained in training mode: λ is that of the loss in training mode, over batches of 32 samples" in done.stdout
+    with closing(sqlite3.connect(tmp_path / "real.db")) as store:
+        settings = [json.loads(text) for (text,) in store.execute("SELECT settings FROM cell ORDER BY cell_id")]
+        targets = store.execute("SELECT target, accuracy_on FROM cell ORDER BY cell_id").fetchall()
+        (star,) = store.execute("SELECT eta_star FROM eta_star").fetchone()
+        query = "SELECT step, loss, sharpness FROM curves WHERE target = 'tokens' ORDER BY step"
+        losses = store.execute(query).fetchall()
+    assert [one["mode"] for one in settings] == ["train", "train"]
+    assert settings[1]["clip"] == 1.0
+    assert targets == [("classes", "validation"), ("tokens", "train")]
+    assert star > 0
+    assert losses[0][1] == pytest.approx(np.log(28), rel=0.1)  # as good as guessing among 28 characters
+    assert all(sharpness > 0 for step, _, sharpness in losses if step % 2 == 0 and step > 0)
 
 
 def test_small_files_keep_to_the_seeds_that_were_chosen_first(examples: Path) -> None:

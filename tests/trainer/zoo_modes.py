@@ -141,5 +141,5 @@ REFUSED = {
     "replacing": "replaces the buffer 'mean' in training mode; change it in place",
     "unseeded": "gives other outputs every time in training mode",
     "at_rest": 'is in evaluation mode, so mode = "train" would change nothing',
-    "functional": "the outputs of a sample depend on the other samples of its batch",
+    "functional": "depend on the other samples of its batch; also in evaluation mode; make it follow self.training",
 }

@@ -235,8 +235,8 @@ class _Run:
         if self._differs(first, self._pass(self._rows)):
             where = self._culprit(torch.arange(len(self._rows), device=self._rows.device))
             raise FactoryError(
-                f"{self._name}: {where} gives other outputs every time; leave out what is random in it, or call "
-                ".eval() on it before the factory returns it" + self._nets.or_mode
+                f"{self._name}: {where} gives other outputs every time; "
+                + self._nets.remedy("leave out what is random in it")
             )
         self._refuse_state(first, changed)
         self._refuse_company(first)
@@ -282,7 +282,7 @@ class _Run:
                 layer = named(self._module, part)
                 raise FactoryError(
                     f"{self._name}: the forward of {layer} changes the {what} {full!r}, and its outputs depend on it; "
-                    f"leave it out, or call .eval() on it before the factory returns it{self._nets.or_mode}"
+                    + self._nets.remedy("leave it out")
                 )
 
     def _refuse_company(self, first: Tensor) -> None:
@@ -302,7 +302,7 @@ class _Run:
                 where = self._culprit(keep)
                 raise FactoryError(
                     f"{self._name}: in {where} the outputs of a sample depend on the other samples of its batch; "
-                    f"leave it out, or call .eval() on it before the factory returns it{self._nets.or_mode}"
+                    + self._nets.remedy("leave it out")
                 )
 
     def _culprit(self, keep: Tensor) -> str:

@@ -187,10 +187,11 @@ class UserNets:
         finally:
             module.eval()
 
-    @property
-    def or_mode(self) -> str:
-        """What else a refusal may advise."""
-        return "" if self._moded else ', or set model.mode = "train"'
+    def remedy(self, leave: str) -> str:
+        """What to do about a layer whose outputs are no function of weights and sample alone."""
+        if self._moded:
+            return "also in evaluation mode; make it follow self.training"
+        return f'{leave}, or call .eval() on it before the factory returns it, or set model.mode = "train"'
 
     @property
     def trains(self) -> bool:
