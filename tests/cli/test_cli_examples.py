@@ -59,13 +59,23 @@ def test_every_paper_has_small_files_and_files_at_its_own_scale() -> None:
 def test_every_file_is_read_by_the_command(
     mlrtui: Callable[..., "subprocess.CompletedProcess[str]"], examples: Path
 ) -> None:
-    coded = sorted(examples.glob("real-training/*.toml"))
-    files = sorted(set(examples.rglob("*.toml")) - set(coded))
+    coded, own = (sorted(examples.glob(f"{folder}/*.toml")) for folder in ("real-training", OWN))
+    files = sorted(set(examples.rglob("*.toml")) - {*coded, *own})
     done = mlrtui("run", "--dry-run", *files)
     assert done.returncode == 0, done.stderr
-    own = len(list(examples.glob(f"{OWN}/*.toml")))
-    assert done.stdout.count("one CPU core") == len(files) - own
-    assert done.stdout.count("a process of its own") == own > 0
+    assert done.stdout.count("one CPU core") == len(files)
+    for some in (coded, own):
+        refused = mlrtui("run", "--dry-run", *some)
+        assert refused.returncode == 2
+        assert "runs code of that module; if you trust it, add --allow-code" in refused.stderr
+    done = mlrtui("run", "--dry-run", "--allow-code", *own)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("a process of its own") == len(own) > 0
+    sizes = ("model.depth=1", "model.width=8", "data.samples=512")  # nets are built and tried
+    small = [word for size in sizes for word in ("--set", size)]
+    done = mlrtui("run", "--dry-run", "--allow-code", *small, *coded)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("checked by differences in double precision") == len(coded)
     assert not list(examples.rglob("*.db"))
 
 
