@@ -225,7 +225,8 @@ def test_override_values_are_checked_like_the_file(good_file: Path) -> None:
         load_sweep(good_file, ["training.epochs=many", "training.optimizer=lion", "model.widht=3"])
     assert [line.removeprefix(f"{good_file}: ") for line in caught.value.messages] == [
         "model.widht = 3: unknown key; did you mean width?",
-        'training.optimizer = "lion": must be "sgd", "momentum", "adam", "nesterov", "adamw", "rmsprop" or "muon"; '
+        'training.optimizer = "lion": must be "sgd", "momentum", "adam", "nesterov", "adamw", "rmsprop", "muon" or '
+        '"package.module:thing"; '
         'write e.g. optimizer = "sgd"',
         'training.epochs = "many": must be a whole number from 1 to 1000000; write e.g. epochs = 5',
     ]

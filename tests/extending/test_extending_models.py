@@ -105,7 +105,7 @@ def test_a_parametrization_of_another_package_has_its_own_powers(tmp_path: Path)
 @pytest.mark.parametrize(
     ("key", "old", "told"),
     [
-        ("loss", "mse", 'training.loss = "nobodys": must be "ce", "mse" or "mse-softmax"'),
+        ("loss", "mse", 'training.loss = "nobodys": must be "ce", "mse", "mse-softmax" or "package.module:thing"'),
         ("kind", "mlp", 'model.kind = "nobodys": must be "mlp", "two-layer-linear", "cnn", "transformer" or'),
     ],
 )

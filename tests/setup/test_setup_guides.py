@@ -40,7 +40,7 @@ def test_the_python_blocks_of_a_page_are_one_script_that_runs(page: str, tmp_pat
 
 def test_a_model_of_your_own_is_built_as_the_guide_writes_it(mlrtui: Mlrtui, tmp_path: Path) -> None:
     page = GUIDES / "your-own-model.md"
-    (model,), (code,) = blocks(page, "toml"), blocks(page, "python")
+    (model,), (code, things) = blocks(page, "toml"), blocks(page, "python")
     package = tmp_path / "my_package"
     package.mkdir()
     (package / "nets.py").write_text(code)
@@ -48,6 +48,11 @@ def test_a_model_of_your_own_is_built_as_the_guide_writes_it(mlrtui: Mlrtui, tmp
     refused = mlrtui("run", tmp_path / "nets.toml", "--dry-run")
     assert refused.returncode == 2
     assert "--allow-code" in refused.stderr
+    (tmp_path / "mine.py").write_text(things)
+    own = {"loss": "huber", "optimizer": "SIGN", "schedule": "halved"}
+    named = [word for key, name in own.items() for word in ("--set", f"training.{key}=mine:{name}")]
+    built = mlrtui("run", tmp_path / "nets.toml", "--dry-run", "--allow-code", *named)
+    assert built.returncode == 0, built.stderr
     built = mlrtui("run", tmp_path / "nets.toml", "--dry-run", "--allow-code")
     assert built.returncode == 0, built.stderr
     assert "guide: search, 2 cells x 1 seeds" in built.stdout

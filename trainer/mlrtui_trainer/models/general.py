@@ -92,7 +92,8 @@ class General:
             leaves = tuple(recordable(w).requires_grad_() for w in weights.w)
             with self.in_precision(x):
                 f, last = self._lanes(leaves, recordable(x), self.keys(weights))
-            f, last = f.to(x.dtype), last.to(x.dtype)
+            if self.autocast is not None:
+                f, last = f.to(x.dtype), last.to(x.dtype)
         return GeneralTrace(f.detach(), last.detach(), f, leaves)
 
     def in_precision(self, x: Tensor) -> AbstractContextManager[object]:

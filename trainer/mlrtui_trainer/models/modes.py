@@ -80,7 +80,7 @@ class InTraining(General):
                     f, state = _known(self.users).trained(
                         lane, [w[i].clone() for w in leaves], given[i if given.shape[0] > 1 else 0]
                     )
-                parts.append((f.to(x.dtype), state))
+                parts.append((f if self.autocast is None else f.to(x.dtype), state))
             f = torch.stack([f for f, _ in parts])
             state = tuple(torch.stack(same) for same in zip(*(state for _, state in parts), strict=True))
         return TrainedTrace(f.detach(), f.detach(), f, leaves, state)
