@@ -281,7 +281,7 @@ def test_a_forked_child_has_no_part_in_it(tmp_path: Path) -> None:
     assert attempts(path) == [("done", None)]
 
 
-@pytest.mark.parametrize("how", [{"MLRTUI_RECORD": "0"}, {"RANK": "1"}])
+@pytest.mark.parametrize("how", [{"MLRTUI_RECORD": "0"}, {"RANK": "1", "WORLD_SIZE": "2"}])
 def test_nothing_is_written_where_recording_is_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: dict[str, str]
 ) -> None:
