@@ -223,6 +223,11 @@ def end_recording(tx: Transaction, trial_id: int, verdict: str, error: str | Non
         (status, verdict, error, tx.rev, trial_id),
     )
     tx.connection.execute(
+        "UPDATE trial SET peak_step = max_loss_step, peak_ratio = CASE WHEN loss_initial > 0 AND bad_step IS NULL"
+        " AND max_loss / loss_initial < 1e300 THEN max_loss / loss_initial END WHERE trial_id = ?",
+        (trial_id,),
+    )
+    tx.connection.execute(
         "UPDATE net SET status = ?, reason = ?, rev = ? WHERE net_id = (SELECT net_id FROM trial WHERE trial_id = ?)",
         (status, error, tx.rev, trial_id),
     )

@@ -121,7 +121,7 @@ def test_a_run_that_ends_is_done_once(tmp_path: Path) -> None:
             store.add_sweep(SweepRecord("run", samples.sha(spec), spec, "recorded", "script", (own_cell({}, [NET]),)))
             (trial_id,) = store.add_trials([TrialRecord(1, samples.sha("run"), 0.1, None, 0, 0)])
             store.open_attempts([trial_id], "script", "cpu", {})
-            store.append_steps(samples.steps(trial_id, [2.0, 1.0]))
+            store.append_steps(samples.steps(trial_id, [2.0, 3.0, 1.0], accuracy=[0.25, 0.75, 0.5]))
         with store.transaction():
             assert store.finish_recording(trial_id)
             assert not store.finish_recording(trial_id, "lost", "again")
@@ -129,6 +129,10 @@ def test_a_run_that_ends_is_done_once(tmp_path: Path) -> None:
         (sweep,) = reader.sweeps()
         assert (sweep.status, sweep.trials_done, sweep.nets_done, sweep.trials_failed) == ("done", 1, 1, 0)
         assert [row["verdict"] for row in rows(path, "phases")] == ["finished"]
+        names = ("loss_initial", "loss_final", "best_accuracy", "final_accuracy", "peak_ratio", "peak_step")
+        details = reader.trial_details(trial_id)
+        assert details is not None
+        assert [dict(details.trial)[name] for name in names] == [2.0, 1.0, 0.75, 0.5, 1.5, 1]
         assert reader.live().cells[0].label == "run"  # type: ignore[union-attr]
     assert invariants.check(path) == []
 

@@ -590,8 +590,8 @@ def _is_compiled(model: nn.Module) -> bool:
 def _rank() -> int:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank()
-    rank = os.environ.get("RANK", "0")  # of torchrun, before the process group is there
-    return int(rank) if rank.isdecimal() else 0
+    rank = os.environ.get("RANK", "0")  # of torchrun, before the process group is there; alone it may mean anything
+    return int(rank) if rank.isdecimal() and "WORLD_SIZE" in os.environ else 0
 
 
 def _synchronize(parameters: Sequence[Tensor]) -> None:
