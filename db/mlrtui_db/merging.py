@@ -148,6 +148,10 @@ class _Merge:
                     f"{self._path}: sweep {sweep['name']!r} was trained by other code ({sweep['code_id']}) than in the "
                     f"stores before it ({known['code_id']}): merge them into two stores"
                 )
+            if sweep["repeatable"] is not None and known["repeatable"] != 0:
+                self._target.execute(
+                    "UPDATE sweep SET repeatable = ? WHERE sweep_id = ?", (sweep["repeatable"], sweep_id)
+                )
         self._changed = False
         for cell in _rows(self._source, "SELECT * FROM cell WHERE sweep_id = ? ORDER BY position", sweep["sweep_id"]):
             self._cell(cell, sweep_id)

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ class LoopEngine:
         for slot, running in list(self._running.items()):
             running.silence.look()
             reason = running.hangs(self._deadlines)
-            if reason is None and running.process.poll() is not None and not running.connection.poll():
+            if reason is None and _has_ended(running.process) and not running.connection.poll():
                 reason = ""  # its own children may keep the socket open
             if reason is not None:
                 events += self._ended(slot, None, reason)
@@ -170,11 +171,21 @@ class LoopEngine:
 def _end(running: _Running, patience: float) -> str:
     """End a training's process, after so many seconds, and what it has started; how it ended."""
     running.connection.close()
-    with suppress(subprocess.TimeoutExpired):
-        running.process.wait(patience)
+    until = time.monotonic() + patience
+    while not _has_ended(running.process) and time.monotonic() < until:
+        time.sleep(0.002)
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(running.process.pid, signal.SIGKILL)
     return cause_of_end(running.process.wait())
+
+
+def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether it has, without taking note of it: until then nobody else gets its number, which is its group's too."""
+    if process.returncode is not None:
+        return True
+    if not hasattr(os, "waitid"):  # macOS
+        return process.poll() is not None
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
 def _why(last: Returned | Failure | None) -> str:

@@ -164,7 +164,7 @@ class _Caller:
 
     def forget(self) -> None:
         """In a forked child: the socket is its parent's alone."""
-        os.close(self._connection.fileno())
+        self.close()
 
     def _one(self, train: Train, job: Job, progress: Progress) -> bool:
         """One training; False where the driver has hung up meanwhile."""

@@ -98,23 +98,26 @@ def mlrtui_(mlrtui: Mlrtui) -> Mlrtui:
     return mlrtui
 
 
-def test_what_train_fn_raises_reaches_its_user_and_the_next_call_goes_on(mlrtui_: Mlrtui, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "detail"), [(KeyError("mine"), "train_fn raised KeyError: 'mine'"), (KeyboardInterrupt(), "interrupted")]
+)
+def test_what_train_fn_raises_reaches_its_user_and_the_next_call_goes_on(
+    mlrtui_: Mlrtui, tmp_path: Path, error: BaseException, detail: str
+) -> None:
     store, calls = tmp_path / "mlrtui.db", list[float]()
 
     def breaks(lr: float, report: Any, seed: int) -> None:
         calls.append(lr)
         if len(calls) == 4:
             report(0, 1.0)
-            raise KeyError("mine")
+            raise error
         quadratic(lr, report, seed)
 
-    with pytest.raises(KeyError, match="mine"):
+    with pytest.raises(type(error)):
         mlrtui.find_max_lr(breaks, **ASKED, store=store, key="v1")
     assert not lock.is_held(store)
     assert rows(store, "SELECT status FROM sweep") == [("stopped",)]
-    assert rows(store, "SELECT outcome, detail FROM attempt WHERE outcome <> 'done'") == [
-        ("cancelled", "train_fn raised KeyError: 'mine'")
-    ]
+    assert rows(store, "SELECT outcome, detail FROM attempt WHERE outcome <> 'done'") == [("cancelled", detail)]
     left = mlrtui_("resume", "--allow-code")
     assert (left.returncode, left.stdout) == (0, "v1: a search by find_max_lr; its own script starts it again\n")
     for verb in ("resume", "rerun --failed"):
