@@ -13,7 +13,7 @@ from mlrtui.config import SweepSpec
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.pruning import GivingUp
+from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turn_of
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
@@ -99,7 +99,7 @@ class Driver:
         self._inbox: list[tuple[int, Message]] = []
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
-        self._giving_up = GivingUp(0.0, store.accuracies)
+        self._pruning = Pruning(0.0, store.accuracies)
         self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
         self._fits_paused_until = 0.0
@@ -120,8 +120,8 @@ class Driver:
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
         identity.refuse_other_data(plan, state)
         run = SweepRun(spec, plan, state)
-        self._giving_up = GivingUp(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
-        self._giving_up.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
+        self._pruning = Pruning(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
+        self._pruning.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
@@ -168,11 +168,11 @@ class Driver:
     def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
         cell = draft.cell.plan
         records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
-        device, env, bars = self._engine.devices[slot], self._env.get(slot, {}), self._giving_up.bars(cell)
+        device, env, thresholds = self._engine.devices[slot], self._env.get(slot, {}), self._pruning.thresholds(cell)
 
         def write() -> tuple[list[int], dict[int, int]]:
             ids = self._store.add_trials(records)
-            return ids, self._store.open_attempts(ids, self._driver_id, device, env, bars)
+            return ids, self._store.open_attempts(ids, self._driver_id, device, env, thresholds)
 
         ids, attempts = self._commit(write)
         lanes: dict[int, _Lane] = {}
@@ -183,7 +183,7 @@ class Driver:
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
             trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
         task_id, measures = next(self._task_ids), measure_spec(run.spec)
-        task = Round(task_id, cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials), bars, measures)
+        task = Round(task_id, cell.data_id, cell.net, cell.train, cell.sharpness, tuple(trials), thresholds, measures)
         return task, lanes
 
     # --- taking in ---------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class Driver:
     def _tell(self, run: SweepRun, slot: int, outcome: Outcome) -> NetRun:
         lane = self._running[slot].lanes.pop(outcome.trial_id)
         cell = run.cell_of[lane.net.net_id].plan
-        self._giving_up.learn(cell, outcome.trial_id, outcome.verdict, outcome.given_up_epoch)
+        self._pruning.learn(cell, outcome.trial_id, outcome.verdict, outcome.given_up_epoch)
         lane.net.running.discard(lane.eta)
         assert lane.net.questions is not None
         lane.net.questions.tell(lane.eta, outcome.verdict)
@@ -343,12 +343,12 @@ class Driver:
             self._event("warning", f"{draft.halve()} after worker {slot} {detail}")
             return []
         self._event("warning", f"{draft.cell.plan.label}: worker {slot} {detail}; what it did starts again")
-        hopeless = draft.lose() >= MAX_LOST
-        if hopeless:
+        exhausted = draft.lose() >= MAX_LOST
+        if exhausted:
             error = f"worker {detail}, {MAX_LOST} times"
             self._fail_lanes(run, lanes, error)
             self._fail_nets(run, draft.probe, error)
-        return [lane.net for lane in lanes] if hopeless else []
+        return [lane.net for lane in lanes] if exhausted else []
 
     def _fail_lanes(self, run: SweepRun, lanes: list[_Lane], error: str) -> None:
         """Trials that the machine could not train: a scan goes on without them, a search cannot."""
