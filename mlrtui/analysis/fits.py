@@ -54,7 +54,7 @@ class CellPoint:
 
 @dataclass(frozen=True)
 class FitSpec:
-    """A law to fit: y as a product of powers of the expressions x, over the cells where the condition holds."""
+    """A fit to make: y as a product of powers of the expressions x, over the cells where the condition holds."""
 
     y: str
     x: tuple[str, ...]
@@ -64,8 +64,8 @@ class FitSpec:
     @property
     def name(self) -> str:
         """Short and unique within a sweep."""
-        law = f"{self.y} ~ {', '.join(self.x)}{' (mixed rules)' if self.mixed_rules else ''}"
-        return f"{law} | {self.where}" if self.where else law
+        name = f"{self.y} ~ {', '.join(self.x)}{' (mixed rules)' if self.mixed_rules else ''}"
+        return f"{name} | {self.where}" if self.where else name
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class FitTerm:
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fitted law. Without ``terms`` no slope exists, and ``warnings`` says why."""
+    """A fit. Without ``terms`` no slope exists, and ``warnings`` says why."""
 
     spec: FitSpec
     terms: tuple[FitTerm, ...]
@@ -98,7 +98,7 @@ class FitResult:
 
 
 def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
-    """Fit a law to cells. Raises ExpressionError for an expression that cannot be read.
+    """Fit a power law to cells. Raises ExpressionError for an expression that cannot be read.
 
     Ordinary least squares on per-cell means; the interval uses the t quantile on cells − parameters degrees of freedom.
     """
@@ -172,7 +172,7 @@ def standard_fits(points: Sequence[CellPoint], search: bool) -> tuple[FitSpec, .
         conditions = [condition]
         if MIN_CELLS <= wide < len(group):
             conditions.append(f"{condition} and {WIDE}" if condition else WIDE)
-        specs.extend(FitSpec(y, x, where) for y, x in _laws(group, search) for where in conditions)
+        specs.extend(FitSpec(y, x, where) for y, x in _standard(group, search) for where in conditions)
     return tuple(specs)
 
 
@@ -372,7 +372,7 @@ def _warnings(cells: int, freedom: int, decades: float) -> tuple[str, ...]:
 # Standard fits --------------------------------------------------------------------------------------------------------
 
 
-def _laws(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple[str, ...]]]:
+def _standard(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple[str, ...]]]:
     depths = {_value(point, "depth") for point in group}
     widths = {_value(point, "width") for point in group}
     if len({_value(point, "depth") * _value(point, "width") for point in group}) < 2:
@@ -380,12 +380,12 @@ def _laws(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple[str
     size = ("lambda0", ("depth*width",))
     if not search:
         return [size]
-    laws: list[tuple[str, tuple[str, ...]]] = [("eta_star", ("depth*width",))]
+    found: list[tuple[str, tuple[str, ...]]] = [("eta_star", ("depth*width",))]
     if min(depths) > 1 and len(depths) > 1:
-        laws.append(("eta_star", ("(depth-1)*width",)))
+        found.append(("eta_star", ("(depth-1)*width",)))
     if len(depths) > 1 and len(widths) > 1:
-        laws.append(("eta_star", ("depth", "width")))
-    return [*laws, ("eta_star", ("lambda0",)), size]
+        found.append(("eta_star", ("depth", "width")))
+    return [*found, ("eta_star", ("lambda0",)), size]
 
 
 def _by_each_number(points: Sequence[CellPoint]) -> Iterator[FitSpec]:
@@ -402,7 +402,7 @@ def _by_each_number(points: Sequence[CellPoint]) -> Iterator[FitSpec]:
 
 
 def _other_axes(points: Sequence[CellPoint]) -> list[str]:
-    """All names that are known of cells, but those which a law explains by or with."""
+    """All names that are known of cells, but those which a fit explains by or with."""
     known = {name: None for point in points for name in point.values}  # a dict keeps their order
     return [name for name in known if name not in (*SIZES, "n_params", "lambda0")]
 

@@ -65,11 +65,11 @@ def power(view: str, y: Callable[[Row], float | None], x: str = "width", **where
             if value is not None and value > 0:
                 cells.setdefault(str(row["cell"]), []).append((number(row[x]), log(value)))
         points = [CellPoint(label, {x: rows[0][0]}, tuple(ln_y for _, ln_y in rows)) for label, rows in cells.items()]
-        law = fit(points, FitSpec(view, (x,)))
-        if not law.terms:
-            return Measured(None, note="; ".join(law.warnings))
-        (term,) = law.terms
-        return Measured(term.exponent, term.low, term.high, f"{law.cells} cells")
+        found = fit(points, FitSpec(view, (x,)))
+        if not found.terms:
+            return Measured(None, note="; ".join(found.warnings))
+        (term,) = found.terms
+        return Measured(term.exponent, term.low, term.high, f"{found.cells} cells")
 
     return measure
 

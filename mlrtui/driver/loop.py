@@ -13,7 +13,7 @@ from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.pruning import GivingUp
+from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turn_of
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
@@ -23,12 +23,12 @@ from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
 from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
-    Bar,
     LambdaAtInit,
     LoopRound,
     Message,
     Outcome,
     Probe,
+    PruningThreshold,
     Repeated,
     Round,
     StepBatch,
@@ -105,7 +105,7 @@ class Driver:
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
         self._check_due = False  # the next training of the user's is run twice
-        self._giving_up = GivingUp(0.0, store.accuracies)
+        self._pruning = Pruning(0.0, store.accuracies)
         self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
         self._fits_paused_until = 0.0
@@ -125,8 +125,8 @@ class Driver:
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
         self._check_due = isinstance(spec, LoopSweep) and spec.training.check and state.repeatable is None
         run = SweepRun(spec, plan, state)
-        self._giving_up = GivingUp(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
-        self._giving_up.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
+        self._pruning = Pruning(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
+        self._pruning.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
@@ -195,11 +195,11 @@ class Driver:
     def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
         cell = draft.cell.plan
         records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
-        device, env, bars = self._engine.devices[slot], self._env.get(slot, {}), self._giving_up.bars(cell)
+        device, env, thresholds = self._engine.devices[slot], self._env.get(slot, {}), self._pruning.thresholds(cell)
 
         def write() -> tuple[list[int], dict[int, int]]:
             ids = self._store.add_trials(records)
-            return ids, self._store.open_attempts(ids, self._driver_id, device, env, bars)
+            return ids, self._store.open_attempts(ids, self._driver_id, device, env, thresholds)
 
         ids, attempts = self._commit(write)
         lanes: dict[int, _Lane] = {}
@@ -209,13 +209,15 @@ class Driver:
             lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
             trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        return self._task(run, cell, trials, bars), lanes
+        return self._task(run, cell, trials, thresholds), lanes
 
-    def _task(self, run: SweepRun, cell: Cell, trials: list[TrialSpec], bars: tuple[Bar, ...]) -> Task:
+    def _task(
+        self, run: SweepRun, cell: Cell, trials: list[TrialSpec], thresholds: tuple[PruningThreshold, ...]
+    ) -> Task:
         task_id = next(self._task_ids)
         if isinstance(cell, CellPlan):
             parts = (cell.data_id, cell.net, cell.train, cell.sharpness)
-            return Round(task_id, *parts, tuple(trials), bars, measure_spec(run.spec))
+            return Round(task_id, *parts, tuple(trials), thresholds, measure_spec(run.spec))
         (trial,) = trials  # a process for each
         check, self._check_due = self._check_due, False
         return LoopRound(task_id, cell.loop, trial, check)
@@ -287,7 +289,7 @@ class Driver:
     def _tell(self, run: SweepRun, slot: int, outcome: Outcome) -> NetRun:
         lane = self._running[slot].lanes.pop(outcome.trial_id)
         cell = run.cell_of[lane.net.net_id].plan
-        self._giving_up.learn(cell, outcome.trial_id, outcome.verdict, outcome.given_up_epoch)
+        self._pruning.learn(cell, outcome.trial_id, outcome.verdict, outcome.given_up_epoch)
         lane.net.running.discard(lane.eta)
         assert lane.net.questions is not None
         lane.net.questions.tell(lane.eta, outcome.verdict)
@@ -386,12 +388,12 @@ class Driver:
             self._event("warning", f"{draft.halve()} after worker {slot} {detail}")
             return []
         self._event("warning", f"{draft.cell.plan.label}: worker {slot} {detail}; what it did starts again")
-        hopeless = draft.lose() >= MAX_LOST
-        if hopeless:
+        exhausted = draft.lose() >= MAX_LOST
+        if exhausted:
             error = f"worker {detail}, {MAX_LOST} times"
             self._fail_lanes(run, lanes, error)
             self._fail_nets(run, draft.probe, error)
-        return [lane.net for lane in lanes] if hopeless else []
+        return [lane.net for lane in lanes] if exhausted else []
 
     def _fail_lanes(self, run: SweepRun, lanes: list[_Lane], error: str) -> None:
         """Trials that the machine could not train: a scan goes on without them, a search cannot."""

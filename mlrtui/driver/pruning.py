@@ -1,9 +1,9 @@
-"""When a training of a search is given up: what the sweep's finished trainings say of its chance at an epoch's end.
+"""When a training of a search is pruned: what the sweep's finished trainings say of its chance at an epoch's end.
 
-The search only needs to know which side of the threshold a training ends on. A bar is an accuracy at an epoch's end:
-a training that is no better there is hopeless, since of the finished ones nearest to the bar none reached the
-threshold later, neither below it nor above. Bars rest on trainings that ran to their own end alone, of nets of the
-same depth: shallow ones learn in an epoch what deep ones still learn in the last.
+The search only needs to know which side of the goal a training ends on. A pruning threshold is an accuracy at an
+epoch's end: a training that is no better there is pruned, since of the finished ones nearest to the threshold none
+reached the goal later, neither below it nor above. Thresholds rest on trainings that ran to their own end alone, of
+nets of the same depth: shallow ones learn in an epoch what deep ones still learn in the last.
 """
 
 from bisect import insort
@@ -14,20 +14,20 @@ from math import floor
 from mlrtui.driver.starts import kind_of
 from mlrtui.planning import Cell, CellPlan
 from mlrtui_db.models import TrialState
-from mlrtui_trainer.spec import Bar, TrainSpec
+from mlrtui_trainer.spec import PruningThreshold, TrainSpec
 
-__all__ = ["MOST_LOOKS", "GivingUp", "bar", "looks", "neighbours"]
+__all__ = ["MOST_EVALUATIONS", "Pruning", "evaluations", "neighbours", "threshold"]
 
-MOST_LOOKS = 32
-"""Evaluations of a training that may have a bar: with a full batch there is one at every step."""
+MOST_EVALUATIONS = 32
+"""Evaluations of a training that may have a threshold: with a full batch there is one at every step."""
 
-Seen = tuple[float, bool]  # accuracy at an evaluation, and whether the threshold was reached later
+Seen = tuple[float, bool]  # accuracy at an evaluation, and whether the goal was reached later
 
 
-class GivingUp:
-    """The bars of a sweep's trainings, learnt from the finished ones that differ in width, seed and rate alone.
+class Pruning:
+    """A sweep's pruning thresholds, learnt from the finished trainings that differ in width, seed and rate alone.
 
-    ``chance``: below which chance of reaching the threshold a training is given up; 0: none ever is. ``accuracies``:
+    ``chance``: below which chance of reaching the goal a training is pruned; 0: none ever is. ``accuracies``:
     of a stored trial, by step, at those of some steps after which it went on.
     """
 
@@ -37,12 +37,12 @@ class GivingUp:
         self._seen: dict[tuple[Hashable, int], list[Seen]] = {}
 
     def learn(self, plan: Cell, trial_id: int, verdict: str, given_up_epoch: int | None) -> None:
-        """A training of this cell has ended and is stored. One that was given up, or failed, says nothing."""
+        """A training of this cell has ended and is stored. One that was pruned, or failed, says nothing."""
         if self._chance == 0.0 or given_up_epoch is not None or verdict == "failed":
             return
         assert isinstance(plan, CellPlan)
         kind = _alike(plan)
-        for step, accuracy in self._accuracies(trial_id, looks(plan.train)).items():
+        for step, accuracy in self._accuracies(trial_id, evaluations(plan.train)).items():
             insort(self._seen.setdefault((kind, step), []), (accuracy, verdict == "reached"))
 
     def recall(self, trials: Iterable[tuple[Cell, TrialState]]) -> None:
@@ -51,26 +51,26 @@ class GivingUp:
             if trial.verdict is not None:
                 self.learn(plan, trial.trial_id, trial.verdict, trial.given_up_epoch)
 
-    def bars(self, plan: Cell) -> tuple[Bar, ...]:
-        """Where a training of this cell that begins now is given up."""
+    def thresholds(self, plan: Cell) -> tuple[PruningThreshold, ...]:
+        """Where a training of this cell that starts now is pruned."""
         if self._chance == 0.0 or not isinstance(plan, CellPlan):
             return ()
         kind = _alike(plan)
-        bars = ((step, bar(self._seen.get((kind, step), ()), self._chance)) for step in looks(plan.train))
-        return tuple(Bar(step, accuracy) for step, accuracy in bars if accuracy is not None)
+        found = ((step, threshold(self._seen.get((kind, step), ()), self._chance)) for step in evaluations(plan.train))
+        return tuple(PruningThreshold(step, accuracy) for step, accuracy in found if accuracy is not None)
 
 
 def _alike(plan: CellPlan) -> Hashable:
     return kind_of(plan), plan.net.depth
 
 
-def looks(train: TrainSpec) -> tuple[int, ...]:
-    """The steps of the evaluations at which a training may be given up; the last one is never among them."""
+def evaluations(train: TrainSpec) -> tuple[int, ...]:
+    """The steps of the evaluations at which a training may be pruned; the last one is never among them."""
     every = train.steps_per_epoch
     if train.steps_per_epoch == 1:  # a full batch, whose rows may be kept rarely
         every *= train.record_every
     count = (train.max_steps - 1) // every
-    apart = max(1, -(-count // MOST_LOOKS))
+    apart = max(1, -(-count // MOST_EVALUATIONS))
     return tuple(every * apart * number for number in range(1, count // apart + 1))
 
 
@@ -79,17 +79,17 @@ def neighbours(chance: float) -> int:
     return max(1, floor(1.0 / chance - 2.0) + 1)
 
 
-def bar(seen: Sequence[Seen], chance: float) -> float | None:
-    """The highest accuracy that was seen and is hopeless; None: there is none.
+def threshold(seen: Sequence[Seen], chance: float) -> float | None:
+    """The highest accuracy that was seen and is pruned; None: there is none.
 
-    ``seen``: in order of accuracy. Hopeless: of the `neighbours` trainings next below (itself among them) and of as
-    many next above none reached the threshold, and of all below so few that their share, by the rule of succession, is
+    ``seen``: in order of accuracy. Pruned where of the `neighbours` trainings next below (itself among them) and of as
+    many next above none reached the goal, and of all below so few that their share, by the rule of succession, is
     smaller than ``chance``.
     """
-    return max(_hopeless(seen, chance), default=None)
+    return max(_pruned(seen, chance), default=None)
 
 
-def _hopeless(seen: Sequence[Seen], chance: float) -> Iterator[float]:
+def _pruned(seen: Sequence[Seen], chance: float) -> Iterator[float]:
     count = neighbours(chance)
     reached = [0, *accumulate(success for _, success in seen)]  # of the first so many
     for below in range(count, len(seen) - count + 1):

@@ -20,7 +20,7 @@ from mlrtui_trainer.optimizers import OPTIMIZERS
 __all__ = ["Starts", "kind_of"]
 
 NEWER = 1.02
-"""A law is taken anew once so many times as many nets are known: large grids would spend their time on it."""
+"""A fit is taken anew once so many times as many nets are known: large grids would spend their time on it."""
 
 
 class Starts:
@@ -33,7 +33,7 @@ class Starts:
     def __init__(self, search: SearchSection) -> None:
         self._search = search
         self._known: dict[Hashable, list[tuple[tuple[float, ...], float]]] = {}
-        self._laws: dict[Hashable, tuple[int, _Law | None]] = {}  # through so many nets
+        self._fits: dict[Hashable, tuple[int, _Fit | None]] = {}  # through so many nets
 
     @property
     def learns(self) -> bool:
@@ -76,15 +76,15 @@ class Starts:
     def _predicted(self, plan: Cell) -> float | None:
         kind = kind_of(plan)
         known = self._known.get(kind, [])
-        count, law = self._laws.get(kind, (-1, None))
+        count, fit = self._fits.get(kind, (-1, None))
         if len(known) > NEWER * count:
-            law = _Law.through(known)
-            self._laws[kind] = len(known), law
-        return None if law is None else law.at(_place(plan))
+            fit = _Fit.through(known)
+            self._fits[kind] = len(known), fit
+        return None if fit is None else fit.at(_place(plan))
 
 
 @dataclass(frozen=True)
-class _Law:
+class _Fit:
     """A plane through the places of some cells."""
 
     cells: npt.NDArray[np.float64]  # [cells, 3], each once
@@ -92,7 +92,7 @@ class _Law:
     slopes: npt.NDArray[np.float64]  # [3]
 
     @classmethod
-    def through(cls, known: Sequence[tuple[tuple[float, ...], float]]) -> "_Law | None":
+    def through(cls, known: Sequence[tuple[tuple[float, ...], float]]) -> "_Fit | None":
         """The plane of least squares; None where the cells are no more than it needs."""
         known = sorted(known)  # in whatever order they were learnt
         cells = np.array(sorted({where for where, _ in known}))

@@ -334,9 +334,9 @@ class Comparison:
 
 
 def _read(reader: StoreReader, mark: Mark, known: Compared | None) -> Compared | None:
-    trial_id, law = mark.trial_id, None
+    trial_id, fit = mark.trial_id, None
     if trial_id is None:
-        trial_id, law = _stand_in(reader, mark.sweep_id)
+        trial_id, fit = _stand_in(reader, mark.sweep_id)
     details = None if trial_id is None else reader.trial_details(trial_id)
     if trial_id is None or details is None:
         return None
@@ -344,11 +344,11 @@ def _read(reader: StoreReader, mark: Mark, known: Compared | None) -> Compared |
     measured = None
     if dict(details.sweep).get("mode") == "recorded" and (measure := preferred(reader.measures(trial_id))):
         measured = read_measure(reader, trial_id, measure, None if known is None else known.measured)
-    return Compared(mark, details, trace, law, measured)
+    return Compared(mark, details, trace, fit, measured)
 
 
 def _stand_in(reader: StoreReader, sweep_id: int) -> tuple[int | None, FitRow | None]:
-    """The trial that stands for a sweep, as Live would choose it, and the sweep's main law."""
+    """The trial that stands for a sweep, as Live would choose it, and the sweep's main fit."""
     snapshot = reader.live(sweep_id, None, events=1)
     if snapshot is None:
         return None, None

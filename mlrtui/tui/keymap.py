@@ -35,9 +35,9 @@ _ONE = ("live", "trial")
 _MARKING = ("live", "browse")
 
 _PAGES = ("boundary", "exponents", "phases", "log")
-_LAWS = ("boundary", "exponents", "phases")
+_CURSOR_PAGES = ("boundary", "exponents", "phases")
 _EXPONENTS = ("exponents",)
-_PANED = ("live", "trial", "compare", *_LAWS)
+_PANED = ("live", "trial", "compare", *_CURSOR_PAGES)
 
 KEYS: tuple[Key, ...] = (
     Key("quit", ("q", "ctrl+c"), "leave", "quit", "leave; training runs on", "Everywhere", (), 90),
@@ -104,16 +104,16 @@ KEYS: tuple[Key, ...] = (
     Key("page_back", ("escape",), "back", "back", "go back", "Fits and log", _PAGES, 50),
     Key("page_up", ("up", "k"), "move(0, -1)", "up", "up", "Fits and log", _PAGES),
     Key("page_down", ("down", "j"), "move(0, 1)", "down", "down", "Fits and log", _PAGES),
-    Key("page_left", ("left", "h"), "move(-1, 0)", "left", "left", "Fits and log", _LAWS),
-    Key("page_right", ("right", "l"), "move(1, 0)", "right", "right", "Fits and log", _LAWS),
+    Key("page_left", ("left", "h"), "move(-1, 0)", "left", "left", "Fits and log", _CURSOR_PAGES),
+    Key("page_right", ("right", "l"), "move(1, 0)", "right", "right", "Fits and log", _CURSOR_PAGES),
     Key("page_first", ("home", "g"), "move(0, -1000000)", "first", "first row", "Fits and log", ("log",)),
     Key("page_last", ("end", "G"), "move(0, 1000000)", "last", "last row", "Fits and log", ("log",)),
     Key("page_more", ("pagedown", "space"), "move(0, 20)", "more", "20 rows down", "Fits and log", ("log",)),
     Key("page_less", ("pageup",), "move(0, -20)", "less", "20 rows up", "Fits and log", ("log",)),
     Key("seed_previous", ("left_square_bracket",), "seed(-1)", "seed", "previous seed", "Fits and log", ("boundary",)),
     Key("seed_next", ("right_square_bracket",), "seed(1)", "seed", "next seed", "Fits and log", ("boundary",), 20),
-    Key("fit_previous", ("left_square_bracket",), "law(-1)", "fit", "previous stored fit", "Fits and log", _EXPONENTS),
-    Key("fit_next", ("right_square_bracket",), "law(1)", "fit", "next stored fit", "Fits and log", _EXPONENTS, 20),
+    Key("fit_previous", ("left_square_bracket",), "fit(-1)", "fit", "previous stored fit", "Fits and log", _EXPONENTS),
+    Key("fit_next", ("right_square_bracket",), "fit(1)", "fit", "next stored fit", "Fits and log", _EXPONENTS, 20),
     Key("fit_x", ("x",), "quantity_x", "against", "against what", "Fits and log", ("exponents", "phases"), 22),
     Key("fit_y", ("y",), "quantity_y", "quantity", "what is fitted", "Fits and log", _EXPONENTS, 24),
     Key("where", ("slash",), "type", "where", "type a condition", "Fits and log", _EXPONENTS, 21),

@@ -56,7 +56,7 @@ class Compared:
     mark: Mark
     details: TrialDetails
     trace: Trace
-    law: FitRow | None  # the main fit of a marked sweep
+    fit: FitRow | None  # the main fit of a marked sweep
     measured: MeasureTrace | None = None  # of a recorded run: the measure that is compared with its edge
 
 
@@ -223,7 +223,7 @@ def neighbours(reading: Reading, reach: int = 2) -> tuple[TrialRow, ...]:
 def headline(fits: tuple[FitRow, ...]) -> FitRow | None:
     """The fit to show where there is room for one: η* against depth × width with an interval, else the nearest to it.
 
-    A condition comes before none: the law is claimed for nets much wider than deep. R² has no say.
+    A condition comes before none: the exponent is claimed for nets much wider than deep. R² has no say.
     """
 
     def rank(fit: FitRow) -> tuple[bool, ...]:

@@ -94,11 +94,11 @@ def compared_tables(compared: Sequence[Compared]) -> tuple[Table, ...]:
 
 
 def sweep_table(entries: Sequence[Entry]) -> Table:
-    """Sweeps with their main law."""
+    """Sweeps with their main fit."""
     rows: list[tuple[Value, ...]] = []
     for entry in entries:
-        law = entry.law
-        fit: tuple[Value, ...] = (None,) * 4 if law is None else (law.fit, law.exponent, law.low, law.high)
+        main = entry.fit
+        fit: tuple[Value, ...] = (None,) * 4 if main is None else (main.fit, main.exponent, main.low, main.high)
         rows.append((entry.place or entry.label, *_picked(entry.sweep, _SWEEP), *fit))
     return Table(("store", *_SWEEP, "fit", "exponent", "low", "high"), tuple(rows))
 

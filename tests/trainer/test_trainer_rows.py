@@ -23,9 +23,9 @@ from mlrtui_trainer.spec import (
     FLAG_LOSS_POS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
-    Bar,
     Dataset,
     NetSpec,
+    PruningThreshold,
     TrainSpec,
 )
 
@@ -281,7 +281,7 @@ def test_steps_written_down_as_a_block_are_those_written_down_one_by_one(
     net = NetSpec("mlp", 64, data.y.shape[1], 2, 16)
     etas = (1e-5, 0.02, 0.1, 0.3, 0.5, 0.8, 1.5, 4.0, 1e3, 1e30)
     trials = [trial(i, eta, seed=i % 3) for i, eta in enumerate(etas)]
-    bars = [Bar(80, 0.2), Bar(160, 0.3)]
+    thresholds = [PruningThreshold(80, 0.2), PruningThreshold(160, 0.3)]
     taken: list[bool] = []
     add_block = TrialLog.add_block
 
@@ -290,11 +290,11 @@ def test_steps_written_down_as_a_block_are_those_written_down_one_by_one(
         return taken[-1]
 
     monkeypatch.setattr(TrialLog, "add_block", counted)
-    blocks = run_trials(data, net, spec, trials, bars=bars)
+    blocks = run_trials(data, net, spec, trials, thresholds=thresholds)
     assert any(taken)
     assert not all(taken)
     monkeypatch.setattr(TrialLog, "add_block", lambda *_: False)
-    steps = run_trials(data, net, spec, trials, bars=bars)
+    steps = run_trials(data, net, spec, trials, thresholds=thresholds)
     assert len({outcome.verdict for outcome in steps.outcomes.values()}) > 1
     for one in trials:
         assert blocks.bits(one.trial_id) == steps.bits(one.trial_id)

@@ -8,13 +8,13 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from mlrtui_trainer.spec import (
-    Bar,
     Dataset,
     LambdaAtInit,
     MeasureSpec,
     NetSpec,
     Outcome,
     Probe,
+    PruningThreshold,
     Round,
     SharpnessSpec,
     StepBatch,
@@ -72,13 +72,13 @@ def run_trials(
     every: int = 0,
     operator: str = "gauss-newton",
     how: SharpnessSpec | None = None,
-    bars: Sequence[Bar] = (),
+    thresholds: Sequence[PruningThreshold] = (),
     device: str = "cpu",
     measures: MeasureSpec = MeasureSpec(),  # noqa: B008 - frozen
 ) -> Run:
     """Train these trials; ``how`` says more of λ than ``every`` and ``operator`` do."""
     task = Round(
-        1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials), tuple(bars), measures
+        1, data.data_id, net, spec, how or SharpnessSpec(operator, every), tuple(trials), tuple(thresholds), measures
     )
     messages = list(run_task(task, data, device))
     assert isinstance(messages[-1], TaskDone), messages[-1]

@@ -63,7 +63,7 @@ async def test_a_mark_is_taken_away_by_the_same_key_and_a_seventh_replaces_the_f
         await view.until(lambda: "nothing is marked" in view.text())
 
 
-async def test_marked_sweeps_show_a_trial_and_the_law() -> None:
+async def test_marked_sweeps_show_a_trial_and_the_fit() -> None:
     async with shown(both_sweeps(), (160, 48), start="browse") as view:
         await view.until(lambda: "2 sweeps" in view.text())
         await view.press("space", "j", "space")
@@ -118,9 +118,9 @@ def test_differences_are_those_that_differ() -> None:
     assert "cell_id" not in rows
 
 
-@pytest.mark.parametrize("law", [None, make_fit()])
-def test_results_without_any_value_are_left_out(law: object) -> None:
-    rows = {row.name: row.values for row in result_rows([replace(compared(1), law=law)])}  # type: ignore[arg-type]
+@pytest.mark.parametrize("fit", [None, make_fit()])
+def test_results_without_any_value_are_left_out(fit: object) -> None:
+    rows = {row.name: row.values for row in result_rows([replace(compared(1), fit=fit)])}  # type: ignore[arg-type]
     assert rows["phase"] == ("lazy",)
-    assert ("fit of the sweep" in rows) == (law is not None)
+    assert ("fit of the sweep" in rows) == (fit is not None)
     assert "accuracy" not in rows

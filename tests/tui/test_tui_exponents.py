@@ -25,7 +25,7 @@ from mlrtui.driver.loop import Driver
 from mlrtui.engines.fake import FakeEngine
 from mlrtui.text.lines import plain, width_of
 from mlrtui.tui.boundary.screen import BoundaryScreen
-from mlrtui.tui.exponents.fit import Choice, band, first_choice, local_slopes, make_law, stored, xs
+from mlrtui.tui.exponents.fit import Choice, band, first_choice, fit_cells, local_slopes, stored, xs
 from mlrtui.tui.exponents.panes import fit_rows
 from mlrtui.tui.exponents.screen import ExponentsScreen
 from mlrtui.tui.live.screen import LiveScreen
@@ -58,11 +58,11 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[FitPage, tuple[Fit
 
 def test_the_same_choice_gives_the_stored_numbers(fitted: tuple[FitPage, tuple[FitRow, ...]]) -> None:
     page, fits = fitted
-    laws = stored(fits)
-    assert {law.y for law in laws} == {"eta_star", "lambda0"}
-    assert any("input_lr" in law.where for law in laws)
-    for choice in laws:
-        (mine,) = fit_rows(make_law(page, choice))
+    choices = stored(fits)
+    assert {fit.y for fit in choices} == {"eta_star", "lambda0"}
+    assert any("input_lr" in fit.where for fit in choices)
+    for choice in choices:
+        (mine,) = fit_rows(fit_cells(page, choice))
         kept = next(row for row in fits if (row.y, row.term, row.where_expr) == (choice.y, choice.x, choice.where))
         assert mine == kept  # every number, bit by bit, and every sentence
 
@@ -72,7 +72,7 @@ def test_fits_apart_are_the_stored_ones_of_two_terms(fitted: tuple[FitPage, tupl
     pairs = [row for row in fits if row.term == "depth" and row.y == "eta_star"]
     assert pairs
     for row in pairs:
-        apart = make_law(page, Choice("eta_star", "depth*width", row.where_expr)).apart
+        apart = fit_cells(page, Choice("eta_star", "depth*width", row.where_expr)).apart
         assert apart is not None
         assert (apart.p_equal, apart.f_equal) == (row.p_equal, row.f_equal)
         assert apart.terms[0].exponent == row.exponent
@@ -114,13 +114,13 @@ def test_the_band_holds_the_interval_of_the_slope() -> None:
 
 
 def test_local_slopes_are_those_between_neighbours(fitted: tuple[FitPage, tuple[FitRow, ...]]) -> None:
-    law = make_law(fitted[0], Choice("lambda0", "depth*width"))
-    here = next(place for place in law.places if place.point.values["width"] == 32)
-    slopes = {(axis, between): slope for axis, between, slope in local_slopes(law, here)}
+    fit = fit_cells(fitted[0], Choice("lambda0", "depth*width"))
+    here = next(place for place in fit.places if place.point.values["width"] == 32)
+    slopes = {(axis, between): slope for axis, between, slope in local_slopes(fit, here)}
     assert {axis for axis, _ in slopes} == {"depth", "width"}
     mate = next(
         place
-        for place in law.places
+        for place in fit.places
         if place.point.values["width"] == 64
         and place.point.values["depth"] == here.point.values["depth"]
         and place.point.values["input_lr"] == here.point.values["input_lr"]

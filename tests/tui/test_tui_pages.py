@@ -122,7 +122,7 @@ async def test_tab_visits_every_pane_of_a_page_on_a_narrow_terminal() -> None:
             return [pane.id for pane in view.app.screen.query(".pane") if pane.region.area]
 
         await view.press("2")
-        for name in ("plot", "law", "residuals", "cell", "plot"):
+        for name in ("plot", "fit", "residuals", "cell", "plot"):
             await view.until(lambda name=name: visible() == [name])  # type: ignore[misc]
             await view.press("tab")
 

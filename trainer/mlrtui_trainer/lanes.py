@@ -126,7 +126,7 @@ class _Chunk:
         compiled = CompiledSteps.of(model, self.train, samples, etas)
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
-        self.logs = [TrialLog(trial, self.train, samples.count, task.bars, facts) for trial in trials]
+        self.logs = [TrialLog(trial, self.train, samples.count, task.thresholds, facts) for trial in trials]
         self.accuracy = self.loss_of_all = np.full(len(trials), nan)  # over all samples at this very step, if measured
         self.closed: list[TrialLog] = []
         self.meter = None

@@ -20,11 +20,11 @@ from mlrtui_trainer.spec import (
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
-    Bar,
     Eigenvalue,
     LayerSizes,
     Measured,
     Outcome,
+    PruningThreshold,
     Segment,
     StepBatch,
     TrainSpec,
@@ -140,14 +140,19 @@ class TrialLog:
     """One trial while it trains: rows not yet sent, and the numbers that its outcome rests on."""
 
     def __init__(
-        self, trial: TrialSpec, train: TrainSpec, samples: int, bars: Sequence[Bar] = (), facts: PhaseFacts = UNKNOWN
+        self,
+        trial: TrialSpec,
+        train: TrainSpec,
+        samples: int,
+        thresholds: Sequence[PruningThreshold] = (),
+        facts: PhaseFacts = UNKNOWN,
     ) -> None:
         self.trial = trial
         self.train = train
         self._facts = facts
         self._ratios = Ratios()
         self.curve: Curve | None = None  # what its losses say of its phase, once it has ended
-        self._thresholds = {bar.step: bar.accuracy for bar in bars if 0 < bar.step < train.max_steps}
+        self._thresholds = {one.step: one.accuracy for one in thresholds if 0 < one.step < train.max_steps}
         self._full = train.batch == samples
         self._pending: list[Row | _Stretch] = []
         self._seq = 0

@@ -26,7 +26,6 @@ __all__ = [
     "FLAG_STEP_SKIPPED",
     "NUMERICS_VERSION",
     "SAME_NETS",
-    "Bar",
     "Dataset",
     "Eigenvalue",
     "LambdaAtInit",
@@ -39,6 +38,7 @@ __all__ = [
     "NetSpec",
     "Outcome",
     "Probe",
+    "PruningThreshold",
     "Repeated",
     "Round",
     "Segment",
@@ -179,8 +179,8 @@ class TrialSpec:
     lambda0: float  # preconditioned λ at initialisation, or NaN
 
 
-class Bar(NamedTuple):
-    """Where a training that is no better is given up: at an evaluation before the last one."""
+class PruningThreshold(NamedTuple):
+    """A training that is no better at this evaluation, before the last one, is pruned."""
 
     step: int
     accuracy: float
@@ -196,7 +196,7 @@ class Round:
     train: TrainSpec
     sharpness: SharpnessSpec
     trials: tuple[TrialSpec, ...]
-    bars: tuple[Bar, ...] = ()
+    thresholds: tuple[PruningThreshold, ...] = ()
     measures: MeasureSpec = MeasureSpec()
 
 
@@ -322,7 +322,7 @@ class Outcome:
     bad_step: int | None = None
     bad_kind: str | None = None  # "nan" | "+inf" | "-inf" | "threshold"
     error: str | None = None
-    given_up_epoch: int | None = None  # at whose end a bar of the round ended it
+    given_up_epoch: int | None = None  # at whose end a threshold of the round pruned it
     # what the phase rests on, as `phases.Evidence` describes it; NaN: not measured, or without meaning
     phase_rule: int | None = None  # edition of the rules; None without a phase
     phase_basis: str | None = None  # "loss" | "loss+sharpness"

@@ -15,7 +15,7 @@ __all__ = ["NAMES", "SORTS", "Entry", "Found", "complete", "entries_of", "find"]
 _TEXTS = ("name", "status", "mode", "store")
 _NUMBERS = ("cells", "nets", "nets_done", "trials", "trials_done", "trials_running", "trials_failed", "exponent")
 NAMES = (*_TEXTS, *_NUMBERS, "marked", "bookmarked")
-"""What a filter may speak of. `marked` and `bookmarked` are 0 or 1; `exponent` is that of the main law.
+"""What a filter may speak of. `marked` and `bookmarked` are 0 or 1; `exponent` is that of the main fit.
 
 Besides, the settings of recorded runs by their own names; a run that lacks one is left out.
 """
@@ -34,7 +34,7 @@ class Entry:
     label: str
     place: str  # tells stores of equal names apart
     sweep: SweepRow
-    law: FitRow | None
+    fit: FitRow | None
 
     @property
     def mark(self) -> Mark:
@@ -56,7 +56,7 @@ class Found:
 
 
 def _exponent(entry: Entry) -> float:
-    return float("inf") if entry.law is None else entry.law.exponent
+    return float("inf") if entry.fit is None else entry.fit.exponent
 
 
 SORTS: tuple[tuple[str, Callable[[Entry], float | str], bool], ...] = (
@@ -75,8 +75,8 @@ def entries_of(stores: Sequence[StoreState]) -> list[Entry]:
     """All sweeps of all stores."""
     found = []
     for index, store in enumerate(stores):
-        laws = dict(store.headlines)
-        found += [Entry(index, store.label, store.place, sweep, laws.get(sweep.sweep_id)) for sweep in store.sweeps]
+        fits = dict(store.headlines)
+        found += [Entry(index, store.label, store.place, sweep, fits.get(sweep.sweep_id)) for sweep in store.sweeps]
     return found
 
 
@@ -143,7 +143,7 @@ def _values(entry: Entry, marked: Sequence[Mark], bookmarks: frozenset[str]) -> 
     sweep = entry.sweep
     values: dict[str, float | str] = {name: getattr(sweep, name) for name in (*_TEXTS[:3], *_NUMBERS[:-1])}
     values["store"] = entry.label
-    values["exponent"] = float("nan") if entry.law is None else entry.law.exponent
+    values["exponent"] = float("nan") if entry.fit is None else entry.fit.exponent
     values["marked"] = float(entry.mark in marked)
     values["bookmarked"] = float(entry.key in bookmarks)
     return values

@@ -24,11 +24,11 @@ class _Column:
     text: Callable[[Entry, float], str]  # the entry and the time now
 
 
-def _law(entry: Entry, now: float) -> str:
-    if entry.law is None:
+def _main_fit(entry: Entry, now: float) -> str:
+    if entry.fit is None:
         return "-"
-    of = "" if entry.law.y == "eta_star" else f"{quantity(entry.law.y)} "
-    return f"{of}{exponent(entry.law)}"
+    of = "" if entry.fit.y == "eta_star" else f"{quantity(entry.fit.y)} "
+    return f"{of}{exponent(entry.fit)}"
 
 
 _MODE = _Column("mode", -6, lambda entry, now: entry.sweep.mode.removesuffix("ed"))
@@ -38,7 +38,7 @@ _CELLS = _Column("cells", 5, lambda entry, now: str(entry.sweep.cells))
 _NETS = _Column("nets", 7, lambda entry, now: f"{entry.sweep.nets_done}/{entry.sweep.nets}")
 _TRIALS = _Column("trials", 6, lambda entry, now: str(entry.sweep.trials_done))
 _FAILED = _Column("failed", 6, lambda entry, now: str(entry.sweep.trials_failed))
-_EXPONENT = _Column("exponent of η*", -22, _law)
+_EXPONENT = _Column("exponent of η*", -22, _main_fit)
 _STORE = _Column("store", -16, lambda entry, now: clean(entry.label))
 
 

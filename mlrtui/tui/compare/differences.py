@@ -99,8 +99,8 @@ def _end_ratio(one: Compared) -> str:
     return number(stored_rates(one.details).at(last if isinstance(last, int) else 0) * sharpness / edge)
 
 
-def _law(one: Compared) -> str:
-    return "-" if one.law is None else f"{quantity(one.law.y)} {exponent(one.law)}"
+def _main_fit(one: Compared) -> str:
+    return "-" if one.fit is None else f"{quantity(one.fit.y)} {exponent(one.fit)}"
 
 
 _RESULTS: tuple[tuple[str, Callable[[Compared], str]], ...] = (
@@ -114,5 +114,5 @@ _RESULTS: tuple[tuple[str, Callable[[Compared], str]], ...] = (
     ("lambda0", _stored("net", "lambda0")),
     ("eta* of the net", _stored("net", "eta_star")),
     ("steps", _stored("trial", "n_steps")),
-    ("fit of the sweep", _law),
+    ("fit of the sweep", _main_fit),
 )

@@ -18,7 +18,7 @@ __all__ = ["CompareScreen"]
 
 
 class CompareScreen(PanesScreen, inherit_bindings=False):
-    """Up to six trials; a marked sweep is shown by one of its trials and by its law."""
+    """Up to six trials; a marked sweep is shown by one of its trials and by its fit."""
 
     CSS_PATH = "screen.tcss"
     BINDINGS = [*bindings("compare")]  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""The law that Exponents shows: what is fitted against what over which cells, and every cell's place in it."""
+"""The fit that Exponents shows: what is fitted against what over which cells, and every cell's place in it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from mlrtui_db.models import FitRow
 
 __all__ = [
     "QUANTITIES",
+    "CellFit",
     "Choice",
-    "Law",
     "Place",
     "SeedValue",
     "band",
     "first_choice",
+    "fit_cells",
     "local_slopes",
-    "make_law",
     "stored",
     "xs",
 ]
@@ -44,7 +44,7 @@ class Choice:
 
     @property
     def spec(self) -> FitSpec:
-        """The same as a law to fit."""
+        """The same as a fit to make."""
         return FitSpec(self.y, (self.x,), self.where)
 
 
@@ -59,7 +59,7 @@ class SeedValue:
 
 @dataclass(frozen=True)
 class Place:
-    """One cell in a law."""
+    """One cell in a fit."""
 
     label: str
     x: float  # nan where the expression has no positive value
@@ -68,7 +68,7 @@ class Place:
     bound: float | None  # mean of the bounds where censored nets have one
     seeds: tuple[SeedValue, ...]
     reason: str  # why it is left out of the fit; "" where it is in
-    residual: float | None  # ln y minus the law's
+    residual: float | None  # ln y minus the fit's
     point: CellPoint
 
     @property
@@ -78,7 +78,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Law:
+class CellFit:
     """A choice with its fit, the fit of depth and width apart, and the cells by x."""
 
     choice: Choice
@@ -88,7 +88,7 @@ class Law:
 
 
 def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
-    """The main law of the sweep; without fits η* (for scans λ₀) against depth × width, over cells that differ in these
+    """The main fit of the sweep; without fits η* (for scans λ₀) against depth × width, over cells that differ in these
     alone: the first such."""
     usable = stored(fits, page)
     main = headline(tuple(row for row in fits if Choice(row.y, row.term, row.where_expr) in usable))
@@ -99,7 +99,7 @@ def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
 
 
 def stored(fits: Sequence[FitRow], page: FitPage | None = None) -> list[Choice]:
-    """The stored laws of one term, in their order; those that can be read, with a page's own names where it has any."""
+    """The stored fits of one term, in their order; those that can be read, with a page's own names where it has any."""
     own = {} if page is None else own_names(points(_rows(page), "lambda0", dict(page.sizes)))
     names = [row.fit for row in fits]
     single = [row for row in fits if names.count(row.fit) == 1 and row.y in QUANTITIES]
@@ -118,12 +118,12 @@ def _readable(choice: Choice, own: Mapping[str, float | str]) -> bool:
 
 
 def xs(fits: Sequence[FitRow], y: str, page: FitPage | None = None) -> list[str]:
-    """What y may be drawn against: the usual expressions and those of stored laws."""
+    """What y may be drawn against: the usual expressions and those of stored fits."""
     known = dict.fromkeys([*_XS, *(choice.x for choice in stored(fits, page))])
     return [x for x in known if x != y]
 
 
-def make_law(page: FitPage, choice: Choice) -> Law:
+def fit_cells(page: FitPage, choice: Choice) -> CellFit:
     """Fit the choice over the cells of a page. Raises ExpressionError for a condition that cannot be read."""
     rows = _rows(page)
     cells = points(rows, choice.y, dict(page.sizes))
@@ -141,7 +141,7 @@ def make_law(page: FitPage, choice: Choice) -> Law:
         reason = "" if point.label in used else next(reasons, "").removeprefix(f"{point.label}: ")
         places.append(_place(point, by_cell[point.label], choice, reason, result))
     ordered = sorted(places, key=lambda place: (math.isnan(place.x), place.x, place.label))
-    return Law(choice, result, apart if apart is not None and apart.terms else None, tuple(ordered))
+    return CellFit(choice, result, apart if apart is not None and apart.terms else None, tuple(ordered))
 
 
 def _rows(page: FitPage) -> list[dict[str, object]]:
@@ -161,7 +161,7 @@ def band(result: FitResult, x: Floats) -> tuple[Floats, Floats] | None:
     return middle - half, middle + half
 
 
-def local_slopes(law: Law, place: Place) -> list[tuple[str, str, float]]:
+def local_slopes(cell_fit: CellFit, place: Place) -> list[tuple[str, str, float]]:
     """Slopes d ln y / d ln axis to the neighbours of a cell: (axis, "64→128", slope), other settings equal."""
     if place.ln_y is None:
         return []
@@ -171,7 +171,7 @@ def local_slopes(law: Law, place: Place) -> list[tuple[str, str, float]]:
         same = _settings(place)
         line = [
             (float(mate.point.values[axis]), mate.ln_y)
-            for mate in law.places
+            for mate in cell_fit.places
             if mate.ln_y is not None
             and not mate.point.censored
             and mate.point.values[other] == place.point.values[other]

@@ -1,4 +1,4 @@
-"""The panes of Exponents: the scatter with its line, the law in words, the residuals, the cell under the cursor."""
+"""The panes of Exponents: the scatter with its line, the fit in words, the residuals, the cell under the cursor."""
 
 import math
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import exact, factor, fixed, number, power
 from mlrtui.text.phrases import exponent, fit_notes, fit_sentence, quantity
-from mlrtui.tui.exponents.fit import Law, Place, SeedValue, band, local_slopes
+from mlrtui.tui.exponents.fit import CellFit, Place, SeedValue, band, local_slopes
 from mlrtui.tui.state import Look
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import RowsPane, sentence, window
 from mlrtui_db.models import FitRow
 
-__all__ = ["CellPane", "LawPane", "LawView", "PlotPane", "ResidualPane", "fit_rows", "place_state", "spelled"]
+__all__ = ["CellPane", "FitPane", "FitView", "PlotPane", "ResidualPane", "fit_rows", "place_state", "spelled"]
 
-# How a cell stands in a law: role, sign, sign in ASCII.
+# How a cell stands in a fit: role, sign, sign in ASCII.
 _SIGNS = {
     "in": ("curve", "●", "o"),
     "out": ("waiting", "○", "."),
@@ -32,28 +32,28 @@ _NAMES = (("in", "fitted"), ("out", "out"), ("at least", "at least"), ("at most"
 
 
 @dataclass(frozen=True)
-class LawView:
-    """What the panes show: a law and the cell under the cursor, or why there is none."""
+class FitView:
+    """What the panes show: a fit and the cell under the cursor, or why there is none."""
 
-    law: Law | None = None
+    fit: CellFit | None = None
     at: int = 0
     words: str = "reading the cells"
 
     @property
     def place(self) -> Place | None:
         """The cell under the cursor."""
-        return self.law.places[self.at] if self.law is not None and self.law.places else None
+        return self.fit.places[self.at] if self.fit is not None and self.fit.places else None
 
 
-class LawWidget(Pane):
-    """A pane that shows a law; the screen sets `view` before it shows a reading."""
+class FitWidget(Pane):
+    """A pane that shows a fit; the screen sets `view` before it shows a reading."""
 
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id, classes="pane")
-        self.view = LawView()
+        self.view = FitView()
 
 
-class PlotPane(LawWidget):
+class PlotPane(FitWidget):
     """The cells on two log axes, the line of the fit and the 95 % interval of the line."""
 
     def __init__(self, look: Look) -> None:
@@ -61,43 +61,43 @@ class PlotPane(LawWidget):
 
     def title(self) -> Line:
         """What is drawn against what."""
-        law = self.view.law
-        if law is None:
+        fit = self.view.fit
+        if fit is None:
             return line("exponents", "title")
-        return ((f"{quantity(law.choice.y)} against {spelled(law.choice.x)}", "title"), ("  log-log", "dim"))
+        return ((f"{quantity(fit.choice.y)} against {spelled(fit.choice.x)}", "title"), ("  log-log", "dim"))
 
     def caption(self) -> Line:
         """How many cells are in the fit, left out, bounds only."""
-        law, marks = self.view.law, self.look.marks
-        if law is None:
+        fit, marks = self.view.fit, self.look.marks
+        if fit is None:
             return ()
-        states = [place_state(place) for place in law.places]
+        states = [place_state(place) for place in fit.places]
         runs: list[tuple[str, str]] = []
         for state, name in _NAMES:
             if state in states:
                 role, sign = _sign(state, marks)
                 runs += [("  " if runs else "", ""), (f"{sign} ", role), (f"{states.count(state)} {name}", "")]
-        lost = sum(not math.isfinite(place.height) or math.isnan(place.x) for place in law.places)
+        lost = sum(not math.isfinite(place.height) or math.isnan(place.x) for place in fit.places)
         return (*runs, *(((f"  {lost} without a place", "dim"),) if lost else ()))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The picture."""
-        law = self.view.law
-        if law is None or not law.places:
+        fit = self.view.fit
+        if fit is None or not fit.places:
             return [line()] * (height // 2) + [line(self.view.words.center(width), "note")]
         dots = []
-        for place in law.places:
+        for place in fit.places:
             role, sign = _sign(place_state(place), self.look.marks)
             dots.append(Dot(place.x, place.height, sign, role, place is self.view.place))
-        spec = ScatterSpec(tuple(dots), _strokes(law), empty="no cell has a value yet")
+        spec = ScatterSpec(tuple(dots), _strokes(fit), empty="no cell has a value yet")
         return draw_scatter(spec, width, height, self.look.marks.ascii_only)
 
 
-class LawPane(LawWidget, RowsPane):
-    """The law with its interval, what it rests on, and whether depth and width need exponents of their own."""
+class FitPane(FitWidget, RowsPane):
+    """The fit with its interval, what it rests on, and whether depth and width need exponents of their own."""
 
     def __init__(self, look: Look) -> None:
-        super().__init__(look, "law")
+        super().__init__(look, "fit")
 
     def title(self) -> Line:
         """What it is."""
@@ -105,37 +105,37 @@ class LawPane(LawWidget, RowsPane):
 
     def rows(self, width: int) -> Sequence[Line]:
         """Sentences."""
-        law = self.view.law
-        if law is None:
+        fit = self.view.fit
+        if fit is None:
             return sentence(self.view.words, "note", width, hang=" ")
         rows: list[Line] = []
-        for role, text in _sentences(law):
+        for role, text in _sentences(fit):
             rows += sentence(text, role, width, " " if role == "value" else "   ")
         return rows
 
 
-class ResidualPane(LawWidget):
-    """Every cell with its distance from the law, by x."""
+class ResidualPane(FitWidget):
+    """Every cell with its distance from the fit, by x."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, "residuals")
 
     def title(self) -> Line:
         """What the numbers are."""
-        return (("residuals", "title"), ("  of ln " + quantity(self.view.law.choice.y if self.view.law else ""), "dim"))
+        return (("residuals", "title"), ("  of ln " + quantity(self.view.fit.choice.y if self.view.fit else ""), "dim"))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """One cell a row: sign, name, residual as a number and as a bar from the middle."""
-        law = self.view.law
-        if law is None or not law.places:
+        fit = self.view.fit
+        if fit is None or not fit.places:
             return []
-        rows = window(len(law.places), self.view.at, height)
-        name_width = min(max(len(clean(place.label)) for place in law.places), max(width // 2, 8))
+        rows = window(len(fit.places), self.view.at, height)
+        name_width = min(max(len(clean(place.label)) for place in fit.places), max(width // 2, 8))
         room = max((width - name_width - 12) // 2, 0)
-        largest = max((abs(place.residual) for place in law.places if place.residual is not None), default=0.0)
+        largest = max((abs(place.residual) for place in fit.places if place.residual is not None), default=0.0)
         lines: list[Line] = []
         for index in rows:
-            place = law.places[index]
+            place = fit.places[index]
             role, sign = _sign(place_state(place), self.look.marks)
             name = clean(place.label)[:name_width]
             value = "-" if place.residual is None else power(place.residual, 3, signed=True)
@@ -153,8 +153,8 @@ class ResidualPane(LawWidget):
         return lines
 
 
-class CellPane(LawWidget):
-    """The cell under the cursor in full: every seed, the spread, what the law says, the slopes around it."""
+class CellPane(FitWidget):
+    """The cell under the cursor in full: every seed, the spread, what the fit says, the slopes around it."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, "cell")
@@ -162,23 +162,23 @@ class CellPane(LawWidget):
     def title(self) -> Line:
         """Which cell."""
         place = self.view.place
-        if place is None or self.view.law is None:
+        if place is None or self.view.fit is None:
             return line("cell", "title")
-        known = "" if math.isnan(place.x) else f"  {spelled(self.view.law.choice.x)} = {exact(place.x)}"
+        known = "" if math.isnan(place.x) else f"  {spelled(self.view.fit.choice.x)} = {exact(place.x)}"
         return ((f"cell {clean(place.label)}", "title"), (known, ""))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """Four sentences, wrapped."""
-        law, place = self.view.law, self.view.place
-        if law is None or place is None:
+        fit, place = self.view.fit, self.view.place
+        if fit is None or place is None:
             return []
         rows = []
-        for role, text in _readings(law, place):
+        for role, text in _readings(fit, place):
             rows += sentence(text, role, width, hang=" ")
         return rows
 
 
-def fit_rows(law: Law) -> tuple[FitRow, ...]:
+def fit_rows(fit: CellFit) -> tuple[FitRow, ...]:
     """The fit as the store would return it."""
     return tuple(
         FitRow(
@@ -199,7 +199,7 @@ def fit_rows(law: Law) -> tuple[FitRow, ...]:
             warnings=record.warnings,
             intercept=record.intercept,
         )
-        for record in to_records(law.result)
+        for record in to_records(fit.result)
     )
 
 
@@ -223,45 +223,45 @@ def _sign(state: str, marks: Marks) -> tuple[str, str]:
     return role, plain_sign if marks.ascii_only else sign
 
 
-def _strokes(law: Law) -> tuple[Stroke, ...]:
+def _strokes(fit: CellFit) -> tuple[Stroke, ...]:
     """The line from edge to edge, and its interval."""
-    if not law.result.terms:
+    if not fit.result.terms:
         return ()
-    x = np.geomspace(*padded([at for _, at, _ in law.result.inputs], True), 64)
-    middle = law.result.intercept + law.result.terms[0].exponent * np.log(x)
+    x = np.geomspace(*padded([at for _, at, _ in fit.result.inputs], True), 64)
+    middle = fit.result.intercept + fit.result.terms[0].exponent * np.log(x)
     strokes = [Stroke(x, np.exp(middle))]
-    edges = band(law.result, x)
+    edges = band(fit.result, x)
     if edges is not None:
         strokes = [*(Stroke(x, np.exp(edge), "band", dotted=True) for edge in edges), *strokes]
     return tuple(strokes)
 
 
-def _sentences(law: Law) -> list[tuple[str, str]]:
-    """The law in words, as (role, sentence)."""
-    rows = fit_rows(law)
+def _sentences(fit: CellFit) -> list[tuple[str, str]]:
+    """The fit in words, as (role, sentence)."""
+    rows = fit_rows(fit)
     if not rows:
-        reasons = [f"{quantity(law.choice.y)} against {spelled(law.choice.x)}: {'; '.join(law.result.warnings)}"]
-        excluded = f"left out: {', '.join(law.result.excluded)}"
-        return [("stale", reasons[0]), *([("dim", excluded)] if law.result.excluded else [])]
+        reasons = [f"{quantity(fit.choice.y)} against {spelled(fit.choice.x)}: {'; '.join(fit.result.warnings)}"]
+        excluded = f"left out: {', '.join(fit.result.excluded)}"
+        return [("stale", reasons[0]), *([("dim", excluded)] if fit.result.excluded else [])]
     notes = [("stale" if note.startswith("!") else "dim", note) for note in fit_notes(rows)]
     warned = [note for note in notes if note[0] == "stale"]  # a warning is read before any detail
     return [
         ("value", fit_sentence(rows)),
         notes[0],
         *warned,
-        *_apart(law),
+        *_apart(fit),
         *(note for note in notes[1:] if note not in warned),
-        ("dim", f"factor {number(math.exp(law.result.intercept))}"),
+        ("dim", f"factor {number(math.exp(fit.result.intercept))}"),
     ]
 
 
-def _apart(law: Law) -> list[tuple[str, str]]:
+def _apart(fit: CellFit) -> list[tuple[str, str]]:
     """Whether one exponent does for depth and width."""
-    apart = law.apart
+    apart = fit.apart
     if apart is None:
         return []
     each = " · ".join(
-        f"{term.expression}^{exponent(row)}" for term, row in zip(apart.terms, _term_rows(law), strict=True)
+        f"{term.expression}^{exponent(row)}" for term, row in zip(apart.terms, _term_rows(fit), strict=True)
     )
     if apart.p_equal is None or apart.f_equal is None:
         return [("dim", f"apart: {each}; too few cells to compare them")]
@@ -270,14 +270,14 @@ def _apart(law: Law) -> list[tuple[str, str]]:
     return [("", f"{verdict} ({test})"), ("dim", f"apart: {each}")]
 
 
-def _term_rows(law: Law) -> tuple[FitRow, ...]:
-    assert law.apart is not None
-    return fit_rows(Law(law.choice, law.apart, None, ()))
+def _term_rows(fit: CellFit) -> tuple[FitRow, ...]:
+    assert fit.apart is not None
+    return fit_rows(CellFit(fit.choice, fit.apart, None, ()))
 
 
-def _readings(law: Law, place: Place) -> list[tuple[str, str]]:
+def _readings(fit: CellFit, place: Place) -> list[tuple[str, str]]:
     """What is known of a cell, as (role, sentence)."""
-    name = quantity(law.choice.y)
+    name = quantity(fit.choice.y)
     mean = "no value" if place.ln_y is None else exact(math.exp(place.ln_y))
     spread = (
         "" if place.ln_sd is None else (f" · spread {factor(math.exp(place.ln_sd))} (sd of ln {fixed(place.ln_sd, 3)})")
@@ -292,7 +292,7 @@ def _readings(law: Law, place: Place) -> list[tuple[str, str]]:
         said = math.exp(place.residual)
         apart = f"residual {power(place.residual, 4, signed=True)} ({factor(said)})"
         rows.append(("", f"fitted {exact(place.height / said)} · {apart}"))
-    slopes = local_slopes(law, place)
+    slopes = local_slopes(fit, place)
     if slopes:
         around = " · ".join(f"{axis} {between} {power(slope, signed=True)}" for axis, between, slope in slopes)
         rows.append(("dim", f"local slopes: {around}"))

@@ -1,4 +1,4 @@
-"""Exponents: a scaling law over the cells of a sweep, fitted anew for every choice of quantities and condition."""
+"""Exponents: a scaling fit over the cells of a sweep, fitted anew for every choice of quantities and condition."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,9 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
-from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, make_law, stored, xs
-from mlrtui.tui.exponents.panes import CellPane, LawPane, LawView, LawWidget, PlotPane, ResidualPane
-from mlrtui.tui.exponents.tables import law_tables
+from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, fit_cells, stored, xs
+from mlrtui.tui.exponents.panes import CellPane, FitPane, FitView, FitWidget, PlotPane, ResidualPane
+from mlrtui.tui.exponents.tables import fit_tables
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.pane_screen import PanesScreen
@@ -24,28 +24,28 @@ __all__ = ["ExponentsScreen"]
 
 
 class ExponentsScreen(PanesScreen, inherit_bindings=False):
-    """The law, its picture and its cells. Choice and cursor belong to the screen, the rows to the feed."""
+    """The fit, its picture and its cells. Choice and cursor belong to the screen, the rows to the feed."""
 
     CSS_PATH = "screen.tcss"
     BINDINGS = [*bindings("exponents")]  # noqa: RUF012
-    PANES = ("plot", "law", "residuals", "cell")
+    PANES = ("plot", "fit", "residuals", "cell")
 
     def __init__(self) -> None:
         super().__init__()
-        self._choice: Choice | None = None  # None: the main law of the sweep
+        self._choice: Choice | None = None  # None: the main fit of the sweep
         self._asked: str | None = None  # a condition that was entered before any cell was read
         self._label: str | None = None  # the cell under the cursor
-        self._view = LawView()
+        self._view = FitView()
         self._made: tuple[FitPage, Choice] | None = None
 
     def compose(self) -> ComposeResult:
-        """Header, the picture beside law and residuals, the cell, condition, status, footer."""
+        """Header, the picture beside fit and residuals, the cell, condition, status, footer."""
         yield Header(self.look, "2 Exponents")
         with Container(id="body"):
             with Container(id="upper"):
                 yield PlotPane(self.look)
                 with Container(id="side"):
-                    yield LawPane(self.look)
+                    yield FitPane(self.look)
                     yield ResidualPane(self.look)
             yield CellPane(self.look)
         yield Prompt(self.look, "where", "all cells; / types a condition", CELL_NUMBERS + CELL_TEXTS)
@@ -55,27 +55,27 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def show(self, reading: Reading | None) -> None:
         """Fit what was read, if it differs from what is fitted, and show it."""
         self._view = self._viewed(reading)
-        for pane in self.query(LawWidget):
+        for pane in self.query(FitWidget):
             pane.view = self._view
         if not isinstance(self.focused, Prompt):
             self.query_one(Prompt).text = "" if self._choice is None else self._choice.where
         super().show(reading)
 
     def tables(self) -> Sequence[Table]:
-        """The cells of the law, the fit, the nets."""
-        return law_tables(self._view.law)
+        """The cells of the fit, the fit, the nets."""
+        return fit_tables(self._view.fit)
 
     def waits(self, key: Key) -> bool:
         """Cursor and choices wait for the cells."""
         reading = self.owner.reading
-        about_cells = key.action.startswith(("move", "open", "law", "quantity"))
-        return about_cells and self._view.law is None and (reading is None or reading.wanted != self.owner.wanted)
+        about_cells = key.action.startswith(("move", "open", "fit(", "quantity"))
+        return about_cells and self._view.fit is None and (reading is None or reading.wanted != self.owner.wanted)
 
     def move_cursor(self, dx: int, dy: int) -> None:
         """To the next or previous cell by x."""
-        if self._view.law is not None and self._view.law.places:
-            at = min(max(self._view.at + (dx or dy), 0), len(self._view.law.places) - 1)
-            self._label = self._view.law.places[at].label
+        if self._view.fit is not None and self._view.fit.places:
+            at = min(max(self._view.at + (dx or dy), 0), len(self._view.fit.places) - 1)
+            self._label = self._view.fit.places[at].label
             self.show(self.owner.reading)
 
     async def entered(self, text: str) -> None:
@@ -88,7 +88,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         page, choice = self._made
         wanted = replace(choice, where=text.strip())
         try:
-            make_law(page, wanted)
+            fit_cells(page, wanted)
         except ExpressionError as error:
             prompt.refuse(str(error))
             return
@@ -121,12 +121,12 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         x = self._choice.x if self._choice.x != y else xs((), y)[0]
         self._choose(replace(self._choice, y=y, x=x))
 
-    def action_law(self, step: int) -> None:
-        """The next law that the store holds, with its condition."""
-        laws = stored(self._fits(), self._page())
-        if laws and self._choice is not None:
-            at = laws.index(self._choice) + step if self._choice in laws else 0
-            self._choose(laws[at % len(laws)])
+    def action_fit(self, step: int) -> None:
+        """The next fit that the store holds, with its condition."""
+        fits = stored(self._fits(), self._page())
+        if fits and self._choice is not None:
+            at = fits.index(self._choice) + step if self._choice in fits else 0
+            self._choose(fits[at % len(fits)])
 
     def action_open(self) -> None:
         """The searches of the cell; in a scan its trials."""
@@ -154,33 +154,33 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         if asked is None:
             return choice
         try:
-            make_law(page, replace(choice, where=asked))
+            fit_cells(page, replace(choice, where=asked))
         except ExpressionError as error:
             self.call_later(self.owner.say, str(error))
             return choice
         return replace(choice, where=asked)
 
-    def _viewed(self, reading: Reading | None) -> LawView:
-        """The law for this reading; the one that is there where nothing has changed."""
+    def _viewed(self, reading: Reading | None) -> FitView:
+        """The fit for this reading; the one that is there where nothing has changed."""
         if reading is None:
-            return LawView(words="opening the store")
+            return FitView(words="opening the store")
         if reading.snapshot is None:
-            return LawView(words="no sweep in this store yet")
+            return FitView(words="no sweep in this store yet")
         if not isinstance(reading.page, FitPage) or reading.page.sweep_id != reading.snapshot.sweep.sweep_id:
-            return self._view if self._view.law is not None else LawView()
+            return self._view if self._view.fit is not None else FitView()
         if self._made is not None and self._made[0].sweep_id != reading.page.sweep_id:
             self._choice = None
         if self._choice is None:
             self._choice = first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search", reading.page)
             self._choice = self._with_asked(reading.page, self._choice)
         made = (reading.page, self._choice)
-        law = self._view.law if made == self._made else make_law(*made)
+        fit = self._view.fit if made == self._made else fit_cells(*made)
         self._made = made
-        if law is None:
-            return LawView()
-        labels = [place.label for place in law.places]
+        if fit is None:
+            return FitView()
+        labels = [place.label for place in fit.places]
         at = labels.index(self._label) if self._label in labels else 0
-        return LawView(law, at, "no cell in this sweep")
+        return FitView(fit, at, "no cell in this sweep")
 
 
 def _next(known: Sequence[str], now: str) -> str:

@@ -1,13 +1,13 @@
-"""What Exponents shows as tables: the cells of the law, the fit, and the value of every net."""
+"""What Exponents shows as tables: the cells of the fit, the fit, and the value of every net."""
 
 import math
 
-from mlrtui.tui.exponents.fit import Law, Place
+from mlrtui.tui.exponents.fit import CellFit, Place
 from mlrtui.tui.exponents.panes import fit_rows
 from mlrtui.tui.tables import Table, Value, finite
 from mlrtui_db.models import FitRow
 
-__all__ = ["law_tables"]
+__all__ = ["fit_tables"]
 
 _CELL = (
     "cell", "depth", "width", "y", "x", "where", "x_value", "y_value", "ln_y", "ln_y_sd", "bound", "nets", "censored",
@@ -19,21 +19,21 @@ _FIT = (
 )  # fmt: skip
 
 
-def law_tables(law: Law | None) -> tuple[Table, ...]:
+def fit_tables(fit: CellFit | None) -> tuple[Table, ...]:
     """The cells by x; the fit, and that of depth and width apart, one row a term; the nets."""
-    if law is None:
+    if fit is None:
         return ()
-    fits = [*fit_rows(law), *(() if law.apart is None else fit_rows(Law(law.choice, law.apart, None, ())))]
-    nets = [(place.label, seed.seed, finite(seed.value), seed.censored) for place in law.places for seed in place.seeds]
+    fits = [*fit_rows(fit), *(() if fit.apart is None else fit_rows(CellFit(fit.choice, fit.apart, None, ())))]
+    nets = [(place.label, seed.seed, finite(seed.value), seed.censored) for place in fit.places for seed in place.seeds]
     return (
-        Table(_CELL, tuple(_cell(law, place) for place in law.places)),
+        Table(_CELL, tuple(_cell(fit, place) for place in fit.places)),
         Table(_FIT, tuple(_fit(row) for row in fits), "fit"),
-        Table(("cell", "seed", law.choice.y, "censored"), tuple(nets), "nets"),
+        Table(("cell", "seed", fit.choice.y, "censored"), tuple(nets), "nets"),
     )
 
 
-def _cell(law: Law, place: Place) -> tuple[Value, ...]:
-    choice = law.choice
+def _cell(fit: CellFit, place: Place) -> tuple[Value, ...]:
+    choice = fit.choice
     predicted = None if place.ln_y is None or place.residual is None else place.ln_y - place.residual
     return (
         place.label,

@@ -45,7 +45,7 @@ class EventList(RowsPane):
 
 
 class FitsPane(RowsPane):
-    """Every fitted law with its interval and what it rests on."""
+    """Every fit with its interval and what it rests on."""
 
     GROWS = True
 
@@ -57,7 +57,7 @@ class FitsPane(RowsPane):
         return line("fits, 95 % intervals", "title")
 
     def rows(self, width: int) -> Sequence[Line]:
-        """The laws."""
+        """The fits."""
         fits = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
         rows: list[Line] = []
         for terms in fit_groups(fits):
@@ -68,7 +68,7 @@ class FitsPane(RowsPane):
 
 
 class StatusLine(LinesWidget):
-    """What is going on: trouble with the store or its driver first, else what is followed and the main law."""
+    """What is going on: trouble with the store or its driver first, else what is followed and the main fit."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="status")
@@ -93,11 +93,11 @@ class StatusLine(LinesWidget):
         if main is None:
             return [left]
         terms = [fit for fit in reading.snapshot.fits if fit.fit == main.fit]
-        law = fit_sentence(terms)
+        sentence = fit_sentence(terms)
         r2 = "" if main.r2 is None else f"  {r_squared(main.r2)}"
         cells, where = f"{main.cells} cells", condition(main)
-        whole = f"{law}{r2}  {cells} {where} " if where else ""
-        for text in filter(None, (whole, f"{law}{r2}  {cells} ", f"{law}{r2} ", f"{law} ")):
+        whole = f"{sentence}{r2}  {cells} {where} " if where else ""
+        for text in filter(None, (whole, f"{sentence}{r2}  {cells} ", f"{sentence}{r2} ", f"{sentence} ")):
             right = line(clean(text), "value")
             if width_of(left) + width_of(right) + 2 <= width:
                 break

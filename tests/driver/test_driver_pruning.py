@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver.loop import Driver
-from mlrtui.driver.pruning import MOST_LOOKS, GivingUp, bar, looks, neighbours
+from mlrtui.driver.pruning import MOST_EVALUATIONS, Pruning, evaluations, neighbours, threshold
 from mlrtui.engines.fake import FakeEngine
 from mlrtui_db import invariants
 from mlrtui_db.store import Store
-from mlrtui_trainer.spec import Bar, Dataset, Message, Task, TrainSpec
+from mlrtui_trainer.spec import Dataset, Message, PruningThreshold, Task, TrainSpec
 from mlrtui_trainer.worker import run_task
 
 SWEEP = """
@@ -98,19 +98,19 @@ def test_as_many_neighbours_as_the_rule_of_succession_asks_for(chance: float, co
 
 
 def test_a_bar_lies_where_nobody_near_recovered_on_either_side() -> None:
-    assert bar(LOST, 0.1) == LOST[30][0]  # nine of them are left above
-    assert bar(LOST[:18], 0.1) == LOST[8][0]
-    assert bar(LOST[:17], 0.1) is None
-    assert bar([], 0.1) is None
+    assert threshold(LOST, 0.1) == LOST[30][0]  # nine of them are left above
+    assert threshold(LOST[:18], 0.1) == LOST[8][0]
+    assert threshold(LOST[:17], 0.1) is None
+    assert threshold([], 0.1) is None
     later = [*LOST, (0.55, True)]
-    assert bar(later, 0.1) == LOST[31 - 1][0]
+    assert threshold(later, 0.1) == LOST[31 - 1][0]
     early = [(0.1, True), *LOST[1:]]  # the first nine have it near; afterwards it is one of many
-    assert bar(early[:21], 0.1) is None
-    assert bar(early, 0.1) == LOST[30][0]
-    assert bar([(accuracy, True) for accuracy, _ in LOST], 0.1) is None
-    assert bar([(0.1, False)] * 40, 0.1) is None  # nothing is known above
-    assert bar([(0.1, False)] * 40 + [(0.2, False)] * 9, 0.1) == 0.1
-    assert bar([(0.1, False)] * 40 + [(0.1, True)] + [(0.2, False)] * 9, 0.1) is None
+    assert threshold(early[:21], 0.1) is None
+    assert threshold(early, 0.1) == LOST[30][0]
+    assert threshold([(accuracy, True) for accuracy, _ in LOST], 0.1) is None
+    assert threshold([(0.1, False)] * 40, 0.1) is None  # nothing is known above
+    assert threshold([(0.1, False)] * 40 + [(0.2, False)] * 9, 0.1) == 0.1
+    assert threshold([(0.1, False)] * 40 + [(0.1, True)] + [(0.2, False)] * 9, 0.1) is None
 
 
 @given(
@@ -120,7 +120,7 @@ def test_a_bar_lies_where_nobody_near_recovered_on_either_side() -> None:
 def test_a_bar_is_never_above_an_accuracy_from_which_too_many_recovered(
     seen: list[tuple[float, bool]], chance: float
 ) -> None:
-    found = bar(seen, chance)
+    found = threshold(seen, chance)
     if found is None:
         return
     below = [success for accuracy, success in seen if accuracy <= found]
@@ -138,16 +138,16 @@ def test_the_order_in_which_they_were_learnt_is_nothing(seen: list[tuple[float, 
     random.shuffle(seen)
     for one in seen:
         insort(learnt, one)
-    assert bar(learnt, 0.2) == bar(sorted(seen), 0.2)
+    assert threshold(learnt, 0.2) == threshold(sorted(seen), 0.2)
 
 
 def test_looks_are_at_epoch_ends_before_the_last_step_and_not_too_many() -> None:
-    assert looks(TrainSpec("ce", 64, 80, 16)) == (16, 32, 48, 64)
-    assert looks(TrainSpec("ce", 64, 85, 16)) == (16, 32, 48, 64, 80)
-    assert looks(TrainSpec("ce", 64, 16, 16)) == ()
+    assert evaluations(TrainSpec("ce", 64, 80, 16)) == (16, 32, 48, 64)
+    assert evaluations(TrainSpec("ce", 64, 85, 16)) == (16, 32, 48, 64, 80)
+    assert evaluations(TrainSpec("ce", 64, 16, 16)) == ()
     for steps, every in product((2, 40, 1000), (1, 7)):
-        full = looks(TrainSpec("ce", 64, steps, 1, record_every=every))
-        assert len(full) <= MOST_LOOKS
+        full = evaluations(TrainSpec("ce", 64, steps, 1, record_every=every))
+        assert len(full) <= MOST_EVALUATIONS
         assert all(0 < step < steps and step % every == 0 for step in full)
 
 
@@ -157,20 +157,20 @@ def test_only_the_same_kind_and_depth_that_ran_to_its_end_counts(tmp_path: Path)
     cell = planning.plan(load_sweep(path), data.load).cells[0]
     curves = {i: {8: accuracy} for i, (accuracy, _) in enumerate(LOST)}
 
-    def learnt(chance: float = 0.1, given_up: int | None = None, verdict: str = "not-reached") -> GivingUp:
-        one = GivingUp(chance, lambda trial_id, steps: curves[trial_id])
+    def learnt(chance: float = 0.1, given_up: int | None = None, verdict: str = "not-reached") -> Pruning:
+        one = Pruning(chance, lambda trial_id, steps: curves[trial_id])
         for trial_id in curves:
             one.learn(cell, trial_id, verdict, given_up)
         return one
 
-    assert learnt().bars(cell) == (Bar(8, LOST[30][0]),)
-    assert learnt().bars(replace(cell, net=replace(cell.net, width=9))) == learnt().bars(cell)
-    assert learnt().bars(replace(cell, net=replace(cell.net, depth=9))) == ()
-    assert learnt().bars(replace(cell, train=replace(cell.train, loss="mse"))) == ()
-    assert learnt(given_up=2).bars(cell) == ()
-    assert learnt(verdict="failed").bars(cell) == ()
-    assert learnt(verdict="reached").bars(cell) == ()
-    assert learnt(chance=0.0).bars(cell) == ()
+    assert learnt().thresholds(cell) == (PruningThreshold(8, LOST[30][0]),)
+    assert learnt().thresholds(replace(cell, net=replace(cell.net, width=9))) == learnt().thresholds(cell)
+    assert learnt().thresholds(replace(cell, net=replace(cell.net, depth=9))) == ()
+    assert learnt().thresholds(replace(cell, train=replace(cell.train, loss="mse"))) == ()
+    assert learnt(given_up=2).thresholds(cell) == ()
+    assert learnt(verdict="failed").thresholds(cell) == ()
+    assert learnt(verdict="reached").thresholds(cell) == ()
+    assert learnt(chance=0.0).thresholds(cell) == ()
 
 
 def test_fewer_steps_and_the_same_answers(both: tuple[Path, Path]) -> None:
@@ -248,7 +248,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-import test_driver_giving_up as here
+import test_driver_pruning as here
 from mlrtui_db.store import Store
 finish, left = Store.finish_trial, [int(sys.argv[4])]
 def dying(self, outcome):
