@@ -1,8 +1,10 @@
 """The recorder: its numbers against closed forms, its edges against schedules, and the training's bits untouched."""
 
+import copy
 import random
 from collections.abc import Callable
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 import gauge_nets
@@ -300,6 +302,20 @@ def test_steps_that_did_not_happen_and_losses_that_are_not_numbers() -> None:
     assert (bad.skipped, {reading.status for reading in bad.readings}) == (False, {"nonfinite"})
     assert (unmeasured.readings, unmeasured.accuracy) == ((), 0.25)
     assert rec.events == []
+
+
+def test_a_model_can_be_copied_and_saved_while_it_is_recorded(tmp_path: Path) -> None:
+    """As for an average of the weights, or a checkpoint of the whole module: the recorder does not come along."""
+    case = gauge_nets.mlp(1)
+    optimizer = torch.optim.SGD(case.model.parameters(), lr=1e-2)
+    with Recorder(case.model, optimizer, lambda model, batch: case.loss(model, batch), every=1) as rec:
+        copied = copy.deepcopy(case.model)
+        torch.save(case.model, tmp_path / "whole.pt")
+        rec.step(1.0, None)
+    assert b"mlrtui" not in (tmp_path / "whole.pt").read_bytes()
+    right = case.model(case.batch[0])
+    for other in (copied, torch.load(tmp_path / "whole.pt", weights_only=False)):
+        assert torch.equal(other(case.batch[0]), right)
 
 
 def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
