@@ -59,6 +59,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui.config import LoopSweep, read_sweep
     from mlrtui.driver.loop import Driver
     from mlrtui.driver.shards import Shard, part
+    from mlrtui.engines.loops import LoopEngine
     from mlrtui.engines.registry import engine_of
     from mlrtui.stores import open_store
 
@@ -66,7 +67,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     caller = _caller(job.get("caller"))
     store = open_store(str(job["store"]))
     engines: list[Engine] = []
-    drivers: dict[str, Driver] = {}  # by engine: each is opened when its first sweep comes
+    drivers: dict[bool, Driver] = {}  # of nets, of users' trainings: each engine is opened when its first sweep comes
     try:
         _report(store)
         _answer(answer_fd, ready=True, pid=os.getpid())
@@ -74,11 +75,11 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         names = [str(name) for name in job["devices"]]  # type: ignore[attr-defined]
         failed = 0
         for spec, shard in zip(specs, job["shards"], strict=True):  # type: ignore[call-overload]
-            kind = "loops" if isinstance(spec, LoopSweep) else str(job["engine"])
-            if kind not in drivers:
-                engine = engine_of(kind).open(names) if caller is None else caller
+            loop = isinstance(spec, LoopSweep)
+            if loop not in drivers:
+                engine = caller or (LoopEngine(names) if loop else engine_of(str(job["engine"])).open(names))
                 engines.append(engine)
-                drivers[kind] = Driver(
+                drivers[loop] = Driver(
                     store,
                     engine,
                     driver_id=driver_id,
@@ -87,7 +88,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
                     say=_say,
                 )
             plan = planning.plan(spec, data.load)
-            end = drivers[kind].run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
+            end = drivers[loop].run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
             failed += end.failed
             if stop.asked or end.status == "stopped":
                 break

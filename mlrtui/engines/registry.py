@@ -54,12 +54,5 @@ def _fake(names: Sequence[str]) -> Engine:
     return FakeEngine()
 
 
-def _loops(names: Sequence[str]) -> Engine:
-    from mlrtui.engines.loops import LoopEngine
-
-    return LoopEngine(names)
-
-
 ENGINES.register("local", EngineSpec(_local, lambda text, useful: devices.resolve(text, useful=useful)))
 ENGINES.register("fake", EngineSpec(_fake, lambda text, useful: (devices.FAKE,)))
-ENGINES.register("loops", EngineSpec(_loops, lambda text, useful: devices.resolve(text, useful=useful)))

@@ -67,5 +67,5 @@ def test_an_engine_that_cannot_be_loaded_is_named(folder: Path) -> None:
 
 def test_an_unknown_engine_is_answered_by_the_known_ones(folder: Path) -> None:
     done = run(folder, "run", SWEEP, "--engine", "slurm")
-    expected = "mlrtui: --engine: engine 'slurm' is not known; use one of local, fake, loops\n"
+    expected = "mlrtui: --engine: engine 'slurm' is not known; use one of local, fake\n"
     assert (done.returncode, done.stderr) == (2, expected)

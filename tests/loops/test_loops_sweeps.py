@@ -105,7 +105,7 @@ def test_axes_have_their_closed_forms_and_fits(mlrtui: Mlrtui, sweep: Callable[.
         assert "quadratic" in shown.stdout or words[0] == "export"
 
 
-def test_a_scan_trains_at_its_rates(sweep: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_scan_trains_at_its_rates(mlrtui: Mlrtui, sweep: Callable[..., Path], tmp_path: Path) -> None:
     path = sweep("quadratic", "", "[scan]\neta = [0.1, 0.49, 0.51, 9.0]\n")
     assert drive(path, tmp_path / "s.db").status == "done"
     verdicts = rows(tmp_path / "s.db", "SELECT eta, verdict, bad_kind FROM trial ORDER BY eta")
@@ -115,6 +115,8 @@ def test_a_scan_trains_at_its_rates(sweep: Callable[..., Path], tmp_path: Path) 
         (0.51, "finished", None),  # grows by 1.04 a step: to 5, no overflow
         (9.0, "diverged", "threshold"),
     ]
+    shown = mlrtui("watch", "--once", "--screen", "trial", "--trial", "1", "--store", "s.db").stdout
+    assert "finished (loss 2 →" in shown  # of how many steps is not known
     assert invariants.check(tmp_path / "s.db") == []
 
 

@@ -21,7 +21,8 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
     if trial.status == "running" and not trial.n_steps:
         return "waiting: its round has begun, and no step of it is stored yet"
     if trial.status == "running":
-        return f"running: step {max(trial.last_step or 0, 0)} of {trial.max_steps}"
+        of = f" of {trial.max_steps}" if trial.max_steps else ""
+        return f"running: step {max(trial.last_step or 0, 0)}{of}"
     if trial.status == "failed" or trial.verdict == "failed":
         error = facts.get("error") or dict(details.attempt if details else ()).get("detail")
         return f"failed by the machine's fault, which says nothing about η{f': {error}' if error else ''}"
@@ -44,7 +45,7 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
         return f"not reached: the budget was spent below the goal, yet the loss fell{ends}"
     if trial.verdict == "stalled":
         return f"stalled: finite, but no better than at the start{ends}"
-    return f"finished all {trial.max_steps} steps{ends}"
+    return f"finished all {trial.max_steps} steps{ends}" if trial.max_steps else f"finished{ends}"
 
 
 def _recorded_reason(trial: TrialRow, facts: dict[str, str | float | int | None]) -> str:
