@@ -40,16 +40,16 @@ LATER = {
     "precision": "",
     "code": (),
     "code_path": "",
-    "tokens": 0,
-    "mode": "function",
 }
 """Settings that a version without them had at these values: those are left out of keys, so that they stay the same."""
+
+LATER_OF_NETS = {"tokens": 0, "mode": "function"}
 
 _ALWAYS = object()
 
 
-def _in_key(settings: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in settings.items() if value != LATER.get(name, _ALWAYS)}
+def _in_key(settings: Mapping[str, object], later: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in settings.items() if value != later.get(name, _ALWAYS)}
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class CellPlan:
         """What the keys of all its trials have in common."""
         return {
             "data": self.data_id,
-            "net": _in_key(asdict(self.net)),
-            "train": _in_key(asdict(self.train)),
+            "net": _in_key(asdict(self.net), LATER_OF_NETS),
+            "train": _in_key(asdict(self.train), LATER),
             "sharpness": asdict(self.sharpness),
         }
 

@@ -18,7 +18,7 @@ from mlrtui.planning import plan, trial_key
 from mlrtui_db.records import CellRecord
 from mlrtui_trainer.models.kinds import forward_work, n_params
 from mlrtui_trainer.models.parameters import cnn_parameters, transformer_parameters
-from mlrtui_trainer.spec import NetSpec, SharpnessSpec
+from mlrtui_trainer.spec import NetSpec, SharpnessSpec, TrainSpec
 
 
 def spec_of(**tables: dict[str, Any]) -> Any:
@@ -255,6 +255,19 @@ def test_trial_keys_follow_the_numerics(monkeypatch: pytest.MonkeyPatch) -> None
     before = trial_key(cell, 0, 1.0)
     monkeypatch.setattr(planning, "NUMERICS_VERSION", 0)
     assert trial_key(cell, 0, 1.0) != before
+
+
+def test_settings_of_later_versions_are_in_keys_only_where_they_are_used() -> None:
+    """A trial that uses none of them has the key that it had before there were any."""
+    (cell,) = plan(spec_of()).cells
+    net, train = cell.in_keys["net"], cell.in_keys["train"]
+    assert isinstance(net, dict)
+    assert isinstance(train, dict)
+    assert {one.name for one in fields(NetSpec)} - set(net) == {"tokens", "mode"}
+    assert {one.name for one in fields(TrainSpec)} - set(train) == set(planning.LATER)
+    changed = [replace(cell, net=replace(cell.net, mode="train")), replace(cell, net=replace(cell.net, tokens=2))]
+    changed += [replace(cell, train=replace(cell.train, **new)) for new in ({"clip": 1.0}, {"precision": "bf16"})]
+    assert len({trial_key(one, 0, 1.0) for one in (cell, *changed)}) == 5
 
 
 def test_canonical_json() -> None:
