@@ -262,11 +262,11 @@ class Recorder:
             row.loss = scalar(loss)
         if held is not None and stepped and batch is not None:
             cold = not all(self._plans[name].is_warm for name in self._due(number))
+            before = self.cold_seconds + self.spent_seconds
             self._settle()
             row.readings = self._measured(number, row, _Context(batch, held, rate))
-            counted = {reading.kind: reading.seconds for reading in row.readings if isfinite(reading.seconds)}
-            once = sum(counted[kind] for kind in counted if kind != "batch")  # measured together with "directional"
-            self._spend(max(0.0, time.perf_counter() - now - once), cold)  # copies of weights and buffers
+            counted = self.cold_seconds + self.spent_seconds - before
+            self._spend(max(0.0, time.perf_counter() - now - counted), cold)  # copies of weights and buffers
         self._hand_over()
         self._ended_at = time.perf_counter()
 
