@@ -1,7 +1,7 @@
 """Trains the trials of a round as lanes of one batched program.
 
-Lanes share nothing but the instructions: on a CPU with one thread a trial gives the same bits alone and beside any
-number of others. A lane that ends leaves the batch at once.
+Lanes share nothing but the instructions: on a CPU with one thread a trial's bits are independent of batch
+composition. A lane that ends leaves the batch at once.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """When λ is measured along training: at every so many steps, and less often while a lane rests.
 
 A lane rests while its last two λ differ by at most `SHARPNESS_MOVES` and the loss of its step by at most `LOSS_MOVES`
-from that of its last measured step. All of it are numbers of the lane's own rows, so company plays no part.
+from that of its last measured step. All of it are numbers of the lane's own rows: independent of batch composition.
 """
 
 from math import isfinite

@@ -1,4 +1,4 @@
-"""How this room's code is compiled and kept, and its pointers."""
+"""How this package's code is compiled and cached, and its pointers."""
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,no-any-return"
 
@@ -16,9 +16,9 @@ __all__ = ["callback", "pointer", "quick", "strict"]
 
 STRICT = {"nogil": True, "error_model": "numpy", "forceinline": True}  # a division by zero gives what NumPy gives
 QUICK = STRICT | {"fastmath": {"contract", "nsz", "arcp"}}  # leaves NaN and infinity alone
-# Who compiles gets the bits of those who load what was kept: hence "forceinline", or the one would call functions as
-# they were compiled by themselves, the other as they were compiled into their callers; and no "reassoc", which leaves
-# the order of sums to either.
+# The compiling process gets the bits of those that load the cached code: hence "forceinline", or the one would call
+# functions as they were compiled by themselves, the other as they were compiled into their callers; and no "reassoc",
+# which leaves the order of sums to either.
 
 
 def _place() -> str:
@@ -43,7 +43,7 @@ PLACE = _place()
 
 @contextmanager
 def _kept() -> Iterator[None]:
-    """What is decorated meanwhile is kept in `PLACE`."""
+    """What is decorated meanwhile is cached in `PLACE`."""
     before = config.CACHE_DIR
     config.CACHE_DIR = PLACE
     try:

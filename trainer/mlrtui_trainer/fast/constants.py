@@ -140,7 +140,7 @@ def _pass_down(operator, y, piece):
         for i in range(out * line):
             kept[i] = delta[i]
         if layer == 1 and below[AT_BEND] < 0:
-            break  # what would be passed down is asked for by nobody
+            break  # nothing needs what would be passed down
         at_back, n, shift = below[AT_ZDOT], fan_in * line, number * fan_in * line
         turned = Strided(operator.weights[layer], 1, fan_in)
         signal, passed = Rows(at_c + item * at_kept, line), Rows(at_s + item * at_back, line)

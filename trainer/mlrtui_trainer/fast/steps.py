@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CompiledSteps:
-    """What the compiled steps of one architecture need; lanes go one after the other, so company plays no part."""
+    """What the compiled steps of one architecture need; lanes go one after the other, each by itself."""
 
     net: Net
     rules: Rules
