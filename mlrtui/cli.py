@@ -380,6 +380,7 @@ def export(
 
 @app.command()
 def fit(
+    *,
     sweeps: SweepsArgument = None,
     store: Annotated[
         list[Path] | None,

@@ -16,6 +16,7 @@ from mlrtui.commands.resume import chosen, stored_spec
 from mlrtui.errors import BadInput
 from mlrtui.report import term_line
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.search import SearchSpec
@@ -149,7 +150,7 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
         StoreError: the store cannot be used.
     """
     if not 0.0 < threshold <= 1.0:
-        raise BadInput(f"THRESHOLD {threshold:g}: use an accuracy above 0, up to 1")
+        raise BadInput(f"THRESHOLD {exact(threshold)}: use an accuracy above 0, up to 1")
     found: list[tuple[str, str, int, AtThreshold]] = []
     with Reader.open(store) as reader:
         rows = [row for row in chosen(reader, sweeps) if sweeps or _threshold_of(row) is not None]
@@ -214,7 +215,7 @@ def _print_nets(found: Sequence[tuple[str, str, int, AtThreshold]], threshold: f
     sweep = ""
     for name, cell, seed, one in found:
         if name != sweep:
-            print(f"{one_line(name)}: η* at accuracy {threshold:g}")
+            print(f"{one_line(name)}: η* at accuracy {exact(threshold)}")
             sweep = name
         print(f"  {one_line(cell)} seed {seed}: {_known(one)}")
     print(f"{decided} of {len(found)} nets are decided by stored trainings; nothing was trained")
@@ -224,10 +225,10 @@ def _known(one: AtThreshold) -> str:
     if one.boundary is not None:
         if one.boundary.censored is not None:
             return f"censored: {one.boundary.reason}"
-        return f"η* {one.boundary.eta_star:.4g} ± {one.boundary.eta_star_se:.2g}"
-    low = "no rate is known to succeed" if one.low is None else f"succeeds at {one.low:.4g}"
-    high = "none above is known to fail" if one.high is None else f"fails at {one.high:.4g}"
-    return f"not decided: {low}, {high}; it would train {', '.join(f'{eta:.4g}' for eta in one.missing)} next"
+        return f"η* {exact(one.boundary.eta_star, 4)} ± {exact(one.boundary.eta_star_se, 2)}"
+    low = "no rate is known to succeed" if one.low is None else f"succeeds at {exact(one.low, 4)}"
+    high = "none above is known to fail" if one.high is None else f"fails at {exact(one.high, 4)}"
+    return f"not decided: {low}, {high}; it would train {', '.join(exact(eta, 4) for eta in one.missing)} next"
 
 
 def _net_as_json(sweep: str, cell: str, seed: int, one: AtThreshold) -> dict[str, Any]:
