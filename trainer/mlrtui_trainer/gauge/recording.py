@@ -6,11 +6,9 @@ It reads the training through hooks of the optimizer and never changes it: the s
 import os
 import time
 import warnings
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from math import floor, inf, isfinite, isnan, log10, nan
 from typing import Any, Self
 
@@ -22,6 +20,7 @@ from mlrtui_trainer.gauge.closure import Closure, LossFunction, RandomStates, re
 from mlrtui_trainer.gauge.critical import critical_sharpness
 from mlrtui_trainer.gauge.directional import directional_sharpness
 from mlrtui_trainer.gauge.errors import ShardedParameters, WrongBatch
+from mlrtui_trainer.gauge.hooks import ForwardHook
 from mlrtui_trainer.gauge.optimizers import Snapshot, preconditioner, snapshot
 from mlrtui_trainer.gauge.readings import Reading, RecordedStep, Series, Sink
 from mlrtui_trainer.gauge.sharpness import sharpness
@@ -212,7 +211,7 @@ class Recorder:
             for one in self.optimizers:
                 self._handles.append(one.register_step_pre_hook(self._before_update))
             if not _is_compiled(self.model):  # whose hooks would be compiled, too
-                self._handles.append(self.model.register_forward_pre_hook(_ForwardHook(self)))
+                self._handles.append(self.model.register_forward_pre_hook(ForwardHook(self._before_forward)))
         return self
 
     def _refuse_sharded(self) -> None:
@@ -532,29 +531,6 @@ class Recorder:
             self._vectors[kind] = s.vector
         status = "found" if s.converged else "not-converged"
         return Reading(kind, s.value, edge=s.edge, residual=s.residual, products=s.products, status=status)
-
-
-class _ForwardHook:
-    """A recorder's hook in its model. In a copy or a pickle of the model it is one that does nothing."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = weakref.ref(recorder)
-
-    def __call__(self, module: nn.Module, args: Any) -> None:
-        recorder = self._recorder()
-        if recorder is not None:
-            recorder._before_forward(module, args)
-
-    def __deepcopy__(self, memo: object) -> Any:
-        return _nothing()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return partial, (dict.get, {})  # what `_nothing` is: loaded without mlrtui, too
-
-
-def _nothing() -> Callable[[nn.Module, Any], Any]:
-    """A hook before a forward pass that leaves its arguments as they are."""
-    return partial(dict.get, {})
 
 
 @dataclass(frozen=True)
