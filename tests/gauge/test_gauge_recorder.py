@@ -353,6 +353,33 @@ def test_intervals_follow_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.05 <= rec.spent_seconds / rec.trained_seconds <= 0.1
 
 
+def test_what_two_measures_share_is_the_price_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under plain SGD λ serves both kinds; alone each would take the whole solve. On a clock of its own."""
+    now, solve = [0.0], recording.sharpness
+    monkeypatch.setattr(recording.time, "perf_counter", lambda: now[0])
+
+    def slow(*args: Any, **options: Any) -> Any:
+        now[0] += 4.0
+        return solve(*args, **options)
+
+    monkeypatch.setattr(recording, "sharpness", slow)
+    case = Case(Quadratic(), bowl, 0)
+    optimizer = torch.optim.SGD(case.model.parameters(), lr=1e-3)
+    kinds = ("lambda", "lambda-preconditioned")
+    rec = Recorder(case.model, optimizer, case.loss, overhead=0.1, measures=kinds)
+    with rec:
+        for _ in range(1000):
+            loss = bowl(case.model, 0)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            now[0] += 1.0
+            rec.step(loss, 0)
+    assert rec.intervals == dict.fromkeys(kinds, 100)  # 4 s / (0.1 / 2 s a step) = 80, rounded up
+    assert rec.spent_seconds == 4.0 * (len(rec.series("lambda").steps) - 1)  # one solve for both
+    assert rec.trained_seconds == 999.0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from math import floor, inf, isfinite, isnan, log10, nan
+from math import isfinite, isnan, nan
 from typing import Any, Self
 
 import torch
@@ -22,6 +22,7 @@ from mlrtui_trainer.gauge.directional import directional_sharpness
 from mlrtui_trainer.gauge.errors import ShardedParameters, WrongBatch
 from mlrtui_trainer.gauge.hooks import ForwardHook
 from mlrtui_trainer.gauge.optimizers import Snapshot, preconditioner, snapshot
+from mlrtui_trainer.gauge.plans import Plan, rounded
 from mlrtui_trainer.gauge.readings import Reading, RecordedStep, Series, Sink
 from mlrtui_trainer.gauge.sharpness import sharpness
 from mlrtui_trainer.scalars import scalar
@@ -59,18 +60,6 @@ class _Held:
 
 
 @dataclass
-class _Plan:
-    """When a measure is due."""
-
-    interval: int | None = None  # None: not known before the calibration
-    due: int = 0
-    failures: int = 0
-    off: bool = False
-    fixed: bool = False
-    is_warm: bool = False  # it has been measured before
-
-
-@dataclass
 class _Context:
     """Of one step that is measured."""
 
@@ -79,6 +68,7 @@ class _Context:
     eta: float
     direction: list[Tensor] | None = None  # None: the weights have not moved
     raw: Reading | None = None  # of "lambda", for a measure that needs the same number
+    shared: float = 0.0  # seconds that another measure of this step has spent on what this one takes over
 
 
 class Recorder:
@@ -178,7 +168,7 @@ class Recorder:
         self._handed, self._handed_at = 0, 0.0  # rows that it has, and when it got the last ones
         self._rows: list[RecordedStep] = []
         self._losses: list[tuple[RecordedStep, Tensor]] = []  # on the device until somebody asks
-        self._plans = {one: _Plan(intervals.get(one), fixed=one in intervals) for one in wanted}
+        self._plans = {one: Plan(intervals.get(one), fixed=one in intervals) for one in wanted}
         self._handles: list[Any] = []
         self._held: _Held | None = None
         self._random: RandomStates | None = None
@@ -188,6 +178,7 @@ class Recorder:
         self._eta_critical = nan
         self._checked = 0
         self._ended_at: float | None = None
+        self._in_hooks = 0.0  # seconds since then that were the recorder's own
         self._parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.active = os.environ.get("MLRTUI_RECORD", "1") != "0" and _rank() == 0
 
@@ -249,7 +240,8 @@ class Recorder:
             return
         now = time.perf_counter()
         if self._ended_at is not None:
-            self.trained_seconds += now - self._ended_at
+            self.trained_seconds += max(0.0, now - self._ended_at - self._in_hooks)
+        self._in_hooks = 0.0
         number, held, stepped = len(self._rows), self._held, self._stepped
         self._held, self._stepped, self._random = None, [], None
         rate = stepped[0] if stepped else float(self.optimizers[0].param_groups[0]["lr"])
@@ -259,15 +251,15 @@ class Recorder:
             self._losses.append((row, loss.detach().clone()))
         else:
             row.loss = scalar(loss)
+        before, cold = self.cold_seconds + self.spent_seconds, False
         if held is not None and stepped and batch is not None:
             cold = not all(self._plans[name].is_warm for name in self._due(number))
-            before = self.cold_seconds + self.spent_seconds
             self._settle()
             row.readings = self._measured(number, row, _Context(batch, held, rate))
-            counted = self.cold_seconds + self.spent_seconds - before
-            self._spend(max(0.0, time.perf_counter() - now - counted), cold)  # copies of weights and buffers
         self._hand_over()
         self._ended_at = time.perf_counter()
+        counted = self.cold_seconds + self.spent_seconds - before
+        self._spend(max(0.0, self._ended_at - now - counted), cold)  # copies, and what every step costs
 
     # Afterwards ---------------------------------------------------------------------------------------------------
 
@@ -303,8 +295,8 @@ class Recorder:
     def _due(self, number: int) -> list[str]:
         return [name for name, plan in self._plans.items() if not plan.off and number >= plan.due]
 
-    def _after(self, name: str, number: int, seconds: float) -> None:
-        """Account for one measurement and say when the next is due."""
+    def _after(self, name: str, number: int, seconds: float, shared: float = 0.0) -> None:
+        """Account for one measurement and say when the next is due; alone it would have taken ``shared`` more."""
         plan = self._plans[name]
         cold, plan.is_warm = not plan.is_warm, True
         self._spend(seconds, cold)
@@ -314,7 +306,7 @@ class Recorder:
         if plan.interval is None:
             step = self.trained_seconds / number
             share = self.overhead / len(self._plans)
-            plan.interval = _rounded(seconds / (share * step))
+            plan.interval = rounded((seconds + shared) / (share * step))
         plan.due = number + plan.interval
         over = self.spent_seconds - self.overhead * self.trained_seconds
         if not plan.fixed and over > 0.0:
@@ -331,7 +323,15 @@ class Recorder:
 
     def _before_forward(self, module: nn.Module, args: Any) -> None:
         if self._random is None and not self._measuring and torch.is_grad_enabled() and self._due(len(self._rows)):
+            started = time.perf_counter()
             self._random = RandomStates()
+            self._in_hook(started, self._due(len(self._rows)))
+
+    def _in_hook(self, started: float, due: Sequence[str]) -> None:
+        """Time in a hook is not the training's."""
+        seconds = time.perf_counter() - started
+        self._in_hooks += seconds
+        self._spend(seconds, not all(self._plans[name].is_warm for name in due))
 
     def _before_update(self, optimizer: Optimizer, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         self._stepped.append(float(optimizer.param_groups[0]["lr"]))
@@ -349,7 +349,7 @@ class Recorder:
             )
         except (RuntimeError, MemoryError) as error:
             self._failed("copy of the weights", error)
-        self._spend(time.perf_counter() - started, not all(self._plans[name].is_warm for name in due))
+        self._in_hook(started, due)
         return self._with_closure(self._held, args, kwargs)
 
     def _gradients(self) -> list[Tensor | None]:
@@ -403,7 +403,8 @@ class Recorder:
                     found = tuple(Reading(kind, nan, status=words) for kind in MEASURES[name].kinds)
                 _synchronize(self._parameters)
                 seconds = time.perf_counter() - started
-                self._after(name, number, seconds)
+                self._after(name, number, seconds, context.shared)
+                context.shared = 0.0
                 readings += [replace(one, seconds=seconds) for one in found]
         return tuple(readings)
 
@@ -504,7 +505,10 @@ class Recorder:
 
     def _lambda(self, context: _Context) -> tuple[Reading, ...]:
         if context.raw is None:
-            context.raw = self._eigenvalue("lambda", context, None)
+            started = time.perf_counter()
+            context.raw = replace(self._eigenvalue("lambda", context, None), seconds=time.perf_counter() - started)
+        else:
+            context.shared = context.raw.seconds
         return (context.raw,)
 
     def _preconditioned(self, context: _Context) -> tuple[Reading, ...]:
@@ -557,16 +561,6 @@ def _write(parameters: Sequence[Tensor], values: Sequence[Tensor]) -> None:
 def _norm(tensors: Sequence[Tensor | None]) -> float:
     norms = [torch.linalg.vector_norm(t) for t in tensors if t is not None]
     return float(torch.linalg.vector_norm(torch.stack(norms).double())) if norms else nan
-
-
-def _rounded(steps: float) -> int:
-    """The next of 1, 2, 5, 10, …: a plan that is the same in runs of about the same speed."""
-    if not steps > 1.0:
-        return 1
-    if steps == inf:
-        return 10**9
-    decade = 10 ** floor(log10(steps))
-    return int(next(m * decade for m in (1, 2, 5, 10) if m * decade >= steps))
 
 
 def _momentum(optimizers: Sequence[Snapshot]) -> float | None:
