@@ -9,11 +9,11 @@ from mlrtui.text import numbers
 from mlrtui.text.escape import one_line
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
-from mlrtui_db.records import FitRecord
 
 if TYPE_CHECKING:  # it imports NumPy, which a line about a sweep does not need
     from mlrtui.analysis.fits import FitTerm
     from mlrtui.analysis.growth import Growth
+    from mlrtui_db.records import FitRecord
 
 __all__ = ["fit_line", "growth_line", "report", "sweep_line", "term_line"]
 
@@ -36,7 +36,7 @@ def fit_line(fit: FitRow) -> str:
     return f"{one_line(fit.fit)}: {term_line(fit)}"
 
 
-def term_line(fit: FitRow | FitRecord) -> str:
+def term_line(fit: "FitRow | FitRecord") -> str:
     """The same without the fit's name."""
     interval = numbers.interval(fit.low, fit.high) or "no interval"
     parts = [f"exponent of {fit.term} {_slope(fit.exponent)} {interval}"]

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from mlrtui_db._checked import Unreadable, json_list, json_object, record
 from mlrtui_db.axes import variant
-from mlrtui_db.models import CellRow, EventRow, FitRow, LogRow, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import CellRow, CellState, EventRow, FitRow, LogRow, NetRow, SweepRow, TrialRow
 
 _SWEEPS = """
 WITH c AS (SELECT sweep_id, count(*) AS cells FROM cell GROUP BY sweep_id),
@@ -170,6 +170,19 @@ def read_sizes(connection: sqlite3.Connection, sweep_id: int) -> dict[str, int]:
         if not isinstance(label, str) or not isinstance(size, int) or not 0 <= size < 2**53:
             raise Unreadable(f"cell {str(label)[:60]!r}: n_params is {str(size)[:60]!r}")
     return dict(rows)
+
+
+def read_cell_states(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellState, ...]:
+    """The cells of a sweep by position, with the seeds of their nets."""
+    seeds: dict[int, set[int]] = defaultdict(set)
+    nets = "SELECT cell_id, seed FROM cell JOIN net USING (cell_id) WHERE sweep_id = ?"
+    for cell_id, seed in connection.execute(nets, (sweep_id,)):
+        seeds[cell_id].add(seed)
+    cells = "SELECT cell_id, position, data_id, settings FROM cell WHERE sweep_id = ? ORDER BY position"
+    return tuple(
+        CellState(cell_id, position, data_id, settings, frozenset(seeds[cell_id]))
+        for cell_id, position, data_id, settings in connection.execute(cells, (sweep_id,))
+    )
 
 
 def read_fits(connection: sqlite3.Connection, sweep_id: int) -> tuple[FitRow, ...]:

@@ -5,13 +5,13 @@ import json
 import math
 import sqlite3
 import time
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
+from mlrtui_db._live import read_cell_states
 from mlrtui_db._sqlite import Transaction, finite, whole
 from mlrtui_db.errors import StoreError, SweepConflict
-from mlrtui_db.models import CellState, NamedSweep, NetState, SweepState, TrialState
+from mlrtui_db.models import NamedSweep, NetState, SweepState, TrialState
 from mlrtui_db.records import BoundaryRecord, CellRecord, FitRecord, NetLambdas, NetRecord, SweepRecord
 
 _CELL_COLUMNS = tuple(column.name for column in fields(CellRecord) if column.name != "nets")
@@ -143,22 +143,9 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         code_id=sweep[1],
         shard=sweep[2],
         repeatable=None if sweep[3] is None else bool(sweep[3]),
-        cells=cell_states(tx.connection, sweep_id),
+        cells=read_cell_states(tx.connection, sweep_id),
         nets=tuple(_net_state(*row) for row in nets),
         trials=tuple(TrialState(*row) for row in trials),
-    )
-
-
-def cell_states(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellState, ...]:
-    """The cells of a sweep by position, with the seeds of their nets."""
-    seeds: dict[int, set[int]] = defaultdict(set)
-    nets = "SELECT cell_id, seed FROM cell JOIN net USING (cell_id) WHERE sweep_id = ?"
-    for cell_id, seed in connection.execute(nets, (sweep_id,)):
-        seeds[cell_id].add(seed)
-    cells = "SELECT cell_id, position, data_id, settings FROM cell WHERE sweep_id = ? ORDER BY position"
-    return tuple(
-        CellState(cell_id, position, data_id, settings, frozenset(seeds[cell_id]))
-        for cell_id, position, data_id, settings in connection.execute(cells, (sweep_id,))
     )
 
 

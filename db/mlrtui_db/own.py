@@ -5,11 +5,14 @@ Where an axis has the name of one and its type, the axis has its value, too: in 
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from math import isfinite
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mlrtui_db.axes import AXES, label
-from mlrtui_db.records import CellRecord, NetRecord
+
+if TYPE_CHECKING:  # screens read settings; only writers make records
+    from mlrtui_db.records import CellRecord, NetRecord
 
 __all__ = ["Own", "own_cell", "own_columns", "own_settings", "own_values"]
 
@@ -17,7 +20,6 @@ Own = dict[str, str | float | int | bool | None]
 
 _LONGEST_NAME = 100
 _LARGEST = 2**53
-_TYPES = get_type_hints(CellRecord)
 
 
 def own_settings(settings: Mapping[str, object]) -> Own:
@@ -54,7 +56,7 @@ def own_columns(own: Mapping[str, object]) -> dict[str, str | float | int]:
         value = own.get(axis.name)
         if axis.follows or axis.name == "bias" or isinstance(value, bool):
             continue
-        whole = _TYPES.get(axis.name) == int | None or "AS INTEGER" in axis.sql
+        whole = _types().get(axis.name) == int | None or "AS INTEGER" in axis.sql
         number = isinstance(value, int) and value > 0 if whole else isinstance(value, int | float)
         if number if axis.is_number else isinstance(value, str):
             found[axis.name] = value  # type: ignore[assignment]
@@ -80,12 +82,12 @@ def own_values(own: object) -> dict[str, float | str]:
 
 def own_cell(
     own: Own,
-    nets: Sequence[NetRecord],
+    nets: "Sequence[NetRecord]",
     *,
     position: int = 0,
     shown: Sequence[str] | None = None,
     **known: Any,
-) -> CellRecord:
+) -> "CellRecord":
     """A cell of a training that is not ours.
 
     Args:
@@ -98,6 +100,8 @@ def own_cell(
     >>> own_cell({"width": 64, "heads": 4}, ()).label
     'width=64 heads=4'
     """
+    from mlrtui_db.records import CellRecord
+
     columns: dict[str, Any] = own_columns(own) | {name: value for name, value in known.items() if value is not None}
     stored = {axis.name for axis in AXES if axis.is_stored}
     sizes = {name: columns.get(name) for name in ("depth", "width")}
@@ -111,3 +115,11 @@ def own_cell(
         nets=tuple(nets),
         **{"edge": 0.0, "accuracy_on": "own", **{name: value for name, value in fields.items() if name != "label"}},
     )
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """Of a cell's fields."""
+    from mlrtui_db.records import CellRecord
+
+    return get_type_hints(CellRecord)

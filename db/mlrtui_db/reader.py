@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _life, _live, _opening, _shape, _sweeps, sqlite_version
+from mlrtui_db import _life, _live, _opening, _shape, sqlite_version
 from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows, typed_rows
 from mlrtui_db._curves import read_curve, read_measure_curve, read_measures
 from mlrtui_db._older import complete, is_of_another_version
@@ -197,7 +197,7 @@ class Reader:
     def cell_states(self, sweep_id: int) -> tuple[CellState, ...]:
         """The cells of a sweep by position, with their settings and seeds."""
         with self._picture() as connection:
-            return _sweeps.cell_states(connection, sweep_id)
+            return _live.read_cell_states(connection, sweep_id)
 
     def foreign_objects(self) -> tuple[str, ...]:
         """Tables, views and indexes that other tools have put into the store, such as "table 'notes'"; left alone."""

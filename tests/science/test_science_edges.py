@@ -88,6 +88,9 @@ class Quadratic:
         for w, g, rate in zip(weights.w, gradient.w, self.rate, strict=True):
             w.add_(g * delta[0] * rate)
 
+    def advance_(self, weights: Weights, trace: object) -> None:
+        """It has no state of its own."""
+
 
 LINEAR = {"sgd": torch.optim.SGD, "momentum": torch.optim.SGD, "nesterov": torch.optim.SGD}
 ADAPTIVE = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
