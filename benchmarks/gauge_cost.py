@@ -3,7 +3,7 @@
     python -m benchmarks.gauge_cost --rounds 3 --json out.json
 
 Three nets are trained for some steps. At two moments every method finds λ of the same weights and batch, by turns in
-one process and on one thread; times are of the processor, over that of a training step in the same turn. Errors are
+one process and on one thread; costs are CPU times over that of a training step in the same turn. Errors are
 relative to λ in double precision by SciPy's ``eigsh``. The net is in eval mode, which PyHessian puts it into, and
 attention is by its formula for all, since others would fail at the fused kernel. Our check of second derivatives
 is made once in the life of a model and is a line of its own. Last, the recorder runs with a budget beside the
@@ -82,8 +82,11 @@ def ours(trained: Trained, batch: tuple[Tensor, Tensor], before: Tensor) -> dict
         found = mlrtui.sharpness(copy.deepcopy(model), loss_fn, batch, max_products=1)
         return math.nan, found.products
 
-    cold = {f"mlrtui, {how:g}": partial(solved, tolerance=how) for how in TOLERANCES}
-    warm = {f"mlrtui, {how:g}, from the last step": partial(solved, tolerance=how, start=before) for how in TOLERANCES}
+    cold = {f"mlrtui, tolerance {how:g}": partial(solved, tolerance=how) for how in TOLERANCES}
+    warm = {
+        f"mlrtui, tolerance {how:g}, from the last step": partial(solved, tolerance=how, start=before)
+        for how in TOLERANCES
+    }
     return {
         **cold,
         **warm,

@@ -91,7 +91,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Timing:
-    """One cell in one round, in seconds of the processor."""
+    """One cell in one round, in seconds of CPU time."""
 
     plain: float
     ours: float

@@ -2,7 +2,7 @@
 
 All train the same nets by full-batch gradient descent on 128 digits and find the largest eigenvalue of the same
 Hessian. The lanes do all steps of all trials; the others do one step and one λ at each of some moments of the same
-trainings. Times are of the processor, one thread, so that a shared machine disturbs them less; only ratios taken in the
+trainings. Times are CPU times, one thread, so that a shared machine disturbs them less; only ratios taken in the
 same round mean anything. Errors are relative to 60 products of a cold Lanczos in double precision. With ``--jax`` a
 child process follows the same trainings by JAX, see `benchmarks.jax_sharpness`, from step to step, in the same rounds.
 """
@@ -64,7 +64,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Timing:
-    """One round, in milliseconds of the processor for one step of one training; ``gemm`` for one large product."""
+    """One round, in milliseconds of CPU time for one step of one training; ``gemm`` for one large product."""
 
     ours: float  # step and λ
     newton: float  # the same with the Gauss-Newton matrix

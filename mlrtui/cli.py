@@ -7,16 +7,13 @@ from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn, TypedDict
 
 import typer
 
 from mlrtui.errors import BadInput, MlrtuiError
 from mlrtui.text.escape import one_line
 from mlrtui.version import __version__
-
-if TYPE_CHECKING:
-    from mlrtui.commands.run import RunOptions
 
 __all__ = ["app", "main"]
 
@@ -39,7 +36,8 @@ DevicesOption = Annotated[
     str,
     typer.Option(
         "--devices",
-        help="auto, cpu, cpu:2 (two workers), cuda:0,cuda:1, cuda:0,cuda:0 (two workers), or fake (invented numbers).",
+        help="auto, cpu, cpu:2 (two workers), cuda (every GPU), cuda:0,cuda:1, cuda:0,cuda:0 (two workers), or fake "
+        "(invented numbers).",
     ),
 ]
 WorkersOption = Annotated[
@@ -53,7 +51,7 @@ AllowCodeOption = Annotated[
     bool,
     typer.Option(
         "--allow-code",
-        help="Allow the code named by model.kind or training.loop to run. Only for files that you trust.",
+        help="Allow code that a sweep file names as package.module:thing to run. Only for files that you trust.",
     ),
 ]
 SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps (default: all).", show_default=False)]
@@ -97,34 +95,16 @@ def _options(
     _debug = debug
 
 
-def _training(
-    *,
-    store: Path | None,
-    detach: bool,
-    plain: bool,
-    devices: str,
-    workers: int | None,
-    engine: str,
-    allow_code: bool,
-    ascii_only: bool,
-    refresh: float | None,
-    no_mouse: bool,
-) -> "RunOptions":
-    """The options that all commands have which train."""
-    from mlrtui.commands.run import RunOptions
+class _Shown(TypedDict):
+    """Fields that the options of all commands have which show a screen."""
 
-    return RunOptions(
-        store=store_path(store),
-        devices=devices,
-        workers=workers,
-        engine=engine,
-        detach=detach,
-        plain=plain,
-        allow_code=allow_code,
-        ascii_only=ascii_only,
-        refresh=refresh,
-        mouse=not no_mouse,
-    )
+    ascii_only: bool
+    refresh: float | None
+    mouse: bool
+
+
+def _shown(ascii_only: bool, refresh: float | None, no_mouse: bool) -> _Shown:
+    return {"ascii_only": ascii_only, "refresh": refresh, "mouse": not no_mouse}
 
 
 @app.command()
@@ -154,22 +134,13 @@ def run(
     no_mouse: NoMouseOption = False,
 ) -> None:
     """Train the sweeps of these files and show them. The same command resumes."""
-    from mlrtui.commands import run as command
+    from mlrtui.commands.run import RunOptions
+    from mlrtui.commands.run import run as command
 
-    options = _training(
-        store=store,
-        detach=detach,
-        plain=no_tui,
-        devices=devices,
-        workers=workers,
-        engine=engine,
-        allow_code=allow_code,
-        ascii_only=ascii_only,
-        refresh=refresh,
-        no_mouse=no_mouse,
-    )
+    shown = _shown(ascii_only, refresh, no_mouse)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
-    raise typer.Exit(command.run(tuple(files or ()), options))
+    raise typer.Exit(command(tuple(files or ()), options))
 
 
 @app.command()
@@ -194,9 +165,7 @@ def watch(
         trials=tuple(trial or ()),
         once=once,
         as_json=as_json,
-        ascii_only=ascii_only,
-        refresh=refresh,
-        mouse=not no_mouse,
+        **_shown(ascii_only, refresh, no_mouse),
     )
     raise typer.Exit(look.watch(store_path(store), how))
 
@@ -218,7 +187,7 @@ def browse(
     from mlrtui.commands import look
 
     paths = look.in_folders(stores) if stores else (store_path(store),)
-    how = look.How("browse", once=once, as_json=as_json, ascii_only=ascii_only, refresh=refresh, mouse=not no_mouse)
+    how = look.How("browse", once=once, as_json=as_json, **_shown(ascii_only, refresh, no_mouse))
     raise typer.Exit(look.browse(paths, how))
 
 
@@ -263,19 +232,10 @@ def resume(
 ) -> None:
     """Continue sweeps of the store without their files (default: all unfinished ones)."""
     from mlrtui.commands import resume as command
+    from mlrtui.commands.run import RunOptions
 
-    options = _training(
-        store=store,
-        detach=detach,
-        plain=no_tui,
-        devices=devices,
-        workers=workers,
-        engine=engine,
-        allow_code=allow_code,
-        ascii_only=ascii_only,
-        refresh=refresh,
-        no_mouse=no_mouse,
-    )
+    shown = _shown(ascii_only, refresh, no_mouse)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -297,21 +257,12 @@ def rerun(
 ) -> None:
     """Retry trials that failed because of the machine."""
     from mlrtui.commands import resume as command
+    from mlrtui.commands.run import RunOptions
 
     if not failed:
         raise BadInput("rerun needs --failed (nothing else can be rerun)")
-    options = _training(
-        store=store,
-        detach=detach,
-        plain=no_tui,
-        devices=devices,
-        workers=workers,
-        engine=engine,
-        allow_code=allow_code,
-        ascii_only=ascii_only,
-        refresh=refresh,
-        no_mouse=no_mouse,
-    )
+    shown = _shown(ascii_only, refresh, no_mouse)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 
@@ -384,16 +335,24 @@ def fit(
     sweeps: SweepsArgument = None,
     store: Annotated[
         list[Path] | None,
-        typer.Option("--store", help="A store; repeat for several.", show_default=False),
+        typer.Option(
+            "--store",
+            help="A store (default: $MLRTUI_STORE, else mlrtui.db); repeat for several.",
+            show_default=False,
+        ),
     ] = None,
-    y: Annotated[str, typer.Option(help="What is explained: eta_star, eta_last, lambda0, ….")] = "eta_star",
+    y: Annotated[
+        str, typer.Option(help="What is fitted: eta_star, eta_last, lambda0 or lambda0_preconditioned.")
+    ] = "eta_star",
     x: Annotated[
-        list[str] | None, typer.Option(help="By what; repeat for one exponent each (default: depth*width).")
+        list[str] | None, typer.Option(help="A variable; repeat for one exponent each (default: depth*width).")
     ] = None,
     where: Annotated[str, typer.Option(help="Which cells: a condition, such as 'width >= 64'.")] = "",
     group_by: Annotated[
         list[str] | None,
-        typer.Option("--group-by", help="One fit for every value of this axis; repeat (default: axes that vary)."),
+        typer.Option(
+            "--group-by", metavar="AXIS", help="One fit for every value of this axis; repeat (default: axes that vary)."
+        ),
     ] = None,
     pool: Annotated[bool, typer.Option("--pool", help="One fit over all cells, whatever varies.")] = False,
     mixed_rules: Annotated[

@@ -32,7 +32,7 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | done, but something failed: trials, a claim, a check of `doctor` |
+| 1 | done, but something failed: trials, a claim, a check of `doctor`; or `rethreshold` decided no net |
 | 2 | bad input: a sweep file, an option or a value. Every mistake is listed; nothing was started |
 | 3 | the store cannot be used |
 | 4 | the driver died: an unexpected error, all workers lost, or killed. The log beside the store has the traceback |
@@ -62,7 +62,7 @@ def page() -> str:
     for name, parameters in commands.items():
         lines += ["", f"## `mlrtui {name}`", "", group.commands[name].help, ""]
         own = [row for row in map(_row, parameters) if row not in common]
-        shared = [f"`{parameter.opts[0]}`" for parameter in parameters if _row(parameter) in common]
+        shared = [f"`{_name(parameter)}`" for parameter in parameters if _row(parameter) in common]
         lines += [*HEAD, *own, ""] if own else []
         lines += [f"Common options: {', '.join(shared)}."] if shared else []
     return "\n".join(lines).rstrip()
@@ -70,15 +70,19 @@ def page() -> str:
 
 def _row(parameter: Any) -> str:
     is_option = parameter.opts[0].startswith("-")
-    name = ", ".join(parameter.opts) if is_option else parameter.name.upper()
+    name = ", ".join(parameter.opts) if is_option else _name(parameter)
     is_flag = getattr(parameter, "is_flag", False)
     value = f" {parameter.metavar or parameter.opts[0].strip('-').upper()}" if is_option and not is_flag else ""
     many = " …" if parameter.nargs == -1 or parameter.multiple else ""
-    default = "" if is_flag or parameter.default in (None, ()) else f"`{_text(parameter.default)}`"
+    default = "" if is_flag or parameter.default in (None, (), "") else f"`{_text(parameter.default)}`"
     choices = type(parameter.default) if isinstance(parameter.default, Enum) else ()
     meaning = (parameter.help or "") + (f" One of {', '.join(map(_text, choices))}." if choices else "")
     escaped = meaning.replace("|", "\\|")
     return f"| `{name}{value}`{many} | {default or ('needed' if parameter.required else '')} | {escaped} |"
+
+
+def _name(parameter: Any) -> str:
+    return str(parameter.opts[0]) if parameter.opts[0].startswith("-") else str(parameter.name).upper()
 
 
 def _text(value: Any) -> str:

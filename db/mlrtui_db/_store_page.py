@@ -91,7 +91,7 @@ _WHAT = {
     "curves": "One row per stored step.",
     "spectra": "One row per eigenvalue that is kept beside a step's sharpness: `top` and further operators.",
     "layers": "One row per weight layer at one of a trial's first steps: how far it has moved, and by what.",
-    "measures": "One row per value of a measure that a sweep asks for.",
+    "measures": "One row per value of a measure that a sweep asks for or a recorder takes.",
     "phases": "One row per finished trial: how it ended.",
     "onsets": "One row per net with trials done: the smallest eta × lambda0 whose training shows more loss, or more "
     "sharpness, than at its start, and the largest that it survives (Kalra and Barkeshli 2023), each with the rate "
@@ -108,7 +108,7 @@ _WHAT = {
     "step": "One row per recorded step.",
     "eigenvalue": "One row per eigenvalue kept beside a step's sharpness; empty unless a sweep asks for some.",
     "layer": "One row per weight layer at one of a trial's first steps; empty unless a sweep has record.layers.",
-    "measure": "One row per value of a measure; empty unless a sweep has [measures].",
+    "measure": "One row per value of a measure; empty unless a sweep has [measures] or is a recorded run.",
     "event": "The log.",
     "fit": "One row per fitted term.",
     "column_doc": "This page, as a table.",

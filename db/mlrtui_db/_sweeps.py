@@ -55,14 +55,9 @@ def grow_sweep(
 ) -> None:
     """See `Store.grow_sweep`."""
     execute = tx.connection.execute
-    held: dict[int, set[int]] = {
-        cell_id: set() for (cell_id,) in execute("SELECT cell_id FROM cell WHERE sweep_id = ?", (sweep_id,))
-    }
-    if set(held) != set(known.values()) or len(set(known.values())) != len(known):
+    held = {cell.cell_id: cell.seeds for cell in read_cell_states(tx.connection, sweep_id)}
+    if sorted(held) != sorted(known.values()):
         raise StoreError(f"sweep {sweep_id} cannot grow: not every cell that it has is among those that are wanted")
-    nets = "SELECT cell_id, seed FROM cell JOIN net USING (cell_id) WHERE sweep_id = ?"
-    for cell_id, seed in execute(nets, (sweep_id,)):
-        held[cell_id].add(seed)
     execute("UPDATE cell SET position = -1 - position WHERE sweep_id = ?", (sweep_id,))  # makes way: they are unique
     for cell in sweep.cells:
         if cell.position in known:
@@ -132,8 +127,7 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         (sweep_id,),
     )
     trials = execute(
-        "SELECT t.trial_id, net_id, t.eta, t.round, t.status, t.verdict, t.attempt, t.error, t.given_up_epoch,"
-        " t.trial_key"
+        "SELECT t.trial_id, net_id, t.eta, t.round, t.status, t.verdict, t.attempt, t.error, t.given_up_epoch"
         " FROM cell c JOIN net n USING (cell_id) JOIN trial t USING (net_id) WHERE sweep_id = ? ORDER BY t.trial_id",
         (sweep_id,),
     )
@@ -147,6 +141,12 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         nets=tuple(_net_state(*row) for row in nets),
         trials=tuple(TrialState(*row) for row in trials),
     )
+
+
+def trial_keys(connection: sqlite3.Connection, trial_ids: Sequence[int]) -> list[str]:
+    """See `Store.trial_keys`."""
+    query = "SELECT trial_key FROM trial WHERE trial_id = ?"
+    return [connection.execute(query, (trial_id,)).fetchone()[0] for trial_id in trial_ids]
 
 
 def end_sweep(tx: Transaction, sweep_id: int, status: str) -> None:

@@ -87,13 +87,14 @@ AXES: tuple[Axis, ...] = (
     _word(
         "target",
         "data.target",
-        "What is learnt from the data: classes, parity, or regression on its own real targets.",
+        "What is learnt from the data: classes, parity, tokens, or regression on its own real targets.",
     ),
     _word("standardize", "data.standardize", "How inputs were scaled: global, feature or none."),
     _word(
         "model",
         "model.kind",
-        "Kind of network: mlp, two-layer-linear, cnn, transformer, or package.module:factory.",
+        "Kind of network: mlp, two-layer-linear, cnn, transformer, or package.module:factory; package.module:train_fn "
+        "of a user's training; of a recorded run its class.",
     ),
     _word("activation", "model.activation", "Activation of the hidden layers; own: a factory's."),
     _number("bias", "model.bias", "bias=", "0 or 1", "Whether layers have biases."),
@@ -123,7 +124,9 @@ AXES: tuple[Axis, ...] = (
         *("output_lr", "model.layer_lr.output", "out=", "1"),
         "Multiplier of the learning rate in the output layer.",
     ),
-    _word("loss", "training.loss", "Training loss: ce, mse or mse-softmax.", column="training_loss"),
+    _word(
+        "loss", "training.loss", "Training loss: ce, mse, mse-softmax, or package.module:thing.", column="training_loss"
+    ),
     _word("optimizer", "training.optimizer", "Optimizer of the training."),
     _own("momentum", "momentum=", "Share of the last update in the next"),
     _own("beta1", "beta1=", "Decay of the mean of gradients"),

@@ -15,8 +15,8 @@ _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row;
 _ACCURACY_ON: Docs = {
     "accuracy_on": (
         "text",
-        "Whose accuracy is stored, and decides: train, or validation, the samples held out; own: a user's training "
-        "reports it.",
+        "Whose accuracy is stored and decides: train; validation, the held-out samples; own, reported by the user's "
+        "training.",
     ),
 }
 _OWN: Docs = {"own": ("JSON", "Settings of a user's own training, by their names; NULL: there are none.")}
@@ -28,7 +28,8 @@ _EDGE: Docs = {
         "1",
         "eta × sharpness at the edge of stability: 2 for sgd and rmsprop, 2(1 + momentum) for momentum, the same over "
         "1 + 2·momentum for nesterov, and (2 + 2·beta1) / (1 - beta1) for adam and adamw, along training, with eta the "
-        "rate of the step; 0: no linear edge (muon), and ratios to it are NULL.",
+        "rate of the step; 0: no linear edge, or none that is known (muon, optimizers and trainings of your own), and "
+        "ratios to it are NULL.",
     ),
 }
 
@@ -83,7 +84,7 @@ _MEASURE: Docs = {
     "edge_high": ("of the measure", "Upper end where theory gives a band of edges; NULL: no band."),
     "low": ("of the measure", "Lower bound of the value; NULL: none."),
     "high": ("of the measure", "Upper bound of the value; NULL: none."),
-    "residual": ("1", "Relative residual of an eigenvalue; NULL: it is none."),
+    "residual": ("1", "Relative residual of an eigenvalue; NULL: not an eigenvalue."),
     "products": ("1", "Hessian-vector products spent on it; NULL: not counted."),
     "forwards": ("1", "Forward passes spent on it; NULL: not counted."),
     "status": ("text", "found, not-converged, or why there is no value; NULL: a measure of a sweep file has none."),

@@ -247,7 +247,9 @@ def refuse_if_held(store: Path | str) -> None:
 def refusal(store: Path, who: LockHolder | None) -> str:
     """Why a store cannot be written now."""
     remedy = "`mlrtui watch` shows it, `mlrtui stop` ends it"
-    if who is not None and not who.is_here():
+    if who is not None and processes.RECORDER in who.command:
+        remedy = "`mlrtui watch` shows it; it ends with its script"
+    elif who is not None and not who.is_here():
         remedy = "`mlrtui watch` shows it, `mlrtui stop` ends it there"
     if who is None:
         return f"{store} is in use by another driver: {remedy}"

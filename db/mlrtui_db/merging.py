@@ -292,11 +292,11 @@ def both_shards(one: str | None, other: str | None) -> str | None:
     """
     if one is None or other is None:
         return None
-    found = [_SHARDS.fullmatch(text) for text in (one, other)]
-    if not all(found) or found[0][2] != found[1][2]:  # type: ignore[index]
+    first, second = _SHARDS.fullmatch(one), _SHARDS.fullmatch(other)
+    if first is None or second is None or first[2] != second[2]:
         return one if one == other else f"{one}+{other}"
-    count = int(found[0][2])  # type: ignore[index]
-    indices = sorted({int(index) for match in found for index in match[1].split(",")})  # type: ignore[index]
+    count = int(first[2])
+    indices = sorted({int(index) for index in f"{first[1]},{second[1]}".split(",")})
     return None if len(indices) >= count else f"{','.join(map(str, indices))}/{count}"
 
 

@@ -300,7 +300,6 @@ class TrialState(NamedTuple):
     attempt: int
     error: str | None
     given_up_epoch: int | None
-    trial_key: str
 
 
 @dataclass(frozen=True)

@@ -53,13 +53,13 @@ def own_columns(own: Mapping[str, object]) -> dict[str, str | float | int]:
     """
     found: dict[str, str | float | int] = {}
     for axis in AXES:
-        value = own.get(axis.name)
+        value: Any = own.get(axis.name)
         if axis.follows or axis.name == "bias" or isinstance(value, bool):
             continue
         whole = _types().get(axis.name) == int | None or "AS INTEGER" in axis.sql
         number = isinstance(value, int) and value > 0 if whole else isinstance(value, int | float)
         if number if axis.is_number else isinstance(value, str):
-            found[axis.name] = value  # type: ignore[assignment]
+            found[axis.name] = value
     return found
 
 

@@ -50,7 +50,7 @@ class CellRecord:
     """One grid point. Field names are the columns of table ``cell``; ``settings`` is canonical JSON of all of them.
 
     None (and 0, "" where None is not allowed): not known, of a training that is not ours. Settings of its own are the
-    object ``own`` in ``settings``, see `axes.own_settings`.
+    object ``own`` in ``settings``, see `own.own_settings`.
     """
 
     position: int

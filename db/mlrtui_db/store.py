@@ -305,6 +305,11 @@ class Store:
         with translated(self.path):
             return _sweeps.sweep_state(self._transaction or Transaction(self._connection, self._rev, 0.0), sweep_id)
 
+    def trial_keys(self, trial_ids: Sequence[int]) -> list[str]:
+        """The keys of some trials, in their order; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.trial_keys(self._connection, trial_ids)
+
     def end_sweep(self, sweep_id: int, status: str) -> None:
         """Set a sweep to "done" (with its time) or "stopped"; writes nothing when it is that already."""
         _sweeps.end_sweep(self._tx(), sweep_id, status)

@@ -389,7 +389,7 @@ def _standard(group: Sequence[CellPoint], search: bool) -> list[tuple[str, tuple
 
 
 def _by_each_number(points: Sequence[CellPoint]) -> Iterator[FitSpec]:
-    """One law for each number of cells that differs between them, with all other axes apart."""
+    """One fit for each number of cells that differs between them, with all other axes apart."""
     names = [*SIZES, *_other_axes(points)]
     varying = _that_split(points, names)
     for name in varying:

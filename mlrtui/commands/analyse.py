@@ -13,13 +13,14 @@ from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_nu
 from mlrtui.analysis.points import points
 from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold
 from mlrtui.commands.resume import chosen, stored_spec
+from mlrtui.config.sections import SearchSection
+from mlrtui.driver.methods import rules_of
 from mlrtui.errors import BadInput
 from mlrtui.report import term_line
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
-from mlrtui_trainer.search import SearchSpec
 
 __all__ = ["Question", "fit", "rethreshold"]
 
@@ -91,13 +92,14 @@ def _rows(stores: Sequence[Path], sweeps: Sequence[str], y: str) -> tuple[list[d
             wanted = [name for name in sweeps if name in there]
             for sweep in chosen(reader, wanted) if wanted or not sweeps else ():
                 name = f"{store.name}: {sweep.name}" if len(stores) > 1 else sweep.name
-                view = "eta_star" if sweep.mode == "search" else "grid"
-                if view == "grid" and y.startswith("eta"):
-                    if sweeps:
-                        raise BadInput(f"--y {y!r}: sweep {sweep.name!r} is a {sweep.mode}; only searches have η*")
+                lacks = _lacks(sweep, y)
+                if lacks and sweeps:
+                    raise BadInput(f"--y {y!r}: {lacks}")
+                if lacks:
                     continue
-                columns, rows = reader.query(view, where_sweep=sweep.name)
-                found += [(name, str(row[columns.index("cell")]), dict(zip(columns, row, strict=True))) for row in rows]
+                columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", where_sweep=sweep.name)
+                named = (dict(zip(columns, row, strict=True)) for row in rows)
+                found += [(name, str(row["cell"]), row) for row in named]
                 sizes |= {(name, label): size for label, size in reader.sizes(sweep.sweep_id).items()}
     if unknown := [name for name in sweeps if name not in held]:
         raise BadInput(
@@ -109,6 +111,15 @@ def _rows(stores: Sequence[Path], sweeps: Sequence[str], y: str) -> tuple[list[d
         [row | {"cell": shown[name, label]} for name, label, row in found],
         {shown[key]: size for key, size in sizes.items()},
     )
+
+
+def _lacks(sweep: SweepRow, y: str) -> str:
+    """Why a sweep has no such quantity; "" where it may have it."""
+    if sweep.mode == "recorded":
+        return f"{sweep.name!r} is a recorded run, which has no grid to fit over"
+    if sweep.mode != "search" and y.startswith("eta"):
+        return f"sweep {sweep.name!r} is a {sweep.mode}; only searches have η*"
+    return ""
 
 
 def _lines(result: fits.FitResult) -> Iterator[str]:
@@ -153,16 +164,17 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
         raise BadInput(f"THRESHOLD {exact(threshold)}: use an accuracy above 0, up to 1")
     found: list[tuple[str, str, int, AtThreshold]] = []
     with Reader.open(store) as reader:
-        rows = [row for row in chosen(reader, sweeps) if sweeps or _threshold_of(row) is not None]
-        if not rows:
+        searches = {row.name: _search_of(row) for row in chosen(reader, sweeps)}
+        if not sweeps and not any(searches.values()):
             raise BadInput(f"{store}: no sweep in it searches for an accuracy; nothing to judge anew")
-        for row in rows:
-            trained_to = _threshold_of(row)
-            if trained_to is None:
-                raise BadInput(f"{row.name!r}: not a search for an accuracy; it has no threshold")
-            rules = _rules(row)
-            for (cell, seed), trainings in _trainings(reader, row.name, threshold).items():
-                found.append((row.name, cell, seed, at_threshold(rules, trainings, threshold, trained_to)))
+        for name, search in searches.items():
+            if search is None and sweeps:
+                raise BadInput(f"{name!r}: not a search for an accuracy; it has no threshold")
+            if search is None or search.threshold is None:
+                continue
+            rules = rules_of(search.model_copy(update={"method": "bisect"}))
+            for (cell, seed), trainings in _trainings(reader, name, threshold).items():
+                found.append((name, cell, seed, at_threshold(rules, trainings, threshold, search.threshold)))
     if as_json:
         print(json.dumps([_net_as_json(*one) for one in found], ensure_ascii=False))
     else:
@@ -170,18 +182,10 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
     return 0 if any(one.boundary is not None for *_, one in found) else 1
 
 
-def _threshold_of(row: SweepRow) -> float | None:
-    if row.mode != "search":
-        return None
-    search = stored_spec(row).search
-    return search.threshold if search is not None and search.success == "accuracy" else None
-
-
-def _rules(row: SweepRow) -> SearchSpec:
-    search = stored_spec(row).search
-    assert search is not None
-    assert search.tolerance is not None
-    return SearchSpec(search.success, search.tolerance, search.eta_min, search.eta_max, margin=search.margin)
+def _search_of(row: SweepRow) -> SearchSection | None:
+    """The search of a sweep, if it is one for an accuracy."""
+    search = stored_spec(row).search if row.mode == "search" else None
+    return search if search is not None and search.success == "accuracy" else None
 
 
 def _trainings(reader: Reader, sweep: str, threshold: float) -> dict[tuple[str, int], list[Ended]]:

@@ -3,6 +3,7 @@
 The quick start is at the top level, each paper has a folder: small files for a CPU, the paper's scale for a GPU.
 """
 
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,17 +19,21 @@ class Example:
     name: str  # path below the examples' folder, without .toml
     path: Path
     title: str
+    runs_code: bool  # whether it names code of its folder, which needs --allow-code
 
 
 def available() -> list[Example]:
     """All example sweep files, the quick start first. Raises FileNotFoundError if they are not installed."""
     where = folder()
     paths = [*sorted(where.glob("*.toml")), *sorted(where.glob("*/*.toml"))]
-    return [Example(path.relative_to(where).with_suffix("").as_posix(), path, _title(path)) for path in paths]
+    return [
+        Example(path.relative_to(where).with_suffix("").as_posix(), path, _title(path), _runs_code(path))
+        for path in paths
+    ]
 
 
 def code() -> list[Path]:
-    """The modules whose nets some of the files train."""
+    """Python beside the files: modules whose nets or trainings they name, and scripts."""
     return sorted(folder().glob("*/*.py"))
 
 
@@ -49,3 +54,11 @@ def folder() -> Path:
 def _title(path: Path) -> str:
     with path.open(encoding="utf-8") as file:
         return file.readline().removeprefix("#").strip()
+
+
+def _runs_code(path: Path) -> bool:
+    with path.open("rb") as file:
+        document = tomllib.load(file)
+    keys = ("loop", "loss", "optimizer", "schedule")
+    named = [document.get("model", {}).get("kind"), *(document["training"].get(key) for key in keys)]
+    return any(":" in str(name) for name in named)

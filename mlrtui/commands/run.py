@@ -36,14 +36,14 @@ class RunOptions:
     """The options of `mlrtui run`."""
 
     store: Path
-    overrides: tuple[str, ...] = ()
     devices: str = "auto"
     workers: int | None = None
     engine: str = "local"
     detach: bool = False
     plain: bool = False
-    dry_run: bool = False
     allow_code: bool = False
+    overrides: tuple[str, ...] = ()
+    dry_run: bool = False
     ascii_only: bool = False
     refresh: float | None = None
     mouse: bool = True
@@ -59,22 +59,20 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
     """
     specs = _load(files or examples.quickstart(), options.overrides)
     refuse_code(specs, options)
-    plans = [_plan(spec, options) for spec in specs]
-    useful = max(1, *(estimate.parallel_lanes(plan) for plan in plans))
+    stored = _beside_stored(options, specs)
+    useful = max(1, *(estimate.parallel_lanes(plan) for plan in stored.plans))
     if options.dry_run:
         workers = _workers(options, useful)
         _refuse_made_up(specs, workers)
         built, loops = check_factories(specs, workers[0], timed=True), check_loops(specs)
-        for spec, plan, cells, known in zip(specs, plans, built, loops, strict=True):
-            show(_description(spec, plan, {"": known} if known else cells), options.ascii_only)
-        for line in _beside_stored(options, specs).lines:
-            print(line)
-        return 0
-    stored = _beside_stored(options, specs)
-    specs, undone = stored.specs, stored.undone
+        for plan, cells, known in zip(stored.plans, built, loops, strict=True):
+            show(_description(plan, {"": known} if known else cells), options.ascii_only)
     for line in stored.lines:
         print(line)
-    if not undone:
+    if options.dry_run:
+        return 0
+    specs = stored.specs
+    if not stored.undone:
         _workers(options, useful)  # reports a mistake in an option all the same
         return _finished(options, specs)
     if not options.detach and not options.plain and sys.stdout.isatty():
@@ -158,12 +156,17 @@ def _load(files: Sequence[Path], overrides: Sequence[str]) -> list[AnySweep]:
 class _Stored:
     """The sweeps beside what the store has of them."""
 
-    specs: list[AnySweep]
-    """With their stored choices."""
+    plans: list[planning.Plan]
+    """Without data, and with their stored choices."""
 
     undone: bool
     lines: list[str]
     """What is added to sweeps that are there, in words."""
+
+    @property
+    def specs(self) -> list[AnySweep]:
+        """The sweeps themselves."""
+        return [plan.spec for plan in self.plans]
 
 
 def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
@@ -174,14 +177,15 @@ def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
     """
     store = options.store
     if not store.exists() or (store.stat().st_size == 0 and store.is_file()):
-        return _Stored(list(specs), undone=True, lines=[])
-    chosen, undone, lines = [], False, []
-    with open_current(store) as reader:
+        return _Stored([_plan(spec, options) for spec in specs], undone=True, lines=[])
+    plans, undone, lines = [], False, []
+    with Reader.open(store) if options.dry_run else open_current(store) as reader:  # only the former never migrates
+        reader.refuse_if_incomplete()
         known = {sweep.name: sweep for sweep in reader.sweeps()}
         for spec in specs:
             row = known.get(spec.sweep.name)
             if row is None:
-                chosen.append(spec)
+                plans.append(_plan(spec, options))
                 undone = True
                 continue
             if row.mode == "recorded":
@@ -189,32 +193,32 @@ def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
                     f"sweep.name = {spec.sweep.name!r}: {store} has a recorded run of this name, a script's own: "
                     "rename the sweep, or choose another --store"
                 )
-            chosen.append(chosen_as(spec, row.spec))
-            lacks = _lacks(options, chosen[-1], row, reader)
+            plans.append(_plan(chosen_as(spec, row.spec), options))
+            lacks = _lacks(options, plans[-1], row, reader)
             undone |= lacks.adds or row.status != "done" or row.shard != options.shard
             if lacks.adds:
                 lines.append(f"{one_line(row.name)}: {lacks.text}; what is stored stays")
-    return _Stored(chosen, undone, lines)
+    return _Stored(plans, undone, lines)
 
 
-def _lacks(options: RunOptions, spec: AnySweep, row: SweepRow, reader: Reader) -> Growth:
+def _lacks(options: RunOptions, plan: planning.Plan, row: SweepRow, reader: Reader) -> Growth:
     """What a stored sweep lacks."""
+    name = plan.spec.sweep.name
     if options.shard is not None and row.shard != options.shard:
         holds = "all of it" if row.shard is None else f"shard {row.shard}"
         raise BadInput(
-            f"--shard {options.shard}: {options.store} holds {holds} of {spec.sweep.name!r}; give every shard a "
+            f"--shard {options.shard}: {options.store} holds {holds} of {name!r}; give every shard a "
             "--store of its own, or leave --shard out to train what is missing"
         )
-    differing = differences(row.spec, spec)
-    if not differing and row.shard == options.shard:
+    if row.shard == options.shard and not differences(row.spec, plan.spec):
         return Growth()
-    lacks = growth(row.spec, reader.cell_states(row.sweep_id), _plan(spec, options))
+    lacks = growth(row.spec, reader.cell_states(row.sweep_id), plan)
     if lacks.refused:
         raise BadInput(
-            f"sweep.name = {spec.sweep.name!r}: {options.store} has a sweep of this name with other settings "
+            f"sweep.name = {name!r}: {options.store} has a sweep of this name with other settings "
             f"({'; '.join(lacks.refused)}); change sweep.name, or use another --store"
         )
-    if differing and options.shard is not None:
+    if lacks.changes and options.shard is not None:
         raise BadInput(
             f"--shard {options.shard}: a shard cannot grow ({'; '.join(lacks.changes)}): merge the shards first, then "
             "run the larger sweep, or give it another sweep.name"
@@ -297,8 +301,9 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
         return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
 
 
-def _description(spec: AnySweep, plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
+def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
     """What a sweep would do; ``built``: what was found about the nets of factories, by cell."""
+    spec = plan.spec
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
     about = "" if spec.scan is not None else "about "

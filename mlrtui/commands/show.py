@@ -18,7 +18,7 @@ def examples(copy: Path | None) -> None:
         width = max(len(example.name) for example in found)
         for example in found:
             print(f"{example.name:<{width}}  {example.title}")
-            print(f"{'':<{width}}  mlrtui run {example.path}")
+            print(f"{'':<{width}}  mlrtui run {example.path}{' --allow-code' if example.runs_code else ''}")
         return
     for place in _copied(found, copy):
         print(place)

@@ -85,7 +85,7 @@ class ArgumentsSection(Section):
 
 
 class LoopTrainingSection(Section):
-    """A training of your own: mlrtui calls the function, and knows of it what it reports."""
+    """A training of your own: mlrtui calls the function and knows only what it reports."""
 
     never = dict.fromkeys(
         TrainingSection.model_fields, "is for nets that mlrtui trains; an argument of the loop belongs in [arguments]"
@@ -98,7 +98,7 @@ class LoopTrainingSection(Section):
         "my_training:train",
     )
     path: Annotated[str | None, text(1000)] = make_key(
-        "Folder in which the function's package is sought after the installed ones; without it, the sweep file's.",
+        "Folder in which the function's package is searched after the installed ones; without it, the sweep file's.",
         "trainings",
         None,
     )
@@ -126,8 +126,8 @@ class LoopSearchSection(SearchSection):
         "loss-below-initial",
     )
     start: Annotated[str | float, either(choice("fit"), number(1e-30, 1e30))] = make_key(
-        "The first learning rate of a search. fit: where the law through those that are done says, corners of depth "
-        "and width first; the first ones in the middle of the range.",
+        "The first learning rate of a search. fit: where a fit through those that are done says, corners of depth "
+        "and width first; before that, in the middle of the range.",
         0.001,
         START,
     )

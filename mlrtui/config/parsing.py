@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from mlrtui.config.checks import contradictions, contradictions_of_loops
+from mlrtui.config.checks import contradictions
 from mlrtui.config.checks.known import Known
 from mlrtui.config.loops import (
     MOST_ARGUMENTS,
@@ -111,7 +111,7 @@ def parse_sweep(document: Mapping[str, Any], place: str) -> AnySweep:
     fits, wrong = _fits(document.get("fit", []))
     mistakes.extend(wrong)
     known = Known(values, _given(document), fits, arguments)
-    mistakes.extend(contradictions_of_loops(known) if loop else contradictions(known))
+    mistakes.extend(contradictions(known, loop=loop))
     if mistakes:
         lines = [mistake.line(place) for mistake in mistakes[:MOST_LINES]]
         more = len(mistakes) - len(lines)

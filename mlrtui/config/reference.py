@@ -62,7 +62,7 @@ LOOPS = """\
 
 With `loop` in `[training]`, mlrtui trains nothing itself: it calls your function at the learning rates of the search or
 scan. `[data]`, `[model]`, `[sharpness]` and `[measures]` are then left out, and `[training]` has the keys below. λ is
-not asked of such trainings. The [guide](guides/your-own-training.md) has the rest.
+not measured for such trainings. The [guide](guides/your-own-training.md) has the rest.
 
 ```toml
 [sweep]
@@ -83,9 +83,9 @@ tolerance = 0.1
 ### `[arguments]`
 
 Arguments of the function by their names, beside lr, report and seed, which it gets anyway: numbers, texts, true or
-false, each one value or a list, which makes an *axis* of the grid. Names of axes that mlrtui knows (depth, width,
-batch, optimizer, ...) are those in the views, labels and fits; the others are in the column `own` of the views, and
-expressions of `[[fit]]` know them by their names.
+false, each one value or a list, which makes an *axis* of the grid. Arguments named like axes of mlrtui (depth, width,
+batch, optimizer, ...) fill those columns of the views; the others are in the column `own`. Labels and `[[fit]]` use
+both.
 
 ### `[search]` and `[scan]`
 
@@ -102,8 +102,9 @@ value is written as in TOML; a bare word is text.
 ## What makes two sweeps the same
 
 A sweep is identified by its settings as mlrtui understands them, defaults included: comments, the order of keys and the
-spelling of numbers (`1` or `1.0`) play no part. Starting the same sweep again goes on with it. Changed settings need a
-name of their own.
+spelling of numbers (`1` or `1.0`) play no part. Starting the same sweep again goes on with it. More seeds, more values
+of an axis, more rates, another tolerance and other fits are added in place ([guide](guides/growing.md)); other changes
+need another `sweep.name`.
 """
 
 
@@ -138,7 +139,7 @@ def _lines() -> Iterator[str]:
     yield LOOPS
     yield from _table("[training] with loop", LoopTrainingSection, level="###")
     start = LoopSearchSection.model_fields["start"]
-    yield f"`search.start` is there {rule_of(start).text} (default {_default('start', start)}): {start.description}\n"
+    yield f"`search.start` takes {rule_of(start).text} here (default {_default('start', start)}): {start.description}\n"
     yield CLOSING.rstrip()
 
 

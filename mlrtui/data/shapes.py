@@ -39,9 +39,7 @@ class DataSpec:
 
     name: str
     samples: int | Literal["all"] = "all"
-    target: str = (
-        "classes"  # "classes" | "parity" | "tokens" | "regression" (where the data's own targets are real numbers)
-    )
+    target: str = "classes"  # "classes" | "parity" | "tokens" | "regression", where the data's own are real numbers
     standardize: str = "global"  # "global" | "feature" | "none"
     path: str = ""  # of data in files
     which: str = ""  # of several data sets in one folder

@@ -5,20 +5,21 @@ the store lacks: a trial is known by its key, which neither the size of the grid
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from mlrtui.config import SweepSpec
+from mlrtui.config import read_sweep
 from mlrtui.config.changes import Difference, differences
 from mlrtui.keys import canonical_json
 from mlrtui.planning import Plan
 from mlrtui_db.axes import AXES
 from mlrtui_db.models import CellState
 
-__all__ = ["Growth", "differing_numbers", "growth", "matched"]
+__all__ = ["Growth", "differing_numbers", "growth"]
 
 _GRID = frozenset({axis.key for axis in AXES} | {"training.epochs", "training.steps"})
 """Keys whose old values must still be in the grid; whether they are shows in the cells."""
@@ -26,11 +27,16 @@ _GRID = frozenset({axis.key for axis in AXES} | {"training.epochs", "training.st
 _FREE = frozenset({"search.method", "search.points", "search.start", "training.check"})
 """How a search asks; η* is the same to the bit."""
 
-_ASKED_ANEW = frozenset({"search.tolerance", "search.margin"})
-"""Nets that are done are searched again; trainings whose rates are asked for again are not repeated."""
-
-_LISTS = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
+_RATES = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
 """Rates, to which others may be added."""
+
+_RANGE: Mapping[str, Callable[[float, float], bool]] = {"search.eta_min": operator.le, "search.eta_max": operator.ge}
+"""Ends of the range, and how a new one must stand to the old: the range may become larger."""
+
+_SEARCH = frozenset({"search.tolerance", "search.margin"})
+
+_ASKED_ANEW = _SEARCH | _RATES | _RANGE.keys()
+"""Nets that are done are asked again; trainings whose rates are asked for again are not repeated."""
 
 _AS_BEFORE: Mapping[str, object] = {"base_width": 64, "hidden_lr": 1.0, "output_lr": 1.0}
 """Settings of cells that an earlier version did not write down, with what they were then."""
@@ -53,6 +59,9 @@ class Growth:
     new_nets: int = 0
     """In new and in old cells."""
 
+    known: Mapping[int, CellState] = field(default_factory=dict)
+    """The stored cells, by their positions in the plan."""
+
     @property
     def text(self) -> str:
         """What is added, in words."""
@@ -67,7 +76,9 @@ class Growth:
 
 
 def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
-    """What a plan adds to a stored sweep.
+    """What a plan adds to a stored sweep, or why it is another sweep.
+
+    Settings are compared, not keys: the key of a sweep that an earlier version started lacks what came later.
 
     Args:
         stored: the sweep's settings as they are stored.
@@ -76,7 +87,7 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
     """
     found = differences(stored, plan.spec)
     refused = [one for one in found if not _may_change(one)]
-    known = matched(cells, plan, same_settings=not found)
+    known = _matched(cells, plan, same_settings=not found)
     if len(known) < len(cells):
         refused += [one for one in found if _is_of_grid(one.key)] or [Difference("cells", len(cells), len(known))]
     held = {position: cell.seeds for position, cell in known.items()}
@@ -86,9 +97,10 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
     return Growth(
         tuple(map(str, found)),
         tuple(dict.fromkeys(map(str, refused))),
-        searches_again=any(one.key in _ASKED_ANEW | _LISTS or one.key.startswith("search.eta_m") for one in found),
+        searches_again=any(one.key in _ASKED_ANEW for one in found),
         new_cells=len(wanted) - len(known),
         new_nets=sum(len(seeds - held.get(position, frozenset())) for position, seeds in wanted.items()),
+        known=known,
     )
 
 
@@ -100,13 +112,13 @@ def differing_numbers(stored: str, other: str) -> list[str]:
     if stored == other:
         return []
     try:
-        spec = SweepSpec.from_canonical(other)
+        spec = read_sweep(other)
     except ValidationError:
         return ["settings of another version"]
     return [str(one) for one in differences(stored, spec) if one.key not in _FREE]
 
 
-def matched(cells: Sequence[CellState], plan: Plan, *, same_settings: bool) -> dict[int, CellState]:
+def _matched(cells: Sequence[CellState], plan: Plan, *, same_settings: bool) -> dict[int, CellState]:
     """Which stored cell is at which position of a plan.
 
     ``same_settings``: the sweep's settings are the plan's, so that positions are, too, whatever an earlier version
@@ -139,22 +151,14 @@ def _is_of_grid(key: str) -> bool:
 def _may_change(one: Difference) -> bool:
     """Whether a change of this key leaves every training that is stored what it is."""
     key, old, new = one.key, one.old, one.new
-    if _is_of_grid(key) or key in _FREE or key in _ASKED_ANEW or key.startswith("fit#"):
+    if _is_of_grid(key) or key in _FREE or key in _SEARCH or key.startswith("fit#"):
         return True  # of the grid's, the cells decide
-    if key == "sweep.seeds":
+    if old is None or new is None:
+        return False
+    if key == "sweep.seeds" or key in _RATES:
         return set(_listed(old)) <= set(_listed(new))
-    if key in _LISTS:
-        return old is not None and new is not None and set(_listed(old)) <= set(_listed(new))
-    if key == "search.eta_min":
-        return _is_number(old) and _is_number(new) and new <= old
-    if key == "search.eta_max":
-        return _is_number(old) and _is_number(new) and new >= old
-    return False
+    return key in _RANGE and _RANGE[key](new, old)
 
 
 def _listed(value: Any) -> Iterator[Any]:
     yield from value if isinstance(value, list) else (value,)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)

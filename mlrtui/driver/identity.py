@@ -1,39 +1,25 @@
-"""Whether a stored sweep is the one that is to be trained: settings, data, code; and what it lacks of it."""
+"""Whether a stored sweep is the one that is to be trained: its data, its numbers, its code."""
 
-from mlrtui.config.changes import differences
-from mlrtui.driver.growth import Growth, growth, matched
+from collections.abc import Mapping
+
 from mlrtui.errors import BadInput
 from mlrtui.planning import CellPlan, Plan, trial_key
-from mlrtui_db.models import CellState, NamedSweep, SweepState
+from mlrtui_db.models import CellState, SweepState
 from mlrtui_db.store import Store
 
-__all__ = ["grow", "lacking", "other_code", "refuse_other_data", "refuse_other_keys"]
+__all__ = ["other_code", "refuse_other_data", "refuse_other_keys"]
 
 _KEYS_TRIED = 10
 
 
-def lacking(stored: NamedSweep, state: SweepState, plan: Plan) -> Growth:
-    """What the stored sweep of this name lacks of the plan, or why it is another sweep.
-
-    Settings are compared, not keys: the key of a sweep that an earlier version started lacks what came later.
-    """
-    return growth(stored.spec, state.cells, plan)
-
-
-def grow(store: Store, stored: NamedSweep, state: SweepState, plan: Plan, lacks: Growth) -> None:
-    """Add what the stored sweep lacks; within a transaction."""
-    ids = {position: cell.cell_id for position, cell in _known(stored, state, plan).items()}
-    store.grow_sweep(stored.sweep_id, plan.sweep, ids, searches_again=lacks.searches_again)
-
-
-def refuse_other_data(stored: NamedSweep, state: SweepState, plan: Plan) -> None:
-    """Raise where the data is no longer that which the sweep was started with.
+def refuse_other_data(plan: Plan, known: Mapping[int, CellState]) -> None:
+    """Raise where the data is no longer that which the sweep was started with; ``known``: see `Growth.known`.
 
     Raises:
         BadInput: names the first such cell; nothing was trained.
     """
     cells = {cell.position: cell for cell in plan.cells}
-    for position, held in _known(stored, state, plan).items():
+    for position, held in known.items():
         cell = cells[position]
         if isinstance(cell, CellPlan) and held.data_id != cell.data_id:
             raise BadInput(
@@ -42,7 +28,7 @@ def refuse_other_data(stored: NamedSweep, state: SweepState, plan: Plan) -> None
             )
 
 
-def refuse_other_keys(stored: NamedSweep, state: SweepState, plan: Plan) -> None:
+def refuse_other_keys(store: Store, state: SweepState, plan: Plan, known: Mapping[int, CellState]) -> None:
     """Raise where a stored training is not the one that this version would make for its net and rate.
 
     A sweep may be resumed by other code, which an event says; it may not grow, as half of it would be other numbers.
@@ -51,19 +37,16 @@ def refuse_other_keys(stored: NamedSweep, state: SweepState, plan: Plan) -> None
         BadInput: names the first such training.
     """
     cells = {cell.position: cell for cell in plan.cells}
-    places = {cell.cell_id: position for position, cell in _known(stored, state, plan).items()}
+    places = {cell.cell_id: position for position, cell in known.items()}
     nets = {net.net_id: net for net in state.nets}
-    for trial in state.trials[:_KEYS_TRIED]:
+    some = state.trials[:_KEYS_TRIED]
+    for trial, stored in zip(some, store.trial_keys([trial.trial_id for trial in some]), strict=True):
         net = nets[trial.net_id]
-        if trial.trial_key != trial_key(cells[places[net.cell_id]], net.seed, trial.eta):
+        if stored != trial_key(cells[places[net.cell_id]], net.seed, trial.eta):
             raise BadInput(
                 f"sweep.name = {plan.sweep.name!r}: cannot grow: its trainings were made by a version whose numbers "
                 f"differ ({state.code_id}); give the larger sweep a name of its own"
             )
-
-
-def _known(stored: NamedSweep, state: SweepState, plan: Plan) -> dict[int, CellState]:
-    return matched(state.cells, plan, same_settings=not differences(stored.spec, plan.spec))
 
 
 def other_code(plan: Plan, state: SweepState) -> str | None:

@@ -13,6 +13,7 @@ from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.fitting import current_fits
+from mlrtui.driver.growth import growth
 from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turn_of
@@ -20,6 +21,7 @@ from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_rec
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
+from mlrtui_db.models import SweepState
 from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
@@ -119,8 +121,7 @@ class Driver:
             EngineFailed: no worker is left.
             StoreMoved: the store was removed, moved or replaced.
         """
-        grown = self._find_or_add(plan)
-        state = self._store.sweep_state(self._sweep_id)
+        state, grown = self._find_or_add(plan)
         if state.status == "done":
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
         self._check_due = isinstance(spec, LoopSweep) and spec.training.check and state.repeatable is None
@@ -154,23 +155,25 @@ class Driver:
                 last_commit = self._clock()
         return self._end(run, spec.sweep.name)
 
-    def _find_or_add(self, plan: Plan) -> str:
-        """Make the stored sweep the one that is wanted; what was added to one that was there, in words."""
+    def _find_or_add(self, plan: Plan) -> tuple[SweepState, str]:
+        """Make the stored sweep the one that is wanted; with what was added to one that was there, in words."""
         stored = self._store.sweep_named(plan.sweep.name)
         if stored is not None:
             state = self._store.sweep_state(stored.sweep_id)
-            lacks = identity.lacking(stored, state, plan)
+            lacks = growth(stored.spec, state.cells, plan)
             if not lacks.refused:
                 self._sweep_id = stored.sweep_id
-                identity.refuse_other_data(stored, state, plan)
+                identity.refuse_other_data(plan, lacks.known)
                 if not lacks.adds and state.shard == plan.sweep.shard:
-                    return ""
+                    return state, ""
                 if lacks.changes:
-                    identity.refuse_other_keys(stored, state, plan)
-                self._commit(lambda: identity.grow(self._store, stored, state, plan, lacks))
-                return lacks.text
+                    identity.refuse_other_keys(self._store, state, plan, lacks.known)
+                ids = {position: cell.cell_id for position, cell in lacks.known.items()}
+                again = lacks.searches_again
+                self._commit(lambda: self._store.grow_sweep(self._sweep_id, plan.sweep, ids, searches_again=again))
+                return self._store.sweep_state(self._sweep_id), lacks.text
         self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep))  # or a conflict of names
-        return ""
+        return self._store.sweep_state(self._sweep_id), ""
 
     # --- handing out -------------------------------------------------------------------------------------------
 
@@ -447,8 +450,7 @@ class Driver:
         """How a stopped sweep goes on."""
         if not isinstance(run.spec, LoopSweep) or not run.spec.in_script:
             return "the same command resumes it"
-        why = self._why_stopped()
-        return f"{why}; find_max_lr with the same key resumes it" if why else "find_max_lr with the same key resumes it"
+        return "; ".join(filter(None, (self._why_stopped(), "find_max_lr with the same key resumes it")))
 
     def _failures(self) -> int:
         state = self._store.sweep_state(self._sweep_id)

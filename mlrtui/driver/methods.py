@@ -13,7 +13,7 @@ from mlrtui.planning import Cell, LoopCell
 from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.search import SearchSpec
 
-__all__ = ["chosen_as", "chosen_for", "search_rules"]
+__all__ = ["chosen_as", "chosen_for", "rules_of", "search_rules"]
 
 GPU_STEP = 1e9
 """Operations of a step that a large GPU does in about the time that it takes to tell it of the step: reckoned, for
@@ -49,7 +49,7 @@ def search_rules(spec: AnySweep, cell: Cell) -> SearchSpec:
     """
     assert spec.search is not None
     search, seeds = _settled(spec.search, len(spec.sweep.seeds)), len(spec.sweep.seeds)
-    return _rules(search, _free_points(cell, seeds) if search.points == "auto" else search.points)
+    return rules_of(search, _free_points(cell, seeds) if search.points == "auto" else search.points)
 
 
 @lru_cache(maxsize=64)
@@ -59,7 +59,12 @@ def _settled(search: SearchSection, seeds: int) -> SearchSection:
 
 
 @lru_cache(maxsize=1024)
-def _rules(search: SearchSection, points: int | None) -> SearchSpec:
+def rules_of(search: SearchSection, points: int | None = None) -> SearchSpec:
+    """The rules of a search whose tolerance is settled, with so many rates a question (None: as the method has them).
+
+    Raises:
+        BadInput: nothing can be searched in this range.
+    """
     assert search.tolerance is not None
     try:
         return SearchSpec(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.config.sections import SearchSection
-from mlrtui.planning import Cell, LoopCell
+from mlrtui.planning import Cell, CellPlan, LoopCell
 from mlrtui_db.axes import SIZES
 from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.optimizers import OPTIMIZERS
@@ -65,12 +65,10 @@ class Starts:
         """Where a net with this λ₀ starts; without one in the middle of the range, in equal ratios."""
         given = self._search.start
         rate = given if isinstance(given, float) else self._predicted(plan) if self.learns else None
-        if rate is None and isinstance(plan, LoopCell):
-            rate = sqrt(self._search.eta_min * self._search.eta_max)
+        if rate is None and lambda0 and isinstance(plan, CellPlan):
+            rate = (OPTIMIZERS[plan.train.optimizer].start or 2 * LOSS_KINDS[plan.train.loss].start) / lambda0
         elif rate is None:
-            assert not isinstance(plan, LoopCell)
-            c = OPTIMIZERS[plan.train.optimizer].start or 2 * LOSS_KINDS[plan.train.loss].start
-            rate = c / lambda0 if lambda0 else sqrt(self._search.eta_min * self._search.eta_max)
+            rate = sqrt(self._search.eta_min * self._search.eta_max)
         return min(max(rate, self._search.eta_min), self._search.eta_max)
 
     def _predicted(self, plan: Cell) -> float | None:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import platform
+import select
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from mlrtui_db.own import own_settings
 from mlrtui_db.processes import RECORDER
 from mlrtui_trainer.gauge import RecordedStep, Recorder
 from mlrtui_trainer.gauge.recording import LossFunction, Model, Optimizers
+from mlrtui_trainer.raised import said_in_short
 
 __all__ = ["StoreSink", "record"]
 
@@ -117,6 +119,7 @@ class StoreSink:
         self.left_out = 0
         """Steps that were not stored because the helper could not keep up."""
 
+        self._noted_left_out = 0
         self._description = description
         self._recorder = weakref.ref(recorder)
         self._waiting = bytearray()  # whole lines, but for a first one that is partly written
@@ -187,7 +190,7 @@ class StoreSink:
         atexit.unregister(self._at_exit)
         if self.left_out > self._noted_left_out:
             self._note_left_out()
-        self._send(["end", None if error is None else _words(error)])
+        self._send(["end", None if error is None else said_in_short(error)])
         deadline = time.monotonic() + CLOSING_SECONDS
         try:
             while self._waiting and time.monotonic() < deadline:
@@ -205,8 +208,6 @@ class StoreSink:
             raise StoreTrouble(f"{self.store}: the end of the run may not be stored: {answer['error']}")
 
     # The pipe -----------------------------------------------------------------------------------------------------
-
-    _noted_left_out = 0
 
     def _send(self, message: object) -> None:
         self._waiting += json.dumps(message, separators=(",", ":")).encode() + b"\n"
@@ -234,8 +235,6 @@ class StoreSink:
             ) from None
 
     def _wait_for_space(self, deadline: float) -> None:
-        import select
-
         select.select([], [self._pipe], [], max(min(deadline - time.monotonic(), 1.0), 0.0))
 
     def _answer(self) -> dict[str, object]:
@@ -315,11 +314,6 @@ def _row(row: RecordedStep) -> list[object]:
         [name, norm, *[nan] * 5, None, None, None, None, nan] for name, norm in norms.items() if not isnan(norm)
     ]
     return ["step", row.step, row.loss, row.accuracy, row.lr, row.skipped, readings]
-
-
-def _words(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _description(

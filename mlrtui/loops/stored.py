@@ -27,10 +27,11 @@ from mlrtui.stores import make_current
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
-from mlrtui_trainer.loops.code import Train, said_in_short
+from mlrtui_trainer.loops.code import Train
 from mlrtui_trainer.loops.process import Difference, Failure, Job, Line, Returned
 from mlrtui_trainer.loops.records import verdict_of
 from mlrtui_trainer.loops.reports import LoopError, Reported, Reports, difference
+from mlrtui_trainer.raised import said_in_short
 from mlrtui_trainer.search import Boundary, Search, SearchSpec
 
 __all__ = ["searched_in_store", "sweep_of"]
@@ -162,10 +163,6 @@ class _Caller:
         _lines.discard(self)
         self._connection.close()
 
-    def forget(self) -> None:
-        """In a forked child: the socket is its parent's alone."""
-        self.close()
-
     def _one(self, train: Train, job: Job, progress: Progress) -> bool:
         """One training; False where the driver has hung up meanwhile."""
         there = True
@@ -204,12 +201,12 @@ class _Caller:
         return True
 
 
-def _forget_all() -> None:
+def _close_all() -> None:
     for caller in list(_lines):
-        caller.forget()
+        caller.close()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+os.register_at_fork(after_in_child=_close_all)  # the socket is the parent's alone
 
 
 def _found(store: Path, spec: LoopSweep, rules: SearchSpec) -> Found:

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from math import isfinite
@@ -125,7 +125,7 @@ class Writing:
         for level, text in self._events:
             self._store.add_event(level, text, self.sweep_id, self.trial_id)
 
-    def _try(self, write: Any) -> bool:
+    def _try(self, write: Callable[[], None]) -> bool:
         self._alive_at = time.monotonic()
         try:
             with self._store.transaction():
@@ -225,8 +225,7 @@ def _serve(store: Store, writing: Writing, lines: _Lines, parent: int) -> None:
     while True:
         waits = [] if writing.is_full else [0]
         ready, _, _ = select.select([*waits, *([] if tied is None else [tied])], [], [], COMMIT_SECONDS / 2)
-        dead = tied in ready if tied is not None else False
-        dead = dead or os.getppid() != parent
+        dead = (tied is not None and tied in ready) or os.getppid() != parent
         for message in lines.read_all() if dead else lines.read() if 0 in ready else ():
             if message[0] == "end":
                 error = message[1]

@@ -179,7 +179,9 @@ def test_no_command_changes_a_store_that_a_driver_writes(mlrtui: Mlrtui, fake_st
             assert str(os.getpid()) in done.stderr or "is being written" in done.stderr
 
 
-def test_a_store_of_an_earlier_version_is_read_and_brought_up_to_date(mlrtui: Mlrtui, tmp_path: Path) -> None:
+def test_a_store_of_an_earlier_version_is_read_and_brought_up_to_date(
+    mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path
+) -> None:
     """A search that an earlier version stopped half-way, with the settings that it knew."""
     store = tmp_path / "mlrtui.db"
     dump = Path(__file__).parents[1] / "db" / "versions" / "1-first.sql"
@@ -189,10 +191,11 @@ def test_a_store_of_an_earlier_version_is_read_and_brought_up_to_date(mlrtui: Ml
             "PRAGMA application_id = 0x6D6C7274; PRAGMA user_version = 1; PRAGMA journal_mode = WAL"
         )
     before = store.read_bytes()
-    for command in (["status"], ["doctor", "mlrtui.db"], ["watch", "--once"], ["export", "--out", "out"]):
+    reading = (["status"], ["doctor", "mlrtui.db"], ["watch", "--once"], ["export", "--out", "out"])
+    for command in (*reading, ["run", sweep_file(SMALL_SEARCH), "--dry-run"]):
         done = mlrtui(*command)
         assert done.returncode == 0, done.stderr
-        assert "from long ago" in done.stdout or command[0] in ("doctor", "export")
+        assert "from long ago" in done.stdout or command[0] in ("doctor", "export", "run")
     assert store.read_bytes() == before
     finished = done_trials(store)
     resumed = mlrtui("resume", "--devices", "fake")

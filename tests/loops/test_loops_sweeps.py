@@ -16,10 +16,13 @@ from conftest import Mlrtui
 
 from mlrtui import planning
 from mlrtui.config import AnySweep, LoopSweep, load_sweep, read_sweep
+from mlrtui.driver.growth import differing_numbers
 from mlrtui.driver.loop import Driver, SweepEnd
+from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.deadlines import Deadlines
 from mlrtui.engines.loops import LoopEngine
-from mlrtui_db import invariants
+from mlrtui_db import invariants, merging
+from mlrtui_db.errors import MergeConflict
 from mlrtui_db.store import Store
 
 pytestmark = pytest.mark.usefixtures("no_driver_left")
@@ -48,13 +51,17 @@ def sweep(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def drive(path: Path, store: Path, deadlines: Deadlines | None = None, device: str = "cpu") -> SweepEnd:
+def drive(
+    path: Path, store: Path, deadlines: Deadlines | None = None, device: str = "cpu", shard: Shard | None = None
+) -> SweepEnd:
     """Run a sweep in this process, its trainings in theirs."""
     spec = load_sweep(path)
+    plan = planning.plan(spec)
     engine = LoopEngine([device], deadlines)
     with Store.open(store) as opened:
         try:
-            return Driver(opened, engine, driver_id="test").run_sweep(spec, planning.plan(spec))
+            wanted = plan if shard is None else part(plan, shard)
+            return Driver(opened, engine, driver_id="test").run_sweep(spec, wanted)
         finally:
             engine.close()
 
@@ -339,6 +346,22 @@ def test_numbers_are_not_made_up_for_a_training(mlrtui: Mlrtui, sweep: Callable[
     refused = mlrtui("run", sweep("quadratic"), "--allow-code", "--devices", "fake")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
     assert "--devices fake: makes up the numbers of nets" in refused.stderr
+
+
+def test_shards_that_started_elsewhere_are_one_sweep(sweep: Callable[..., Path], tmp_path: Path) -> None:
+    table = "SELECT cell, eta_star, eta_last FROM eta_star ORDER BY cell"
+    more = "[arguments]\nwidth = [1, 2, 4, 8]\n"
+    drive(sweep("quadratic", more), tmp_path / "whole.db")
+    stores = []
+    for index, search in enumerate((SHORT, SHORT.replace("start = 0.1", "start = 0.5"))):
+        stores.append(tmp_path / f"{index}.db")
+        assert drive(sweep("quadratic", more, search), stores[-1], shard=Shard(index, 2)).status == "done"
+    merging.merge(tmp_path / "all.db", stores, differing=differing_numbers)
+    assert rows(tmp_path / "all.db", "SELECT name, status, shard FROM sweep") == [("quadratic", "done", None)]
+    assert rows(tmp_path / "all.db", table) == rows(tmp_path / "whole.db", table)
+    drive(sweep("quadratic", more, SHORT.replace("margin = 1", "margin = 2")), tmp_path / "other.db")
+    with pytest.raises(MergeConflict, match=r"search\.margin: 1 -> 2"):
+        merging.merge(tmp_path / "no.db", [stores[0], tmp_path / "other.db"], differing=differing_numbers)
 
 
 def test_canonical_settings_come_back(sweep: Callable[..., Path]) -> None:

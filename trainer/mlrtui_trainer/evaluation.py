@@ -116,10 +116,9 @@ def evaluate(model: Model, weights: Weights, samples: Samples, loss: str) -> Eva
 @torch.inference_mode()
 def in_training(model: InTraining, weights: Weights, samples: Samples, loss: str) -> Floats:
     """Loss in training mode over whole batches in the order of the data, [lanes]: what λ is the curvature of."""
-    rows = min(model.batch, samples.count)
-    found = []
-    for part, first in enumerate(range(0, samples.count - rows + 1, rows)):
-        x, y, labels = samples.part(first, rows)
+    starts, found = model.whole_batches(samples.count), []
+    for part, first in enumerate(starts):
+        x, y, labels = samples.part(first, starts.step)
         f = model.forward(weights, x, part).f
         found.append(mean_loss(LOSSES[loss].per_sample(LOSSES[loss].start(f, y), labels)))
     return torch.stack(found).mean(0).cpu().numpy()
@@ -135,7 +134,6 @@ def sums(model: Model, weights: Weights, samples: Samples, loss: str) -> Tensor:
     """Over all samples, [3, lanes]: losses, right answers, samples whose lane is dead on the piece they are in."""
     starts = range(0, samples.count, EVALUATION_ROWS)
     if isinstance(model, InTraining):
-        assert model.quiet is not None
         model = model.quiet
     # one by one: a tensor's own sum takes its terms in another order where a lane is alone
     return reduce(torch.add, (_piece(model, weights, samples, first, loss) for first in starts))
@@ -183,18 +181,18 @@ def step_numbers(
 def sizes(model: Model, weights: Weights, samples: Samples, loss: str) -> Floats:
     """RMS over all samples and units of outputs, centred outputs and the last hidden layer, [3, lanes]."""
     squares = torch.zeros(3, weights.lanes, dtype=torch.float64, device=samples.x.device)
-    rows, last = EVALUATION_ROWS, samples.count
-    if isinstance(model, InTraining):  # as the steps see them
-        rows = min(model.batch, samples.count)
-        last = samples.count // rows * rows
-    for first in range(0, last, rows):
-        x = samples.x[None, first : first + rows]
+    starts, seen = range(0, samples.count, EVALUATION_ROWS), 0
+    if isinstance(model, InTraining):
+        starts = model.whole_batches(samples.count)  # as the steps see them
+    for first in starts:
+        x = samples.x[None, first : first + starts.step]
         parts = []
         for group in _groups(model, weights, x):
             trace = model.forward(group, x)
             parts.append(torch.stack([*_output_sizes(LOSSES[loss], trace.f), _hidden_size(model, trace)]))
         squares += torch.cat(parts, dim=1).square_().mul_(x.shape[1])
-    found: Floats = squares.div_(last).sqrt_().cpu().numpy()
+        seen += x.shape[1]
+    found: Floats = squares.div_(seen).sqrt_().cpu().numpy()
     return found
 
 

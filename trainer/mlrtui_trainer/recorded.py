@@ -9,8 +9,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -31,8 +29,6 @@ SWITCH = "MLRTUI_GRAPHS"
 
 SPARE = 0.75
 """Part of a recording's lanes that must be in use."""
-
-Floats = npt.NDArray[np.float64]
 
 
 def in_use(device: str | torch.device) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui_trainer import phases
+from mlrtui_trainer.loops.reports import ALWAYS_KEPT
 from mlrtui_trainer.optimizers import OPTIMIZERS
 from mlrtui_trainer.phase_evidence import UNKNOWN, Curve, History, PhaseFacts, Ratios
 from mlrtui_trainer.schedules import rate_of
@@ -32,9 +33,6 @@ from mlrtui_trainer.spec import (
 )
 
 __all__ = ["Block", "End", "Row", "Sharpness", "TrialLog", "bad_kind", "close_ended", "loss_flags", "step_batch"]
-
-ALWAYS_KEPT = 100
-"""Rows of the first so many steps are kept whatever ``record_every`` says: catapults happen there."""
 
 
 Floats = npt.NDArray[np.float64]

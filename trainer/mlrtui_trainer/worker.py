@@ -21,6 +21,7 @@ from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.imported import admit
 from mlrtui_trainer.models.modes import InTraining
+from mlrtui_trainer.raised import is_out_of_memory, said_in_short
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, TaskDone, TaskFailed
 
@@ -57,8 +58,8 @@ def run_task(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Mes
     try:
         yield from _messages(task, dataset, device)
     except Exception as error:
-        short = _is_out_of_memory(error)
-        failure = TaskFailed(task.task_id, f"out of memory on {device}" if short else _one_line(error), short)
+        short = is_out_of_memory(error)
+        failure = TaskFailed(task.task_id, f"out of memory on {device}" if short else said_in_short(error), short)
     else:
         yield TaskDone(task.task_id, monotonic() - begun)
         return
@@ -162,16 +163,3 @@ def _remarks(model: Model) -> tuple[str, ...]:
             f"{made.name}: does not compute in double precision, so that λ is checked by the symmetry of products only"
         )
     return (*remarks, *flags(model))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Allocators of the CPU say so in a RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("allocate memory", "bad_alloc", "out of memory"))
-    )
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__

@@ -10,19 +10,13 @@ from mlrtui.config.checks import data, fits, grid, loops, measures, model, rates
 from mlrtui.config.checks.known import Known
 from mlrtui.config.mistakes import Mistake
 
-__all__ = ["contradictions", "contradictions_of_loops"]
+__all__ = ["contradictions"]
 
 _TABLES = (rates, training, data, model, sharpness, measures, grid, fits)
 _OF_LOOPS = (rates, loops, grid, fits)
 
 
-def contradictions(known: Known) -> Iterator[Mistake]:
-    """Every contradiction between the sound values."""
-    for check in chain.from_iterable(table.CHECKS for table in _TABLES):
-        yield from check(known)
-
-
-def contradictions_of_loops(known: Known) -> Iterator[Mistake]:
-    """The same in a file over a training of the user's."""
-    for check in chain.from_iterable(table.CHECKS for table in _OF_LOOPS):
+def contradictions(known: Known, *, loop: bool) -> Iterator[Mistake]:
+    """Every contradiction between the sound values of a file; ``loop``: of one over a training of the user's."""
+    for check in chain.from_iterable(table.CHECKS for table in (_OF_LOOPS if loop else _TABLES)):
         yield from check(known)

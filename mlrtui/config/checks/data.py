@@ -15,6 +15,8 @@ from mlrtui_trainer.models.kinds import MODEL_KINDS
 
 __all__ = ["CHECKS"]
 
+_TEST_ELSEWHERE = Mistake("data.validation", TEST, 'is for name = "npz", with arrays x_test and y_test; give a share')
+
 
 def _targets(known: Known) -> Iterator[Mistake]:
     if "tokens" in known.axis("data.target") or any(_has_tokens(known, name) for name in known.axis("data.name")):
@@ -125,7 +127,7 @@ def _files(known: Known) -> Iterator[Mistake]:
         return
     share = known.one("data.validation") or 0.0
     if share == TEST and in_files[0] != "npz":
-        yield Mistake("data.validation", TEST, 'is for name = "npz", with arrays x_test and y_test; give a share')
+        yield _TEST_ELSEWHERE
         return
     wanted = DataSpec(in_files[0], path=path, which=which or "", validation=share)
     try:
@@ -183,7 +185,7 @@ def _held_out(known: Known) -> Iterator[Mistake]:
     looks = "search" in known.given and on == "validation"
     if share == TEST and known.axis("data.name") != ("npz",):
         if not set(known.axis("data.name")) & set(FILES):  # else told with the files
-            yield Mistake("data.validation", TEST, 'is for name = "npz", with arrays x_test and y_test; give a share')
+            yield _TEST_ELSEWHERE
         return
     if share is None:
         if looks and "data.validation" in known.values:

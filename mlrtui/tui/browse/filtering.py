@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mlrtui.analysis.expressions import ExpressionError, parse
 from mlrtui.tui.state import Mark, StoreState
@@ -98,7 +99,7 @@ def find(
         parts = words.lower().split()
         return Found(tuple(entry for entry in ordered if all(part in entry.sweep.name.lower() for part in parts)))
     try:
-        settings = {entry.key: _settings(entry) for entry in ordered}
+        settings = {entry.key: _settings(entry.sweep) for entry in ordered}
         own = {name: value for each in settings.values() for name, value in each.items() if name not in NAMES}
         absent = {name: "" if isinstance(value, str) else float("nan") for name, value in own.items()}
         expression = parse(words, frozenset(NAMES) | own.keys())
@@ -108,7 +109,7 @@ def find(
             tuple(
                 entry
                 for entry in ordered
-                if (expression.names.isdisjoint(own) or not expression.names & own.keys() - settings[entry.key].keys())
+                if expression.names & own.keys() <= settings[entry.key].keys()
                 and expression.evaluate(absent | settings[entry.key] | _values(entry, marked, bookmarks)) is True
             )
         )
@@ -131,11 +132,14 @@ def complete(text: str) -> tuple[str, ...]:
     return tuple(stem + name for name in NAMES if name.startswith(begun) and name != begun)
 
 
-def _settings(entry: Entry) -> dict[str, float | str]:
+def _settings(sweep: SweepRow) -> dict[str, float | str]:
     """A recorded run's own settings."""
-    if entry.sweep.mode != "recorded":
-        return {}
-    recorded = json.loads(entry.sweep.spec).get("recorded", {})
+    return _recorded_settings(sweep.spec) if sweep.mode == "recorded" else {}
+
+
+@lru_cache(maxsize=4096)  # a filter is tried at each letter
+def _recorded_settings(spec: str) -> dict[str, float | str]:
+    recorded = json.loads(spec).get("recorded", {})
     return own_values(json.dumps(recorded.get("settings", {}))) if isinstance(recorded, dict) else {}
 
 

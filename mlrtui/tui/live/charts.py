@@ -16,7 +16,7 @@ from mlrtui.text.marks import trains
 from mlrtui.text.numbers import number
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
-from mlrtui.tui.curves import caption, loss_points, not_converged, ratio_points, sharpness_points
+from mlrtui.tui.curves import MeasureTrace, caption, loss_points, not_converged, ratio_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
 from mlrtui.tui.measured import edge_curves, edge_hlines, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
@@ -24,6 +24,10 @@ from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import NetRow, TrialRow
 
 __all__ = ["LossChart", "LowerChart", "middle", "no_curve", "planned_end"]
+
+
+_EDGES = ("without an edge", "beside its edge", "between the edges of small and large batches")
+"""By how many edges a measure has."""
 
 
 class ChartPane(Pane):
@@ -114,10 +118,10 @@ class LowerChart(ChartPane):
         if self._shows_search():
             net = None if self.reading is None else self.reading.net
             return (("search", "title"), (f"  seed {'-' if net is None else net.seed}: trials over η", ""))
-        if self.subject:
-            others = [] if self.reading is None else [name for name in self.reading.measures if name != self.subject]
+        if self.reading is not None and self._measured is not None:
+            others = [name for name in self.reading.measures if name != self.subject]
             more = f"  m: {clean(', '.join(others))}" if others else ""
-            return ((clean(self.subject), "title"), (f"  {self._edge_words()}", ""), (more, "dim"))
+            return ((clean(self.subject), "title"), (f"  {_EDGES[len(self._measured.edges)]}", ""), (more, "dim"))
         trial = None if self.reading is None else self.reading.trial
         edge, schedule = (2.0, None) if trial is None else (trial.edge, trial.schedule)
         if edge is None:
@@ -139,11 +143,9 @@ class LowerChart(ChartPane):
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
             return middle(no_curve(self.reading), width, height)
-        measured = self.reading.measured if self.subject else None
-        if measured is not None:
-            lines_, curves = edge_hlines(measured), edge_curves(measured)
+        if (measured := self._measured) is not None:
             log = starts_log(measured) != self.look.ratio_log
-            return self.chart(measured.points, log, width, height, lines_, beside=curves)
+            return self.chart(measured.points, log, width, height, edge_hlines(measured), beside=edge_curves(measured))
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
             return middle(no_sharpness(self.reading), width, height)
@@ -160,14 +162,11 @@ class LowerChart(ChartPane):
     @property
     def subject(self) -> str:
         """The measure of a recorded run that is drawn; "": the sharpness, or the search."""
-        reading = self.reading
-        known = reading is not None and reading.measured is not None and is_recorded(reading)
-        return reading.measured.measure if known and reading is not None and reading.measured is not None else ""
+        return "" if self._measured is None else self._measured.measure
 
-    def _edge_words(self) -> str:
-        measured = None if self.reading is None else self.reading.measured
-        edges = 0 if measured is None else len(measured.edges)
-        return ("without an edge", "beside its edge", "between the edges of small and large batches")[edges]
+    @property
+    def _measured(self) -> MeasureTrace | None:
+        return self.reading.measured if self.reading is not None and is_recorded(self.reading) else None
 
     def _shows_search(self) -> bool:
         """A search whose trial has no measured sharpness beyond its start."""

@@ -12,7 +12,7 @@ from mlrtui.text.numbers import exact, moment, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.curves import loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
-from mlrtui.tui.measured import value_words
+from mlrtui.tui.measured import edge_curves, value_words
 from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, column_at, place
 from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
@@ -88,7 +88,8 @@ class TrialFacts(RowsPane):
         recorded = is_recorded(reading)
         edges = [f"λ₀ {number(net.lambda0 if net else None)}"]
         if recorded:
-            edges = [f"η {number(trial.eta)} at its peak" if _has_schedule(reading) else f"η {number(trial.eta)}"]
+            scheduled = reading.measured is not None and edge_curves(reading.measured)
+            edges = [f"η {number(trial.eta)}{' at its peak' if scheduled else ''}"]
             edges += [] if reading.measured is None else [value_words(reading.measured)]
         if trial.edge is not None:
             edges.append(f"{edge_name(trial.edge, trial.schedule)} {number(trial.edge / trial.eta)}")
@@ -211,15 +212,6 @@ class ReadOut(LinesWidget):
             f"{column.first}–{column.last}: {name} {number(column.low, 4)} to {_exact(column.high)} @{column.high_step}"
         )
         return [join(left, line(f"column {span}", "dim"))]
-
-
-def _has_schedule(reading: Reading) -> bool:
-    """Whether the rate of the newest step is not that of the trial."""
-    measured = reading.measured
-    if measured is None or not measured.edge.size:
-        return False
-    edges = measured.edge[np.isfinite(measured.edge)]
-    return bool(edges.size and not np.all(edges == edges[0]))
 
 
 def _at(points: tuple[Floats, Floats], step: int) -> float | None:

@@ -19,8 +19,8 @@ class AutogradCurvature:
     """Hessian or Gauss-Newton of ``loss(model(flat))`` at ``flat`` [lanes, size]; that of half squares is the NTK.
 
     model: [lanes, size] → f [lanes, samples, outputs]; loss: f → [lanes], the mean over samples of each lane. Both take
-    any number of lanes, and treat all alike. Where there are ``nets``, the model takes those of
-    its lanes as second argument.
+    any number of lanes, and treat all alike. Where there are ``nets``, the model takes those of its lanes as second
+    argument.
     """
 
     model: Callable[..., Tensor]

@@ -18,7 +18,7 @@ from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.trying import nearby
-from mlrtui_trainer.models.user_code import one_line
+from mlrtui_trainer.raised import said_in_short
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.seeds import generator
 
@@ -108,7 +108,7 @@ def _verdict(model: General, weights: Weights, samples: Samples, loss: str, oper
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as raised:
-        return Verdict(float("inf"), "", f"torch cannot differentiate it twice: {one_line(raised)}")
+        return Verdict(float("inf"), "", f"torch cannot differentiate it twice: {said_in_short(raised)}")
     layer = model.made.blame
     if once:
         where = layer(weights.nets[0], samples.x)

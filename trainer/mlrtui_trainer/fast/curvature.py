@@ -119,7 +119,7 @@ def _combined(out, basis, weights):
 
 @strict
 def solve(operator, root, start, stopping, basis, answers):
-    """Solve one lane's `constants.Operator` from ``start`` [size], and write its `Answers`.
+    """Solve one lane's `records.Operator` from ``start`` [size], and write its `Answers`.
 
     Returns the number of products and that of the rule in `RULES`. root [size]: the root of a diagonal that scales the
     operator from both sides; [0] of none. basis [products + 2, padded size].

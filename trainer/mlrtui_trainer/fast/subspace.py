@@ -120,10 +120,10 @@ def _good(theta, i, known, error, limit, residual, estimate):
 
 @strict
 def follow(operator, root, block, stopping, table, before, space, answers):
-    """Solve one lane's `constants.Operator` from ``block`` [rows, size], and write its `curvature.Answers`.
+    """Solve one lane's `records.Operator` from ``block`` [rows, size], and write its `Answers`.
 
     Returns the number of products and that of the rule in `fast.curvature.RULES`. root: as for `curvature.solve`.
-    stopping: `curvature.Stopping`. table: `stopping.RULES`. before: `Before`. space: `Basis`, which is overwritten.
+    stopping: `Stopping`. table: `stopping.RULES`. before: `Before`. space: `Basis`, which is overwritten.
     """
     tolerance, wanted, along = stopping.tolerance, stopping.wanted, before.along
     basis, pulled = space.vectors, space.pulled

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
 
 from mlrtui_trainer.loops.reports import LoopError, LoopSpec
-from mlrtui_trainer.models.sources import module_of, source_hash, source_of
+from mlrtui_trainer.models.sources import origin_of
+from mlrtui_trainer.raised import said_in_short
 
-__all__ = ["Train", "called_with", "imported", "said_in_short"]
+__all__ = ["Train", "called_with", "imported"]
 
 Train = Callable[[float, Callable[..., bool], int], object]
 """A training of a learning rate, its report and a seed; what it returns is not used."""
@@ -20,12 +21,8 @@ def imported(loop: LoopSpec) -> Callable[..., object]:
     Raises:
         LoopError: there is none, it has changed, or importing it raised.
     """
-    module, attribute = module_of(loop.name), loop.name.partition(":")[2]
-    origin = source_of(module, loop.path)
-    if origin is None:
-        raise LoopError(f"{loop.name}: no module {module!r} in {loop.path} or among the installed packages")
-    if source_hash(origin) != loop.code_hash:
-        raise LoopError(f"{loop.name}: {origin} has changed since the sweep was planned; start the sweep again")
+    module, _, attribute = loop.name.partition(":")
+    origin = origin_of(loop.name, loop.path, loop.code_hash, LoopError)
     if loop.path not in sys.path:
         sys.path.append(loop.path)
     try:
@@ -80,12 +77,6 @@ def called_with(train_fn: Callable[..., object], arguments: Mapping[str, object]
     if third_is_seed or takes_rest:
         return lambda lr, report, seed: train_fn(lr, report, seed, **named)
     return lambda lr, report, seed: train_fn(lr, report, **named)
-
-
-def said_in_short(error: BaseException) -> str:
-    """The kind of an exception and its text, shortened, without line breaks."""
-    said = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}{': ' + said if said else ''}"
 
 
 def _name(train_fn: Callable[..., object]) -> str:

@@ -13,8 +13,9 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from mlrtui_trainer.loops.code import called_with, imported, said_in_short
+from mlrtui_trainer.loops.code import called_with, imported
 from mlrtui_trainer.loops.reports import LoopError, LoopSpec, Reported, Reports
+from mlrtui_trainer.raised import is_out_of_memory, said_in_short
 
 __all__ = ["STARTED", "Difference", "Failure", "Job", "Line", "Returned", "failure", "main"]
 
@@ -126,7 +127,7 @@ class Line:
 def failure(error: BaseException) -> Failure:
     """What a training raised, as it is sent."""
     words = str(error) if isinstance(error, LoopError) else f"the training raised {said_in_short(error)}"
-    return Failure(" ".join(words.split()), _is_out_of_memory(error))
+    return Failure(" ".join(words.split()), is_out_of_memory(error))
 
 
 def main() -> None:
@@ -155,11 +156,3 @@ def _serve(connection: "Connection[object, object]") -> None:
         line.send(failure(error))
     else:
         line.send(Returned(time.monotonic() - begun))
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Torch's own kind is a RuntimeError that says so, and so is that of allocators of the CPU."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError)
-        and any(words in str(error) for words in ("allocate memory", "bad_alloc", "out of memory"))
-    )

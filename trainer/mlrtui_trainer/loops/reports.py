@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from mlrtui_trainer.divergence import divergence_limit
 from mlrtui_trainer.scalars import scalar
 
-__all__ = ["Ending", "LoopError", "LoopSpec", "Reported", "Reports", "difference"]
+__all__ = ["ALWAYS_KEPT", "Ending", "LoopError", "LoopSpec", "Reported", "Reports", "difference"]
 
 ALWAYS_KEPT = 100
-"""As in the rows of our own trainings: the first steps are kept whatever ``record_every`` says."""
+"""Rows of the first so many steps are kept whatever ``record_every`` says: catapults happen there."""
 
 LARGEST_STEP = 2**62
 

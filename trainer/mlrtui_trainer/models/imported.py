@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from mlrtui_trainer.losses import LOSS_KINDS, LossKind
-from mlrtui_trainer.models.sources import source_hash, source_of
+from mlrtui_trainer.models.sources import origin_of
 from mlrtui_trainer.models.user_code import FactoryError, as_factory_error
 from mlrtui_trainer.optimizers import OPTIMIZERS, Optimizer
 from mlrtui_trainer.schedules import SCHEDULES, Schedule
@@ -47,11 +47,7 @@ def imported(name: str, folder: str, code_hash: str, what: str) -> Callable[...,
     Raises FactoryError where there is no such module or thing, where its source is another, and for what it raises.
     """
     module_name, _, attribute = name.partition(":")
-    origin = source_of(module_name, folder)
-    if origin is None:
-        raise FactoryError(f"{name}: no module {module_name!r} in {folder} or among the installed packages")
-    if source_hash(origin) != code_hash:
-        raise FactoryError(f"{name}: {origin} has changed since the sweep was planned; start the sweep again")
+    origin = origin_of(name, folder, code_hash, FactoryError)
     with as_factory_error(f"{name}: importing {origin}"):
         module = _module(module_name, folder, code_hash)
     thing = getattr(module, attribute, None)

@@ -18,19 +18,9 @@ from mlrtui_trainer.curvature.autograd import AutogradCurvature, PieceByPiece
 from mlrtui_trainer.models.base import Weights, flatten
 from mlrtui_trainer.models.general import PIECE_BYTES, General, GeneralTrace, Network, recordable
 from mlrtui_trainer.models.losses import Loss
-from mlrtui_trainer.models.user_nets import UserNets
+from mlrtui_trainer.models.user_nets import Lane, UserNets
 
-__all__ = ["InEvaluation", "InTraining", "Lane", "TrainedTrace", "in_training"]
-
-
-@dataclass(frozen=True)
-class Lane:
-    """What a lane is beside its parameters: its net, the updates done, and its running statistics."""
-
-    seed: int
-    step: int
-    state: tuple[Tensor, ...]
-    part: int = 0  # of the data, where one step sees several batches
+__all__ = ["InEvaluation", "InTraining", "TrainedTrace", "in_training"]
 
 
 @dataclass(frozen=True)
@@ -40,32 +30,37 @@ class TrainedTrace(GeneralTrace):
     state: tuple[Tensor, ...] = ()  # [lanes, ...] each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InEvaluation(General):
     """The nets in evaluation mode."""
 
-    users: UserNets | None = None
+    users: UserNets
 
     def keys(self, weights: Weights) -> tuple[Lane, ...]:
         """The lanes."""
         return _lanes_of(weights)
 
     def _network(self, nets: tuple[Lane, ...], lane: int) -> Network:
-        return partial(_evaluated, _known(self.users), nets[lane])
+        return partial(_evaluated, self.users, nets[lane])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InTraining(General):
     """The nets in training mode; ``quiet`` are the same in evaluation mode."""
 
-    users: UserNets | None = None
-    batch: int = 0
-    quiet: InEvaluation | None = None
+    users: UserNets
+    batch: int
+    quiet: InEvaluation
+
+    def whole_batches(self, samples: int) -> range:
+        """Where each of them begins among so many samples; the range's step is their size."""
+        rows = min(self.batch, samples)
+        return range(0, samples - rows + 1, rows)
 
     def initial_weights(self, seeds: list[int], dtype: torch.dtype, device: str) -> Weights:
         """Stack the initial weights and statistics of nets with these seeds."""
         plain = General.initial_weights(self, seeds, dtype, device)
-        own = [_known(self.users).initial_state(seed, dtype, torch.device(device)) for seed in seeds]
+        own = [self.users.initial_state(seed, dtype, torch.device(device)) for seed in seeds]
         clock = torch.zeros(len(seeds), dtype=torch.int64, device=device)
         return replace(plain, nets=tuple(seeds), state=(clock, *(torch.stack(same) for same in zip(*own, strict=True))))
 
@@ -77,7 +72,7 @@ class InTraining(General):
             given = recordable(x)
             for i, lane in enumerate(lanes):
                 with self.in_precision(x):
-                    f, state = _known(self.users).trained(
+                    f, state = self.users.trained(
                         lane, [w[i].clone() for w in leaves], given[i if given.shape[0] > 1 else 0]
                     )
                 parts.append((f if self.autocast is None else f.to(x.dtype), state))
@@ -87,13 +82,12 @@ class InTraining(General):
 
     def in_lower(self, dtype: torch.dtype) -> "InTraining":
         """The same, trained and evaluated under autocast."""
-        assert self.quiet is not None
         return replace(self, autocast=dtype, quiet=replace(self.quiet, autocast=dtype))
 
     @property
     def said(self) -> str:
         """What it means, for a person."""
-        users = _known(self.users)
+        users = self.users
         names = ", ".join(users.state[:2]) + ", ..." * (len(users.state) > 2)
         carried = f"; each training has its own buffers, {len(users.state)} ({names})" if users.state else ""
         random = "; random numbers are keyed by seed and step" * users.draws
@@ -110,9 +104,8 @@ class InTraining(General):
 
     def curvature(self, weights: Weights, x: Tensor, y: Tensor, loss: Loss, full: bool) -> PieceByPiece:
         """The operator of the mean over whole batches of x [samples, inputs] in their order, y."""
-        flat, samples = flatten(weights), x.shape[0]
-        rows = min(self.batch, samples)
-        starts = range(0, samples - rows + 1, rows)
+        flat, starts = flatten(weights), self.whole_batches(x.shape[0])
+        rows = starts.step
         keeps = len(starts) * rows * self.units * x.element_size() <= PIECE_BYTES
         pieces: list[AutogradCurvature] = []
         for part, at in enumerate(starts):
@@ -121,7 +114,7 @@ class InTraining(General):
         return PieceByPiece(pieces, [1.0 / len(pieces)] * len(pieces))
 
     def _network(self, nets: tuple[Lane, ...], lane: int) -> Network:
-        return partial(_trained, _known(self.users), nets[lane])
+        return partial(_trained, self.users, nets[lane])
 
 
 def in_training(model: General, users: UserNets, batch: int) -> InTraining:
@@ -136,11 +129,6 @@ def _lanes_of(weights: Weights, part: int = 0) -> tuple[Lane, ...]:
         copies = [one.clone() for one in state]
     steps = clock.tolist()
     return tuple(Lane(seed, steps[i], tuple(one[i] for one in copies), part) for i, seed in enumerate(weights.nets))
-
-
-def _known(users: UserNets | None) -> UserNets:
-    assert users is not None
-    return users
 
 
 def _trained(users: UserNets, lane: Lane, parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:

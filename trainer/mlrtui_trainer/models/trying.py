@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, keyed, seeded
-from mlrtui_trainer.models.user_nets import UserNets, as_pairs, attributes
+from mlrtui_trainer.models.user_nets import Lane, UserNets, as_pairs, attributes
 from mlrtui_trainer.seeds import generator
 
 __all__ = ["TRIED_ROWS", "Trial", "named", "nearby", "tried", "tried_in_training"]
@@ -110,16 +110,6 @@ def tried(nets: UserNets, name: str, seed: int, x: Tensor) -> Trial:
     return Trial(double, units, tuple(constant), same)
 
 
-@dataclass(frozen=True)
-class _At:
-    """Where a pass in training mode is tried."""
-
-    seed: int
-    state: tuple[Tensor, ...]
-    step: int = 0
-    part: int = 0
-
-
 def tried_in_training(nets: UserNets, name: str, seed: int, x: Tensor) -> None:
     """Find out what passes in training mode change and whether they draw, and note it in ``nets``.
 
@@ -137,7 +127,7 @@ def tried_in_training(nets: UserNets, name: str, seed: int, x: Tensor) -> None:
     before = {full: (part, key, _copied(value)) for part, key, value, full in attributes(module)}
     buffers = dict(module.named_buffers(remove_duplicate=False))
     nets.state = tuple(buffers)
-    at = _At(seed, tuple(one.clone() for one in buffers.values()))
+    at = Lane(seed, 0, tuple(one.clone() for one in buffers.values()))
     with as_factory_error(f"{name}: its module's forward in training mode"):
         f, after = nets.trained(at, parameters, rows)
         again, _ = nets.trained(at, parameters, rows)

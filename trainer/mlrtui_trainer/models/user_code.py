@@ -2,25 +2,20 @@
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
 
+from mlrtui_trainer.raised import said_in_short
 from mlrtui_trainer.seeds import generator
 
-__all__ = ["FactoryError", "as_factory_error", "eagerly", "keyed", "one_line", "seeded"]
+__all__ = ["FactoryError", "as_factory_error", "eagerly", "keyed", "seeded"]
 
 
 class FactoryError(Exception):
     """What is wrong with a factory or with what it made, as one sentence."""
-
-
-def one_line(error: BaseException) -> str:
-    """The kind of an exception and its text, shortened, without line breaks."""
-    said = " ".join(str(error).split())[:200]
-    return f"{type(error).__name__}{': ' + said if said else ''}"
 
 
 @contextmanager
@@ -31,7 +26,7 @@ def as_factory_error(what: str) -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError, FactoryError):
         raise
     except BaseException as error:  # SystemExit too: the worker must live
-        raise FactoryError(f"{what} raised {one_line(error)}") from None
+        raise FactoryError(f"{what} raised {said_in_short(error)}") from None
 
 
 @contextmanager
@@ -40,28 +35,28 @@ def seeded(seed: int) -> Iterator[None]:
 
     They are the caller's again at the end, and so is torch's default precision.
     """
-    drawn = generator(seed, "weights")
-    python, numpy, dtype = random.getstate(), np.random.get_state(), torch.get_default_dtype()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
-    with torch.random.fork_rng(devices=devices), torch.inference_mode(False), torch.enable_grad():
-        torch.manual_seed(int(drawn.integers(2**63)))
-        random.seed(int(drawn.integers(2**63)))
-        np.random.seed(int(drawn.integers(2**32)))
+    dtype = torch.get_default_dtype()
+    count = torch.cuda.device_count() if torch.cuda.is_initialized() else 0  # type: ignore[no-untyped-call]
+    with _drawing(generator(seed, "weights"), range(count)), torch.inference_mode(False), torch.enable_grad():
         torch.set_default_dtype(torch.float32)
         try:
             yield
         finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
             torch.set_default_dtype(dtype)
 
 
 @contextmanager
 def keyed(device: torch.device, seed: int, *index: int) -> Iterator[None]:
     """The global generators of torch, NumPy and Python, keyed by a seed and numbers; the caller's again at the end."""
-    drawn = generator(seed, "noise", *index)
+    with _drawing(generator(seed, "noise", *index), [device] if device.type == "cuda" else ()):
+        yield
+
+
+@contextmanager
+def _drawing(drawn: np.random.Generator, devices: Iterable[int | torch.device]) -> Iterator[None]:
+    """The global generators seeded by this one; of torch those of the CPU and of these devices."""
     python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(int(drawn.integers(2**63)))
         random.seed(int(drawn.integers(2**63)))
         np.random.seed(int(drawn.integers(2**32)))

@@ -6,9 +6,9 @@ tensors that are plain attributes are those of the seed. Complex parameters are 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,31 +17,21 @@ from torch import Tensor, nn
 
 from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, eagerly, keyed, seeded
 
-__all__ = ["LaneState", "UserNets", "as_pairs", "attributes"]
+__all__ = ["Lane", "UserNets", "as_pairs", "attributes"]
 
 COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
 TORCHS = frozenset(vars(nn.Module()))
 """Attributes that torch gives every module."""
 
 
-class LaneState(Protocol):
+@dataclass(frozen=True)
+class Lane:
     """What a pass in training mode depends on beside parameters and batch."""
 
-    @property
-    def seed(self) -> int:
-        """Of its net."""
-
-    @property
-    def step(self) -> int:
-        """Updates done."""
-
-    @property
-    def part(self) -> int:
-        """Number of the batch among those of the step."""
-
-    @property
-    def state(self) -> tuple[Tensor, ...]:
-        """The buffers that such passes change."""
+    seed: int  # of its net
+    step: int  # updates done
+    state: tuple[Tensor, ...]  # the buffers that such passes change
+    part: int = 0  # of the data, where one step sees several batches
 
 
 class UserNets:
@@ -158,7 +148,7 @@ class UserNets:
             f: Tensor = module(self.given(x))
         return f
 
-    def trained(self, lane: "LaneState", parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def trained(self, lane: Lane, parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """A pass of a lane in training mode: outputs [rows, outputs], and its statistics afterwards."""
         module = self.module(lane.seed, x.dtype, x.device)
         state = {name: one.clone() for name, one in zip(self.state, lane.state, strict=True)}
@@ -167,7 +157,7 @@ class UserNets:
             f: Tensor = torch.func.functional_call(module, self._named(parameters) | state, (self.given(x),))
         return self._by_row(f), tuple(one.detach() for one in state.values())
 
-    def evaluated(self, lane: "LaneState", parameters: Sequence[Tensor], x: Tensor) -> Tensor:
+    def evaluated(self, lane: Lane, parameters: Sequence[Tensor], x: Tensor) -> Tensor:
         """A pass of a lane in evaluation mode: outputs [rows, outputs]."""
         module = self.module(lane.seed, x.dtype, x.device)
         return self._by_row(self.called(module, parameters, x, dict(zip(self.state, lane.state, strict=True))))
