@@ -1,7 +1,7 @@
 """The page docs/store.md, made from the schema and `column_docs`."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import closing
 
 from mlrtui_db._schema import schema_names, schema_script, view_names
@@ -58,29 +58,38 @@ Units: `1` is a pure number, `eta` a learning rate, `loss` a value of the traini
 """
 
 
+_Row = tuple[str, str, str, str]
+"""Of a column: its table, name, unit and meaning."""
+
+
 def store_page() -> str:
     """The whole page as Markdown."""
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(schema_script())
         rows = list(column_documents(connection))
     views = [name for name in schema_names() if name not in TABLES]
+    settings = {row[1:] for row in rows if row[0] == "axes"}
     parts = [_HEAD, "## Views\n"]
-    for name in [*view_names(), *(name for name in views if name not in view_names())]:
-        parts += _table(name, rows)
+    for name in dict.fromkeys(["axes", *view_names(), *views]):
+        parts += _table(name, rows, frozenset() if name == "axes" else settings)
     parts.append("## Tables\n")
     for name in TABLES:
         parts += _table(name, rows)
     return "\n".join(parts)
 
 
-def _table(name: str, rows: list[tuple[str, str, str, str]]) -> Iterator[str]:
+def _table(name: str, rows: list[_Row], settings: Set[tuple[str, str, str]] = frozenset()) -> Iterator[str]:
+    """A heading and a table; columns that are in ``settings`` are said in one line: a view has some forty of them."""
+    own = [row[1:] for row in rows if row[0] == name]
     yield f"### `{name}`\n"
     yield f"{_WHAT[name]}\n"
     yield "| column | unit | meaning |\n| --- | --- | --- |"
-    for table, column, unit, text in rows:
-        if table == name:
+    for column, unit, text in own:
+        if (column, unit, text) not in settings:
             meaning = text.replace("|", "\\|")
             yield f"| `{column}` | {unit} | {meaning} |"
+    if settings & set(own):
+        yield "\nAnd the columns of [`axes`](#axes)."
     yield ""
 
 
@@ -99,7 +108,7 @@ _WHAT = {
     "width_growth": "One row per trial of a scan whose rates follow a power of the width: how far outputs and last "
     "hidden layer grow in the first steps. The summary of a scan fits exponents over widths to it (Haas et al. 2025).",
     "exponents": "One row per fitted term.",
-    "axes": "The settings of a cell that may be an axis of the grid; its columns are part of the views above.",
+    "axes": "The settings of a cell that may be an axis of the grid. Its columns are part of the views below.",
     "sweep": "One row per sweep file that was run.",
     "cell": "One row per point of the grid: everything but seed and learning rate.",
     "net": "One row per initialised network: cell × seed.",

@@ -49,6 +49,18 @@ def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == store_page(), "run: python -m mlrtui_db._store_page > docs/store.md"
 
 
+@pytest.mark.parametrize("view", sorted(VIEWS))
+def test_a_view_that_refers_to_the_settings_has_all_of_them(view: str) -> None:
+    """The page says each view's settings in one line."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(schema_script())
+        own, settings = set(columns(connection, view)), set(columns(connection, "axes"))
+    section = store_page().split(f"### `{view}`\n")[1].split("\n### ")[0].split("\n## ")[0]
+    said = {line.split("`")[1] for line in section.splitlines() if line.startswith("| `")}
+    assert ("columns of [`axes`]" in section) == (said != own)
+    assert said == own or said | settings == own
+
+
 def test_the_page_is_printed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mlrtui_db._store_page"],
