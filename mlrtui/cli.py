@@ -358,13 +358,19 @@ def fit(
     mixed_rules: Annotated[
         bool, typer.Option("--mixed-rules", help="Fit η* of older and newer rules together.")
     ] = False,
+    censored: Annotated[
+        str,
+        typer.Option(
+            metavar="drop|bound", help="Cells that succeed at every rate: left out, or fitted as lower bounds."
+        ),
+    ] = "drop",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit stored results by other variables, conditions and groups."""
     from mlrtui.commands import analyse
 
     groups = () if pool else tuple(group_by) if group_by else None
-    asked = analyse.Question(y, tuple(x or ("depth*width",)), where, groups, mixed_rules)
+    asked = analyse.Question(y, tuple(x or ("depth*width",)), where, groups, mixed_rules, censored)
     stores = tuple(store or ()) or (store_path(None),)
     raise typer.Exit(analyse.fit(stores, tuple(sweeps or ()), asked, as_json=as_json))
 

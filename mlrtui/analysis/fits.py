@@ -2,7 +2,8 @@
 
 One number per cell, the mean of ln y over its nets, because the nets of a cell share its lack of fit: intervals from
 pooled nets or from a bootstrap over seeds are far too narrow. A cell with a censored net is left out and named; the
-mean of the others would be biased.
+mean of the others would be biased. On request a cell whose censored nets have lower bounds enters as a bound itself
+(`bounds`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +13,16 @@ from math import isfinite, isnan, log, nan
 import numpy as np
 import numpy.typing as npt
 
+from mlrtui.analysis.bounds import fit_with_bounds
 from mlrtui.analysis.exclusions import OUTSIDE
 from mlrtui.analysis.expressions import CELL_NAMES, Expression, ExpressionError, cell_condition, cell_number
 from mlrtui_db.axes import ALIASES, AXIS, SIZES
 from mlrtui_db.records import FitRecord
 
 __all__ = [
+    "BOUND",
     "CONFIDENCE",
+    "DROP",
     "MIN_CELLS",
     "WIDE",
     "CellPoint",
@@ -35,6 +39,9 @@ CONFIDENCE = 0.95
 MIN_CELLS = 4
 """Fewer cells give a slope and no interval."""
 
+DROP, BOUND = "drop", "bound"
+"""What becomes of a cell with a censored net: it is left out; or it enters as a lower bound, where it has one."""
+
 WIDE = "width >= 16*depth"
 """Where a net is wide enough for its depth to follow the infinite-width law (Iyer, Hanin and Rolnick 2022)."""
 
@@ -50,6 +57,7 @@ class CellPoint:
     ln_y: tuple[float, ...]  # one per uncensored net that is done
     censored: int = 0  # nets whose y is only a bound, or that have none
     rules: frozenset[int] = frozenset()  # editions of the rule by which the nets have their y, where it has a rule
+    at_least: float | None = None  # lower bound of the mean ln y of all nets, where each censored one has a lower bound
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,14 @@ class FitSpec:
     x: tuple[str, ...]
     where: str = ""
     mixed_rules: bool = False  # fitted although the nets have y by different rules
+    censored: str = DROP  # or BOUND
 
     @property
     def name(self) -> str:
         """Short and unique within a sweep."""
-        name = f"{self.y} ~ {', '.join(self.x)}{' (mixed rules)' if self.mixed_rules else ''}"
+        mixed = " (mixed rules)" if self.mixed_rules else ""
+        bounds = " (with lower bounds)" if self.censored == BOUND else ""
+        name = f"{self.y} ~ {', '.join(self.x)}{mixed}{bounds}"
         return f"{name} | {self.where}" if self.where else name
 
 
@@ -101,9 +112,13 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
     """Fit a power law to cells. Raises ExpressionError for an expression that cannot be read.
 
     Ordinary least squares on per-cell means; the interval uses the t quantile on cells − parameters degrees of freedom.
+    With ``censored`` of the spec BOUND and cells that are lower bounds: maximum likelihood, with profile intervals.
     """
     expressions = [cell_number(text, own_names(points)) for text in spec.x]
     used, excluded = _select(points, expressions, spec.where)
+    bounded: list[tuple[CellPoint, list[float]]] = []
+    if spec.censored == BOUND:
+        bounded, excluded = _lower_bounds(points, expressions, excluded)
     ln_x = np.array([row for _, row in used], dtype=np.float64).reshape(len(used), len(spec.x))  # [cells, terms]
     ln_y = np.array([_mean(point.ln_y) for point, _ in used], dtype=np.float64)  # [cells]
     span = ln_x.sum(axis=1)  # [cells]
@@ -136,22 +151,30 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
     freedom = len(used) - len(spec.x) - 1
     has_interval = len(used) >= MIN_CELLS and freedom > 0
     half = _t_quantile(freedom) * np.sqrt(np.diag(covariance)) if has_interval else None  # [terms]
+    r2 = 1.0 - residual_ss / total_ss if total_ss > 0.0 else nan
     f_equal, p_equal = _equal_exponents(ln_x, ln_y, residual_ss, freedom)
+    method = f"{_METHOD}, t({freedom})" if has_interval else _METHOD
+    ends = None if half is None else (slopes - half, slopes + half)
+    if bounded:
+        slopes, intercept, ends = _with_bounds(ln_x, ln_y, bounded, freedom if has_interval else None)
+        r2, f_equal, p_equal = nan, None, None  # of least squares alone
+        count = f"{len(bounded)} lower bound{'s' if len(bounded) > 1 else ''}"
+        method = f"Tobit on per-cell means and {count}{f', profile of t({freedom})' if has_interval else ''}"
     return FitResult(
         spec=spec,
         terms=tuple(
-            FitTerm(text, float(b), *((None, None) if half is None else (float(b - half[i]), float(b + half[i]))))
+            FitTerm(text, float(b), *(_interval(ends, i)))
             for i, (text, b) in enumerate(zip(spec.x, slopes, strict=True))
         ),
         intercept=intercept,
-        r2=1.0 - residual_ss / total_ss if total_ss > 0.0 else nan,
+        r2=r2,
         cells=len(used),
         decades=decades,
         excluded=excluded,
         f_equal=f_equal,
         p_equal=p_equal,
-        method=f"{_METHOD}, t({freedom})" if has_interval else _METHOD,
-        warnings=(*_warnings(len(used), freedom, decades), *_doubts(spec, used)),
+        method=method,
+        warnings=(*_warnings(len(used), freedom, decades), *_bent(excluded, len(used)), *_doubts(spec, used)),
         inputs=inputs,
     )
 
@@ -259,11 +282,29 @@ def _select(
     return used, tuple(excluded)
 
 
+def _lower_bounds(
+    points: Sequence[CellPoint], expressions: Sequence[Expression], excluded: Sequence[str]
+) -> tuple[list[tuple[CellPoint, list[float]]], tuple[str, ...]]:
+    """Cells that are left out as censored but have a lower bound, each with its ln x; and the others left out."""
+    bounded, left = [], list(excluded)
+    for point in points:
+        text = f"{point.label}: {_CENSORED}"
+        if point.at_least is None or text not in left:
+            continue
+        try:
+            bounded.append((point, [_logarithm(expression, point) for expression in expressions]))
+        except ExpressionError as error:
+            left[left.index(text)] = f"{point.label}: {error}"
+        else:
+            left.remove(text)
+    return bounded, tuple(left)
+
+
 def _reason_to_leave_out(point: CellPoint, condition: Expression | None) -> str | None:
     if condition is not None and not condition.evaluate(point.values):
         return OUTSIDE
     if point.censored:
-        return "censored"
+        return _CENSORED
     if not point.ln_y:
         return "no value"
     return None if all(map(isfinite, point.ln_y)) else "a value that is not finite"
@@ -283,6 +324,8 @@ def _mean(values: Sequence[float]) -> float:
 # Least squares --------------------------------------------------------------------------------------------------------
 
 _METHOD = "OLS on per-cell means"
+_CENSORED = "censored"
+_SHARE_THAT_BENDS = 0.1  # of the cells, left out as censored
 _RANK_TOLERANCE = 1e-9  # of singular values, relative
 
 
@@ -309,6 +352,33 @@ def _doubts(spec: FitSpec, used: Sequence[tuple[CellPoint, list[float]]]) -> Ite
         yield "depends on how many rates were tried"
     if len(rules := _rules(used)) > 1:
         yield f"mixes {_in_words(rules)}"
+
+
+def _bent(excluded: Sequence[str], used: int) -> Iterator[str]:
+    """A doubt where so many cells are censored that their absence may decide the slope."""
+    censored = sum(text.endswith(f": {_CENSORED}") for text in excluded)
+    if censored > _SHARE_THAT_BENDS * (used + censored):
+        yield f"{censored} of {used + censored} cells left out as censored: the exponent may be bent"
+
+
+def _with_bounds(
+    ln_x: _Floats, ln_y: _Floats, bounded: Sequence[tuple[CellPoint, list[float]]], freedom: int | None
+) -> tuple[_Floats, float, tuple[_Floats, _Floats] | None]:
+    """Slopes, intercept and ends of the intervals, by values and lower bounds together."""
+    bounds = np.array([point.at_least for point, _ in bounded], dtype=np.float64)
+    found = fit_with_bounds(
+        np.concatenate([ln_x, np.array([row for _, row in bounded], dtype=np.float64)]),
+        np.concatenate([ln_y, bounds]),
+        np.arange(len(ln_y) + len(bounds)) >= len(ln_y),
+        None if freedom is None else _t_quantile(freedom),
+    )
+    return found.slopes, found.intercept, None if freedom is None else (found.low, found.high)
+
+
+def _interval(ends: tuple[_Floats, _Floats] | None, i: int) -> tuple[float | None, float | None]:
+    """Ends of a term's interval; None where it has none, or where the bounds leave it open."""
+    low, high = (None, None) if ends is None else (float(ends[0][i]), float(ends[1][i]))
+    return (low, high) if low is not None and high is not None and isfinite(low + high) else (None, None)
 
 
 def _obstacle(ln_x: _Floats) -> str | None:

@@ -38,7 +38,17 @@ def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
     censored = sum(row["censored"] is not None for row in nets)
     # the largest success is one quantity under every rule; η* is not
     rules = frozenset(int(row.get("eta_rule") or 1) for row in sound) if y == "eta_star" else frozenset()  # type: ignore[call-overload]
-    return CellPoint(label, values, tuple(map(math.log, _positive(row[y] for row in sound))), censored, rules)
+    ln_y = tuple(map(math.log, _positive(row[y] for row in sound)))
+    return CellPoint(label, values, ln_y, censored, rules, _at_least(nets, y, ln_y))
+
+
+def _at_least(nets: list[Row], y: str, ln_y: Sequence[float]) -> float | None:
+    """Lower bound of the cell's mean ln y: its nets, with those censored at the top of the range at their bounds."""
+    above = [row for row in nets if row["censored"] == "at_max"]
+    bounds = tuple(map(math.log, _positive(row.get(y) for row in above)))
+    if not bounds or len(bounds) != sum(row["censored"] is not None for row in nets):
+        return None  # of a net without any success there is no lower bound
+    return (sum(ln_y) + sum(bounds)) / (len(ln_y) + len(bounds))
 
 
 def _positive(values: Iterable[object]) -> list[float]:

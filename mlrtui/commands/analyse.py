@@ -36,6 +36,7 @@ class Question:
     where: str = ""
     group_by: tuple[str, ...] | None = None  # axes; None: all that vary but depth and width
     mixed_rules: bool = False
+    censored: str = fits.DROP
 
 
 def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False) -> int:
@@ -47,11 +48,13 @@ def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_js
     """
     if asked.y not in EXPLAINED:
         raise BadInput(f"--y {asked.y!r}: use one of {', '.join(EXPLAINED)}")
+    if asked.censored not in (fits.DROP, fits.BOUND):
+        raise BadInput(f"--censored {asked.censored!r}: use {fits.DROP} or {fits.BOUND}")
     rows, sizes = _rows(stores, sweeps, asked.y)
     cells = points(rows, asked.y, sizes)
     _refuse_unreadable(asked, fits.own_names(cells))
     groups = fits.grouped(cells, asked.group_by)
-    spec = fits.FitSpec(asked.y, asked.x, asked.where, asked.mixed_rules)
+    spec = fits.FitSpec(asked.y, asked.x, asked.where, asked.mixed_rules, asked.censored)
     results = {condition: fits.fit(group, spec) for condition, group in groups.items()}
     if as_json:
         print(json.dumps([_as_json(condition, result) for condition, result in results.items()], ensure_ascii=False))

@@ -503,6 +503,12 @@ class FitSection(Section):
     where: Annotated[str, text(500, shortest=0)] = make_key(
         "Which cells: a condition; without it, all.", "width >= 16 * depth", ""
     )
+    censored: Annotated[str, choice("drop", "bound")] = make_key(
+        "What becomes of a cell whose nets succeed at every rate tried. drop: it is left out and named. bound: it "
+        "enters as a lower bound, in a censored regression (Tobit); leaving out many such cells bends the exponent.",
+        "bound",
+        "drop",
+    )
     mixed_rules: Annotated[bool, flag()] = make_key(
         "Fit η* although some nets have it by an older rule (column eta_rule): the largest success lies above the area "
         "where edges are ragged. Otherwise such a fit is refused.",

@@ -62,7 +62,7 @@ def fit_records(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) 
 
 def _results(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     rows = list(rows)
-    wanted = [fits.FitSpec(y=fit.y, x=tuple(fit.x), where=fit.where, mixed_rules=fit.mixed_rules) for fit in spec.fit]
+    wanted = [fits.FitSpec(fit.y, tuple(fit.x), fit.where, fit.mixed_rules, fit.censored) for fit in spec.fit]
     search = spec.search is not None
     usual = ("eta_star", "lambda0") if search else ("lambda0",)
     cells = {y: points(rows, y, n_params) for y in (*usual, *(fit.y for fit in wanted))}

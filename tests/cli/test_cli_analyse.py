@@ -55,6 +55,7 @@ def test_one_fit_over_two_stores(tmp_path: Path, whole_search: Path, mlrtui: Mlr
         (("--x", "breadth"), "--x 'breadth'"),
         (("--where", "width >"), "--where 'width >': the expression ends at column 8"),
         (("--group-by", "colour"), "'colour' is no axis"),
+        (("--censored", "keep"), "--censored 'keep': use drop or bound"),
         (("nothing",), "'nothing': no sweep of this name; there are 'small search'"),
     ],
 )

@@ -139,7 +139,7 @@ def test_diff_names_what_changed(good: Document) -> None:
     good["training"] |= {"steps": 99}
     del good["training"]["epochs"]
     assert changes(old, parse_sweep(good, "f")) == [
-        'fit#1: (none) -> { mixed_rules = false, where = "", x = ["depth"], y = "lamb…',
+        'fit#1: (none) -> { censored = "drop", mixed_rules = false, where = "", x = […',
         "model.layer_lr.input: [1.0] -> [0.1]",
         "model.width: [64, 128] -> [64, 128, 256]",
         "training.epochs: [3] -> (none)",
