@@ -389,6 +389,33 @@ def rethreshold(
 
 
 @app.command()
+def predict(
+    *,
+    sweeps: SweepsArgument = None,
+    depth: Annotated[int, typer.Option(help="Hidden layers of the net.")],
+    width: Annotated[int, typer.Option(help="Units of each hidden layer.")],
+    store: StoreOption = None,
+    where: Annotated[str, typer.Option(help="Cells to predict from: a condition, such as 'width >= 64'.")] = "",
+    level: Annotated[float, typer.Option(help="Chance that the interval holds.")] = 0.9,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Train that net, as a sweep of its own, and say whether it fell inside.")
+    ] = False,
+    devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    allow_code: AllowCodeOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Predict η* at a depth and width that were not trained, with an interval, or say why not."""
+    from mlrtui.commands import predict as command
+    from mlrtui.commands.run import RunOptions
+
+    options = RunOptions(store_path(store), devices, workers, engine, plain=True, allow_code=allow_code)
+    asked = command.Asked(depth, width, where, level, confirm, as_json)
+    raise typer.Exit(command.predict_eta_star(tuple(sweeps or ()), asked, options))
+
+
+@app.command()
 def examples(
     copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:

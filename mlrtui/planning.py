@@ -1,5 +1,6 @@
 """From a checked sweep file to what will be trained: cells, nets, keys. Loads data only when given a loader."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -7,7 +8,7 @@ from itertools import groupby, product
 from typing import Any, Literal, NamedTuple
 
 from mlrtui import data
-from mlrtui.config import AnySweep, LoopSweep, SweepSpec
+from mlrtui.config import AnySweep, LoopSweep, SweepSpec, read_sweep
 from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
@@ -30,7 +31,7 @@ from mlrtui_trainer.spec import (
     TrainSpec,
 )
 
-__all__ = ["Cell", "CellPlan", "LoopCell", "Plan", "code_id", "measure_spec", "plan", "trial_key"]
+__all__ = ["Cell", "CellPlan", "LoopCell", "Plan", "at_size", "code_id", "measure_spec", "plan", "trial_key"]
 
 LATER = {
     "weight_decay": 0.0,
@@ -232,13 +233,7 @@ class _Point(NamedTuple):
 
 def _points(spec: SweepSpec) -> Iterator[_Point]:
     """The product of all axes, the first field of `_Point` slowest and width fastest."""
-    rates = spec.model.layer_lr
-    other = {"input_lr": rates.input, "hidden_lr": rates.hidden, "output_lr": rates.output}
-    axes: list[tuple[Any, ...]] = []
-    for name in _Point._fields:
-        homes = (section for section in (spec.data, spec.model, spec.training) if hasattr(section, name))
-        axes.append((other[name] if name in other else getattr(next(homes), name)) or (None,))
-    *slow, depths, widths = axes
+    *slow, depths, widths = _axes(spec)
     whole: dict[DataSpec, DataSpec] = {}  # each is looked at once
     for values in product(*slow):
         point = _Point._make((*values, depths[0], widths[0]))
@@ -254,6 +249,40 @@ def _points(spec: SweepSpec) -> Iterator[_Point]:
         )
         for depth, width in product(depths, widths):
             yield point._replace(depth=depth, width=width)
+
+
+def _axes(spec: SweepSpec) -> list[tuple[Any, ...]]:
+    """The values of every field of `_Point`, as the file has them."""
+    rates = spec.model.layer_lr
+    other = {"input_lr": rates.input, "hidden_lr": rates.hidden, "output_lr": rates.output}
+    axes: list[tuple[Any, ...]] = []
+    for name in _Point._fields:
+        homes = (section for section in (spec.data, spec.model, spec.training) if hasattr(section, name))
+        axes.append((other[name] if name in other else getattr(next(homes), name)) or (None,))
+    return axes
+
+
+def at_size(spec: SweepSpec, label: str, depth: int, width: int, name: str) -> SweepSpec:
+    """A sweep of this name over one cell: of this size, in all else like the cell of this label. It has no fits.
+
+    Raises StopIteration if no cell has this label.
+    """
+    axes = _axes(spec)
+    labels = (cell.label for cell in plan(spec, None).cells)
+    values = next(values for values, known in zip(product(*axes), labels, strict=True) if known == label)
+    settings = json.loads(spec.canonical())
+    for field, value in (_Point(*values)._replace(depth=depth, width=width))._asdict().items():
+        *path, key = next(axis.key for axis in AXES if axis.field == field).split(".")
+        section = settings
+        for part in path:
+            section = section.get(part, {})
+        if key in section:
+            section[key] = [value]
+    settings["sweep"]["name"] = name
+    settings.pop("fit", None)
+    found = read_sweep(canonical_json(settings))
+    assert isinstance(found, SweepSpec)
+    return found
 
 
 def _activation(point: _Point) -> str:

@@ -28,7 +28,7 @@ from mlrtui_db.errors import StoreError
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["RunOptions", "refuse_code", "run", "start"]
+__all__ = ["RunOptions", "refuse_code", "run", "run_specs", "start"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,11 @@ def run(files: Sequence[Path], options: RunOptions) -> int:
         BadInput: a mistake in a file or an option; all files' mistakes at once.
         StoreError: the store cannot be used.
     """
-    specs = _load(files or examples.quickstart(), options.overrides)
+    return run_specs(_load(files or examples.quickstart(), options.overrides), options)
+
+
+def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
+    """The same for sweeps that were read already."""
     refuse_code(specs, options)
     stored = _beside_stored(options, specs)
     useful = max(1, *(estimate.parallel_lanes(plan) for plan in stored.plans))

@@ -1,0 +1,152 @@
+"""η* of a net that was not trained: the law in depth and width, with an interval that holds for the mean of seeds.
+
+The interval is the prediction interval of least squares on per-cell means. What it misses was measured on leave-one-out
+and extrapolated nets: exponents that change with width bend predictions beyond the grid. So inside it is widened
+by a tenth, and outside its variance grows with the distance. Where it would not be worth its name there is none, and
+the reason is said.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, hypot, isfinite, log, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from mlrtui.analysis.fits import CellPoint
+from mlrtui.text.numbers import exact
+from mlrtui_db.axes import SIZES
+
+__all__ = ["LEVEL", "MAX_OCTAVES", "Prediction", "Refusal", "predict"]
+
+LEVEL = 0.9
+"""Chance with which the mean over seeds falls into the interval."""
+
+MIN_CELLS = 5
+MIN_FREEDOM = 2  # cells less parameters
+MAX_OCTAVES = 2.0  # beyond the grid, along an axis
+INSIDE = 1.1  # factor of the interval's half-width
+PER_OCTAVE = 0.15  # standard deviation of ln η* that an octave beyond the grid adds
+
+_Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """η* of a cell that was not trained: a geometric mean over seeds, and where it lies with the chance ``level``."""
+
+    eta_star: float
+    low: float
+    high: float
+    level: float
+    terms: tuple[tuple[str, float], ...]  # ("depth", -0.8)
+    cells: int
+    octaves: Mapping[str, float]  # how far beyond the grid, by axis; 0: inside
+    spread_of_nets: float | None  # standard deviation of ln η* between the nets of a cell; None: one net a cell
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why there is no prediction, in a sentence."""
+
+    reason: str
+
+
+def predict(points: Sequence[CellPoint], target: Mapping[str, float], level: float = LEVEL) -> Prediction | Refusal:
+    """Predict η* at a depth and width from cells that agree in everything else.
+
+    Args:
+        points: cells of one group (`fits.grouped`), with ln η* of their nets.
+        target: "depth" and "width".
+        level: above 0 and below 1.
+
+    >>> cells = [CellPoint(f"{w}", {"depth": 2.0, "width": float(w)}, (-log(w) + e,)) for w, e in
+    ...          ((16, 0.01), (32, -0.01), (64, 0.0), (128, 0.01), (256, -0.01))]
+    >>> found = predict(cells, {"depth": 2, "width": 48})
+    >>> round(found.eta_star * 48, 1), found.low < 1 / 48 < found.high
+    (1.0, True)
+    """
+    usable = [point for point in points if not point.censored and point.ln_y and all(map(isfinite, point.ln_y))]
+    if len(usable) < MIN_CELLS:
+        return Refusal(f"{len(usable)} cells with η* in every net; a prediction needs {MIN_CELLS}")
+    sizes = {name: np.log([_size(point, name) for point in usable]) for name in SIZES}  # [cells] each
+    goal = {name: log(target[name]) for name in SIZES}
+    varying = [name for name in SIZES if float(np.ptp(sizes[name])) > 0.0]
+    for name in SIZES:
+        if name not in varying and goal[name] != sizes[name][0]:
+            return Refusal(f"all cells have {name} {exact(exp(sizes[name][0]))}: how η* depends on {name} is not known")
+    octaves = {name: _beyond(goal[name], sizes[name]) for name in SIZES}
+    for name, beyond in octaves.items():
+        if beyond > MAX_OCTAVES + 1e-9:
+            low, high = (exact(exp(end)) for end in (sizes[name].min(), sizes[name].max()))
+            return Refusal(
+                f"{name} {exact(target[name])} is {exact(beyond, 2)} octaves outside {low} to {high}; at most "
+                f"{exact(MAX_OCTAVES)}"
+            )
+    if nearer := _censored_nearby(points, usable, goal):
+        return Refusal(f"the nearest cell {nearer} is censored: η* there is not known")
+    return _predicted(usable, varying, goal, octaves, level)
+
+
+def _predicted(
+    usable: Sequence[CellPoint],
+    varying: Sequence[str],
+    goal: Mapping[str, float],
+    octaves: Mapping[str, float],
+    level: float,
+) -> Prediction | Refusal:
+    from scipy.special import stdtrit
+
+    ln_y = np.array([sum(point.ln_y) / len(point.ln_y) for point in usable])
+    design = np.array([[1.0, *(log(_size(point, name)) for name in varying)] for point in usable])  # [cells, 1 + terms]
+    freedom = len(ln_y) - design.shape[1]
+    if freedom < MIN_FREEDOM:
+        return Refusal(f"{len(ln_y)} cells leave {freedom} degrees of freedom; a prediction needs {MIN_FREEDOM}")
+    if np.linalg.matrix_rank(design - design.mean(axis=0)) < len(varying):
+        return Refusal(f"the cells do not tell {' and '.join(varying)} apart")
+    line, *_ = np.linalg.lstsq(design, ln_y, rcond=None)
+    variance = float(np.sum((ln_y - design @ line) ** 2)) / freedom
+    at = np.array([1.0, *(goal[name] for name in varying)])
+    leverage = float(at @ np.linalg.solve(design.T @ design, at))
+    bend = sum((PER_OCTAVE * beyond) ** 2 for beyond in octaves.values())
+    half = float(stdtrit(freedom, 0.5 + 0.5 * level)) * sqrt(variance * (1.0 + leverage) * INSIDE**2 + bend)
+    middle = float(at @ line)
+    return Prediction(
+        eta_star=exp(middle),
+        low=exp(middle - half),
+        high=exp(middle + half),
+        level=level,
+        terms=tuple((name, float(slope)) for name, slope in zip(varying, line[1:], strict=True)),
+        cells=len(ln_y),
+        octaves=octaves,
+        spread_of_nets=_spread(usable),
+    )
+
+
+def _size(point: CellPoint, name: str) -> float:
+    return float(point.values[name])
+
+
+def _beyond(at: float, known: _Floats) -> float:
+    """Octaves from a range of logarithms; 0 inside."""
+    return max(float(known.min()) - at, at - float(known.max()), 0.0) / log(2.0)
+
+
+def _censored_nearby(points: Sequence[CellPoint], usable: Sequence[CellPoint], goal: Mapping[str, float]) -> str | None:
+    """A censored cell nearer to the goal than every usable one, by the distance in octaves."""
+
+    def distance(point: CellPoint) -> float:
+        return hypot(*(log(_size(point, name)) - goal[name] for name in SIZES))
+
+    nearest = min(map(distance, usable))
+    near = [point for point in points if point.censored and distance(point) < nearest - 1e-9]
+    return min(near, key=distance).label if near else None
+
+
+def _spread(usable: Sequence[CellPoint]) -> float | None:
+    """Of ln y between the nets of a cell, pooled over cells."""
+    several = [point.ln_y for point in usable if len(point.ln_y) > 1]
+    freedom = sum(len(values) - 1 for values in several)
+    if freedom == 0:
+        return None
+    return sqrt(sum(float(np.var(values)) * len(values) for values in several) / freedom)

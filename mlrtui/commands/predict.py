@@ -1,0 +1,203 @@
+"""`mlrtui predict`: η* of a net that was not trained, from a sweep's fit; on request that net is trained to check."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from math import exp, log
+from typing import Any
+
+from mlrtui.analysis import fits
+from mlrtui.analysis.expressions import ExpressionError, cell_condition
+from mlrtui.analysis.fits import CellPoint
+from mlrtui.analysis.points import points
+from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal, predict
+from mlrtui.commands.resume import chosen, stored_spec
+from mlrtui.commands.run import RunOptions, run_specs
+from mlrtui.config import SweepSpec
+from mlrtui.errors import BadInput
+from mlrtui.planning import at_size
+from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import exact, power
+from mlrtui_db.axes import SIZES, variant
+from mlrtui_db.models import SweepRow
+from mlrtui_db.reader import Reader
+
+__all__ = ["Asked", "predict_eta_star"]
+
+LARGEST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for."""
+
+    depth: int
+    width: int
+    where: str = ""
+    level: float = LEVEL
+    confirm: bool = False
+    as_json: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the net turned out to have, when it was trained to check."""
+
+    sweep: str
+    eta_star: float | None  # geometric mean over seeds; a lower bound where ``bound``
+    bound: bool
+    inside: bool | None  # None: not known
+
+    @property
+    def words(self) -> str:
+        """A sentence."""
+        if self.eta_star is None:
+            return f"trained as {self.sweep!r}: it has no η*, see its nets"
+        value = f"{'at least ' if self.bound else ''}{exact(self.eta_star, 4)}"
+        verdict = {True: "inside the interval", False: "outside the interval", None: "not decided"}[self.inside]
+        return f"trained as {self.sweep!r}: η* {value}, {verdict}"
+
+
+def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) -> int:
+    """Print η* at a depth and width, for every group of cells that agree in all else.
+
+    Returns 1 if no group has a prediction, or if a net that was trained to check lies outside its interval.
+
+    Raises:
+        BadInput: an option, or a sweep that is no search.
+        StoreError: the store cannot be used.
+    """
+    for option, value in (("--depth", asked.depth), ("--width", asked.width)):
+        if not 1 <= value <= LARGEST:
+            raise BadInput(f"{option} {value}: use a whole number from 1 to {LARGEST}")
+    if not 0.0 < asked.level < 1.0:
+        raise BadInput(f"--level {exact(asked.level)}: use a chance above 0 and below 1, such as 0.9")
+    with Reader.open(options.store) as reader:
+        rows = _searches(reader, names)
+        groups = {(row.name, text): cells for row in rows for text, cells in _groups(reader, row, asked.where).items()}
+        specs = {row.name: stored_spec(row) for row in rows}
+    if not names and len(groups) > 1:  # nets that were trained to check are sweeps of one cell
+        groups = {key: cells for key, cells in groups.items() if len(cells) > 1} or groups
+    target = {"depth": float(asked.depth), "width": float(asked.width)}
+    answers = {key: predict(cells, target, asked.level) for key, cells in groups.items()}
+    trained: Trained | None = None
+    if asked.confirm and len(groups) != 1:
+        listed = "; ".join(f"{name}{f': {text}' if text else ''}" for name, text in groups)
+        raise BadInput(f"--confirm: {len(groups)} groups ({one_line(listed)}): choose one by sweep and --where")
+    if not asked.as_json:
+        _print(answers, asked)
+    if asked.confirm:
+        ((name, _), answer), (cells,) = next(iter(answers.items())), groups.values()
+        trained = _confirmed(specs[name], cells[0], asked, answer, options)
+        if not asked.as_json:
+            print(f"  {one_line(trained.words)}")
+    if asked.as_json:
+        print(json.dumps([_as_json(*key, answer, trained) for key, answer in answers.items()], ensure_ascii=False))
+    failed = trained is not None and trained.inside is not True
+    return 1 if failed or not any(isinstance(answer, Prediction) for answer in answers.values()) else 0
+
+
+def _searches(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
+    rows = chosen(reader, names)
+    if names and (other := [row for row in rows if row.mode != "search"]):
+        raise BadInput(f"{other[0].name!r}: not a search; only searches have η*")
+    searches = [row for row in rows if row.mode == "search"]
+    if not searches:
+        raise BadInput(f"{reader.path}: no sweep in it is a search; only searches have η*")
+    return searches
+
+
+def _points(reader: Reader, row: SweepRow) -> list[CellPoint]:
+    columns, found = reader.query("eta_star", where_sweep=row.name)
+    return points([dict(zip(columns, one, strict=True)) for one in found], "eta_star", reader.sizes(row.sweep_id))
+
+
+def _groups(reader: Reader, row: SweepRow, where: str) -> dict[str, list[CellPoint]]:
+    cells = _points(reader, row)
+    if where.strip():
+        try:
+            condition = cell_condition(where, fits.own_names(cells))
+            cells = [cell for cell in cells if condition.evaluate(cell.values)]
+        except ExpressionError as error:
+            raise BadInput(f"--where {where!r}: {error}") from None
+        if not cells:
+            raise BadInput(f"--where {where!r}: no cell of {row.name!r} is left")
+    return fits.grouped(cells)
+
+
+def _confirmed(
+    spec: object, cell: CellPoint, asked: Asked, answer: Prediction | Refusal, options: RunOptions
+) -> Trained:
+    """Train the net as a sweep of its own in the same store, with the same seeds and settings."""
+    if not isinstance(spec, SweepSpec):
+        raise BadInput("--confirm: trains nets of [model]; run a sweep of this size for a training of your own")
+    alike = variant(cell.label, *(int(cell.values[name]) for name in SIZES))
+    size = f"{asked.depth}x{asked.width}"
+    name = f"{spec.sweep.name}: {' '.join(filter(None, (size, alike)))}"
+    with redirect_stdout(sys.stderr):  # progress; the answer alone goes to the output
+        run_specs([at_size(spec, cell.label, asked.depth, asked.width, name)], options)
+    with Reader.open(options.store) as reader:
+        (row,) = (row for row in reader.sweeps() if row.name == name)
+        (cell,) = _points(reader, row)
+    if cell.censored == 0 and cell.ln_y:
+        mean, bound = sum(cell.ln_y) / len(cell.ln_y), False
+    elif cell.at_least is not None:
+        mean, bound = cell.at_least, True
+    else:
+        return Trained(name, None, False, None)
+    inside: bool | None = None
+    if isinstance(answer, Prediction):
+        low, high = log(answer.low), log(answer.high)
+        inside = (False if mean > high else None) if bound else low <= mean <= high
+    return Trained(name, exp(mean), bound, inside)
+
+
+def _print(answers: Mapping[tuple[str, str], Prediction | Refusal], asked: Asked) -> None:
+    for (name, group), answer in answers.items():
+        print(f"{one_line(name)}{f'  [{one_line(group)}]' if group else ''}: depth {asked.depth}, width {asked.width}")
+        for line in _lines(answer):
+            print(f"  {line}")
+
+
+def _lines(answer: Prediction | Refusal) -> Iterator[str]:
+    if isinstance(answer, Refusal):
+        yield f"no prediction: {answer.reason}"
+        return
+    law = " · ".join(f"{name}^{power(slope)}" for name, slope in answer.terms)
+    low, high = exact(answer.low, 3), exact(answer.high, 3)
+    yield f"η* {exact(answer.eta_star, 3)} [{low}, {high}], {exact(100 * answer.level)} % for the mean of seeds"
+    beyond = [
+        f"{exact(octaves, 2)} octave{'s' * (octaves != 1)} beyond the {name}s trained"
+        for name, octaves in answer.octaves.items()
+        if octaves
+    ]
+    yield f"η* ∝ {law}, {answer.cells} cells{'; ' * bool(beyond)}{' and '.join(beyond)}"
+    if answer.spread_of_nets is not None:
+        yield f"a single net scatters by {exact(answer.spread_of_nets, 2)} in ln η* about that mean"
+
+
+def _as_json(name: str, group: str, answer: Prediction | Refusal, trained: Trained | None) -> dict[str, Any]:
+    found = answer if isinstance(answer, Prediction) else None
+    return {
+        "sweep": name,
+        "group": group,
+        "eta_star": found and found.eta_star,
+        "low": found and found.low,
+        "high": found and found.high,
+        "level": found and found.level,
+        "terms": [{"expression": text, "exponent": slope} for text, slope in found.terms] if found else [],
+        "cells": found and found.cells,
+        "octaves_beyond": dict(found.octaves) if found else None,
+        "spread_of_nets": found and found.spread_of_nets,
+        "refused": answer.reason if isinstance(answer, Refusal) else None,
+        "trained": None
+        if trained is None
+        else {
+            "sweep": trained.sweep,
+            "eta_star": trained.eta_star,
+            "is_lower_bound": trained.bound,
+            "inside": trained.inside,
+        },
+    }
