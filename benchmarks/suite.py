@@ -42,6 +42,10 @@ PROGRAMS = (
     Program("soak_kills", "--seconds 20 --rate 2000 --readers 2"),
     Program("kills", "--steps 2000 --kills 1 --works prune backup"),
     Program("many_cells", "--cells 50 --plan 50"),
+    Program(
+        "predictions",
+        "--examples quickstart-eta-star.toml --set sweep.seeds=1 data.samples=128 model.width=[16,32] training.epochs=1",
+    ),
 )
 
 

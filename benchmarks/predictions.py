@@ -1,0 +1,136 @@
+"""How often η* falls into its prediction interval: cells left out one by one, and widths beyond those that were fitted.
+
+Every group of cells of every search in the stores is taken as `mlrtui predict` takes it. A cell that is left out, or
+lies 1 or 2 octaves beyond the widths that are kept, was trained all the same, so that the answer is known.
+
+    python -m benchmarks.predictions                      # trains the searches of the examples first: minutes
+    python -m benchmarks.predictions --stores a.db b.db
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import log
+from pathlib import Path
+
+from benchmarks.machine import describe, save, table
+from mlrtui.analysis.fits import CellPoint, grouped
+from mlrtui.analysis.points import points
+from mlrtui.analysis.prediction import LEVEL, Prediction, predict
+from mlrtui_db.reader import Reader
+
+__all__ = ["Check", "checks", "main"]
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SEARCHES = (
+    "quickstart-eta-star.toml",
+    "maximal-initial-lr/mse-cpu.toml",
+    "maximal-initial-lr/threshold-low-cpu.toml",
+    "maximal-initial-lr/threshold-high-cpu.toml",
+    "maximal-initial-lr/depth-width-cpu.toml",
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One cell that was predicted from others."""
+
+    sweep: str
+    group: str
+    cell: str
+    kind: str  # "left out" | "width x2" | "width x4"
+    refused: str  # the reason; "" where there is an interval
+    inside: bool
+    half_width: float  # of the interval, in ln η*; 0 where refused
+    error: float  # predicted less trained, in ln η*; 0 where refused
+
+
+def checks(store: Path) -> Iterator[Check]:
+    """Of every search in a store."""
+    with Reader.open(store) as reader:
+        for row in reader.sweeps():
+            if row.mode != "search":
+                continue
+            columns, found = reader.query("eta_star", where_sweep=row.name)
+            rows = [dict(zip(columns, one, strict=True)) for one in found]
+            for group, cells in grouped(points(rows, "eta_star", reader.sizes(row.sweep_id))).items():
+                for cell in _known(cells):
+                    others = [other for other in cells if other is not cell]
+                    yield _check(row.name, group, "left out", others, cell)
+                yield from _beyond(row.name, group, cells)
+
+
+def _known(cells: Sequence[CellPoint]) -> list[CellPoint]:
+    return [cell for cell in cells if cell.ln_y and not cell.censored]
+
+
+def _beyond(sweep: str, group: str, cells: Sequence[CellPoint]) -> Iterator[Check]:
+    """Cells at twice and four times the largest width that is kept, for every such cut."""
+    for widest in sorted({float(cell.values["width"]) for cell in cells}):
+        kept = [cell for cell in cells if float(cell.values["width"]) <= widest]
+        for factor in (2, 4):
+            for cell in _known(cells):
+                if cell.values["width"] == factor * widest:
+                    yield _check(sweep, group, f"width x{factor}", kept, cell)
+
+
+def _check(sweep: str, group: str, kind: str, others: Sequence[CellPoint], cell: CellPoint) -> Check:
+    answer = predict(others, {name: float(cell.values[name]) for name in ("depth", "width")})
+    if not isinstance(answer, Prediction):
+        return Check(sweep, group, cell.label, kind, answer.reason, False, 0.0, 0.0)
+    trained = sum(cell.ln_y) / len(cell.ln_y)
+    low, middle, high = log(answer.low), log(answer.eta_star), log(answer.high)
+    return Check(sweep, group, cell.label, kind, "", low <= trained <= high, (high - low) / 2.0, middle - trained)
+
+
+def _trained(folder: Path, files: Sequence[str], settings: Sequence[str]) -> list[Path]:
+    stores = []
+    for file in files:
+        store = folder / f"{Path(file).stem}.db"
+        command = [sys.executable, "-m", "mlrtui", "run", str(EXAMPLES / file), "--no-tui", "--store", str(store)]
+        command += [word for setting in settings for word in ("--set", setting)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        stores.append(store)
+    return stores
+
+
+def main() -> None:
+    """Print the shares by kind and sweep."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.predictions", description=__doc__)
+    parser.add_argument("--stores", nargs="+", type=Path, help="finished searches (the examples, trained first)")
+    parser.add_argument("--examples", nargs="+", default=SEARCHES, help="files below examples/ (those of one machine)")
+    parser.add_argument(
+        "--set", nargs="+", default=[], help="settings of the examples, as `mlrtui run --set` takes them"
+    )
+    parser.add_argument("--json", type=Path, help="write all checks there")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        stores = options.stores or _trained(Path(folder), options.examples, options.set)
+        found = [check for store in stores for check in checks(store)]
+    machine = describe()
+    print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n", end="\n\n")
+    rows: list[tuple[str, ...]] = []
+    for kind in dict.fromkeys(check.kind for check in found):
+        for sweep in [*dict.fromkeys(check.sweep for check in found), ""]:
+            these = [check for check in found if check.kind == kind and sweep in ("", check.sweep)]
+            answered = [check for check in these if not check.refused]
+            if not answered:
+                continue
+            inside = sum(check.inside for check in answered)
+            half = sorted(check.half_width for check in answered)[len(answered) // 2]
+            bias = sum(check.error for check in answered) / len(answered)
+            share = f"{100.0 * inside / len(answered):.0f} %"
+            refused = str(len(these) - len(answered))
+            counted = f"{inside} of {len(answered)}"
+            rows.append((kind, sweep or "all", counted, share, f"{half:.2f}", f"{bias:+.2f}", refused))
+    head = ("predicted", "sweep", "inside", "share", "half-width, ln η*", "mean error, ln η*", "refused")
+    print(table(head, rows))
+    print(f"intervals of {100 * LEVEL:g} %")
+    save(options.json, machine, [asdict(check) for check in found])
+
+
+if __name__ == "__main__":
+    main()
