@@ -44,7 +44,7 @@ PROGRAMS = (
     Program("many_cells", "--cells 50 --plan 50"),
     Program(
         "predictions",
-        "--examples quickstart-eta-star.toml --set sweep.seeds=1 data.samples=128 model.width=[16,32] training.epochs=1",
+        "--examples quickstart-eta-star.toml --set sweep.seeds=1 data.samples=96 model.width=[16,32] training.epochs=1",
     ),
 )
 
