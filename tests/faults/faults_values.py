@@ -4,8 +4,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mlrtui_db._schema import schema_names, view_names
-
 DEEP = "[" * 900 + "]" * 900
 VALUES: tuple[object, ...] = (
     *(None, 0, -1, 2**62, -(2**63), 0.0, -1.5, 1e300, float("inf"), -float("inf"), 5e-324),
@@ -17,7 +15,7 @@ NOT_UTF8 = "CAST(x'fffe41' AS TEXT)"
 
 
 def columns(store: Path) -> list[tuple[str, str]]:
-    tables = [name for name in schema_names() if name not in (*view_names(), "axes")]
+    tables = table_names()
     with closing(sqlite3.connect(store)) as connection:
         return [
             (table, column)
