@@ -344,9 +344,14 @@ def test_names_that_a_transaction_did_not_commit_are_given_again(tmp_path: Path)
     bench = Bench(tmp_path / "a.db")
     rows = samples.steps(bench.trial_id, [2.0], sharpness=[8.0])
     first = replace(rows, measures=(MeasureRow(0, "a", 1.0, NAN), MeasureRow(0, "a", 2.0, NAN, part="x")))
-    with pytest.raises(ZeroDivisionError), bench.store.transaction():
-        bench.store.append_steps(first)
-        raise ZeroDivisionError
+
+    def fail_after_append() -> None:
+        with bench.store.transaction():
+            bench.store.append_steps(first)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_append()
     second = (MeasureRow(0, "b", 3.0, NAN, part="x"), *first.measures)
     assert bench.append(replace(rows, measures=second)) == APPLIED
     query = "SELECT measure, part, value FROM measures ORDER BY value"

@@ -4,6 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from mlrtui_db._schema import table_names
+
 DEEP = "[" * 900 + "]" * 900
 VALUES: tuple[object, ...] = (
     *(None, 0, -1, 2**62, -(2**63), 0.0, -1.5, 1e300, float("inf"), -float("inf"), 5e-324),
@@ -15,11 +17,10 @@ NOT_UTF8 = "CAST(x'fffe41' AS TEXT)"
 
 
 def columns(store: Path) -> list[tuple[str, str]]:
-    tables = table_names()
     with closing(sqlite3.connect(store)) as connection:
         return [
             (table, column)
-            for table in tables
+            for table in table_names()
             for (column,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
         ]
 
