@@ -72,7 +72,7 @@ def test_a_measure_of_another_package_has_parts(tmp_path: Path) -> None:
         assert reader.measures(1) == ("moved",)
         parts = reader.measure_curve(1, "moved").parts
     assert [(name, list(part.step)) for name, part in parts.items()] == [("1", [0, 3, 6]), ("2", [0, 3, 6])]
-    exported = run(tmp_path, "export", "--views", "measures", "--out", "out")
+    exported = run(tmp_path, "export", "--view", "measures", "--out", "out")
     assert exported.returncode == 0, exported.stderr
 
 
