@@ -90,11 +90,13 @@ def test_what_the_views_say(tmp_path: Path) -> None:
         ]
         measures = [row for row in query(reader, "measures") if row["trial_id"] == 1]
         assert [
-            tuple(row[name] for name in ("step", "measure", "value", "edge", "value_ratio")) for row in measures
+            tuple(row[name] for name in ("step", "measure", "part", "value", "edge", "value_ratio")) for row in measures
         ] == [
-            (0, "grad_norm", 1.5, None, None),
-            (0, "toy", 3.0, 4.0, 0.75),
-            (2, "grad_norm", None, None, None),
+            (0, "grad_norm", None, 1.5, None, None),
+            (0, "toy", None, 3.0, 4.0, 0.75),
+            (2, "by layer", "input", 0.25, None, None),
+            (2, "by layer", "output", 0.5, None, None),
+            (2, "grad_norm", None, None, None, None),
         ]
         phase = query(reader, "phases")[0]
         assert phase["eta_final_sharpness"] == pytest.approx(0.1 * 3.0)
