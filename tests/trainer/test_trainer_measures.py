@@ -130,7 +130,7 @@ def test_a_measure_with_parts_has_a_number_for_each_of_them():
     names = [name for i in range(layers) for name in ([f"{i + 1}", f"{i + 1} bias"] if NET.bias else [f"{i + 1}"])]
     assert sorted(parts) == sorted((step, name) for step in (0, 2, 4) for name in names)
     whole = {step: one.value for step, one in found if one.measure == "grad_norm"}
-    assert list(whole) == list(range(0, 12, 2))
+    assert list(whole) == list(range(0, 13, 2))
     for step in (0, 2, 4):
         assert sum(parts[step, name] ** 2 for name in names) ** 0.5 == pytest.approx(whole[step], rel=1e-12)
 
