@@ -68,13 +68,15 @@ _LAYER: Docs = {
     ),
 }
 
-_MEASURE: Docs = {
-    "step": _STEP["step"],
+_NAME: Docs = {
     "measure": (
         "text",
         "Name of the measure, as the sweep file asks for it; of a recorder critical, directional, batch, lambda, "
         "lambda-preconditioned, gradient norm or update norm.",
     ),
+}
+_PART = "Which part of the measure, such as the rank of an eigenvalue or a layer; {}: it has no parts."
+_VALUE: Docs = {
     "value": ("of the measure", "Its value; NULL when not finite, or when status says why there is none."),
     "edge": (
         "of the measure",
@@ -209,17 +211,20 @@ TABLES: dict[str, Docs] = {
         "flags": ("bits", ", ".join(f"{flag.bit} {flag.text}" for flag in FLAGS) + "."),
         "eta": ("1", "Learning rate of this step, where it has a schedule; NULL: that of the trial."),
     },
-    "eigenvalue": {
-        "trial_id": ("id", "The trial it belongs to."),
-        **_EIGENVALUE,
-    },
-    "layer": {
-        "trial_id": ("id", "The trial it belongs to."),
-        **_LAYER,
+    "series": {
+        "series_id": ("id", "Number of the measure, or of the part of one."),
+        "measure": (
+            "text",
+            f'{_NAME["measure"][1][:-1]}; of eigenvalues beside the sharpness "spectrum" and the operator; of layers '
+            "activation_rms, effective_rms and propagating_rms.",
+        ),
+        "part": ("text", _PART.format("empty")),
     },
     "measure": {
         "trial_id": ("id", "The trial it belongs to."),
-        **_MEASURE,
+        "step": _STEP["step"],
+        "series_id": ("id", "The measure, or the part of one, that the value is of."),
+        **_VALUE,
     },
     "event": {
         "event_id": ("id", "Number of the event, in order of time."),
@@ -268,6 +273,13 @@ def _pick(docs: Docs, *names: str) -> Docs:
 
 VIEWS: dict[str, Docs] = {
     "axes": {"cell_id": _NAMES["cell_id"], **_AXES},
+    "measured": {
+        "trial_id": ("id", "The trial it belongs to."),
+        "step": _STEP["step"],
+        **_pick(TABLES["series"], "measure", "part"),
+        **_VALUE,
+        "shown_in": ("text", "The view that shows it: spectra, layers or measures."),
+    },
     "eta_star": {
         **_NAMES,
         **_SEED,
@@ -338,7 +350,10 @@ VIEWS: dict[str, Docs] = {
     "measures": {
         **_NAMES,
         **_TRIAL,
-        **_MEASURE,
+        "step": _STEP["step"],
+        **_NAME,
+        **_VALUE,
+        "part": ("text", _PART.format("NULL")),
         "value_ratio": ("1", "value / edge."),
         **_AXES,
     },

@@ -98,6 +98,7 @@ class _Merge:
         self._source, self._tx, self._target, self._path = source, tx, tx.connection, path
         self._differing = differing
         self._changed = False  # whether a row of nets or trials was written
+        self._series: dict[int, int] = {}  # numbers of measures and their parts: of the source, and in the new store
 
     def run(self) -> set[int]:
         """Sweep by sweep, in the order of their making. Returns the sweeps to whose rows this source added some."""
@@ -105,6 +106,7 @@ class _Merge:
         _opening.refuse_older(self._path, self._source)
         _opening.refuse_newer(self._path, self._source)
         self._source.execute("BEGIN")  # all of it from one moment
+        self._series = self._series_here()
         for sweep in _rows(self._source, "SELECT * FROM sweep ORDER BY sweep_id"):
             known, sweep_id = self._sweep(sweep)
             if known and (self._changed or self._only_source_is_fitted(sweep["sweep_id"], sweep_id)):
@@ -242,9 +244,20 @@ class _Merge:
                 names = _columns(self._source, table)
                 values = self._source.execute(f"SELECT * FROM {table} WHERE trial_id = ?", (trial["trial_id"],))
                 at = names.index("trial_id")
-                self._target.executemany(
-                    _insertion(table, names), ((*row[:at], trial_id, *row[at + 1 :]) for row in values)
-                )
+                moved = ((*row[:at], trial_id, *row[at + 1 :]) for row in values)
+                if "series_id" in names:
+                    of = names.index("series_id")
+                    moved = ((*row[:of], self._series[row[of]], *row[of + 1 :]) for row in moved)
+                self._target.executemany(_insertion(table, names), moved)
+
+    def _series_here(self) -> dict[int, int]:
+        """The names of all that the source has measured, with their numbers there and in the new store."""
+        numbers = {}
+        for row in _rows(self._source, "SELECT * FROM series ORDER BY series_id"):
+            name = (row["measure"], row["part"])
+            known = _one(self._target, "SELECT * FROM series WHERE measure = ? AND part = ?", *name)
+            numbers[row["series_id"]] = known["series_id"] if known else self._insert("series", row, "series_id")
+        return numbers
 
     def _same(self, trial: Row, known: Row) -> None:
         for name in ("trial_key", "verdict"):

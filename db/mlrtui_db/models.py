@@ -5,6 +5,7 @@ NULL becomes None, except inside curves, where a missing number is NaN and `flag
 
 import time
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,7 @@ __all__ = [
     "NetRow",
     "NetState",
     "Pairs",
+    "PartCurve",
     "SweepRow",
     "SweepState",
     "TrialDetails",
@@ -247,16 +249,23 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class MeasureCurve:
-    """The values of one measure along one attempt. Arrays of equal length, steps increasing; NaN where NULL."""
+class PartCurve:
+    """The values of a measure, or of one part of it. Arrays of equal length, steps increasing; NaN where NULL."""
 
-    trial_id: int
-    attempt: int
-    measure: str
     step: "array[int]"  # typecode q
     value: "array[float]"  # typecode d
     edge: "array[float]"
     edge_high: "array[float]" = field(default_factory=lambda: array("d"))  # of a band of edges; may be empty
+
+
+@dataclass(frozen=True)
+class MeasureCurve:
+    """The values of one measure along one attempt, by the names of its parts, in order; "" where it has none."""
+
+    trial_id: int
+    attempt: int
+    measure: str
+    parts: Mapping[str, PartCurve]
 
 
 class NamedSweep(NamedTuple):

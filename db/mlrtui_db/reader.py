@@ -43,7 +43,7 @@ _BY_STEP = {
     "curves": "step",
     "spectra": "step, operator, rank",
     "layers": "step, layer",
-    "measures": "step, measure",
+    "measures": "step, measure, part",
 }  # views with rows per step, and their order
 _ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term")
 

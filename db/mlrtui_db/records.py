@@ -10,13 +10,10 @@ from math import nan
 from typing import NamedTuple
 
 __all__ = [
-    "BESIDE",
     "EVIDENCE",
     "BoundaryRecord",
     "CellRecord",
-    "EigenvalueRow",
     "FitRecord",
-    "LayerRow",
     "MeasureRow",
     "NetLambdas",
     "NetRecord",
@@ -132,28 +129,8 @@ class Segment:
     stop: int
 
 
-class EigenvalueRow(NamedTuple):
-    """One of the eigenvalues kept beside the sharpness of a row of a `StepRows`."""
-
-    row: int
-    operator: str
-    rank: int  # 1: the largest
-    value: float
-    residual: float
-
-
-class LayerRow(NamedTuple):
-    """What one weight layer does at the step of a row of a `StepRows`."""
-
-    row: int
-    layer: int  # 1: the input layer
-    activation_rms: float
-    effective_rms: float
-    propagating_rms: float
-
-
 class MeasureRow(NamedTuple):
-    """What one measure says at the step of a row of a `StepRows`."""
+    """What one measure, or one part of it, says at the step of a row of a `StepRows`. Fields after it are columns."""
 
     row: int
     measure: str
@@ -168,6 +145,7 @@ class MeasureRow(NamedTuple):
     status: str | None = None
     note: str | None = None
     seconds: float = nan
+    part: str = ""  # "": the measure has no parts
 
 
 @dataclass(frozen=True)
@@ -183,17 +161,7 @@ class StepRows:
     products: Sequence[int | None]
     flags: Sequence[int]
     eta: Sequence[float | None] = ()  # learning rates; empty, or None: those of the trials
-    eigenvalues: Sequence[EigenvalueRow] = ()  # by row
-    layers: Sequence[LayerRow] = ()  # by row
     measures: Sequence[MeasureRow] = ()  # by row
-
-
-BESIDE: dict[str, tuple[str, type[EigenvalueRow] | type[LayerRow] | type[MeasureRow]]] = {
-    "eigenvalues": ("eigenvalue", EigenvalueRow),
-    "layers": ("layer", LayerRow),
-    "measures": ("measure", MeasureRow),
-}
-"""What is kept beside steps: field of `StepRows`, table, and the record whose fields after the row are its columns."""
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,10 @@ def step_rows(batch: StepBatch) -> records.StepRows:
         products=[count or None for count in batch.products.tolist()],
         flags=batch.flags.tolist(),
         eta=() if batch.eta is None else _or_none(batch.eta),
-        eigenvalues=[
-            records.EigenvalueRow(row, one.operator, one.rank, one.value, one.residual)
-            for row, one in batch.eigenvalues
+        measures=[
+            records.MeasureRow(row, one.measure, one.value, one.edge, residual=one.residual, part=one.part)
+            for row, one in batch.measures
         ],
-        layers=[
-            records.LayerRow(row, one.layer, one.activation, one.effective, one.propagating)
-            for row, one in batch.layers
-        ],
-        measures=[records.MeasureRow(row, *one) for row, one in batch.measures],
     )
 
 

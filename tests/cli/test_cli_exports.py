@@ -46,9 +46,14 @@ def store(made: Callable[..., Path]) -> Path:
             "UPDATE trial SET peak_ratio = double(eta), final_sharpness = double(eta) WHERE trial_id > 3"
         )
         (trial,) = connection.execute("SELECT min(trial_id) FROM trial WHERE n_steps > 3").fetchone()
+        names = [("activation_rms", 1), ("effective_rms", 1), ("propagating_rms", 1), ("spectrum hessian", 2)]
+        connection.executemany("INSERT INTO series (measure, part) VALUES (?, ?)", names)
         for step in range(3):
-            connection.execute("INSERT INTO layer SELECT ?, ?, 1, NULL, double(1), double(2)", (trial, step))
-            connection.execute("INSERT INTO eigenvalue SELECT ?, ?, 'hessian', 2, double(1), NULL", (trial, step))
+            connection.execute(
+                "INSERT INTO measure (trial_id, step, series_id, value)"
+                " SELECT ?, ?, series_id, CASE measure WHEN 'activation_rms' THEN NULL ELSE double(1) END FROM series",
+                (trial, step),
+            )
         connection.commit()
     return path
 

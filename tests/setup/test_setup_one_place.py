@@ -58,7 +58,7 @@ def test_no_bit_of_the_flags_is_written_as_a_number() -> None:
 
 def test_every_list_of_views_is_the_one_of_views_sql() -> None:
     """The README's is compared in test_setup_docs, the contract's columns in test_db_reader."""
-    assert set(VIEWS) == {*view_names(), "axes"}
+    assert set(VIEWS) == {*view_names(), "axes", "measured"}
     assert set(TABLES) == set(schema_names()) - set(VIEWS)
     assert set(_WHAT) == set(schema_names())
     assert set(_BY_STEP) <= set(view_names())

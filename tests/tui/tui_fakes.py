@@ -18,6 +18,7 @@ from mlrtui_db.models import (
     LogRow,
     MeasureCurve,
     NetRow,
+    PartCurve,
     SweepRow,
     TrialDetails,
     TrialRow,
@@ -108,11 +109,12 @@ class FakeReader:
 
     def measure_curve(self, trial_id: int, measure: str, after_step: int = -1) -> MeasureCurve:
         curve = self.store.measures[trial_id, measure]
-        keep = [at for at, step in enumerate(curve.step) if step > after_step]
-        columns = [
-            array(column.typecode, [column[at] for at in keep]) for column in (curve.step, curve.value, curve.edge)
-        ]
-        return MeasureCurve(trial_id, curve.attempt, measure, *columns)
+        parts = {}
+        for name, part in curve.parts.items():
+            keep = [at for at, step in enumerate(part.step) if step > after_step]
+            columns = (array(one.typecode, [one[at] for at in keep]) for one in (part.step, part.value, part.edge))
+            parts[name] = PartCurve(*columns)
+        return MeasureCurve(trial_id, curve.attempt, measure, parts)
 
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         self._called("query", view, where_sweep)

@@ -21,8 +21,6 @@ from mlrtui_trainer.spec import (
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
-    Eigenvalue,
-    LayerSizes,
     Measured,
     Outcome,
     PruningThreshold,
@@ -52,7 +50,7 @@ class Sharpness:
     residual: float
     products: int
     converged: bool
-    beside: tuple[Eigenvalue, ...] = ()  # further eigenvalues and operators, where they are asked for
+    beside: tuple[Measured, ...] = ()  # further eigenvalues and operators, where they are asked for
 
     @property
     def flags(self) -> int:
@@ -89,7 +87,6 @@ class Row:
     accuracy: float = nan  # NaN: not measured
     sharpness: Sharpness | None = None
     flags: int = 0
-    layers: tuple[LayerSizes, ...] = ()
     measures: tuple[Measured, ...] = ()
 
 
@@ -210,7 +207,7 @@ class TrialLog:
         new_peak = isfinite(row.loss) and not row.loss <= self._peak
         if new_peak:
             self._peak, self._peak_step = row.loss, row.step
-        if last or self._is_kept(row.step) or new_peak or row.sharpness or row.layers or row.measures:
+        if last or self._is_kept(row.step) or new_peak or row.sharpness or row.measures:
             self._pending.append(row)
         if row.sharpness and self._facts.edge > 0.0:
             self._ratios.add(row.step, row.sharpness.value * self._rate(row.step) / self._facts.edge)
@@ -386,10 +383,12 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
         sharpness_residual=residual,
         products=products,
         flags=flags,
-        eigenvalues=tuple((at, found) for at, row in rows if row.sharpness for found in row.sharpness.beside),
-        layers=tuple((at, sizes) for at, row in rows for sizes in row.layers),
-        measures=tuple((at, one) for at, row in rows for one in row.measures),
+        measures=tuple((at, one) for at, row in rows for one in _measured(row)),
     )
+
+
+def _measured(row: Row) -> tuple[Measured, ...]:
+    return row.measures if row.sharpness is None else (*row.sharpness.beside, *row.measures)
 
 
 def _rates(
