@@ -33,6 +33,9 @@ _RATES = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
 _RANGE: Mapping[str, Callable[[float, float], bool]] = {"search.eta_min": operator.le, "search.eta_max": operator.ge}
 """Ends of the range, and how a new one must stand to the old: the range may become larger."""
 
+_THRESHOLD = "search.threshold"
+"""Kept apart: what is stored stays a sweep at its threshold; see `deriving`."""
+
 _SEARCH = frozenset({"search.tolerance", "search.margin"})
 
 _ASKED_ANEW = _SEARCH | _RATES | _RANGE.keys()
@@ -54,6 +57,9 @@ class Growth:
 
     searches_again: bool = False
     """Nets that are done are asked again: other rates are wanted of them."""
+
+    threshold: tuple[float, float] | None = None
+    """The accuracy to be reached, as it was and as it is asked for; None: it stays."""
 
     new_cells: int = 0
     new_nets: int = 0
@@ -97,6 +103,7 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
     return Growth(
         tuple(map(str, found)),
         tuple(dict.fromkeys(map(str, refused))),
+        threshold=next(((one.old, one.new) for one in found if one.key == _THRESHOLD), None),
         searches_again=any(one.key in _ASKED_ANEW for one in found),
         new_cells=len(wanted) - len(known),
         new_nets=sum(len(seeds - held.get(position, frozenset())) for position, seeds in wanted.items()),
@@ -151,6 +158,8 @@ def _is_of_grid(key: str) -> bool:
 def _may_change(one: Difference) -> bool:
     """Whether a change of this key leaves every training that is stored what it is."""
     key, old, new = one.key, one.old, one.new
+    if key == _THRESHOLD:
+        return isinstance(old, float) and isinstance(new, float)  # they stay with it, in a sweep of their own
     if _is_of_grid(key) or key in _FREE or key in _SEARCH or key.startswith("fit#"):
         return True  # of the grid's, the cells decide
     if old is None or new is None:
