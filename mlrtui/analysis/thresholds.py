@@ -13,7 +13,7 @@ from mlrtui_trainer.loops.reports import ALWAYS_KEPT
 from mlrtui_trainer.phases import is_success
 from mlrtui_trainer.search import Boundary, Search, SearchSpec
 
-__all__ = ["AtThreshold", "Ended", "Followed", "at_threshold", "followed", "judged", "lost_there"]
+__all__ = ["AtThreshold", "Ended", "Followed", "at_threshold", "followed", "is_decided", "judged", "lost_there"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,12 @@ def at_threshold(rules: SearchSpec, trainings: Sequence[Ended], threshold: float
             return AtThreshold(boundary, *_bracket(rules, known), ())
         first = first or missing
     return AtThreshold(None, *_bracket(rules, known), first)
+
+
+def is_decided(rules: SearchSpec, verdicts: Mapping[float, str | None]) -> bool:
+    """Whether the verdicts at these rates decide a net's η*; None: not known."""
+    known = {k: v for eta, v in verdicts.items() if v is not None and (k := rules.place(eta)) is not None}
+    return any(_replayed(rules, start, known)[0] is not None for start in verdicts)
 
 
 def _replayed(rules: SearchSpec, start: float, known: Mapping[int, str]) -> tuple[Boundary | None, tuple[float, ...]]:

@@ -8,24 +8,41 @@ from stored steps, it gets a copy of them, up to where the training would have e
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from mlrtui.analysis.thresholds import Followed, followed
+from pydantic import ValidationError
+
+from mlrtui.analysis.thresholds import Followed, followed, is_decided
 from mlrtui.config import AnySweep, read_sweep
 from mlrtui.driver.growth import growth
+from mlrtui.driver.methods import rules_of
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json
 from mlrtui.planning import Cell, CellPlan, Plan, trial_key
 from mlrtui.stores import second_edition
 from mlrtui.text.numbers import exact
-from mlrtui_db.models import Curve, EndedTrial, NamedSweep
+from mlrtui_db.models import CellState, Curve, EndedTrial, NamedSweep
 from mlrtui_db.records import EVIDENCE, Derivation
 from mlrtui_db.relabelling import StoredTrial
 from mlrtui_db.store import Store
 from mlrtui_trainer.phases import LOGIT_STEPS
 
-__all__ = ["Aside", "Asides", "adopt", "aside_name", "asides", "at_threshold", "change_threshold", "threshold_of"]
+__all__ = [
+    "Aside",
+    "Asides",
+    "Decided",
+    "adopt",
+    "aside_name",
+    "asides",
+    "at_threshold",
+    "change_threshold",
+    "decided",
+    "threshold_of",
+]
+
+Ended = Callable[[int, float], Iterable[EndedTrial]]
 
 LONGEST_NAME = 120  # of sweep.name
 
@@ -67,10 +84,12 @@ def asides(spec: AnySweep, stored: Iterable[NamedSweep]) -> list[Aside]:
     """Which of these sweeps are this one's at other thresholds, the highest first: its trainings are the longest."""
     own, found = threshold_of(spec), []
     for sweep in stored:
-        if own is not None and json.loads(sweep.spec)["sweep"]["name"].startswith(f"{spec.sweep.name} (threshold "):
+        with suppress(ValidationError):  # of another version, or a script's own
             other = read_sweep(sweep.spec)
             threshold = threshold_of(other)
-            if threshold not in (None, own) and other.sweep.name == aside_name(spec.sweep.name, threshold):
+            if threshold is None or own in (None, threshold):
+                continue
+            if other.sweep.name == aside_name(spec.sweep.name, threshold):
                 found.append(Aside(sweep.sweep_id, other, threshold))
     return sorted(found, key=lambda one: -one.threshold)
 
@@ -152,6 +171,56 @@ def adopt(store: Store, sweep_id: int, plan: Plan, others: Sequence[Aside]) -> N
             store.set_repeatable(sweep_id, theirs.repeatable)
 
 
+@dataclass(frozen=True)
+class Decided:
+    """What the stored trainings of a sweep say at a threshold that it is asked for."""
+
+    stored: int
+    """Trainings, each counted once, whatever thresholds it was trained to."""
+
+    decide: int
+    """Those of them whose outcome at the new threshold is known."""
+
+    open_nets: int
+    """Nets of which they do not decide η*: each needs one training more at least."""
+
+    def text(self, change: str, aside: str) -> str:
+        """In words; ``aside``: the name of the sweep as it was."""
+        known = f"{self.decide} of {self.stored} stored trainings decide"
+        return f"{change}: {known}, at least {self.open_nets} more are trained; the sweep as it was stays as {aside!r}"
+
+
+def decided(plan: Plan, others: Sequence[Aside], ended: Ended, cells: Callable[[int], Sequence[CellState]]) -> Decided:
+    """Count what is known before anything is trained; the plan may be without data.
+
+    Args:
+        plan: of the sweep at the new threshold.
+        others: the stored sweep of its name, and those that were set aside.
+        ended: see `Asides`.
+        cells: of a sweep_id.
+    """
+    threshold = threshold_of(plan.spec)
+    assert threshold is not None
+    at = {cell.position: cell for cell in plan.cells}
+    nets: dict[tuple[int, int], dict[float, str | None]] = {}
+    for other in others:
+        same = growth(_named(other.spec, plan.sweep.name).canonical(), cells(other.sweep_id), plan).known
+        positions = {cell.cell_id: position for position, cell in same.items()}
+        for one in ended(other.sweep_id, threshold):
+            if one.cell_id in positions:
+                position = positions[one.cell_id]
+                verdicts = nets.setdefault((position, one.seed), {})
+                if verdicts.get(one.eta) is None:
+                    found = _followed(plan.spec, at[position], one, other)
+                    verdicts[one.eta] = None if found is None else found.verdict
+    count = sum(map(len, nets.values()))
+    known = sum(verdict is not None for verdicts in nets.values() for verdict in verdicts.values())
+    assert plan.spec.search is not None
+    rules = rules_of(plan.spec.search.model_copy(update={"method": "bisect"}))  # the fewest trainings
+    closed = sum(is_decided(rules, verdicts) for verdicts in nets.values())
+    return Decided(count, known, plan.nets - closed)
+
+
 # What follows from them -----------------------------------------------------------------------------------------------
 
 
@@ -165,13 +234,12 @@ class Asides:
         self,
         spec: AnySweep,
         others: Sequence[Aside],
-        ended: Callable[[int, float], Iterable[EndedTrial]],
+        ended: Ended,
         stored: Callable[[int], StoredTrial],
     ) -> None:
         threshold = threshold_of(spec)
         assert threshold is not None
-        self._threshold = threshold
-        self._record_every = spec.record.every
+        self._spec = spec
         self._stored = stored
         self._others = others
         self._ended = {one.trial_key: one for other in others for one in ended(other.sweep_id, threshold)}
@@ -184,15 +252,9 @@ class Asides:
             if there is None:
                 there = self._cells[other.sweep_id, cell.position] = at_threshold(cell, other.threshold)
             one = self._ended.get(trial_key(there, seed, eta))
-            if one is not None and (found := self.followed(cell, one, other)) is not None:
+            if one is not None and (found := _followed(self._spec, cell, one, other)) is not None:
                 return self._derived(cell, one, other, found)
         return None
-
-    def followed(self, cell: Cell, one: EndedTrial, other: Aside) -> Followed | None:
-        """How it would end, by its verdict and step."""
-        every_epoch = isinstance(cell, CellPlan) and cell.train.steps_per_epoch > 1
-        all_kept = every_epoch or self._record_every == 1
-        return followed(one, self._threshold, other.threshold, all_kept=all_kept)
 
     def _derived(self, cell: Cell, one: EndedTrial, other: Aside, found: Followed) -> Derivation:
         detail = f"derived from the training to accuracy {exact(other.threshold)} of {other.spec.sweep.name!r}"
@@ -207,6 +269,14 @@ class Asides:
         outcome["phase_reason"] = detail if reason is None else f"{reason}; {detail}"
         assert given_up is None or isinstance(given_up, int)
         return Derivation(one.trial_id, found.verdict, given_up, found.until, outcome, detail)
+
+
+def _followed(spec: AnySweep, cell: Cell, one: EndedTrial, other: Aside) -> Followed | None:
+    """How a training of another threshold's sweep would end in this one."""
+    threshold = threshold_of(spec)
+    assert threshold is not None
+    every_epoch = isinstance(cell, CellPlan) and cell.train.steps_per_epoch > 1
+    return followed(one, threshold, other.threshold, all_kept=every_epoch or spec.record.every == 1)
 
 
 def _ended_at(stored: StoredTrial, until: int) -> dict[str, str | float | int | None]:

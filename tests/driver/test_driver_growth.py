@@ -159,7 +159,6 @@ def test_more_rates_of_a_scan(tmp_path: Path) -> None:
         (document(sweep__seeds=[1]), "sweep.seeds"),
         (document(training__epochs=4), "training.epochs"),
         (document(data__samples=128), "data.samples"),
-        (document(search__threshold=0.6), "search.threshold"),
         (document(search__eta_max=10.0), "search.eta_max"),
         (document(sharpness__every=5), "sharpness.every"),
         (document(training__optimizer=["momentum"]), "training.optimizer"),
