@@ -14,7 +14,8 @@ from mlrtui import data, planning
 from mlrtui.config import parse_sweep
 from mlrtui.driver.estimate import seconds_per_core
 from mlrtui.driver.fitting import refit_merged
-from mlrtui.driver.growth import differing_numbers, growth
+from mlrtui.driver.growth import growth
+from mlrtui.driver.joining import join
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.driver.shards import Shard, dealt, part
 from mlrtui.engines.fake import FakeEngine
@@ -225,7 +226,7 @@ WIDE = document(model__width=[8, 16, 32, 64], model__depth=[1, 2, 3], sweep__see
 
 
 def merged(out: Path, stores: Sequence[Path]) -> Path:
-    merging.merge(out, stores, refit_merged, differing=differing_numbers)
+    merging.merge(out, stores, refit_merged, join=join)
     return out
 
 

@@ -1,4 +1,4 @@
-"""A sweep that is asked for another threshold: trained is what stored steps do not decide, and η* is that of a fresh one.
+"""A sweep asked for another threshold: trained is what stored steps do not decide, and η* is that of a fresh one.
 
 Trainings are real ones, of nets of 8 units on 64 digits.
 """
@@ -210,7 +210,7 @@ def test_names_that_are_taken_or_too_long_are_refused_and_nothing_changes(tmp_pa
     store = tmp_path / "s.db"
     drive(store, document(0.5), FakeEngine())
     drive(store, document(0.5, sweep__name="s (threshold 0.5)"), FakeEngine())
-    with pytest.raises(SweepConflict, match="named 's .threshold 0.5.'"):
+    with pytest.raises(SweepConflict, match=r"named 's \(threshold 0\.5\)'"):
         drive(store, document(0.7), FakeEngine())
     long = tmp_path / "long.db"
     drive(long, document(0.5, sweep__name="n" * 115), FakeEngine())
