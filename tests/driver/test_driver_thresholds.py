@@ -5,11 +5,12 @@ Trainings are real ones, of nets of 8 units on 64 digits.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loop_engine import LoopEngine, loop_document
 from real_engine import RealEngine
 
 from mlrtui import data, planning
@@ -20,9 +21,6 @@ from mlrtui.errors import BadInput
 from mlrtui_db import invariants
 from mlrtui_db.errors import SweepConflict
 from mlrtui_db.store import Store
-from mlrtui_trainer.loops.records import Records
-from mlrtui_trainer.loops.reports import Reports
-from mlrtui_trainer.spec import LoopRound, Message, Task, TaskDone
 
 Document = dict[str, Any]
 Row = tuple[Any, ...]
@@ -232,41 +230,13 @@ def test_numbers_of_another_version_decide_nothing(tmp_path: Path) -> None:
 # Trainings of the user's ----------------------------------------------------------------------------------------------
 
 
-class LoopEngine(FakeEngine):
-    """Calls a function of the test's, which reports an accuracy that rises until the rate is too large."""
-
-    trained = 0
-
-    def answer(self, task: Task) -> Iterator[Message]:
-        assert isinstance(task, LoopRound)
-        self.trained += 1
-        reports, records = Reports(task.loop), Records(task.loop, task.trial)
-        for step in range(30):
-            accuracy = min(1.0, step * task.trial.eta / 20)
-            loss = 1.0 / (1 + step) if task.trial.eta < 1.0 + 0.1 * task.trial.seed else 10.0**step
-            if not reports(step, loss, accuracy):
-                break
-        rows = records.of(reports.take(all_of_it=True))
-        end = records.of(reports.ending(task.trial.eta))
-        assert rows is not None
-        assert end is not None
-        yield from (rows, end, TaskDone(task.task_id, 0.0))
-
-
 @pytest.mark.parametrize(("before", "after"), [(0.9, 0.4), (0.4, 0.9)])
 def test_trainings_of_the_users_are_taken_as_they_reported(tmp_path: Path, before: float, after: float) -> None:
-    (tmp_path / "own_loop.py").write_text("def train(lr, report, seed):\n    raise RuntimeError\n")
-
-    def wanted(threshold: float) -> Document:
-        training = {"loop": "own_loop:train", "path": str(tmp_path), "check": False}
-        search = {"success": "accuracy", "threshold": threshold, "start": 0.5, "tolerance": 0.3}
-        return {"sweep": {"name": "s", "seeds": 2}, "training": training, "search": search}
-
     store, alone = tmp_path / "s.db", tmp_path / "alone.db"
     first, again, whole = LoopEngine(), LoopEngine(), LoopEngine()
-    drive(store, wanted(before), first)
-    drive(store, wanted(after), again)
-    drive(alone, wanted(after), whole)
+    drive(store, loop_document(tmp_path, threshold=before), first)
+    drive(store, loop_document(tmp_path, threshold=after), again)
+    drive(alone, loop_document(tmp_path, threshold=after), whole)
     assert table(store) == table(alone)
     assert rows(store, TRIALS) == rows(alone, TRIALS)
     assert rows(store, STEPS) == rows(alone, STEPS)
