@@ -7,7 +7,7 @@ from stored steps, it gets a copy of them, up to where the training would have e
 
 import json
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -157,7 +157,7 @@ def adopt(store: Store, sweep_id: int, plan: Plan, others: Sequence[Aside]) -> N
     """Take λ₀ of nets that lack it, and whether trainings are repeatable, from the same sweep at other thresholds."""
     for other in others:
         theirs, mine = store.sweep_state(other.sweep_id), store.sweep_state(sweep_id)
-        same = growth(_named(other.spec, plan.sweep.name).canonical(), theirs.cells, plan).known
+        same = _cells_of(other, theirs.cells, plan)
         cells = {cell.cell_id: same.get(cell.position) for cell in mine.cells}  # theirs, by the number of ours
         data = {cell.cell_id: cell.data_id for cell in mine.cells}
         known = {(net.cell_id, net.seed): net.lambdas for net in theirs.nets}
@@ -169,6 +169,12 @@ def adopt(store: Store, sweep_id: int, plan: Plan, others: Sequence[Aside]) -> N
                     store.set_lambdas(replace(lambdas, net_id=net.net_id))
         if mine.repeatable is None and theirs.repeatable is not None:
             store.set_repeatable(sweep_id, theirs.repeatable)
+
+
+def _cells_of(other: Aside, cells: Sequence[CellState], plan: Plan) -> Mapping[int, CellState]:
+    """The cells of a sweep at another threshold by position in a plan; none where it differs in more than may grow."""
+    lacks = growth(_named(other.spec, plan.sweep.name).canonical(), cells, plan)
+    return {} if lacks.refused else lacks.known
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,7 @@ def decided(plan: Plan, others: Sequence[Aside], ended: Ended, cells: Callable[[
     at = {cell.position: cell for cell in plan.cells}
     nets: dict[tuple[int, int], dict[float, str | None]] = {}
     for other in others:
-        same = growth(_named(other.spec, plan.sweep.name).canonical(), cells(other.sweep_id), plan).known
+        same = _cells_of(other, cells(other.sweep_id), plan)
         positions = {cell.cell_id: position for position, cell in same.items()}
         for one in ended(other.sweep_id, threshold):
             if one.cell_id in positions:

@@ -227,18 +227,30 @@ def test_numbers_of_another_version_decide_nothing(tmp_path: Path) -> None:
         drive(store, document(0.7), FakeEngine())
 
 
+def test_a_sweep_that_only_has_such_a_name_decides_nothing(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    drive(store, document(0.5, sweep__name="s (threshold 0.5)", sharpness__every=5))
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE net SET lambda0 = 7.0, lambda0_preconditioned = 7.0")
+    drive(store, document(0.7))
+    drive(tmp_path / "alone.db", document(0.7))
+    assert table(store) == table(tmp_path / "alone.db")
+    assert rows(store, "SELECT count(*) FROM attempt WHERE json_extract(env, '$.derived_from') IS NOT NULL") == [(0,)]
+
+
 # Trainings of the user's ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("before", "after"), [(0.9, 0.4), (0.4, 0.9)])
+@pytest.mark.parametrize(("before", "after"), [(0.9, 0.4), (0.5, 0.6), (0.4, 0.9)])
 def test_trainings_of_the_users_are_taken_as_they_reported(tmp_path: Path, before: float, after: float) -> None:
     store, alone = tmp_path / "s.db", tmp_path / "alone.db"
     first, again, whole = LoopEngine(), LoopEngine(), LoopEngine()
     drive(store, loop_document(tmp_path, threshold=before), first)
+    stored = rows(store, CURVES)
     drive(store, loop_document(tmp_path, threshold=after), again)
     drive(alone, loop_document(tmp_path, threshold=after), whole)
     assert table(store) == table(alone)
     assert rows(store, TRIALS) == rows(alone, TRIALS)
     assert rows(store, STEPS) == rows(alone, STEPS)
-    assert again.trained < whole.trained
+    assert again.trained == undecided(stored, rows(alone, CURVES))
     assert not list(invariants.check(store))
