@@ -107,6 +107,21 @@ def sweep_named(connection: sqlite3.Connection, name: str) -> NamedSweep | None:
     return None if row is None else NamedSweep(*row)
 
 
+def sweeps_beginning(connection: sqlite3.Connection, start: str) -> tuple[NamedSweep, ...]:
+    """See `Store.sweeps_beginning`."""
+    query = "SELECT sweep_id, spec FROM sweep WHERE substr(name, 1, length(?1)) = ?1 ORDER BY sweep_id"
+    return tuple(NamedSweep(*row) for row in connection.execute(query, (start,)))
+
+
+def rename_sweep(tx: Transaction, sweep_id: int, name: str, spec: str, sweep_key: str) -> None:
+    """See `Store.rename_sweep`."""
+    if sweep_named(tx.connection, name) is not None:
+        raise SweepConflict(f"the store holds a sweep named {name!r}: rename the one that is to be trained", spec)
+    tx.connection.execute(
+        "UPDATE sweep SET name = ?, spec = ?, sweep_key = ? WHERE sweep_id = ?", (name, spec, sweep_key, sweep_id)
+    )
+
+
 def free_name(connection: sqlite3.Connection, name: str, at: float) -> str:
     """See `Store.free_name`; ``at``: the time that is added, s (Unix time)."""
     timed = f"{name} {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(at))}"

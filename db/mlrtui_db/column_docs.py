@@ -127,7 +127,10 @@ TABLES: dict[str, Docs] = {
         "created_at": ("s (Unix time)", "When the sweep was first started."),
         "finished_at": ("s (Unix time)", "When its last trial was done; NULL before."),
         "status": ("text", "open, done or stopped."),
-        "shard": ("text", "Which shards of the sweep the store holds, as 1/4 or 0,2/4; NULL: all of it."),
+        "shard": (
+            "text",
+            "Which shards of the sweep the store holds, as 1/4 or 0,2/4; part: some nets; NULL: all of it.",
+        ),
         "repeatable": (
             "0 or 1",
             "Whether the first training of a user's own, run twice, reported the same numbers; NULL: not tried.",
@@ -196,7 +199,11 @@ TABLES: dict[str, Docs] = {
         "driver_id": ("text", "The driver that started it."),
         "host": ("text", "Machine of the driver."),
         "device": ("text", "Device that trains."),
-        "env": ("JSON", "Versions, device name and threads of the worker."),
+        "env": (
+            "JSON",
+            "Versions, device name and threads of the worker; derived_from: trial_key of the training to another"
+            " threshold whose steps were copied.",
+        ),
         "started_at": ("s (Unix time)", "When it was handed to a worker."),
         "heartbeat_at": ("s (Unix time)", "When its newest record was stored."),
         "ended_at": ("s (Unix time)", "When it ended; NULL while it runs."),

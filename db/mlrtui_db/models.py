@@ -18,6 +18,7 @@ __all__ = [
     "CellRow",
     "CellState",
     "Curve",
+    "EndedTrial",
     "EventRow",
     "FitRow",
     "LiveSnapshot",
@@ -283,6 +284,22 @@ class CellState(NamedTuple):
     data_id: str
     settings: str  # canonical JSON, unique in its sweep
     seeds: frozenset[int]  # of its nets
+
+
+class EndedTrial(NamedTuple):
+    """A training that has ended, as evidence at a threshold that its sweep may not have."""
+
+    trial_id: int
+    trial_key: str
+    cell_id: int
+    seed: int
+    eta: float
+    verdict: str  # at the threshold of its sweep
+    best_accuracy: float | None  # at any evaluation, that before the first step among them
+    given_up: bool
+    n_steps: int  # stored; 0 where they were pruned
+    last_step: int | None  # stored
+    reached_at: int | None  # first stored step with that accuracy, of those that count; None: there is none
 
 
 class NetState(NamedTuple):

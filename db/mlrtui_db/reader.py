@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _life, _live, _opening, _shape, sqlite_version
+from mlrtui_db import _derived, _life, _live, _opening, _shape, sqlite_version
 from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows, typed_rows
 from mlrtui_db._curves import read_curve, read_measure_curve, read_measures
 from mlrtui_db._older import complete, is_of_another_version
@@ -23,6 +23,7 @@ from mlrtui_db.lock import look
 from mlrtui_db.models import (
     CellState,
     Curve,
+    EndedTrial,
     EventRow,
     LiveSnapshot,
     LogRow,
@@ -198,6 +199,11 @@ class Reader:
         """The cells of a sweep by position, with their settings and seeds."""
         with self._picture() as connection:
             return _live.read_cell_states(connection, sweep_id)
+
+    def ended(self, sweep_id: int, threshold: float) -> tuple[EndedTrial, ...]:
+        """The trainings of a sweep that have ended, as evidence at a threshold that it may not have."""
+        with self._picture() as connection:
+            return _derived.read_ended(connection, sweep_id, threshold)
 
     def foreign_objects(self) -> tuple[str, ...]:
         """Tables, views and indexes that other tools have put into the store, such as "table 'notes'"; left alone."""

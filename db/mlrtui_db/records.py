@@ -4,7 +4,7 @@ Frozen dataclasses without behaviour: the driver makes them, `store.Store` write
 here; the store turns them into NULL and a flag.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from typing import NamedTuple
@@ -13,6 +13,7 @@ __all__ = [
     "EVIDENCE",
     "BoundaryRecord",
     "CellRecord",
+    "Derivation",
     "FitRecord",
     "MeasureRow",
     "NetLambdas",
@@ -203,6 +204,18 @@ class TrialOutcome:
     drift: float | None = None
     loss_constant: float | None = None
     majority: float | None = None
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How a training would have ended at another threshold, by the stored steps of one to this one."""
+
+    source_id: int  # trial_id of that one
+    verdict: str
+    given_up_epoch: int | None
+    until: int | None  # last step of it; None: all of its steps
+    outcome: Mapping[str, str | float | int | None]  # further fields of `TrialOutcome` that differ
+    detail: str  # where it follows from, in words
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlrtui_db import _attempts, _life, _opening, _steps, _sweeps, sqlite_version
+from mlrtui_db import _attempts, _derived, _life, _opening, _steps, _sweeps, sqlite_version
 from mlrtui_db._checked import count
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._shape import check_schema
@@ -22,9 +22,10 @@ from mlrtui_db._wal import Beside
 from mlrtui_db.errors import StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
-from mlrtui_db.models import AppendResult, NamedSweep, SweepState, WriterEnd
+from mlrtui_db.models import AppendResult, EndedTrial, NamedSweep, SweepState, WriterEnd
 from mlrtui_db.records import (
     BoundaryRecord,
+    Derivation,
     FitRecord,
     NetLambdas,
     StepRows,
@@ -32,7 +33,7 @@ from mlrtui_db.records import (
     TrialOutcome,
     TrialRecord,
 )
-from mlrtui_db.relabelling import Relabel
+from mlrtui_db.relabelling import Relabel, StoredTrial, stored_trial
 
 __all__ = ["Store", "bring_up_to_date", "check"]
 
@@ -289,6 +290,37 @@ class Store:
             StoreError: a cell that the store has is not in ``known``; nothing was written.
         """
         _sweeps.grow_sweep(self._tx(), sweep_id, sweep, known, searches_again=searches_again)
+
+    def rename_sweep(self, sweep_id: int, name: str, spec: str, sweep_key: str) -> None:
+        """Give a sweep another name, which its settings have, too; nothing else of it changes.
+
+        Raises:
+            SweepConflict: the name is taken; nothing was written.
+        """
+        _sweeps.rename_sweep(self._tx(), sweep_id, name, spec, sweep_key)
+
+    def sweeps_beginning(self, start: str) -> tuple[NamedSweep, ...]:
+        """The sweeps whose names begin so, oldest first; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.sweeps_beginning(self._connection, start)
+
+    def ended(self, sweep_id: int, threshold: float) -> tuple[EndedTrial, ...]:
+        """The trainings of a sweep that have ended, as evidence at a threshold; also outside a transaction."""
+        with translated(self.path):
+            return _derived.read_ended(self._connection, sweep_id, threshold)
+
+    def stored_trial(self, trial_id: int) -> StoredTrial:
+        """All columns and steps of a trial; also outside a transaction."""
+        with translated(self.path):
+            return stored_trial(self._connection, trial_id)
+
+    def derive_trial(self, trial: TrialRecord, derivation: Derivation) -> int:
+        """Store what a trial comes to that follows from another's steps, as done, and return its trial_id.
+
+        Raises:
+            StoreError: the other has not ended, or the trial is being trained, or is; nothing was written.
+        """
+        return _derived.derive_trial(self._tx(), trial, derivation)
 
     def sweep_named(self, name: str) -> NamedSweep | None:
         """The sweep of this name, or None; also outside a transaction."""

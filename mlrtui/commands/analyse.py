@@ -11,7 +11,7 @@ from typing import Any
 from mlrtui.analysis import fits
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.points import points
-from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold
+from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold, lost_there
 from mlrtui.commands.resume import chosen, stored_spec
 from mlrtui.config.sections import SearchSection
 from mlrtui.driver.methods import rules_of
@@ -167,7 +167,8 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
         raise BadInput(f"THRESHOLD {exact(threshold)}: use an accuracy above 0, up to 1")
     found: list[tuple[str, str, int, AtThreshold]] = []
     with Reader.open(store) as reader:
-        searches = {row.name: _search_of(row) for row in chosen(reader, sweeps)}
+        rows = {row.name: row for row in chosen(reader, sweeps)}
+        searches = {name: _search_of(row) for name, row in rows.items()}
         if not sweeps and not any(searches.values()):
             raise BadInput(f"{store}: no sweep in it searches for an accuracy; nothing to judge anew")
         for name, search in searches.items():
@@ -176,7 +177,7 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
             if search is None or search.threshold is None:
                 continue
             rules = rules_of(search.model_copy(update={"method": "bisect"}))
-            for (cell, seed), trainings in _trainings(reader, name, threshold).items():
+            for (cell, seed), trainings in _trainings(reader, rows[name], threshold).items():
                 found.append((name, cell, seed, at_threshold(rules, trainings, threshold, search.threshold)))
     if as_json:
         print(json.dumps([_net_as_json(*one) for one in found], ensure_ascii=False))
@@ -191,9 +192,10 @@ def _search_of(row: SweepRow) -> SearchSection | None:
     return search if search is not None and search.success == "accuracy" else None
 
 
-def _trainings(reader: Reader, sweep: str, threshold: float) -> dict[tuple[str, int], list[Ended]]:
+def _trainings(reader: Reader, sweep: SweepRow, threshold: float) -> dict[tuple[str, int], list[Ended]]:
     """Of each net, in the order in which they were asked for."""
-    columns, rows = reader.query("boundaries", where_sweep=sweep)
+    lost = {one.trial_id for one in reader.ended(sweep.sweep_id, threshold) if lost_there(one)}
+    columns, rows = reader.query("boundaries", where_sweep=sweep.name)
     named = sorted((dict(zip(columns, row, strict=True)) for row in rows), key=lambda row: row["trial_id"])
     nets: dict[tuple[str, int], list[Ended]] = {}
     for row in named:
@@ -203,7 +205,8 @@ def _trainings(reader: Reader, sweep: str, threshold: float) -> dict[tuple[str, 
         best = nan if best is None else float(best)
         if best >= threshold:
             best = _after_the_first_step(reader, row["trial_id"], best, threshold)
-        ended = Ended(row["eta"], row["verdict"], best, row["given_up_epoch"] is not None)
+        given_up, there = row["given_up_epoch"] is not None, row["trial_id"] in lost
+        ended = Ended(row["eta"], row["verdict"], best, given_up, there)
         nets.setdefault((str(row["cell"]), int(row["seed"])), []).append(ended)
     return nets
 

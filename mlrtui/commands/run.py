@@ -9,10 +9,11 @@ from pathlib import Path
 from mlrtui import planning
 from mlrtui.commands import examples
 from mlrtui.commands.opening import open_current
-from mlrtui.config import AnySweep, LoopSweep, load_sweep
+from mlrtui.config import AnySweep, LoopSweep, load_sweep, read_sweep
 from mlrtui.config.changes import differences
 from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
+from mlrtui.driver.deriving import Aside, aside_name, asides, decided, threshold_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.methods import chosen_as, chosen_for
 from mlrtui.driver.shards import Shard, part
@@ -25,7 +26,7 @@ from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import SweepRow
+from mlrtui_db.models import NamedSweep, SweepRow
 from mlrtui_db.reader import Reader
 
 __all__ = ["RunOptions", "refuse_code", "run", "run_specs", "start"]
@@ -200,7 +201,9 @@ def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
             plans.append(_plan(chosen_as(spec, row.spec), options))
             lacks = _lacks(options, plans[-1], row, reader)
             undone |= lacks.adds or row.status != "done" or row.shard != options.shard
-            if lacks.adds:
+            if lacks.threshold is not None:
+                lines.append(f"{one_line(row.name)}: {_rethresholded(plans[-1], row, lacks.changes, reader)}")
+            elif lacks.adds:
                 lines.append(f"{one_line(row.name)}: {lacks.text}; what is stored stays")
     return _Stored(plans, undone, lines)
 
@@ -228,6 +231,26 @@ def _lacks(options: RunOptions, plan: planning.Plan, row: SweepRow, reader: Read
             "run the larger sweep, or give it another sweep.name"
         )
     return lacks
+
+
+def _rethresholded(plan: planning.Plan, row: SweepRow, changes: Sequence[str], reader: Reader) -> str:
+    """What a sweep comes to at the threshold of its file, which it was not trained to."""
+    stored = read_sweep(row.spec)
+    old, wanted = threshold_of(stored), threshold_of(plan.spec)
+    assert old is not None
+    assert wanted is not None
+    change, aside, back = "; ".join(changes), aside_name(row.name, old), aside_name(row.name, wanted)
+    sweeps = {one.name: one for one in reader.sweeps()}
+    if aside in sweeps:
+        raise BadInput(
+            f"sweep.name = {row.name!r}: {reader.path} holds {aside!r}, the name for the sweep as it was; "
+            "give the sweep with the other threshold a name of its own"
+        )
+    if back in sweeps:
+        return f"{change}: goes on with {back!r}; the sweep as it was stays as {aside!r}"
+    named = [NamedSweep(one.sweep_id, one.spec) for name, one in sweeps.items() if name.startswith(f"{row.name} (")]
+    others = [Aside(row.sweep_id, stored, old), *asides(plan.spec, named)]
+    return decided(plan, others, reader.ended, reader.cell_states).text(change, aside)
 
 
 def _plan(spec: AnySweep, options: RunOptions) -> planning.Plan:

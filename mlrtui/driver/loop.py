@@ -7,13 +7,15 @@ the driver knows is never ahead of what a resumed driver would find.
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
+from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.growth import growth
+from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turn_of
@@ -21,8 +23,8 @@ from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_rec
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
-from mlrtui_db.models import SweepState
-from mlrtui_db.records import TrialRecord
+from mlrtui_db.models import NamedSweep, SweepState
+from mlrtui_db.records import Derivation, TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
     LambdaAtInit,
@@ -45,6 +47,8 @@ __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 COMMIT_SECONDS = 0.2
 FIT_SECONDS = 1.0  # after which a net that is done shows in the fits
 FITS_APART = 20.0  # ... and at least so many times as long as the last fits took: they read the rows of all nets
+
+DERIVED_AT_ONCE = 256  # nets whose searches are told in one transaction
 
 _URGENT = (LambdaAtInit, Outcome, TaskDone, TaskFailed)  # a slot or a search waits for these
 
@@ -108,6 +112,8 @@ class Driver:
         self._sweep_id = 0
         self._check_due = False  # the next training of the user's is run twice
         self._pruning = Pruning(0.0, store.accuracies)
+        self._asides: Asides | None = None  # the same sweep at other thresholds
+        self._derived = 0  # trainings whose outcomes followed from those
         self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
         self._fits_paused_until = 0.0
@@ -125,6 +131,7 @@ class Driver:
         if state.status == "done":
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
         self._check_due = isinstance(spec, LoopSweep) and spec.training.check and state.repeatable is None
+        state = self._with_asides(spec, plan, state)
         run = SweepRun(spec, plan, state)
         self._pruning = Pruning(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
         self._pruning.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
@@ -139,6 +146,7 @@ class Driver:
             self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
+        self._derive(run, run.nets.values())
         self._close_answered(run, run.nets.values())
         last_commit = self._clock()
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
@@ -166,6 +174,8 @@ class Driver:
                 identity.refuse_other_data(plan, lacks.known)
                 if not lacks.adds and state.shard == plan.sweep.shard:
                     return state, ""
+                if lacks.threshold is not None:
+                    return self._change_threshold(plan, stored, state, lacks), ""
                 if lacks.changes:
                     identity.refuse_other_keys(self._store, state, plan, lacks.known)
                 ids = {position: cell.cell_id for position, cell in lacks.known.items()}
@@ -174,6 +184,54 @@ class Driver:
                 return self._store.sweep_state(self._sweep_id), lacks.text
         self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep))  # or a conflict of names
         return self._store.sweep_state(self._sweep_id), ""
+
+    def _change_threshold(self, plan: Plan, stored: NamedSweep, state: SweepState, lacks: Growth) -> SweepState:
+        """Set the stored sweep aside, and make the one at the new threshold."""
+        assert lacks.threshold is not None
+        before = replace(plan, cells=tuple(at_threshold(cell, lacks.threshold[0]) for cell in plan.cells))
+        identity.refuse_other_keys(self._store, state, before, lacks.known)
+        self._sweep_id = self._commit(lambda: change_threshold(self._store, plan, stored))
+        self._fits_due = self._clock()
+        return self._store.sweep_state(self._sweep_id)
+
+    def _with_asides(self, spec: AnySweep, plan: Plan, state: SweepState) -> SweepState:
+        """Find the same sweep at other thresholds, and take from it what is measured before training."""
+        others = asides(spec, self._store.sweeps_beginning(f"{spec.sweep.name} ("))
+        self._asides = Asides(spec, others, self._store.ended, self._store.stored_trial) if others else None
+        if not others:
+            return state
+        self._commit(lambda: adopt(self._store, self._sweep_id, plan, others))
+        return self._store.sweep_state(self._sweep_id)
+
+    def _derive(self, run: SweepRun, nets: Iterable[NetRun]) -> None:
+        """Tell searches what trainings to other thresholds decide, until they ask for what is to be trained."""
+        if self._asides is None:
+            return
+        asking = [net for net in dict.fromkeys(nets) if net.wanted()]
+        while asking and not self._should_stop():
+            part, asking = asking[:DERIVED_AT_ONCE], asking[DERIVED_AT_ONCE:]
+            found = [(net, eta, one) for net in part for eta in net.wanted() if (one := self._follows(run, net, eta))]
+            ids = self._commit(partial(self._store_derived, run, found))
+            for trial_id, (net, eta, one) in zip(ids, found, strict=True):
+                assert net.questions is not None
+                self._pruning.learn(run.cell_of[net.net_id].plan, trial_id, one.verdict, one.given_up_epoch)
+                net.questions.tell(eta, one.verdict)
+            self._derived += len(found)
+            told = list(dict.fromkeys(net for net, _, _ in found))
+            run.changed(told)
+            asking += [net for net in told if net.wanted()]
+
+    def _follows(self, run: SweepRun, net: NetRun, eta: float) -> Derivation | None:
+        assert self._asides is not None
+        return self._asides.derivation(run.cell_of[net.net_id].plan, net.seed, eta)
+
+    def _store_derived(self, run: SweepRun, found: Iterable[tuple[NetRun, float, Derivation]]) -> list[int]:
+        ids = []
+        for net, eta, one in found:
+            assert net.questions is not None
+            record = trial_record(run.cell_of[net.net_id], net, eta, net.questions.round)
+            ids.append(self._store.derive_trial(record, one))
+        return ids
 
     # --- handing out -------------------------------------------------------------------------------------------
 
@@ -285,8 +343,9 @@ class Driver:
         for text in remarked:
             self._event("warning", text)
         self._open_measured(run, measured)
+        self._derive(run, [*measured, *told])
         run.changed([*measured, *told])
-        self._close_answered(run, told)
+        self._close_answered(run, [*measured, *told])
         self._watch_wal()
 
     def _tell(self, run: SweepRun, slot: int, outcome: Outcome) -> NetRun:
@@ -439,6 +498,8 @@ class Driver:
             self._release(list(self._free(run, slot).lanes.values()), "cancelled", why)
         failed = self._failures()
         text = f"finished {name!r}" if status == "done" else f"stopped {name!r}; {self._way_on(run)}"
+        if self._derived:
+            text += f"; {self._derived} outcomes followed from trainings to other thresholds"
         if failed:
             text += f"; {failed} trials or nets failed"
         self._event("warning" if failed else "info", text)

@@ -16,7 +16,7 @@ from conftest import Mlrtui
 
 from mlrtui import planning
 from mlrtui.config import AnySweep, LoopSweep, load_sweep, read_sweep
-from mlrtui.driver.growth import differing_numbers
+from mlrtui.driver.joining import join
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.deadlines import Deadlines
@@ -356,12 +356,12 @@ def test_shards_that_started_elsewhere_are_one_sweep(sweep: Callable[..., Path],
     for index, search in enumerate((SHORT, SHORT.replace("start = 0.1", "start = 0.5"))):
         stores.append(tmp_path / f"{index}.db")
         assert drive(sweep("quadratic", more, search), stores[-1], shard=Shard(index, 2)).status == "done"
-    merging.merge(tmp_path / "all.db", stores, differing=differing_numbers)
+    merging.merge(tmp_path / "all.db", stores, join=join)
     assert rows(tmp_path / "all.db", "SELECT name, status, shard FROM sweep") == [("quadratic", "done", None)]
     assert rows(tmp_path / "all.db", table) == rows(tmp_path / "whole.db", table)
     drive(sweep("quadratic", more, SHORT.replace("margin = 1", "margin = 2")), tmp_path / "other.db")
     with pytest.raises(MergeConflict, match=r"search\.margin: 1 -> 2"):
-        merging.merge(tmp_path / "no.db", [stores[0], tmp_path / "other.db"], differing=differing_numbers)
+        merging.merge(tmp_path / "no.db", [stores[0], tmp_path / "other.db"], join=join)
 
 
 def test_canonical_settings_come_back(sweep: Callable[..., Path]) -> None:
