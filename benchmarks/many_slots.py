@@ -245,12 +245,11 @@ def measure(case: Case, tree: Path | None = None) -> Cost:
     """One case in a process of its own, of another checkout where one is named."""
     code = "import json, sys; from benchmarks import many_slots as m; m.child(json.loads(sys.argv[1]))"
     environment = dict(os.environ)
-    if tree is not None:
+    if tree is not None:  # its packages, and the benchmarks of this one
         ours = Path(__file__).resolve().parent.parent
-        environment["PYTHONPATH"] = os.pathsep.join(str(at) for at in (tree, tree / "db", tree / "trainer", ours))
-        code = f"import sys; sys.path.insert(0, {str(tree)!r}); import benchmarks;"
-        code += f"benchmarks.__path__.insert(0, {str(ours / 'benchmarks')!r});"
-        code += "import json; from benchmarks import many_slots as m; m.child(json.loads(sys.argv[1]))"
+        code = f"import sys; sys.path[:0] = {[str(at) for at in (tree / 'db', tree / 'trainer', tree)]}; " + (
+            f"import benchmarks; benchmarks.__path__ = [{str(ours / 'benchmarks')!r}]; {code}"
+        )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(asdict(case))],
         check=True,
@@ -279,7 +278,18 @@ def cases(slots: Sequence[int], rows: Sequence[int], total: int) -> list[Case]:
     return found
 
 
-HEAD = ("tree", "slots", "lanes", "rows a training", "rows a message", "rows/s", "trials/s", "times bare", "commits", "MB")
+HEAD = (
+    "tree",
+    "slots",
+    "lanes",
+    "rows a training",
+    "rows a message",
+    "rows/s",
+    "trials/s",
+    "times bare",
+    "commits",
+    "MB",
+)
 
 
 def row(name: str, costs: Sequence[Cost]) -> list[str]:

@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
@@ -16,7 +17,7 @@ from mlrtui.driver.fitting import current_fits
 from mlrtui.driver.growth import growth
 from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
-from mlrtui.driver.sharing import turn_of
+from mlrtui.driver.sharing import turns_of
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
@@ -43,6 +44,9 @@ from mlrtui_trainer.spec import (
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 
 COMMIT_SECONDS = 0.2
+OUTCOME_SECONDS = 0.05
+"""Outcomes are committed as soon as the driver has rested for as long as the last commit took, but after this long at
+most: with a thousand slots, each of them would else have a commit to itself."""
 FIT_SECONDS = 1.0  # after which a net that is done shows in the fits
 FITS_APART = 20.0  # ... and at least so many times as long as the last fits took: they read the rows of all nets
 
@@ -67,6 +71,13 @@ class _Lane:
     attempt: int
     net: NetRun
     eta: float
+
+
+class _Opening(NamedTuple):
+    """The trials of a slot's next round, as the store queues them, and what prunes them."""
+
+    records: list[TrialRecord]
+    thresholds: tuple[PruningThreshold, ...]
 
 
 @dataclass
@@ -140,20 +151,30 @@ class Driver:
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
         self._close_answered(run, run.nets.values())
-        last_commit = self._clock()
+        last_commit, pause = self._clock(), 0.0
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
             self._hand_out(run)
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it
-            for event in self._engine.poll(COMMIT_SECONDS / 2):
+            for event in self._engine.poll(pause if self._is_urgent() else COMMIT_SECONDS / 2):
                 self._receive(run, event)
-            urgent = any(isinstance(message, _URGENT) for _, message in self._inbox)
-            if self._inbox and (urgent or self._clock() - last_commit >= COMMIT_SECONDS):
+            waited = self._clock() - last_commit
+            due = COMMIT_SECONDS if not self._is_urgent() else 0.0 if self._all_wait() else pause
+            if self._inbox and waited >= due:
+                begun = self._clock()
                 self._flush(run)
                 last_commit = self._clock()
+                pause = min(last_commit - begun, OUTCOME_SECONDS)
         return self._end(run, spec.sweep.name)
+
+    def _is_urgent(self) -> bool:
+        return any(isinstance(message, _URGENT) for _, message in self._inbox)
+
+    def _all_wait(self) -> bool:
+        """Whether nothing more comes before the inbox is committed."""
+        return sum(isinstance(message, TaskDone | TaskFailed) for _, message in self._inbox) == len(self._running)
 
     def _find_or_add(self, plan: Plan) -> tuple[SweepState, str]:
         """Make the stored sweep the one that is wanted; with what was added to one that was there, in words."""
@@ -178,41 +199,53 @@ class Driver:
     # --- handing out -------------------------------------------------------------------------------------------
 
     def _hand_out(self, run: SweepRun) -> None:
-        idle = list(self._engine.idle())
-        for place, slot in enumerate(idle):
-            draft = run.next_draft(turn_of(slot, self._engine.devices, idle[place:], self._dead))
+        """Give every idle slot work; what they are to train is stored in one transaction."""
+        # A slot whose last task has not been committed yet waits, too.
+        idle = [slot for slot in self._engine.idle() if slot not in self._running and slot not in self._dead]
+        drafts: dict[int, Draft] = {}
+        for slot, turn in turns_of(idle, self._engine.devices, self._dead) if idle else ():
+            draft = run.next_draft(turn)
             if draft is None:
-                return
-            task, lanes = self._probe(draft) if draft.probe else self._round(run, draft, slot)
+                break
+            run.begin(draft)
+            drafts[slot] = draft
+        rounds = {slot: self._opening(draft) for slot, draft in drafts.items() if draft.trainings}
+        opened = self._commit(lambda: self._open(rounds)) if rounds else {}
+        for slot, draft in drafts.items():
+            task, lanes = self._round(run, draft, rounds[slot], opened[slot]) if slot in rounds else self._probe(draft)
             self._running[slot] = _Running(draft, lanes)
             self._engine.submit(slot, task)
 
     def _probe(self, draft: Draft) -> tuple[Task, dict[int, _Lane]]:
-        for net in draft.probe:
-            net.probing = True
         cell = draft.cell.plan
         assert isinstance(cell, CellPlan)
         nets = tuple((net.net_id, net.seed) for net in draft.probe)
         return Probe(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
 
-    def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
-        cell = draft.cell.plan
+    def _opening(self, draft: Draft) -> _Opening:
         records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
-        device, env, thresholds = self._engine.devices[slot], self._env.get(slot, {}), self._pruning.thresholds(cell)
+        return _Opening(records, self._pruning.thresholds(draft.cell.plan))
 
-        def write() -> tuple[list[int], dict[int, int]]:
-            ids = self._store.add_trials(records)
-            return ids, self._store.open_attempts(ids, self._driver_id, device, env, thresholds)
+    def _open(self, rounds: dict[int, _Opening]) -> dict[int, dict[int, int]]:
+        """Queue trials and open their attempts; returns the attempts by slot and trial, in the order of the records."""
+        opened = {}
+        devices = self._engine.devices
+        for slot, (records, thresholds) in rounds.items():
+            ids, env = self._store.add_trials(records), self._env.get(slot, {})
+            attempts = self._store.open_attempts(ids, self._driver_id, devices[slot], env, thresholds)
+            opened[slot] = {trial_id: attempts[trial_id] for trial_id in ids}
+        return opened
 
-        ids, attempts = self._commit(write)
+    def _round(
+        self, run: SweepRun, draft: Draft, opening: _Opening, opened: dict[int, int]
+    ) -> tuple[Task, dict[int, _Lane]]:
         lanes: dict[int, _Lane] = {}
         trials = []
-        for trial_id, (net, eta, _) in zip(ids, draft.trainings, strict=True):
-            net.running.add(eta)
-            lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
+        for (trial_id, attempt), (net, eta, _) in zip(opened.items(), draft.trainings, strict=True):
+            lanes[trial_id] = _Lane(trial_id, attempt, net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
-            trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        return self._task(run, cell, trials, thresholds), lanes
+            trials.append(TrialSpec(trial_id, attempt, net.seed, eta, lambda0))
+        return self._task(run, draft.cell.plan, trials, opening.thresholds), lanes
 
     def _task(
         self, run: SweepRun, cell: Cell, trials: list[TrialSpec], thresholds: tuple[PruningThreshold, ...]
@@ -245,11 +278,12 @@ class Driver:
         """Commit the inbox in one transaction, then act on it."""
         inbox, self._inbox = self._inbox, []
 
+        steps = [conversion.step_rows(message) for _, message in inbox if isinstance(message, StepBatch)]
+
         def write() -> None:
+            self._store.append_steps(*steps)  # those of a trial come before its outcome
             for _, message in inbox:
                 match message:
-                    case StepBatch():
-                        self._store.append_steps(conversion.step_rows(message))
                     case Outcome():
                         self._store.finish_trial(conversion.trial_outcome(message))
                     case LambdaAtInit():

@@ -1,7 +1,7 @@
 """How a sweep's work is shared among slots: which of them may take how much, and what a net costs."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from mlrtui.config import AnySweep
@@ -9,7 +9,7 @@ from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
 from mlrtui.planning import Cell, CellPlan
 
-__all__ = ["Cost", "Turn", "cost_of", "turn_of"]
+__all__ = ["Cost", "Turn", "cost_of", "turns_of"]
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,20 @@ class Cost:
         return (0.0 if probed else self.probe) + self.training * max(self.trainings - told, 1)
 
 
-def turn_of(slot: int, devices: Sequence[str], idle: Collection[int], dead: Collection[int]) -> Turn:
-    """The turn of an idle slot. ``idle``: those that have no work yet, this one included.
+def turns_of(idle: Sequence[int], devices: Sequence[str], dead: Collection[int]) -> Iterator[tuple[int, Turn]]:
+    """The turns of slots that have no work yet, one after the other.
 
     On a GPU lanes beside one another cost little. On a CPU time grows with them: of several workers none takes so many
     that the others would wait for it in the end, and every second one sees to it that costly cells begin in time.
     """
-    workers = [other for other, device in enumerate(devices) if device == "cpu" and other not in dead]
-    if slot not in workers or len(workers) == 1:
-        return Turn(len(idle))
-    return Turn(len(idle), slots=len(workers), sees_to_costly=workers.index(slot) % 2 == 1)
+    workers = [slot for slot, device in enumerate(devices) if device == "cpu" and slot not in dead]
+    places = {slot: place for place, slot in enumerate(workers)}
+    for taken, slot in enumerate(idle):
+        left = len(idle) - taken
+        if slot not in places or len(workers) == 1:
+            yield slot, Turn(left)
+        else:
+            yield slot, Turn(left, slots=len(workers), sees_to_costly=places[slot] % 2 == 1)
 
 
 def cost_of(cell: Cell, spec: AnySweep) -> Cost:

@@ -4,10 +4,10 @@
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mlrtui.config import AnySweep
 from mlrtui.driver.methods import search_rules
@@ -89,19 +89,36 @@ class CellRun:
 
 
 class _Order:
-    """Cells in one order of work, and those of them that may want a probe or trainings."""
+    """Cells in one order of work, and those of them that may want a probe or trainings.
+
+    ``alone``: only of cells on which no slot is at work; ``beside``: of all.
+    """
 
     def __init__(self, cells: list[CellRun]) -> None:
         self.cells = cells
         self.places = {cell.cell_id: place for place, cell in enumerate(cells)}
-        self.probes, self.trainings = Ready(len(cells)), Ready(len(cells))
+        count = len(cells)
+        self.probes = {
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _unmeasured(cells[place])),
+            "beside": Ready(count, lambda place: _unmeasured(cells[place])),
+        }
+        self.trainings = {
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _wanted(cells[place])),
+            "beside": Ready(count, lambda place: _wanted(cells[place])),
+        }
+        self._all: tuple[Ready[Any], ...] = (*self.probes.values(), *self.trainings.values())
         self._closed_before = 0
 
     def add(self, cell: CellRun) -> None:
-        """The cell may have begun to want something."""
+        """The cell may have begun to want something else."""
         place = self.places[cell.cell_id]
-        self.probes.add(place)
-        self.trainings.add(place)
+        for ready in self._all:
+            ready.add(place)
+
+    @property
+    def looks(self) -> int:
+        """How often a cell was looked at so far."""
+        return sum(ready.looks for ready in self._all)
 
     def first_open(self) -> CellRun | None:
         """The first cell that has not all its answers; None where there is none. A closed cell stays closed."""
@@ -203,8 +220,19 @@ class SweepRun:
         """Something has happened to these nets: measured, told, set free, closed. Must follow whatever did it."""
         for cell in {self.cell_of[net.net_id].cell_id: self.cell_of[net.net_id] for net in nets}.values():
             self._refresh(cell)
-            for order in (self._in_order, self._costly_first):
-                order.add(cell)
+            self._look_again(cell)
+
+    def begin(self, draft: Draft) -> None:
+        """A slot is at work on this."""
+        for net in draft.probe:
+            net.probing = True
+        for net, eta, _ in draft.trainings:
+            net.running.add(eta)
+        self._look_again(draft.cell)
+
+    def _look_again(self, cell: CellRun) -> None:
+        for order in (self._in_order, self._costly_first):
+            order.add(cell)
 
     def _refresh(self, cell: CellRun) -> None:
         left, was_open = cell.left, cell.open
@@ -252,7 +280,7 @@ class SweepRun:
         """
         due = turn.sees_to_costly and self._costly_is_due(turn)
         order = self._costly_first if due else self._in_order
-        alone, beside = (partial(self._probe, order, turn, beside=beside) for beside in (False, True))
+        alone, beside = (partial(self._probe, order, turn, who) for who in ("alone", "beside"))
         trainings = partial(self._trainings, order, turn)
         learns = self._starts is not None and self._starts.learns
         works = (trainings, alone, beside) if learns else (beside, trainings) if due else (alone, trainings, beside)
@@ -267,33 +295,23 @@ class SweepRun:
         costliest = self._costly_first.first_open()
         return costliest is not None and self._left < DUE * costliest.cost.in_turn * turn.slots
 
-    def _probe(self, order: _Order, turn: Turn, *, beside: bool) -> Draft | None:
-        found = self._share(order.cells, order.probes, turn, _unmeasured, lambda cost: cost.probe, beside=beside)
+    def _probe(self, order: _Order, turn: Turn, who: str) -> Draft | None:
+        found = self._share(order.cells, order.probes[who], turn, lambda cost: cost.probe)
         return None if found is None else Draft(found[0], probe=found[1])
 
     def _trainings(self, order: _Order, turn: Turn) -> Draft | None:
-        share = partial(self._share, order.cells, order.trainings, turn, _wanted, lambda cost: cost.training)
         # Several workers keep to cells of their own while there are some: their rounds are fuller.
-        found = (share(beside=False) if turn.slots else None) or share(beside=True)
-        return None if found is None else Draft(found[0], trainings=found[1])
+        for who in ("alone", "beside") if turn.slots else ("beside",):
+            found = self._share(order.cells, order.trainings[who], turn, lambda cost: cost.training)
+            if found is not None:
+                return Draft(found[0], trainings=found[1])
+        return None
 
     def _share(
-        self,
-        cells: list[CellRun],
-        ready: Ready,
-        turn: Turn,
-        wanted: Callable[[CellRun], Iterator[T]],
-        each: Callable[[Cost], float],
-        *,
-        beside: bool,
+        self, cells: list[CellRun], ready: Ready[T], turn: Turn, each: Callable[[Cost], float]
     ) -> tuple[CellRun, tuple[T, ...]] | None:
-        """The first cell that wants something, and a fair share of it. ``beside``: though others are at work on it."""
-
-        def look(place: int) -> list[T] | None:
-            cell = cells[place]
-            return list(wanted(cell)) if beside or not cell.at_work else None
-
-        waiting = ready.first(turn.idle, look)  # as many as there are slots settle everything
+        """The first cell that wants something, and a fair share of it."""
+        waiting = ready.first(turn.idle)  # as many as there are slots settle everything
         if not waiting:
             return None
         cell, work = cells[waiting[0][0]], waiting[0][1]
@@ -306,15 +324,12 @@ class SweepRun:
         return cell, tuple(work[: max(1, lanes)])
 
 
-def _unmeasured(cell: CellRun) -> Iterator[NetRun]:
-    return (net for net in cell.nets if not net.is_measured and not net.closed and not net.probing)
+def _unmeasured(cell: CellRun) -> list[NetRun]:
+    return [net for net in cell.nets if not net.is_measured and not net.closed and not net.probing]
 
 
-def _wanted(cell: CellRun) -> Iterator[tuple[NetRun, float, int]]:
-    for net in cell.nets:
-        for eta in net.wanted():
-            assert net.questions is not None
-            yield net, eta, net.questions.round
+def _wanted(cell: CellRun) -> list[tuple[NetRun, float, int]]:
+    return [(net, eta, net.questions.round) for net in cell.nets if net.questions is not None for eta in net.wanted()]
 
 
 def trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:
