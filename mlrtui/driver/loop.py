@@ -18,6 +18,7 @@ from mlrtui.driver.growth import growth
 from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turns_of
+from mlrtui.driver.slots import MAX_STARVED, Slots
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
@@ -47,6 +48,7 @@ COMMIT_SECONDS = 0.2
 OUTCOME_SECONDS = 0.05
 """Outcomes are committed as soon as the driver has rested for as long as the last commit took, but after this long at
 most: with a thousand slots, each of them would else have a commit to itself."""
+MOST_ROWS = 100_000  # that wait for a commit; what is sent faster than it is stored waits where it was made
 FIT_SECONDS = 1.0  # after which a net that is done shows in the fits
 FITS_APART = 20.0  # ... and at least so many times as long as the last fits took: they read the rows of all nets
 
@@ -111,10 +113,10 @@ class Driver:
         self._committer = Committer(store, should_stop, say)
         self._commit = self._committer.commit
         self._clock = clock
-        self._env: dict[int, dict[str, str]] = {}
+        self._slots = Slots(engine.devices)
         self._running: dict[int, _Running] = {}
-        self._dead: set[int] = set()  # slots whose worker will not be started again
         self._inbox: list[tuple[int, Message]] = []
+        self._inbox_rows = 0
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
         self._check_due = False  # the next training of the user's is run twice
@@ -162,7 +164,7 @@ class Driver:
                 self._receive(run, event)
             waited = self._clock() - last_commit
             due = COMMIT_SECONDS if not self._is_urgent() else 0.0 if self._all_wait() else pause
-            if self._inbox and waited >= due:
+            if self._inbox and (waited >= due or self._inbox_rows >= MOST_ROWS):
                 begun = self._clock()
                 self._flush(run)
                 last_commit = self._clock()
@@ -201,14 +203,16 @@ class Driver:
     def _hand_out(self, run: SweepRun) -> None:
         """Give every idle slot work; what they are to train is stored in one transaction."""
         # A slot whose last task has not been committed yet waits, too.
-        idle = [slot for slot in self._engine.idle() if slot not in self._running and slot not in self._dead]
+        idle = [slot for slot in self._engine.idle() if slot not in self._running and slot not in self._slots.out]
         drafts: dict[int, Draft] = {}
-        for slot, turn in turns_of(idle, self._engine.devices, self._dead) if idle else ():
+        slots = self._slots
+        for turn in turns_of(idle, slots.devices, slots.out, slots.memory) if idle else ():
             draft = run.next_draft(turn)
-            if draft is None:
+            if draft is not None:
+                run.begin(draft)
+                drafts[turn.slot] = draft
+            elif not run.barred:  # else there may be work for another
                 break
-            run.begin(draft)
-            drafts[slot] = draft
         rounds = {slot: self._opening(draft) for slot, draft in drafts.items() if draft.trainings}
         opened = self._commit(lambda: self._open(rounds)) if rounds else {}
         for slot, draft in drafts.items():
@@ -229,10 +233,9 @@ class Driver:
     def _open(self, rounds: dict[int, _Opening]) -> dict[int, dict[int, int]]:
         """Queue trials and open their attempts; returns the attempts by slot and trial, in the order of the records."""
         opened = {}
-        devices = self._engine.devices
         for slot, (records, thresholds) in rounds.items():
-            ids, env = self._store.add_trials(records), self._env.get(slot, {})
-            attempts = self._store.open_attempts(ids, self._driver_id, devices[slot], env, thresholds)
+            ids, env = self._store.add_trials(records), self._slots.env(slot)
+            attempts = self._store.open_attempts(ids, self._driver_id, self._slots.devices[slot], env, thresholds)
             opened[slot] = {trial_id: attempts[trial_id] for trial_id in ids}
         return opened
 
@@ -263,20 +266,21 @@ class Driver:
     def _receive(self, run: SweepRun, event: EngineEvent) -> None:
         match event:
             case WorkerReady(slot, env):
-                self._env[slot] = dict(env)
+                self._slots.ready(slot, env)
             case FromWorker(slot, message):
                 self._inbox.append((slot, message))
+                self._inbox_rows += len(message.step) if isinstance(message, StepBatch) else 1
             case WorkerDied(slot, detail, final):
                 self._flush(run)  # what it sent before it died counts
                 self._close_answered(run, self._mourn(run, slot, detail))
                 if final:
-                    self._dead.add(slot)
-                if len(self._dead) == len(self._engine.devices):
+                    self._leave_out(run, slot, f"it {detail}, again and again")
+                if not self._slots.in_use():
                     raise EngineFailed(f"every worker died again and again; the last one was {detail}")
 
     def _flush(self, run: SweepRun) -> None:
         """Commit the inbox in one transaction, then act on it."""
-        inbox, self._inbox = self._inbox, []
+        inbox, self._inbox, self._inbox_rows = self._inbox, [], 0
 
         steps = [conversion.step_rows(message) for _, message in inbox if isinstance(message, StepBatch)]
 
@@ -313,6 +317,7 @@ class Driver:
                         "; each η* is that of the draws it was made with"
                     )
                 case TaskDone():
+                    self._slots.done(slot)
                     self._free(run, slot)
                 case TaskFailed():
                     told += self._task_failed(run, slot, message)
@@ -408,11 +413,32 @@ class Driver:
         lanes = list(running.lanes.values())
         if failed.out_of_memory and running.draft.size > 1:
             self._release(lanes, "lost", "out of memory")
-            self._event("warning", f"{running.draft.halve()} after it was out of memory")
+            self._event("warning", f"{running.draft.halve(self._slots.memory(slot))} after it was out of memory")
+            return []
+        if failed.out_of_memory and self._goes_elsewhere(run, slot, running.draft, lanes):
             return []
         self._fail_lanes(run, lanes, failed.error)
         self._fail_nets(run, running.draft.probe, failed.error)
         return [lane.net for lane in lanes]
+
+    def _goes_elsewhere(self, run: SweepRun, slot: int, draft: Draft, lanes: list[_Lane]) -> bool:
+        """Not even one training fits into a device's memory: others try it, if there are any."""
+        leaves, cell, device = self._slots.starve(slot), draft.cell, self._slots.devices[slot]
+        if not run.bar(cell, self._slots.alike(slot), self._slots.in_use()):
+            return False
+        self._release(lanes, "lost", "out of memory")
+        self._event("warning", f"{cell.plan.label}: out of memory on {device} with one at a time; others take it")
+        run.changed(cell.nets)
+        if leaves:
+            self._leave_out(run, slot, f"out of memory with one at a time, {MAX_STARVED} times in a row")
+        return True
+
+    def _leave_out(self, run: SweepRun, slot: int, why: str) -> None:
+        """A slot is given nothing any more; the sweep goes on with the others."""
+        text = self._slots.leave_out(slot, why)
+        if self._slots.in_use():
+            self._event("error", text)
+        run.unbar(self._slots.in_use())
 
     def _mourn(self, run: SweepRun, slot: int, detail: str) -> list[NetRun]:
         """A worker died: its trials start again, unless one has killed too many alone. Returns the nets told."""
@@ -422,7 +448,7 @@ class Driver:
         draft, lanes = running.draft, list(running.lanes.values())
         self._release(lanes, "lost", f"worker {detail}")
         if draft.size > 1:  # the kernel kills whoever takes too much memory and tells nobody; and one may harm all
-            self._event("warning", f"{draft.halve()} after worker {slot} {detail}")
+            self._event("warning", f"{draft.halve(self._slots.memory(slot))} after worker {slot} {detail}")
             return []
         self._event("warning", f"{draft.cell.plan.label}: worker {slot} {detail}; what it did starts again")
         exhausted = draft.lose() >= MAX_LOST

@@ -13,7 +13,7 @@ from mlrtui.config import AnySweep
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
-from mlrtui.driver.sharing import Cost, Turn, cost_of
+from mlrtui.driver.sharing import Cost, Turn, cost_of, lanes_within
 from mlrtui.driver.starts import Starts
 from mlrtui.planning import Cell, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
@@ -67,7 +67,7 @@ class NetRun:
 
 @dataclass(eq=False)
 class CellRun:
-    """One grid point's nets. ``lanes``: how many trials may share a round; halved when a round of them fails."""
+    """One grid point's nets. ``lanes``: how many trials may share a round on any device."""
 
     cell_id: int
     plan: Cell
@@ -76,6 +76,14 @@ class CellRun:
     lanes: int = 4096
     left: float = 0.0  # of its cost, when it was last refreshed
     open: bool = True  # some net had no answer then
+    narrow: dict[int, int] = field(
+        default_factory=dict
+    )  # lanes that go on devices of so many bytes, once too many failed
+    barred: set[int] = field(default_factory=set)  # slots whose memory is too small for one of its trainings
+
+    def lanes_on(self, memory: int) -> int:
+        """How many trials may share a round on a device with so many bytes of its own; 0: not known."""
+        return min([self.lanes, *(most for size, most in self.narrow.items() if memory <= size)])
 
     def refresh(self) -> None:
         """Work out anew what is left, after something has changed for one of the nets."""
@@ -140,10 +148,10 @@ class Draft:
         """How many nets are measured or trained together."""
         return len(self.probe) or len(self.trainings)
 
-    def halve(self) -> str:
-        """Let at most half as many of this cell share a round from now on; says so."""
-        self.cell.lanes = max(1, min(self.cell.lanes, self.size // 2))
-        return f"{self.cell.plan.label}: goes on with {self.cell.lanes} at a time instead of {self.size}"
+    def halve(self, memory: int) -> str:
+        """Let at most half as many of this cell share a round from now on, on devices with no more memory; says so."""
+        lanes = self.cell.narrow[memory] = max(1, min(self.cell.lanes_on(memory), self.size // 2))
+        return f"{self.cell.plan.label}: goes on with {lanes} at a time instead of {self.size}"
 
     def lose(self) -> int:
         """Count a worker that died of this one lane; returns how many have."""
@@ -165,6 +173,7 @@ class SweepRun:
     def __init__(self, spec: AnySweep, plan: Plan, state: SweepState) -> None:
         self.spec = spec
         self.plan = plan
+        self.barred = 0  # cells that some slots are not given
         self.remarked: set[str] = set()  # what a person was told of users' nets
         self._starts = None if spec.search is None else Starts(spec.search)
         by_cell: dict[int, list[NetRun]] = {}
@@ -229,6 +238,22 @@ class SweepRun:
         for net, eta, _ in draft.trainings:
             net.running.add(eta)
         self._look_again(draft.cell)
+
+    def bar(self, cell: CellRun, slots: set[int], in_use: Iterable[int]) -> bool:
+        """Give a cell to none of these slots any more; whether others are left for it."""
+        others = any(slot not in slots and slot not in cell.barred for slot in in_use)
+        if others:
+            self.barred += not cell.barred
+            cell.barred |= slots
+        return others
+
+    def unbar(self, in_use: Iterable[int]) -> None:
+        """Slots were left out: a cell for which none is left tries again on the others, and fails there if it must."""
+        for cell in self.cells if self.barred else ():
+            if cell.barred and cell.barred.issuperset(in_use):
+                cell.barred.clear()
+                self.barred -= 1
+                self._look_again(cell)
 
     def _look_again(self, cell: CellRun) -> None:
         for order in (self._in_order, self._costly_first):
@@ -311,11 +336,13 @@ class SweepRun:
         self, cells: list[CellRun], ready: Ready[T], turn: Turn, each: Callable[[Cost], float]
     ) -> tuple[CellRun, tuple[T, ...]] | None:
         """The first cell that wants something, and a fair share of it."""
-        waiting = ready.first(turn.idle)  # as many as there are slots settle everything
+        waiting = ready.first(turn.idle + self.barred)  # as many as there are slots settle everything
+        if self.barred:
+            waiting = [one for one in waiting if turn.slot not in cells[one[0]].barred]
         if not waiting:
             return None
         cell, work = cells[waiting[0][0]], waiting[0][1]
-        lanes = min(cell.lanes, len(work))
+        lanes = min(cell.lanes_on(turn.memory), lanes_within(cell.plan, turn.memory), len(work))
         if len(waiting) < turn.idle:
             lanes = min(lanes, math.ceil(len(work) * len(waiting) / turn.idle))
         if turn.slots:

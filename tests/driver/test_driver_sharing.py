@@ -164,9 +164,13 @@ def test_one_cell_is_shared_by_all_who_wait(tmp_path: Path, device: str) -> None
 
 def test_whose_turn_it_is() -> None:
     two = ["cpu", "cpu"]
-    first, second = Turn(idle=2, slots=2), Turn(idle=1, slots=2, sees_to_costly=True)
-    assert list(turns_of([0], ["cpu"], set())) == [(0, Turn(idle=1))]
-    assert list(turns_of([0, 1], two, set())) == [(0, first), (1, second)]
-    assert list(turns_of([1], two, {0})) == [(1, Turn(idle=1))]  # the only one that is left goes in the grid's order
-    assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [(1, Turn(idle=1))]
-    assert list(turns_of([0, 1], ["cuda:0", "cuda:1", *two], set())) == [(0, Turn(idle=2)), (1, Turn(idle=1))]
+    first, second = Turn(idle=2, slots=2), Turn(idle=1, slots=2, sees_to_costly=True, slot=1)
+    assert list(turns_of([0], ["cpu"], set())) == [Turn(idle=1)]
+    assert list(turns_of([0, 1], two, set())) == [first, second]
+    assert list(turns_of([1], two, {0})) == [Turn(idle=1, slot=1)]  # the only one left goes in the grid's order
+    assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [Turn(idle=1, slot=1)]
+    gpus = ["cuda:0", "cuda:1", *two]
+    assert list(turns_of([0, 1], gpus, set(), {0: 80, 1: 24}.__getitem__)) == [
+        Turn(idle=2, memory=80),
+        Turn(idle=1, slot=1, memory=24),
+    ]
