@@ -161,12 +161,12 @@ def test_rounds_are_as_large_as_the_memory(tmp_path: Path) -> None:
 
 
 class Flood(Devices):
-    """Brings everything that all slots have to say, as fast as it is asked."""
+    """Counts the rows that one poll brought; the next ones are there at once."""
 
     most = 0
 
     def poll(self, timeout: float) -> list[EngineEvent]:
-        found = [event for _ in range(40) for event in super(Flood, self).poll(timeout)]
+        found = super().poll(timeout)
         batches = [e.message for e in found if isinstance(e, FromWorker) and isinstance(e.message, StepBatch)]
         self.most = max(self.most, sum(len(batch.step) for batch in batches))
         return found
@@ -189,5 +189,5 @@ def test_slots_faster_than_the_store_fill_no_memory_and_lose_nothing(
     engine = Flood([4096] * 8)
     assert drive(tmp_path, engine).status == "done"
     assert max(held) < 50 + engine.most
-    assert len([count for count in held if count >= 50]) > 3
+    assert len([count for count in held if count >= 50]) >= 3
     assert rows(tmp_path / "a.db", ANSWERS) == answers

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from timed_workers import TimedWorkers
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
@@ -60,6 +61,49 @@ def test_cells_are_looked_at_as_often_as_they_change(
     assert many / 60 < 1.3 * few / 10
     assert sweep.closed
     assert sweep._left == pytest.approx(0.0, abs=1e-9)
+
+
+def statements(folder: Path, cells: int, engine: FakeEngine) -> int:
+    """SQL statements of a whole sweep, its fits left aside: those are made as seldom as they take long."""
+    sweep = folder / f"counted-{cells}.toml"
+    sweep.write_text(SWEEP.format(widths=list(range(2, 2 + cells))), encoding="utf-8")
+    spec = load_sweep(sweep)
+    count = 0
+
+    def step(sql: str) -> None:
+        nonlocal count
+        count += 1
+
+    with Store.open(folder / f"counted-{cells}.db") as store:
+        store._connection.set_trace_callback(step)
+        Driver(store, engine, driver_id="test").run_sweep(spec, planning.plan(spec, data.load))
+    return count
+
+
+def test_a_net_takes_as_many_statements_in_a_large_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "current_fits", lambda store, run: ([], []))
+    few, many = statements(tmp_path, 10, FakeEngine()), statements(tmp_path, 60, FakeEngine())
+    assert many / 60 < 1.1 * few / 10
+
+
+def test_idle_slots_get_their_rounds_in_one_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[int, int]] = []  # revision and trials of each round
+    real = Store.open_attempts
+
+    def attempts(store: Store, trial_ids: Sequence[int], *args: Any) -> Any:
+        opened.append((store.rev, len(trial_ids)))
+        return real(store, trial_ids, *args)
+
+    monkeypatch.setattr(Store, "open_attempts", attempts)
+    sweep = tmp_path / "s.toml"
+    sweep.write_text(SWEEP.format(widths=list(range(2, 34))), encoding="utf-8")
+    spec = load_sweep(sweep)
+    engine = TimedWorkers([f"cuda:{slot}" for slot in range(16)], together=True)
+    with Store.open(tmp_path / "s.db") as store:
+        driver = Driver(store, engine, driver_id="test", clock=lambda: engine.seconds)
+        assert driver.run_sweep(spec, planning.plan(spec, data.load)).status == "done"
+    together = [sum(rev == one for rev, _ in opened) for one in {rev for rev, _ in opened}]
+    assert max(together) >= 8
 
 
 def test_fits_are_made_outside_the_transaction_and_far_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
