@@ -13,6 +13,7 @@ from typing import NamedTuple
 from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
+from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
 from mlrtui.driver.growth import growth
 from mlrtui.driver.pruning import Pruning
@@ -145,6 +146,8 @@ class Driver:
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
         self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
+        if remark := writer_remark(plan, self._slots.devices):
+            self._event("warning", remark)
         if grown:
             self._event("info", grown)
             self._fits_due = self._clock()

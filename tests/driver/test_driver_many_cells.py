@@ -14,6 +14,7 @@ from mlrtui.driver import loop
 from mlrtui.driver.loop import Driver
 from mlrtui.driver.ready import Ready
 from mlrtui.driver.sweep_run import SweepRun
+from mlrtui.engines.base import EngineEvent
 from mlrtui.engines.fake import FakeEngine
 from mlrtui_db.store import Store
 
@@ -86,6 +87,16 @@ def test_a_net_takes_as_many_statements_in_a_large_grid(tmp_path: Path, monkeypa
     assert many / 60 < 1.1 * few / 10
 
 
+class AtOnce(TimedWorkers):
+    """All slots end their tasks in one poll."""
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
+        found = super().poll(timeout)
+        while self._coming:
+            found += super().poll(timeout)
+        return found
+
+
 def test_idle_slots_get_their_rounds_in_one_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[int, int]] = []  # revision and trials of each round
     real = Store.open_attempts
@@ -98,7 +109,7 @@ def test_idle_slots_get_their_rounds_in_one_transaction(tmp_path: Path, monkeypa
     sweep = tmp_path / "s.toml"
     sweep.write_text(SWEEP.format(widths=list(range(2, 34))), encoding="utf-8")
     spec = load_sweep(sweep)
-    engine = TimedWorkers([f"cuda:{slot}" for slot in range(16)], together=True)
+    engine = AtOnce([f"cuda:{slot}" for slot in range(16)], together=True)
     with Store.open(tmp_path / "s.db") as store:
         driver = Driver(store, engine, driver_id="test", clock=lambda: engine.seconds)
         assert driver.run_sweep(spec, planning.plan(spec, data.load)).status == "done"
