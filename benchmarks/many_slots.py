@@ -274,7 +274,7 @@ def cases(slots: Sequence[int], rows: Sequence[int], total: int) -> list[Case]:
             lanes, steps = 16, 499
             cells = max(1, total // (lanes * (steps + 1)))
             found.append(Case(count, lanes, steps, each, max(cells, min(count, 4 * cells))))
-        found.append(Case(count, 4, 20, 100, max(500, 2 * count)))
+        found.append(Case(count, 4, 20, 100, max(total // 400, 2 * count)))
     return found
 
 

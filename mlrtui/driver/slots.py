@@ -26,17 +26,17 @@ class Slots:
         return self._env.get(slot, {})
 
     def memory(self, slot: int) -> int:
-        """Bytes of the device's own memory; 0: not known, or shared by several slots."""
+        """Bytes of the device's own memory, shared among the workers on it; 0: not known."""
         text = self.env(slot).get("memory", "")
-        return int(text) if text.isdecimal() else 0
+        return int(text) // len(self.alike(slot)) if text.isdecimal() else 0
 
     def in_use(self) -> list[int]:
         """All but those that are left out."""
         return [slot for slot in range(len(self.devices)) if slot not in self.out]
 
     def alike(self, slot: int) -> set[int]:
-        """Slots that share its memory: all CPU workers do."""
-        return {other for other, name in enumerate(self.devices) if name == "cpu" == self.devices[slot]} | {slot}
+        """Slots on the same device, which share its memory, this one included."""
+        return {other for other, name in enumerate(self.devices) if name == self.devices[slot]}
 
     def done(self, slot: int) -> None:
         """It has ended a task well."""
