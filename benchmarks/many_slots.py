@@ -127,8 +127,8 @@ class Slots:
             self._events.append(FromWorker(slot, message))
         events = list(self._events)
         self._events.clear()
-        rows = [len(one.message.step) for one in events if isinstance(one, FromWorker) and _is_batch(one.message)]
-        self.pending = max(self.pending, sum(rows))
+        messages = [one.message for one in events if isinstance(one, FromWorker)]
+        self.pending = max(self.pending, sum(len(one.step) for one in messages if isinstance(one, StepBatch)))
         self.seconds += time.process_time() - begun
         return events
 
@@ -148,10 +148,6 @@ class Slots:
         for trial in task.trials:
             yield _outcome(trial, seq + 1)
         yield TaskDone(task.task_id, 0.0)
-
-
-def _is_batch(message: Message) -> bool:
-    return isinstance(message, StepBatch)
 
 
 def _batch(trials: Sequence[TrialSpec], seq: int, start: int, stop: int) -> StepBatch:
