@@ -127,8 +127,8 @@ class Slots:
             self._events.append(FromWorker(slot, message))
         events = list(self._events)
         self._events.clear()
-        messages = [one.message for one in events if isinstance(one, FromWorker)]
-        self.pending = max(self.pending, sum(len(one.step) for one in messages if isinstance(one, StepBatch)))
+        sent = [one.message for one in events if isinstance(one, FromWorker)]
+        self.pending = max(self.pending, sum(len(one.step) for one in sent if isinstance(one, StepBatch)))
         self.seconds += time.process_time() - begun
         return events
 
