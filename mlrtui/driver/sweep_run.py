@@ -76,10 +76,9 @@ class CellRun:
     lanes: int = 4096
     left: float = 0.0  # of its cost, when it was last refreshed
     open: bool = True  # some net had no answer then
-    narrow: dict[int, int] = field(
-        default_factory=dict
-    )  # lanes that go on devices of so many bytes, once too many failed
-    barred: set[int] = field(default_factory=set)  # slots whose memory is too small for one of its trainings
+    # Lanes that share a round on devices of so many bytes, once more have failed there; slots too small for one of them.
+    narrow: dict[int, int] = field(default_factory=dict)
+    barred: set[int] = field(default_factory=set)
 
     def lanes_on(self, memory: int) -> int:
         """How many trials may share a round on a device with so many bytes of its own; 0: not known."""

@@ -122,7 +122,8 @@ class LocalEngine:
     def _drain(self, slot: int) -> list[EngineEvent]:
         worker = self._workers[slot]
         events: list[EngineEvent] = []
-        while len(events) < _MESSAGES_PER_POLL:
+        rows = 0
+        while len(events) < _MESSAGES_PER_POLL and rows < _ROWS_PER_POLL:
             try:
                 if not worker.connection.poll():
                     break
@@ -144,6 +145,7 @@ class LocalEngine:
                 worker.busy = False
                 worker.deaths = 0
             events.append(FromWorker(slot, message))
+            rows += _rows(events[-1])
         return events
 
     def _bury(self, slot: int, reason: str | None = None) -> WorkerDied:
