@@ -76,7 +76,7 @@ class CellRun:
     lanes: int = 4096
     left: float = 0.0  # of its cost, when it was last refreshed
     open: bool = True  # some net had no answer then
-    # Lanes that share a round on devices of so many bytes, once more have failed there; slots too small for one of them.
+    # Lanes of a round on devices of so many bytes, once more have failed there; slots too small for a single one.
     narrow: dict[int, int] = field(default_factory=dict)
     barred: set[int] = field(default_factory=set)
 
