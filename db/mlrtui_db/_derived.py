@@ -13,6 +13,7 @@ from typing import Any
 from mlrtui_db._attempts import add_trials
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import Transaction, finite
+from mlrtui_db._step_rows import Columns
 from mlrtui_db._steps import SUMMARY_COLUMNS, Summary
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import EndedTrial
@@ -97,8 +98,9 @@ def _copy_steps(tx: Transaction, derivation: Derivation, trial_id: int) -> None:
 def _summary(tx: Transaction, trial_id: int) -> Mapping[str, Any]:
     """The columns that follow from the steps that were copied."""
     summary = Summary(0, *(None for _ in SUMMARY_COLUMNS[1:]))
-    rows = tx.connection.execute(f"SELECT trial_id, {_STEP} FROM step WHERE trial_id = ? ORDER BY step", (trial_id,))
-    summary.extend(rows.fetchall())
+    rows = tx.connection.execute(f"SELECT {_STEP} FROM step WHERE trial_id = ? ORDER BY step", (trial_id,)).fetchall()
+    if rows:
+        summary.extend(Columns(*zip(*rows, strict=True)))
     return {name: getattr(summary, name) for name in SUMMARY_COLUMNS}
 
 

@@ -71,7 +71,7 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
         _refuse_made_up(specs, workers)
         built, loops = check_factories(specs, workers[0], timed=True), check_loops(specs)
         for plan, cells, known in zip(stored.plans, built, loops, strict=True):
-            show(_description(plan, {"": known} if known else cells), options.ascii_only)
+            show(_description(plan, {"": known} if known else cells, workers), options.ascii_only)
     for line in stored.lines:
         print(line)
     if options.dry_run:
@@ -328,8 +328,8 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
         return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
 
 
-def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
-    """What a sweep would do; ``built``: what was found about the nets of factories, by cell."""
+def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]], workers: Sequence[str]) -> str:
+    """What a sweep would do; ``built``: what was found about the nets of factories, by cell; ``workers``: devices."""
     spec = plan.spec
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
@@ -343,6 +343,7 @@ def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str
         *(f"  data: {line}" for line in dict.fromkeys(map(data_line, data))),
         *(line for label, known in built.items() for line in (*_head(label), *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
+        *(f"  store: {remark}" for remark in [estimate.writer_remark(plan, workers)] if remark),
         f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]
     return "\n".join(lines)

@@ -9,16 +9,19 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import NamedTuple
 
 from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
 from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
+from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
-from mlrtui.driver.sharing import turn_of
+from mlrtui.driver.sharing import turns_of
+from mlrtui.driver.slots import MAX_STARVED, Slots
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
 from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
@@ -45,6 +48,10 @@ from mlrtui_trainer.spec import (
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 
 COMMIT_SECONDS = 0.2
+OUTCOME_SECONDS = 0.05
+"""Outcomes are committed as soon as the driver has rested for as long as the last commit took, but after this long at
+most: with a thousand slots, each of them would else have a commit to itself."""
+MOST_ROWS = 100_000  # that wait for a commit; what is sent faster than it is stored waits where it was made
 FIT_SECONDS = 1.0  # after which a net that is done shows in the fits
 FITS_APART = 20.0  # ... and at least so many times as long as the last fits took: they read the rows of all nets
 
@@ -71,6 +78,13 @@ class _Lane:
     attempt: int
     net: NetRun
     eta: float
+
+
+class _Opening(NamedTuple):
+    """The trials of a slot's next round, as the store queues them, and what prunes them."""
+
+    records: list[TrialRecord]
+    thresholds: tuple[PruningThreshold, ...]
 
 
 @dataclass
@@ -104,10 +118,10 @@ class Driver:
         self._committer = Committer(store, should_stop, say)
         self._commit = self._committer.commit
         self._clock = clock
-        self._env: dict[int, dict[str, str]] = {}
+        self._slots = Slots(engine.devices)
         self._running: dict[int, _Running] = {}
-        self._dead: set[int] = set()  # slots whose worker will not be started again
         self._inbox: list[tuple[int, Message]] = []
+        self._inbox_rows = 0
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
         self._check_due = False  # the next training of the user's is run twice
@@ -139,6 +153,8 @@ class Driver:
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
         self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
+        if remark := writer_remark(plan, self._slots.devices):
+            self._event("warning", remark)
         if grown:
             self._event("info", grown)
             self._fits_due = self._clock()
@@ -148,20 +164,30 @@ class Driver:
         self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
         self._derive(run, run.nets.values())
         self._close_answered(run, run.nets.values())
-        last_commit = self._clock()
+        last_commit, pause = self._clock(), 0.0
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
             self._hand_out(run)
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it
-            for event in self._engine.poll(COMMIT_SECONDS / 2):
+            for event in self._engine.poll(pause if self._is_urgent() else COMMIT_SECONDS / 2):
                 self._receive(run, event)
-            urgent = any(isinstance(message, _URGENT) for _, message in self._inbox)
-            if self._inbox and (urgent or self._clock() - last_commit >= COMMIT_SECONDS):
+            waited = self._clock() - last_commit
+            due = COMMIT_SECONDS if not self._is_urgent() else 0.0 if self._all_wait() else pause
+            if self._inbox and (waited >= due or self._inbox_rows >= MOST_ROWS):
+                begun = self._clock()
                 self._flush(run)
                 last_commit = self._clock()
+                pause = min(last_commit - begun, OUTCOME_SECONDS)
         return self._end(run, spec.sweep.name)
+
+    def _is_urgent(self) -> bool:
+        return any(isinstance(message, _URGENT) for _, message in self._inbox)
+
+    def _all_wait(self) -> bool:
+        """Whether nothing more comes before the inbox is committed."""
+        return sum(isinstance(message, TaskDone | TaskFailed) for _, message in self._inbox) == len(self._running)
 
     def _find_or_add(self, plan: Plan) -> tuple[SweepState, str]:
         """Make the stored sweep the one that is wanted; with what was added to one that was there, in words."""
@@ -236,41 +262,54 @@ class Driver:
     # --- handing out -------------------------------------------------------------------------------------------
 
     def _hand_out(self, run: SweepRun) -> None:
-        idle = list(self._engine.idle())
-        for place, slot in enumerate(idle):
-            draft = run.next_draft(turn_of(slot, self._engine.devices, idle[place:], self._dead))
-            if draft is None:
-                return
-            task, lanes = self._probe(draft) if draft.probe else self._round(run, draft, slot)
+        """Give every idle slot work; what they are to train is stored in one transaction."""
+        # A slot whose last task has not been committed yet waits, too.
+        idle = [slot for slot in self._engine.idle() if slot not in self._running and slot not in self._slots.out]
+        drafts: dict[int, Draft] = {}
+        slots = self._slots
+        for turn in turns_of(idle, slots.devices, slots.out, slots.memory) if idle else ():
+            draft = run.next_draft(turn)
+            if draft is not None:
+                run.begin(draft)
+                drafts[turn.slot] = draft
+            elif not run.barred:  # else there may be work for another
+                break
+        rounds = {slot: self._opening(draft) for slot, draft in drafts.items() if draft.trainings}
+        opened = self._commit(lambda: self._open(rounds)) if rounds else {}
+        for slot, draft in drafts.items():
+            task, lanes = self._round(run, draft, rounds[slot], opened[slot]) if slot in rounds else self._probe(draft)
             self._running[slot] = _Running(draft, lanes)
             self._engine.submit(slot, task)
 
     def _probe(self, draft: Draft) -> tuple[Task, dict[int, _Lane]]:
-        for net in draft.probe:
-            net.probing = True
         cell = draft.cell.plan
         assert isinstance(cell, CellPlan)
         nets = tuple((net.net_id, net.seed) for net in draft.probe)
         return Probe(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
 
-    def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
-        cell = draft.cell.plan
+    def _opening(self, draft: Draft) -> _Opening:
         records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
-        device, env, thresholds = self._engine.devices[slot], self._env.get(slot, {}), self._pruning.thresholds(cell)
+        return _Opening(records, self._pruning.thresholds(draft.cell.plan))
 
-        def write() -> tuple[list[int], dict[int, int]]:
-            ids = self._store.add_trials(records)
-            return ids, self._store.open_attempts(ids, self._driver_id, device, env, thresholds)
+    def _open(self, rounds: dict[int, _Opening]) -> dict[int, dict[int, int]]:
+        """Queue trials and open their attempts; returns the attempts by slot and trial, in the order of the records."""
+        opened = {}
+        for slot, (records, thresholds) in rounds.items():
+            ids, env = self._store.add_trials(records), self._slots.env(slot)
+            attempts = self._store.open_attempts(ids, self._driver_id, self._slots.devices[slot], env, thresholds)
+            opened[slot] = {trial_id: attempts[trial_id] for trial_id in ids}
+        return opened
 
-        ids, attempts = self._commit(write)
+    def _round(
+        self, run: SweepRun, draft: Draft, opening: _Opening, opened: dict[int, int]
+    ) -> tuple[Task, dict[int, _Lane]]:
         lanes: dict[int, _Lane] = {}
         trials = []
-        for trial_id, (net, eta, _) in zip(ids, draft.trainings, strict=True):
-            net.running.add(eta)
-            lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
+        for (trial_id, attempt), (net, eta, _) in zip(opened.items(), draft.trainings, strict=True):
+            lanes[trial_id] = _Lane(trial_id, attempt, net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
-            trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        return self._task(run, cell, trials, thresholds), lanes
+            trials.append(TrialSpec(trial_id, attempt, net.seed, eta, lambda0))
+        return self._task(run, draft.cell.plan, trials, opening.thresholds), lanes
 
     def _task(
         self, run: SweepRun, cell: Cell, trials: list[TrialSpec], thresholds: tuple[PruningThreshold, ...]
@@ -288,26 +327,28 @@ class Driver:
     def _receive(self, run: SweepRun, event: EngineEvent) -> None:
         match event:
             case WorkerReady(slot, env):
-                self._env[slot] = dict(env)
+                self._slots.ready(slot, env)
             case FromWorker(slot, message):
                 self._inbox.append((slot, message))
+                self._inbox_rows += len(message.step) if isinstance(message, StepBatch) else 1
             case WorkerDied(slot, detail, final):
                 self._flush(run)  # what it sent before it died counts
                 self._close_answered(run, self._mourn(run, slot, detail))
                 if final:
-                    self._dead.add(slot)
-                if len(self._dead) == len(self._engine.devices):
+                    self._leave_out(run, slot, f"it {detail}, again and again")
+                if not self._slots.in_use():
                     raise EngineFailed(f"every worker died again and again; the last one was {detail}")
 
     def _flush(self, run: SweepRun) -> None:
         """Commit the inbox in one transaction, then act on it."""
-        inbox, self._inbox = self._inbox, []
+        inbox, self._inbox, self._inbox_rows = self._inbox, [], 0
+
+        steps = [conversion.step_rows(message) for _, message in inbox if isinstance(message, StepBatch)]
 
         def write() -> None:
+            self._store.append_steps(*steps)  # those of a trial come before its outcome
             for _, message in inbox:
                 match message:
-                    case StepBatch():
-                        self._store.append_steps(conversion.step_rows(message))
                     case Outcome():
                         self._store.finish_trial(conversion.trial_outcome(message))
                     case LambdaAtInit():
@@ -337,6 +378,7 @@ class Driver:
                         "; each η* is that of the draws it was made with"
                     )
                 case TaskDone():
+                    self._slots.done(slot)
                     self._free(run, slot)
                 case TaskFailed():
                     told += self._task_failed(run, slot, message)
@@ -433,11 +475,32 @@ class Driver:
         lanes = list(running.lanes.values())
         if failed.out_of_memory and running.draft.size > 1:
             self._release(lanes, "lost", "out of memory")
-            self._event("warning", f"{running.draft.halve()} after it was out of memory")
+            self._event("warning", f"{running.draft.halve(self._slots.memory(slot))} after it was out of memory")
+            return []
+        if failed.out_of_memory and self._goes_elsewhere(run, slot, running.draft, lanes):
             return []
         self._fail_lanes(run, lanes, failed.error)
         self._fail_nets(run, running.draft.probe, failed.error)
         return [lane.net for lane in lanes]
+
+    def _goes_elsewhere(self, run: SweepRun, slot: int, draft: Draft, lanes: list[_Lane]) -> bool:
+        """Not even one training fits into a device's memory: others try it, if there are any."""
+        leaves, cell, device = self._slots.starve(slot), draft.cell, self._slots.devices[slot]
+        if not run.bar(cell, self._slots.alike(slot), self._slots.in_use()):
+            return False
+        self._release(lanes, "lost", "out of memory")
+        self._event("warning", f"{cell.plan.label}: out of memory on {device} with one at a time; others take it")
+        run.changed(cell.nets)
+        if leaves:
+            self._leave_out(run, slot, f"out of memory with one at a time, {MAX_STARVED} times in a row")
+        return True
+
+    def _leave_out(self, run: SweepRun, slot: int, why: str) -> None:
+        """A slot is given nothing any more; the sweep goes on with the others."""
+        text = self._slots.leave_out(slot, why)
+        if self._slots.in_use():
+            self._event("error", text)
+        run.unbar(self._slots.in_use())
 
     def _mourn(self, run: SweepRun, slot: int, detail: str) -> list[NetRun]:
         """A worker died: its trials start again, unless one has killed too many alone. Returns the nets told."""
@@ -447,7 +510,7 @@ class Driver:
         draft, lanes = running.draft, list(running.lanes.values())
         self._release(lanes, "lost", f"worker {detail}")
         if draft.size > 1:  # the kernel kills whoever takes too much memory and tells nobody; and one may harm all
-            self._event("warning", f"{draft.halve()} after worker {slot} {detail}")
+            self._event("warning", f"{draft.halve(self._slots.memory(slot))} after worker {slot} {detail}")
             return []
         self._event("warning", f"{draft.cell.plan.label}: worker {slot} {detail}; what it did starts again")
         exhausted = draft.lose() >= MAX_LOST

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import Deadlines, Silence
 from mlrtui.engines.ends import after, cause_of_end
-from mlrtui_trainer.spec import Dataset, LoopRound, Message, Task, TaskDone, TaskFailed
+from mlrtui_trainer.spec import Dataset, LoopRound, Message, StepBatch, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
 
@@ -22,7 +22,8 @@ _START = "import sys; from mlrtui import tether; tether.tie(int(sys.argv.pop(1))
 )
 _MAX_STARTS = 4  # in a row that end before the worker says anything: it cannot run here
 _MAX_DEATHS = 20  # in a row without a finished task; more than halving a round of thousands down to one takes
-_MESSAGES_PER_POLL = 200  # keeps one commit bounded while workers send fast
+_MESSAGES_PER_POLL = 200  # of one worker; keeps one commit bounded while workers send fast
+_ROWS_PER_POLL = 100_000  # of all workers: what they send beyond it waits in their sockets, and then so do they
 
 
 @dataclass
@@ -58,6 +59,7 @@ class LocalEngine:
         self._datasets: dict[str, Dataset] = {}
         self._deadlines = deadlines or Deadlines()
         self._workers = [self._spawn(device) for device in devices]
+        self._next = 0
 
     @property
     def devices(self) -> Sequence[str]:
@@ -92,9 +94,16 @@ class LocalEngine:
         """Messages in order of arrival per worker; deaths after the worker's last message."""
         slots = {w.connection: slot for slot, w in enumerate(self._workers) if not w.dead}
         events: list[EngineEvent] = []
-        for connection in wait(list(slots), timeout):
-            slot = slots[connection]  # type: ignore[index]
-            events.extend(self._drain(slot))
+        rows, count = 0, len(self._workers)
+        ready = [slots[connection] for connection in wait(list(slots), timeout)]  # type: ignore[index]
+        for slot in sorted(ready, key=lambda slot: (slot - self._next) % count):
+            if rows >= _ROWS_PER_POLL:
+                self._workers[slot].silence.heard(record=True)  # it has something to tell, and its turn comes
+                continue
+            fresh = self._drain(slot)
+            rows += sum(_rows(event) for event in fresh)
+            events += fresh
+            self._next = (slot + 1) % count  # the first of the next poll
         for slot, worker in enumerate(self._workers):
             worker.silence.look()
             reason = None if worker.dead else worker.hangs(self._deadlines)
@@ -113,7 +122,8 @@ class LocalEngine:
     def _drain(self, slot: int) -> list[EngineEvent]:
         worker = self._workers[slot]
         events: list[EngineEvent] = []
-        while len(events) < _MESSAGES_PER_POLL:
+        rows = 0
+        while len(events) < _MESSAGES_PER_POLL and rows < _ROWS_PER_POLL:
             try:
                 if not worker.connection.poll():
                     break
@@ -135,6 +145,7 @@ class LocalEngine:
                 worker.busy = False
                 worker.deaths = 0
             events.append(FromWorker(slot, message))
+            rows += _rows(events[-1])
         return events
 
     def _bury(self, slot: int, reason: str | None = None) -> WorkerDied:
@@ -168,3 +179,7 @@ class LocalEngine:
         )
         theirs.close()
         return _Worker(device, process, Connection(ours.detach()))
+
+
+def _rows(event: EngineEvent) -> int:
+    return len(event.message.step) if isinstance(event, FromWorker) and isinstance(event.message, StepBatch) else 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlrtui_db._steps import stored_rows
+from mlrtui_db._step_rows import stored_rows
 from mlrtui_db.errors import SequenceGap, StoreError
 from mlrtui_db.flags import (
     FLAG_ACCURACY_NONFINITE,

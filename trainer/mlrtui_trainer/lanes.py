@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mlrtui_trainer import phases
 from mlrtui_trainer.curvature.verification import refusals
+from mlrtui_trainer.devices import memory_of
 from mlrtui_trainer.evaluation import Evaluation, Seen, StepNumbers, evaluate, in_training, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
@@ -43,6 +44,9 @@ CACHE_BYTES = 4 << 20
 GPU_BYTES = 1 << 29
 """The same on a GPU, where only memory counts: the basis of a λ solve is up to 30 times as large."""
 
+GPU_SHARE = 60
+"""A small GPU's budget is this part of its memory: half of it then holds the basis, too."""
+
 MOST_LANES = {"cpu": 64, "cuda": 1024}
 BLOCK = {"cpu": 4, "cuda": 16}
 """Steps between two evaluations of the numbers: each waits for the device, a lane that diverged trains on until it."""
@@ -50,8 +54,12 @@ BLOCK = {"cpu": 4, "cuda": 16}
 LONG_BLOCK = 32
 """The same where steps are compiled, since a lane that diverged stops by itself, or recorded, as they cost little."""
 
-REPORT_SECONDS = 0.2
-REPORT_STEPS = 50
+REPORT_ROWS = 100
+"""Rows of a lane that are sent together: fewer cost the driver up to twice as much a row."""
+
+REPORT_SECONDS = 1.0
+FIRST_SECONDS = 0.2
+"""Rows wait no longer than that; the first `REPORT_ROWS` of a training, which somebody may wait for, less."""
 
 Floats = npt.NDArray[np.float64]
 Measures = dict[int, tuple[Measured, ...]]  # by lane
@@ -68,7 +76,7 @@ def lanes_per_chunk(
     kind = torch.device(device).type
     if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
+    budget = CACHE_BYTES if kind == "cpu" else min(GPU_BYTES, memory_of(device) // GPU_SHARE)
     return max(1, min(budget // bytes_per_lane(model, samples, itemsize, states), MOST_LANES[kind]))
 
 
@@ -131,21 +139,25 @@ class _Chunk:
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
-        step = sent_step = 0
+        step = 0
         sent_at = monotonic()
         self._judge(0)
         while self.logs:
             step += self._advance(step)
             if self.logs and self._is_judged(step):
                 self._judge(step)
-            if self.closed or step - sent_step >= REPORT_STEPS or monotonic() - sent_at >= REPORT_SECONDS:
-                yield from self._report()
-                sent_step, sent_at = step, monotonic()
-        yield from self._report()
+            longest = FIRST_SECONDS if step < REPORT_ROWS else REPORT_SECONDS
+            if monotonic() - sent_at >= longest or any(log.waiting >= REPORT_ROWS for log in self.logs):
+                yield from self._report(self.logs)
+                sent_at = monotonic()
+            elif self.closed:
+                yield from self._report([])
+        yield from self._report([])
 
-    def _report(self) -> Iterator[StepBatch | Outcome]:
+    def _report(self, living: Sequence[TrialLog]) -> Iterator[StepBatch | Outcome]:
+        """What ended lanes have not sent yet, and these."""
         closed, self.closed = self.closed, []
-        batch = step_batch([*closed, *self.logs])
+        batch = step_batch([*closed, *living])
         if batch:
             yield batch
         for log in closed:

@@ -150,6 +150,7 @@ class TrialLog:
         self._thresholds = {one.step: one.accuracy for one in thresholds if 0 < one.step < train.max_steps}
         self._full = train.batch == samples
         self._pending: list[Row | _Stretch] = []
+        self._waiting = 0
         self._seq = 0
         self._loss_initial = nan
         self._peak, self._peak_step = nan, 0
@@ -209,6 +210,7 @@ class TrialLog:
             self._peak, self._peak_step = row.loss, row.step
         if last or self._is_kept(row.step) or new_peak or row.sharpness or row.measures:
             self._pending.append(row)
+            self._waiting += 1
         if row.sharpness and self._facts.edge > 0.0:
             self._ratios.add(row.step, row.sharpness.value * self._rate(row.step) / self._facts.edge)
         self._last = row
@@ -248,15 +250,21 @@ class TrialLog:
             steps, loss, accuracy, flags = steps[kept], loss[kept], accuracy[kept], flags[kept]
         if len(steps):
             self._pending.append(_Stretch(steps, loss, accuracy, flags))
+            self._waiting += len(steps)
         return True
 
     def end(self, step: int, end: End = End()) -> None:  # noqa: B008 (immutable)
         """Close the trial after its last row, that of ``step``; by default since its steps are done."""
         self.ended, self._end, self._epoch = True, end, step // self.train.steps_per_epoch
 
+    @property
+    def waiting(self) -> int:
+        """Rows not yet sent."""
+        return self._waiting
+
     def take(self) -> tuple[int, list[Row | _Stretch]]:
         """The rows not yet sent, with their sequence number."""
-        rows, self._pending = self._pending, []
+        rows, self._pending, self._waiting = self._pending, [], 0
         seq = self._seq
         self._seq += bool(rows)
         return seq, rows
