@@ -18,6 +18,10 @@ from mlrtui_db import invariants, lock
 
 pytestmark = pytest.mark.usefixtures("no_driver_left")
 WriteSweep = Callable[..., Path]
+
+MANY = LONG_SEARCH.replace("seeds = 2", "seeds = 200")
+"""So many trainings that the fake engine, too, is interrupted."""
+
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -58,7 +62,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_goes_on(
     start: Start, mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     store = tmp_path / "mlrtui.db"
-    run = start("run", sweep_file(LONG_SEARCH), "--foreground", "--devices", "cpu:1")
+    run = start("run", sweep_file(MANY), "--foreground", "--devices", "fake")
     wait_for(lambda: done_trials(store) > 2, "some trials")
     pid, before = driver_of(store), done_trials(store)
     assert os.getsid(pid) == os.getsid(run.pid)
@@ -88,7 +92,7 @@ def test_a_signal_to_the_whole_job_is_one_request(start: Start, sweep_file: Writ
 
 def test_a_second_signal_ends_at_once(start: Start, sweep_file: WriteSweep, tmp_path: Path) -> None:
     store = tmp_path / "mlrtui.db"
-    run = start("run", sweep_file(LONG_SEARCH), "--foreground", "--devices", "cpu:1")
+    run = start("run", sweep_file(MANY), "--foreground", "--devices", "fake")
     wait_for(lambda: done_trials(store) > 2, "some trials")
     pid, before = driver_of(store), done_trials(store)
     os.kill(pid, signal.SIGSTOP)  # it will never stop by being asked
@@ -108,7 +112,7 @@ def test_a_second_signal_ends_at_once(start: Start, sweep_file: WriteSweep, tmp_
 
 def test_the_driver_ends_with_the_command_that_is_killed(start: Start, sweep_file: WriteSweep, tmp_path: Path) -> None:
     store = tmp_path / "mlrtui.db"
-    run = start("run", sweep_file(LONG_SEARCH), "--foreground", "--devices", "cpu:1")
+    run = start("run", sweep_file(MANY), "--foreground", "--devices", "fake")
     wait_for(lambda: done_trials(store) > 0, "a trial")
     run.kill()
     wait_for(lambda: members(run.pid) == [], "driver and worker to end")
@@ -121,7 +125,13 @@ def test_stop_from_elsewhere_is_told_apart_from_done(
 ) -> None:
     store = tmp_path / "mlrtui.db"
     for how in ("--foreground", "--no-tui"):
-        run = start("resume" if store.exists() else "run", *([] if store.exists() else [sweep_file(LONG_SEARCH)]), how)
+        run = start(
+            "resume" if store.exists() else "run",
+            *([] if store.exists() else [sweep_file(MANY)]),
+            how,
+            "--devices",
+            "fake",
+        )
         driver_of(store)
         wait_for(lambda: rows(store, "SELECT 1 FROM sweep WHERE status = 'open'"), "the sweep to be open")
         assert mlrtui("stop").returncode == 0
@@ -147,8 +157,8 @@ def test_done_is_0_in_the_foreground_too(
 
 @pytest.mark.parametrize("how", ["--foreground", "--detach"])
 def test_until_stops_as_asked_and_says_so(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path, how: str) -> None:
-    store, sweep = tmp_path / "mlrtui.db", sweep_file(LONG_SEARCH)
-    far = mlrtui("run", sweep, "--detach", "--devices", "cpu:1", "--until", "+6h")
+    store, sweep = tmp_path / "mlrtui.db", sweep_file(MANY)
+    far = mlrtui("run", sweep, "--detach", "--devices", "fake", "--until", "+6h")
     assert far.returncode == 0, far.stderr
     driver_of(store)
     until = time.strftime(
@@ -160,7 +170,7 @@ def test_until_stops_as_asked_and_says_so(mlrtui: Mlrtui, sweep_file: WriteSweep
     assert rows(store, "SELECT text FROM event WHERE text LIKE 'stops at%'") == [(f"stops at {until} (--until)",)]
     assert mlrtui("stop").returncode == 0
 
-    done = mlrtui("resume", how, "--devices", "cpu:1", "--until", "3s")
+    done = mlrtui("resume", how, "--devices", "fake", "--until", "3s")
     assert done.returncode == (75 if how == "--foreground" else 0), done.stderr
     wait_for(lambda: not lock.is_held(store), "the driver to stop by itself")
     assert status_of(store) == "stopped"
@@ -173,8 +183,8 @@ def test_a_job_goes_on_elsewhere_from_its_backup(
     start: Start, mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path
 ) -> None:
     """A node's disk is lost: the next node begins with the newest backup, and refuses to begin with less."""
-    sweep, first, copy = sweep_file(LONG_SEARCH), tmp_path / "first.db", tmp_path / "copy.db"
-    common = ("--foreground", "--devices", "cpu:1", "--backup-to", copy, "--backup-every", "1s")
+    sweep, first, copy = sweep_file(MANY), tmp_path / "first.db", tmp_path / "copy.db"
+    common = ("--foreground", "--devices", "fake", "--backup-to", copy, "--backup-every", "1s")
     run = start("run", sweep, "--store", first, *common)
     wait_for(lambda: done_trials(copy) > 2, "a backup with trials")
     run.kill()
