@@ -437,7 +437,7 @@ def rethreshold(
 def examples(
     copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:
-    """List the example sweep files."""
+    """List the example sweep files and scripts."""
     from mlrtui.commands import show
 
     show.examples(copy)
