@@ -17,7 +17,11 @@ from mlrtui_db import invariants
 pytestmark = pytest.mark.timeout(900)
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "examples" / "slurm"
-ETA_STAR = "SELECT * FROM eta_star ORDER BY cell, seed"
+ETA_STAR = """
+    SELECT cell, seed, eta_star, eta_star_se, eta_last, first_failure, eta_area, zone_octaves, reversals, trials, successes,
+           censored, lambda0, lambda0_residual, window_low, window_high, status
+    FROM eta_star ORDER BY cell, seed
+"""
 CURVES = "SELECT cell, seed, eta, step, loss, accuracy, sharpness, products FROM curves ORDER BY cell, seed, eta, step"
 EXPONENTS = "SELECT * FROM exponents ORDER BY fit, term"
 DONE = "SELECT trial_id, attempt FROM trial WHERE status = 'done'"
