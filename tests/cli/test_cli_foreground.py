@@ -16,7 +16,7 @@ from test_cli_run import CURVES, ETA_STAR, done_trials, rows, wait_for
 
 from mlrtui_db import invariants, lock
 
-pytestmark = pytest.mark.usefixtures("no_driver_left")
+pytestmark = [pytest.mark.usefixtures("no_driver_left"), pytest.mark.timeout(600)]
 WriteSweep = Callable[..., Path]
 
 MANY = LONG_SEARCH.replace("seeds = 2", "seeds = 200")
@@ -79,13 +79,15 @@ def test_a_signal_stops_cleanly_and_the_same_command_goes_on(
 def test_a_signal_to_the_whole_job_is_one_request(start: Start, sweep_file: WriteSweep, tmp_path: Path) -> None:
     """As a job manager sends it: to the command, its driver and the workers."""
     store = tmp_path / "mlrtui.db"
-    run = start("run", sweep_file(LONG_SEARCH), "--foreground", "--devices", "cpu:2")
-    wait_for(lambda: done_trials(store) > 2, "some trials")
+    text = SMALL_SEARCH.replace("seeds = 2", "seeds = 100").replace("tolerance = 0.3", "tolerance = 0.01")
+    run = start("run", sweep_file(text), "--foreground", "--devices", "cpu:2")
+    wait_for(lambda: done_trials(store) > 0, "some trials")
     for number in (signal.SIGUSR1, signal.SIGTERM):
         os.killpg(run.pid, number)
     out, _ = run.communicate(timeout=60)
     assert run.returncode == 75, out
     assert (lock.holder(store), status_of(store), members(run.pid)) == (None, "stopped", [])
+    assert "stopped 'small search'; the same command resumes it" in out
     assert "killed" not in out
     assert invariants.check(store) == []
 
