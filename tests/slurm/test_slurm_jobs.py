@@ -6,20 +6,22 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from conftest import LONG_SEARCH, SMALL_SEARCH
 from slurm_cluster import Cluster, cluster, unavailable, wait_for
 
+from mlrtui.engines.registry import ENGINES
 from mlrtui_db import invariants
 
 pytestmark = pytest.mark.timeout(900)
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "examples" / "slurm"
 ETA_STAR = """
-    SELECT cell, seed, eta_star, eta_star_se, eta_last, first_failure, eta_area, zone_octaves, reversals, trials, successes,
-           censored, lambda0, lambda0_residual, window_low, window_high, status
+    SELECT cell, seed, eta_star, eta_star_se, eta_last, first_failure, eta_area, zone_octaves, reversals, trials,
+           successes, censored, lambda0, lambda0_residual, window_low, window_high, status
     FROM eta_star ORDER BY cell, seed
 """
 CURVES = "SELECT cell, seed, eta, step, loss, accuracy, sharpness, products FROM curves ORDER BY cell, seed, eta, step"
@@ -132,6 +134,21 @@ def test_the_time_limit_stops_and_requeues_and_scancel_leaves_nothing(slurm: Clu
     assert invariants.check(backup) == []
     after = done(backup)
     assert {trial: after[trial] for trial in kept} == kept
+
+
+@pytest.mark.skipif("ray" not in ENGINES or find_spec("ray") is None, reason="the engine of Ray is not installed")
+def test_one_sweep_on_ray_over_two_nodes_gives_what_one_machine_gives(slurm: Cluster, tmp_path: Path) -> None:
+    sweep, results, alone = tmp_path / "sweep.toml", tmp_path / "results", tmp_path / "alone.db"
+    sweep.write_text(SWEEP)
+    results.mkdir()
+    size = ("--nodes=2", "--cpus-per-task=1", f"--output={results}/out")
+    job = slurm.run("sbatch", "--parsable", *size, SCRIPTS / "ray.sbatch", sweep, results).strip()
+    slurm.run("mlrtui", "run", sweep, "--foreground", "--store", alone, "--devices", "cpu:1")
+    wait_for(lambda: slurm.job(job)["JobState"] not in ("PENDING", "RUNNING", "COMPLETING"), "the job to end")
+    assert slurm.job(job)["JobState"] == "COMPLETED", (results / "out").read_text()
+    for query in (ETA_STAR, CURVES):
+        assert rows(results / "ray.db", query) == rows(alone, query)
+    assert slurm.run("bash", "-c", "pgrep --full 'raylet|gcs_server' || true") == ""
 
 
 @pytest.mark.skipif(bool(unavailable()), reason=f"Slurm: {unavailable()}")
