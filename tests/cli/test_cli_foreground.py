@@ -7,16 +7,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import LONG_SEARCH, SMALL_SEARCH, Mlrtui
 from test_cli_life import members
-from test_cli_run import CURVES, ETA_STAR, done_trials, rows, wait_for
+from test_cli_run import CURVES, ETA_STAR, done_trials, rows
+from test_cli_run import wait_for as wait_for_seconds
 
 from mlrtui_db import invariants, lock
 
 pytestmark = [pytest.mark.usefixtures("no_driver_left"), pytest.mark.timeout(600)]
+wait_for = partial(wait_for_seconds, seconds=400)
 WriteSweep = Callable[..., Path]
 
 MANY = LONG_SEARCH.replace("seeds = 2", "seeds = 200")
@@ -67,7 +70,7 @@ def test_a_signal_stops_cleanly_and_the_same_command_goes_on(
     pid, before = driver_of(store), done_trials(store)
     assert os.getsid(pid) == os.getsid(run.pid)
     run.send_signal(number)
-    out, _ = run.communicate(timeout=60)
+    out, _ = run.communicate(timeout=300)
     assert run.returncode == code, out
     assert "stopped 'long search'; the same command resumes it" in out
     assert (lock.holder(store), status_of(store), members(run.pid)) == (None, "stopped", [])
@@ -84,7 +87,7 @@ def test_a_signal_to_the_whole_job_is_one_request(start: Start, sweep_file: Writ
     wait_for(lambda: done_trials(store) > 0, "some trials")
     for number in (signal.SIGUSR1, signal.SIGTERM):
         os.killpg(run.pid, number)
-    out, _ = run.communicate(timeout=60)
+    out, _ = run.communicate(timeout=300)
     assert run.returncode == 75, out
     assert (lock.holder(store), status_of(store), members(run.pid)) == (None, "stopped", [])
     assert "stopped 'small search'; the same command resumes it" in out
@@ -137,7 +140,7 @@ def test_stop_from_elsewhere_is_told_apart_from_done(
         driver_of(store)
         wait_for(lambda: rows(store, "SELECT 1 FROM sweep WHERE status = 'open'"), "the sweep to be open")
         assert mlrtui("stop").returncode == 0
-        out, _ = run.communicate(timeout=60)
+        out, _ = run.communicate(timeout=300)
         assert run.returncode == 75, out
 
 
@@ -205,7 +208,7 @@ def test_a_job_goes_on_elsewhere_from_its_backup(
     run = start("run", sweep, "--store", second, *common)
     wait_for(lambda: done_trials(second) > len(kept), "the run to go on")
     run.send_signal(signal.SIGUSR1)
-    out, _ = run.communicate(timeout=60)
+    out, _ = run.communicate(timeout=300)
     assert run.returncode == 75, out
     after = dict(rows(copy, "SELECT trial_id, attempt FROM trial"))
     assert {trial: after[trial] for trial in kept} == kept
@@ -235,7 +238,7 @@ def test_a_backup_that_fails_is_an_event_and_not_the_end(
     )
     wait_for(copy.exists, "a first backup")
     shared.rename(tmp_path / "gone")  # as a file system that is not mounted any more
-    out, _ = run.communicate(timeout=120)
+    out, _ = run.communicate(timeout=300)
     assert run.returncode == 1, out  # all is done, but the last backup was not made
     assert status_of(store) == "done"
     assert rows(store, "SELECT count(*) FROM event WHERE text LIKE 'no backup: the folder % does not exist%'")[0][0]

@@ -58,10 +58,8 @@ class Cluster:
         """The output of a command on the cluster, which must end well."""
         environment = {name: text for name, text in os.environ.items() if not name.startswith(("MLRTUI_", "SLURM_"))}
         environment |= {"SLURM_CONF": str(self.folder / "slurm.conf"), "TMPDIR": str(self.folder / "tmp")}
-        environment |= {
-            "PATH": f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "MLRTUI_FAST": "0",
-        } | variables
+        path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment |= {"PATH": path, "MLRTUI_FAST": "0"} | variables
         command = ["nsenter", "--target", str(self._init), *NAMESPACES, *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=600)
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
