@@ -153,7 +153,7 @@ def test_one_sweep_on_ray_over_two_nodes_gives_what_one_machine_gives(slurm: Clu
     assert slurm.job(job)["JobState"] == "COMPLETED", (results / "out").read_text()
     for query in (ETA_STAR, CURVES):
         assert rows(results / "ray.db", query) == rows(alone, query)
-    assert slurm.run("bash", "-c", "pgrep --full 'raylet|gcs_server' || true") == ""
+    assert slurm.run("bash", "-c", "pgrep --full '[r]aylet|[g]cs_server' || true") == ""
 
 
 @pytest.mark.skipif(bool(unavailable()), reason=f"Slurm: {unavailable()}")
