@@ -7,13 +7,16 @@ from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypedDict
 
 import typer
 
 from mlrtui.errors import BadInput, MlrtuiError
 from mlrtui.text.escape import one_line
 from mlrtui.version import __version__
+
+if TYPE_CHECKING:
+    from mlrtui.driver.terms import Terms
 
 __all__ = ["app", "main"]
 
@@ -31,6 +34,29 @@ StoreOption = Annotated[
 ]
 AsciiOption = Annotated[bool, typer.Option("--ascii", help="Use plain ASCII characters only.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start in the background and return at once.")]
+ForegroundOption = Annotated[
+    bool,
+    typer.Option(
+        "--foreground",
+        help="Train as part of this command, which prints progress lines; it ends when a signal asks it.",
+    ),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="TIME", help="Stop cleanly then: 23:30, 2026-12-01T07:00, or a duration as in +6h, 90m."
+    ),
+]
+BackupToOption = Annotated[
+    Path | None,
+    typer.Option("--backup-to", metavar="PATH", help="Keep a copy of the store there, as on a shared disk."),
+]
+BackupEveryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--backup-every", metavar="TIME", help="How often the copy is renewed (default: 10m); always at the end, too."
+    ),
+]
 NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Print progress lines instead of the screen.")]
 DevicesOption = Annotated[
     str,
@@ -107,12 +133,26 @@ def _shown(ascii_only: bool, refresh: float | None, no_mouse: bool) -> _Shown:
     return {"ascii_only": ascii_only, "refresh": refresh, "mouse": not no_mouse}
 
 
+def _terms(
+    foreground: bool, detach: bool, until: str | None, backup_to: Path | None, backup_every: str | None
+) -> "Terms":
+    from mlrtui.driver.terms import Terms
+
+    return Terms.parse(
+        foreground=foreground, detach=detach, until=until, backup_to=backup_to, backup_every=backup_every
+    )
+
+
 @app.command()
 def run(
     *,
     files: Annotated[list[Path] | None, typer.Argument(help="Sweep files (default: the quick start).")] = None,
     store: StoreOption = None,
     detach: DetachOption = False,
+    foreground: ForegroundOption = False,
+    until: UntilOption = None,
+    backup_to: BackupToOption = None,
+    backup_every: BackupEveryOption = None,
     no_tui: NoTuiOption = False,
     overrides: Annotated[
         list[str] | None,
@@ -138,7 +178,8 @@ def run(
     from mlrtui.commands.run import run as command
 
     shown = _shown(ascii_only, refresh, no_mouse)
-    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
+    terms = _terms(foreground, detach, until, backup_to, backup_every)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
     raise typer.Exit(command(tuple(files or ()), options))
 
@@ -221,6 +262,10 @@ def resume(
     sweeps: SweepsArgument = None,
     store: StoreOption = None,
     detach: DetachOption = False,
+    foreground: ForegroundOption = False,
+    until: UntilOption = None,
+    backup_to: BackupToOption = None,
+    backup_every: BackupEveryOption = None,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
@@ -235,7 +280,8 @@ def resume(
     from mlrtui.commands.run import RunOptions
 
     shown = _shown(ascii_only, refresh, no_mouse)
-    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
+    terms = _terms(foreground, detach, until, backup_to, backup_every)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -246,6 +292,10 @@ def rerun(
     store: StoreOption = None,
     failed: Annotated[bool, typer.Option("--failed", help="Queue failed trials and nets again.")] = False,
     detach: DetachOption = False,
+    foreground: ForegroundOption = False,
+    until: UntilOption = None,
+    backup_to: BackupToOption = None,
+    backup_every: BackupEveryOption = None,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
@@ -262,7 +312,8 @@ def rerun(
     if not failed:
         raise BadInput("rerun needs --failed (nothing else can be rerun)")
     shown = _shown(ascii_only, refresh, no_mouse)
-    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
+    terms = _terms(foreground, detach, until, backup_to, backup_every)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 
@@ -419,7 +470,7 @@ def predict(
 def examples(
     copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:
-    """List the example sweep files."""
+    """List the example sweep files and scripts."""
     from mlrtui.commands import show
 
     show.examples(copy)

@@ -5,11 +5,16 @@ MlrtuiError                 one or more sentences
 ├── StoreTrouble     (3)    the store cannot be used
 └── DriverDied       (4)    the driver died: any other error
     └── EngineFailed (4)    no worker can train
+
+A sweep that was stopped is no error; who waited for its end learns of it by exit code 75 (`STOPPED`).
 """
 
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+__all__ = ["STOPPED", "BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+
+STOPPED = 75
+"""Exit code: stopped before the end, and the same command goes on. The number is that of ``EX_TEMPFAIL``."""
 
 
 class MlrtuiError(Exception):

@@ -1,6 +1,7 @@
 """Copies of a store that is left as it is: a backup beside a running driver, and an archive for read-only media."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.errors import StoreIOError, StoreLocked, StoreUnwritable
 from mlrtui_db.lock import is_held
 
-__all__ = ["archive", "back_up", "whole_or_not"]
+__all__ = ["archive", "back_up", "renew_backup", "whole_or_not"]
 
 
 def back_up(store: Path | str, copy: Path) -> int:
@@ -27,6 +28,28 @@ def back_up(store: Path | str, copy: Path) -> int:
             connection.backup(target)
         unmark_copy(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return copy.stat().st_size
+
+
+def renew_backup(store: Path, copy: Path) -> int:
+    """Put a store as it is at this moment in place of an older copy of it; returns the copy's size in bytes.
+
+    The copy is built beside the store and then moved as plain bytes, since it may lie on a network file system, where
+    SQLite's locks and shared memory are not to be had. Until it is whole there, the older one stays.
+
+    Raises:
+        StoreError: the store cannot be read, or the copy not be made.
+    """
+    built = store.with_name(f".{store.name}.backup")
+    built.unlink(missing_ok=True)  # of one that was killed
+    try:
+        back_up(store, built)
+        with whole_or_not(copy, replace=True) as draft, built.open("rb") as source, draft.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+            target.flush()
+            os.fsync(target.fileno())
+    finally:
+        built.unlink(missing_ok=True)
     return copy.stat().st_size
 
 

@@ -62,6 +62,10 @@ class Lock:
         """Tell readers what the holder waits for; "" when it goes on. Needs no space on the disk; never fails."""
         self._tell(replace(self.me, note=text[:LONGEST]))
 
+    def ends(self, at: float | None) -> None:
+        """Tell readers when the holder stops by itself, s (Unix time); None: when all is done. Never fails."""
+        self._tell(replace(self.me, until=at))
+
     def died(self, reason: str) -> None:
         """Leave word of what the holder dies, for when the store cannot take it. Never fails."""
         self._tell(replace(self.me, died=reason[:LONGEST]))

@@ -232,6 +232,7 @@ class LiveSnapshot:
     fits: tuple[FitRow, ...]
     writer_alive: bool  # somebody holds the writer's lock
     writer_note: str = ""  # what the writer waits for, "" while all is well
+    writer_until: float | None = None  # s (Unix time), when the writer stops by itself
     writer_end: str = ""  # how the last writer died, "" when one is at work or it ended properly
 
 

@@ -145,6 +145,7 @@ class Reader:
                 fits=_live.read_fits(connection, sweep.sweep_id),
                 writer_alive=held,
                 writer_note="" if holder is None else holder.note,
+                writer_until=None if holder is None else holder.until,
                 writer_end="" if end is None else end.sentence(),
             )
 

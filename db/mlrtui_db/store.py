@@ -188,6 +188,10 @@ class Store:
         """Say beside the store what its writer waits for; "" when it goes on. Works on a full disk, too."""
         self._lock.note(text)
 
+    def ends(self, at: float | None) -> None:
+        """Say beside the store when its writer stops by itself, s (Unix time); None: when all is done."""
+        self._lock.ends(at)
+
     def watch(self) -> None:
         """Look about twice a second whether the store is where it was, and show in the lock file that its writer lives.
 

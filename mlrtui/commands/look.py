@@ -14,6 +14,7 @@ from mlrtui.driver.stopping import at_work
 from mlrtui.errors import BadInput, DriverDied
 from mlrtui.report import fit_line, sweep_line
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import moment
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import lock, processes
 from mlrtui_db.reader import Reader
@@ -150,7 +151,8 @@ def status(store: Path, *, as_json: bool) -> int:
         print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         who = "a driver that cannot be identified" if holder is None else f"the driver ({one_line(holder.place())})"
-        waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
+        ends = f" until {moment(holder.until)}" if holder is not None and holder.until is not None else ""
+        waits = ends + (f"; {one_line(holder.note)}" if holder is not None and holder.note else "")
         if holder is not None and processes.RECORDER in holder.command:
             show(f"{store}: a script is being recorded (by {one_line(holder.place())}){waits}")
         else:

@@ -3,20 +3,23 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlrtui import planning
 from mlrtui.commands import examples
+from mlrtui.commands.foreground import Signals, attend, watching
 from mlrtui.commands.opening import open_current
 from mlrtui.config import AnySweep, LoopSweep, load_sweep, read_sweep
 from mlrtui.config.changes import differences
 from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
+from mlrtui.driver.backups import refuse_other_backup
 from mlrtui.driver.deriving import Aside, aside_name, asides, decided, threshold_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.methods import chosen_as, chosen_for
 from mlrtui.driver.shards import Shard, part
+from mlrtui.driver.terms import Terms
 from mlrtui.engines.code_check import check_factories
 from mlrtui.engines.devices import FAKE
 from mlrtui.engines.loop_check import check_loops
@@ -49,6 +52,7 @@ class RunOptions:
     refresh: float | None = None
     mouse: bool = True
     shard: str | None = None
+    terms: Terms = field(default_factory=Terms)
 
 
 def run(files: Sequence[Path], options: RunOptions) -> int:
@@ -80,7 +84,7 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
     if not stored.undone:
         _workers(options, useful)  # reports a mistake in an option all the same
         return _finished(options, specs)
-    if not options.detach and not options.plain and sys.stdout.isatty():
+    if _shows_screen(options):
         from mlrtui.tui.settings import load_settings, settings_path
 
         load_settings(settings_path())  # report a mistake there before anything is started
@@ -113,23 +117,57 @@ def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: S
         options: of the command.
         shards: of each sweep the shard that is trained; none at all: that of the options.
     """
+    if options.terms.foreground:
+        with watching() as signals:
+            return _attended(specs, useful, options, shards, signals)
+    driver = _launched(specs, useful, options, shards)
+    if options.detach:
+        print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
+        return 0
+    if not _shows_screen(options):
+        return _plain(options, specs, driver)
+    _attach(options)
+    return _left(options, driver)
+
+
+def _attended(
+    specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None], signals: Signals
+) -> int:
+    """The same with a driver that ends with this command; returns the exit code."""
+    names = [spec.sweep.name for spec in specs]
+    driver, code = attend(
+        lambda: _launched(specs, useful, options, shards), signals, options.store, names, options.ascii_only
+    )
+    if driver is not None:
+        _ended(options, driver)
+    return code
+
+
+def _launched(
+    specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None]
+) -> launch.DriverProcess:
     workers = _workers(options, useful)
     specs = [chosen_for(spec, workers) for spec in specs]
     _refuse_made_up(specs, workers)
     check_factories(specs, workers[0])
     check_loops(specs)
+    refuse_other_backup(options.terms.backup, options.store)
     network = filesystem.network_kind(options.store)
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
     shards = shards or [options.shard] * len(specs)
-    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine, shards=shards)
-    if options.detach:
-        print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
-        return 0
-    if options.plain or not sys.stdout.isatty():
-        return _plain(options, specs, driver)
-    _attach(options)
-    return _left(options, driver)
+    return launch.launch(
+        options.store,
+        [spec.canonical() for spec in specs],
+        workers,
+        options.engine,
+        shards=shards,
+        terms=options.terms,
+    )
+
+
+def _shows_screen(options: RunOptions) -> bool:
+    return not options.detach and not options.plain and not options.terms.foreground and sys.stdout.isatty()
 
 
 def _workers(options: RunOptions, useful: int) -> Sequence[str]:
@@ -270,7 +308,7 @@ def _attach(options: RunOptions) -> None:
 def _finished(options: RunOptions, specs: Sequence[AnySweep]) -> int:
     """Everything is done already: show it, train nothing, write nothing."""
     names = [spec.sweep.name for spec in specs]
-    if not options.detach and not options.plain and sys.stdout.isatty():
+    if _shows_screen(options):
         _attach(options)
     else:
         from mlrtui.report import report
@@ -297,7 +335,7 @@ def _plain(options: RunOptions, specs: Sequence[AnySweep], driver: launch.Driver
         print(stopping.stop(options.store), file=sys.stderr)
         return 130
     except StoreError:
-        if driver.end().code in (0, 1):
+        if not driver.end().words:
             raise
     return _ended(options, driver)
 
@@ -316,7 +354,7 @@ def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
 def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
     """Print why the driver ended, unless all is well; returns the exit code."""
     end = driver.end()
-    if end.code not in (0, 1):
+    if end.words:
         verb = "died" if end.code == DriverDied.exit_code else "stopped"
         log = launch.log_path(options.store)
         print(f"mlrtui: the driver {verb}: {one_line(end.words)} (log: {one_line(str(log))})", file=sys.stderr)

@@ -19,6 +19,9 @@ def examples(copy: Path | None) -> None:
         for example in found:
             print(f"{example.name:<{width}}  {example.title}")
             print(f"{'':<{width}}  mlrtui run {example.path}{' --allow-code' if example.runs_code else ''}")
+        for path, title in shipped.cluster():
+            print(f"{path.relative_to(shipped.folder()).as_posix():<{width}}  {title}")
+            print(f"{'':<{width}}  {path}")
         return
     for place in _copied(found, copy):
         print(place)

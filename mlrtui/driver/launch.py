@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlrtui.driver.terms import Terms
 from mlrtui.errors import DriverDied, MlrtuiError
 from mlrtui_db import store as stores
 from mlrtui_db.beside import open_beside
@@ -67,6 +68,7 @@ def launch(
     *,
     shards: Sequence[str | None] = (),
     caller: int | None = None,
+    terms: Terms | None = None,
 ) -> DriverProcess:
     """Start a driver and wait until it owns the store.
 
@@ -77,6 +79,7 @@ def launch(
         engine: name of the engine that has them.
         shards: of each sweep "1/4", to train that shard of it alone, or None; none at all: all sweeps whole.
         caller: a socket to the script that trains by itself, in place of an engine; the driver ends with it.
+        terms: whether it ends with this process, when it stops by itself, where it backs up to; by default none of it.
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
@@ -85,14 +88,15 @@ def launch(
     stores.check(store)
     log = open_beside(log_path(store), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     answer, theirs = os.pipe()
+    terms = terms or Terms()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", DRIVER, str(theirs)],
+            [sys.executable, "-P", "-m", DRIVER, str(theirs), *([str(os.getpid())] if terms.foreground else [])],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             pass_fds=[theirs] if caller is None else [theirs, caller],
-            start_new_session=True,  # a dead terminal must not reach it
+            start_new_session=not terms.foreground,  # a dead terminal must not reach it
         )
     finally:
         os.close(log)
@@ -105,6 +109,7 @@ def launch(
         "engine": engine,
         "shards": list(shards) or [None] * len(specs),
         "caller": caller,
+        "terms": terms.as_json(),
     }
     with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())

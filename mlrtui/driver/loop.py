@@ -106,6 +106,7 @@ class Driver:
         driver_id: str,
         should_stop: Callable[[], bool] = lambda: False,
         why_stopped: Callable[[], str] = lambda: "",
+        each_turn: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -114,6 +115,7 @@ class Driver:
         self._driver_id = driver_id
         self._should_stop = should_stop
         self._why_stopped = why_stopped  # "": the user asked for it
+        self._each_turn = each_turn  # called between two commits
         self._say = say
         self._committer = Committer(store, should_stop, say)
         self._commit = self._committer.commit
@@ -168,6 +170,7 @@ class Driver:
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
+            self._each_turn()
             self._hand_out(run)
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it
@@ -560,7 +563,7 @@ class Driver:
             why = self._why_stopped() or "stopped by the user"
             self._release(list(self._free(run, slot).lanes.values()), "cancelled", why)
         failed = self._failures()
-        text = f"finished {name!r}" if status == "done" else f"stopped {name!r}; {self._way_on(run)}"
+        text = f"finished {name!r}" if status == "done" else f"stopped {name!r}{self._way_on(run)}"
         if self._derived:
             text += f"; {self._derived} outcomes followed from trainings to other thresholds"
         if failed:
@@ -571,10 +574,11 @@ class Driver:
         return SweepEnd(name, status, failed)
 
     def _way_on(self, run: SweepRun) -> str:
-        """How a stopped sweep goes on."""
-        if not isinstance(run.spec, LoopSweep) or not run.spec.in_script:
-            return "the same command resumes it"
-        return "; ".join(filter(None, (self._why_stopped(), "find_max_lr with the same key resumes it")))
+        """Why a sweep was stopped, and how it goes on."""
+        why = self._why_stopped()
+        if isinstance(run.spec, LoopSweep) and run.spec.in_script:
+            return "".join(f"; {part}" for part in (why, "find_max_lr with the same key resumes it") if part)
+        return f"{f' ({why})' if why else ''}; the same command resumes it"
 
     def _failures(self) -> int:
         state = self._store.sweep_state(self._sweep_id)
