@@ -7,13 +7,16 @@ from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypedDict
 
 import typer
 
 from mlrtui.errors import BadInput, MlrtuiError
 from mlrtui.text.escape import one_line
 from mlrtui.version import __version__
+
+if TYPE_CHECKING:
+    from mlrtui.remote.address import Address
 
 __all__ = ["app", "main"]
 
@@ -28,6 +31,15 @@ app = typer.Typer(
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
+]
+ShownStoreOption = Annotated[
+    str | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
+]
+ShownStoreArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="STORE", help="The store, also on another machine: user@host:path (default: --store).", show_default=False
+    ),
 ]
 AsciiOption = Annotated[bool, typer.Option("--ascii", help="Use plain ASCII characters only.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start in the background and return at once.")]
@@ -74,8 +86,33 @@ _debug = False
 
 
 def store_path(option: Path | None) -> Path:
-    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist."""
-    return option or Path(os.environ.get("MLRTUI_STORE") or "mlrtui.db")
+    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist.
+
+    Raises:
+        BadInput: it is on another machine.
+    """
+    from mlrtui.remote.address import local_or_remote
+
+    store = local_or_remote(_named_store(None if option is None else str(option)))
+    if isinstance(store, Path):
+        return store
+    raise BadInput(
+        f"--store {one_line(str(store))}: a store on another machine can be shown (watch, browse, status) or copied (pull); "
+        f"for anything else log in there. A file here is named ./{one_line(str(store))}"
+    )
+
+
+def _named_store(option: str | None) -> str:
+    return option or os.environ.get("MLRTUI_STORE") or "mlrtui.db"
+
+
+def _shown_store(argument: str | None, option: str | None) -> "Path | Address":
+    """The store that a screen shows, here or on another machine."""
+    from mlrtui.remote.address import local_or_remote
+
+    if argument is not None and option is not None:
+        raise BadInput(f"{one_line(argument)}: --store {one_line(option)} names another store; leave one of them out")
+    return local_or_remote(argument or _named_store(option))
 
 
 def _version(wanted: bool) -> None:
@@ -146,7 +183,8 @@ def run(
 @app.command()
 def watch(
     *,
-    store: StoreOption = None,
+    place: ShownStoreArgument = None,
+    store: ShownStoreOption = None,
     screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
     sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
     trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
@@ -156,8 +194,8 @@ def watch(
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Show a running sweep, from any terminal."""
-    from mlrtui.commands import look
+    """Show a running sweep, from any terminal, here or on another machine."""
+    from mlrtui.commands import afar, look
 
     how = look.How(
         screen=screen.value,
@@ -167,16 +205,22 @@ def watch(
         as_json=as_json,
         **_shown(ascii_only, refresh, no_mouse),
     )
-    raise typer.Exit(look.watch(store_path(store), how))
+    shown = _shown_store(place, store)
+    if isinstance(shown, Path):
+        raise typer.Exit(look.watch(shown, how))
+    raise typer.Exit(afar.watch(shown, how))
 
 
 @app.command()
 def browse(
     stores: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store)."),
+        list[str] | None,
+        typer.Argument(
+            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store); or one of them on "
+            "another machine: user@host:path."
+        ),
     ] = None,
-    store: StoreOption = None,
+    store: ShownStoreOption = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
@@ -184,22 +228,30 @@ def browse(
     no_mouse: NoMouseOption = False,
 ) -> None:
     """List the sweeps of one or more stores."""
-    from mlrtui.commands import look
+    from mlrtui.commands import afar, look
 
-    paths = look.in_folders(stores) if stores else (store_path(store),)
+    shown = [_shown_store(text, None) for text in stores] if stores else [_shown_store(None, store)]
     how = look.How("browse", once=once, as_json=as_json, **_shown(ascii_only, refresh, no_mouse))
-    raise typer.Exit(look.browse(paths, how))
+    here = [path for path in shown if isinstance(path, Path)]
+    if len(here) == len(shown):
+        raise typer.Exit(look.browse(look.in_folders(here) if stores else here, how))
+    raise typer.Exit(afar.browse(shown, how))
 
 
 @app.command()
 def status(
-    store: StoreOption = None,
+    *,
+    place: ShownStoreArgument = None,
+    store: ShownStoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what the store contains and whether a driver is running."""
-    from mlrtui.commands import look
+    from mlrtui.commands import afar, look
 
-    raise typer.Exit(look.status(store_path(store), as_json=as_json))
+    shown = _shown_store(place, store)
+    if isinstance(shown, Path):
+        raise typer.Exit(look.status(shown, as_json=as_json))
+    raise typer.Exit(afar.status(shown, as_json=as_json))
 
 
 @app.command()

@@ -3,13 +3,14 @@
 MlrtuiError                 one or more sentences
 ├── BadInput         (2)    a sweep file, an option or a value is wrong; all mistakes at once
 ├── StoreTrouble     (3)    the store cannot be used
+├── ConnectionLost (255)    the other machine cannot be reached, or no longer
 └── DriverDied       (4)    the driver died: any other error
     └── EngineFailed (4)    no worker can train
 """
 
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+__all__ = ["BadInput", "ConnectionLost", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
 
 
 class MlrtuiError(Exception):
@@ -37,6 +38,12 @@ class StoreTrouble(MlrtuiError):
     """The store cannot be opened, read or written."""
 
     exit_code = 3
+
+
+class ConnectionLost(MlrtuiError):
+    """ssh could not connect, or its connection broke."""
+
+    exit_code = 255
 
 
 class DriverDied(MlrtuiError):

@@ -29,6 +29,7 @@ class LockHolder:
     process_start: str = ""  # as `processes.started` gives it: with it, the number is one process for ever
     token: str = ""  # the same as in the store's own mark
     died: str = ""  # of what, when it could say so nowhere else
+    python: str = ""  # that runs it: `mlrtui.remote.finding` looks for mlrtui beside it
 
     def is_here(self) -> bool:
         """Whether ``pid`` names a process of this machine and this container."""

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -103,7 +104,8 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
     if how.as_json:
         print(json.dumps(data_once(reading), ensure_ascii=False, allow_nan=False))
     else:
-        size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
+        # else what COLUMNS and LINES say: of the terminal from which another machine asks
+        size = os.get_terminal_size() if sys.stdout.isatty() else shutil.get_terminal_size((80, 24))
         print(render_once(reading, how.screen, (size.columns, size.lines), needs_ascii(how.ascii_only)))
     return 0
 

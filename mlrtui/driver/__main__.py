@@ -18,6 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from mlrtui.errors import DriverDied, MlrtuiError
+from mlrtui.version import __version__
 
 if TYPE_CHECKING:
     from mlrtui.engines.base import Engine
@@ -116,9 +117,10 @@ def _caller(descriptor: object) -> "CallerEngine | None":
 
 
 def _report(store: "Store") -> None:
-    """Put into the log what this driver found when it came; its store has the events."""
+    """Put into the log what this driver is, and what it found when it came; its store has the events."""
     from mlrtui_db import filesystem
 
+    _say(f"mlrtui {__version__} runs with {sys.executable}")  # `mlrtui.remote.finding` reads it
     if store.predecessor:
         _say(store.predecessor)
     store.forget_death()
