@@ -38,7 +38,9 @@ ShownStoreOption = Annotated[
 ShownStoreArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="STORE", help="The store, also on another machine: user@host:path (default: --store).", show_default=False
+        metavar="STORE",
+        help="The store, also on another machine: user@host:path (default: --store).",
+        show_default=False,
     ),
 ]
 AsciiOption = Annotated[bool, typer.Option("--ascii", help="Use plain ASCII characters only.")]
@@ -324,6 +326,34 @@ def backup(out: Annotated[Path, typer.Argument(help="The new file.")], store: St
     from mlrtui.commands import copies
 
     copies.backup(store_path(store), out)
+
+
+@app.command()
+def pull(
+    source: Annotated[str, typer.Argument(help="The store: user@host:path, or a path.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="The copy (default: the same name, in this folder).", show_default=False)
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Pull again and again until no driver is at work there.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=0.5, max=86400, help="Seconds between pulls with --follow.")
+    ] = 5.0,
+) -> None:
+    """Copy a store from another machine, even while a sweep runs; later only what is new."""
+    from mlrtui.commands import pull as command
+    from mlrtui.remote.address import local_or_remote
+
+    raise typer.Exit(command.pull(local_or_remote(source), out, every=every if follow else None))
+
+
+@app.command(name="export-delta", hidden=True)
+def export_delta(store: StoreOption = None) -> None:
+    """Send what is new in the store to a `mlrtui pull` on another machine."""
+    from mlrtui.commands import pull as command
+
+    command.export_delta(store_path(store))
 
 
 @app.command()

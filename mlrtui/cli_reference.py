@@ -55,7 +55,9 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 def page() -> str:
     """The page as Markdown: exit codes, variables, common options, then each command with its own."""
     group: Any = get_command(app)
-    commands = {name: [p for p in one.params if p.name != "help"] for name, one in group.commands.items()}
+    commands = {
+        name: [p for p in one.params if p.name != "help"] for name, one in group.commands.items() if not one.hidden
+    }
     rows = Counter(_row(parameter) for parameters in commands.values() for parameter in parameters)
     common = [row for row, count in rows.items() if count >= COMMON]
     lines = [INTRODUCTION, "## Common options", "", *HEAD, *common]

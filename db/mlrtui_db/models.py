@@ -26,6 +26,7 @@ __all__ = [
     "NetRow",
     "NetState",
     "Pairs",
+    "Replica",
     "SweepRow",
     "SweepState",
     "TrialDetails",
@@ -322,6 +323,18 @@ class AppendResult:
 
     applied: int
     dropped: int
+
+
+@dataclass(frozen=True)
+class Replica:
+    """Of what a store is a copy, and when it was last brought up to date."""
+
+    source: str  # as the user named it
+    at: float  # s (Unix time)
+
+    def sentence(self) -> str:
+        """The same in words."""
+        return f"a copy of {self.source}, pulled at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.at))}"
 
 
 @dataclass(frozen=True)

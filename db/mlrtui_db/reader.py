@@ -28,6 +28,7 @@ from mlrtui_db.models import (
     LogRow,
     MeasureCurve,
     Pairs,
+    Replica,
     SweepRow,
     TrialDetails,
     TrialRow,
@@ -101,6 +102,20 @@ class Reader:
         """How the last writer ended, when nobody writes now and it did not end properly; else None."""
         with self._picture() as connection:
             return None if look(self.path)[0] else _life.end_seen(connection, self.path)
+
+    def replica_of(self) -> Replica | None:
+        """The store that this one is a copy of, which `mlrtui pull` keeps up to date; None: it is one of its own."""
+        with self._picture() as connection:
+            return _life.read_replica(connection)
+
+    def refuse_if_replica(self) -> None:
+        """Raise where nobody but `mlrtui pull` may write.
+
+        Raises:
+            StoreReplica: says of what it is a copy, and what to do.
+        """
+        with self._picture() as connection:
+            _life.refuse_replica(connection, self.path)
 
     def refuse_if_incomplete(self) -> None:
         """Raise where commits may be missing, since the store was moved without its log.

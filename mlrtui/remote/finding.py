@@ -4,10 +4,11 @@ A shell that ssh starts reads no profile, so that an mlrtui in an environment of
 store leads to a program only if it is the user's own: others may be able to write there.
 """
 
+import secrets
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["remote_command"]
+__all__ = ["backup_command", "remote_command"]
 
 # $1 is the path, $2 the command that the user gave, $3 what to print when nothing is found; then come mlrtui's words.
 _SCRIPT = r"""
@@ -59,3 +60,16 @@ def remote_command(
     """
     assignments = [f"{name}={value}" for name, value in environment.items()]
     return shlex.join(["exec", "env", *assignments, "sh", "-c", _SNIPPET, "mlrtui", path, given, missing, *words])
+
+
+def backup_command(command: Callable[[Sequence[str]], str]) -> str:
+    """The command for ssh that copies a store into a folder of its own there, prints the copy gzipped and removes it.
+
+    ``command`` gives the one that runs mlrtui with some words and the store's path.
+    """
+    folder = f"/tmp/.mlrtui-pull-{secrets.token_hex(8)}"
+    script = (
+        f"umask 077; mkdir {folder} || exit 1; trap 'rm -rf {folder}' EXIT; trap 'exit 1' HUP INT TERM PIPE; "
+        f"( {command(['backup', f'{folder}/copy.db', '--store'])} ) >&2 && gzip -1 < {folder}/copy.db"
+    )
+    return shlex.join(["exec", "sh", "-c", script])
