@@ -99,8 +99,8 @@ def store_path(option: Path | None) -> Path:
     if isinstance(store, Path):
         return store
     raise BadInput(
-        f"--store {one_line(str(store))}: a store on another machine can be shown (watch, browse, status) or copied (pull); "
-        f"for anything else log in there. A file here is named ./{one_line(str(store))}"
+        f"--store {one_line(str(store))}: a store on another machine can be shown (watch, browse, status) or copied "
+        f"(pull); for anything else log in there. A file here is named ./{one_line(str(store))}"
     )
 
 
@@ -218,8 +218,8 @@ def browse(
     stores: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store); or one of them on "
-            "another machine: user@host:path."
+            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store); or one of "
+            "them on another machine: user@host:path."
         ),
     ] = None,
     store: ShownStoreOption = None,
@@ -345,7 +345,12 @@ def pull(
     from mlrtui.commands import pull as command
     from mlrtui.remote.address import local_or_remote
 
-    raise typer.Exit(command.pull(local_or_remote(source), out, every=every if follow else None))
+    copy = None if out is None else local_or_remote(str(out))
+    if copy is not None and not isinstance(copy, Path):
+        raise BadInput(
+            f"{one_line(str(copy))}: a copy is made on this machine; a file here is named ./{one_line(str(copy))}"
+        )
+    raise typer.Exit(command.pull(local_or_remote(source), copy, every=every if follow else None))
 
 
 @app.command(name="export-delta", hidden=True)

@@ -38,12 +38,15 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | 4 | the driver died: an unexpected error, all workers lost, or killed. The log beside the store has the traceback |
 | 130 | interrupted with Ctrl-C |
 | 141 | the reader of the output closed it, as in `mlrtui status \\| head -2` |
+| 255 | another machine cannot be reached over ssh, or the connection was lost; a run there goes on |
 
 ## Environment variables
 
 | variable | meaning |
 | --- | --- |
 | `MLRTUI_STORE` | the store, where `--store` is not given |
+| `MLRTUI_SSH` | the ssh for stores on other machines, with options: `ssh -p 2222`; `ssh` |
+| `MLRTUI_REMOTE` | the command that runs mlrtui on the other machine, such as `~/venv/bin/mlrtui` |
 | `MLRTUI_FAST` | `0` turns compiled training steps off |
 | `MLRTUI_GRAPHS` | `0` turns CUDA graphs off |
 | `MLRTUI_RECORD` | `0` turns `mlrtui.record` off in every script |

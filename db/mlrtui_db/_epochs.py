@@ -1,8 +1,8 @@
 """Which writers a store has had, so that a copy knows whether the store is still the one that it was copied from.
 
-Row ``epochs`` of table ``meta``: a random word for each of the last writers, with the newest ``rev`` that it found. A store
-that was replaced does not know the word of the writer that a copy was made under; one that was restored from an older
-copy and written again has a next writer that found a smaller ``rev`` than the copy has.
+Row ``epochs`` of table ``meta``: a random word for each of the last writers, with the newest ``rev`` that it found. A
+store that was replaced does not know the word of the writer that a copy was made under; one that was restored from an
+older copy and written again has a next writer that found a smaller ``rev`` than the copy has.
 """
 
 import json
@@ -47,10 +47,12 @@ def diverged(epochs: Sequence[Epoch], rev: int, copied_under: str, copied_rev: i
     Args:
         epochs: of the store now.
         rev: its newest.
-        copied_under: the word of the last writer when it was copied.
+        copied_under: the word of the last writer when it was copied; "" when there was none.
         copied_rev: the newest rev then.
     """
     tokens = [token for token, _ in epochs]
+    if not copied_under:
+        return "only an earlier mlrtui had written it, or none at all"
     if copied_under not in tokens:
         return "it is another store than the one that was copied" if epochs else "an earlier mlrtui wrote it"
     after = tokens.index(copied_under) + 1

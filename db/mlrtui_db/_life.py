@@ -69,7 +69,7 @@ def read_replica(connection: sqlite3.Connection) -> Replica | None:
         return None
     try:
         said = json.loads(text)
-        source, at = str(said["source"])[:LONGEST], float(said["at"])
+        source, at = " ".join(str(said["source"]).split())[:LONGEST], float(said["at"])
     except (ValueError, TypeError, KeyError, RecursionError):
         return Replica("another store", 0.0)
     return Replica(source, at if 0 <= at <= LAST_TIME else 0.0)
@@ -84,8 +84,8 @@ def refuse_replica(connection: sqlite3.Connection, path: Path) -> None:
     found = read_replica(connection)
     if found is not None:
         raise StoreReplica(
-            f"{path} is a copy of {found.source}, which `mlrtui pull` keeps up to date, so it is not written here: run on "
-            f"the machine of the source, or make a store of your own with `mlrtui backup --store {path} NEW.db`"
+            f"{path} is a copy of {found.source}, which `mlrtui pull` keeps up to date, so it is not written here: run "
+            f"where the source is, or make a store of your own with `mlrtui backup --store {path} NEW.db`"
         )
 
 

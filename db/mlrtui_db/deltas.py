@@ -1,8 +1,8 @@
 """What is new in a store since it was copied, for the copy: `answer` at the store, `mlrtui_db.replicas` at the copy.
 
-A row of cells, nets and trials that changes gets the number of its transaction (``rev``), which only grows. So what a copy
-lacks is: rows with a larger ``rev``, their attempts and those that are open, the steps behind the copy's last one where the
-attempt is the same and all of them where it is not, newer events, and the small tables when they differ.
+A row of cells, nets and trials that changes gets the number of its transaction (``rev``), which only grows. So what a
+copy lacks is: rows with a larger ``rev``, their attempts and those that are open, the steps behind the copy's last one
+where the attempt is the same and all of them where it is not, newer events, and the small tables when they differ.
 All is read in one read transaction and put aside before any of it is sent, since a line may be slow.
 """
 
@@ -18,11 +18,11 @@ from typing import IO, Any
 
 from mlrtui_db import _opening, sqlite_version
 from mlrtui_db._epochs import diverged, read_epochs
-from mlrtui_db.frames import Frame, packed, read_frame, write_frame
 from mlrtui_db._life import MARKS
 from mlrtui_db._schema import SCHEMA_VERSION, schema_names, tables_of_trials
 from mlrtui_db._sqlite import translated
 from mlrtui_db.copies import nameless_copy
+from mlrtui_db.frames import Frame, packed, read_frame, write_frame
 from mlrtui_db.lock import is_held
 
 __all__ = ["FORMAT", "Frame", "answer", "serve"]
@@ -34,7 +34,7 @@ KEYED = {"cell": "cell_id", "net": "net_id", "trial": "trial_id"}
 """Tables with a ``rev``, and their keys."""
 
 _BLOCK = 20_000  # rows of a frame
-_PIECE = 1 << 20  # bytes of a file in a frame
+_PIECE = 1 << 18  # bytes of a file in a frame
 _IN_MEMORY = 1 << 25  # bytes that are put aside before a temporary file is made
 _LONGEST_REQUEST = 1 << 26
 

@@ -1,6 +1,6 @@
 """What goes from one store to a copy of it: lines of JSON, each with the bytes that it announces; rows by columns.
 
-Read as a stranger's: a line and what follows it have a longest length, and columns the types that they are said to have.
+Read as a stranger's: a line and what follows it have a longest length, and columns the types that they announce.
 """
 
 import json

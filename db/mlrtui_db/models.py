@@ -231,6 +231,7 @@ class LiveSnapshot:
     writer_alive: bool  # somebody holds the writer's lock
     writer_note: str = ""  # what the writer waits for, "" while all is well
     writer_end: str = ""  # how the last writer died, "" when one is at work or it ended properly
+    copied_at: float | None = None  # s (Unix time): when a copy of another store was last brought up to date
 
 
 @dataclass(frozen=True)

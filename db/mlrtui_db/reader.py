@@ -145,6 +145,7 @@ class Reader:
             cells = _live.read_cells(connection, sweep.sweep_id)
             held, holder = look(self.path)
             end = None if held else _life.end_seen(connection, self.path)
+            replica = _life.read_replica(connection)
             newest_trial, newest_cell = _live.read_newest(connection, sweep.sweep_id)
             if cell_id not in {cell.cell_id for cell in cells}:
                 cell_id = newest_cell if newest_cell is not None else cells[0].cell_id if cells else None
@@ -160,6 +161,7 @@ class Reader:
                 writer_alive=held,
                 writer_note="" if holder is None else holder.note,
                 writer_end="" if end is None else end.sentence(),
+                copied_at=None if replica is None else replica.at,
             )
 
     def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:

@@ -1,8 +1,8 @@
 """A copy of another store that is brought up to date now and then, and never written otherwise.
 
-Row ``replica_of`` of table ``meta`` says so, and a writer refuses it. Readers see the copy as it was or as it is now: what
-comes is applied in one transaction, and a whole store anew goes through SQLite, too, since a file that took the place
-of an open one would find its log there.
+Row ``replica_of`` of table ``meta`` says so, and a writer refuses it. Readers see the copy as it was or as it is now:
+what comes is applied in one transaction, and a whole store anew goes through SQLite, too, since a file that took the
+place of an open one would find its log there.
 """
 
 import hashlib
@@ -18,17 +18,22 @@ from typing import Any
 
 from mlrtui_db import _opening, deltas, sqlite_version
 from mlrtui_db._epochs import read_epochs
-from mlrtui_db.frames import Frame, NotOurFrame, unpacked
 from mlrtui_db._life import read_replica, unmark_copy, write_replica
 from mlrtui_db._schema import SCHEMA_VERSION
 from mlrtui_db._sqlite import connect_new, connect_reader, connect_writer, translated
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.deltas import KEYED, WHOLE
 from mlrtui_db.errors import StoreDamaged, StoreError, StoreLocked, StoreUnwritable
+from mlrtui_db.frames import Frame, NotOurFrame, unpacked
 from mlrtui_db.invariants import damage
 from mlrtui_db.lock import acquire
 
 __all__ = ["Applied", "OutOfStep", "alone", "apply", "receive", "state"]
+
+
+_STEPS_AGREE = (
+    "SELECT n_steps = (SELECT count(*) FROM step s WHERE s.trial_id = t.trial_id) FROM trial t WHERE trial_id = ?"
+)
 
 
 class OutOfStep(Exception):
@@ -88,15 +93,16 @@ def state(copy: Path) -> dict[str, Any] | None:
             )
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         epochs = read_epochs(connection)
-        if version != SCHEMA_VERSION or not epochs:
+        if version != SCHEMA_VERSION:
             return None
         growing = connection.execute(
-            "SELECT trial_id, attempt, n_steps, last_step FROM trial WHERE status IN ('queued', 'running') AND n_steps > 0"
+            "SELECT trial_id, attempt, n_steps, last_step FROM trial"
+            " WHERE status IN ('queued', 'running') AND n_steps > 0"
         )
         return {
             "format": deltas.FORMAT,
             "shape": deltas.shape(connection),
-            "under": epochs[-1][0],
+            "under": epochs[-1][0] if epochs else "",
             "rev": deltas.newest_rev(connection),
             "event": deltas.last_event(connection),
             "growing": {trial_id: held for trial_id, *held in growing},
@@ -255,8 +261,7 @@ class _Application:
         if head.get("check") != check:
             raise OutOfStep("some of it is missing")
         for trial_id in self._trials:
-            query = "SELECT n_steps = (SELECT count(*) FROM step s WHERE s.trial_id = t.trial_id) FROM trial t WHERE trial_id = ?"
-            if execute(query, (trial_id,)).fetchone() != (1,):
+            if execute(_STEPS_AGREE, (trial_id,)).fetchone() != (1,):
                 raise OutOfStep(f"trial {trial_id} has other steps")
         if deltas.totals(self._connection) != head.get("totals"):
             raise OutOfStep("the numbers of rows differ")

@@ -1,4 +1,4 @@
-"""`mlrtui watch`, `browse` and `status` of a store on another machine: mlrtui runs there, and this terminal is handed to it.
+"""`mlrtui watch`, `browse` and `status` of a store on another machine: mlrtui runs there, on this terminal.
 
 Both machines may have different versions. So only options that were given are passed on.
 """

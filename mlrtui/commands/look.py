@@ -131,7 +131,7 @@ def status(store: Path, *, as_json: bool) -> int:
     with Reader.open(store) as reader:
         sweeps = reader.sweeps()
         fits = {row.sweep_id: snapshot.fits for row in sweeps if (snapshot := reader.live(row.sweep_id)) is not None}
-        end = reader.last_end()
+        end, replica = reader.last_end(), reader.replica_of()
     held, holder = at_work(store)
     if held:
         end = None
@@ -140,6 +140,7 @@ def status(store: Path, *, as_json: bool) -> int:
             "store": str(store),
             "driver": None if holder is None else dataclasses.asdict(holder),
             "last_driver": None if end is None else dataclasses.asdict(end),
+            "copy_of": None if replica is None else dataclasses.asdict(replica),
             "sweeps": [
                 dataclasses.asdict(row)
                 | {
@@ -155,6 +156,8 @@ def status(store: Path, *, as_json: bool) -> int:
         waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
         if holder is not None and processes.RECORDER in holder.command:
             show(f"{store}: a script is being recorded (by {one_line(holder.place())}){waits}")
+        elif replica is not None:
+            show(f"{store}: {one_line(replica.sentence())}")
         else:
             show(f"{store}: {who} is running{waits}" if held else f"{store}: no driver is running")
         if end is not None:

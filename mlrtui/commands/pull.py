@@ -1,7 +1,7 @@
 """`mlrtui pull`: a copy of a store on another machine, or another disk, that can be brought up to date.
 
-The first time the whole store comes, later only what is new. The far side reads and sends (`mlrtui export-delta` or, where
-its version lacks that, `mlrtui backup`); this side checks and writes.
+The first time the whole store comes, later only what is new. The far side reads and sends (`mlrtui export-delta` or,
+where its version lacks that, `mlrtui backup`); this side checks and writes.
 """
 
 import sys
@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from mlrtui.errors import BadInput
 from mlrtui.remote.address import Address
-from mlrtui.remote.ssh import LacksCommand, Pipes, RemoteFailed, backup, session
+from mlrtui.remote.ssh import LacksCommand, Pipes, RemoteFailed, backup, ending_orderly, session
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import megabytes
 from mlrtui_db import deltas, replicas
@@ -60,7 +60,7 @@ def pull(source: Address | Path, out: Path | None, *, every: float | None = None
     copy = out or Path(Path(source.path if isinstance(source, Address) else source).name)
     if isinstance(source, Path) and source.resolve() == copy.resolve():
         raise BadInput(f"{name}: cannot be pulled into itself; name another file for the copy")
-    with replicas.alone(copy):
+    with ending_orderly(), replicas.alone(copy):
         replicas.state(copy)  # refuses a file that is no copy before anybody is asked
         if isinstance(source, Path):
             path = source.absolute()
@@ -85,13 +85,19 @@ class _Line:
         """The answer, frame by frame; all of it must be taken before the next question."""
         self._pipes.requests.write(replicas.as_text(since))
         self._pipes.requests.flush()
-        frame = read_frame(self._pipes.answers) if self._heard else self._first()
+        frame = self._following() if self._heard else self._first()
         if frame[0].get("mlrtui") != deltas.FORMAT:
             raise LacksCommand
         self._heard = True
         yield frame
         while not frame[0].get("end"):
-            yield (frame := read_frame(self._pipes.answers))
+            yield (frame := self._following())
+
+    def _following(self) -> Frame:
+        try:
+            return read_frame(self._pipes.answers)
+        except NotOurFrame as error:
+            raise StoreDamaged(f"what came is not what was sent ({one_line(str(error))}): try again") from None
 
     def _first(self) -> Frame:
         for _ in range(_MOST_NOISE):
@@ -120,7 +126,7 @@ def _once(ask: Ask, copy: Path, name: str) -> _Pulled:
     frames = ask(since)
     head, _ = next(frames)
     running = bool(head.get("running"))
-    why = str(head.get("why") or "it cannot be continued")
+    why = str(head.get("why") or "its tables are of another version")
     if head.get("kind") == "delta":
         meter = _Meter(frames)
         try:

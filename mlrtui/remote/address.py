@@ -21,8 +21,8 @@ _LAST_PORT = 65535
 class Address:
     """A path on another machine.
 
-    ``host`` is what ssh connects to, with the user if one was given; ``path`` may begin with ``~``, and is relative to the
-    home folder there unless it is absolute; ``port`` is None where ssh's own configuration decides.
+    ``host`` is what ssh connects to, with the user if one was given; ``path`` may begin with ``~``, and is relative to
+    the home folder there unless it is absolute; ``port`` is None where ssh's own configuration decides.
     """
 
     host: str

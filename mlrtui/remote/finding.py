@@ -1,7 +1,7 @@
 """The shell snippet that finds mlrtui on another machine and becomes it, in the one round trip of the ssh that runs it.
 
-A shell that ssh starts reads no profile, so that an mlrtui in an environment of its own is not on its PATH. A file beside the
-store leads to a program only if it is the user's own: others may be able to write there.
+A shell that ssh starts reads no profile, so that an mlrtui in an environment of its own is not on its PATH. A file
+beside the store leads to a program only if it is the user's own: others may be able to write there.
 """
 
 import secrets

@@ -3,12 +3,14 @@
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import FrameType
 from typing import IO
 
 from mlrtui.errors import BadInput, ConnectionLost
@@ -16,7 +18,7 @@ from mlrtui.remote.address import Address
 from mlrtui.remote.finding import backup_command, remote_command
 from mlrtui.text.terminal import ascii_needed, ascii_output
 
-__all__ = ["LacksCommand", "Pipes", "RemoteFailed", "backup", "hand_over", "session", "wants_ascii"]
+__all__ = ["LacksCommand", "Pipes", "RemoteFailed", "backup", "ending_orderly", "hand_over", "session", "wants_ascii"]
 
 PROGRAM = "MLRTUI_SSH"
 """The environment variable with another ssh, or options for it."""
@@ -28,8 +30,8 @@ _LOST = 255  # ssh's own exit code, which mlrtui never has
 # ssh runs it here once the user is logged in there: it tells a lost connection from one that never was.
 _CONNECTED = "mlrtui is connected"
 _SAY_CONNECTED = ("-o", "PermitLocalCommand=yes", "-o", f"LocalCommand=sh -c 'echo {_CONNECTED} >&2'")
-# Ends what a screen has switched on in the terminal, when it can no longer do so itself: mouse, paste and focus reports,
-# the keyboard's protocol, the second screen, colours, the hidden cursor.
+# Ends what a screen has switched on in the terminal, when it can no longer do so itself: mouse, paste and focus
+# reports, the keyboard's protocol, the second screen, colours, the hidden cursor.
 _RESTORE = (
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1004l\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[0m\x1b[?25h"
 )
@@ -73,14 +75,35 @@ def hand_over(address: Address, words: Sequence[str], *, terminal: bool) -> int:
         ConnectionLost: ssh failed; its own message, if it had one, is printed already.
         BadInput: there is no ssh.
     """
-    with _started(address, _remote(address, words), terminal=terminal, piped=False) as running:
+    started = _started(address, _remote(address, words), terminal=terminal, piped=False)
+    with ending_orderly(), started as running:
         code = running.waited()
         if not _is_lost(code):
             return code
+        if running.interrupted:
+            raise KeyboardInterrupt
         if terminal:
             sys.stdout.write(_RESTORE)
             sys.stdout.flush()
         raise running.lost()
+
+
+@contextmanager
+def ending_orderly() -> Iterator[None]:
+    """Inside the block a process that is asked to end leaves its ``with`` blocks, so that nothing is left behind."""
+
+    def leave(signum: int, frame: FrameType | None) -> None:
+        sys.exit(128 + signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -134,6 +157,7 @@ class _Running:
     def __init__(self, address: Address, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
         self.lacks_command = False
+        self.interrupted = False  # by Ctrl-C
         self._address = address
         self._connected = False
         self._listener = threading.Thread(target=self._listen, name="ssh", daemon=True)
@@ -142,10 +166,12 @@ class _Running:
     def waited(self) -> int:
         """The exit code. Ctrl-C reaches ssh, too: it is ssh that ends."""
         while True:
-            with suppress(KeyboardInterrupt):
+            try:
                 code = self.process.wait()
                 self._listener.join(_PATIENCE)
                 return code
+            except KeyboardInterrupt:
+                self.interrupted = True
 
     def lost(self) -> ConnectionLost:
         """The error for an ssh that failed."""

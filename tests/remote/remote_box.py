@@ -20,8 +20,11 @@ from pathlib import Path
 
 import pyte
 import pytest
+from conftest import LONG_SEARCH
 
-PATIENCE = 60.0  # s until a condition counts as never met
+ENDLESS_SEARCH = LONG_SEARCH.replace("seeds = 2", "seeds = 300")
+"""Some hours with invented numbers; nobody waits for its end."""
+PATIENCE = 180.0  # s until a condition counts as never met
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 
 
@@ -92,7 +95,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Box, str
     )
     me = pwd.getpwuid(os.geteuid()).pw_name
     (folder / "ssh_config").write_text(
-        f"Host box\n  HostName 127.0.0.1\n  Port {port}\n  User {me}\n  IdentityFile {folder}/user\n  IdentitiesOnly yes\n"
+        f"Host box\n  HostName 127.0.0.1\n  Port {port}\n  User {me}\n"
+        f"  IdentityFile {folder}/user\n  IdentitiesOnly yes\n"
         f"  UserKnownHostsFile {folder}/known\n  StrictHostKeyChecking accept-new\n  LogLevel ERROR\n  BatchMode yes\n"
     )
     with (folder / "sshd.log").open("w") as log:

@@ -13,8 +13,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import LONG_SEARCH, SMALL_SCAN
-from remote_box import Box, box, children_of, install, machine, mlrtui, wait_until
+from conftest import SMALL_SCAN
+from remote_box import ENDLESS_SEARCH, Box, box, children_of, install, machine, mlrtui, wait_until
 
 from mlrtui_db import lock
 from mlrtui_db.invariants import check
@@ -56,7 +56,7 @@ def here(tmp_path: Path) -> Path:
 @pytest.fixture
 def there(tmp_path: Path, made: Made) -> Path:
     """A finished store in a folder whose name a shell would take apart."""
-    folder = tmp_path / "it's \"there\" $x"
+    folder = tmp_path / 'it\'s "there" $x'
     folder.mkdir()
     return made(SMALL_SCAN).rename(folder / "runs.db")
 
@@ -64,9 +64,10 @@ def there(tmp_path: Path, made: Made) -> Path:
 @pytest.fixture
 def running(tmp_path: Path, no_driver_left: None) -> Iterator[Path]:
     """A store that a driver fills."""
-    (tmp_path / "sweep.toml").write_text(LONG_SEARCH)
+    (tmp_path / "sweep.toml").write_text(ENDLESS_SEARCH)
     done = mlrtui("run", "sweep.toml", "--detach", "--devices", "fake", folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    wait_until(lambda: (tmp_path / "mlrtui.db").stat().st_size > 1_500_000, "a store of some size")
     yield tmp_path / "mlrtui.db"
     mlrtui("stop", "--now", folder=tmp_path)
 
@@ -76,19 +77,20 @@ def test_a_store_is_copied_then_only_what_is_new(box: Box, there: Path, here: Pa
     first = mlrtui("pull", box.at(there), folder=here)
     assert first.returncode == 0, first.stderr
     copy = here / "runs.db"
-    assert re.fullmatch(rf"runs.db: [0-9.]+ MB, a copy of {re.escape(box.at(there))} \([0-9.]+ MB compressed\)\n", first.stdout)
+    assert re.fullmatch(
+        rf"runs.db: [0-9.]+ MB, a copy of {re.escape(box.at(there))} \([0-9.]+ MB compressed\)\n", first.stdout
+    )
     assert content(copy) == content(there)
     before = copy.stat().st_ino
     again = mlrtui("pull", box.at(there), folder=here)
     assert (again.returncode, again.stderr) == (0, "")
     assert again.stdout == f"runs.db: nothing new in {box.at(there)}\n"
     assert copy.stat().st_ino == before
-    for words in (["status"], ["fit", "--json"], ["export", "--out", "csv"], ["watch", "--once"], ["browse"]):
+    for words in (["export", "--out", "csv"], ["watch", "--once"], ["browse"]):
         done = mlrtui(*words, "--store", copy, folder=here)
-        assert "Traceback" not in done.stderr
-        assert done.returncode == 0 or words[0] == "fit"
+        assert done.returncode == 0, done.stderr
     assert f"a copy of {box.at(there)}, pulled at" in mlrtui("status", "--store", copy).stdout
-    for words in (["resume"], ["prune", "small scan", "--yes"], ["rerun", "--failed"], ["run", "--devices", "fake"]):
+    for words in (["resume"], ["prune", "small scan", "--yes"], ["run", "--devices", "fake"]):
         refused = mlrtui(*words, "--store", copy, folder=here)
         assert refused.returncode == 3
         assert f"is a copy of {box.at(there)}, which `mlrtui pull` keeps up to date" in refused.stderr
@@ -132,23 +134,27 @@ def test_a_running_sweep_is_followed_to_its_end(box: Box, running: Path, here: P
 
 def test_a_pull_that_is_killed_leaves_nothing_and_the_run_goes_on(box: Box, running: Path, here: Path) -> None:
     copy = here / "copy.db"
-    wait_until(lambda: running.stat().st_size > 300_000, "a store of some size")
+    driver = lock.holder(running)
+    assert driver is not None
+    os.kill(driver.pid, signal.SIGSTOP)  # it holds the store, and need not work meanwhile
     slow = f"{sys.executable} -P -m mlrtui.cli export-delta --store {running}"
+    part = here / ".copy.db.part"
     for first in ("the far side", "this side"):
         puller = subprocess.Popen(
             [sys.executable, "-P", "-m", "mlrtui.cli", "pull", box.at(running), str(copy)],
             cwd=here,
-            env=os.environ | {"MLRTUI_REMOTE": f"sh -c '{slow} | (head -c 60000; sleep 100)' #"},
+            env=os.environ | {"MLRTUI_REMOTE": f"sh -c '{slow} | (head -c 100000; sleep 100)' #"},
             stderr=subprocess.PIPE,
         )
-        part = here / ".copy.db.part"
         wait_until(lambda: part.exists() and part.stat().st_size > 0, "half a copy")
         assert not copy.exists()
         if first == "this side":
             (ssh,) = children_of(puller.pid)
             puller.kill()
             puller.wait()
-            wait_until(lambda ssh=ssh: not Path(f"/proc/{ssh}/cmdline").exists() or not box.sessions(), "the end of ssh")
+            wait_until(
+                lambda ssh=ssh: not Path(f"/proc/{ssh}/cmdline").exists() or not box.sessions(), "the end of ssh"
+            )
         else:
             for pid in box.sessions():
                 os.kill(pid, signal.SIGKILL)
@@ -159,7 +165,8 @@ def test_a_pull_that_is_killed_leaves_nothing_and_the_run_goes_on(box: Box, runn
         assert puller.stderr is not None
         puller.stderr.close()
         assert not copy.exists()
-        assert lock.is_held(running)
+        assert lock.holder(running) == driver
+    os.kill(driver.pid, signal.SIGCONT)
     done = mlrtui("pull", box.at(running), copy)
     assert done.returncode == 0, done.stderr
     with Reader.open(copy) as reader:
@@ -176,10 +183,11 @@ def test_a_version_that_knows_no_deltas_sends_a_backup(box: Box, there: Path, he
     for _ in range(2):
         done = mlrtui("pull", box.at(there), folder=here)
         assert done.returncode == 0, done.stderr
-        assert done.stderr.splitlines() == [
-            f"mlrtui: the mlrtui on box is older and cannot send what is new: all of {box.at(there)} is copied",
-            f"{there.parent}".join(["", ""]) and done.stderr.splitlines()[1],
-        ]
+        first, *_ = done.stderr.splitlines()
+        assert (
+            first == f"mlrtui: the mlrtui on box is older and cannot send what is new: all of {box.at(there)} is copied"
+        )
+        assert "No such command" not in done.stderr
         assert content(here / "runs.db") == content(there)
     assert leftovers_in_tmp() == []
     assert hidden(here, there.parent, box.home) == []
@@ -201,7 +209,7 @@ def test_a_store_on_another_disk_is_pulled_the_same_way(there: Path, here: Path)
     for words in ("a copy of", "nothing new in"):
         done = mlrtui("pull", there, folder=here)
         assert done.returncode == 0, done.stderr
-        assert f"runs.db: " in done.stdout
+        assert "runs.db: " in done.stdout
         assert words in done.stdout
     assert content(here / "runs.db") == content(there)
     own = mlrtui("pull", there, there)

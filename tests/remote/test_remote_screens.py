@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import LONG_SEARCH, SMALL_SCAN
-from remote_box import Box, Terminal, box, install, machine, mlrtui, terminal, wait_until
+from conftest import SMALL_SCAN
+from remote_box import ENDLESS_SEARCH, Box, Terminal, box, install, machine, mlrtui, terminal, wait_until
 
 from mlrtui.errors import BadInput
 from mlrtui.remote.address import Address, local_or_remote
@@ -82,7 +82,7 @@ def test_a_store_elsewhere_is_not_written(mlrtui: Callable[..., object]) -> None
 @pytest.fixture
 def odd(tmp_path: Path, made: Made) -> Path:
     """A finished store whose path a shell would take apart."""
-    folder = tmp_path / "it's a \"folder\" $HOME `id` \\n"
+    folder = tmp_path / 'it\'s a "folder" $HOME `id` \\n'
     folder.mkdir()
     return made(SMALL_SCAN).rename(folder / "a;b & c.db")
 
@@ -136,13 +136,13 @@ def test_home_folders_are_those_of_the_other_side(box: Box, made: Made) -> None:
 
 
 def in_lock_file(box: Box, store: Path) -> None:
-    store.with_name(store.name + ".lock").write_text(json.dumps({"command": '"python": "/x"', "python": sys.executable}))
+    record = {"command": '"python": "/x"', "python": sys.executable}
+    store.with_name(store.name + ".lock").write_text(json.dumps(record))
 
 
 def in_log(box: Box, store: Path) -> None:
-    store.with_name(store.name + ".log").write_text(
-        f"2026-01-02 03:04:05 mlrtui 0.1 runs with /gone/python\n2026-01-02 03:04:06 mlrtui 0.2 runs with {sys.executable}\n"
-    )
+    lines = [f"2026-01-02 03:04:05 mlrtui 0.1 runs with {python}\n" for python in ("/gone/python", sys.executable)]
+    store.with_name(store.name + ".log").write_text("".join(lines))
 
 
 def beside(box: Box, store: Path) -> None:
@@ -163,8 +163,8 @@ def test_mlrtui_is_found_where_it_lies(box: Box, odd: Path, place: Callable[[Box
     nothing = mlrtui("status", box.at(odd))
     assert nothing.returncode == 2
     assert nothing.stderr == (
-        "mlrtui: no mlrtui was found on box: install it there (`pip install mlrtui`), or say how it is run there, as in "
-        "MLRTUI_REMOTE=~/venv/bin/mlrtui\n"
+        "mlrtui: no mlrtui was found on box: install it there (`pip install mlrtui`), or say how it is run there, as "
+        "in MLRTUI_REMOTE=~/venv/bin/mlrtui\n"
     )
     place(box, odd)
     done = mlrtui("status", box.at(odd))
@@ -195,7 +195,7 @@ def test_what_others_put_beside_a_store_is_not_run(box: Box, odd: Path) -> None:
 def test_a_line_that_is_cut_leaves_the_run_and_the_terminal(
     box: Box, tmp_path: Path, terminal: Callable[..., Terminal], no_driver_left: None
 ) -> None:
-    (tmp_path / "sweep.toml").write_text(LONG_SEARCH)
+    (tmp_path / "sweep.toml").write_text(ENDLESS_SEARCH)
     store = tmp_path / "mlrtui.db"
     started = mlrtui("run", "sweep.toml", "--detach", "--devices", "fake", folder=tmp_path)
     assert started.returncode == 0, started.stderr
@@ -212,7 +212,7 @@ def test_a_line_that_is_cut_leaves_the_run_and_the_terminal(
     after = shown.sent[shown.sent.rindex(b"\x1b[?1049l") :]
     assert b"\x1b[?25h" in after  # the cursor is back, and nothing is drawn over the sentence
     assert lock.holder(store) == holder
-    assert f"mlrtui 0" in (tmp_path / "mlrtui.db.log").read_text()
+    assert "mlrtui 0" in (tmp_path / "mlrtui.db.log").read_text()
     mlrtui("stop", "--now", folder=tmp_path)
 
 
@@ -228,7 +228,7 @@ def test_a_machine_that_cannot_be_reached_is_said_in_one_line(box: Box, tmp_path
     for ssh, words in {"/no/ssh": "no such program", "ssh 'x": "not a command"}.items():
         done = mlrtui("status", box.at("x.db"), MLRTUI_SSH=ssh)
         assert done.returncode == 2
-        assert f"mlrtui: MLRTUI_SSH = {ssh!r}: {words}" in done.stderr.replace('"', "'").replace("ssh 'x'", ssh) or words in done.stderr
+        assert done.stderr.startswith(f"mlrtui: MLRTUI_SSH = {ssh!r}: {words}")
     none = mlrtui("status", box.at("x.db"), MLRTUI_SSH="", PATH=str(tmp_path))
     assert none.returncode == 2
     assert none.stderr == "mlrtui: there is no program ssh: install it (OpenSSH's client)\n"
