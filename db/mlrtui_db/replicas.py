@@ -10,7 +10,8 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,6 @@ from mlrtui_db.invariants import damage
 from mlrtui_db.lock import acquire
 
 __all__ = ["Applied", "OutOfStep", "alone", "apply", "receive", "state"]
-
-
-_STEPS_AGREE = (
-    "SELECT n_steps = (SELECT count(*) FROM step s WHERE s.trial_id = t.trial_id) FROM trial t WHERE trial_id = ?"
-)
 
 
 class OutOfStep(Exception):
@@ -217,7 +213,7 @@ class _Application:
         self._connection = connection
         self._columns = {table: deltas.columns(connection, table) for table in deltas.known_tables()}
         self._steps = deltas.step_tables(connection)
-        self._trials: set[int] = set()  # that changed
+        self._n_steps: dict[int, int] = {}  # of each trial that changed
 
     def run(self, frames: Iterator[Frame]) -> Applied:
         """All of them."""
@@ -226,7 +222,7 @@ class _Application:
             head, _ = frame
             if head.get("end"):
                 self._end(head, check)
-                return Applied(len(self._trials), came["step"], came["event"])
+                return Applied(len(self._n_steps), came["step"], came["event"])
             table = head.get("table")
             if table not in self._columns:
                 raise NotOurFrame(f"table {table!r}"[:80])
@@ -244,24 +240,36 @@ class _Application:
                 key = KEYED.get(table, "trial_id")
                 rows = list(unpacked(frame, [key]))
                 if table == "trial":
-                    self._trials.update(number for (number,) in rows)
+                    self._n_steps |= {number: self._held(number) for (number,) in rows}
+                elif table == "step":
+                    self._n_steps |= {number: 0 for (number,) in rows}
                 execute(f"DELETE FROM {table} WHERE {key} = ?", rows)
                 return 0
             case "insert":
                 names = self._columns[table]
                 marks = ", ".join("?" * len(names))
                 rows = list(unpacked(frame, names))
-                if table in self._steps and not self._trials.issuperset(row[0] for row in rows):
-                    raise NotOurFrame(f"{table}: rows of a trial that did not change")
+                if table in self._steps:
+                    self._count(table, rows)
                 return execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows).rowcount
         raise NotOurFrame(f"{frame[0]!r}"[:80])
+
+    def _held(self, trial_id: int) -> int:
+        row = self._connection.execute("SELECT n_steps FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _count(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        for trial_id, count in Counter(row[0] for row in rows).items():
+            if trial_id not in self._n_steps:
+                raise NotOurFrame(f"{table}: rows of a trial that did not change")
+            self._n_steps[trial_id] += count if table == "step" else 0
 
     def _end(self, head: dict[str, Any], check: int) -> None:
         execute = self._connection.execute
         if head.get("check") != check:
             raise OutOfStep("some of it is missing")
-        for trial_id in self._trials:
-            if execute(_STEPS_AGREE, (trial_id,)).fetchone() != (1,):
+        for trial_id, count in self._n_steps.items():
+            if self._held(trial_id) != count:
                 raise OutOfStep(f"trial {trial_id} has other steps")
         if deltas.totals(self._connection) != head.get("totals"):
             raise OutOfStep("the numbers of rows differ")

@@ -190,7 +190,8 @@ class _Running:
                 self._connected = True
             elif b"No such command" in line:
                 self.lacks_command = True
-            elif line.startswith((b"Usage: ", b"Try '")):  # what a version says that lacks the command
+            elif line.startswith((b"Usage: ", b"Try '")) or (usage and not line.strip()):
+                # what a version says that lacks the command
                 usage.append(line)
             else:
                 _print_error(line)
