@@ -24,6 +24,7 @@ from conftest import LONG_SEARCH
 
 ENDLESS_SEARCH = LONG_SEARCH.replace("seeds = 2", "seeds = 60")
 """Some hours with invented numbers; nobody waits for its end."""
+FULL = os.environ.get("MLRTUI_TEST_FULL") == "1"
 PATIENCE = 180.0  # s until a condition counts as never met
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SMALL_SCAN
-from remote_box import ENDLESS_SEARCH, Box, Terminal, box, install, machine, mlrtui, terminal, wait_until
+from remote_box import ENDLESS_SEARCH, FULL, Box, Terminal, box, install, machine, mlrtui, terminal, wait_until
 
 from mlrtui.errors import BadInput
 from mlrtui.remote.address import Address, local_or_remote
@@ -158,7 +158,10 @@ def by_profile(box: Box, store: Path) -> None:
     (box.home / ".bash_profile").write_text('echo Welcome!\nPATH="$HOME/odd place:$PATH"\n')
 
 
-@pytest.mark.parametrize("place", [in_lock_file, in_log, beside, in_home, by_profile], ids=lambda one: one.__name__)
+PLACES = [in_lock_file, in_log, beside, in_home, by_profile]
+
+
+@pytest.mark.parametrize("place", PLACES if FULL else [in_log, by_profile], ids=lambda one: one.__name__)
 def test_mlrtui_is_found_where_it_lies(box: Box, odd: Path, place: Callable[[Box, Path], None]) -> None:
     nothing = mlrtui("status", box.at(odd))
     assert nothing.returncode == 2
