@@ -4,7 +4,6 @@ A shell that ssh starts reads no profile, so that an mlrtui in an environment of
 beside the store leads to a program only if it is the user's own: others may be able to write there.
 """
 
-import secrets
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 
@@ -62,14 +61,18 @@ def remote_command(
     return shlex.join(["exec", "env", *assignments, "sh", "-c", _SNIPPET, "mlrtui", path, given, missing, *words])
 
 
+_FOLDER = "FOLDER-OF-THE-COPY"
+"""A word that no quoting changes, in place of what only the shell there knows."""
+
+
 def backup_command(command: Callable[[Sequence[str]], str]) -> str:
     """The command for ssh that copies a store into a folder of its own there, prints the copy gzipped and removes it.
 
     ``command`` gives the one that runs mlrtui with some words and the store's path.
     """
-    folder = f"/tmp/.mlrtui-pull-{secrets.token_hex(8)}"
+    backup = command(["backup", f"{_FOLDER}/copy.db", "--store"]).replace(_FOLDER, '"$folder"')
     script = (
-        f"umask 077; mkdir {folder} || exit 1; trap 'rm -rf {folder}' EXIT; trap 'exit 1' HUP INT TERM PIPE; "
-        f"( {command(['backup', f'{folder}/copy.db', '--store'])} ) >&2 && gzip -1 < {folder}/copy.db"
+        "folder=$(mktemp -d) || exit 1; trap 'rm -rf \"$folder\"' EXIT; trap 'exit 1' HUP INT TERM PIPE; "
+        f'( {backup} ) >&2 && gzip -1 < "$folder/copy.db"'
     )
     return shlex.join(["exec", "sh", "-c", script])

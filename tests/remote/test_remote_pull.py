@@ -43,7 +43,7 @@ def hidden(*folders: Path) -> list[str]:
 
 
 def leftovers_in_tmp() -> list[Path]:
-    return list(Path("/tmp").glob(".mlrtui-pull-*"))
+    return list(Path("/tmp").glob("tmp.*/copy.db"))
 
 
 @pytest.fixture
