@@ -29,6 +29,7 @@ PROGRAMS = (
     Program("products", "--rounds 1 --widths 32"),
     Program("workers", "--rounds 1 --epochs 1 --kinds scan"),
     Program("store_writes", "--rounds 1 --rows 400"),
+    Program("pull_cost", "--rows 2000 --later 0 2000"),
     Program("sharpness_cost", "--rounds 1 --steps 7 --depths 1 --widths 16"),
     Program(
         "sharpness_error",

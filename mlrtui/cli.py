@@ -17,6 +17,7 @@ from mlrtui.version import __version__
 
 if TYPE_CHECKING:
     from mlrtui.driver.terms import Terms
+    from mlrtui.remote.address import Address
 
 __all__ = ["app", "main"]
 
@@ -31,6 +32,17 @@ app = typer.Typer(
 
 StoreOption = Annotated[
     Path | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
+]
+ShownStoreOption = Annotated[
+    str | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
+]
+ShownStoreArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="STORE",
+        help="The store, also on another machine: user@host:path (default: --store).",
+        show_default=False,
+    ),
 ]
 AsciiOption = Annotated[bool, typer.Option("--ascii", help="Use plain ASCII characters only.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start in the background and return at once.")]
@@ -100,8 +112,33 @@ _debug = False
 
 
 def store_path(option: Path | None) -> Path:
-    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist."""
-    return option or Path(os.environ.get("MLRTUI_STORE") or "mlrtui.db")
+    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist.
+
+    Raises:
+        BadInput: it is on another machine.
+    """
+    from mlrtui.remote.address import local_or_remote
+
+    store = local_or_remote(_named_store(None if option is None else str(option)))
+    if isinstance(store, Path):
+        return store
+    raise BadInput(
+        f"--store {one_line(str(store))}: a store on another machine can be shown (watch, browse, status) or copied "
+        f"(pull); for anything else log in there. A file here is named ./{one_line(str(store))}"
+    )
+
+
+def _named_store(option: str | None) -> str:
+    return option or os.environ.get("MLRTUI_STORE") or "mlrtui.db"
+
+
+def _shown_store(argument: str | None, option: str | None) -> "Path | Address":
+    """The store that a screen shows, here or on another machine."""
+    from mlrtui.remote.address import local_or_remote
+
+    if argument is not None and option is not None:
+        raise BadInput(f"{one_line(argument)}: --store {one_line(option)} names another store; leave one of them out")
+    return local_or_remote(argument or _named_store(option))
 
 
 def _version(wanted: bool) -> None:
@@ -187,7 +224,8 @@ def run(
 @app.command()
 def watch(
     *,
-    store: StoreOption = None,
+    place: ShownStoreArgument = None,
+    store: ShownStoreOption = None,
     screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
     sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
     trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
@@ -197,8 +235,8 @@ def watch(
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Show a running sweep, from any terminal."""
-    from mlrtui.commands import look
+    """Show a running sweep, from any terminal, here or on another machine."""
+    from mlrtui.commands import afar, look
 
     how = look.How(
         screen=screen.value,
@@ -208,16 +246,22 @@ def watch(
         as_json=as_json,
         **_shown(ascii_only, refresh, no_mouse),
     )
-    raise typer.Exit(look.watch(store_path(store), how))
+    shown = _shown_store(place, store)
+    if isinstance(shown, Path):
+        raise typer.Exit(look.watch(shown, how))
+    raise typer.Exit(afar.watch(shown, how))
 
 
 @app.command()
 def browse(
     stores: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store)."),
+        list[str] | None,
+        typer.Argument(
+            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store); or one of "
+            "them on another machine: user@host:path."
+        ),
     ] = None,
-    store: StoreOption = None,
+    store: ShownStoreOption = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
@@ -225,22 +269,30 @@ def browse(
     no_mouse: NoMouseOption = False,
 ) -> None:
     """List the sweeps of one or more stores."""
-    from mlrtui.commands import look
+    from mlrtui.commands import afar, look
 
-    paths = look.in_folders(stores) if stores else (store_path(store),)
+    shown = [_shown_store(text, None) for text in stores] if stores else [_shown_store(None, store)]
     how = look.How("browse", once=once, as_json=as_json, **_shown(ascii_only, refresh, no_mouse))
-    raise typer.Exit(look.browse(paths, how))
+    here = [path for path in shown if isinstance(path, Path)]
+    if len(here) == len(shown):
+        raise typer.Exit(look.browse(look.in_folders(here) if stores else here, how))
+    raise typer.Exit(afar.browse(shown, how))
 
 
 @app.command()
 def status(
-    store: StoreOption = None,
+    *,
+    place: ShownStoreArgument = None,
+    store: ShownStoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what the store contains and whether a driver is running."""
-    from mlrtui.commands import look
+    from mlrtui.commands import afar, look
 
-    raise typer.Exit(look.status(store_path(store), as_json=as_json))
+    shown = _shown_store(place, store)
+    if isinstance(shown, Path):
+        raise typer.Exit(look.status(shown, as_json=as_json))
+    raise typer.Exit(afar.status(shown, as_json=as_json))
 
 
 @app.command()
@@ -323,6 +375,39 @@ def backup(out: Annotated[Path, typer.Argument(help="The new file.")], store: St
     from mlrtui.commands import copies
 
     copies.backup(store_path(store), out)
+
+
+@app.command()
+def pull(
+    source: Annotated[str, typer.Argument(help="The store: user@host:path, or a path.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="The copy (default: the same name, in this folder).", show_default=False)
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Pull again and again until no driver is at work there.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=0.5, max=86400, help="Seconds between pulls with --follow.")
+    ] = 5.0,
+) -> None:
+    """Copy a store from another machine, even while a sweep runs; later only what is new."""
+    from mlrtui.commands import pull as command
+    from mlrtui.remote.address import local_or_remote
+
+    copy = None if out is None else local_or_remote(str(out))
+    if copy is not None and not isinstance(copy, Path):
+        raise BadInput(
+            f"{one_line(str(copy))}: a copy is made on this machine; a file here is named ./{one_line(str(copy))}"
+        )
+    raise typer.Exit(command.pull(local_or_remote(source), copy, every=every if follow else None))
+
+
+@app.command(name="export-delta", hidden=True)
+def export_delta(store: StoreOption = None) -> None:
+    """Send what is new in the store to a `mlrtui pull` on another machine."""
+    from mlrtui.commands import pull as command
+
+    command.export_delta(store_path(store))
 
 
 @app.command()

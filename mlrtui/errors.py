@@ -3,6 +3,7 @@
 MlrtuiError                 one or more sentences
 ├── BadInput         (2)    a sweep file, an option or a value is wrong; all mistakes at once
 ├── StoreTrouble     (3)    the store cannot be used
+├── ConnectionLost (255)    the other machine cannot be reached, or no longer
 └── DriverDied       (4)    the driver died: any other error
     └── EngineFailed (4)    no worker can train
 
@@ -11,7 +12,7 @@ A sweep that was stopped is no error; who waited for its end learns of it by exi
 
 from collections.abc import Iterable
 
-__all__ = ["STOPPED", "BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+__all__ = ["STOPPED", "BadInput", "ConnectionLost", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
 
 STOPPED = 75
 """Exit code: stopped before the end, and the same command goes on. The number is that of ``EX_TEMPFAIL``."""
@@ -42,6 +43,12 @@ class StoreTrouble(MlrtuiError):
     """The store cannot be opened, read or written."""
 
     exit_code = 3
+
+
+class ConnectionLost(MlrtuiError):
+    """ssh could not connect, or its connection broke."""
+
+    exit_code = 255
 
 
 class DriverDied(MlrtuiError):

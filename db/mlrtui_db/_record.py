@@ -29,6 +29,7 @@ class LockHolder:
     token: str = ""  # the same as in the store's own mark
     died: str = ""  # of what, when it could say so nowhere else
     until: float | None = None  # s (Unix time), when it stops by itself; None: when all is done
+    python: str = ""  # that runs it: `mlrtui.remote.finding` looks for mlrtui beside it
 
     def is_here(self) -> bool:
         """Whether ``pid`` names a process of this machine and this container."""

@@ -254,7 +254,11 @@ TABLES: dict[str, Docs] = {
         "text": ("text", "Meaning."),
     },
     "meta": {
-        "key": ("text", "schema_version, created_at, writer (at work, or never closed) or writer_died."),
+        "key": (
+            "text",
+            "schema_version, created_at, writer (at work, or never closed), writer_died, epochs (the last writers) or "
+            "replica_of.",
+        ),
         "value": ("text", "Its value."),
     },
 }

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from mlrtui_db import _opening, sqlite_version
 from mlrtui_db._life import unmark_copy
@@ -12,7 +14,7 @@ from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.errors import StoreIOError, StoreLocked, StoreUnwritable
 from mlrtui_db.lock import is_held
 
-__all__ = ["archive", "back_up", "renew_backup", "whole_or_not"]
+__all__ = ["archive", "back_up", "nameless_copy", "renew_backup", "whole_or_not"]
 
 
 def back_up(store: Path | str, copy: Path) -> int:
@@ -51,6 +53,35 @@ def renew_backup(store: Path, copy: Path) -> int:
     finally:
         built.unlink(missing_ok=True)
     return copy.stat().st_size
+
+
+@contextmanager
+def nameless_copy(store: Path | str) -> Iterator[tuple[IO[bytes], int]]:
+    """A copy of a store as `back_up` makes it, as an open file without a name, and its size in bytes.
+
+    It is gone with this process, however that ends. It lies on the store's disk, or where temporary files lie if that
+    folder cannot be written.
+
+    Raises:
+        StoreError: the store cannot be read, or the copy not be made.
+    """
+    sqlite_version.require()
+    source, connection = _opening.open_to_read(store, as_it_is=True)
+    with closing(connection), translated(source):
+        folder = source.parent if os.access(source.parent, os.W_OK) else None
+        try:
+            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".mlrtui-")
+        except OSError as error:
+            raise StoreUnwritable(f"{source} cannot be copied ({error.strerror}): free some space there") from None
+        with os.fdopen(descriptor, "rb") as file:
+            try:
+                target = connect_new(Path(name))
+                target.execute("PRAGMA journal_mode = OFF").fetchall()  # opens it
+            finally:
+                os.unlink(name)
+            with closing(target):
+                connection.backup(target)
+            yield file, os.fstat(descriptor).st_size
 
 
 def archive(store: Path | str, copy: Path) -> int:

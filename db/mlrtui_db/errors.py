@@ -9,6 +9,7 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreDamaged            truncated or corrupt
 ├── StoreAltered            its schema, or what lies beside it, is not mlrtui's
 ├── StoreUnwritable         read-only file, folder or media
+├── StoreReplica            a copy that is brought up to date from elsewhere, opened for writing
 ├── StoreMoved              the file was removed, moved or replaced while it was open
 ├── StoreIncomplete         its log is not beside it
 ├── StoreIOError            reading or writing failed: nothing was written
@@ -37,6 +38,7 @@ __all__ = [
     "StoreMoved",
     "StoreNewer",
     "StoreOlder",
+    "StoreReplica",
     "StoreUnwritable",
     "SweepConflict",
 ]
@@ -76,6 +78,10 @@ class StoreAltered(StoreError):
 
 class StoreUnwritable(StoreError):
     """The file, its folder or its media is read-only."""
+
+
+class StoreReplica(StoreError):
+    """The store is a copy of another, from which it is brought up to date."""
 
 
 class StoreMoved(StoreError):

@@ -13,7 +13,7 @@ from mlrtui_db._sqlite import translated
 from mlrtui_db._sweeps import mean_and_sd
 from mlrtui_db.flags import bits
 
-__all__ = ["check"]
+__all__ = ["check", "damage"]
 
 _MOST = 5  # offenders named per rule
 
@@ -100,9 +100,9 @@ def check(store: sqlite3.Connection | Path | str) -> list[str]:
 
 
 def _violations(connection: sqlite3.Connection) -> Iterator[str]:
-    damage = list(_damage(connection))
-    yield from damage
-    if damage:
+    damaged = list(damage(connection))
+    yield from damaged
+    if damaged:
         return  # every query below would meet it
     for table, row_id, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST):
         yield f"table {table}, row {row_id}: its {parent} is missing"
@@ -118,7 +118,8 @@ def _violations(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _named("ln_eta_star_mean or ln_eta_star_sd differ from the cell's nets", list(_wrong_means(connection)))
 
 
-def _damage(connection: sqlite3.Connection) -> Iterator[str]:
+def damage(connection: sqlite3.Connection) -> Iterator[str]:
+    """What SQLite finds wrong with the file."""
     try:
         for (found,) in connection.execute(f"PRAGMA quick_check({_MOST})").fetchall():
             if found != "ok":

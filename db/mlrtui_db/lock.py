@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import socket
+import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -271,6 +272,7 @@ def _me() -> LockHolder:
         namespace=processes.namespace(),
         process_start=processes.started(pid),
         token=secrets.token_hex(8),
+        python=sys.executable or "",
     )
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "NetState",
     "Pairs",
     "PartCurve",
+    "Replica",
     "SweepRow",
     "SweepState",
     "TrialDetails",
@@ -234,6 +235,7 @@ class LiveSnapshot:
     writer_note: str = ""  # what the writer waits for, "" while all is well
     writer_until: float | None = None  # s (Unix time), when the writer stops by itself
     writer_end: str = ""  # how the last writer died, "" when one is at work or it ended properly
+    copied_at: float | None = None  # s (Unix time): when a copy of another store was last brought up to date
 
 
 @dataclass(frozen=True)
@@ -349,6 +351,18 @@ class AppendResult:
 
     applied: int
     dropped: int
+
+
+@dataclass(frozen=True)
+class Replica:
+    """Of what a store is a copy, and when it was last brought up to date."""
+
+    source: str  # as the user named it
+    at: float  # s (Unix time)
+
+    def sentence(self) -> str:
+        """The same in words."""
+        return f"a copy of {self.source}, pulled at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.at))}"
 
 
 @dataclass(frozen=True)

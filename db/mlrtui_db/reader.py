@@ -29,6 +29,7 @@ from mlrtui_db.models import (
     LogRow,
     MeasureCurve,
     Pairs,
+    Replica,
     SweepRow,
     TrialDetails,
     TrialRow,
@@ -103,6 +104,20 @@ class Reader:
         with self._picture() as connection:
             return None if look(self.path)[0] else _life.end_seen(connection, self.path)
 
+    def replica_of(self) -> Replica | None:
+        """The store that this one is a copy of, which `mlrtui pull` keeps up to date; None: it is one of its own."""
+        with self._picture() as connection:
+            return _life.read_replica(connection)
+
+    def refuse_if_replica(self) -> None:
+        """Raise where nobody but `mlrtui pull` may write.
+
+        Raises:
+            StoreReplica: says of what it is a copy, and what to do.
+        """
+        with self._picture() as connection:
+            _life.refuse_replica(connection, self.path)
+
     def refuse_if_incomplete(self) -> None:
         """Raise where commits may be missing, since the store was moved without its log.
 
@@ -131,6 +146,7 @@ class Reader:
             cells = _live.read_cells(connection, sweep.sweep_id)
             held, holder = look(self.path)
             end = None if held else _life.end_seen(connection, self.path)
+            replica = _life.read_replica(connection)
             newest_trial, newest_cell = _live.read_newest(connection, sweep.sweep_id)
             if cell_id not in {cell.cell_id for cell in cells}:
                 cell_id = newest_cell if newest_cell is not None else cells[0].cell_id if cells else None
@@ -147,6 +163,7 @@ class Reader:
                 writer_note="" if holder is None else holder.note,
                 writer_until=None if holder is None else holder.until,
                 writer_end="" if end is None else end.sentence(),
+                copied_at=None if replica is None else replica.at,
             )
 
     def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:

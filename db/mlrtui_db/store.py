@@ -247,7 +247,7 @@ class Store:
                 yield
                 changed = self._connection.total_changes != before
                 if changed and not self._marked:
-                    _life.mark(self._connection, self._lock.me, self.path)
+                    _life.mark(self._connection, self._lock.me, self.path, self._rev)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:

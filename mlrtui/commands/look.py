@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -104,7 +105,8 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
     if how.as_json:
         print(json.dumps(data_once(reading), ensure_ascii=False, allow_nan=False))
     else:
-        size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
+        # else what COLUMNS and LINES say: of the terminal from which another machine asks
+        size = os.get_terminal_size() if sys.stdout.isatty() else shutil.get_terminal_size((80, 24))
         print(render_once(reading, how.screen, (size.columns, size.lines), needs_ascii(how.ascii_only)))
     return 0
 
@@ -130,7 +132,7 @@ def status(store: Path, *, as_json: bool) -> int:
     with Reader.open(store) as reader:
         sweeps = reader.sweeps()
         fits = {row.sweep_id: snapshot.fits for row in sweeps if (snapshot := reader.live(row.sweep_id)) is not None}
-        end = reader.last_end()
+        end, replica = reader.last_end(), reader.replica_of()
     held, holder = at_work(store)
     if held:
         end = None
@@ -139,6 +141,7 @@ def status(store: Path, *, as_json: bool) -> int:
             "store": str(store),
             "driver": None if holder is None else dataclasses.asdict(holder),
             "last_driver": None if end is None else dataclasses.asdict(end),
+            "copy_of": None if replica is None else dataclasses.asdict(replica),
             "sweeps": [
                 dataclasses.asdict(row)
                 | {
@@ -155,6 +158,8 @@ def status(store: Path, *, as_json: bool) -> int:
         waits = ends + (f"; {one_line(holder.note)}" if holder is not None and holder.note else "")
         if holder is not None and processes.RECORDER in holder.command:
             show(f"{store}: a script is being recorded (by {one_line(holder.place())}){waits}")
+        elif replica is not None:
+            show(f"{store}: {one_line(replica.sentence())}")
         else:
             show(f"{store}: {who} is running{waits}" if held else f"{store}: no driver is running")
         if end is not None:

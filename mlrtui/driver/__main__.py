@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from mlrtui import tether
 from mlrtui.errors import STOPPED, DriverDied, MlrtuiError
+from mlrtui.version import __version__
 
 if TYPE_CHECKING:
     from mlrtui.driver.terms import Terms
@@ -144,9 +145,10 @@ def _note(store: "Store", text: str, level: str = "info") -> None:
 
 
 def _report(store: "Store") -> None:
-    """Put into the log what this driver found when it came; its store has the events."""
+    """Put into the log what this driver is, and what it found when it came; its store has the events."""
     from mlrtui_db import filesystem
 
+    _say(f"mlrtui {__version__} runs with {sys.executable}")  # `mlrtui.remote.finding` reads it
     if store.predecessor:
         _say(store.predecessor)
     store.forget_death()

@@ -71,7 +71,7 @@ def test_this_file_sees_a_heavy_import() -> None:
 
 def test_no_help_imports_anything_heavy() -> None:
     names = ["run", "watch", "browse", "status", "stop", "export", "examples", "doctor"]
-    names += ["resume", "rerun", "backup", "archive", "merge", "prune"]
+    names += ["resume", "rerun", "backup", "archive", "merge", "prune", "pull", "export-delta"]
     loaded = loaded_after(commands(["--help"], *([name, "--help"] for name in names)))
     assert not loaded & {*HEAVY, "textual", "numpy"}
 

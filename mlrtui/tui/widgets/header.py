@@ -59,6 +59,7 @@ def freshness_line(fresh: Freshness, marks: Marks) -> Line:
         "quiet": (marks.quiet, "quiet"),
         "stale": (marks.stale, "stale"),
         "done": (marks.glyph("done"), "done"),
+        "copied": (marks.quiet, "quiet"),
         "stopped": (marks.glyph("slow"), "slow"),
     }.get(fresh.state, (marks.glyph("failed"), "failed"))
     return ((f"{glyph} {fresh_text(fresh)}", role),)
