@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +65,7 @@ def launch(
     devices: Sequence[str],
     engine: str = "local",
     *,
+    options: Mapping[str, str] | None = None,
     shards: Sequence[str | None] = (),
     caller: int | None = None,
 ) -> DriverProcess:
@@ -75,6 +76,7 @@ def launch(
         specs: canonical JSON of each sweep, run in this order.
         devices: one device name per worker.
         engine: name of the engine that has them.
+        options: of that engine, by their names.
         shards: of each sweep "1/4", to train that shard of it alone, or None; none at all: all sweeps whole.
         caller: a socket to the script that trains by itself, in place of an engine; the driver ends with it.
 
@@ -103,6 +105,7 @@ def launch(
         "specs": list(specs),
         "devices": list(devices),
         "engine": engine,
+        "options": dict(options or {}),
         "shards": list(shards) or [None] * len(specs),
         "caller": caller,
     }

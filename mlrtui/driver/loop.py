@@ -18,7 +18,7 @@ from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turn_of
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
-from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui.engines.base import Engine, EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
 from mlrtui_db.models import SweepState
@@ -202,7 +202,7 @@ class Driver:
 
         def write() -> tuple[list[int], dict[int, int]]:
             ids = self._store.add_trials(records)
-            return ids, self._store.open_attempts(ids, self._driver_id, device, env, thresholds)
+            return ids, self._store.open_attempts(ids, self._driver_id, device, env, thresholds, env.get("host"))
 
         ids, attempts = self._commit(write)
         lanes: dict[int, _Lane] = {}
@@ -231,6 +231,8 @@ class Driver:
         match event:
             case WorkerReady(slot, env):
                 self._env[slot] = dict(env)
+            case EngineNote(text):
+                self._event("warning", text)
             case FromWorker(slot, message):
                 self._inbox.append((slot, message))
             case WorkerDied(slot, detail, final):

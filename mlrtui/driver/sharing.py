@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mlrtui.config import AnySweep
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
+from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
 
 __all__ = ["Cost", "Turn", "cost_of", "turn_of"]
@@ -51,7 +52,7 @@ def turn_of(slot: int, devices: Sequence[str], idle: Collection[int], dead: Coll
     On a GPU lanes beside one another cost little. On a CPU time grows with them: of several workers none takes so many
     that the others would wait for it in the end, and every second one sees to it that costly cells begin in time.
     """
-    workers = [other for other, device in enumerate(devices) if device == "cpu" and other not in dead]
+    workers = [other for other, device in enumerate(devices) if kind_of(device) == "cpu" and other not in dead]
     if slot not in workers or len(workers) == 1:
         return Turn(len(idle))
     return Turn(len(idle), slots=len(workers), sees_to_costly=workers.index(slot) % 2 == 1)
