@@ -60,6 +60,7 @@ class _Slot:
     starts: int = 1  # in a row without a word
     deaths: int = 0  # in a row without a finished task
     host: str = ""
+    pid: int = 0
     silence: Silence = field(default_factory=Silence)
 
 
@@ -94,6 +95,11 @@ class RayEngine:
     def devices(self) -> Sequence[str]:
         """Device of every slot; a GPU has its number on its machine once its worker is ready."""
         return [slot.device for slot in self._slots]
+
+    @property
+    def pids(self) -> Sequence[int]:
+        """Process of every slot's worker on its machine; 0 before it is ready."""
+        return [slot.pid for slot in self._slots]
 
     @property
     def relay(self) -> "subprocess.Popen[bytes]":
@@ -157,7 +163,8 @@ class RayEngine:
     # --- the relay ---------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._folder = leftovers.new_folder()
+        self.folder = leftovers.new_folder()
+        """Of the present relay, and of a cluster of ours."""
         self._sent: set[str] = set()
         self._joined = False
         self._silence = Silence()
@@ -168,14 +175,14 @@ class RayEngine:
             [sys.executable, "-P", "-c", _START, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            cwd=self._folder,
-            env=os.environ | {leftovers.MARK: str(self._folder)},
+            cwd=self.folder,
+            env=os.environ | {leftovers.MARK: str(self.folder)},
             start_new_session=True,
         )
         theirs.close()
         self._connection: Connection[ToRelay, FromRelay] = Connection(ours.detach())
         kinds = tuple(slot.kind for slot in self._slots)
-        self._send(Job(kinds, self._address, str(self._folder), self._patience))
+        self._send(Job(kinds, self._address, str(self.folder), self._patience))
 
     def _send(self, message: ToRelay) -> None:
         try:
@@ -240,7 +247,7 @@ class RayEngine:
     def _clear(self) -> None:
         self._process.kill()
         self._process.wait()
-        leftovers.clear(self._folder)
+        leftovers.clear(self.folder)
 
     # --- workers -----------------------------------------------------------------------------------------------
 
@@ -252,7 +259,8 @@ class RayEngine:
     def _started(self, one: _Slot, found: Description) -> list[EngineEvent]:
         if found.code != sources_digest():
             return [self._bury(one, f"on {found.host} runs other code of mlrtui_trainer", hopeless=True)]
-        one.ready, one.starts, one.device, one.host = True, 0, found.device, found.host
+        one.ready, one.starts, one.device = True, 0, found.device
+        one.host, one.pid = found.host, found.pid
         one.silence.heard(record=True)
         self._first = self._first or found
         events: list[EngineEvent] = [WorkerReady(one.place.slot, found.env | {"host": found.host})]

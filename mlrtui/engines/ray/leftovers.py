@@ -27,15 +27,23 @@ def new_folder() -> Path:
 
 
 def processes(folder: Path) -> list[int]:
-    """Processes with the mark of this cluster, this one apart. None where there is no /proc."""
-    mark = f"{MARK}={folder}".encode()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            alive = (entry / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-            if alive and mark in (entry / "environ").read_bytes().split(b"\0") and int(entry.name) != os.getpid():
-                found.append(int(entry.name))
-    return found
+    """Processes of this cluster that still run, this one apart. None where there is no /proc."""
+    others = (entry for entry in Path("/proc").glob("[0-9]*") if int(entry.name) != os.getpid())
+    return [int(entry.name) for entry in others if _belongs(entry, folder)]
+
+
+def _belongs(process: Path, folder: Path) -> bool:
+    """Whether it has the mark, or, of those of Ray, which overwrite what others see of them, a file there."""
+    try:
+        if (process / "stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return False
+        if f"{MARK}={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+            return True
+        if b"ray" not in (process / "cmdline").read_bytes():
+            return False
+        return any(str(link.readlink()).startswith(f"{folder}/") for link in (process / "fd").iterdir())
+    except OSError:  # another user's, or gone
+        return False
 
 
 def clear(folder: Path, seconds: float = 10.0) -> list[int]:
