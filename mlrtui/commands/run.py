@@ -126,9 +126,7 @@ def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: S
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
     shards = shards or [options.shard] * len(specs)
     texts = [spec.canonical() for spec in specs]
-    driver = launch.launch(
-        options.store, texts, workers, options.engine, options=options.engine_options, shards=shards
-    )
+    driver = launch.launch(options.store, texts, workers, options.engine, options=options.engine_options, shards=shards)
     if options.detach:
         print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
         return 0

@@ -13,9 +13,9 @@
     def test_my_engine(engine, check):
         check(engine)
 
-Each check takes an engine that no other check is using, whose workers may still be starting, and leaves all slots idle. It raises
-AssertionError with a sentence. `check_death` also needs a way to kill a worker. Devices are those that the engine was opened
-with; numbers are compared with nothing, since an engine may make them up.
+Each check takes an engine that no other check is using, whose workers may still be starting, and leaves all slots
+idle. It raises AssertionError with a sentence. `check_death` also needs a way to kill a worker. Numbers are compared
+with nothing, since an engine may make them up.
 """
 
 import time
@@ -192,7 +192,7 @@ CHECKS: Sequence[Callable[[Engine], None]] = (
     check_more_data,
     check_failure,
 )
-"""All but `check_death`, which needs to know how to kill a worker, and `check_close`, after which there is no engine."""
+"""All but `check_death`, which needs a way to kill a worker, and `check_close`, after which there is no engine."""
 
 
 def _check_trial(trial: TrialSpec, records: Sequence[Message]) -> None:

@@ -50,5 +50,5 @@ class Broken(FakeEngine):
 
 
 def test_the_checks_find_a_record_that_is_missing() -> None:
-    with pytest.raises(AssertionError, match="not its outcome|records numbered"):
+    with pytest.raises(AssertionError, match=r"not its outcome|records numbered"):
         conformance.check_round(Broken())

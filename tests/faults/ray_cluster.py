@@ -1,4 +1,4 @@
-"""Real Ray nodes for tests, each a raylet with one CPU, on the loopback interface; whatever they start carries a mark."""
+"""Real Ray nodes for tests, each a raylet with one CPU, on the loopback interface; what they start has a mark."""
 
 import os
 import secrets

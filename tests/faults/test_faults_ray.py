@@ -1,6 +1,6 @@
 """The engine of Ray against real Ray: two nodes on this machine, joined by address, and a cluster of our own.
 
-What Ray itself must do (start, join, kill) is real. `MLRTUI_TEST_FULL=1` adds the faults that take Ray a while to notice.
+`MLRTUI_TEST_FULL=1` adds the faults that Ray notices only after a while.
 """
 
 import os
@@ -9,19 +9,23 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("ray", reason="the extra ray is not installed")
-pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes by /proc"),
-    pytest.mark.xdist_group("ray"),
-    pytest.mark.timeout(600),
-]
-
-from conftest import LONG_SEARCH, SMALL_SEARCH, Mlrtui
-from faults_tools import CURVES, ETA_STAR, done_trials, drive, driver_pid, one, rows, same_results, wait_for
+from conftest import SMALL_SEARCH, Mlrtui
+from faults_tools import (
+    CURVES,
+    ETA_STAR,
+    MANY_NETS,
+    done_trials,
+    drive,
+    driver_pid,
+    one,
+    rows,
+    same_results,
+    wait_for,
+)
 from ray_cluster import PLAIN, Cluster, ray_cluster
 
 from mlrtui.engines import conformance
@@ -30,6 +34,13 @@ from mlrtui.engines.deadlines import Deadlines
 from mlrtui.engines.ray import leftovers
 from mlrtui.engines.ray.engine import RayEngine
 from mlrtui.errors import EngineFailed
+
+pytestmark = [
+    pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed"),
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at processes by /proc"),
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.timeout(600),
+]
 
 FULL = os.environ.get("MLRTUI_TEST_FULL") == "1"
 full_only = pytest.mark.skipif(not FULL, reason="Ray takes a minute to notice: MLRTUI_TEST_FULL=1 runs it")
@@ -155,7 +166,7 @@ def test_a_cluster_of_our_own_is_stopped_killed_and_resumed_and_leaves_nothing(
     home, store = tmp_path / "home", tmp_path / "mlrtui.db"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    path = sweep_file(LONG_SEARCH)
+    path = sweep_file(MANY_NETS)
     before = set(_clusters())
     begun = mlrtui("run", path, "--engine", "ray", "--devices", "cpu:2", "--detach")
     assert begun.returncode == 0, begun.stderr
@@ -260,8 +271,10 @@ def _gone(folder: str) -> None:
 
 
 def _steps(store: Path) -> bool:
-    return store.exists() and bool(one(store, "SELECT count(*) FROM sqlite_master WHERE name = 'step'")) and bool(
-        one(store, "SELECT count(*) FROM step")
+    return (
+        store.exists()
+        and bool(one(store, "SELECT count(*) FROM sqlite_master WHERE name = 'step'"))
+        and bool(one(store, "SELECT count(*) FROM step"))
     )
 
 

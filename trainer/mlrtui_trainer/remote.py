@@ -45,10 +45,9 @@ class Description(NamedTuple):
 
 @dataclass(frozen=True)
 class Work:
-    """A task with what it needs; ``files``: sources of the user's that it names."""
+    """A task; ``files``: sources of the user's that it names."""
 
     task: "Round | Probe"
-    dataset: "Dataset | None"  # None: the worker has it already
     files: "tuple[SourceFiles, ...]" = ()
 
 

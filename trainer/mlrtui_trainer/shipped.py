@@ -1,7 +1,7 @@
 """Sources of the user's own code that go with a task to a machine which does not have them.
 
-Sent is the package of the module that a task names, or, for a module that is a single file, all modules beside it. Where the
-machine has the same source at the same path, that is used: files of data may lie beside it.
+Sent is the package of the module that a task names, or, for a module that is a single file, all modules beside it.
+Where the machine has the same source at the same path, that is used: files of data may lie beside it.
 """
 
 import os
@@ -56,7 +56,7 @@ def unpacked(task: Round | Probe, files: Iterable[SourceFiles]) -> Round | Probe
     folders: dict[str, str] = {}
     for some in files:
         origin = source_of(some.module, some.folder)
-        if origin is None or source_hash(origin) != some.code_hash:
+        if origin is None or not origin.is_relative_to(some.folder) or source_hash(origin) != some.code_hash:
             folders[some.folder] = str(_written(some))
     net = replace(task.net, code_path=folders.get(task.net.code_path, task.net.code_path))
     train = replace(task.train, code_path=folders.get(task.train.code_path, task.train.code_path))

@@ -14,7 +14,7 @@ _USAGE = "with --engine ray use auto, cpu, cpu:8 (eight workers), cuda (every GP
 
 
 def resolve(text: str, useful: int | None, address: str | None) -> Sequence[str]:
-    """"cpu" or "cuda" for every slot; asks a running cluster what it has.
+    """ "cpu" or "cuda" for every slot; asks a running cluster what it has.
 
     Raises:
         BadInput: Ray is missing, there is no cluster, or it lacks such devices.

@@ -1,15 +1,14 @@
 """The driver's side of the engine of Ray. It never imports Ray; `relay` does, in a process that may die."""
 
 import os
-import signal
 import socket
 import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 
 from mlrtui.engines.base import EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import Deadlines, Silence, hangs
@@ -154,10 +153,8 @@ class RayEngine:
     def close(self) -> None:
         """End all workers, and a cluster of ours with its folder."""
         self._hang_up()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_LEAVE_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
         self._clear()
 
     # --- the relay ---------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Ending a cluster of ours: every process that carries its mark, and its folder.
 
-Ray's own end leaves its folders behind, and after a SIGKILL of the process that used it two of its agents. A mark in the
-environment is inherited by all of them; other clusters of the user have none, or another.
+Ray's own end leaves its folders behind, and after a SIGKILL of the process that used it two of its agents. A mark in
+the environment is inherited by all of them; other clusters of the user have none, or another.
 """
 
 import os

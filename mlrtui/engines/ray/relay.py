@@ -1,7 +1,7 @@
 """The process between the driver and Ray: starts workers, passes tasks to them and their records back.
 
-Ray may end it at any moment (its head is gone), or leave it hanging; the driver then starts another one. It ends when the
-driver hangs up, with all that it has started.
+Ray may end it at any moment (its head is gone), or leave it hanging; the driver then starts another one. It ends when
+the driver hangs up, with all that it has started.
 """
 
 import os
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from mlrtui.engines.deadlines import BEAT_SECONDS
 from mlrtui.engines.ray import cluster, leftovers
+from mlrtui.engines.ray.reasons import reason_of
 from mlrtui.engines.ray.records import (
     Bury,
     Data,
@@ -31,7 +32,6 @@ from mlrtui.engines.ray.records import (
     Submit,
     ToRelay,
 )
-from mlrtui.engines.ray.reasons import reason_of
 from mlrtui.errors import BadInput
 from mlrtui.text.escape import one_line
 from mlrtui_trainer.remote import Description, RemoteWorker, kill_worker
@@ -230,7 +230,9 @@ class _Relay:
             return
         if not self._told_of_slots:
             self._told_of_slots = True
-            self.send(Note(f"{total - len(missing)} of {total} slots: Ray has {space} {kind}s on {len(nodes)} machines"))
+            self.send(
+                Note(f"{total - len(missing)} of {total} slots: Ray has {space} {kind}s on {len(nodes)} machines")
+            )
         for worker in missing:
             self._died(worker, f"found no machine with a free {kind} in {self._job.patience:g} s", hopeless=True)
 
