@@ -1,4 +1,4 @@
-"""Real Ray nodes for tests, each a raylet with one CPU, on the loopback interface; what they start has a mark."""
+"""Real Ray nodes for tests, each a raylet with one CPU; what they start has a mark."""
 
 import os
 import secrets
@@ -26,6 +26,7 @@ class Cluster:
         token.write_text(secrets.token_hex(32))
         token.chmod(0o600)
         self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), **PLAIN}
+        self.environment["RAY_agent_register_timeout_ms"] = "120000"
         self.port = _free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.nodes: list[subprocess.Popen[bytes]] = []
@@ -58,7 +59,7 @@ class Cluster:
 
     def _start(self, *words: str) -> None:
         ray = Path(sys.executable).with_name("ray")
-        what = ["start", *words, "--block", "--num-cpus=1", "--node-ip-address=127.0.0.1", "--disable-usage-stats"]
+        what = ["start", *words, "--block", "--num-cpus=1", "--disable-usage-stats"]
         if "--head" in words:
             what.append(f"--temp-dir={self.folder}")
         with (self.folder / "out.txt").open("ab") as out:

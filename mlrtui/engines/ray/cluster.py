@@ -22,13 +22,14 @@ _REACH_SECONDS = 5.0
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_worker_niceness": "0",  # else workers starve on a machine where others compute, too
+    "RAY_agent_register_timeout_ms": "120000",  # on a busy machine Ray's own processes take a while
     "RAY_gcs_rpc_server_reconnect_timeout_s": _HEAD_GONE_SECONDS,
     "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1",  # a file of ours that some .gitignore names must not be missing
 }
 
 
 def start(folder: Path, cpus: int, gpus: int) -> None:
-    """A cluster of this machine alone, which no other machine can reach. Its token lies in its folder."""
+    """A cluster of this machine alone. It listens on the machine's address, to who has the token in its folder."""
     token = folder / "token"
     with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(secrets.token_hex(32))
@@ -41,7 +42,6 @@ def start(folder: Path, cpus: int, gpus: int) -> None:
         include_dashboard=False,
         object_store_memory=_OBJECT_STORE_BYTES,
         _temp_dir=str(folder),
-        _node_ip_address="127.0.0.1",
     )
 
 

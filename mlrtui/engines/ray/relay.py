@@ -258,6 +258,9 @@ def main() -> None:
         _leave(job)
     except Exception as error:
         text = str(error) if isinstance(error, BadInput) else f"Ray: {one_line(reason_of(error))}"
+        if job.address is None:  # on a busy machine Ray's own processes may come too late for it: try again
+            os.write(2, f"{text}\n".encode(errors="replace"))
+            _leave(job, 1)
         with suppress(OSError):
             relay.send(Refused(text))
         _leave(job)
@@ -276,14 +279,14 @@ def _listen(relay: _Relay, connection: "Connection[Any, Any]", job: Job) -> None
     _leave(job)
 
 
-def _leave(job: Job) -> None:
+def _leave(job: Job, code: int = 0) -> None:
     """End at once, with all that was started here."""
     if job.address is None:
         leftovers.clear(Path(job.folder))
         if sys.platform.startswith("linux"):
-            os._exit(0)
+            os._exit(code)
     threading.Timer(_LEAVE_SECONDS, os._exit, (1,)).start()
     ray = sys.modules.get("ray")
     if ray is not None:
         ray.shutdown()
-    os._exit(0)
+    os._exit(code)
