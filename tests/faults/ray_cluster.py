@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from faults_tools import wait_for
+from faults_tools import children, wait_for
 
 from mlrtui.engines.ray import leftovers
 
@@ -52,10 +52,10 @@ class Cluster:
         assert leftovers.clear(self.folder) == []
 
     def _child(self, node: int, name: str) -> int:
-        below = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.nodes[node].pid)], capture_output=True, text=True, check=True
-        )
-        return next(int(line.split()[0]) for line in below.stdout.splitlines() if name in line.split()[1])
+        below = set(_below(self.nodes[node].pid))
+        found = [pid for pid in leftovers.processes(self.folder) if pid in below and name in _program(pid)]
+        assert found, f"node {node} has no {name}: {(self.folder / 'out.txt').read_text()[-2000:]}"
+        return found[0]
 
     def _start(self, *words: str) -> None:
         ray = Path(sys.executable).with_name("ray")
@@ -88,6 +88,17 @@ def ray_cluster(nodes: int) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.close()
+
+
+def _below(pid: int) -> Iterator[int]:
+    """A process and what it has started."""
+    yield pid
+    for child in children(pid):
+        yield from _below(child)
+
+
+def _program(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]
 
 
 def _free_port() -> int:
