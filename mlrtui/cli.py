@@ -83,7 +83,15 @@ WorkersOption = Annotated[
     typer.Option("--workers", min=1, max=999, help="Worker processes on each device (default: as --devices says)."),
 ]
 EngineOption = Annotated[
-    str, typer.Option("--engine", help="Where trainings run: local, fake, or an engine of another package.")
+    str, typer.Option("--engine", help="Where trainings run: local, ray, fake, or an engine of another package.")
+]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="With --engine ray: the running cluster to use, or auto to find it (default: one of this machine alone).",
+        show_default=False,
+    ),
 ]
 AllowCodeOption = Annotated[
     bool,
@@ -166,6 +174,11 @@ class _Shown(TypedDict):
     mouse: bool
 
 
+def _given(options: dict[str, str | None]) -> dict[str, str]:
+    """Options of single engines that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _shown(ascii_only: bool, refresh: float | None, no_mouse: bool) -> _Shown:
     return {"ascii_only": ascii_only, "refresh": refresh, "mouse": not no_mouse}
 
@@ -205,6 +218,7 @@ def run(
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -217,6 +231,7 @@ def run(
     shown = _shown(ascii_only, refresh, no_mouse)
     terms = _terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
+    options = replace(options, engine_options=_given({"ray-address": ray_address}))
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
     raise typer.Exit(command(tuple(files or ()), options))
 
@@ -322,6 +337,7 @@ def resume(
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -334,6 +350,7 @@ def resume(
     shown = _shown(ascii_only, refresh, no_mouse)
     terms = _terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
+    options = replace(options, engine_options=_given({"ray-address": ray_address}))
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -352,6 +369,7 @@ def rerun(
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -366,6 +384,7 @@ def rerun(
     shown = _shown(ascii_only, refresh, no_mouse)
     terms = _terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
+    options = replace(options, engine_options=_given({"ray-address": ray_address}))
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 

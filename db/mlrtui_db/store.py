@@ -385,15 +385,17 @@ class Store:
         device: str,
         env: Mapping[str, str],
         bars: Sequence[tuple[int, float]] = (),
+        host: str | None = None,
     ) -> dict[int, int]:
         """Start queued or failed trials anew, and return the attempt number of each; their old steps go.
 
         ``bars``: step and accuracy of the evaluations at which they are given up when they are no better.
+        ``host``: the machine that trains them, if not this one.
 
         Raises:
             StoreError: a trial is running or done.
         """
-        return _attempts.open_attempts(self._tx(), trial_ids, driver_id, self.host, device, env, bars)
+        return _attempts.open_attempts(self._tx(), trial_ids, driver_id, host or self.host, device, env, bars)
 
     def accuracies(self, trial_id: int, steps: Sequence[int]) -> dict[int, float]:
         """Accuracy of a trial at those of these steps after which it went on; also outside a transaction."""

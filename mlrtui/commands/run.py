@@ -53,6 +53,7 @@ class RunOptions:
     mouse: bool = True
     shard: str | None = None
     terms: Terms = field(default_factory=Terms)
+    engine_options: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(files: Sequence[Path], options: RunOptions) -> int:
@@ -72,7 +73,7 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
     useful = max(1, *(estimate.parallel_lanes(plan) for plan in stored.plans))
     if options.dry_run:
         workers = _workers(options, useful)
-        _refuse_made_up(specs, workers)
+        _refuse_loops(specs, workers, options)
         built, loops = check_factories(specs, workers[0], timed=True), check_loops(specs)
         for plan, cells, known in zip(stored.plans, built, loops, strict=True):
             show(_description(plan, {"": known} if known else cells, workers), options.ascii_only)
@@ -103,9 +104,16 @@ def refuse_code(specs: Sequence[AnySweep], options: RunOptions) -> None:
         raise BadInput(f"{key} = {name!r}: runs code of that module; if you trust it, add --allow-code")
 
 
-def _refuse_made_up(specs: Sequence[AnySweep], workers: Sequence[str]) -> None:
-    if FAKE in workers and any(isinstance(spec, LoopSweep) for spec in specs):
+def _refuse_loops(specs: Sequence[AnySweep], workers: Sequence[str], options: RunOptions) -> None:
+    if not any(isinstance(spec, LoopSweep) for spec in specs):
+        return
+    if FAKE in workers:
         raise BadInput("--devices fake: makes up the numbers of nets, not those of training.loop; use another device")
+    if not engine_of(options.engine).runs_loops:
+        raise BadInput(
+            f"--engine {options.engine}: does not run training.loop, which needs the driver's machine; "
+            "use --engine local there, and `mlrtui run --shard` for several machines"
+        )
 
 
 def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None] = ()) -> int:
@@ -148,7 +156,7 @@ def _launched(
 ) -> launch.DriverProcess:
     workers = _workers(options, useful)
     specs = [chosen_for(spec, workers) for spec in specs]
-    _refuse_made_up(specs, workers)
+    _refuse_loops(specs, workers, options)
     check_factories(specs, workers[0])
     check_loops(specs)
     refuse_other_backup(options.terms.backup, options.store)
@@ -156,11 +164,13 @@ def _launched(
     if network is not None:
         print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
     shards = shards or [options.shard] * len(specs)
+    texts = [spec.canonical() for spec in specs]
     return launch.launch(
         options.store,
-        [spec.canonical() for spec in specs],
+        texts,
         workers,
         options.engine,
+        options=options.engine_options,
         shards=shards,
         terms=options.terms,
     )
@@ -172,7 +182,10 @@ def _shows_screen(options: RunOptions) -> bool:
 
 def _workers(options: RunOptions, useful: int) -> Sequence[str]:
     """The device of every worker; ``useful`` bounds those that are started by themselves. Raises BadInput."""
-    found = engine_of(options.engine).resolve(options.devices, useful)
+    engine = engine_of(options.engine, options.engine_options)
+    if options.workers is not None and not engine.shares_devices:
+        raise BadInput(f"--workers: --engine {options.engine} has one worker a device; choose them by --devices")
+    found = engine.resolve(options.devices, useful, options.engine_options)
     if options.workers is None or FAKE in found:
         return found
     return [device for device in dict.fromkeys(found) for _ in range(options.workers)]

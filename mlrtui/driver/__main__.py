@@ -83,11 +83,12 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         _answer(answer_fd, ready=True, pid=os.getpid())
         driver_id = f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
         names = [str(name) for name in job["devices"]]  # type: ignore[attr-defined]
+        opened, options = engine_of(str(job["engine"])).open, dict(job["options"])  # type: ignore[call-overload]
         failed = done = 0
         for spec, shard in zip(specs, job["shards"], strict=True):  # type: ignore[call-overload]
             loop = isinstance(spec, LoopSweep)
             if loop not in drivers:
-                engine = caller or (LoopEngine(names) if loop else engine_of(str(job["engine"])).open(names))
+                engine = caller or (LoopEngine(names) if loop else opened(names, options))
                 engines.append(engine)
                 drivers[loop] = Driver(
                     store,

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,7 @@ def launch(
     devices: Sequence[str],
     engine: str = "local",
     *,
+    options: Mapping[str, str] | None = None,
     shards: Sequence[str | None] = (),
     caller: int | None = None,
     terms: Terms | None = None,
@@ -77,6 +78,7 @@ def launch(
         specs: canonical JSON of each sweep, run in this order.
         devices: one device name per worker.
         engine: name of the engine that has them.
+        options: of that engine, by their names.
         shards: of each sweep "1/4", to train that shard of it alone, or None; none at all: all sweeps whole.
         caller: a socket to the script that trains by itself, in place of an engine; the driver ends with it.
         terms: whether it ends with this process, when it stops by itself, where it backs up to; by default none of it.
@@ -107,6 +109,7 @@ def launch(
         "specs": list(specs),
         "devices": list(devices),
         "engine": engine,
+        "options": dict(options or {}),
         "shards": list(shards) or [None] * len(specs),
         "caller": caller,
         "terms": terms.as_json(),

@@ -23,7 +23,7 @@ from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turns_of
 from mlrtui.driver.slots import MAX_STARVED, Slots
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
-from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui.engines.base import Engine, EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
 from mlrtui_db.models import NamedSweep, SweepState
@@ -298,8 +298,8 @@ class Driver:
         """Queue trials and open their attempts; returns the attempts by slot and trial, in the order of the records."""
         opened = {}
         for slot, (records, thresholds) in rounds.items():
-            ids, env = self._store.add_trials(records), self._slots.env(slot)
-            attempts = self._store.open_attempts(ids, self._driver_id, self._slots.devices[slot], env, thresholds)
+            ids, env, device = self._store.add_trials(records), self._slots.env(slot), self._slots.devices[slot]
+            attempts = self._store.open_attempts(ids, self._driver_id, device, env, thresholds, env.get("host"))
             opened[slot] = {trial_id: attempts[trial_id] for trial_id in ids}
         return opened
 
@@ -331,6 +331,8 @@ class Driver:
         match event:
             case WorkerReady(slot, env):
                 self._slots.ready(slot, env)
+            case EngineNote(text):
+                self._event("warning", text)
             case FromWorker(slot, message):
                 self._inbox.append((slot, message))
                 self._inbox_rows += len(message.step) if isinstance(message, StepBatch) else 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mlrtui.config import AnySweep
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
+from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
 from mlrtui_trainer.models.kinds import n_params
 
@@ -63,7 +64,7 @@ def turns_of(
     On a GPU lanes beside one another cost little. On a CPU time grows with them: of several workers none takes so many
     that the others would wait for it in the end, and every second one sees to it that costly cells begin in time.
     """
-    workers = [slot for slot, device in enumerate(devices) if device == "cpu" and slot not in dead]
+    workers = [slot for slot, device in enumerate(devices) if kind_of(device) == "cpu" and slot not in dead]
     places = {slot: place for place, slot in enumerate(workers)}
     for taken, slot in enumerate(idle):
         left = len(idle) - taken

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
-from mlrtui.engines.deadlines import Deadlines, Silence
-from mlrtui.engines.ends import after, cause_of_end
+from mlrtui.engines.deadlines import Deadlines, Silence, hangs
+from mlrtui.engines.ends import MAX_DEATHS, MAX_STARTS, cause_of_end
 from mlrtui_trainer.spec import Dataset, LoopRound, Message, StepBatch, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
@@ -20,8 +20,6 @@ __all__ = ["LocalEngine"]
 _START = "import sys; from mlrtui import tether; tether.tie(int(sys.argv.pop(1))); " + (
     "from mlrtui.engines import local_worker; local_worker.main()"
 )
-_MAX_STARTS = 4  # in a row that end before the worker says anything: it cannot run here
-_MAX_DEATHS = 20  # in a row without a finished task; more than halving a round of thousands down to one takes
 _MESSAGES_PER_POLL = 200  # of one worker; keeps one commit bounded while workers send fast
 _ROWS_PER_POLL = 100_000  # of all workers: what they send beyond it waits in their sockets, and then so do they
 
@@ -40,16 +38,6 @@ class _Worker:
     dead: bool = False
     known: set[str] = field(default_factory=set)
     silence: Silence = field(default_factory=Silence)
-
-    def hangs(self, deadlines: Deadlines) -> str | None:
-        """Why the worker counts as hanging, or None."""
-        if not self.ready:
-            return after("did not start", deadlines.start) if self.silence.beat > deadlines.start else None
-        if self.silence.beat > deadlines.beat:
-            return after("gave no sign of life", deadlines.beat)
-        if self.busy and self.silence.record > deadlines.record:
-            return after("recorded nothing", deadlines.record)
-        return None
 
 
 class LocalEngine:
@@ -106,7 +94,8 @@ class LocalEngine:
             self._next = (slot + 1) % count  # the first of the next poll
         for slot, worker in enumerate(self._workers):
             worker.silence.look()
-            reason = None if worker.dead else worker.hangs(self._deadlines)
+            life = hangs(worker.silence, self._deadlines, ready=worker.ready, busy=worker.busy)
+            reason = None if worker.dead else life
             if reason is not None:
                 events.append(self._bury(slot, reason))
         return events
@@ -155,7 +144,7 @@ class LocalEngine:
         worker.process.kill()
         cause = cause_of_end(worker.process.wait())
         detail = reason or cause
-        if worker.starts >= _MAX_STARTS or worker.deaths >= _MAX_DEATHS:
+        if worker.starts >= MAX_STARTS or worker.deaths >= MAX_DEATHS:
             worker.dead = True
             return WorkerDied(slot, detail, final=True)
         fresh = self._spawn(worker.device)
