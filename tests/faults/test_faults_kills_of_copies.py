@@ -19,7 +19,7 @@ from mlrtui_db._guard import GuardedConnection
 from mlrtui_db._schema import SCHEMA_VERSION
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store, bring_up_to_date
-from mlrtui_db.tables import write_tables
+from mlrtui_db.tables import fill_tables
 
 sys.path.append(str(Path(__file__).parents[1] / "db"))
 from db_versions import DUMPS, restore
