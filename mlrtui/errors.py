@@ -2,6 +2,7 @@
 
 MlrtuiError                 one or more sentences
 ├── BadInput         (2)    a sweep file, an option or a value is wrong; all mistakes at once
+│   └── NotInstalled (2)    what is asked for needs a package of an extra
 ├── StoreTrouble     (3)    the store cannot be used
 └── DriverDied       (4)    the driver died: any other error
     └── EngineFailed (4)    no worker can train
@@ -9,7 +10,7 @@ MlrtuiError                 one or more sentences
 
 from collections.abc import Iterable
 
-__all__ = ["BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+__all__ = ["BadInput", "DriverDied", "EngineFailed", "MlrtuiError", "NotInstalled", "StoreTrouble"]
 
 
 class MlrtuiError(Exception):
@@ -31,6 +32,10 @@ class BadInput(MlrtuiError):
     def gather(cls, messages: Iterable[str]) -> "BadInput":
         """One error out of many messages."""
         return cls(*messages)
+
+
+class NotInstalled(BadInput, ImportError):
+    """A package that comes with an extra is not installed; the message names both."""
 
 
 class StoreTrouble(MlrtuiError):

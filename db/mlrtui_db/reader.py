@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _life, _live, _opening, _rows, _shape, sqlite_version
+from mlrtui_db import _life, _live, _opening, _shape, rows, sqlite_version
 from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows
 from mlrtui_db._curves import read_curve, read_measure_curve, read_measures
 from mlrtui_db._older import complete, is_of_another_version
@@ -202,11 +202,11 @@ class Reader:
         Raises:
             StoreError: see `batches`.
         """
-        asked = _rows.Selection(view, sweep=where_sweep)
+        asked = rows.Selection(view, sweep=where_sweep)
         names = tuple(column.name for column in asked.columns)
         return names, (row for batch in self.batches(asked) for row in batch.whole_rows())
 
-    def batches(self, asked: _rows.Selection) -> Iterator[_rows.Batch]:
+    def batches(self, asked: rows.Selection) -> Iterator[rows.Batch]:
         """Rows of a view in the order of the grid, some thousands at a time and at flat memory.
 
         Steps come in windows, each of one moment and of one attempt of its trials. Every other view is of one moment.
@@ -217,30 +217,39 @@ class Reader:
                 longer in the store: it was started again, or pruned.
         """
         self.check(asked)
-        return _rows.read(self._picture, asked, self.path)
+        return self._read(asked)
 
-    def check(self, asked: _rows.Selection) -> None:
+    def check(self, asked: rows.Selection) -> None:
         """Refuse a selection that cannot be read, before anything is.
 
         Raises:
             BadQuery: there is no such view or column, or the condition cannot be read.
         """
         with self._picture() as connection:
-            _rows.check(connection, asked)
+            rows.check(connection, asked)
 
-    def count(self, asked: _rows.Selection) -> int:
+    def count(self, asked: rows.Selection) -> int:
         """How many rows a selection has now.
 
         Raises:
             BadQuery: as of `batches`.
         """
         with self._picture() as connection:
-            _rows.check(connection, asked)
-            return _rows.count(connection, asked)
+            rows.check(connection, asked)
+            return rows.count(connection, asked)
 
-    def parts(self, asked: _rows.Selection) -> Iterator[tuple[str, tuple[object, ...]]]:
+    def parts(self, asked: rows.Selection) -> Iterator[tuple[str, tuple[object, ...]]]:
         """What follows ``SELECT columns FROM`` for the rows of `batches`, with its values: in one part, or a trial each."""
-        return _rows.parts(self._picture, asked)
+        return rows.parts(self._picture, asked)
+
+    def _read(self, asked: rows.Selection) -> Iterator[rows.Batch]:
+        found = rows.read(self._picture, asked, self.path)
+        while True:
+            with translated(self.path):  # a batch is looked through after its transaction, too
+                batch = next(found, None)
+            if batch is None:
+                return
+            yield batch
 
     @contextmanager
     def _picture(self) -> Iterator[sqlite3.Connection]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from mlrtui_db._rows import Selection
+from mlrtui_db.rows import Selection
 from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.lock import is_held
 from mlrtui_db.reader import Reader

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlrtui.commands.opening import open_current
-from mlrtui.commands.resume import chosen
+from mlrtui.reading.fitting import chosen
 from mlrtui.driver.fitting import refit_merged
 from mlrtui.driver.growth import differing_numbers
 from mlrtui.errors import BadInput, StoreTrouble

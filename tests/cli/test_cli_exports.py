@@ -211,7 +211,7 @@ def test_memory_stays_flat_on_a_long_trial(made: Callable[..., Path], tmp_path: 
 
 def test_steps_that_go_while_they_are_read_are_told(made: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A trial that starts again must not be half of one attempt and half of another."""
-    monkeypatch.setattr("mlrtui_db._rows._WINDOW", 10)
+    monkeypatch.setattr("mlrtui_db.rows._WINDOW", 10)
     path = made(SMALL_SCAN)
     with Reader.open(path) as reader, closing(sqlite3.connect(path)) as writer:
         whole = list(reader.query("curves")[1])

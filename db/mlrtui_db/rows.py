@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import chain
 from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -65,6 +64,12 @@ class Batch(NamedTuple):
     places: tuple[int, ...]  # of each column: among the values of a run followed by those of a row
     runs: list[tuple[int, Row]]  # how many rows follow each other, and the values that they share
     rows: list[Row]  # the values in which they differ
+    differing: list[Row]  # the same by columns
+
+    @classmethod
+    def of(cls, columns: tuple[Column, ...], rows: list[Row]) -> "Batch":
+        """Whole rows."""
+        return cls(columns, tuple(range(len(columns))), [(len(rows), ())], rows, list(zip(*rows, strict=True)))
 
     def whole_rows(self) -> Iterator[Row]:
         """Each row with all its columns in order."""
@@ -82,12 +87,13 @@ class Batch(NamedTuple):
     def values(self) -> Iterator[tuple[Column, list[tuple[int, Any]] | None, Sequence[Any]]]:
         """Each column with its values: of runs (how often, value) where they are shared, else None and one of each row."""
         shared = len(self.runs[0][1]) if self.runs else 0
-        differing = list(zip(*self.rows, strict=True)) if self.rows and self.rows[0] else []
         for column, place in zip(self.columns, self.places, strict=True):
             if place < shared:
                 yield column, [(length, values[place]) for length, values in self.runs], ()
+            elif self.differing:
+                yield column, None, self.differing[place - shared]
             else:
-                yield column, None, differing[place - shared]
+                yield column, None, ()
 
 
 def check(connection: sqlite3.Connection, asked: Selection) -> None:
@@ -149,12 +155,14 @@ def _of_one_moment(picture: Picture, asked: Selection) -> Iterator[Batch]:
             found = connection.execute(
                 f"SELECT {_names(columns)} FROM {asked.view}{where}{_order(asked.view)}", values
             )
-            first = _checked(found.fetchmany(_WINDOW), columns, asked.view)
+            first = _checked(Batch.of(columns, found.fetchmany(_WINDOW)), asked.view)
             while rows := found.fetchmany(_WINDOW):
-                lengths.append(spool.write(marshal.dumps(_checked(rows, columns, asked.view))))
+                lengths.append(spool.write(marshal.dumps(rows)))
+        yield first
+        del first
         spool.seek(0)
-        for rows in chain([first], (marshal.loads(spool.read(length)) for length in lengths)):
-            yield Batch(columns, tuple(range(len(columns))), [(len(rows), ())], rows)
+        for length in lengths:
+            yield _checked(Batch.of(columns, marshal.loads(spool.read(length))), asked.view)
 
 
 def _order(view: str) -> str:
@@ -187,6 +195,13 @@ class _Layout:
         key = tuple(names.index(name) for name in BY_STEP[asked.view])
         return cls(shared, differing, read[len(differing) :], key, places)
 
+    def batch(self, asked: Selection, runs: list[tuple[int, Row]], rows: list[Row]) -> Batch:
+        """A batch of what was read, without what only orders it."""
+        if self.hidden:
+            rows = [row[: len(self.differing)] for row in rows]
+        found = _checked(Batch.of(self.differing, rows), asked.view)
+        return Batch(asked.columns, self.places, runs, rows, found.differing)
+
 
 def _by_step(picture: Picture, asked: Selection, path: object) -> Iterator[Batch]:
     layout = _Layout.of(asked)
@@ -201,9 +216,9 @@ def _by_step(picture: Picture, asked: Selection, path: object) -> Iterator[Batch
                 found = _steps(connection, asked, layout, trial_id)
                 if found:
                     runs.append((len(found), _shared(connection, asked, layout, trial_id)))
-                    rows += _without(found, layout)
+                    rows += found
         if rows:
-            yield Batch(asked.columns, layout.places, runs, rows)
+            yield layout.batch(asked, runs, rows)
 
 
 def _windows(picture: Picture, asked: Selection, layout: _Layout, trial_id: int, path: object) -> Iterator[Batch]:
@@ -223,7 +238,7 @@ def _windows(picture: Picture, asked: Selection, layout: _Layout, trial_id: int,
             )
         begun, steps_before = attempt, n_steps
         if rows:
-            yield Batch(asked.columns, layout.places, [(len(rows), shared)], _without(rows, layout))
+            yield layout.batch(asked, [(len(rows), shared)], rows)
         if len(rows) < _WINDOW:
             return
         after = tuple(rows[-1][place] for place in layout.key)
@@ -238,7 +253,7 @@ def _steps(
     found = connection.execute(
         f"SELECT {_names(read)} FROM {_of_trial(asked, where)} LIMIT ?", (trial_id, *after, limit)
     )
-    return _checked(found.fetchall(), read, asked.view)
+    return found.fetchall()
 
 
 def _shared(connection: sqlite3.Connection, asked: Selection, layout: _Layout, trial_id: int) -> Row:
@@ -248,12 +263,7 @@ def _shared(connection: sqlite3.Connection, asked: Selection, layout: _Layout, t
     found = connection.execute(
         f"SELECT {_names(layout.shared)} FROM {asked.view} WHERE trial_id = ? LIMIT 1", (trial_id,)
     )
-    return _checked(found.fetchall(), layout.shared, asked.view)[0]
-
-
-def _without(rows: list[Row], layout: _Layout) -> list[Row]:
-    """The rows without what only orders them."""
-    return [row[: len(layout.differing)] for row in rows] if layout.hidden else rows
+    return _checked(Batch.of(layout.shared, found.fetchall()), asked.view).rows[0]
 
 
 def _of_trial(asked: Selection, more: str = "") -> str:
@@ -315,13 +325,13 @@ def _where(asked: Selection) -> tuple[str, tuple[object, ...]]:
     return f" WHERE {' AND '.join(found)}" if found else "", tuple(values)
 
 
-def _checked(rows: list[Row], columns: Sequence[Column], view: str) -> list[Row]:
-    """The rows as they are: of the types of their columns, and finite unless computed: products overflow.
+def _checked(batch: Batch, view: str) -> Batch:
+    """The batch as it is, of whole rows: of the types of their columns, and finite unless computed: products overflow.
 
     Raises:
         Unreadable: a value is otherwise.
     """
-    for column, values in zip(columns, zip(*rows, strict=True), strict=False):
+    for column, _, values in batch.values():
         kinds = _KINDS[column.type]
         wrong = not kinds.issuperset(map(type, values))
         if not wrong and column.type == "REAL" and not column.is_computed:
@@ -329,4 +339,4 @@ def _checked(rows: list[Row], columns: Sequence[Column], view: str) -> list[Row]
         if wrong:
             odd = next(v for v in values if type(v) not in kinds or (isinstance(v, float) and not math.isfinite(v)))
             raise Unreadable(f"a row of {view}: {column.name} is {short_repr(odd)}")
-    return rows
+    return batch
