@@ -75,7 +75,7 @@ def store_page() -> str:
 
 def _table(name: str, rows: list[tuple[str, str, str, str]]) -> Iterator[str]:
     yield f"### `{name}`\n"
-    yield f"{_WHAT[name]}\n"
+    yield f"{WHAT[name]}\n"
     yield "| column | unit | meaning |\n| --- | --- | --- |"
     for table, column, unit, text in rows:
         if table == name:
@@ -84,7 +84,7 @@ def _table(name: str, rows: list[tuple[str, str, str, str]]) -> Iterator[str]:
     yield ""
 
 
-_WHAT = {
+WHAT = {
     "eta_star": "One row per net of a search: its maximal initial learning rate and how well it is known.",
     "boundaries": "One row per trial of a search: where success ends.",
     "grid": "One row per cell: progress and averages.",

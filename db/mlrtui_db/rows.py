@@ -140,7 +140,7 @@ def parts(picture: Picture, asked: Selection) -> Iterator[tuple[str, tuple[objec
         yield f"{asked.view}{where}{_order(asked.view)}", values
         return
     for trial_id, _ in _trials(picture, asked):
-        yield _of_trial(asked, _key(asked.view)), (trial_id,)
+        yield _of_trial(asked), (trial_id,)
 
 
 # Views of one moment --------------------------------------------------------------------------------------------------

@@ -14,10 +14,11 @@ from functools import cache
 from typing import Literal
 
 from mlrtui_db._schema import schema_script, view_names
+from mlrtui_db._store_page import WHAT
 from mlrtui_db.column_docs import OF_A_TRIAL, VIEWS
 from mlrtui_db.errors import BadQuery
 
-__all__ = ["BY_STEP", "Column", "view_columns"]
+__all__ = ["BY_STEP", "Column", "view_columns", "view_text"]
 
 BY_STEP = {
     "curves": ("step",),
@@ -59,6 +60,11 @@ def view_columns(view: str) -> tuple[Column, ...]:
     if view not in view_names():
         raise BadQuery(f"the store has no view {view!r}: use one of {', '.join(view_names())}")
     return _all_columns()[view]
+
+
+def view_text(view: str) -> str:
+    """What the rows of a view are."""
+    return WHAT[view]
 
 
 @cache

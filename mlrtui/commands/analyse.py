@@ -1,6 +1,5 @@
 """`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing and write nothing."""
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from math import nan
@@ -13,6 +12,7 @@ from mlrtui.commands.resume import stored_spec
 from mlrtui.config.sections import SearchSection
 from mlrtui.driver.methods import rules_of
 from mlrtui.errors import BadInput
+from mlrtui.reading.documents import text
 from mlrtui.reading.fitting import Question, answers, chosen
 from mlrtui.report import term_line
 from mlrtui.text.escape import one_line
@@ -32,7 +32,7 @@ def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_js
     with ExitStack() as stack:
         results = answers([stack.enter_context(Reader.open(store)) for store in stores], sweeps, asked)
     if as_json:
-        print(json.dumps([_as_json(condition, result) for condition, result in results.items()], ensure_ascii=False))
+        print(text({"fits": [_as_json(condition, result) for condition, result in results.items()]}))
     else:
         for condition, result in results.items():
             print(f"{one_line(result.spec.name)}{f'  [{one_line(condition)}]' if condition else ''}")
@@ -95,7 +95,7 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
             for (cell, seed), trainings in _trainings(reader, name, threshold).items():
                 found.append((name, cell, seed, at_threshold(rules, trainings, threshold, search.threshold)))
     if as_json:
-        print(json.dumps([_net_as_json(*one) for one in found], ensure_ascii=False))
+        print(text({"nets": [_net_as_json(*one) for one in found]}))
     else:
         _print_nets(found, threshold)
     return 0 if any(one.boundary is not None for *_, one in found) else 1

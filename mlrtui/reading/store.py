@@ -1,6 +1,6 @@
 """A store for scripts and notebooks: its sweeps, its views as tables, curves and fits. It is only read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -11,6 +11,7 @@ from mlrtui.errors import BadInput
 from mlrtui.reading.fitting import Question, answers
 from mlrtui.reading.table import Table
 from mlrtui.reading.views import Views
+from mlrtui_db.errors import BadQuery
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_db.rows import Batch, Selection
@@ -130,9 +131,20 @@ class Store(Views):
                 rows.append((group, y, *term, *(_known(one) for one in solid), *rest, result.method, "; ".join(result.warnings)))
         return Table(_Given("fit", str(self.path), _FIT, tuple(rows)))
 
+    def table(self, asked: Selection, progress: Callable[[int], None] | None = None) -> Table:
+        """What is selected of a view, as a table; ``progress`` is called with numbers of rows that were read.
+
+        Raises:
+            BadInput: there is no such view or column, or the condition cannot be read.
+        """
+        try:
+            self._reader.check(asked)
+        except BadQuery as error:
+            raise BadInput(str(error)) from None
+        return Table(_Stored(self, asked, progress))
+
     def _table(self, asked: Selection) -> Table:
-        self._reader.check(asked)
-        return Table(_Stored(self, asked))
+        return self.table(asked)
 
     @property
     def _reader(self) -> Reader:
@@ -219,6 +231,7 @@ class _Stored:
 
     store: Store
     asked: Selection
+    progress: Callable[[int], None] | None = None
 
     @property
     def name(self) -> str:
@@ -238,7 +251,10 @@ class _Stored:
         return self.asked.view in BY_STEP
 
     def batches(self) -> Iterator[Batch]:
-        return self.store._reader.batches(self.asked)
+        for batch in self.store._reader.batches(self.asked):
+            yield batch
+            if self.progress is not None:
+                self.progress(len(batch.rows))
 
     def only(self, name: str) -> "_Stored":
         return replace(self, asked=replace(self.asked, names=(name,)))

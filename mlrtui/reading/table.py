@@ -67,6 +67,11 @@ class Table:
         self._source = source
 
     @property
+    def name(self) -> str:
+        """What the rows are: the name of a view, or "fit"."""
+        return self._source.name
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns, in order."""
         return tuple(column.name for column in self._source.columns)
@@ -93,6 +98,10 @@ class Table:
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Each row as a tuple, in the order of the grid; a few thousand rows are in memory at a time."""
         return (row for batch in self._source.batches() for row in batch.whole_rows())
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows as the store gives them, some thousands at a time: for what writes files."""
+        return self._source.batches()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Each row as a dict."""

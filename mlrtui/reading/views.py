@@ -18,7 +18,7 @@ class Views:
         where: a condition of SQL on the view's columns, such as ``"width >= 64 AND phase = 'catapult'"``; "": all rows.
 
     Raises:
-        StoreError: there is no such column, or the condition cannot be read.
+        BadInput: there is no such column, or the condition cannot be read.
     """
 
     def eta_star(self, columns: Sequence[str] | None = None, where: str = "") -> Table:

@@ -7,7 +7,7 @@ from pathlib import Path
 from test_setup_tidiness import ROOT, checkout, python_files
 
 from mlrtui_db._schema import schema_names, view_names
-from mlrtui_db._store_page import _WHAT
+from mlrtui_db._store_page import WHAT
 from mlrtui_db.axes import AXES
 from mlrtui_db.column_docs import TABLES, VIEWS
 from mlrtui_db.flags import FLAGS
@@ -60,7 +60,7 @@ def test_every_list_of_views_is_the_one_of_views_sql() -> None:
     """The README's is compared in test_setup_docs, the contract's columns in test_db_reader."""
     assert set(VIEWS) == {*view_names(), "axes"}
     assert set(TABLES) == set(schema_names()) - set(VIEWS)
-    assert set(_WHAT) == set(schema_names())
+    assert set(WHAT) == set(schema_names())
     assert set(BY_STEP) <= set(view_names())
 
 
