@@ -322,7 +322,7 @@ def export(
         list[str] | None, typer.Option("--columns", help="Columns, as depth,width,eta_star (default: all).")
     ] = None,
     where: Annotated[
-        str, typer.Option("--where", metavar="SQL", help="Rows to export, such as \"step % 10 = 0 AND width >= 64\".")
+        str, typer.Option("--where", metavar="SQL", help='Rows to export, such as "step % 10 = 0 AND width >= 64".')
     ] = "",
     file_format: Annotated[
         str,

@@ -36,6 +36,7 @@ __all__ = ["Reader"]
 
 Row = tuple[Any, ...]
 
+
 class Reader:
     """An open read-only store. Use `open`; close it, or leave its ``with`` block. One thread at a time."""
 

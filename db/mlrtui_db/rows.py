@@ -152,9 +152,7 @@ def _of_one_moment(picture: Picture, asked: Selection) -> Iterator[Batch]:
     with TemporaryFile() as spool:
         lengths: list[int] = []
         with picture() as connection:
-            found = connection.execute(
-                f"SELECT {_names(columns)} FROM {asked.view}{where}{_order(asked.view)}", values
-            )
+            found = connection.execute(f"SELECT {_names(columns)} FROM {asked.view}{where}{_order(asked.view)}", values)
             first = _checked(Batch.of(columns, found.fetchmany(_WINDOW)), asked.view)
             while rows := found.fetchmany(_WINDOW):
                 lengths.append(spool.write(marshal.dumps(rows)))

@@ -22,6 +22,7 @@ from mlrtui_db.reader import Reader
 
 __all__ = ["Question", "fit", "rethreshold"]
 
+
 def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False) -> int:
     """Print a fit over the cells of one or more sweeps; exit code 1 if no group has a slope.
 

@@ -1,7 +1,7 @@
 """Metadata for Datasette: meaning and unit of every column of the views, and queries to begin with.
 
-    mlrtui export --format datasette --out .
-    datasette mlrtui.db --metadata metadata.json
+mlrtui export --format datasette --out .
+datasette mlrtui.db --metadata metadata.json
 """
 
 import json

@@ -1,6 +1,6 @@
 """Batches of rows as arrays: numbers with a mask for NULL, text as codes. A NaN stays a NaN, and NULL is no NaN."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -68,14 +68,16 @@ def masked(array: Array, words: Words | None) -> "np.ma.MaskedArray[Any, Any]":
     return np.ma.MaskedArray(data, mask=array.mask)
 
 
-def _array(values: Iterable[Any], column: Column, words: Words | None) -> Array:
+def _array(values: Sequence[Any], column: Column, words: Words | None) -> Array:
     if words is not None:
         codes = np.fromiter(map(words.code, values), dtype=np.int32)
         return Array(codes, codes == NULL)
     if column.type == "REAL":
-        numbers = np.array(values, dtype=np.float64)  # None becomes NaN, which SQLite never has
-        return Array(numbers, np.isnan(numbers))
-    values = tuple(values)
+        numbers = np.array(values, dtype=np.float64)  # None becomes NaN
+        mask = np.isnan(numbers)
+        for at in np.flatnonzero(mask):
+            mask[at] = values[at] is None
+        return Array(numbers, mask)
     missing = np.array([value is None for value in values], dtype=np.bool_) if None in values else None
     if missing is None:
         return Array(np.array(values, dtype=np.int64), np.zeros(len(values), dtype=np.bool_))

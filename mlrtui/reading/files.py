@@ -173,7 +173,9 @@ def _objects(batch: Batch) -> Iterator[str]:
         return f"{{{', '.join(map(str.__add__, keys, cells))}}}"
 
     def cells(column: Column, values: Sequence[Any]) -> list[str]:
-        return _texts(column, values, "null", _json_in_json if column.unit == "JSON" else encode_basestring, _json_number)
+        return _texts(
+            column, values, "null", _json_in_json if column.unit == "JSON" else encode_basestring, _json_number
+        )
 
     return _lines(batch, cells, line)
 

@@ -67,9 +67,7 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
-def _refuse_unreadable(
-    asked: Question, own: Mapping[str, float | str], option: Callable[[str], str]
-) -> None:
+def _refuse_unreadable(asked: Question, own: Mapping[str, float | str], option: Callable[[str], str]) -> None:
     """Raise BadInput with every expression and name that cannot be read."""
     mistakes = []
     for name, texts, read in (

@@ -119,7 +119,11 @@ class Store(Views):
             BadInput: an unknown name, or an expression that cannot be read.
         """
         asked = Question(
-            y, (x,) if isinstance(x, str) else tuple(x), where, None if group_by is None else tuple(group_by), mixed_rules
+            y,
+            (x,) if isinstance(x, str) else tuple(x),
+            where,
+            None if group_by is None else tuple(group_by),
+            mixed_rules,
         )
         found = answers([self._reader], sweeps, asked, lambda name: name.replace("-", "_"))
         rows: list[tuple[Any, ...]] = []
@@ -128,7 +132,9 @@ class Store(Views):
             terms = [(term.expression, term.exponent, term.low, term.high) for term in result.terms]
             for term in terms or [(", ".join(asked.x), None, None, None)]:
                 rest = (result.cells, result.decades, where, "; ".join(result.excluded))
-                rows.append((group, y, *term, *(_known(one) for one in solid), *rest, result.method, "; ".join(result.warnings)))
+                rows.append(
+                    (group, y, *term, *(_known(one) for one in solid), *rest, result.method, "; ".join(result.warnings))
+                )
         return Table(_Given("fit", str(self.path), _FIT, tuple(rows)))
 
     def table(self, asked: Selection, progress: Callable[[int], None] | None = None) -> Table:
@@ -183,12 +189,12 @@ class Sweep(Views):
 
     @property
     def mode(self) -> str:
-        """"search", "scan" or "recorded"."""
+        """ "search", "scan" or "recorded"."""
         return self._row.mode
 
     @property
     def status(self) -> str:
-        """"open", "done" or "stopped"."""
+        """ "open", "done" or "stopped"."""
         return self._row.status
 
     @property
