@@ -7,7 +7,7 @@ take, and JSON is shallow. A row that is otherwise is named.
 import json
 import math
 import types
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from mlrtui_db.rows import Selection
 from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.lock import is_held
 from mlrtui_db.reader import Reader
+from mlrtui_db.rows import Selection
 
 __all__ = ["fill_tables"]
 

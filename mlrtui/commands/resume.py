@@ -16,7 +16,6 @@ from mlrtui.reading.fitting import chosen
 from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
 from mlrtui_db.models import SweepRow
-from mlrtui_db.reader import Reader
 
 __all__ = ["rerun_failed", "resume", "stored_spec"]
 

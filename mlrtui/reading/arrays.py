@@ -75,7 +75,7 @@ def _array(values: Sequence[Any], column: Column, words: Words | None) -> Array:
     if column.type == "REAL":
         numbers = np.array(values, dtype=np.float64)  # None becomes NaN
         mask = np.isnan(numbers)
-        for at in np.flatnonzero(mask):
+        for at in np.flatnonzero(mask).tolist():
             mask[at] = values[at] is None
         return Array(numbers, mask)
     missing = np.array([value is None for value in values], dtype=np.bool_) if None in values else None

@@ -107,7 +107,7 @@ def write_sqlite(
         for asked in selections:
             made.table(asked.view).create({column.name: column.type for column in asked.columns}, strict=True)
         documents: Any = made.table("column_doc")
-        documents.create({name: "TEXT" for name in ("tbl", "col", "unit", "text")}, pk=("tbl", "col"), strict=True)
+        documents.create(dict.fromkeys(("tbl", "col", "unit", "text"), "TEXT"), pk=("tbl", "col"), strict=True)
         documents.insert_all(
             {"tbl": asked.view, "col": column.name, "unit": column.unit, "text": column.text}
             for asked in selections

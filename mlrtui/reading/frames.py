@@ -43,7 +43,7 @@ def package(name: str, what_for: str) -> Any:
 def to_pandas(source: "Source") -> "pandas.DataFrame":
     """See `Table.to_pandas`."""
     pd = package("pandas", "to_pandas()")
-    columns = {column.name: _of_pandas(pd, source, *found) for column, *found in all_arrays(source)}
+    columns = {column.name: _of_pandas(pd, source, array, words) for column, array, words in all_arrays(source)}
     frame: pandas.DataFrame = pd.DataFrame(columns, copy=False)
     frame.attrs["units"] = {column.name: column.unit for column in source.columns}
     frame.attrs["meanings"] = {column.name: column.text for column in source.columns}
@@ -63,7 +63,7 @@ def to_polars(source: "Source") -> "polars.DataFrame":
     """See `Table.to_polars`."""
     pl = package("polars", "to_polars()")
     frame: polars.DataFrame = pl.DataFrame(
-        [_of_polars(pl, source, column, *found) for column, *found in all_arrays(source)]
+        [_of_polars(pl, source, column, array, words) for column, array, words in all_arrays(source)]
     )
     return frame
 

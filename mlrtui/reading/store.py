@@ -129,7 +129,9 @@ class Store(Views):
         rows: list[tuple[Any, ...]] = []
         for group, result in found.items():
             solid = (result.intercept, result.r2) if result.terms else (None, None)
-            terms = [(term.expression, term.exponent, term.low, term.high) for term in result.terms]
+            terms: list[tuple[Any, ...]] = [
+                (term.expression, term.exponent, term.low, term.high) for term in result.terms
+            ]
             for term in terms or [(", ".join(asked.x), None, None, None)]:
                 rest = (result.cells, result.decades, where, "; ".join(result.excluded))
                 rows.append(

@@ -44,7 +44,7 @@ def test_every_answer_has_its_number_and_no_json_in_a_text(
     assert found["schema"] == 1
     inner = [text for text in texts(found) if text[:1] in ("{", "[")]
     assert inner == []
-    row = next(line for line in PAGE.splitlines() if f"`mlrtui {words.split()[0]} " in line)
+    row = next(line for line in PAGE.splitlines() if line.startswith(f"| `mlrtui {words.split()[0]} "))
     assert set(found) - {"schema"} <= set(re.findall(r"`(\w+)`", row.split("|")[2]))
 
 

@@ -19,8 +19,8 @@ from mlrtui_db import copies, invariants, merging
 from mlrtui_db._guard import GuardedConnection
 from mlrtui_db._schema import SCHEMA_VERSION
 from mlrtui_db.reader import Reader
-from mlrtui_db.store import Store, bring_up_to_date
 from mlrtui_db.rows import Selection
+from mlrtui_db.store import Store, bring_up_to_date
 
 sys.path.append(str(Path(__file__).parents[1] / "db"))
 from db_versions import DUMPS, restore

@@ -161,7 +161,7 @@ def test_what_is_shared_by_the_rows_of_a_trial_is(store: Store) -> None:
 def test_errors_are_clear(store: Store, tmp_path: Path) -> None:
     with pytest.raises(package.StoreError, match=r"nothing\.db"):
         package.open(tmp_path / "nothing.db")
-    with pytest.raises(package.BadInput, match="'x': no sweep of this name in .*; it contains 'small"):
+    with pytest.raises(package.BadInput, match=r"'x': no sweep of this name in .*; it contains 'small"):
         store["x"]
     assert "x" not in store
     table = store.grid()
