@@ -240,7 +240,7 @@ class Reader:
             return rows.count(connection, asked)
 
     def parts(self, asked: rows.Selection) -> Iterator[tuple[str, tuple[object, ...]]]:
-        """What follows ``SELECT columns FROM`` for the rows of `batches`, with its values: in one part, or a trial each."""
+        """What follows ``SELECT columns FROM`` for the rows of `batches`, with its values; by step a trial each."""
         return rows.parts(self._picture, asked)
 
     def _read(self, asked: rows.Selection) -> Iterator[rows.Batch]:

@@ -1,8 +1,8 @@
 """Rows of a view in batches: a part of its columns, those where a condition holds, at flat memory.
 
-No transaction stays open between batches. Views with rows per step are read a window at a time, each of one moment and of
-one attempt of its trials; what is the same in all rows of a trial is read once a trial. Every other view is of one moment:
-what is more than a window of it waits in a temporary file.
+No transaction stays open between batches. Views with rows per step are read a window at a time, each of one moment and
+of one attempt of its trials; what is the same in all rows of a trial is read once a trial. Every other view is of one
+moment: what is more than a window of it waits in a temporary file.
 """
 
 import marshal
@@ -85,7 +85,7 @@ class Batch(NamedTuple):
                 yield from map(itemgetter(*self.places), map(shared.__add__, rows))
 
     def values(self) -> Iterator[tuple[Column, list[tuple[int, Any]] | None, Sequence[Any]]]:
-        """Each column with its values: of runs (how often, value) where they are shared, else None and one of each row."""
+        """Each column: runs (how often, value) where values are shared; else None, and the value of each row."""
         shared = len(self.runs[0][1]) if self.runs else 0
         for column, place in zip(self.columns, self.places, strict=True):
             if place < shared:

@@ -1,4 +1,4 @@
-"""The columns of the views as a reader needs them: name, type, unit, meaning, whether all steps of a trial share one value.
+"""The columns of the views: name, type, unit, meaning, and whether all rows of a trial share one value.
 
 SQLite knows the type of a column that is taken from a table, and none of one that is computed. Those have theirs here,
 by unit or name, so that a frame or a file has the same types whether a column's first values are NULL or not.

@@ -28,7 +28,8 @@ QUERIES: dict[str, tuple[str, str]] = {  # name -> (title, SQL)
     ),
     "censored_nets": (
         "Nets whose η* is only a bound",
-        "SELECT sweep, cell, seed, censored, reason FROM eta_star WHERE censored IS NOT NULL ORDER BY sweep, cell, seed",
+        "SELECT sweep, cell, seed, censored, reason FROM eta_star WHERE censored IS NOT NULL"
+        " ORDER BY sweep, cell, seed",
     ),
 }
 

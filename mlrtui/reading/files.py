@@ -29,7 +29,7 @@ from mlrtui_db.view_columns import Column
 __all__ = ["write_csv", "write_json", "write_json_lines", "write_parquet", "write_sqlite", "write_tsv"]
 
 FORMULAS = frozenset("=+-@\t\r＝＋－＠")
-"""What begins a formula of a spreadsheet. Text in CSV and TSV gets an apostrophe before it: a store may come from anybody."""
+"""What begins a formula of a spreadsheet. Such text gets an apostrophe in CSV: a store may come from anybody."""
 
 ROW_GROUP = 20_000  # rows of Parquet that are packed together
 
@@ -84,11 +84,10 @@ def write_parquet(table: Table, file: IO[bytes]) -> int:
     """
     pa, parquet = package("pyarrow", "Parquet"), package("pyarrow.parquet", "Parquet")
     count = 0
-    with table.arrow_batches() as batches:
-        with parquet.ParquetWriter(file, batches.schema, compression="zstd") as writer:
-            for group in _groups(batches):
-                writer.write_table(pa.Table.from_batches(group, batches.schema).unify_dictionaries())
-                count += sum(batch.num_rows for batch in group)
+    with table.arrow_batches() as batches, parquet.ParquetWriter(file, batches.schema, compression="zstd") as writer:
+        for group in _groups(batches):
+            writer.write_table(pa.Table.from_batches(group, batches.schema).unify_dictionaries())
+            count += sum(batch.num_rows for batch in group)
     return count
 
 
@@ -97,8 +96,8 @@ def write_sqlite(
 ) -> Sequence[int]:
     """Strict tables of these names in an empty file, and `column_doc` with unit and meaning of their columns.
 
-    The tables are made by sqlite-utils and filled by the store itself, in one statement where it can: two hundred times as
-    quick as rows that pass through sqlite-utils.
+    The tables are made by sqlite-utils and filled by the store itself, in one statement where it can: two hundred times
+    as quick as rows that pass through sqlite-utils.
     """
     from sqlite_utils import Database
 

@@ -35,8 +35,8 @@ def package(name: str, what_for: str) -> Any:
         if error.name is None or error.name.partition(".")[0] != name:
             raise
         raise NotInstalled(
-            f"{what_for} needs {name}, which is not installed: `pip install {name}`, or `pip install 'mlrtui[{EXTRA}]'` "
-            "for pandas, polars and pyarrow"
+            f"{what_for} needs {name}, which is not installed: `pip install {name}`, or "
+            f"`pip install 'mlrtui[{EXTRA}]'` for pandas, polars and pyarrow"
         ) from None
 
 

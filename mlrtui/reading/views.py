@@ -54,7 +54,7 @@ class Views:
         return self._table(Selection("phases", tuple(columns or ()), where))
 
     def onsets(self, columns: Sequence[str] | None = None, where: str = "") -> Table:
-        """One row per net with trials done: from which η·λ₀ on loss or sharpness rise, and the largest that is survived."""
+        """One row per net with trials done: where loss and sharpness begin to rise, and what is survived."""
         return self._table(Selection("onsets", tuple(columns or ()), where))
 
     def width_growth(self, columns: Sequence[str] | None = None, where: str = "") -> Table:

@@ -40,7 +40,10 @@ def test_a_format_of_another_package(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["all.txt"]
     assert "eta_star" in (tmp_path / "out" / "all.txt").read_text()
     unknown = run(tmp_path, "export", "--format", "xls", "--out", "other")
-    expected = "mlrtui: --format: format 'xls' is not known; use one of csv, datasette, json, jsonl, ndjson, parquet, plain, sqlite, tsv\n"
+    expected = (
+        "mlrtui: --format: format 'xls' is not known; use one of csv, tsv, json, jsonl, ndjson, parquet, sqlite, "
+    )
+    expected += "datasette, plain\n"
     assert (unknown.returncode, unknown.stderr) == (2, expected)
 
 
