@@ -41,6 +41,7 @@ PROGRAMS = (
     Program("soak", "--seconds 5"),
     Program("soak_kills", "--seconds 20 --rate 2000 --readers 2"),
     Program("kills", "--steps 2000 --kills 1 --works prune backup"),
+    Program("reading", "--steps 5000 --rounds 1"),
     Program("many_cells", "--cells 50 --plan 50"),
 )
 
