@@ -44,6 +44,7 @@ PROGRAMS = (
     Program("kills", "--steps 2000 --kills 1 --works prune backup"),
     Program("recording_cost", "--rounds 1 --steps 200 --lanes 2 --widths 16"),
     Program("many_slots", "--slots 2 --rows 50 --total 2000 --rounds 1"),
+    Program("reading", "--steps 5000 --rounds 1"),
     Program("many_cells", "--cells 50 --plan 50"),
     Program(
         "predictions",

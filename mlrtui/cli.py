@@ -466,22 +466,35 @@ def prune(
 @app.command()
 def export(
     store: StoreOption = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")] = Path("mlrtui-export"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the files; - is standard output, for one view.")
+    ] = Path("mlrtui-export"),
     view: Annotated[
         list[str] | None, typer.Option("--view", help="A view to export; repeat for several (default: all).")
     ] = None,
     sweep: Annotated[str | None, typer.Option("--sweep", help="Export this sweep only.")] = None,
-    file_format: Annotated[str, typer.Option("--format", help="csv, jsonl or sqlite.")] = "csv",
+    columns: Annotated[
+        list[str] | None, typer.Option("--columns", help="Columns, as depth,width,eta_star (default: all).")
+    ] = None,
+    where: Annotated[
+        str, typer.Option("--where", metavar="SQL", help='Rows to export, such as "step % 10 = 0 AND width >= 64".')
+    ] = "",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format", help="csv, tsv, json, jsonl (ndjson), parquet, sqlite, or datasette (metadata of columns)."
+        ),
+    ] = "csv",
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
     """Write the views of the store as files."""
     from mlrtui.commands import export as exporting
 
-    done = exporting.export(
-        store_path(store), out, views=tuple(view or ()), sweep=sweep, file_format=file_format, force=force
-    )
-    for path, rows in done:
-        typer.echo(f"{path}: {rows} rows")
+    names = tuple(name.strip() for text in columns or () for name in text.split(",") if name.strip())
+    asked = exporting.Asked(tuple(view or ()), sweep, names, where)
+    for path, rows in exporting.export(store_path(store), out, asked, file_format=file_format, force=force):
+        if path != exporting.STDOUT:
+            typer.echo(f"{path}: {rows} rows")
 
 
 @app.command()
@@ -583,11 +596,12 @@ def examples(
 @app.command()
 def doctor(
     store: Annotated[Path | None, typer.Argument(help="A store to check too.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check this machine, and a store, and print what to do about problems."""
     from mlrtui.commands import show
 
-    raise typer.Exit(show.doctor(store))
+    raise typer.Exit(show.doctor(store, as_json=as_json))
 
 
 @app.command(name="check-claims")

@@ -2,6 +2,7 @@
 
 MlrtuiError                 one or more sentences
 ├── BadInput         (2)    a sweep file, an option or a value is wrong; all mistakes at once
+│   └── NotInstalled (2)    what is asked for needs a package of an extra
 ├── StoreTrouble     (3)    the store cannot be used
 ├── ConnectionLost (255)    the other machine cannot be reached, or no longer
 └── DriverDied       (4)    the driver died: any other error
@@ -12,7 +13,16 @@ A sweep that was stopped is no error; who waited for its end learns of it by exi
 
 from collections.abc import Iterable
 
-__all__ = ["STOPPED", "BadInput", "ConnectionLost", "DriverDied", "EngineFailed", "MlrtuiError", "StoreTrouble"]
+__all__ = [
+    "STOPPED",
+    "BadInput",
+    "ConnectionLost",
+    "DriverDied",
+    "EngineFailed",
+    "MlrtuiError",
+    "NotInstalled",
+    "StoreTrouble",
+]
 
 STOPPED = 75
 """Exit code: stopped before the end, and the same command goes on. The number is that of ``EX_TEMPFAIL``."""
@@ -37,6 +47,10 @@ class BadInput(MlrtuiError):
     def gather(cls, messages: Iterable[str]) -> "BadInput":
         """One error out of many messages."""
         return cls(*messages)
+
+
+class NotInstalled(BadInput, ImportError):
+    """A package that comes with an extra is not installed; the message names both."""
 
 
 class StoreTrouble(MlrtuiError):

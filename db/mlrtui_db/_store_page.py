@@ -82,7 +82,7 @@ def _table(name: str, rows: list[_Row], settings: Set[tuple[str, str, str]] = fr
     """A heading and a table; columns that are in ``settings`` are said in one line: a view has some forty of them."""
     own = [row[1:] for row in rows if row[0] == name]
     yield f"### `{name}`\n"
-    yield f"{_WHAT[name]}\n"
+    yield f"{WHAT[name]}\n"
     yield "| column | unit | meaning |\n| --- | --- | --- |"
     for column, unit, text in own:
         if (column, unit, text) not in settings:
@@ -93,7 +93,7 @@ def _table(name: str, rows: list[_Row], settings: Set[tuple[str, str, str]] = fr
     yield ""
 
 
-_WHAT = {
+WHAT = {
     "eta_star": "One row per net of a search: its maximal initial learning rate and how well it is known.",
     "boundaries": "One row per trial of a search: where success ends.",
     "grid": "One row per cell: progress and averages.",

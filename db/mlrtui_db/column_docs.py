@@ -7,7 +7,7 @@ from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
 from mlrtui_db.axes import AXES, AXIS, SIZES
 from mlrtui_db.flags import FLAG_ALL_SAMPLES, FLAGS, LOSS_STATES
 
-__all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
+__all__ = ["OF_A_TRIAL", "TABLES", "VIEWS", "column_documents", "columns"]
 
 _SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
 _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
@@ -276,6 +276,10 @@ _TRIAL: Docs = {
     "eta_lambda0": ("1", "eta × lambda0_preconditioned; 2 is the stability edge."),
     "trial_id": ("id", "Number of the trial."),
 }
+
+
+OF_A_TRIAL = frozenset({*_NAMES, *_TRIAL, *_AXES})
+"""Columns of views that are the same in all rows of a trial."""
 
 
 def _pick(docs: Docs, *names: str) -> Docs:

@@ -18,10 +18,12 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreBusy               another program holds SQLite's own lock: nothing was written, may be tried again
 ├── SequenceGap             a worker's record came before an earlier one of the same attempt
 ├── MergeConflict           stores that are to be merged contradict each other
+├── BadQuery                a view, column or condition that is asked for does not exist or cannot be read
 └── SweepConflict           the store holds a sweep of this name with other settings
 """
 
 __all__ = [
+    "BadQuery",
     "MergeConflict",
     "SequenceGap",
     "StoreAltered",
@@ -119,6 +121,10 @@ class SequenceGap(StoreError):
 
 class MergeConflict(StoreError):
     """Stores that are to be merged contradict each other."""
+
+
+class BadQuery(StoreError):
+    """What is asked of the store cannot be read: an unknown view or column, or a condition that is none of SQL."""
 
 
 class SweepConflict(StoreError):

@@ -1,21 +1,19 @@
 """`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing and write nothing."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from math import nan
 from pathlib import Path
 from typing import Any
 
 from mlrtui.analysis import fits
-from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
-from mlrtui.analysis.points import points
 from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold, lost_there
-from mlrtui.commands.resume import chosen, stored_spec
+from mlrtui.commands.resume import stored_spec
 from mlrtui.config.sections import SearchSection
 from mlrtui.driver.methods import rules_of
 from mlrtui.errors import BadInput
+from mlrtui.reading.documents import text
+from mlrtui.reading.fitting import Question, answers, chosen
 from mlrtui.report import term_line
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact
@@ -23,20 +21,6 @@ from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
 __all__ = ["Question", "fit", "rethreshold"]
-
-EXPLAINED = ("eta_star", "eta_last", "lambda0", "lambda0_preconditioned")
-
-
-@dataclass(frozen=True)
-class Question:
-    """A fit that is asked for."""
-
-    y: str = "eta_star"
-    x: tuple[str, ...] = ("depth*width",)
-    where: str = ""
-    group_by: tuple[str, ...] | None = None  # axes; None: all that vary but depth and width
-    mixed_rules: bool = False
-    censored: str = fits.DROP
 
 
 def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False) -> int:
@@ -46,83 +30,16 @@ def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_js
         BadInput: an unknown sweep, axis or quantity, or an expression that cannot be read.
         StoreError: a store cannot be used.
     """
-    if asked.y not in EXPLAINED:
-        raise BadInput(f"--y {asked.y!r}: use one of {', '.join(EXPLAINED)}")
-    if asked.censored not in (fits.DROP, fits.BOUND):
-        raise BadInput(f"--censored {asked.censored!r}: use {fits.DROP} or {fits.BOUND}")
-    rows, sizes = _rows(stores, sweeps, asked.y)
-    cells = points(rows, asked.y, sizes)
-    _refuse_unreadable(asked, fits.own_names(cells))
-    groups = fits.grouped(cells, asked.group_by)
-    spec = fits.FitSpec(asked.y, asked.x, asked.where, asked.mixed_rules, asked.censored)
-    results = {condition: fits.fit(group, spec) for condition, group in groups.items()}
+    with ExitStack() as stack:
+        results = answers([stack.enter_context(Reader.open(store)) for store in stores], sweeps, asked)
     if as_json:
-        print(json.dumps([_as_json(condition, result) for condition, result in results.items()], ensure_ascii=False))
+        print(text({"fits": [_as_json(condition, result) for condition, result in results.items()]}))
     else:
         for condition, result in results.items():
             print(f"{one_line(result.spec.name)}{f'  [{one_line(condition)}]' if condition else ''}")
             for line in _lines(result):
                 print(f"  {line}")
     return 0 if any(result.terms for result in results.values()) else 1
-
-
-def _refuse_unreadable(asked: Question, own: Mapping[str, float | str]) -> None:
-    """Raise BadInput with every expression and name that cannot be read."""
-    mistakes = []
-    for option, texts, read in (
-        ("--x", asked.x, partial(cell_number, own=own)),
-        ("--where", (asked.where,) if asked.where.strip() else (), partial(cell_condition, own=own)),
-        ("--group-by", asked.group_by or (), lambda name: fits.grouped((), (name,))),
-    ):
-        for text in texts:
-            try:
-                read(text)
-            except ExpressionError as error:
-                mistakes.append(f"{option} {text!r}: {error}")
-    if mistakes:
-        raise BadInput.gather(mistakes)
-
-
-def _rows(stores: Sequence[Path], sweeps: Sequence[str], y: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of all chosen sweeps, whose cells are named apart where there are several; and parameters by cell."""
-    found: list[tuple[str, str, dict[str, Any]]] = []
-    sizes: dict[tuple[str, str], int] = {}
-    held: set[str] = set()
-    for store in stores:
-        with Reader.open(store) as reader:
-            there = {row.name for row in reader.sweeps()}
-            held |= there
-            wanted = [name for name in sweeps if name in there]
-            for sweep in chosen(reader, wanted) if wanted or not sweeps else ():
-                name = f"{store.name}: {sweep.name}" if len(stores) > 1 else sweep.name
-                lacks = _lacks(sweep, y)
-                if lacks and sweeps:
-                    raise BadInput(f"--y {y!r}: {lacks}")
-                if lacks:
-                    continue
-                columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", where_sweep=sweep.name)
-                named = (dict(zip(columns, row, strict=True)) for row in rows)
-                found += [(name, str(row["cell"]), row) for row in named]
-                sizes |= {(name, label): size for label, size in reader.sizes(sweep.sweep_id).items()}
-    if unknown := [name for name in sweeps if name not in held]:
-        raise BadInput(
-            f"{unknown[0]!r}: no sweep of this name; there are {', '.join(map(repr, sorted(held))) or 'none'}"
-        )
-    several = len({name for name, _, _ in found}) > 1
-    shown = {key: f"{key[0]}: {key[1]}" if several else key[1] for key in sizes}
-    return (
-        [row | {"cell": shown[name, label]} for name, label, row in found],
-        {shown[key]: size for key, size in sizes.items()},
-    )
-
-
-def _lacks(sweep: SweepRow, y: str) -> str:
-    """Why a sweep has no such quantity; "" where it may have it."""
-    if sweep.mode == "recorded":
-        return f"{sweep.name!r} is a recorded run, which has no grid to fit over"
-    if sweep.mode != "search" and y.startswith("eta"):
-        return f"sweep {sweep.name!r} is a {sweep.mode}; only searches have η*"
-    return ""
 
 
 def _lines(result: fits.FitResult) -> Iterator[str]:
@@ -180,7 +97,7 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
             for (cell, seed), trainings in _trainings(reader, rows[name], threshold).items():
                 found.append((name, cell, seed, at_threshold(rules, trainings, threshold, search.threshold)))
     if as_json:
-        print(json.dumps([_net_as_json(*one) for one in found], ensure_ascii=False))
+        print(text({"nets": [_net_as_json(*one) for one in found]}))
     else:
         _print_nets(found, threshold)
     return 0 if any(one.boundary is not None for *_, one in found) else 1

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlrtui.commands.opening import open_current
-from mlrtui.commands.resume import chosen
 from mlrtui.driver.fitting import refit_merged
 from mlrtui.driver.joining import join
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.reading.fitting import chosen
 from mlrtui.stores import open_store
 from mlrtui.text.numbers import megabytes
 from mlrtui_db import copies, merging

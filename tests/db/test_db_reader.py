@@ -121,7 +121,7 @@ def test_query_of_one_sweep_and_of_none(tmp_path: Path) -> None:
 def test_long_exports_hold_no_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.db"
     samples.filled(path, etas=(0.3, 0.1, 0.2))
-    monkeypatch.setattr("mlrtui_db.reader._CHUNK_STEPS", 7)
+    monkeypatch.setattr("mlrtui_db.rows._WINDOW", 7)
     with Reader.open(path) as reader, Store.open(path) as store:
         columns, rows = reader.query("curves")
         first = next(rows)
