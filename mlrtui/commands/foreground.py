@@ -62,8 +62,8 @@ def watching() -> Iterator[Signals]:
     try:
         yield signals
     finally:
-        for number, how in taken.items():
-            signal.signal(number, how)
+        for number, how in taken.items():  # once asked to end, nothing that comes while we do changes the exit code
+            signal.signal(number, how if signals.first is None else signal.SIG_IGN)
 
 
 def attend(

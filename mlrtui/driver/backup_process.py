@@ -3,6 +3,7 @@
 Its arguments are the number of the driver, the store and the copy. What goes wrong is one line on standard error.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +14,8 @@ __all__ = ["main"]
 
 def main() -> int:
     """Renew the backup; 0 done, 3 it could not be made."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):  # a job's, meant for the driver
+        signal.signal(number, signal.SIG_IGN)
     parent, store, copy = sys.argv[1:]
     tether.tie(int(parent))
     from mlrtui_db import copies

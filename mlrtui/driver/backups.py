@@ -57,7 +57,10 @@ class Backups:
             if self._process is not None:
                 self._wait(self._process)
             self._store.note("the last backup is being made")
-            self._wait(self._start(self._backup))
+            process = self._start(self._backup)
+            self._wait(process)
+            if (process.returncode or 0) < 0:  # by a signal to all of a job, before it could ignore it
+                self._wait(self._start(self._backup))
         return self._trouble == ""
 
     def _start(self, backup: Backup) -> "subprocess.Popen[str]":
@@ -101,8 +104,8 @@ class Backups:
             text = f"backed up to {self._backup.path}"
             if before == "":
                 self._say(text)
-            elif not self._finished:
-                self._note("info", f"{text}; again every {span(self._backup.every)}")
+            else:
+                self._note("info", text if self._finished else f"{text}; again every {span(self._backup.every)}")
         elif trouble != before or self._finished:
             again = "training goes on" if not self._finished else "the store itself has everything"
             self._note("warning", f"no backup: {trouble}; {again}")

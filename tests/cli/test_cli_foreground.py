@@ -107,7 +107,7 @@ def test_a_second_signal_ends_at_once(start: Start, sweep_file: WriteSweep, tmp_
         return run.poll() is not None
 
     wait_for(again, "the end")
-    out, _ = run.communicate()
+    out, _ = run.communicate(timeout=300)
     assert run.returncode == 75, out
     assert "the driver was killed; what was committed is kept" in out
     assert (lock.holder(store), status_of(store), members(run.pid)) == (None, "stopped", [])
