@@ -68,10 +68,15 @@ def example_round(trials: int = 2, *, data_id: str = "conformance-0", steps: int
 
 def wait_until_ready(engine: Engine) -> None:
     """Make the data of the checks known, and wait until every slot is idle."""
-    engine.add_datasets({one.data_id: one for one in (example_data(0),)})
-    died = _polled(engine, lambda events: len(engine.idle()) == len(engine.devices), "all slots to be ready")
-    dead = [event for event in died if isinstance(event, WorkerDied)]
-    assert not dead, f"a worker died while it started: {dead[0].detail}"
+    data = example_data(0)
+    engine.add_datasets({data.data_id: data})
+
+    def ready_or_dead(events: list[EngineEvent]) -> bool:
+        dead = [event for event in events if isinstance(event, WorkerDied)]
+        assert not dead, f"a worker died while it started: {dead[0].detail}"
+        return len(engine.idle()) == len(engine.devices)
+
+    _polled(engine, ready_or_dead, "all slots to be ready")
 
 
 def results_of(engine: Engine, slot: int, task: Round | Probe) -> list[Message]:

@@ -137,7 +137,7 @@ def test_a_slot_without_a_machine_is_given_up_and_the_rest_go_on(
     cluster: Cluster, engine: RayEngine, tmp_path: Path, sweep_file: SweepFile, whole: Path
 ) -> None:
     engine.close()  # its slots are wanted here
-    many = RayEngine(["cpu"] * 3, cluster.address, patience=2.0)
+    many = RayEngine(["cpu"] * 3, cluster.address, patience=10.0)
     try:
         drive(tmp_path / "a.db", sweep_file(SMALL_SEARCH), many)
     finally:
@@ -193,7 +193,7 @@ def test_a_raylet_that_is_killed(tmp_path: Path, sweep_file: SweepFile, whole: P
     with ray_cluster(2) as cluster, pytest.MonkeyPatch.context() as patch:
         for name, value in cluster.environment.items():
             patch.setenv(name, value)
-        engine = RayEngine(["cpu", "cpu"], cluster.address, patience=2.0)
+        engine = RayEngine(["cpu", "cpu"], cluster.address, patience=40.0)
         try:
             conformance.wait_until_ready(engine)
             engine.submit(0, conformance.example_round(1, steps=2_000_000))

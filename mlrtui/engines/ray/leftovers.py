@@ -14,7 +14,7 @@ from pathlib import Path
 
 __all__ = ["MARK", "clear", "new_folder", "processes"]
 
-MARK = "MLRTUI_RAY_CLUSTER"
+MARK = "RAY_CLUSTER_OF_MLRTUI"
 """Environment variable whose value is the folder of the cluster."""
 
 _LONGEST_NAME = 40  # bytes: Ray makes sockets below it, whose paths may have 107
