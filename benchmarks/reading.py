@@ -1,6 +1,6 @@
 """How quickly a store is exported and read into frames, beside `sqlite3 -csv` and `pandas.read_sql`, in turns.
 
-Each way runs in a process of its own on the same store, view `curves`. CPU time and peak memory include Python's start.
+Each way runs in a process of its own on the same store, view `curves`; figures include the start of Python.
 """
 
 import argparse

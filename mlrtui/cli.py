@@ -6,7 +6,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypedDict
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -32,14 +32,15 @@ from mlrtui.cli_options import (
     UntilOption,
     WatchScreen,
     WorkersOption,
+    given,
+    given_terms,
+    shown_fields,
+    shown_store,
+    store_path,
 )
 from mlrtui.errors import BadInput, MlrtuiError
 from mlrtui.text.escape import one_line
 from mlrtui.version import __version__
-
-if TYPE_CHECKING:
-    from mlrtui.driver.terms import Terms
-    from mlrtui.remote.address import Address
 
 __all__ = ["app", "main"]
 
@@ -53,36 +54,6 @@ app = typer.Typer(
 )
 
 _debug = False
-
-
-def store_path(option: Path | None) -> Path:
-    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist.
-
-    Raises:
-        BadInput: it is on another machine.
-    """
-    from mlrtui.remote.address import local_or_remote
-
-    store = local_or_remote(_named_store(None if option is None else str(option)))
-    if isinstance(store, Path):
-        return store
-    raise BadInput(
-        f"--store {one_line(str(store))}: a store on another machine can be shown (watch, browse, status) or copied "
-        f"(pull); for anything else log in there. A file here is named ./{one_line(str(store))}"
-    )
-
-
-def _named_store(option: str | None) -> str:
-    return option or os.environ.get("MLRTUI_STORE") or "mlrtui.db"
-
-
-def _shown_store(argument: str | None, option: str | None) -> "Path | Address":
-    """The store that a screen shows, here or on another machine."""
-    from mlrtui.remote.address import local_or_remote
-
-    if argument is not None and option is not None:
-        raise BadInput(f"{one_line(argument)}: --store {one_line(option)} names another store; leave one of them out")
-    return local_or_remote(argument or _named_store(option))
 
 
 def _version(wanted: bool) -> None:
@@ -100,33 +71,6 @@ def _options(
 ) -> None:
     global _debug
     _debug = debug
-
-
-class _Shown(TypedDict):
-    """Fields that the options of all commands have which show a screen."""
-
-    ascii_only: bool
-    refresh: float | None
-    mouse: bool
-
-
-def _given(options: dict[str, str | None]) -> dict[str, str]:
-    """Options of single engines that were given."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _shown(ascii_only: bool, refresh: float | None, no_mouse: bool) -> _Shown:
-    return {"ascii_only": ascii_only, "refresh": refresh, "mouse": not no_mouse}
-
-
-def _terms(
-    foreground: bool, detach: bool, until: str | None, backup_to: Path | None, backup_every: str | None
-) -> "Terms":
-    from mlrtui.driver.terms import Terms
-
-    return Terms.parse(
-        foreground=foreground, detach=detach, until=until, backup_to=backup_to, backup_every=backup_every
-    )
 
 
 @app.command()
@@ -164,10 +108,10 @@ def run(
     from mlrtui.commands.run import RunOptions
     from mlrtui.commands.run import run as command
 
-    shown = _shown(ascii_only, refresh, no_mouse)
-    terms = _terms(foreground, detach, until, backup_to, backup_every)
+    shown = shown_fields(ascii_only, refresh, no_mouse)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
-    options = replace(options, engine_options=_given({"ray-address": ray_address}))
+    options = replace(options, engine_options=given({"ray-address": ray_address}))
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
     raise typer.Exit(command(tuple(files or ()), options))
 
@@ -195,9 +139,9 @@ def watch(
         trials=tuple(trial or ()),
         once=once,
         as_json=as_json,
-        **_shown(ascii_only, refresh, no_mouse),
+        **shown_fields(ascii_only, refresh, no_mouse),
     )
-    shown = _shown_store(place, store)
+    shown = shown_store(place, store)
     if isinstance(shown, Path):
         raise typer.Exit(look.watch(shown, how))
     raise typer.Exit(afar.watch(shown, how))
@@ -222,8 +166,8 @@ def browse(
     """List the sweeps of one or more stores."""
     from mlrtui.commands import afar, look
 
-    shown = [_shown_store(text, None) for text in stores] if stores else [_shown_store(None, store)]
-    how = look.How("browse", once=once, as_json=as_json, **_shown(ascii_only, refresh, no_mouse))
+    shown = [shown_store(text, None) for text in stores] if stores else [shown_store(None, store)]
+    how = look.How("browse", once=once, as_json=as_json, **shown_fields(ascii_only, refresh, no_mouse))
     here = [path for path in shown if isinstance(path, Path)]
     if len(here) == len(shown):
         raise typer.Exit(look.browse(look.in_folders(here) if stores else here, how))
@@ -240,7 +184,7 @@ def status(
     """Print what the store contains and whether a driver is running."""
     from mlrtui.commands import afar, look
 
-    shown = _shown_store(place, store)
+    shown = shown_store(place, store)
     if isinstance(shown, Path):
         raise typer.Exit(look.status(shown, as_json=as_json))
     raise typer.Exit(afar.status(shown, as_json=as_json))
@@ -283,10 +227,10 @@ def resume(
     from mlrtui.commands import resume as command
     from mlrtui.commands.run import RunOptions
 
-    shown = _shown(ascii_only, refresh, no_mouse)
-    terms = _terms(foreground, detach, until, backup_to, backup_every)
+    shown = shown_fields(ascii_only, refresh, no_mouse)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
-    options = replace(options, engine_options=_given({"ray-address": ray_address}))
+    options = replace(options, engine_options=given({"ray-address": ray_address}))
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -317,10 +261,10 @@ def rerun(
 
     if not failed:
         raise BadInput("rerun needs --failed (nothing else can be rerun)")
-    shown = _shown(ascii_only, refresh, no_mouse)
-    terms = _terms(foreground, detach, until, backup_to, backup_every)
+    shown = shown_fields(ascii_only, refresh, no_mouse)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
-    options = replace(options, engine_options=_given({"ray-address": ray_address}))
+    options = replace(options, engine_options=given({"ray-address": ray_address}))
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 

@@ -1,10 +1,18 @@
-"""Options and arguments that several commands have, each with one text."""
+"""Options and arguments that several commands have, each with one text, and what some of them come to together."""
 
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
+
+from mlrtui.errors import BadInput
+from mlrtui.text.escape import one_line
+
+if TYPE_CHECKING:
+    from mlrtui.driver.terms import Terms
+    from mlrtui.remote.address import Address
 
 __all__ = [
     "AllowCodeOption",
@@ -28,6 +36,11 @@ __all__ = [
     "UntilOption",
     "WatchScreen",
     "WorkersOption",
+    "given",
+    "given_terms",
+    "shown_fields",
+    "shown_store",
+    "store_path",
 ]
 
 StoreOption = Annotated[
@@ -115,3 +128,62 @@ OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen as te
 ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
 WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
+
+
+def store_path(option: Path | None) -> Path:
+    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist.
+
+    Raises:
+        BadInput: it is on another machine.
+    """
+    from mlrtui.remote.address import local_or_remote
+
+    store = local_or_remote(_named_store(None if option is None else str(option)))
+    if isinstance(store, Path):
+        return store
+    raise BadInput(
+        f"--store {one_line(str(store))}: a store on another machine can be shown (watch, browse, status) or copied "
+        f"(pull); for anything else log in there. A file here is named ./{one_line(str(store))}"
+    )
+
+
+def _named_store(option: str | None) -> str:
+    return option or os.environ.get("MLRTUI_STORE") or "mlrtui.db"
+
+
+def shown_store(argument: str | None, option: str | None) -> "Path | Address":
+    """The store that a screen shows, here or on another machine."""
+    from mlrtui.remote.address import local_or_remote
+
+    if argument is not None and option is not None:
+        raise BadInput(f"{one_line(argument)}: --store {one_line(option)} names another store; leave one of them out")
+    return local_or_remote(argument or _named_store(option))
+
+
+class Shown(TypedDict):
+    """Fields that the options of all commands have which show a screen."""
+
+    ascii_only: bool
+    refresh: float | None
+    mouse: bool
+
+
+def given(options: dict[str, str | None]) -> dict[str, str]:
+    """Options of single engines that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def shown_fields(ascii_only: bool, refresh: float | None, no_mouse: bool) -> Shown:
+    """Fields of the options of a screen."""
+    return {"ascii_only": ascii_only, "refresh": refresh, "mouse": not no_mouse}
+
+
+def given_terms(
+    foreground: bool, detach: bool, until: str | None, backup_to: Path | None, backup_every: str | None
+) -> "Terms":
+    """When training ends and what is kept of it, from the options. Raises BadInput."""
+    from mlrtui.driver.terms import Terms
+
+    return Terms.parse(
+        foreground=foreground, detach=detach, until=until, backup_to=backup_to, backup_every=backup_every
+    )
