@@ -412,6 +412,9 @@ def fit(
             metavar="drop|bound", help="Cells that succeed at every rate: left out, or fitted as lower bounds."
         ),
     ] = "drop",
+    save: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep the fit in the store under this name, on all screens.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit stored results by other variables, conditions and groups."""
@@ -420,7 +423,7 @@ def fit(
     groups = () if pool else tuple(group_by) if group_by else None
     asked = analyse.Question(y, tuple(x or ("depth*width",)), where, groups, mixed_rules, censored)
     stores = tuple(store or ()) or (store_path(None),)
-    raise typer.Exit(analyse.fit(stores, tuple(sweeps or ()), asked, as_json=as_json))
+    raise typer.Exit(analyse.fit(stores, tuple(sweeps or ()), asked, as_json=as_json, save=save))
 
 
 @app.command()

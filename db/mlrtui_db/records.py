@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 __all__ = [
     "EVIDENCE",
+    "SAVED",
     "BoundaryRecord",
     "CellRecord",
     "Derivation",
@@ -236,6 +237,10 @@ class BoundaryRecord:
     window_low: float | None = None
     window_high: float | None = None
     successes: int | None = None
+
+
+SAVED = "saved: "
+"""How the names of fits begin that a user saved: the sweep's own fits come and go, these stay."""
 
 
 @dataclass(frozen=True)

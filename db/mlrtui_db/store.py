@@ -460,6 +460,14 @@ class Store:
         """Make these the fits of a sweep; writes only what differs and says whether anything did."""
         return _sweeps.replace_fits(self._tx(), sweep_id, fits)
 
+    def save_fit(self, sweep_id: int, fits: Sequence[FitRecord]) -> None:
+        """Keep the terms of fits that a user asked for, beside the sweep's own; an older one of the same name goes.
+
+        Raises:
+            StoreError: a name does not begin with `records.SAVED`.
+        """
+        _sweeps.save_fit(self._tx(), sweep_id, fits)
+
     def add_event(self, level: str, text: str, sweep_id: int | None = None, trial_id: int | None = None) -> None:
         """Add a line to the log; ``level`` is "info", "warning" or "error"."""
         tx = self._tx()

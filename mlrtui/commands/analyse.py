@@ -1,37 +1,52 @@
-"""`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing and write nothing."""
+"""`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing, and write a fit that is to be saved."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold, lost_there
+from mlrtui.commands.opening import open_current
 from mlrtui.commands.resume import stored_spec
 from mlrtui.config.sections import SearchSection
 from mlrtui.driver.methods import rules_of
 from mlrtui.errors import BadInput
 from mlrtui.reading.documents import text
-from mlrtui.reading.fitting import Question, answers, chosen
+from mlrtui.reading.fitting import Question, answers, chosen, fitted
 from mlrtui.report import term_line
+from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
+from mlrtui_db.records import SAVED
 
 __all__ = ["Question", "fit", "rethreshold"]
 
+LONGEST_NAME = 120
 
-def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False) -> int:
+
+def fit(
+    stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False, save: str | None = None
+) -> int:
     """Print a fit over the cells of one or more sweeps; exit code 1 if no group has a slope.
 
+    With ``save`` it is kept in the store under this name, beside the fits of the first of the sweeps.
+
     Raises:
-        BadInput: an unknown sweep, axis or quantity, or an expression that cannot be read.
+        BadInput: an unknown sweep, axis or quantity, or an expression that cannot be read; a name that cannot be saved.
         StoreError: a store cannot be used.
     """
+    if save is not None and (len(stores) > 1 or not save.strip() or len(save) > LONGEST_NAME):
+        raise BadInput(f"--save {save!r}: give a name of 1 to {LONGEST_NAME} letters, and one --store, which keeps it")
     with ExitStack() as stack:
-        results = answers([stack.enter_context(Reader.open(store)) for store in stores], sweeps, asked)
+        readers = [stack.enter_context(Reader.open(store)) for store in stores]
+        results = answers(readers, sweeps, asked)
+        homes = fitted(readers[0], sweeps, asked.y) if save is not None else []
     if as_json:
         print(text({"fits": [_as_json(condition, result) for condition, result in results.items()]}))
     else:
@@ -39,7 +54,29 @@ def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_js
             print(f"{one_line(result.spec.name)}{f'  [{one_line(condition)}]' if condition else ''}")
             for line in _lines(result):
                 print(f"  {line}")
+    if save is not None and homes:
+        _save(stores[0], homes[0], save.strip(), results)
     return 0 if any(result.terms for result in results.values()) else 1
+
+
+def _save(store: Path, sweep: SweepRow, name: str, results: Mapping[str, fits.FitResult]) -> None:
+    """Keep fits in the store; those without a slope have nothing to keep."""
+    records = [
+        replace(
+            record,
+            fit=f"{SAVED}{name}{f' [{condition}]' if condition else ''}",
+            where_expr=" and ".join(f"({part})" for part in (condition, record.where_expr) if part),
+        )
+        for condition, result in results.items()
+        for record in fits.to_records(result)
+    ]
+    if not records:
+        return
+    open_current(store).close()  # migrates it
+    with open_store(store) as opened, opened.transaction():
+        opened.save_fit(sweep.sweep_id, records)
+        opened.add_event("info", f"fit saved: {name!r}", sweep.sweep_id)
+    print(f"saved as {SAVED + name!r} of sweep {one_line(sweep.name)!r}", file=sys.stderr)
 
 
 def _lines(result: fits.FitResult) -> Iterator[str]:

@@ -1,18 +1,22 @@
 """Fits over stored results by any variables: what `mlrtui fit` prints and `Store.fit` gives."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
+
 from mlrtui.analysis import fits
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.points import points
+from mlrtui.config import read_sweep
 from mlrtui.errors import BadInput
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["EXPLAINED", "Question", "answers", "chosen"]
+__all__ = ["EXPLAINED", "Question", "answers", "chosen", "fitted"]
 
 EXPLAINED = ("eta_star", "eta_last", "lambda0", "lambda0_preconditioned")
 
@@ -70,6 +74,11 @@ def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
+def fitted(reader: Reader, names: Sequence[str], y: str) -> list[SweepRow]:
+    """The sweeps whose cells `answers` fits."""
+    return [sweep for sweep in chosen(reader, names) if not _lacks(sweep, y)]
+
+
 def _refuse_unreadable(asked: Question, own: Mapping[str, float | str], option: Callable[[str], str]) -> None:
     """Raise BadInput with every expression and name that cannot be read."""
     mistakes = []
@@ -106,7 +115,8 @@ def _rows(
             if lacks:
                 continue
             columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", where_sweep=sweep.name)
-            named = (dict(zip(columns, row, strict=True)) for row in rows)
+            searched = _searched(sweep)
+            named = (dict(zip(columns, row, strict=True)) | searched for row in rows)
             found += [(name, str(row["cell"]), row) for row in named]
             sizes |= {(name, label): size for label, size in reader.sizes(sweep.sweep_id).items()}
     if unknown := [name for name in sweeps if name not in held]:
@@ -119,6 +129,15 @@ def _rows(
         [row | {"cell": shown[name, label]} for name, label, row in found],
         {shown[key]: size for key, size in sizes.items()},
     )
+
+
+def _searched(sweep: SweepRow) -> dict[str, object]:
+    """What cells of several searches differ in that is no axis: the accuracy that is sought."""
+    with suppress(ValidationError):  # of another version
+        search = read_sweep(sweep.spec).search
+        if search is not None and search.threshold is not None:
+            return {"threshold": search.threshold}
+    return {}
 
 
 def _lacks(sweep: SweepRow, y: str) -> str:

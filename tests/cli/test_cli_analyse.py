@@ -48,6 +48,46 @@ def test_one_fit_over_two_stores(tmp_path: Path, whole_search: Path, mlrtui: Mlr
     assert one["cells"] == 2
 
 
+def test_a_fit_is_saved_under_a_name_and_stays(
+    tmp_path: Path, whole_search: Path, mlrtui: Mlrtui, sweep_file: WriteSweep
+) -> None:
+    store = tmp_path / "copy.db"
+    assert mlrtui("backup", store, "--store", whole_search).returncode == 0
+    asked = ("fit", "--store", store, "--x", "width", "--where", "depth == 1")
+    said = mlrtui(*asked, "--save", "first layer", "--json")
+    (found,) = json.loads(said.stdout)["fits"]
+    query = "SELECT term, exponent, cells, where_expr FROM exponents WHERE fit = 'saved: first layer'"
+    right = [("width", found["terms"][0]["exponent"], 2, "(depth == 1)")]
+    with sqlite3.connect(store) as connection:
+        assert connection.execute(query).fetchall() == right
+    # the sweep grows, and its own fits are made anew
+    larger = SMALL_SEARCH.replace("seeds = 2", "seeds = 3")
+    done = mlrtui("run", sweep_file(larger), "--store", store, "--devices", "cpu:1", "--no-tui")
+    assert done.returncode == 0, done.stderr
+    with sqlite3.connect(store) as connection:
+        assert connection.execute(query).fetchall() == right
+    assert "saved: first layer" in mlrtui("status", "--store", store).stdout
+    # under the same name once more: the newer one stays
+    mlrtui(*asked[:-1], "depth == 2", "--save", "first layer")
+    with sqlite3.connect(store) as connection:
+        assert [row[3] for row in connection.execute(query)] == ["(depth == 2)"]
+
+
+def test_searches_for_other_accuracies_are_not_pooled(
+    tmp_path: Path, whole_search: Path, mlrtui: Mlrtui, sweep_file: WriteSweep
+) -> None:
+    other = SMALL_SEARCH.replace("small search", "higher").replace("threshold = 0.5", "threshold = 0.6")
+    done = mlrtui("run", sweep_file(other), "--store", tmp_path / "b.db", "--devices", "fake", "--no-tui")
+    assert done.returncode == 0, done.stderr
+    both = ("fit", "--store", whole_search, "--store", tmp_path / "b.db", "--json")
+    assert [fit["group"] for fit in json.loads(mlrtui(*both).stdout)["fits"]] == [
+        "threshold == 0.5",
+        "threshold == 0.6",
+    ]
+    (pooled,) = json.loads(mlrtui(*both, "--pool").stdout)["fits"]
+    assert pooled["cells"] == 8
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -56,6 +96,7 @@ def test_one_fit_over_two_stores(tmp_path: Path, whole_search: Path, mlrtui: Mlr
         (("--where", "width >"), "--where 'width >': the expression ends at column 8"),
         (("--group-by", "colour"), "'colour' is no axis"),
         (("--censored", "keep"), "--censored 'keep': use drop or bound"),
+        (("--save", " "), "--save ' ': give a name"),
         (("nothing",), "'nothing': no sweep of this name; there are 'small search'"),
     ],
 )
