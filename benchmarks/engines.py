@@ -15,7 +15,7 @@ from mlrtui.engines.ray.engine import RayEngine
 from mlrtui_trainer.spec import StepBatch
 
 OPENED: dict[str, Callable[[], Engine]] = {"local": lambda: LocalEngine(["cpu"]), "ray": lambda: RayEngine(["cpu"])}
-SHORT, LONG = 12, 4000  # steps
+SHORT, LONG = 12, 400  # steps
 
 
 def main() -> None:

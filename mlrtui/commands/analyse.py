@@ -1,4 +1,4 @@
-"""`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing, and write a fit that is to be saved."""
+"""`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from math import exp, log, log1p
 from pathlib import Path
 from typing import Any
@@ -346,6 +347,17 @@ def test_numbers_are_not_made_up_for_a_training(mlrtui: Mlrtui, sweep: Callable[
     refused = mlrtui("run", sweep("quadratic"), "--allow-code", "--devices", "fake")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
     assert "--devices fake: makes up the numbers of nets" in refused.stderr
+
+
+def test_a_training_needs_an_engine_of_this_machine(mlrtui: Mlrtui, sweep: Callable[..., Path]) -> None:
+    if find_spec("ray") is None:
+        pytest.skip("the extra ray is not installed")
+    refused = mlrtui("run", sweep("quadratic"), "--allow-code", "--engine", "ray", "--devices", "cpu:1")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "mlrtui: --engine ray: does not run training.loop, which needs the driver's machine; use --engine local there, "
+        "and `mlrtui run --shard` for several machines\n",
+    )
 
 
 def test_shards_that_started_elsewhere_are_one_sweep(sweep: Callable[..., Path], tmp_path: Path) -> None:
