@@ -23,6 +23,7 @@ from mlrtui_db.models import (
     Curve,
     EndedTrial,
     EventRow,
+    FitRow,
     LiveSnapshot,
     LogRow,
     MeasureCurve,
@@ -88,6 +89,11 @@ class Reader:
         with self._picture() as connection:
             return _live.read_sweeps(connection)
 
+    def fits(self, sweep_id: int) -> tuple[FitRow, ...]:
+        """The fitted terms of a sweep."""
+        with self._picture() as connection:
+            return _live.read_fits(connection, sweep_id)
+
     def last_end(self) -> WriterEnd | None:
         """How the last writer ended, when nobody writes now and it did not end properly; else None."""
         with self._picture() as connection:
@@ -128,8 +134,9 @@ class Reader:
             None when there is no such sweep.
         """
         with self._picture() as connection:
-            sweeps = _live.read_sweeps(connection)
-            sweep = next((row for row in sweeps if sweep_id is None or row.sweep_id == sweep_id), None)
+            if sweep_id is None:
+                sweep_id = connection.execute("SELECT max(sweep_id) FROM sweep").fetchone()[0]
+            sweep = next(iter(_live.read_sweeps(connection, sweep_id)), None) if sweep_id is not None else None
             if sweep is None:
                 return None
             cells = _live.read_cells(connection, sweep.sweep_id)

@@ -158,7 +158,7 @@ class _State:
 def _read(store: Path) -> _State:
     with Reader.open(store) as reader:
         sweeps = reader.sweeps()
-        fits = {row.sweep_id: snapshot.fits for row in sweeps if (snapshot := reader.live(row.sweep_id)) is not None}
+        fits = {row.sweep_id: reader.fits(row.sweep_id) for row in sweeps}
         end, replica = reader.last_end(), reader.replica_of()
     held, holder = at_work(store)
     return _State(store, sweeps, fits, held, holder, None if held else end, replica)

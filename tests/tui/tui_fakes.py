@@ -14,6 +14,7 @@ from mlrtui.tui.ports import StoreSource
 from mlrtui_db.models import (
     Curve,
     EventRow,
+    FitRow,
     LiveSnapshot,
     LogRow,
     MeasureCurve,
@@ -72,6 +73,10 @@ class FakeReader:
     def sweeps(self) -> tuple[SweepRow, ...]:
         self._called("sweeps")
         return tuple(snapshot.sweep for snapshot in self.store.snapshots.values())
+
+    def fits(self, sweep_id: int) -> tuple[FitRow, ...]:
+        self._called("fits", sweep_id)
+        return self.store.snapshots[sweep_id].fits
 
     def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 30) -> LiveSnapshot | None:
         self._called("live", sweep_id, cell_id)
