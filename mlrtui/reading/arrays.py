@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mlrtui.reading.source import Source
 from mlrtui_db.rows import Batch
 from mlrtui_db.view_columns import Column
-
-if TYPE_CHECKING:
-    from mlrtui.reading.table import Source
 
 __all__ = ["NULL", "Array", "Words", "all_arrays", "arrays_of", "masked"]
 
@@ -84,7 +82,7 @@ def _array(values: Sequence[Any], column: Column, words: Words | None) -> Array:
     return Array(np.array([0 if value is None else value for value in values], dtype=np.int64), missing)
 
 
-def all_arrays(source: "Source") -> Iterator[tuple[Column, Array, Words | None]]:
+def all_arrays(source: Source) -> Iterator[tuple[Column, Array, Words | None]]:
     """Each column of all rows. What a column was joined from is let go before the next one is joined."""
     words: dict[str, Words] = {}
     parts: dict[str, list[Array]] = {column.name: [] for column in source.columns}

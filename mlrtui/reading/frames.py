@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-    from mlrtui.reading.table import Source
+    from mlrtui.reading.source import Source
 
 __all__ = ["EXTRA", "arrow_batches", "package", "to_pandas", "to_polars"]
 

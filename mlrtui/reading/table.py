@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from html import escape
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from mlrtui.errors import BadInput
+from mlrtui.reading.source import Source
 from mlrtui.text.numbers import exact
 from mlrtui_db.rows import Batch
-from mlrtui_db.view_columns import Column
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,38 +17,9 @@ if TYPE_CHECKING:
     import polars
     import pyarrow
 
-__all__ = ["Source", "Table"]
+__all__ = ["Table"]
 
 _PREVIEW = 10  # rows that a notebook shows
-
-
-class Source(Protocol):
-    """Where the rows of a table come from."""
-
-    @property
-    def name(self) -> str:
-        """What the rows are: the name of a view."""
-
-    @property
-    def place(self) -> str:
-        """Whose rows: sweep and store, for people."""
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Its columns in order."""
-
-    @property
-    def by_step(self) -> bool:
-        """Whether texts repeat so often that frames keep each of them once."""
-
-    def batches(self) -> Iterator[Batch]:
-        """All rows, from the first one again at each call."""
-
-    def only(self, name: str) -> "Source":
-        """The same rows with one of the columns."""
-
-    def count(self) -> int:
-        """How many rows there are now."""
 
 
 class Table:
