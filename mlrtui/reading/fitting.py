@@ -1,17 +1,14 @@
 """Fits over stored results by any variables: what `mlrtui fit` prints and `Store.fit` gives."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pydantic import ValidationError
-
 from mlrtui.analysis import fits
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.points import points
-from mlrtui.config import read_sweep
 from mlrtui.errors import BadInput
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
@@ -133,11 +130,9 @@ def _rows(
 
 def _searched(sweep: SweepRow) -> dict[str, object]:
     """What cells of several searches differ in that is no axis: the accuracy that is sought."""
-    with suppress(ValidationError):  # of another version
-        search = read_sweep(sweep.spec).search
-        if search is not None and search.threshold is not None:
-            return {"threshold": search.threshold}
-    return {}
+    search = json.loads(sweep.spec).get("search")
+    threshold = search.get("threshold") if isinstance(search, dict) else None
+    return {"threshold": float(threshold)} if isinstance(threshold, int | float) else {}
 
 
 def _lacks(sweep: SweepRow, y: str) -> str:

@@ -26,7 +26,7 @@ from mlrtui_db.errors import StoreDamaged, StoreLocked, StoreReplica, StoreUnwri
 from mlrtui_db.frames import Frame, NotOurFrame, packed, read_frame, unpacked, write_frame
 from mlrtui_db.invariants import check
 from mlrtui_db.reader import Reader
-from mlrtui_db.records import EigenvalueRow, LayerRow, MeasureRow
+from mlrtui_db.records import MeasureRow
 from mlrtui_db.store import Store, bring_up_to_date
 from mlrtui_db.store import check as check_writable
 
@@ -126,9 +126,15 @@ class Source:
                 curve = samples.steps(trial_id, losses, attempt=attempt, seq=seq, first=first, sharpness=losses)
                 rows = replace(
                     curve,
-                    eigenvalues=[EigenvalueRow(row, "ntk", 1, self.random.random(), 1e-4) for row in range(count)],
-                    layers=[LayerRow(row, 1, self.random.random(), 0.0, float("inf")) for row in range(count)],
-                    measures=[MeasureRow(row, "toy", 1.5, float("nan"), products=row or None) for row in range(count)],
+                    measures=[
+                        one
+                        for row in range(count)
+                        for one in (
+                            MeasureRow(row, "spectrum ntk", self.random.random(), float("nan"), part="1"),
+                            MeasureRow(row, "effective_rms", float("inf"), float("nan"), part="2"),
+                            MeasureRow(row, "toy", 1.5, float("nan"), products=row or None),
+                        )
+                    ],
                 )
                 with self.store.transaction():
                     assert self.store.append_steps(rows).applied == 1

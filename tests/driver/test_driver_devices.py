@@ -93,7 +93,7 @@ def test_a_round_too_large_is_halved_on_devices_with_no_more_memory(
 ) -> None:
     engine = Devices([4096, 3], [80 << 30, 8 << 30])
     assert drive(tmp_path, engine) == SweepEnd("devices", "done", 0)
-    assert max(engine.rounds(0)) > 8  # it goes on as before, though the small device has failed
+    assert max(engine.rounds(0)) > 3  # more than the small device takes, though that one has failed
     assert [size for size in engine.rounds(1) if size <= 3]
     assert rows(tmp_path / "a.db", ANSWERS) == answers
 

@@ -128,7 +128,7 @@ def test_a_worker_that_cannot_run_here_is_given_up_soon(monkeypatch: pytest.Monk
     monkeypatch.setattr("sys.executable", "/bin/false")
     engine = LocalEngine(["cpu"])
     try:
-        assert deaths(engine) == local._MAX_STARTS
+        assert deaths(engine) == local.MAX_STARTS
         assert engine.idle() == []
     finally:
         engine.close()
@@ -140,8 +140,8 @@ def test_a_worker_that_dies_of_every_task_is_given_up_late(
     sweep_file,  # type: ignore[no-untyped-def]
 ) -> None:
     """Not before a round of thousands could have been halved down to one lane."""
-    assert 2 ** (local._MAX_DEATHS - MAX_LOST) > 4096
-    monkeypatch.setattr(local, "_MAX_DEATHS", local._MAX_STARTS + 2)
+    assert 2 ** (local.MAX_DEATHS - MAX_LOST) > 4096
+    monkeypatch.setattr(local, "MAX_DEATHS", local.MAX_STARTS + 2)
     mortal = tmp_path / "python"
     mortal.write_text(
         f"#!{sys.executable}\nimport sys\nfrom multiprocessing.connection import Connection\n"
@@ -151,7 +151,7 @@ def test_a_worker_that_dies_of_every_task_is_given_up_late(
     monkeypatch.setattr("sys.executable", str(mortal))
     engine = LocalEngine(["cpu"])
     try:
-        assert deaths(engine, big_probe(engine, sweep_file)[1]) == local._MAX_DEATHS + 1
+        assert deaths(engine, big_probe(engine, sweep_file)[1]) == local.MAX_DEATHS + 1
     finally:
         engine.close()
 

@@ -139,7 +139,7 @@ def dump(store: Path, sweep: str) -> list[Row]:
     """Every row of a sweep's trainings."""
     of_sweep = "JOIN net USING (net_id) JOIN cell USING (cell_id) JOIN sweep USING (sweep_id) WHERE sweep.name = ?"
     found: list[Row] = rows(store, f"SELECT trial.*, net.* FROM trial {of_sweep} ORDER BY trial.trial_id", sweep)
-    for beside in ("attempt", "step", "layer"):
+    for beside in ("attempt", "step", "measure"):
         found += rows(store, f"SELECT b.* FROM {beside} b JOIN trial USING (trial_id) {of_sweep} ORDER BY 1, 2", sweep)
     return found
 

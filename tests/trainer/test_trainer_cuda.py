@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -163,6 +164,8 @@ def test_lambda_at_init_on_the_device(cuda: PretendCuda):
 
 def test_a_worker_says_how_it_takes_its_steps(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "H100")
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80 << 30))
+    assert describe("cuda:0")["memory"] == str(80 << 30)
     assert describe("cuda:0")["steps"] == "recorded as CUDA graphs"
     monkeypatch.setenv(recorded.SWITCH, "0")
     assert describe("cuda:0")["steps"] == "one by one"
