@@ -416,6 +416,39 @@ def predict(
 
 
 @app.command()
+def plot(
+    kind: Annotated[
+        str, typer.Argument(help="eta-star, exponents, catapult, sharpness, phases or boundary.", show_default=False)
+    ],
+    sweeps: SweepsArgument = None,
+    *,
+    store: StoreOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file: .pdf, .svg or .png.", show_default=False)
+    ] = None,
+    size: Annotated[
+        str, typer.Option(metavar="single|double", help="Columns of a page that it is as wide as.")
+    ] = "single",
+    x: Annotated[str, typer.Option(help="Variable of eta-star.")] = "depth*width",
+    where: Annotated[str, typer.Option(help="Cells to fit or to show: a condition, such as 'width >= 64'.")] = "",
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option("--group-by", metavar="AXIS", help="One law for every value; repeat (default: axes that vary)."),
+    ] = None,
+    as_text: Annotated[bool, typer.Option("--text", help="Print it in the terminal instead.")] = False,
+    ascii_only: AsciiOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Draw a figure of stored results, for papers or in the terminal."""
+    from mlrtui.commands import plot as command
+    from mlrtui.figures.kinds import Asked
+
+    asked = Asked(x, where, tuple(group_by) if group_by else None)
+    how = command.How(out, size, as_text, ascii_only, force)
+    command.plot(store_path(store), kind, tuple(sweeps or ()), asked, how)
+
+
+@app.command()
 def examples(
     copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:
