@@ -449,6 +449,21 @@ def plot(
 
 
 @app.command()
+def report(
+    sweeps: SweepsArgument = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file: .html, or .md with a folder of figures.")],
+    store: StoreOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+) -> None:
+    """Write sweeps as one self-contained page: answer, figures, tables, settings and how to repeat them."""
+    from mlrtui.commands import report as command
+
+    for path in command.report(store_path(store), tuple(sweeps or ()), out, force=force):
+        typer.echo(str(path))
+
+
+@app.command()
 def examples(
     copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:

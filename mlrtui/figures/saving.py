@@ -66,18 +66,20 @@ def save(path: Path, figure: Figure, loaded: Loaded, asked: Asked, size: style.S
         draft.write_bytes(data.getvalue())
 
 
-def svg_text(axes: "Axes", prefix: str, colour: Callable[[str], str]) -> str:
+def svg_text(axes: "Axes", prefix: str, colour: Callable[[str], str], *, transparent: bool = True) -> str:
     """A figure as SVG to be put into a page.
 
     Args:
         axes: drawn within `style.styled`.
         prefix: before every name in it, since several figures share one page.
         colour: what stands in the place of each colour.
+        transparent: without a ground of its own.
     """
     data = io.StringIO()
-    axes.figure.savefig(data, transparent=True, **ENDINGS[".svg"])
+    axes.figure.savefig(data, transparent=transparent, **ENDINGS[".svg"])
     text = data.getvalue()
     text = text[text.index("<svg") :]
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)  # HTML knows them
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{prefix}', text)
     text = re.sub(r'href="#', f'href="#{prefix}', text)
