@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,8 +63,11 @@ def save(path: Path, figure: Figure, loaded: Loaded, asked: Asked, size: style.S
         how = ENDINGS[path.suffix.lower()]
         data = io.BytesIO()
         axes.figure.savefig(data, **how)
+    written = data.getvalue()
+    if how["format"] == "svg":
+        written = _unique_names(written.decode(), "").encode()
     with whole_or_not(path, replace=replace) as draft:
-        draft.write_bytes(data.getvalue())
+        draft.write_bytes(written)
 
 
 def svg_text(axes: "Axes", prefix: str, colour: Callable[[str], str], *, transparent: bool = True) -> str:
@@ -81,7 +85,19 @@ def svg_text(axes: "Axes", prefix: str, colour: Callable[[str], str], *, transpa
     text = text[text.index("<svg") :]
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)  # HTML knows them
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'\bid="', f'id="{prefix}', text)
+    text = _unique_names(text, prefix)
     text = re.sub(r'href="#', f'href="#{prefix}', text)
     text = re.sub(r"url\(#", f"url(#{prefix}", text)
     return re.sub(r"#[0-9a-f]{6}\b", lambda match: colour(match[0]), text)
+
+
+def _unique_names(svg: str, prefix: str) -> str:
+    """Marks of several groups have one name in our code; in a file each has its own."""
+    times: Counter[str] = Counter()
+
+    def name(match: re.Match[str]) -> str:
+        times[match[1]] += 1
+        again = f"-{times[match[1]]}" if times[match[1]] > 1 else ""
+        return f' id="{prefix}{match[1]}{again}"'
+
+    return re.sub(r' id="([^"<>]*)"', name, svg)

@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import exp, isnan, log
 from typing import Any
 
+from pydantic import ValidationError
+
 from mlrtui.analysis.exclusions import left_out
+from mlrtui.config import read_sweep
 from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.kinds import FIGURES, Asked, view_rows
@@ -17,7 +21,7 @@ from mlrtui.text.phrases import quantity
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["Csv", "section", "toml_of"]
+__all__ = ["Csv", "section", "sweep_file"]
 
 Csv = Callable[[str, str], tuple[str, int]]
 """The CSV of a view of a sweep, and its number of rows."""
@@ -316,12 +320,19 @@ def _repeat(sweep: SweepRow) -> Iterator[Block]:
     if sweep.mode == "recorded":
         yield Text("A recorded run is repeated by its own script.")
         return
-    yield Folded("Sweep file", (Code(toml_of(_document(sweep))),))
+    yield Folded("Sweep file", (Code(sweep_file(sweep)),))
     yield Text("To repeat it, save the sweep file above as sweep.toml:")
     yield Code("mlrtui run sweep.toml --store again.db")
 
 
-def toml_of(document: Mapping[str, Any]) -> str:
+def sweep_file(sweep: SweepRow) -> str:
+    """A file that repeats a sweep: its stored settings, without what is left at its default."""
+    with suppress(ValidationError):
+        return _toml_of(read_sweep(sweep.spec).model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    return _toml_of(_document(sweep))  # of another version: as it is stored
+
+
+def _toml_of(document: Mapping[str, Any]) -> str:
     """Stored settings as a sweep file: a table for each section, what is null left out."""
     lines: list[str] = []
     for name, table in document.items():
@@ -329,7 +340,11 @@ def toml_of(document: Mapping[str, Any]) -> str:
             if table:  # [[fit]] is a list of tables
                 lines[:0] = [f"{name} = {_toml(table)}"]
             continue
-        lines += [f"[{name}]", *(f"{_key(k)} = {_toml(v)}" for k, v in table.items() if v is not None), ""]
+        lines.append(f"[{name}]")
+        for key, value in table.items():
+            if value is not None:  # seeds = 3 are three seeds, seeds = [3] is one
+                lines.append(f"{_key(key)} = {json.dumps(value) if key == 'seeds' else _toml(value)}")
+        lines.append("")
     return "\n".join(lines).strip() + "\n"
 
 

@@ -115,7 +115,72 @@ def page(report: Report) -> str:
         BadInput: matplotlib is not installed.
     """
     with style.styled():
-        first_heads = not table.sortable
+        body = "\n".join(part for place, one in enumerate(report.sections) for part in _section(one, f"s{place}"))
+    names = "".join(f'<li><a href="#s{n}">{_text(one.title)}</a></li>' for n, one in enumerate(report.sections))
+    contents = f"<nav><ul>{names}</ul></nav>" if len(report.sections) > 1 else ""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{_text(report.title)}</title>
+<style>{_colours()}{_CSS}</style>
+</head>
+<body>
+<a class="skip" href="#s0">To the first sweep</a>
+<main>
+<h1>{_text(report.title)}</h1>
+<p class="muted">{_text(report.intro)}</p>
+{contents}
+{body}
+</main>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _text(text: str) -> str:
+    return escape(one_line(text), quote=True)
+
+
+def _section(section: Section, name: str) -> Iterator[str]:
+    yield f'<section id="{name}"><h2>{_text(section.title)}</h2>'
+    for place, block in enumerate(section.blocks):
+        yield _block(block, f"{name}b{place}")
+    yield "</section>"
+
+
+def _block(block: Block, name: str) -> str:
+    match block:
+        case Text(text, kind):
+            return f'<p class="{kind}">{_text(text).replace("`", "")}</p>'
+        case Table():
+            return _table(block)
+        case Picture():
+            return _picture(block, name)
+        case Code(text):
+            lines = "\n".join(map(_text, text.splitlines()))
+            return f"<pre>{lines}</pre>"
+        case Download(file, csv, rows):
+            data = base64.b64encode(csv.encode()).decode()
+            link = f'<a download="{_text(file)}" href="data:text/csv;base64,{data}">{_text(file)}</a>'
+            return f'<p class="download">{link} <span class="muted">{rows} rows</span></p>'
+        case Folded(title, blocks):
+            inside = "\n".join(_block(one, f"{name}f{place}") for place, one in enumerate(blocks))
+            return f"<details><summary>{_text(title)}</summary>\n{inside}\n</details>"
+
+
+def _table(table: Table) -> str:
+    rows = table.rows[:MOST_ROWS]
+    shown = [_text(head) for head in table.columns]
+    if table.sortable:
+        shown = [f'<button type="button">{head}</button>' for head in shown]
+    heads = "".join(f'<th scope="col">{head}</th>' for head in shown)
+    head = f"<thead><tr>{heads}</tr></thead>" if any(table.columns) else ""
+    first_heads = not table.sortable
     body = "\n".join(
         f"<tr>{''.join(_td(cell, first_heads and not place) for place, cell in enumerate(row))}</tr>" for row in rows
     )
