@@ -42,7 +42,7 @@ def eta_star(found: Sequence[Law], x: str) -> TextChart:
     if lost := sum(net.censored not in ("", "at_max") for net in nets):
         head.append(f"   {lost} nets succeed at no rate in the range and have no mark")
     if missing := sum(law.missing for law in found):
-        head.append(f"   {missing} nets have no η* yet")
+        head.append(f"   nets without η* yet: {missing}")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)
 
 

@@ -17,10 +17,11 @@ from mlrtui.figures import astext, forest, laws, scans, searches, trainings
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui_db.axes import axis_values
 from mlrtui_db.flags import nonfinite
-from mlrtui_db.models import SweepRow
+from mlrtui_db.models import SweepRow, TrialRow
 from mlrtui_db.own import own_values
 from mlrtui_db.reader import Reader
-from mlrtui_trainer.registry import Registry
+from mlrtui_trainer.registry import Registry, UnknownNameError
+from mlrtui_trainer.schedules import rate_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,17 +125,30 @@ def _training(reader: Reader, row: Row) -> Training:
     for name, values in columns.items():
         for bit in nonfinite(name):
             values[(flags & bit) != 0] = np.inf  # not finite is not the same as not measured
-    edge = number(row, "edge")
+    steps = np.array(curve.step, dtype=np.float64)
+    trial = reader.trial(curve.trial_id)
+    edge = trial.edge if trial is not None else None
     return Training(
         eta=number(row, "eta"),
         c=number(row, "eta_lambda0"),
-        step=np.array(curve.step, dtype=np.float64),
-        edge=edge if edge > 0 else nan,
+        step=steps,
+        edge=edge if edge is not None and edge > 0 else nan,
+        eta_along=None if trial is None or trial.schedule is None else _rates(trial, steps),
         phase=text_of(row, "phase"),
         cell=text_of(row, "cell"),
         seed=int(number(row, "seed")) if not isnan(number(row, "seed")) else 0,
         **columns,
     )
+
+
+def _rates(trial: TrialRow, steps: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """The learning rate of each step, [steps]; NaN where the package that has the schedule is not installed."""
+    assert trial.schedule is not None
+    try:
+        shares = [rate_at(trial.schedule, trial.warmup_steps or 0, trial.max_steps, int(step)) for step in steps]
+    except UnknownNameError:
+        return np.full(len(steps), nan)
+    return trial.eta * np.array(shares, dtype=np.float64)
 
 
 def _laws(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:

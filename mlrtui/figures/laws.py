@@ -143,9 +143,9 @@ def _drawable(value: float) -> bool:
 
 
 def words(law: Law) -> str:
-    """The law in a line: η* ∝ (depth·width)^−0.78 [−1.02, −0.54]; or that there is none."""
+    """The law in a line: η* ∝ (depth·width)^−0.78 [−1.02, −0.54]; or why there is none."""
     if not law.result.terms:
-        return "no law"
+        return f"no law: {shown(next(iter(law.result.warnings), 'too few cells'), 60)}"
     term = law.result.terms[0]
     name = term.expression.replace("*", "·")
     base = name if name.isascii() and name.isidentifier() else f"({name})"
@@ -251,7 +251,7 @@ def _explain(axes: "Axes", found: Sequence[Law]) -> None:
                 markeredgewidth=0.9, label=f"{text} ({count} {of}{'s' * (count != 1)})",
             )  # fmt: skip
     if missing := sum(law.missing for law in found):
-        axes.plot([], [], linestyle="none", marker="None", label=f"{missing} nets have no η* yet")
+        axes.plot([], [], linestyle="none", marker="None", label=f"nets without η* yet: {missing}")
 
 
 def _reasons(found: Sequence[Law]) -> str:

@@ -124,8 +124,10 @@ def sharpness(trainings: Sequence[Training], axes: "Axes") -> "Axes":
         if measured.sum() <= _DOTS:
             axes.plot(one.step[measured], one.sharpness[measured], linestyle="none", marker="o", markersize=1.8,
                       color=colour, markeredgewidth=0, gid="measured")  # fmt: skip
-        if isfinite(one.edge) and one.edge > 0 and one.edge / one.eta <= top:
-            edge = np.broadcast_to(one.edge / _rate(one), one.step.shape)  # [steps]
+        if isfinite(one.edge) and one.edge > 0 and one.edge / one.eta <= top:  # at its lowest, the peak rate
+            with np.errstate(divide="ignore"):  # a rate may begin or end at 0
+                edge = np.broadcast_to(one.edge / _rate(one), one.step.shape)  # [steps]
+            edge = np.where(edge <= top, edge, np.nan)
             axes.plot(one.step, edge, color=colour, linestyle=(0, (3, 2)), linewidth=0.6, gid="edge")
     symbol = {exact(one.edge, 3) for one in drawn if isfinite(one.edge)}
     if symbol:

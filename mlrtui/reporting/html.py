@@ -87,6 +87,8 @@ _DARK_PHASES = {
     "#aa3377": "#e58ac0",
 }
 
+_LONG = 48  # letters of a cell that is given space
+
 _CSS = """
 body{margin:0 auto;max-width:52rem;padding:1rem;font:16px/1.5 system-ui,sans-serif}
 body{color:var(--ink);background:var(--ground)}
@@ -98,6 +100,7 @@ figure{margin:1rem 0}figure svg{max-width:44rem;width:100%;height:auto;display:b
 .scroll{overflow-x:auto;margin:1rem 0}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
 th,td{padding:.2rem .6rem;text-align:left;border-bottom:1px solid var(--pale);vertical-align:top}td.n{text-align:right}
+td.long{min-width:22rem}
 th button{font:inherit;font-weight:600;color:inherit;background:none;border:0;padding:0;cursor:pointer;text-align:left}
 th[aria-sort=ascending] button::after{content:" ▲"}th[aria-sort=descending] button::after{content:" ▼"}
 pre{background:none;border:1px solid var(--pale);padding:.6rem;overflow-x:auto;font-size:.8125rem}
@@ -198,7 +201,9 @@ def _td(cell: Cell, head: bool = False) -> str:
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return f'<td class="n" data-v="{float(cell)!r}">{_text(exact(cell, 4))}</td>'
     text = _text("–" if cell is None else str(cell))
-    return f'<th scope="row">{text}</th>' if head else f"<td>{text}</td>"
+    if head:
+        return f'<th scope="row">{text}</th>'
+    return f"<td>{text}</td>" if len(text) <= _LONG else f'<td class="long">{text}</td>'
 
 
 def _picture(picture: Picture, name: str) -> str:

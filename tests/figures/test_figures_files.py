@@ -166,6 +166,16 @@ def test_more_rates_than_curves_keep_the_changes_of_phase(store: Path) -> None:
     assert any("12 of 60 rates" in note for note in notes)
 
 
+def test_the_rates_of_a_schedule_are_those_of_its_steps(made: Callable[..., Path]) -> None:
+    scheduled = SMALL_SCAN.replace("steps = 60", 'steps = 60\nschedule = "linear-warmup"\nwarmup_steps = 20')
+    with Reader.open(made(scheduled)) as reader:
+        found, _ = read_trainings(reader, view_rows(reader, "phases", reader.sweeps()))
+    assert found
+    for one in found:
+        assert one.eta_along is not None
+        assert one.eta_along.tolist() == pytest.approx([one.eta * min(1.0, (step + 1) / 20) for step in one.step])
+
+
 def test_a_figure_of_nothing_is_refused(store: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         connection.execute("UPDATE net SET eta_star = NULL, censored = NULL")
