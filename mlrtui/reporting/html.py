@@ -106,6 +106,7 @@ th[aria-sort=ascending] button::after{content:" ▲"}th[aria-sort=descending] bu
 pre{background:none;border:1px solid var(--pale);padding:.6rem;overflow-x:auto;font-size:.8125rem}
 details{margin:.6rem 0}summary{cursor:pointer}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem}
+@media screen and (max-width:36rem){figure{overflow-x:auto}figure svg{min-width:34rem}}
 @media print{body{max-width:none;font-size:11px}.download,.skip{display:none}figure,tr{break-inside:avoid}
 h2{break-after:avoid}}
 """
