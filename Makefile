@@ -6,12 +6,13 @@ LINT_IMPORTS := .venv/bin/python -c "from importlinter.cli import lint_imports_c
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test oracle check check-format check-lint check-types check-contracts fix bench
+.PHONY: help run test oracle slurm check check-format check-lint check-types check-contracts fix bench
 
 help:
 	@echo "make run    install into .venv and run the quick start with the live screen (more: ARGS=\"...\")"
 	@echo "make test   install with the test tools and run all tests (some: ARGS=\"tests/store -k lock\")"
 	@echo "make oracle install an independent library of curvature, which some tests compare with"
+	@echo "make slurm  install Slurm for its tests, as root (Debian, Ubuntu)"
 	@echo "make check  format, lint, types and import contracts"
 	@echo "make fix    put format and imports in order"
 	@echo "make bench  every benchmark, figures as JSON in bench-figures/ (some: ARGS=\"--only trainings grids\")"
@@ -26,6 +27,9 @@ test:
 
 oracle:
 	@$(PYTHON) scripts/bootstrap.py oracle
+
+slurm:
+	@bash tests/slurm/install.sh
 
 check: check-format check-lint check-types check-contracts
 

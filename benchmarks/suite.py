@@ -29,6 +29,7 @@ PROGRAMS = (
     Program("products", "--rounds 1 --widths 32"),
     Program("workers", "--rounds 1 --epochs 1 --kinds scan"),
     Program("store_writes", "--rounds 1 --rows 400"),
+    Program("pull_cost", "--rows 2000 --later 0 2000"),
     Program("sharpness_cost", "--rounds 1 --steps 7 --depths 1 --widths 16"),
     Program(
         "sharpness_error",
@@ -41,6 +42,9 @@ PROGRAMS = (
     Program("soak", "--seconds 5"),
     Program("soak_kills", "--seconds 20 --rate 2000 --readers 2"),
     Program("kills", "--steps 2000 --kills 1 --works prune backup"),
+    Program("recording_cost", "--rounds 1 --steps 200 --lanes 2 --widths 16"),
+    Program("many_slots", "--slots 2 --rows 50 --total 2000 --rounds 1"),
+    Program("reading", "--steps 5000 --rounds 1"),
     Program("many_cells", "--cells 50 --plan 50"),
     Program(
         "predictions",

@@ -7,6 +7,7 @@
     with mlrtui.record(model, optimizer, loss_fn) as rec:     # both along your own training
         ...
     edge = mlrtui.find_max_lr(train_fn, start=1e-2)           # η* of any training
+    store = mlrtui.open("mlrtui.db")                          # what sweeps and recorded trainings left
 
 Importing it loads neither torch nor NumPy nor a screen: each name is loaded when it is first used.
 """
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from mlrtui.loops.max_lr import find_max_lr
     from mlrtui.loops.recording import record
     from mlrtui.loops.results import MaxLR
+    from mlrtui.reading.store import Store, Sweep
+    from mlrtui.reading.store import open_store as open
+    from mlrtui.reading.table import Table
+    from mlrtui_db.errors import StoreError
     from mlrtui_trainer.gauge import (
         AsymmetricCurvature,
         CriticalSharpness,
@@ -49,20 +54,30 @@ __all__ = [
     "Recorder",
     "ShardedParameters",
     "Sharpness",
+    "Store",
+    "StoreError",
+    "Sweep",
+    "Table",
     "WrongBatch",
     "__version__",
     "critical_sharpness",
     "directional_sharpness",
     "find_max_lr",
+    "open",
     "record",
     "sharpness",
 ]
 
-_HOMES = {
-    "BadInput": "mlrtui.errors",
-    "MaxLR": "mlrtui.loops.results",
-    "find_max_lr": "mlrtui.loops.max_lr",
-    "record": "mlrtui.loops.recording",
+_HOMES = {  # of each name its module, and its name there if it is another
+    "BadInput": ("mlrtui.errors", ""),
+    "MaxLR": ("mlrtui.loops.results", ""),
+    "Store": ("mlrtui.reading.store", ""),
+    "StoreError": ("mlrtui_db.errors", ""),
+    "Sweep": ("mlrtui.reading.store", ""),
+    "Table": ("mlrtui.reading.table", ""),
+    "find_max_lr": ("mlrtui.loops.max_lr", ""),
+    "open": ("mlrtui.reading.store", "open_store"),
+    "record": ("mlrtui.loops.recording", ""),
 }
 
 
@@ -70,7 +85,8 @@ def __getattr__(name: str) -> Any:
     """Load what ``__all__`` promises when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "mlrtui_trainer.gauge")), name)
+    home, there = _HOMES.get(name, ("mlrtui_trainer.gauge", ""))
+    return getattr(import_module(home), there or name)
 
 
 def __dir__() -> list[str]:

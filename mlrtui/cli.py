@@ -5,12 +5,39 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn, TypedDict
+from typing import Annotated, NoReturn
 
 import typer
 
+from mlrtui.cli_options import (
+    AllowCodeOption,
+    AsciiOption,
+    BackupEveryOption,
+    BackupToOption,
+    DetachOption,
+    DevicesOption,
+    EngineOption,
+    ForegroundOption,
+    NoMouseOption,
+    NoTuiOption,
+    OnceOption,
+    RayAddressOption,
+    RefreshOption,
+    ScreenJsonOption,
+    ShownStoreArgument,
+    ShownStoreOption,
+    StoreOption,
+    SweepsArgument,
+    UntilOption,
+    WatchScreen,
+    WorkersOption,
+    given,
+    given_terms,
+    shown_fields,
+    shown_store,
+    store_path,
+)
 from mlrtui.errors import BadInput, MlrtuiError
 from mlrtui.text.escape import one_line
 from mlrtui.version import __version__
@@ -26,56 +53,7 @@ app = typer.Typer(
     help="Measure maximal learning rates, sharpness and scaling exponents of neural networks, live in a terminal.",
 )
 
-StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
-]
-AsciiOption = Annotated[bool, typer.Option("--ascii", help="Use plain ASCII characters only.")]
-DetachOption = Annotated[bool, typer.Option("--detach", help="Start in the background and return at once.")]
-NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Print progress lines instead of the screen.")]
-DevicesOption = Annotated[
-    str,
-    typer.Option(
-        "--devices",
-        help="auto, cpu, cpu:2 (two workers), cuda (every GPU), cuda:0,cuda:1, cuda:0,cuda:0 (two workers), or fake "
-        "(invented numbers).",
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", min=1, max=999, help="Worker processes on each device (default: as --devices says)."),
-]
-EngineOption = Annotated[
-    str, typer.Option("--engine", help="Where trainings run: local, fake, or an engine of another package.")
-]
-AllowCodeOption = Annotated[
-    bool,
-    typer.Option(
-        "--allow-code",
-        help="Allow code that a sweep file names as package.module:thing to run. Only for files that you trust.",
-    ),
-]
-SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps (default: all).", show_default=False)]
-RefreshOption = Annotated[
-    float | None,
-    typer.Option(
-        "--refresh", min=0.1, max=60, help="Seconds between reads of the store (default: your setting, else 2)."
-    ),
-]
-NoMouseOption = Annotated[
-    bool, typer.Option("--no-mouse", help="Leave the mouse, and text selection, to the terminal.")
-]
-
-OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen as text and exit.")]
-ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
-
-WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
-
 _debug = False
-
-
-def store_path(option: Path | None) -> Path:
-    """The store that a command works on: `--store`, else `MLRTUI_STORE`, else `mlrtui.db`; it need not exist."""
-    return option or Path(os.environ.get("MLRTUI_STORE") or "mlrtui.db")
 
 
 def _version(wanted: bool) -> None:
@@ -95,24 +73,16 @@ def _options(
     _debug = debug
 
 
-class _Shown(TypedDict):
-    """Fields that the options of all commands have which show a screen."""
-
-    ascii_only: bool
-    refresh: float | None
-    mouse: bool
-
-
-def _shown(ascii_only: bool, refresh: float | None, no_mouse: bool) -> _Shown:
-    return {"ascii_only": ascii_only, "refresh": refresh, "mouse": not no_mouse}
-
-
 @app.command()
 def run(
     *,
     files: Annotated[list[Path] | None, typer.Argument(help="Sweep files (default: the quick start).")] = None,
     store: StoreOption = None,
     detach: DetachOption = False,
+    foreground: ForegroundOption = False,
+    until: UntilOption = None,
+    backup_to: BackupToOption = None,
+    backup_every: BackupEveryOption = None,
     no_tui: NoTuiOption = False,
     overrides: Annotated[
         list[str] | None,
@@ -128,6 +98,7 @@ def run(
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -137,8 +108,10 @@ def run(
     from mlrtui.commands.run import RunOptions
     from mlrtui.commands.run import run as command
 
-    shown = _shown(ascii_only, refresh, no_mouse)
-    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
+    shown = shown_fields(ascii_only, refresh, no_mouse)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
+    options = replace(options, engine_options=given({"ray-address": ray_address}))
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
     raise typer.Exit(command(tuple(files or ()), options))
 
@@ -146,7 +119,8 @@ def run(
 @app.command()
 def watch(
     *,
-    store: StoreOption = None,
+    place: ShownStoreArgument = None,
+    store: ShownStoreOption = None,
     screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
     sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
     trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
@@ -156,8 +130,8 @@ def watch(
     refresh: RefreshOption = None,
     no_mouse: NoMouseOption = False,
 ) -> None:
-    """Show a running sweep, from any terminal."""
-    from mlrtui.commands import look
+    """Show a running sweep, from any terminal, here or on another machine."""
+    from mlrtui.commands import afar, look
 
     how = look.How(
         screen=screen.value,
@@ -165,18 +139,24 @@ def watch(
         trials=tuple(trial or ()),
         once=once,
         as_json=as_json,
-        **_shown(ascii_only, refresh, no_mouse),
+        **shown_fields(ascii_only, refresh, no_mouse),
     )
-    raise typer.Exit(look.watch(store_path(store), how))
+    shown = shown_store(place, store)
+    if isinstance(shown, Path):
+        raise typer.Exit(look.watch(shown, how))
+    raise typer.Exit(afar.watch(shown, how))
 
 
 @app.command()
 def browse(
     stores: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store)."),
+        list[str] | None,
+        typer.Argument(
+            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store); or one of "
+            "them on another machine: user@host:path."
+        ),
     ] = None,
-    store: StoreOption = None,
+    store: ShownStoreOption = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
@@ -184,22 +164,30 @@ def browse(
     no_mouse: NoMouseOption = False,
 ) -> None:
     """List the sweeps of one or more stores."""
-    from mlrtui.commands import look
+    from mlrtui.commands import afar, look
 
-    paths = look.in_folders(stores) if stores else (store_path(store),)
-    how = look.How("browse", once=once, as_json=as_json, **_shown(ascii_only, refresh, no_mouse))
-    raise typer.Exit(look.browse(paths, how))
+    shown = [shown_store(text, None) for text in stores] if stores else [shown_store(None, store)]
+    how = look.How("browse", once=once, as_json=as_json, **shown_fields(ascii_only, refresh, no_mouse))
+    here = [path for path in shown if isinstance(path, Path)]
+    if len(here) == len(shown):
+        raise typer.Exit(look.browse(look.in_folders(here) if stores else here, how))
+    raise typer.Exit(afar.browse(shown, how))
 
 
 @app.command()
 def status(
-    store: StoreOption = None,
+    *,
+    place: ShownStoreArgument = None,
+    store: ShownStoreOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print what the store contains and whether a driver is running."""
-    from mlrtui.commands import look
+    from mlrtui.commands import afar, look
 
-    raise typer.Exit(look.status(store_path(store), as_json=as_json))
+    shown = shown_store(place, store)
+    if isinstance(shown, Path):
+        raise typer.Exit(look.status(shown, as_json=as_json))
+    raise typer.Exit(afar.status(shown, as_json=as_json))
 
 
 @app.command()
@@ -221,10 +209,15 @@ def resume(
     sweeps: SweepsArgument = None,
     store: StoreOption = None,
     detach: DetachOption = False,
+    foreground: ForegroundOption = False,
+    until: UntilOption = None,
+    backup_to: BackupToOption = None,
+    backup_every: BackupEveryOption = None,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -234,8 +227,10 @@ def resume(
     from mlrtui.commands import resume as command
     from mlrtui.commands.run import RunOptions
 
-    shown = _shown(ascii_only, refresh, no_mouse)
-    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
+    shown = shown_fields(ascii_only, refresh, no_mouse)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
+    options = replace(options, engine_options=given({"ray-address": ray_address}))
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -246,10 +241,15 @@ def rerun(
     store: StoreOption = None,
     failed: Annotated[bool, typer.Option("--failed", help="Queue failed trials and nets again.")] = False,
     detach: DetachOption = False,
+    foreground: ForegroundOption = False,
+    until: UntilOption = None,
+    backup_to: BackupToOption = None,
+    backup_every: BackupEveryOption = None,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
     allow_code: AllowCodeOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -261,8 +261,10 @@ def rerun(
 
     if not failed:
         raise BadInput("rerun needs --failed (nothing else can be rerun)")
-    shown = _shown(ascii_only, refresh, no_mouse)
-    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, **shown)
+    shown = shown_fields(ascii_only, refresh, no_mouse)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every)
+    options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
+    options = replace(options, engine_options=given({"ray-address": ray_address}))
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 
@@ -272,6 +274,39 @@ def backup(out: Annotated[Path, typer.Argument(help="The new file.")], store: St
     from mlrtui.commands import copies
 
     copies.backup(store_path(store), out)
+
+
+@app.command()
+def pull(
+    source: Annotated[str, typer.Argument(help="The store: user@host:path, or a path.")],
+    out: Annotated[
+        Path | None, typer.Argument(help="The copy (default: the same name, in this folder).", show_default=False)
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Pull again and again until no driver is at work there.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", min=0.5, max=86400, help="Seconds between pulls with --follow.")
+    ] = 5.0,
+) -> None:
+    """Copy a store from another machine, even while a sweep runs; later only what is new."""
+    from mlrtui.commands import pull as command
+    from mlrtui.remote.address import local_or_remote
+
+    copy = None if out is None else local_or_remote(str(out))
+    if copy is not None and not isinstance(copy, Path):
+        raise BadInput(
+            f"{one_line(str(copy))}: a copy is made on this machine; a file here is named ./{one_line(str(copy))}"
+        )
+    raise typer.Exit(command.pull(local_or_remote(source), copy, every=every if follow else None))
+
+
+@app.command(name="export-delta", hidden=True)
+def export_delta(store: StoreOption = None) -> None:
+    """Send what is new in the store to a `mlrtui pull` on another machine."""
+    from mlrtui.commands import pull as command
+
+    command.export_delta(store_path(store))
 
 
 @app.command()
@@ -311,22 +346,35 @@ def prune(
 @app.command()
 def export(
     store: StoreOption = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the files.")] = Path("mlrtui-export"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the files; - is standard output, for one view.")
+    ] = Path("mlrtui-export"),
     view: Annotated[
         list[str] | None, typer.Option("--view", help="A view to export; repeat for several (default: all).")
     ] = None,
     sweep: Annotated[str | None, typer.Option("--sweep", help="Export this sweep only.")] = None,
-    file_format: Annotated[str, typer.Option("--format", help="csv, jsonl or sqlite.")] = "csv",
+    columns: Annotated[
+        list[str] | None, typer.Option("--columns", help="Columns, as depth,width,eta_star (default: all).")
+    ] = None,
+    where: Annotated[
+        str, typer.Option("--where", metavar="SQL", help='Rows to export, such as "step % 10 = 0 AND width >= 64".')
+    ] = "",
+    file_format: Annotated[
+        str,
+        typer.Option(
+            "--format", help="csv, tsv, json, jsonl (ndjson), parquet, sqlite, or datasette (metadata of columns)."
+        ),
+    ] = "csv",
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
 ) -> None:
     """Write the views of the store as files."""
     from mlrtui.commands import export as exporting
 
-    done = exporting.export(
-        store_path(store), out, views=tuple(view or ()), sweep=sweep, file_format=file_format, force=force
-    )
-    for path, rows in done:
-        typer.echo(f"{path}: {rows} rows")
+    names = tuple(name.strip() for text in columns or () for name in text.split(",") if name.strip())
+    asked = exporting.Asked(tuple(view or ()), sweep, names, where)
+    for path, rows in exporting.export(store_path(store), out, asked, file_format=file_format, force=force):
+        if path != exporting.STDOUT:
+            typer.echo(f"{path}: {rows} rows")
 
 
 @app.command()
@@ -364,6 +412,9 @@ def fit(
             metavar="drop|bound", help="Cells that succeed at every rate: left out, or fitted as lower bounds."
         ),
     ] = "drop",
+    save: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Keep the fit in the store under this name, on all screens.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit stored results by other variables, conditions and groups."""
@@ -372,7 +423,7 @@ def fit(
     groups = () if pool else tuple(group_by) if group_by else None
     asked = analyse.Question(y, tuple(x or ("depth*width",)), where, groups, mixed_rules, censored)
     stores = tuple(store or ()) or (store_path(None),)
-    raise typer.Exit(analyse.fit(stores, tuple(sweeps or ()), asked, as_json=as_json))
+    raise typer.Exit(analyse.fit(stores, tuple(sweeps or ()), asked, as_json=as_json, save=save))
 
 
 @app.command()
@@ -467,7 +518,7 @@ def report(
 def examples(
     copy: Annotated[Path | None, typer.Option("--copy", metavar="FOLDER", help="Copy them into this folder.")] = None,
 ) -> None:
-    """List the example sweep files."""
+    """List the example sweep files and scripts."""
     from mlrtui.commands import show
 
     show.examples(copy)
@@ -476,11 +527,12 @@ def examples(
 @app.command()
 def doctor(
     store: Annotated[Path | None, typer.Argument(help="A store to check too.", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check this machine, and a store, and print what to do about problems."""
     from mlrtui.commands import show
 
-    raise typer.Exit(show.doctor(store))
+    raise typer.Exit(show.doctor(store, as_json=as_json))
 
 
 @app.command(name="check-claims")

@@ -32,18 +32,22 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | done, but something failed: trials, a claim, a check of `doctor`; or `rethreshold` decided no net |
+| 1 | done, but something failed: trials, the last backup, a claim, a check of `doctor`; `rethreshold` decided no net |
 | 2 | bad input: a sweep file, an option or a value. Every mistake is listed; nothing was started |
 | 3 | the store cannot be used |
 | 4 | the driver died: an unexpected error, all workers lost, or killed. The log beside the store has the traceback |
+| 75 | stopped before the end by `mlrtui stop`, a signal or `--until`; the same command goes on |
 | 130 | interrupted with Ctrl-C |
 | 141 | the reader of the output closed it, as in `mlrtui status \\| head -2` |
+| 255 | another machine cannot be reached over ssh, or the connection was lost; a run there goes on |
 
 ## Environment variables
 
 | variable | meaning |
 | --- | --- |
 | `MLRTUI_STORE` | the store, where `--store` is not given |
+| `MLRTUI_SSH` | the ssh for stores on other machines, with options: `ssh -p 2222`; `ssh` |
+| `MLRTUI_REMOTE` | the command that runs mlrtui on the other machine, such as `~/venv/bin/mlrtui` |
 | `MLRTUI_FAST` | `0` turns compiled training steps off |
 | `MLRTUI_GRAPHS` | `0` turns CUDA graphs off |
 | `MLRTUI_RECORD` | `0` turns `mlrtui.record` off in every script |
@@ -55,7 +59,9 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 def page() -> str:
     """The page as Markdown: exit codes, variables, common options, then each command with its own."""
     group: Any = get_command(app)
-    commands = {name: [p for p in one.params if p.name != "help"] for name, one in group.commands.items()}
+    commands = {
+        name: [p for p in one.params if p.name != "help"] for name, one in group.commands.items() if not one.hidden
+    }
     rows = Counter(_row(parameter) for parameters in commands.values() for parameter in parameters)
     common = [row for row, count in rows.items() if count >= COMMON]
     lines = [INTRODUCTION, "## Common options", "", *HEAD, *common]

@@ -1,12 +1,10 @@
 """Identities: canonical JSON, its SHA-256, and the name of the code that trains."""
 
 import hashlib
-import importlib.util
 import json
-from functools import cache
-from pathlib import Path
 
 from mlrtui.version import __version__
+from mlrtui_trainer.identity import sources_digest
 
 __all__ = ["canonical_json", "code_id", "digest"]
 
@@ -24,15 +22,6 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@cache
 def code_id() -> str:
     """Version and 12 hexadecimal digits over the sources of the trainer: which code gave a number."""
-    found = importlib.util.find_spec("mlrtui_trainer")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("mlrtui_trainer is not installed")
-    root = Path(found.origin).parent
-    sources = hashlib.sha256()
-    for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
-        sources.update(path.relative_to(root).as_posix().encode() + b"\0")
-        sources.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
-    return f"{__version__}+{sources.hexdigest()[:12]}"
+    return f"{__version__}+{sources_digest()}"

@@ -59,11 +59,13 @@ def second_edition(stored: StoredTrial) -> NewPhase | None:
     beta = json.loads(str(cell["settings"])).get(named) if named else 0.0
     if beta is None:
         return None
-    loss_constant, majority = _chance(
-        DataSpec(*(cell[name] for name in ("data", "samples", "target", "standardize"))),  # type: ignore[arg-type]
-        str(cell["data_id"]),
-        str(cell["loss"]),
-    )
+    loss_constant, majority = _number(trial.get("loss_constant")), _number(trial.get("majority"))
+    if loss_constant != loss_constant:
+        loss_constant, majority = _chance(
+            DataSpec(*(cell[name] for name in ("data", "samples", "target", "standardize"))),  # type: ignore[arg-type]
+            str(cell["data_id"]),
+            str(cell["loss"]),
+        )
     told = stored_phases.StoredTrial(
         loss_kind=str(cell["loss"]),
         verdict=str(trial["verdict"]),
@@ -80,6 +82,7 @@ def second_edition(stored: StoredTrial) -> NewPhase | None:
         has_edge=(net["operator"] != "ntk" or cell["loss"] == "mse") and net["sharpness_samples"] == "all",
         logit_rms_initial=_number(trial["logit_rms_initial"]),
         logit_rms_peak=_number(trial["logit_rms_peak"]),
+        logit_growth=_number(trial.get("logit_growth")),
         loss_constant=loss_constant,
         majority=majority,
     )

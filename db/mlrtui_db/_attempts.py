@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlrtui_db._sqlite import Transaction, finite, whole
 from mlrtui_db.errors import SequenceGap, StoreError
-from mlrtui_db.records import BESIDE, EVIDENCE, TrialOutcome, TrialRecord
+from mlrtui_db.records import EVIDENCE, TrialOutcome, TrialRecord
 
 _PHASE = ("phase", "phase_rule", "phase_basis", "phase_reason")
 
@@ -97,9 +97,9 @@ def open_attempts(
         if status not in ("queued", "failed"):
             raise StoreError(f"trial {trial_id} is {status} and cannot be started again")
         opened[trial_id] = attempt + 1
-        tx.connection.execute("DELETE FROM step WHERE trial_id = ?", (trial_id,))
-        for beside, _ in BESIDE.values():
-            tx.connection.execute(f"DELETE FROM {beside} WHERE trial_id = ?", (trial_id,))
+        if attempt:  # before the first nothing can have been written
+            tx.connection.execute("DELETE FROM step WHERE trial_id = ?", (trial_id,))
+            tx.connection.execute("DELETE FROM measure WHERE trial_id = ?", (trial_id,))
         tx.connection.execute(
             f"UPDATE trial SET status = 'running', attempt = ?, n_steps = 0, rev = ?, {_RESET} WHERE trial_id = ?",
             (attempt + 1, tx.rev, trial_id),

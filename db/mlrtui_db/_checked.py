@@ -7,13 +7,13 @@ take, and JSON is shallow. A row that is otherwise is named.
 import json
 import math
 import types
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from mlrtui_db._record import LAST_TIME
 
-__all__ = ["Unreadable", "count", "json_list", "json_object", "plain_rows", "record", "typed_rows"]
+__all__ = ["Unreadable", "count", "json_list", "json_object", "plain_rows", "record", "short_repr"]
 
 T = TypeVar("T")
 _TIMES = frozenset({"created_at", "finished_at", "heartbeat_at", "at", "started_at", "ended_at"})
@@ -23,11 +23,6 @@ _LARGEST = 2**53
 _DEEPEST = 40
 _SHOWN = 60
 _PLAIN = frozenset({str, int, float, type(None)})
-_DECLARED = {
-    "INTEGER": frozenset({int, type(None)}),
-    "REAL": frozenset({float, int, type(None)}),
-    "TEXT": frozenset({str, type(None)}),
-}
 
 
 class Unreadable(Exception):
@@ -43,7 +38,7 @@ def record(cls: type[T], row: tuple[Any, ...], table: str) -> T:
     for (name, allowed, ranged), value in zip(_fields(cast(Hashable, cls)), row, strict=False):
         kind = type(value)
         if kind not in allowed or (ranged and value is not None and not _in_range(name, value)):
-            raise Unreadable(f"{table} {_shown(row[0])}: {name} is {_shown(value)}")
+            raise Unreadable(f"{table} {short_repr(row[0])}: {name} is {short_repr(value)}")
     return cls(*row)
 
 
@@ -54,7 +49,7 @@ def count(value: object, where: str) -> int:
         Unreadable: it is something else.
     """
     if type(value) is not int or not 0 <= value <= _LARGEST:
-        raise Unreadable(f"{where} is {_shown(value)}")
+        raise Unreadable(f"{where} is {short_repr(value)}")
     return value
 
 
@@ -66,7 +61,7 @@ def json_object(text: object, where: str) -> dict[str, Any]:
     """
     found = _parsed(text, where)
     if not isinstance(found, dict):
-        raise Unreadable(f"{where} is {_shown(text)}")
+        raise Unreadable(f"{where} is {short_repr(text)}")
     return found
 
 
@@ -78,7 +73,7 @@ def json_list(text: object, where: str) -> list[Any]:
     """
     found = _parsed(text, where)
     if not isinstance(found, list):
-        raise Unreadable(f"{where} is {_shown(text)}")
+        raise Unreadable(f"{where} is {short_repr(text)}")
     return found
 
 
@@ -90,28 +85,7 @@ def plain_rows(rows: Iterable[tuple[Any, ...]], what: str) -> Iterator[tuple[Any
     """
     for row in rows:
         if not _PLAIN.issuperset(map(type, row)):
-            raise Unreadable(f"a row of {what} holds {_shown(next(v for v in row if type(v) not in _PLAIN))}")
-        yield row
-
-
-def typed_rows(
-    rows: Iterable[tuple[Any, ...]], view: str, declared: Sequence[tuple[str, str]]
-) -> Iterator[tuple[Any, ...]]:
-    """The rows as they are: of the types that their columns declare, and finite unless computed: products overflow.
-
-    Args:
-        rows: of the view.
-        view: its name.
-        declared: name and declared type of every column, "" where it is computed.
-
-    Raises:
-        Unreadable: a value is otherwise.
-    """
-    allowed = [_DECLARED.get(kind, _PLAIN) for _, kind in declared]
-    for row in rows:
-        for (name, kind), kinds, value in zip(declared, allowed, row, strict=True):
-            if type(value) not in kinds or (kind and type(value) is float and not math.isfinite(value)):
-                raise Unreadable(f"a row of {view}: {name} is {_shown(value)}")
+            raise Unreadable(f"a row of {what} holds {short_repr(next(v for v in row if type(v) not in _PLAIN))}")
         yield row
 
 
@@ -160,7 +134,7 @@ def _parsed(text: object, where: str) -> object:
     try:
         return _parsed_text(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
-        raise Unreadable(f"{where} is not JSON that mlrtui writes: {_shown(text)}") from None
+        raise Unreadable(f"{where} is not JSON that mlrtui writes: {short_repr(text)}") from None
 
 
 def _refuse(constant: str) -> object:
@@ -174,7 +148,8 @@ def _finite(text: str) -> float:
     return number
 
 
-def _shown(value: object) -> str:
+def short_repr(value: object) -> str:
+    """A value as Python writes it, cut where it is long."""
     if isinstance(value, str | bytes):
         return repr(value if len(value) <= _SHOWN else value[:_SHOWN]) + ("..." if len(value) > _SHOWN else "")
     return repr(value)

@@ -6,7 +6,8 @@ from array import array
 from itertools import chain
 
 from mlrtui_db._checked import Unreadable
-from mlrtui_db.models import Curve, MeasureCurve
+from mlrtui_db.models import Curve, MeasureCurve, PartCurve
+from mlrtui_db.parts import natural
 
 __all__ = ["LEARNING_RATE", "read_curve", "read_measure_curve", "read_measures"]
 
@@ -20,22 +21,25 @@ _STEPS = (
     " ifnull(sharpness_residual, 9e999), flags FROM step WHERE trial_id = ? AND step > ? ORDER BY step LIMIT ?"
 )
 _VALUES = (
-    "SELECT step, ifnull(value, 9e999), ifnull(edge, 9e999), ifnull(edge_high, 9e999) FROM measure"
+    "SELECT part, step, ifnull(value, 9e999), ifnull(edge, 9e999), ifnull(edge_high, 9e999) FROM measured"
     " WHERE trial_id = ? AND step > ? AND measure = ? ORDER BY step"
 )
 
-# Every measured step has all of them, or has them the first time: the first one tells.
+# One name may come later than others, or for the first steps only; a trial with millions of values is not read whole.
+_ENDS = 2000
 _MEASURES = (
-    "SELECT measure FROM measure WHERE trial_id = :trial"
-    " AND step = (SELECT min(step) FROM measure WHERE trial_id = :trial) ORDER BY measure"
+    "SELECT DISTINCT measure FROM ("
+    " SELECT * FROM (SELECT measure FROM measured WHERE trial_id = :trial ORDER BY step LIMIT :ends) UNION ALL"
+    " SELECT * FROM (SELECT measure FROM measured WHERE trial_id = :trial ORDER BY step DESC LIMIT :ends)"
+    ") ORDER BY measure"
 )
 _RATE = (
     "SELECT p.eta FROM step p JOIN trial USING (trial_id) JOIN net USING (net_id) JOIN cell USING (cell_id)"
     " JOIN sweep s USING (sweep_id) WHERE trial_id = ? AND s.mode = 'recorded' LIMIT 1"
 )
 _RATES = (
-    "SELECT step, ifnull(eta, 9e999), 9e999, 9e999 FROM step WHERE trial_id = ? AND step > ? AND ? = 'learning rate'"
-    " ORDER BY step"
+    "SELECT '', step, ifnull(eta, 9e999), 9e999, 9e999 FROM step"
+    " WHERE trial_id = ? AND step > ? AND ? = 'learning rate' ORDER BY step"
 )
 
 
@@ -52,7 +56,7 @@ def read_curve(connection: sqlite3.Connection, trial_id: int, after_step: int = 
 
 def read_measures(connection: sqlite3.Connection, trial_id: int) -> tuple[str, ...]:
     """See `Reader.measures`."""
-    names = [name for (name,) in connection.execute(_MEASURES, {"trial": trial_id})]
+    names = [name for (name,) in connection.execute(_MEASURES, {"trial": trial_id, "ends": _ENDS})]
     if not all(isinstance(name, str) for name in names):
         raise Unreadable(f"trial {trial_id}: the name of a measure is no text")
     has_rate = connection.execute(_RATE, (trial_id,)).fetchone() is not None
@@ -67,12 +71,19 @@ def read_measure_curve(
     query = _RATES if measure == LEARNING_RATE else _VALUES
     rows = connection.execute(query, (trial_id, after_step, measure))
     try:
-        cells = array("d", chain.from_iterable(rows))
-        step, *columns = (cells[column::4] for column in range(4))
-        steps = array("q", map(int, step))
+        by_part: dict[str, array[float]] = {}
+        for part, *cells in rows:
+            by_part.setdefault(str(part), array("d")).extend(cells)
+        parts = {part: _values(cells) for part, cells in sorted(by_part.items(), key=lambda one: natural(one[0]))}
     except (TypeError, ValueError, OverflowError):
         raise Unreadable(f"trial {trial_id}: a value of a measure is not made of numbers") from None
-    return MeasureCurve(trial_id, int(found[0]) if found else 0, measure, steps, *map(_with_nan, columns))
+    return MeasureCurve(trial_id, int(found[0]) if found else 0, measure, parts)
+
+
+def _values(cells: "array[float]") -> PartCurve:
+    """The columns of `_VALUES` after the part, given row by row."""
+    step, *columns = (cells[column::4] for column in range(4))
+    return PartCurve(array("q", map(int, step)), *map(_with_nan, columns))
 
 
 def _curve(trial_id: int, attempt: int, cells: "array[float]") -> Curve:

@@ -1,9 +1,9 @@
 """The mark of a writer at work, in the store, and what is known of how the last one ended.
 
-Two rows of table ``meta``. ``writer`` is there from a writer's first transaction to its proper end, in the file itself
+Rows of table ``meta``. ``writer`` is there from a writer's first transaction to its proper end, in the file itself
 and not only in its log: a file with the mark and without a log has lost the commits that the log holds, unless it was
-brought in on the spot, which the lock file beside it proves. ``writer_died`` is how the last driver ended by an error.
-Both are text of a store, so they are read as a stranger's.
+brought in on the spot, which the lock file beside it proves. ``writer_died`` is how the last driver ended by an error;
+``replica_of`` is in a copy that `mlrtui_db.replicas` keeps. All are text of a store, so they are read as a stranger's.
 """
 
 import json
@@ -13,18 +13,25 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from mlrtui_db._epochs import add_epoch
 from mlrtui_db._record import LAST_TIME, LONGEST, LockHolder, decoded
 from mlrtui_db._sqlite import connect_reader, translated, wal_bytes
-from mlrtui_db.errors import StoreIncomplete
+from mlrtui_db.errors import StoreIncomplete, StoreReplica
 from mlrtui_db.lock import is_held, left_behind
-from mlrtui_db.models import WriterEnd
+from mlrtui_db.models import Replica, WriterEnd
 
-_MARK, _DEATH = "writer", "writer_died"
+_MARK, _DEATH, _REPLICA = "writer", "writer_died", "replica_of"
+MARKS = (_MARK, _DEATH, _REPLICA)
+"""Rows that are about this file, not about what it holds: a copy has none of them."""
 _SET = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
-def mark(connection: sqlite3.Connection, who: LockHolder, path: Path) -> None:
-    """Say in the store that this writer is at work on it, inside its first transaction that changes anything."""
+def mark(connection: sqlite3.Connection, who: LockHolder, path: Path, rev: int) -> None:
+    """Say in the store that this writer is at work on it, inside its first transaction that changes anything.
+
+    ``rev``: the newest that it found.
+    """
+    add_epoch(connection, who.token, rev)
     value = json.dumps(asdict(who) | {"note": "", "died": "", "path": str(path)}, ensure_ascii=False)
     connection.execute(_SET, (_MARK, value))
 
@@ -47,7 +54,39 @@ def unmark(connection: sqlite3.Connection) -> None:
 
 def unmark_copy(connection: sqlite3.Connection) -> None:
     """A copy through SQLite has all commits, whatever its source was marked with, and nobody is at work on it."""
-    connection.execute("DELETE FROM meta WHERE key IN (?, ?)", (_MARK, _DEATH))
+    connection.execute("DELETE FROM meta WHERE key IN (?, ?, ?)", MARKS)
+
+
+def write_replica(connection: sqlite3.Connection, source: str, at: float) -> None:
+    """Mark a store as a copy of another that is brought up to date from there: nobody else writes it."""
+    connection.execute(_SET, (_REPLICA, json.dumps({"source": source, "at": at}, ensure_ascii=False)))
+
+
+def read_replica(connection: sqlite3.Connection) -> Replica | None:
+    """Of what a store is such a copy; None when of none."""
+    text = _value(connection, _REPLICA)
+    if text is None:
+        return None
+    try:
+        said = json.loads(text)
+        source, at = " ".join(str(said["source"]).split())[:LONGEST], float(said["at"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return Replica("another store", 0.0)
+    return Replica(source, at if 0 <= at <= LAST_TIME else 0.0)
+
+
+def refuse_replica(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise where a store is such a copy.
+
+    Raises:
+        StoreReplica: says of what, and what to do.
+    """
+    found = read_replica(connection)
+    if found is not None:
+        raise StoreReplica(
+            f"{path} is a copy of {found.source}, which `mlrtui pull` keeps up to date, so it is not written here: run "
+            f"where the source is, or make a store of your own with `mlrtui backup --store {path} NEW.db`"
+        )
 
 
 def record_death(connection: sqlite3.Connection, who: LockHolder, reason: str, now: float) -> None:

@@ -8,24 +8,25 @@ from mlrtui_db.axes import variant
 from mlrtui_db.models import CellRow, CellState, EventRow, FitRow, LogRow, MachineRow, NetRow, SweepRow, TrialRow
 
 _SWEEPS = """
-WITH c AS (SELECT sweep_id, count(*) AS cells FROM cell GROUP BY sweep_id),
+WITH c AS (SELECT sweep_id, count(*) AS cells FROM cell WHERE {one} GROUP BY sweep_id),
 n AS (
   SELECT sweep_id, count(*) AS nets, sum(n.status IN ('done', 'failed')) AS nets_done
-  FROM cell JOIN net n USING (cell_id) GROUP BY sweep_id
+  FROM cell JOIN net n USING (cell_id) WHERE {one} GROUP BY sweep_id
 ), t AS (
   SELECT sweep_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
          sum(t.status = 'running') AS trials_running, sum(t.status = 'failed') AS trials_failed
-  FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id) GROUP BY sweep_id
+  FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id) WHERE {one} GROUP BY sweep_id
 ), a AS (
   SELECT sweep_id, max(heartbeat_at) AS heartbeat_at
-  FROM cell JOIN net USING (cell_id) JOIN trial USING (net_id) JOIN attempt USING (trial_id) GROUP BY sweep_id
+  FROM cell JOIN net USING (cell_id) JOIN trial USING (net_id) JOIN attempt USING (trial_id)
+  WHERE {one} GROUP BY sweep_id
 )
 SELECT sweep_id, name, mode, status, created_at, finished_at, coalesce(cells, 0), coalesce(nets, 0),
        coalesce(nets_done, 0), coalesce(trials, 0), coalesce(trials_done, 0), coalesce(trials_running, 0),
        coalesce(trials_failed, 0), heartbeat_at, spec, shard, repeatable
 FROM sweep LEFT JOIN c USING (sweep_id) LEFT JOIN n USING (sweep_id) LEFT JOIN t USING (sweep_id)
      LEFT JOIN a USING (sweep_id)
-ORDER BY sweep_id DESC
+WHERE {one} ORDER BY sweep_id DESC
 """
 
 _CELLS = """
@@ -93,9 +94,11 @@ FROM fit WHERE sweep_id = ? ORDER BY fit, term
 """
 
 
-def read_sweeps(connection: sqlite3.Connection) -> tuple[SweepRow, ...]:
-    """All sweeps, newest first."""
-    sweeps = tuple(record(SweepRow, row, "sweep") for row in connection.execute(_SWEEPS))
+def read_sweeps(connection: sqlite3.Connection, sweep_id: int | None = None) -> tuple[SweepRow, ...]:
+    """The sweeps, newest first, with their progress; of one alone that takes the time of its trainings alone."""
+    one = "true" if sweep_id is None else "sweep_id = :sweep"
+    rows = connection.execute(_SWEEPS.format(one=one), {} if sweep_id is None else {"sweep": sweep_id})
+    sweeps = tuple(record(SweepRow, row, "sweep") for row in rows)
     for sweep in sweeps:
         spec = json_object(sweep.spec, f"sweep {sweep.sweep_id}: spec")
         if not isinstance(spec.get("sharpness", {}), dict):

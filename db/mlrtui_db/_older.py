@@ -6,7 +6,7 @@ An older one lacks tables, columns and views. The views of a newer one are unkno
 import sqlite3
 from contextlib import closing
 
-from mlrtui_db._editions import BEFORE_SCHEMA_4
+from mlrtui_db._editions import BEFORE_SCHEMA_4, measured_before_6
 from mlrtui_db._schema import SCHEMA_VERSION, schema_script, view_statements
 
 __all__ = ["complete", "is_of_another_version"]
@@ -41,7 +41,10 @@ def _stand_ins(connection: sqlite3.Connection) -> list[str]:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version < SCHEMA_VERSION:
         made = _tables(connection)
-    return [*made, *(text.replace("CREATE VIEW", "CREATE TEMP VIEW", 1) for text in view_statements())]
+    views = [text.replace("CREATE VIEW", "CREATE TEMP VIEW", 1) for text in view_statements()]
+    if version < 6 and (before := measured_before_6(connection)):
+        views = [f"CREATE TEMP VIEW measured AS {before}" if " measured AS" in text else text for text in views]
+    return [*made, *views]
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mlrtui_db import filesystem
 from mlrtui_db._checked import Unreadable
 from mlrtui_db._inode import refuse_links
+from mlrtui_db._life import refuse_replica
 from mlrtui_db._older import complete
 from mlrtui_db._schema import APPLICATION_ID, SCHEMA_VERSION, view_names
 from mlrtui_db._shape import check_schema
@@ -69,6 +70,7 @@ def verify(path: Path, *, writing: bool) -> None:
         StoreAltered: the schema is not mlrtui's.
         StoreDamaged: truncated, corrupt, or tables are missing.
         StoreNewer: a later version, when writing; else one whose views are not those that we know.
+        StoreReplica: when writing, a copy that is brought up to date from elsewhere.
     """
     alone = wal_bytes(path) == 0
     with translated(path):
@@ -77,6 +79,8 @@ def verify(path: Path, *, writing: bool) -> None:
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
             (page_size,) = connection.execute("PRAGMA page_size").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if writing:
+                refuse_replica(connection, path)
         finally:
             connection.close()
     if writing and version > SCHEMA_VERSION:

@@ -1,7 +1,6 @@
 """The record in a lock file: who holds the lock, what it waits for, of what it died. Read as a stranger's text."""
 
 import json
-import math
 import os
 import socket
 from contextlib import suppress
@@ -29,6 +28,8 @@ class LockHolder:
     process_start: str = ""  # as `processes.started` gives it: with it, the number is one process for ever
     token: str = ""  # the same as in the store's own mark
     died: str = ""  # of what, when it could say so nowhere else
+    until: float | None = None  # s (Unix time), when it stops by itself; None: when all is done
+    python: str = ""  # that runs it: `mlrtui.remote.finding` looks for mlrtui beside it
 
     def is_here(self) -> bool:
         """Whether ``pid`` names a process of this machine and this container."""
@@ -81,12 +82,19 @@ def decoded(raw: bytes | str) -> LockHolder | None:
 
 
 def _checked(said: dict[str, object]) -> LockHolder | None:
-    pid, at = said.get("pid"), said.get("started_at")
+    pid, at, until = said.get("pid"), _time(said.get("started_at")), _time(said.get("until"))
     texts = {field.name: said.get(field.name, "") for field in fields(LockHolder) if field.type in (str, "str")}
     if not isinstance(pid, int) or isinstance(pid, bool) or not 1 <= pid <= _LARGEST_PID:
         return None
-    if not isinstance(at, int | float) or isinstance(at, bool) or not 0 <= at <= LAST_TIME or not math.isfinite(at):
+    if at is None or (until is None and said.get("until") is not None):
         return None
     if not said.get("host") or not all(isinstance(text, str) for text in texts.values()):
         return None
-    return LockHolder(pid=pid, started_at=float(at), **{name: str(text)[:LONGEST] for name, text in texts.items()})
+    words = {name: str(text)[:LONGEST] for name, text in texts.items()}
+    return LockHolder(pid=pid, started_at=at, until=until, **words)
+
+
+def _time(value: object) -> float | None:
+    """The number as a time, s (Unix time); None when it is none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_TIME
+    return float(value) if known else None  # type: ignore[arg-type]

@@ -27,8 +27,8 @@ BOUNDARY: Docs = {
     ),
     "eta_last": ("eta", "The largest rate that succeeded; it grows with the number of rates tried."),
     "eta_star_se": (
-        "1",
-        "Standard error of ln eta_star of this one net, from the lattice's step and the reversals in the window; too "
+        "eta",
+        "Standard error of eta_star of this one net, from the lattice's step and the reversals in the window; too "
         "small where the window looks clean. NULL under rule 1.",
     ),
     "window_low": ("eta", "Lowest rate of the window that eta_star is the area over; NULL under rule 1."),
@@ -93,7 +93,7 @@ MEASURED: Docs = {
     ),
     "hidden_growth": (
         "1",
-        "RMS of the last hidden layer at its largest over the first 10 steps, over its first value; NULL without one.",
+        "RMS of the last hidden layer at its largest, over its first value; NULL without one.",
     ),
     "ratio_first": ("1", "First measured eta × sharpness / edge; NULL when not measured, as for the next four."),
     "ratio_before_peak": ("1", "Largest of these ratios up to the step of the smoothed loss's peak."),

@@ -15,7 +15,10 @@ from mlrtui_db.errors import StoreUnwritable
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, loss_state
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
+
+_SERVING = ("axes", "measured")
+"""Views that only serve the others."""
 
 
 @cache
@@ -45,9 +48,15 @@ def schema_names() -> tuple[str, ...]:
 
 @cache
 def view_names() -> tuple[str, ...]:
-    """Names of the views for people, in the order of views.sql; `axes` only serves the others."""
+    """Names of the views for people, in the order of views.sql."""
     found = re.findall(r"^CREATE VIEW (\w+)", schema_script(), re.MULTILINE)
-    return tuple(name for name in found if name != "axes")
+    return tuple(name for name in found if name not in _SERVING)
+
+
+@cache
+def table_names() -> tuple[str, ...]:
+    """Names of the tables, in the order of schema.sql."""
+    return tuple(name for name in schema_names() if name not in (*view_names(), *_SERVING))
 
 
 @cache
@@ -58,10 +67,9 @@ def view_statements() -> tuple[str, ...]:
 
 def tables_of_trials(connection: sqlite3.Connection) -> tuple[str, ...]:
     """Names of the tables whose rows belong to a trial, by the schema's own references."""
-    tables = [name for name in schema_names() if name not in (*view_names(), "axes")]
     return tuple(
         table
-        for table in tables
+        for table in table_names()
         if any(row[2] == "trial" for row in connection.execute(f"PRAGMA foreign_key_list({table})"))
     )
 
@@ -102,7 +110,7 @@ def renew_views(connection: sqlite3.Connection) -> None:
 def drop_views(connection: sqlite3.Connection) -> None:
     """Take our views away; `renew_views` makes those of this version."""
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall():
-        if name in (*view_names(), "axes"):
+        if name in (*view_names(), *_SERVING):
             connection.execute(f'DROP VIEW "{name}"')
 
 

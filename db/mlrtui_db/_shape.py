@@ -27,6 +27,9 @@ _HEADS: dict[tuple[str, ...], str] = {
     ("CREATE", "VIEW"): "view",
     ("CREATE", "INDEX"): "index",
 }
+_RETIRED = {"eigenvalue": 6, "layer": 6}
+"""Tables of ours that earlier versions had, and the schema that has them no more."""
+
 _UNIQUE = ("CREATE", "UNIQUE", "INDEX")
 _KINDS = {"TRIGGER": "trigger", "VIRTUAL": "virtual table"}
 _SHOWN = 60
@@ -70,10 +73,11 @@ def check_schema(path: Path, connection: sqlite3.Connection) -> None:
 
 def foreign_objects(connection: sqlite3.Connection) -> tuple[str, ...]:
     """Tables, views and indexes that other tools have put into a store, in words, by name."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
     return tuple(
         f"{found.kind} {_quoted(found.name)}"
         for found in _objects(connection)
-        if found.name not in _current() and found.sql is not None and not _OF_SQLITE.fullmatch(found.name)
+        if not _is_ours(found.name, version) and found.sql is not None and not _OF_SQLITE.fullmatch(found.name)
     )
 
 
@@ -102,15 +106,18 @@ def _trouble(connection: sqlite3.Connection, found: _Object, version: int) -> st
     name = text[3 if unique else 2] if len(text) > 3 else ""
     if kind != found.kind or name != identifier(found.name) or "\0" in found.sql:
         return f"the definition of {found.kind} {_quoted(found.name)} is of something else"
-    if found.name in _current() or found.name.lower() in _current():
+    if _is_ours(found.name, version) or _is_ours(found.name.lower(), version):
         return _trouble_of_ours(connection, found, text, version)
     if _OF_SQLITE.fullmatch(found.name) and kind == "table":
         return None
-    return _trouble_of_others(connection, found, text, unique)
+    return _trouble_of_others(connection, found, text, unique, version)
 
 
 def _trouble_of_ours(connection: sqlite3.Connection, found: _Object, text: Tokens, version: int) -> str | None:
     wanted = _current().get(found.name)
+    if found.kind == "table" and found.name in _RETIRED:
+        fine = all((found.name, fingerprint(part)) in known(version) for part in definitions(text))
+        return None if fine else f"table {_quoted(found.name)} has other columns or conditions than mlrtui's"
     if wanted is None or wanted.kind != found.kind:
         return f"{found.kind} {_quoted(found.name)} is not mlrtui's"
     if found.kind == "table":
@@ -129,9 +136,11 @@ def _trouble_of_ours(connection: sqlite3.Connection, found: _Object, text: Token
     return None if same else f"{found.kind} {_quoted(found.name)} is not as mlrtui made it"
 
 
-def _trouble_of_others(connection: sqlite3.Connection, found: _Object, text: Tokens, unique: bool) -> str | None:
+def _trouble_of_others(
+    connection: sqlite3.Connection, found: _Object, text: Tokens, unique: bool, version: int
+) -> str | None:
     if found.kind == "index":
-        ours = found.table.lower() in _current()
+        ours = _is_ours(found.table.lower(), version)
         if "(" not in text:
             return f"the index {_quoted(found.name)} has no columns"
         inside = text[text.index("(") + 1 :]
@@ -141,6 +150,11 @@ def _trouble_of_others(connection: sqlite3.Connection, found: _Object, text: Tok
     elif found.kind == "table" and _computes(connection, found.name):
         return f"it holds the table {_quoted(found.name)} with a computed column"
     return None
+
+
+def _is_ours(name: str, version: int) -> bool:
+    """Whether a store of a version has something of ours by this name."""
+    return name in _current() or version < _RETIRED.get(name, 0)
 
 
 def _computes(connection: sqlite3.Connection, table: str) -> bool:

@@ -1,45 +1,30 @@
-"""Writing steps: the fence of each record, non-finite numbers as NULL and flags, and the trial's summary."""
+"""Writing steps: the fence of each record, and the trial's summary. A transaction's rows go in by few statements."""
 
-import math
 import sqlite3
-from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import groupby, repeat
+from itertools import chain, groupby, pairwise
+from operator import itemgetter
+from typing import NamedTuple
 
-from mlrtui_db._attempts import fence
+from mlrtui_db._attempts import Fence
 from mlrtui_db._schema import tables_of_trials
-from mlrtui_db._sqlite import Transaction, finite
+from mlrtui_db._sqlite import Transaction
+from mlrtui_db._step_rows import Columns, Real, columns_of, measured
 from mlrtui_db.errors import StoreError
-from mlrtui_db.flags import (
-    FLAG_ACCURACY_NONFINITE,
-    FLAG_LOSS_NAN,
-    FLAG_LOSS_NEG_INF,
-    FLAG_LOSS_POS_INF,
-    FLAG_SHARPNESS_INF,
-    FLAG_SHARPNESS_NAN,
-    LOSS_STATES,
-    bits,
-)
+from mlrtui_db.flags import LOSS_STATES
 from mlrtui_db.models import AppendResult
-from mlrtui_db.records import BESIDE, EigenvalueRow, LayerRow, MeasureRow, Segment, StepRows
+from mlrtui_db.records import MeasureRow, Segment, StepRows
 
-_LOSS_BITS, _SHARPNESS_BITS = bits("loss"), bits("sharpness")
-_VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | bits("accuracy")
+_COLUMNS = ("trial_id", "step", "loss", "accuracy", "sharpness", "sharpness_residual", "products", "flags", "eta")
+_MANY = 40  # rows of one statement: SQLite then takes three quarters of the time
 
-_INSERT = (
-    "INSERT INTO step (trial_id, step, loss, accuracy, sharpness, sharpness_residual, products, flags, eta)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_OF_MEASURE = ("trial_id", "step", "series_id", *MeasureRow._fields[2:-1])  # between row and measure, and the part
+_OF_SHORT = ("trial_id", "step", "series_id", "value", "edge", "residual")
+_INSERT_MEASURE, _INSERT_SHORT = (
+    f"INSERT INTO measure ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    for names in (_OF_MEASURE, _OF_SHORT)
 )
-
-_INSERTS_BESIDE = {
-    name: f"INSERT INTO {table} (trial_id, step, {', '.join(kind._fields[1:])}) VALUES (?{', ?' * len(kind._fields)})"
-    for name, (table, kind) in BESIDE.items()
-}
-
-_Real = float | None
-_Row = tuple[int, int, _Real, _Real, _Real, _Real, int | None, int, _Real]
-_Beside = EigenvalueRow | LayerRow | MeasureRow
 
 
 @dataclass
@@ -48,153 +33,164 @@ class Summary:
 
     n_steps: int
     last_step: int | None
-    last_loss: _Real
-    last_accuracy: _Real
-    last_sharpness: _Real
+    last_loss: Real
+    last_accuracy: Real
+    last_sharpness: Real
     last_sharpness_step: int | None
-    min_loss: _Real
-    max_loss: _Real
+    min_loss: Real
+    max_loss: Real
     max_loss_step: int | None
-    max_sharpness: _Real
+    max_sharpness: Real
     bad_step: int | None
     bad_kind: str | None
 
-    def extend(self, rows: Sequence[_Row]) -> None:
+    def extend(self, columns: Columns) -> None:
         """Take in rows that follow those seen so far."""
-        losses = [row[2] for row in rows]
-        self.n_steps += len(rows)
-        self.last_step, self.last_loss = rows[-1][1], losses[-1]
+        steps, losses = columns.step, columns.loss
+        self.n_steps += len(steps)
+        self.last_step, self.last_loss = steps[-1], losses[-1]
         numbers = [loss for loss in losses if loss is not None]
         if numbers:
             low, high = min(numbers), max(numbers)
             if self.min_loss is None or low < self.min_loss:
                 self.min_loss = low
             if self.max_loss is None or high > self.max_loss:
-                self.max_loss, self.max_loss_step = high, rows[losses.index(high)][1]
+                self.max_loss, self.max_loss_step = high, steps[losses.index(high)]
         if len(numbers) < len(losses) and self.bad_step is None:
-            bad = rows[losses.index(None)]
-            self.bad_step, self.bad_kind = bad[1], _bad_kind(bad[7])
-        measured = [(row[4], row[1]) for row in rows if row[4] is not None]
-        if measured:
-            self.last_sharpness, self.last_sharpness_step = measured[-1]
-            top = max(value for value, _ in measured)
+            bad = losses.index(None)
+            self.bad_step, self.bad_kind = steps[bad], _bad_kind(columns.flags[bad])
+        last = _last(columns.sharpness)
+        if last is not None:
+            self.last_sharpness, self.last_sharpness_step = columns.sharpness[last], steps[last]
+            top = max(value for value in columns.sharpness if value is not None)
             if self.max_sharpness is None or top > self.max_sharpness:
                 self.max_sharpness = top
-        self.last_accuracy = next((row[3] for row in reversed(rows) if row[3] is not None), self.last_accuracy)
+        last = _last(columns.accuracy)
+        if last is not None:
+            self.last_accuracy = columns.accuracy[last]
 
 
 SUMMARY_COLUMNS = tuple(column.name for column in fields(Summary))
-_SELECT = f"SELECT {', '.join(SUMMARY_COLUMNS)} FROM trial WHERE trial_id = ?"
+_SELECT = (
+    f"SELECT a.attempt, a.next_seq, {', '.join(SUMMARY_COLUMNS)} FROM trial JOIN attempt a USING (trial_id, attempt)"
+    " WHERE trial_id = ? AND ended_at IS NULL"
+)
 _UPDATE = f"UPDATE trial SET {', '.join(f'{name} = ?' for name in SUMMARY_COLUMNS)}, rev = ? WHERE trial_id = ?"
 
 
-def append_steps(tx: Transaction, rows: StepRows) -> AppendResult:
+class _Part(NamedTuple):
+    """A segment and its batch."""
+
+    segment: Segment
+    rows: StepRows
+
+
+def append_steps(tx: Transaction, batches: Sequence[StepRows]) -> AppendResult:
     """See `Store.append_steps`."""
-    _check_columns(rows)
-    applied = 0
-    ordered = sorted(rows.segments, key=lambda segment: (segment.trial_id, segment.seq))
-    for trial_id, group in groupby(ordered, key=lambda segment: segment.trial_id):
-        applied += _append_to_trial(tx, rows, trial_id, list(group))
-    return AppendResult(applied=applied, dropped=len(rows.segments) - applied)
+    for rows in batches:
+        _check_columns(rows)
+    parts = [_Part(segment, rows) for rows in batches for segment in rows.segments]
+    parts.sort(key=lambda part: (part.segment.trial_id, part.segment.seq))
+    appending = _Appending(tx, _series_of(tx.connection, batches))
+    for trial_id, group in groupby(parts, key=lambda part: part.segment.trial_id):
+        appending.add(trial_id, list(group))
+    appending.write()
+    return AppendResult(applied=appending.applied, dropped=len(parts) - appending.applied)
 
 
-def _append_to_trial(tx: Transaction, rows: StepRows, trial_id: int, segments: Sequence[Segment]) -> int:
-    gate = fence(tx.connection, trial_id)
-    if gate is None:
-        return 0
-    fresh: list[_Row] = []
-    beside: dict[str, list[tuple[object, ...]]] = {name: [] for name in BESIDE}
-    applied = 0
-    for segment in segments:
-        if gate.admits(trial_id, segment.attempt, segment.seq):
-            gate = type(gate)(gate.attempt, gate.next_seq + 1)
-            fresh += stored_rows(rows, segment)
-            for name, kept in beside.items():
-                kept += _stored_beside(rows, name, segment)
-            applied += 1
-    if not applied:
-        return 0
-    tx.connection.execute(
-        "UPDATE attempt SET next_seq = ?, heartbeat_at = ? WHERE trial_id = ? AND attempt = ?",
-        (gate.next_seq, tx.now, trial_id, gate.attempt),
-    )
-    if fresh:
-        summary = read_summary(tx.connection, trial_id)
-        _check_order(trial_id, summary.last_step, fresh)
-        tx.connection.executemany(_INSERT, fresh)
-        for name, kept in beside.items():
-            if kept:
-                tx.connection.executemany(_INSERTS_BESIDE[name], kept)
-        summary.extend(fresh)
-        values = [getattr(summary, name) for name in SUMMARY_COLUMNS]
-        tx.connection.execute(_UPDATE, (*values, tx.rev, trial_id))
-    return applied
+def _series_of(connection: sqlite3.Connection, batches: Sequence[StepRows]) -> Mapping[tuple[str, str], int]:
+    """The numbers of what is measured. Read each time: what a transaction adds may be rolled back."""
+    present = {(one.measure, one.part) for rows in batches for one in rows.measures}
+    if not present:
+        return {}
+    for again in (False, True):
+        found = connection.execute("SELECT measure, part, series_id FROM series").fetchall()
+        series = {(measure, part): series_id for measure, part, series_id in found}
+        if again or present <= series.keys():
+            break
+        fresh = sorted(present - series.keys())
+        connection.executemany("INSERT INTO series (measure, part) VALUES (?, ?)", fresh)
+    return series
 
 
-def read_summary(connection: sqlite3.Connection, trial_id: int) -> Summary:
-    """The summary of a trial as it is stored."""
-    return Summary(*connection.execute(_SELECT, (trial_id,)).fetchone())
+class _Appending:
+    """What one call adds, trial by trial; written in the end, all trials together."""
 
+    def __init__(self, tx: Transaction, series: Mapping[tuple[str, str], int]) -> None:
+        self.applied = 0
+        self._tx = tx
+        self._series = series  # numbers of measures and their parts
+        self._attempts: list[tuple[object, ...]] = []
+        self._trials: list[tuple[object, ...]] = []
+        self._steps: list[tuple[int, Columns]] = []
+        self._short: list[tuple[object, ...]] = []  # of table measure, with value, edge and residual alone
+        self._whole: list[tuple[object, ...]] = []
 
-def stored_rows(rows: StepRows, segment: Segment) -> list[_Row]:
-    """The rows of one segment as the store keeps them: Python numbers, non-finite ones as NULL and a flag."""
-    cut = slice(segment.start, segment.stop)
-    losses, accuracies, sharpnesses = rows.loss[cut], rows.accuracy[cut], rows.sharpness[cut]
-    return [
-        (
-            segment.trial_id,
-            int(step),
-            finite(loss),
-            finite(accuracy),
-            finite(sharpness),
-            finite(residual),
-            None if products is None else int(products),
-            _flags(int(flags), loss, accuracy, sharpness),
-            finite(eta),
+    def add(self, trial_id: int, parts: Sequence[_Part]) -> None:
+        """The segments of one trial, by their numbers."""
+        row = self._tx.connection.execute(_SELECT, (trial_id,)).fetchone()
+        if row is None:  # no attempt is open: nothing may be written
+            return
+        attempt, next_seq, *stored = row
+        summary, first = Summary(*stored), next_seq
+        for segment, rows in parts:
+            if not Fence(attempt, next_seq).admits(trial_id, segment.attempt, segment.seq):
+                continue
+            next_seq += 1
+            if segment.start == segment.stop:
+                continue
+            columns = columns_of(rows, segment)
+            _check_order(trial_id, summary.last_step, columns.step)
+            summary.extend(columns)
+            self._steps.append((trial_id, columns))
+            if rows.measures:
+                short, whole = measured(rows, segment, self._series)
+                self._short += short
+                self._whole += whole
+        if next_seq == first:
+            return
+        self.applied += next_seq - first
+        self._attempts.append((next_seq, self._tx.now, trial_id, attempt))
+        values = _VALUES(summary.__dict__)
+        if values != tuple(stored):
+            self._trials.append((*values, self._tx.rev, trial_id))
+
+    def write(self) -> None:
+        """Write all of it."""
+        connection = self._tx.connection
+        connection.executemany(
+            "UPDATE attempt SET next_seq = ?, heartbeat_at = ? WHERE trial_id = ? AND attempt = ?", self._attempts
         )
-        for step, loss, accuracy, sharpness, residual, products, flags, eta in zip(
-            rows.step[cut],
-            losses,
-            accuracies,
-            sharpnesses,
-            rows.sharpness_residual[cut],
-            rows.products[cut],
-            rows.flags[cut],
-            rows.eta[cut] if rows.eta else repeat(None, len(losses)),
-            strict=True,
-        )
-    ]
+        _insert(connection, (columns.rows(trial_id) for trial_id, columns in self._steps))
+        connection.executemany(_INSERT_SHORT, self._short)
+        connection.executemany(_INSERT_MEASURE, self._whole)
+        connection.executemany(_UPDATE, self._trials)
 
 
-def _stored_beside(rows: StepRows, name: str, segment: Segment) -> list[tuple[object, ...]]:
-    """What is kept beside the steps of one segment, as the store keeps it: non-finite numbers as NULL."""
-    kept: Sequence[_Beside] = getattr(rows, name)
-    first, last = (bisect_left(kept, end, key=lambda one: one.row) for end in (segment.start, segment.stop))
-    return [
-        (
-            *(segment.trial_id, int(rows.step[one.row])),
-            *(finite(value) if isinstance(value, float) else value for value in one[1:]),
-        )
-        for one in kept[first:last]
-    ]
+_VALUES = itemgetter(*SUMMARY_COLUMNS)
 
 
-def _flags(flags: int, loss: _Real, accuracy: _Real, sharpness: _Real) -> int:
-    """Given flags with the bits that the values imply: a bit never contradicts the value that it is about."""
-    result = flags & ~_VALUE_BITS
-    if loss is None:
-        result |= flags & _LOSS_BITS or FLAG_LOSS_NAN
-    elif not math.isfinite(loss):
-        result |= FLAG_LOSS_NAN if loss != loss else FLAG_LOSS_POS_INF if loss > 0 else FLAG_LOSS_NEG_INF
-    if sharpness is None:
-        result |= flags & _SHARPNESS_BITS
-    elif not math.isfinite(sharpness):
-        result |= FLAG_SHARPNESS_NAN if sharpness != sharpness else FLAG_SHARPNESS_INF
-    if accuracy is None:
-        result |= flags & FLAG_ACCURACY_NONFINITE
-    elif not math.isfinite(accuracy):
-        result |= FLAG_ACCURACY_NONFINITE
-    return result
+def _insert(connection: sqlite3.Connection, rows: Iterable[Iterable[tuple[object, ...]]]) -> None:
+    """Insert steps, as many in a statement as it takes."""
+    numbers = list(chain.from_iterable(chain.from_iterable(rows)))
+    width = len(_COLUMNS)
+    wide = len(numbers) - len(numbers) % (_MANY * width)
+    connection.executemany(_inserting(_MANY), _cut(numbers, 0, wide, _MANY * width))
+    connection.executemany(_inserting(1), _cut(numbers, wide, len(numbers), width))
+
+
+def _inserting(rows: int) -> str:
+    one = f"({', '.join('?' * len(_COLUMNS))})"
+    return f"INSERT INTO step ({', '.join(_COLUMNS)}) VALUES {', '.join([one] * rows)}"
+
+
+def _cut(numbers: list[object], first: int, last: int, each: int) -> Iterator[list[object]]:
+    return (numbers[at : at + each] for at in range(first, last, each))
+
+
+def _last(values: Sequence[Real]) -> int | None:
+    """Place of the last number of a column; None where it has none."""
+    return next((at for at in range(len(values) - 1, -1, -1) if values[at] is not None), None)
 
 
 def _bad_kind(flags: int) -> str:
@@ -202,7 +198,7 @@ def _bad_kind(flags: int) -> str:
 
 
 def _check_columns(rows: StepRows) -> None:
-    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", "eta", *BESIDE))
+    columns = (column.name for column in fields(StepRows) if column.name not in ("segments", "eta", "measures"))
     lengths = {name: len(getattr(rows, name)) for name in columns}
     if rows.eta:
         lengths["eta"] = len(rows.eta)
@@ -212,18 +208,15 @@ def _check_columns(rows: StepRows) -> None:
     for segment in rows.segments:
         if not 0 <= segment.start <= segment.stop <= length:
             raise StoreError(f"{segment} lies outside its batch of {length} steps")
-    for name in BESIDE:
-        places = [one.row for one in getattr(rows, name)]
-        if places != sorted(places) or (places and not 0 <= places[0] <= places[-1] < length):
-            raise StoreError(f"the {name} of a batch of {length} steps are out of order, or of no row")
+    places = [one.row for one in rows.measures]
+    if places != sorted(places) or (places and not 0 <= places[0] <= places[-1] < length):
+        raise StoreError(f"the measures of a batch of {length} steps are out of order, or of no row")
 
 
-def _check_order(trial_id: int, last_step: int | None, rows: Sequence[_Row]) -> None:
-    before = -1 if last_step is None else last_step
-    for row in rows:
-        if row[1] <= before:
-            raise StoreError(f"trial {trial_id}: step {row[1]} came after step {before}")
-        before = row[1]
+def _check_order(trial_id: int, last_step: int | None, steps: Sequence[int]) -> None:
+    for before, step in pairwise((-1 if last_step is None else last_step, *steps)):
+        if step <= before:
+            raise StoreError(f"trial {trial_id}: step {step} came after step {before}")
 
 
 _KEPT = ("n_steps", "bad_step", "bad_kind")  # what went wrong, and where, is part of the outcome

@@ -82,7 +82,7 @@ def _table(name: str, rows: list[_Row], settings: Set[tuple[str, str, str]] = fr
     """A heading and a table; columns that are in ``settings`` are said in one line: a view has some forty of them."""
     own = [row[1:] for row in rows if row[0] == name]
     yield f"### `{name}`\n"
-    yield f"{_WHAT[name]}\n"
+    yield f"{WHAT[name]}\n"
     yield "| column | unit | meaning |\n| --- | --- | --- |"
     for column, unit, text in own:
         if (column, unit, text) not in settings:
@@ -93,7 +93,7 @@ def _table(name: str, rows: list[_Row], settings: Set[tuple[str, str, str]] = fr
     yield ""
 
 
-_WHAT = {
+WHAT = {
     "eta_star": "One row per net of a search: its maximal initial learning rate and how well it is known.",
     "boundaries": "One row per trial of a search: where success ends.",
     "grid": "One row per cell: progress and averages.",
@@ -109,15 +109,15 @@ _WHAT = {
     "hidden layer grow in the first steps. The summary of a scan fits exponents over widths to it (Haas et al. 2025).",
     "exponents": "One row per fitted term.",
     "axes": "The settings of a cell that may be an axis of the grid. Its columns are part of the views below.",
+    "measured": "Table `measure` with names; the views `spectra`, `layers` and `measures` are made of it.",
     "sweep": "One row per sweep file that was run.",
     "cell": "One row per point of the grid: everything but seed and learning rate.",
     "net": "One row per initialised network: cell × seed.",
     "trial": "One row per training: net × learning rate, with a summary of its steps.",
     "attempt": "One row per start of a trial.",
     "step": "One row per recorded step.",
-    "eigenvalue": "One row per eigenvalue kept beside a step's sharpness; empty unless a sweep asks for some.",
-    "layer": "One row per weight layer at one of a trial's first steps; empty unless a sweep has record.layers.",
-    "measure": "One row per value of a measure; empty unless a sweep has [measures] or is a recorded run.",
+    "series": "One row per measure, or per part of one, that values are stored of.",
+    "measure": "One row per value of a measure, or of a part of one; eigenvalues and sizes of layers are among them.",
     "event": "The log.",
     "fit": "One row per fitted term.",
     "column_doc": "This page, as a table.",

@@ -12,7 +12,7 @@ from mlrtui_db._live import read_cell_states
 from mlrtui_db._sqlite import Transaction, finite, whole
 from mlrtui_db.errors import StoreError, SweepConflict
 from mlrtui_db.models import NamedSweep, NetState, SweepState, TrialState
-from mlrtui_db.records import BoundaryRecord, CellRecord, FitRecord, NetLambdas, NetRecord, SweepRecord
+from mlrtui_db.records import SAVED, BoundaryRecord, CellRecord, FitRecord, NetLambdas, NetRecord, SweepRecord
 
 _CELL_COLUMNS = tuple(column.name for column in fields(CellRecord) if column.name != "nets")
 _INSERT_CELL = f"INSERT INTO cell (sweep_id, rev, {', '.join(_CELL_COLUMNS)}) VALUES (?, ?{', ?' * len(_CELL_COLUMNS)})"
@@ -75,7 +75,7 @@ def grow_sweep(
             " AND cell_id IN (SELECT cell_id FROM cell WHERE sweep_id = ?)",
             (tx.rev, sweep_id),
         )
-    execute("DELETE FROM fit WHERE sweep_id = ?", (sweep_id,))
+    execute("DELETE FROM fit WHERE sweep_id = ? AND substr(fit, 1, ?) <> ?", (sweep_id, len(SAVED), SAVED))
     execute(
         "UPDATE sweep SET spec = ?, sweep_key = ?, shard = ?, status = 'open', finished_at = NULL WHERE sweep_id = ?",
         (sweep.spec, sweep.sweep_key, sweep.shard, sweep_id),
@@ -105,6 +105,21 @@ def sweep_named(connection: sqlite3.Connection, name: str) -> NamedSweep | None:
     """See `Store.sweep_named`."""
     row = connection.execute("SELECT sweep_id, spec FROM sweep WHERE name = ?", (name,)).fetchone()
     return None if row is None else NamedSweep(*row)
+
+
+def sweeps_beginning(connection: sqlite3.Connection, start: str) -> tuple[NamedSweep, ...]:
+    """See `Store.sweeps_beginning`."""
+    query = "SELECT sweep_id, spec FROM sweep WHERE substr(name, 1, length(?1)) = ?1 ORDER BY sweep_id"
+    return tuple(NamedSweep(*row) for row in connection.execute(query, (start,)))
+
+
+def rename_sweep(tx: Transaction, sweep_id: int, name: str, spec: str, sweep_key: str) -> None:
+    """See `Store.rename_sweep`."""
+    if sweep_named(tx.connection, name) is not None:
+        raise SweepConflict(f"the store holds a sweep named {name!r}: rename the one that is to be trained", spec)
+    tx.connection.execute(
+        "UPDATE sweep SET name = ?, spec = ?, sweep_key = ? WHERE sweep_id = ?", (name, spec, sweep_key, sweep_id)
+    )
 
 
 def free_name(connection: sqlite3.Connection, name: str, at: float) -> str:
@@ -281,13 +296,22 @@ def replace_fits(tx: Transaction, sweep_id: int, fits: Sequence[FitRecord]) -> b
     stored: dict[tuple[str, str], _Row] = {
         (row[0], row[1]): tuple(row) for row in tx.connection.execute(_SELECT, (sweep_id,))
     }
-    gone = [(sweep_id, *key) for key in stored if key not in wanted]
+    gone = [(sweep_id, *key) for key in stored if key not in wanted and not key[0].startswith(SAVED)]
     changed = [(sweep_id, *row) for key, row in wanted.items() if stored.get(key) != row]
     if gone:
         tx.connection.executemany("DELETE FROM fit WHERE sweep_id = ? AND fit = ? AND term = ?", gone)
     if changed:
         tx.connection.executemany(_UPSERT, changed)
     return bool(gone or changed)
+
+
+def save_fit(tx: Transaction, sweep_id: int, fits: Sequence[FitRecord]) -> None:
+    """See `Store.save_fit`."""
+    for name in {fit.fit for fit in fits}:
+        if not name.startswith(SAVED):
+            raise StoreError(f"fit {name!r}: names of saved fits begin with {SAVED!r}")
+        tx.connection.execute("DELETE FROM fit WHERE sweep_id = ? AND fit = ?", (sweep_id, name))
+    tx.connection.executemany(_UPSERT, [(sweep_id, *_row(fit)) for fit in fits])
 
 
 def _row(fit: FitRecord) -> _Row:

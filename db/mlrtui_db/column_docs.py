@@ -7,7 +7,7 @@ from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
 from mlrtui_db.axes import AXES, AXIS, SIZES
 from mlrtui_db.flags import FLAG_ALL_SAMPLES, FLAGS, LOSS_STATES
 
-__all__ = ["TABLES", "VIEWS", "column_documents", "columns"]
+__all__ = ["OF_A_TRIAL", "TABLES", "VIEWS", "column_documents", "columns"]
 
 _SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
 _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
@@ -68,13 +68,15 @@ _LAYER: Docs = {
     ),
 }
 
-_MEASURE: Docs = {
-    "step": _STEP["step"],
+_NAME: Docs = {
     "measure": (
         "text",
         "Name of the measure, as the sweep file asks for it; of a recorder critical, directional, batch, lambda, "
         "lambda-preconditioned, gradient norm or update norm.",
     ),
+}
+_PART = "Which part of the measure, such as the rank of an eigenvalue or a layer; {}: it has no parts."
+_VALUE: Docs = {
     "value": ("of the measure", "Its value; NULL when not finite, or when status says why there is none."),
     "edge": (
         "of the measure",
@@ -125,7 +127,10 @@ TABLES: dict[str, Docs] = {
         "created_at": ("s (Unix time)", "When the sweep was first started."),
         "finished_at": ("s (Unix time)", "When its last trial was done; NULL before."),
         "status": ("text", "open, done or stopped."),
-        "shard": ("text", "Which shards of the sweep the store holds, as 1/4 or 0,2/4; NULL: all of it."),
+        "shard": (
+            "text",
+            "Which shards of the sweep the store holds, as 1/4 or 0,2/4; part: some nets; NULL: all of it.",
+        ),
         "repeatable": (
             "0 or 1",
             "Whether the first training of a user's own, run twice, reported the same numbers; NULL: not tried.",
@@ -194,7 +199,11 @@ TABLES: dict[str, Docs] = {
         "driver_id": ("text", "The driver that started it."),
         "host": ("text", "Machine of the driver."),
         "device": ("text", "Device that trains."),
-        "env": ("JSON", "Versions, device name and threads of the worker."),
+        "env": (
+            "JSON",
+            "Versions, device name and threads of the worker; derived_from: trial_key of the training to another"
+            " threshold whose steps were copied.",
+        ),
         "started_at": ("s (Unix time)", "When it was handed to a worker."),
         "heartbeat_at": ("s (Unix time)", "When its newest record was stored."),
         "ended_at": ("s (Unix time)", "When it ended; NULL while it runs."),
@@ -209,17 +218,20 @@ TABLES: dict[str, Docs] = {
         "flags": ("bits", ", ".join(f"{flag.bit} {flag.text}" for flag in FLAGS) + "."),
         "eta": ("1", "Learning rate of this step, where it has a schedule; NULL: that of the trial."),
     },
-    "eigenvalue": {
-        "trial_id": ("id", "The trial it belongs to."),
-        **_EIGENVALUE,
-    },
-    "layer": {
-        "trial_id": ("id", "The trial it belongs to."),
-        **_LAYER,
+    "series": {
+        "series_id": ("id", "Number of the measure, or of the part of one."),
+        "measure": (
+            "text",
+            f'{_NAME["measure"][1][:-1]}; of eigenvalues beside the sharpness "spectrum" and the operator; of layers '
+            "activation_rms, effective_rms and propagating_rms.",
+        ),
+        "part": ("text", _PART.format("empty")),
     },
     "measure": {
         "trial_id": ("id", "The trial it belongs to."),
-        **_MEASURE,
+        "step": _STEP["step"],
+        "series_id": ("id", "The measure, or the part of one, that the value is of."),
+        **_VALUE,
     },
     "event": {
         "event_id": ("id", "Number of the event, in order of time."),
@@ -242,7 +254,11 @@ TABLES: dict[str, Docs] = {
         "text": ("text", "Meaning."),
     },
     "meta": {
-        "key": ("text", "schema_version, created_at, writer (at work, or never closed) or writer_died."),
+        "key": (
+            "text",
+            "schema_version, created_at, writer (at work, or never closed), writer_died, epochs (the last writers) or "
+            "replica_of.",
+        ),
         "value": ("text", "Its value."),
     },
 }
@@ -262,12 +278,23 @@ _TRIAL: Docs = {
 }
 
 
+OF_A_TRIAL = frozenset({*_NAMES, *_TRIAL, *_AXES})
+"""Columns of views that are the same in all rows of a trial."""
+
+
 def _pick(docs: Docs, *names: str) -> Docs:
     return {name: docs[name] for name in names}
 
 
 VIEWS: dict[str, Docs] = {
     "axes": {"cell_id": _NAMES["cell_id"], **_AXES},
+    "measured": {
+        "trial_id": ("id", "The trial it belongs to."),
+        "step": _STEP["step"],
+        **_pick(TABLES["series"], "measure", "part"),
+        **_VALUE,
+        "shown_in": ("text", "The view that shows it: spectra, layers or measures."),
+    },
     "eta_star": {
         **_NAMES,
         **_SEED,
@@ -338,7 +365,10 @@ VIEWS: dict[str, Docs] = {
     "measures": {
         **_NAMES,
         **_TRIAL,
-        **_MEASURE,
+        "step": _STEP["step"],
+        **_NAME,
+        **_VALUE,
+        "part": ("text", _PART.format("NULL")),
         "value_ratio": ("1", "value / edge."),
         **_AXES,
     },

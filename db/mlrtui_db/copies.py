@@ -1,9 +1,12 @@
 """Copies of a store that is left as it is: a backup beside a running driver, and an archive for read-only media."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from mlrtui_db import _opening, sqlite_version
 from mlrtui_db._life import unmark_copy
@@ -11,7 +14,7 @@ from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.errors import StoreIOError, StoreLocked, StoreUnwritable
 from mlrtui_db.lock import is_held
 
-__all__ = ["archive", "back_up", "whole_or_not"]
+__all__ = ["archive", "back_up", "nameless_copy", "renew_backup", "whole_or_not"]
 
 
 def back_up(store: Path | str, copy: Path) -> int:
@@ -28,6 +31,57 @@ def back_up(store: Path | str, copy: Path) -> int:
         unmark_copy(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return copy.stat().st_size
+
+
+def renew_backup(store: Path, copy: Path) -> int:
+    """Put a store as it is at this moment in place of an older copy of it; returns the copy's size in bytes.
+
+    The copy is built beside the store and then moved as plain bytes, since it may lie on a network file system, where
+    SQLite's locks and shared memory are not to be had. Until it is whole there, the older one stays.
+
+    Raises:
+        StoreError: the store cannot be read, or the copy not be made.
+    """
+    built = store.with_name(f".{store.name}.backup")
+    built.unlink(missing_ok=True)  # of one that was killed
+    try:
+        back_up(store, built)
+        with whole_or_not(copy, replace=True) as draft, built.open("rb") as source, draft.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+            target.flush()
+            os.fsync(target.fileno())
+    finally:
+        built.unlink(missing_ok=True)
+    return copy.stat().st_size
+
+
+@contextmanager
+def nameless_copy(store: Path | str) -> Iterator[tuple[IO[bytes], int]]:
+    """A copy of a store as `back_up` makes it, as an open file without a name, and its size in bytes.
+
+    It is gone with this process, however that ends. It lies on the store's disk, or where temporary files lie if that
+    folder cannot be written.
+
+    Raises:
+        StoreError: the store cannot be read, or the copy not be made.
+    """
+    sqlite_version.require()
+    source, connection = _opening.open_to_read(store, as_it_is=True)
+    with closing(connection), translated(source):
+        folder = source.parent if os.access(source.parent, os.W_OK) else None
+        try:
+            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".mlrtui-")
+        except OSError as error:
+            raise StoreUnwritable(f"{source} cannot be copied ({error.strerror}): free some space there") from None
+        with os.fdopen(descriptor, "rb") as file:
+            try:
+                target = connect_new(Path(name))
+                target.execute("PRAGMA journal_mode = OFF").fetchall()  # opens it
+            finally:
+                os.unlink(name)
+            with closing(target):
+                connection.backup(target)
+            yield file, os.fstat(descriptor).st_size
 
 
 def archive(store: Path | str, copy: Path) -> int:

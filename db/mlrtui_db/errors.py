@@ -9,6 +9,7 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreDamaged            truncated or corrupt
 ├── StoreAltered            its schema, or what lies beside it, is not mlrtui's
 ├── StoreUnwritable         read-only file, folder or media
+├── StoreReplica            a copy that is brought up to date from elsewhere, opened for writing
 ├── StoreMoved              the file was removed, moved or replaced while it was open
 ├── StoreIncomplete         its log is not beside it
 ├── StoreIOError            reading or writing failed: nothing was written
@@ -17,10 +18,12 @@ StoreError                  every message is one sentence: what is wrong and wha
 ├── StoreBusy               another program holds SQLite's own lock: nothing was written, may be tried again
 ├── SequenceGap             a worker's record came before an earlier one of the same attempt
 ├── MergeConflict           stores that are to be merged contradict each other
+├── BadQuery                a view, column or condition that is asked for does not exist or cannot be read
 └── SweepConflict           the store holds a sweep of this name with other settings
 """
 
 __all__ = [
+    "BadQuery",
     "MergeConflict",
     "SequenceGap",
     "StoreAltered",
@@ -37,6 +40,7 @@ __all__ = [
     "StoreMoved",
     "StoreNewer",
     "StoreOlder",
+    "StoreReplica",
     "StoreUnwritable",
     "SweepConflict",
 ]
@@ -78,6 +82,10 @@ class StoreUnwritable(StoreError):
     """The file, its folder or its media is read-only."""
 
 
+class StoreReplica(StoreError):
+    """The store is a copy of another, from which it is brought up to date."""
+
+
 class StoreMoved(StoreError):
     """The path of an open store no longer leads to its file."""
 
@@ -113,6 +121,10 @@ class SequenceGap(StoreError):
 
 class MergeConflict(StoreError):
     """Stores that are to be merged contradict each other."""
+
+
+class BadQuery(StoreError):
+    """What is asked of the store cannot be read: an unknown view or column, or a condition that is none of SQL."""
 
 
 class SweepConflict(StoreError):

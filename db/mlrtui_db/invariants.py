@@ -8,12 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 from mlrtui_db import _opening
-from mlrtui_db._schema import schema_names, view_names
+from mlrtui_db._schema import schema_names, table_names
 from mlrtui_db._sqlite import translated
 from mlrtui_db._sweeps import mean_and_sd
 from mlrtui_db.flags import bits
 
-__all__ = ["check"]
+__all__ = ["check", "damage"]
 
 _MOST = 5  # offenders named per rule
 
@@ -49,14 +49,8 @@ _RULES: dict[str, str] = {
         SELECT 'trial ' || trial_id || ' step ' || step FROM step
         WHERE flags & {bits("sharpness")} <> 0 AND sharpness IS NOT NULL
            OR flags & {bits("accuracy")} <> 0 AND accuracy IS NOT NULL""",
-    "an eigenvalue belongs to no stored step": """
-        SELECT 'trial ' || trial_id || ' step ' || step FROM eigenvalue e
-        WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = e.trial_id AND s.step = e.step)""",
-    "a layer's sizes belong to no stored step": """
-        SELECT 'trial ' || trial_id || ' step ' || step FROM layer l
-        WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = l.trial_id AND s.step = l.step)""",
     "a measure's value belongs to no stored step": """
-        SELECT 'trial ' || trial_id || ' step ' || step FROM measure m
+        SELECT 'trial ' || trial_id || ' step ' || step FROM measured m
         WHERE NOT EXISTS (SELECT 1 FROM step s WHERE s.trial_id = m.trial_id AND s.step = m.step)""",
     "attempt is not the newest attempt": """
         SELECT 'trial ' || trial_id FROM trial t
@@ -106,9 +100,9 @@ def check(store: sqlite3.Connection | Path | str) -> list[str]:
 
 
 def _violations(connection: sqlite3.Connection) -> Iterator[str]:
-    damage = list(_damage(connection))
-    yield from damage
-    if damage:
+    damaged = list(damage(connection))
+    yield from damaged
+    if damaged:
         return  # every query below would meet it
     for table, row_id, parent, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST):
         yield f"table {table}, row {row_id}: its {parent} is missing"
@@ -124,7 +118,8 @@ def _violations(connection: sqlite3.Connection) -> Iterator[str]:
     yield from _named("ln_eta_star_mean or ln_eta_star_sd differ from the cell's nets", list(_wrong_means(connection)))
 
 
-def _damage(connection: sqlite3.Connection) -> Iterator[str]:
+def damage(connection: sqlite3.Connection) -> Iterator[str]:
+    """What SQLite finds wrong with the file."""
     try:
         for (found,) in connection.execute(f"PRAGMA quick_check({_MOST})").fetchall():
             if found != "ok":
@@ -141,7 +136,7 @@ def _named(rule: str, offenders: list[str]) -> Iterator[str]:
 
 def _mistyped(connection: sqlite3.Connection) -> Iterator[str]:
     """A strict table takes no such value; a damaged or a made-up file can hold one."""
-    for table in _tables():
+    for table in table_names():
         columns = connection.execute("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
         if not columns:
             continue  # a store of an earlier version lacks the table
@@ -152,12 +147,8 @@ def _mistyped(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"{table} {row}"
 
 
-def _tables() -> list[str]:
-    return [name for name in schema_names() if name not in (*view_names(), "axes")]
-
-
 def _infinite(connection: sqlite3.Connection) -> Iterator[str]:
-    for table in _tables():
+    for table in table_names():
         kinds = connection.execute("SELECT name FROM pragma_table_info(?) WHERE type = 'REAL'", (table,)).fetchall()
         for (column,) in kinds:
             (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE abs({column}) = 9e999").fetchone()

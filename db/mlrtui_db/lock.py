@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import socket
+import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -61,6 +62,10 @@ class Lock:
     def note(self, text: str) -> None:
         """Tell readers what the holder waits for; "" when it goes on. Needs no space on the disk; never fails."""
         self._tell(replace(self.me, note=text[:LONGEST]))
+
+    def ends(self, at: float | None) -> None:
+        """Tell readers when the holder stops by itself, s (Unix time); None: when all is done. Never fails."""
+        self._tell(replace(self.me, until=at))
 
     def died(self, reason: str) -> None:
         """Leave word of what the holder dies, for when the store cannot take it. Never fails."""
@@ -267,6 +272,7 @@ def _me() -> LockHolder:
         namespace=processes.namespace(),
         process_start=processes.started(pid),
         token=secrets.token_hex(8),
+        python=sys.executable or "",
     )
 
 

@@ -8,29 +8,67 @@ goes where another store adds to them: mean and spread of a cell are computed an
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mlrtui_db import _opening
 from mlrtui_db._attempts import finish_recording, is_recorded, lost_trials
 from mlrtui_db._checked import Unreadable
+from mlrtui_db._derived import is_derived
 from mlrtui_db._life import refuse_if_incomplete
+from mlrtui_db._live import read_cell_states
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import Transaction, translated
 from mlrtui_db._sweeps import free_name, refresh_cell
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.errors import MergeConflict, StoreLocked
 from mlrtui_db.lock import is_held
+from mlrtui_db.models import CellState
 from mlrtui_db.store import Store
 
-__all__ = ["Merged", "merge"]
+__all__ = ["Held", "Joined", "Merged", "merge"]
 
 Row = dict[str, Any]
 _SHARDS = re.compile(r"([0-9]{1,6}(?:,[0-9]{1,6})*)/([0-9]{1,6})")
 _RANK = {"queued": 0, "open": 1, "failed": 2, "done": 3}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A stored sweep, as far as it takes to compare it with another of its name."""
+
+    spec: str  # canonical JSON
+    cells: tuple[CellState, ...]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What two sweeps of one name and other settings come to."""
+
+    conflicts: tuple[str, ...] = ()
+    """Why they cannot be one."""
+
+    spec: str = ""
+    """Settings of the one that holds both; "": those that are there do, since nothing differs that matters."""
+
+    sweep_key: str = ""
+    places: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Position and label of every cell in it, by the cell's settings."""
+
+    shard: str | None = None
+    """As in `SweepRecord`; None: no net is missing."""
+
+    answered: tuple[str, ...] = ()
+    """Of which sweep, "known" or "added", the searches that are done have asked for all that it wants."""
+
+    changes: tuple[str, ...] = ()
+    """What differed, in words."""
+
+
+Join = Callable[[Held, Held], Joined]
 
 
 @dataclass(frozen=True)
@@ -47,7 +85,7 @@ def merge(
     sources: Sequence[Path],
     refit: Callable[[Store, Sequence[int]], None] | None = None,
     *,
-    differing: Callable[[str, str], Sequence[str]] | None = None,
+    join: Join | None = None,
 ) -> Merged:
     """Make a store that holds everything of ``sources``, which stay as they are.
 
@@ -58,8 +96,7 @@ def merge(
         sources: paths of the stores; what they have in common is taken from the first.
         refit: fits anew, given the new store and the numbers of the sweeps whose rows come from several stores. These
             have lost their fits, each of which was of one store's rows. It runs before the new store has its name.
-        differing: in what two settings (canonical JSON) of one sweep differ for its numbers; without it they must be
-            equal.
+        join: what a sweep that is there and another of its name come to; without it their settings must be equal.
 
     Raises:
         MergeConflict: two stores contradict each other; the message says in what. Nothing is made.
@@ -74,7 +111,7 @@ def merge(
                 path, connection = _opening.open_to_read(source)
                 with closing(connection), translated(path), store.maintenance() as tx:
                     refuse_if_incomplete(path, connection)
-                    mixed |= _Merge(connection, tx, path, differing).run()
+                    mixed |= _Merge(connection, tx, path, join).run()
             if refit is not None and mixed:
                 refit(store, sorted(mixed))
             with store.maintenance() as tx:
@@ -93,11 +130,13 @@ class _Merge:
         source: sqlite3.Connection,
         tx: Transaction,
         path: Path,
-        differing: Callable[[str, str], Sequence[str]] | None,
+        join: Join | None,
     ) -> None:
         self._source, self._tx, self._target, self._path = source, tx, tx.connection, path
-        self._differing = differing
+        self._join = join
+        self._joined = Joined()  # of the sweep at hand
         self._changed = False  # whether a row of nets or trials was written
+        self._series: dict[int, int] = {}  # numbers of measures and their parts: of the source, and in the new store
 
     def run(self) -> set[int]:
         """Sweep by sweep, in the order of their making. Returns the sweeps to whose rows this source added some."""
@@ -105,6 +144,7 @@ class _Merge:
         _opening.refuse_older(self._path, self._source)
         _opening.refuse_newer(self._path, self._source)
         self._source.execute("BEGIN")  # all of it from one moment
+        self._series = self._series_here()
         for sweep in _rows(self._source, "SELECT * FROM sweep ORDER BY sweep_id"):
             known, sweep_id = self._sweep(sweep)
             if known and (self._changed or self._only_source_is_fitted(sweep["sweep_id"], sweep_id)):
@@ -125,6 +165,7 @@ class _Merge:
 
     def _sweep(self, sweep: Row) -> tuple[bool, int]:
         """(whether it was there before, its number in the new store)."""
+        self._joined = Joined()
         if sweep["mode"] == "recorded":  # runs of one name are runs of their own
             known = _one(self._target, "SELECT * FROM sweep WHERE sweep_key = ?", sweep["sweep_key"])
             if known is None:
@@ -132,13 +173,7 @@ class _Merge:
         else:
             known = _one(self._target, "SELECT * FROM sweep WHERE name = ?", sweep["name"])
         if known is not None and known["sweep_key"] != sweep["sweep_key"]:
-            found = ("",) if self._differing is None else self._differing(known["spec"], sweep["spec"])
-            if found:
-                what = f" ({'; '.join(found)})" if any(found) else ""
-                raise MergeConflict(
-                    f"{self._path} holds a sweep {sweep['name']!r} with other settings than the stores before "
-                    f"it{what}: merge them into two stores"
-                )
+            self._joined = self._compared(sweep, known)
         if known is None:
             sweep_id = self._insert("sweep", sweep, "sweep_id")
         else:
@@ -152,7 +187,8 @@ class _Merge:
                 self._target.execute(
                     "UPDATE sweep SET repeatable = ? WHERE sweep_id = ?", (sweep["repeatable"], sweep_id)
                 )
-        self._changed = False
+            self._make_way(sweep_id)
+        self._changed = bool(self._joined.spec)
         for cell in _rows(self._source, "SELECT * FROM cell WHERE sweep_id = ? ORDER BY position", sweep["sweep_id"]):
             self._cell(cell, sweep_id)
         if known is None:
@@ -162,6 +198,45 @@ class _Merge:
         if known is not None:
             self._end(sweep, known)
         return known is not None, sweep_id
+
+    def _compared(self, sweep: Row, known: Row) -> Joined:
+        """What the two come to. Raises MergeConflict where they cannot be one."""
+        sides = (self._target, known), (self._source, sweep)
+        held = [Held(row["spec"], read_cell_states(connection, row["sweep_id"])) for connection, row in sides]
+        joined = Joined(conflicts=("",)) if self._join is None else self._join(*held)
+        if joined.conflicts:
+            what = f" ({'; '.join(joined.conflicts)})" if any(joined.conflicts) else ""
+            raise MergeConflict(
+                f"{self._path} holds a sweep {sweep['name']!r} with other settings than the stores before "
+                f"it{what}: merge them into two stores"
+            )
+        return joined
+
+    def _make_way(self, sweep_id: int) -> None:
+        """Give a sweep that becomes a larger one that one's settings, and its cells their places in it."""
+        joined, execute = self._joined, self._target.execute
+        if not joined.spec:
+            return
+        execute(
+            "UPDATE sweep SET spec = ?, sweep_key = ? WHERE sweep_id = ?", (joined.spec, joined.sweep_key, sweep_id)
+        )
+        execute("UPDATE cell SET position = -1 - position WHERE sweep_id = ?", (sweep_id,))
+        for cell in _rows(self._target, "SELECT cell_id, settings FROM cell WHERE sweep_id = ?", sweep_id):
+            position, label = joined.places[cell["settings"]]
+            execute(
+                "UPDATE cell SET position = ?, label = ?, rev = ? WHERE cell_id = ?",
+                (position, label, self._tx.rev, cell["cell_id"]),
+            )
+        if "known" not in joined.answered:
+            execute(
+                "UPDATE net SET status = 'open', rev = ? WHERE status = 'done'"
+                " AND cell_id IN (SELECT cell_id FROM cell WHERE sweep_id = ?)",
+                (self._tx.rev, sweep_id),
+            )
+        execute(
+            "INSERT INTO event (at, level, sweep_id, text) VALUES (?, 'info', ?, ?)",
+            (self._tx.now, sweep_id, f"merged with another that differed: {'; '.join(joined.changes)}"),
+        )
 
     def _end(self, sweep: Row, known: Row) -> None:
         """A sweep of two stores is done when all their nets are."""
@@ -173,7 +248,7 @@ class _Merge:
             (
                 "done" if is_done else "stopped",
                 max(ends) if is_done else None,
-                both_shards(known["shard"], sweep["shard"]),
+                self._joined.shard if self._joined.spec else both_shards(known["shard"], sweep["shard"]),
                 known["sweep_id"],
             ),
         )
@@ -183,6 +258,9 @@ class _Merge:
         return _one(self._target, fitted, target_id) is None and _one(self._source, fitted, source_id) is not None
 
     def _cell(self, cell: Row, sweep_id: int) -> None:
+        if self._joined.spec:
+            position, label = self._joined.places[cell["settings"]]
+            cell = cell | {"position": position, "label": label}
         known = _one(self._target, "SELECT * FROM cell WHERE sweep_id = ? AND settings = ?", sweep_id, cell["settings"])
         if known is not None and known["data_id"] != cell["data_id"]:
             raise MergeConflict(
@@ -194,6 +272,8 @@ class _Merge:
             refresh_cell(self._tx, self._net(net, cell_id))
 
     def _net(self, net: Row, cell_id: int) -> int:
+        if self._joined.spec and "added" not in self._joined.answered and net["status"] == "done":
+            net = net | {"status": "open"}  # more is wanted of it now
         known = _one(self._target, "SELECT * FROM net WHERE cell_id = ? AND seed = ?", cell_id, net["seed"])
         if known is None:
             net_id = self._insert("net", net | {"cell_id": cell_id}, "net_id")
@@ -233,6 +313,7 @@ class _Merge:
             if trial["status"] == known["status"] == "done":
                 self._same(trial, known)
             better = _given_up(known) and not _given_up(trial)  # it was trained to its own end
+            better |= is_derived(self._target, known["trial_id"]) and not is_derived(self._source, trial["trial_id"])
             if trial["status"] != "done" or (known["status"] == "done" and not better):
                 return
             self._target.execute("DELETE FROM trial WHERE trial_id = ?", (known["trial_id"],))
@@ -242,9 +323,20 @@ class _Merge:
                 names = _columns(self._source, table)
                 values = self._source.execute(f"SELECT * FROM {table} WHERE trial_id = ?", (trial["trial_id"],))
                 at = names.index("trial_id")
-                self._target.executemany(
-                    _insertion(table, names), ((*row[:at], trial_id, *row[at + 1 :]) for row in values)
-                )
+                moved = ((*row[:at], trial_id, *row[at + 1 :]) for row in values)
+                if "series_id" in names:
+                    of = names.index("series_id")
+                    moved = ((*row[:of], self._series[row[of]], *row[of + 1 :]) for row in moved)
+                self._target.executemany(_insertion(table, names), moved)
+
+    def _series_here(self) -> dict[int, int]:
+        """The names of all that the source has measured, with their numbers there and in the new store."""
+        numbers = {}
+        for row in _rows(self._source, "SELECT * FROM series ORDER BY series_id"):
+            name = (row["measure"], row["part"])
+            known = _one(self._target, "SELECT * FROM series WHERE measure = ? AND part = ?", *name)
+            numbers[row["series_id"]] = known["series_id"] if known else self._insert("series", row, "series_id")
+        return numbers
 
     def _same(self, trial: Row, known: Row) -> None:
         for name in ("trial_key", "verdict"):

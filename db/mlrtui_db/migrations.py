@@ -3,8 +3,9 @@
 A copy of the store as it was is made first, beside it: ``<store>.v<version>``. A step that fails, or whose process is
 killed, leaves the store at the version before it. Steps use ``connection.execute`` only: ``executescript`` would commit
 half-way. Prefer ``ALTER TABLE ... ADD COLUMN`` and ``RENAME COLUMN``, which keep STRICT and WITHOUT ROWID; a new CHECK
-comes with a new column, into which the old one is copied. Never build a table anew: dropping the old one would delete
-what refers to it. Steps are about tables: views and the texts about columns are made anew with the last one.
+comes with a new column, into which the old one is copied. Never build a table anew that others refer to: dropping the
+old one would delete their rows. Steps are about tables: views and the texts about columns are made anew with the last
+one.
 """
 
 import itertools
@@ -16,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlrtui_db._editions import BEFORE_SCHEMA_4
+from mlrtui_db._editions import BEFORE_SCHEMA_4, measured_before_6
 from mlrtui_db._life import unmark_copy
 from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
 from mlrtui_db._sqlite import connect_new, error_name, short, translated
@@ -149,6 +150,48 @@ _CELL_5 = {
 """What is not known of a training that is not ours."""
 
 
+def _sixth(connection: sqlite3.Connection) -> None:
+    """Eigenvalues and sizes of layers become measures with parts, whose names are stored once."""
+    drop_views(connection)  # they read the tables that go
+    before = measured_before_6(connection)
+    connection.execute("""
+        CREATE TABLE series (
+          series_id INTEGER PRIMARY KEY,
+          measure   TEXT NOT NULL,
+          part      TEXT NOT NULL DEFAULT '',
+          UNIQUE (measure, part)
+        ) STRICT""")
+    connection.execute(
+        f"INSERT INTO series (measure, part) SELECT DISTINCT measure, part FROM ({before}) ORDER BY measure, part"
+    )
+    connection.execute("""
+        CREATE TABLE measure_6 (
+          trial_id  INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+          step      INTEGER NOT NULL CHECK (step >= 0),
+          series_id INTEGER NOT NULL REFERENCES series,
+          value     REAL,
+          edge      REAL,
+          edge_high REAL,
+          low       REAL,
+          high      REAL,
+          residual  REAL,
+          products  INTEGER,
+          forwards  INTEGER,
+          status    TEXT,
+          note      TEXT,
+          seconds   REAL,
+          PRIMARY KEY (trial_id, step, series_id)
+        ) STRICT, WITHOUT ROWID""")
+    connection.execute(f"""
+        INSERT INTO measure_6
+        SELECT trial_id, step, series_id, value, edge, edge_high, low, high, residual, products, forwards, status, note,
+               seconds
+        FROM ({before}) JOIN series USING (measure, part) ORDER BY trial_id, step, series_id""")
+    for table in ("eigenvalue", "layer", "measure"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("ALTER TABLE measure_6 RENAME TO measure")
+
+
 def _replace(connection: sqlite3.Connection, table: str, name: str, kind: str) -> None:
     """Give a column another type or condition, in which ``{}`` stands for its name; the values stay."""
     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name}_5 {kind.format(f'{name}_5')}")
@@ -170,6 +213,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(3, "trainings given up", _third),
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
     Migration(5, "measures, learning rates by step, recorded runs, every axis in the views", _fifth),
+    Migration(6, "eigenvalues and layers as measures with parts", _sixth),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

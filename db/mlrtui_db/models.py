@@ -5,6 +5,7 @@ NULL becomes None, except inside curves, where a missing number is NaN and `flag
 
 import time
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,7 @@ __all__ = [
     "CellRow",
     "CellState",
     "Curve",
+    "EndedTrial",
     "EventRow",
     "FitRow",
     "LiveSnapshot",
@@ -27,6 +29,8 @@ __all__ = [
     "NetRow",
     "NetState",
     "Pairs",
+    "PartCurve",
+    "Replica",
     "SweepRow",
     "SweepState",
     "TrialDetails",
@@ -242,7 +246,9 @@ class LiveSnapshot:
     fits: tuple[FitRow, ...]
     writer_alive: bool  # somebody holds the writer's lock
     writer_note: str = ""  # what the writer waits for, "" while all is well
+    writer_until: float | None = None  # s (Unix time), when the writer stops by itself
     writer_end: str = ""  # how the last writer died, "" when one is at work or it ended properly
+    copied_at: float | None = None  # s (Unix time): when a copy of another store was last brought up to date
 
 
 @dataclass(frozen=True)
@@ -260,16 +266,23 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class MeasureCurve:
-    """The values of one measure along one attempt. Arrays of equal length, steps increasing; NaN where NULL."""
+class PartCurve:
+    """The values of a measure, or of one part of it. Arrays of equal length, steps increasing; NaN where NULL."""
 
-    trial_id: int
-    attempt: int
-    measure: str
     step: "array[int]"  # typecode q
     value: "array[float]"  # typecode d
     edge: "array[float]"
     edge_high: "array[float]" = field(default_factory=lambda: array("d"))  # of a band of edges; may be empty
+
+
+@dataclass(frozen=True)
+class MeasureCurve:
+    """The values of one measure along one attempt, by the names of its parts, in order; "" where it has none."""
+
+    trial_id: int
+    attempt: int
+    measure: str
+    parts: Mapping[str, PartCurve]
 
 
 class NamedSweep(NamedTuple):
@@ -287,6 +300,22 @@ class CellState(NamedTuple):
     data_id: str
     settings: str  # canonical JSON, unique in its sweep
     seeds: frozenset[int]  # of its nets
+
+
+class EndedTrial(NamedTuple):
+    """A training that has ended, as evidence at a threshold that its sweep may not have."""
+
+    trial_id: int
+    trial_key: str
+    cell_id: int
+    seed: int
+    eta: float
+    verdict: str  # at the threshold of its sweep
+    best_accuracy: float | None  # at any evaluation, that before the first step among them
+    given_up: bool
+    n_steps: int  # stored; 0 where they were pruned
+    last_step: int | None  # stored
+    reached_at: int | None  # first stored step with that accuracy, of those that count; None: there is none
 
 
 class NetState(NamedTuple):
@@ -335,6 +364,18 @@ class AppendResult:
 
     applied: int
     dropped: int
+
+
+@dataclass(frozen=True)
+class Replica:
+    """Of what a store is a copy, and when it was last brought up to date."""
+
+    source: str  # as the user named it
+    at: float  # s (Unix time)
+
+    def sentence(self) -> str:
+        """The same in words."""
+        return f"a copy of {self.source}, pulled at {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(self.at))}"
 
 
 @dataclass(frozen=True)

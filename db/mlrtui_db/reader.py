@@ -5,30 +5,31 @@ A transaction that stays open would keep the writer's log from being brought in,
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _life, _live, _opening, _shape, sqlite_version
-from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows, typed_rows
+from mlrtui_db import _derived, _life, _live, _opening, _shape, rows, sqlite_version
+from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows
 from mlrtui_db._curves import read_curve, read_measure_curve, read_measures
 from mlrtui_db._older import complete, is_of_another_version
 from mlrtui_db._schema import view_names
 from mlrtui_db._sqlite import translated
-from mlrtui_db.column_docs import columns
-from mlrtui_db.errors import StoreError
 from mlrtui_db.lock import look
 from mlrtui_db.models import (
     CellState,
     Curve,
+    EndedTrial,
     EventRow,
+    FitRow,
     LiveSnapshot,
     LogRow,
     MachineRow,
     MeasureCurve,
     Pairs,
+    Replica,
     SweepRow,
     TrialDetails,
     TrialRow,
@@ -38,15 +39,6 @@ from mlrtui_db.models import (
 __all__ = ["Reader"]
 
 Row = tuple[Any, ...]
-
-_CHUNK_STEPS = 20_000  # rows per transaction of a long export: some 50 ms
-_BY_STEP = {
-    "curves": "step",
-    "spectra": "step, operator, rank",
-    "layers": "step, layer",
-    "measures": "step, measure",
-}  # views with rows per step, and their order
-_ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term")
 
 
 class Reader:
@@ -98,10 +90,29 @@ class Reader:
         with self._picture() as connection:
             return _live.read_sweeps(connection)
 
+    def fits(self, sweep_id: int) -> tuple[FitRow, ...]:
+        """The fitted terms of a sweep."""
+        with self._picture() as connection:
+            return _live.read_fits(connection, sweep_id)
+
     def last_end(self) -> WriterEnd | None:
         """How the last writer ended, when nobody writes now and it did not end properly; else None."""
         with self._picture() as connection:
             return None if look(self.path)[0] else _life.end_seen(connection, self.path)
+
+    def replica_of(self) -> Replica | None:
+        """The store that this one is a copy of, which `mlrtui pull` keeps up to date; None: it is one of its own."""
+        with self._picture() as connection:
+            return _life.read_replica(connection)
+
+    def refuse_if_replica(self) -> None:
+        """Raise where nobody but `mlrtui pull` may write.
+
+        Raises:
+            StoreReplica: says of what it is a copy, and what to do.
+        """
+        with self._picture() as connection:
+            _life.refuse_replica(connection, self.path)
 
     def refuse_if_incomplete(self) -> None:
         """Raise where commits may be missing, since the store was moved without its log.
@@ -124,13 +135,15 @@ class Reader:
             None when there is no such sweep.
         """
         with self._picture() as connection:
-            sweeps = _live.read_sweeps(connection)
-            sweep = next((row for row in sweeps if sweep_id is None or row.sweep_id == sweep_id), None)
+            if sweep_id is None:
+                sweep_id = connection.execute("SELECT max(sweep_id) FROM sweep").fetchone()[0]
+            sweep = next(iter(_live.read_sweeps(connection, sweep_id)), None) if sweep_id is not None else None
             if sweep is None:
                 return None
             cells = _live.read_cells(connection, sweep.sweep_id)
             held, holder = look(self.path)
             end = None if held else _life.end_seen(connection, self.path)
+            replica = _life.read_replica(connection)
             newest_trial, newest_cell = _live.read_newest(connection, sweep.sweep_id)
             if cell_id not in {cell.cell_id for cell in cells}:
                 cell_id = newest_cell if newest_cell is not None else cells[0].cell_id if cells else None
@@ -145,7 +158,9 @@ class Reader:
                 fits=_live.read_fits(connection, sweep.sweep_id),
                 writer_alive=held,
                 writer_note="" if holder is None else holder.note,
+                writer_until=None if holder is None else holder.until,
                 writer_end="" if end is None else end.sentence(),
+                copied_at=None if replica is None else replica.at,
             )
 
     def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
@@ -205,6 +220,11 @@ class Reader:
         with self._picture() as connection:
             return _live.read_cell_states(connection, sweep_id)
 
+    def ended(self, sweep_id: int, threshold: float) -> tuple[EndedTrial, ...]:
+        """The trainings of a sweep that have ended, as evidence at a threshold that it may not have."""
+        with self._picture() as connection:
+            return _derived.read_ended(connection, sweep_id, threshold)
+
     def foreign_objects(self) -> tuple[str, ...]:
         """Tables, views and indexes that other tools have put into the store, such as "table 'notes'"; left alone."""
         with self._picture() as connection:
@@ -217,106 +237,57 @@ class Reader:
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[Row]]:
         """Columns and rows of a view, of one sweep (by name) or of all, in the order of the grid.
 
-        Steps come in chunks, so that they take little memory: each of one moment and of one attempt of its trials.
-        Every other view is of one moment.
+        Raises:
+            StoreError: see `batches`.
+        """
+        asked = rows.Selection(view, sweep=where_sweep)
+        names = tuple(column.name for column in asked.columns)
+        return names, (row for batch in self.batches(asked) for row in batch.whole_rows())
+
+    def batches(self, asked: rows.Selection) -> Iterator[rows.Batch]:
+        """Rows of a view in the order of the grid, some thousands at a time and at flat memory.
+
+        Steps come in windows, each of one moment and of one attempt of its trials. Every other view is of one moment.
 
         Raises:
-            StoreError: there is no such view; or, while steps are taken, those of a trial that were given out are no
+            BadQuery: there is no such view or column, or the condition cannot be read.
+            StoreError: the store cannot be read; or, while steps are taken, those of a trial that were given out are no
                 longer in the store: it was started again, or pruned.
         """
-        declared = self.declared(view)
-        names = tuple(name for name, _ in declared)
-        if view in _BY_STEP:
-            return names, self._by_step(view, where_sweep)
-        ((rest, values),) = self.parts(view, where_sweep)
-        with self._picture() as connection:
-            found = connection.execute(f"SELECT * FROM {rest}", values)
-            return names, iter(list(typed_rows(found, view, declared)))
+        self.check(asked)
+        return self._read(asked)
 
-    def parts(self, view: str, where_sweep: str | None = None) -> Iterator[tuple[str, tuple[object, ...]]]:
-        """What follows ``SELECT * FROM`` for the rows of `query`, with its values: all in one part, or a trial each."""
-        names = tuple(name for name, _ in self.declared(view))
-        if view in _BY_STEP:
-            for trial_id, _ in self._trials(where_sweep):
-                yield f"{view} WHERE trial_id = ? ORDER BY {_BY_STEP[view]}", (trial_id,)
-            return
-        order = ", ".join(name for name in _ORDER if name in names)
-        where, values = ("", ()) if where_sweep is None else (" WHERE sweep = ?", (where_sweep,))
-        yield f"{view}{where} ORDER BY {order}", values
-
-    def declared(self, view: str) -> tuple[tuple[str, str], ...]:
-        """Name and declared type of every column of a view; "" for one that is computed.
+    def check(self, asked: rows.Selection) -> None:
+        """Refuse a selection that cannot be read, before anything is.
 
         Raises:
-            StoreError: there is no such view.
+            BadQuery: there is no such view or column, or the condition cannot be read.
         """
-        if view not in view_names():
-            raise StoreError(f"the store has no view {view!r}: use one of {', '.join(view_names())}")
-        with translated(self.path):
-            return tuple((row[1], row[2]) for row in self._connection.execute(f'PRAGMA table_info("{view}")'))
-
-    def type_of(self, view: str, column: str, where_sweep: str | None = None) -> str | None:
-        """SQLite's type of the first value of a column that is not NULL; None where there is none."""
-        where, values = ("", ()) if where_sweep is None else (" AND sweep = ?", (where_sweep,))
         with self._picture() as connection:
-            found = connection.execute(
-                f'SELECT typeof("{column}") FROM {view} WHERE "{column}" IS NOT NULL{where} LIMIT 1', values
-            ).fetchone()
-        return found[0] if found else None
+            rows.check(connection, asked)
 
-    def _trials(self, sweep: str | None) -> list[tuple[int, int]]:
-        """Number and steps of every trial that has some, in the order of the grid."""
+    def count(self, asked: rows.Selection) -> int:
+        """How many rows a selection has now.
+
+        Raises:
+            BadQuery: as of `batches`.
+        """
         with self._picture() as connection:
-            return connection.execute(
-                "SELECT t.trial_id, t.n_steps"
-                " FROM sweep s JOIN cell c USING (sweep_id) JOIN net n USING (cell_id) JOIN trial t USING (net_id)"
-                " WHERE t.n_steps > 0 AND (s.name = ?1 OR ?1 IS NULL)"
-                " ORDER BY s.name, c.depth, c.width, c.label, n.seed, t.eta",
-                (sweep,),
-            ).fetchall()
+            rows.check(connection, asked)
+            return rows.count(connection, asked)
 
-    def _by_step(self, view: str, sweep: str | None) -> Iterator[Row]:
-        for chunk in _chunks(self._trials(sweep)):
-            if len(chunk) == 1:
-                yield from self._windows(view, *chunk)
-                continue
-            rows: list[Row] = []
-            with self._picture() as connection:
-                for trial_id in chunk:
-                    order = _BY_STEP[view]
-                    found = connection.execute(f"SELECT * FROM {view} WHERE trial_id = ? ORDER BY {order}", (trial_id,))
-                    rows += plain_rows(found, view)
-            yield from rows
+    def parts(self, asked: rows.Selection) -> Iterator[tuple[str, tuple[object, ...]]]:
+        """What follows ``SELECT columns FROM`` for the rows of `batches`, with its values; by step a trial each."""
+        return rows.parts(self._picture, asked)
 
-    def _windows(self, view: str, trial_id: int) -> Iterator[Row]:
-        """The rows of one trial, however many, some at a time."""
-        names = columns(self._connection, view)
-        key = _BY_STEP[view].split(", ")
-        at = [names.index(name) for name in key]
-        begun: int | None = None
-        steps_before = 0
-        after, values = "step > ?", (-1,)
+    def _read(self, asked: rows.Selection) -> Iterator[rows.Batch]:
+        found = rows.read(self._picture, asked, self.path)
         while True:
-            with self._picture() as connection:
-                found = connection.execute(
-                    "SELECT attempt, n_steps FROM trial WHERE trial_id = ?", (trial_id,)
-                ).fetchone()
-                part = connection.execute(
-                    f"SELECT * FROM {view} WHERE trial_id = ? AND {after} ORDER BY {_BY_STEP[view]} LIMIT ?",
-                    (trial_id, *values, _CHUNK_STEPS),
-                )
-                rows = list(plain_rows(part, view))
-            attempt, n_steps = found or (None, 0)
-            if begun is not None and (attempt != begun or n_steps < steps_before):
-                raise StoreError(
-                    f"{self.path}: steps of trial {trial_id} were replaced or deleted while they were read: try again"
-                )
-            begun, steps_before = attempt, n_steps
-            yield from rows
-            if len(rows) < _CHUNK_STEPS:
+            with translated(self.path):  # a batch is looked through after its transaction, too
+                batch = next(found, None)
+            if batch is None:
                 return
-            after = f"({', '.join(key)}) > ({', '.join('?' * len(key))})"
-            values = tuple(rows[-1][place] for place in at)
+            yield batch
 
     @contextmanager
     def _picture(self) -> Iterator[sqlite3.Connection]:
@@ -327,20 +298,6 @@ class Reader:
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("COMMIT")
-
-
-def _chunks(trials: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    """Trials, given with their number of steps, in groups of at most `_CHUNK_STEPS` steps or of one trial."""
-    chunk: list[int] = []
-    room = _CHUNK_STEPS
-    for trial_id, n_steps in trials:
-        if chunk and n_steps > room:
-            yield chunk
-            chunk, room = [], _CHUNK_STEPS
-        chunk.append(trial_id)
-        room -= n_steps
-    if chunk:
-        yield chunk
 
 
 # Table, and how its one row is found from the trial.

@@ -4,19 +4,18 @@ Frozen dataclasses without behaviour: the driver makes them, `store.Store` write
 here; the store turns them into NULL and a flag.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from typing import NamedTuple
 
 __all__ = [
-    "BESIDE",
     "EVIDENCE",
+    "SAVED",
     "BoundaryRecord",
     "CellRecord",
-    "EigenvalueRow",
+    "Derivation",
     "FitRecord",
-    "LayerRow",
     "MeasureRow",
     "NetLambdas",
     "NetRecord",
@@ -132,28 +131,8 @@ class Segment:
     stop: int
 
 
-class EigenvalueRow(NamedTuple):
-    """One of the eigenvalues kept beside the sharpness of a row of a `StepRows`."""
-
-    row: int
-    operator: str
-    rank: int  # 1: the largest
-    value: float
-    residual: float
-
-
-class LayerRow(NamedTuple):
-    """What one weight layer does at the step of a row of a `StepRows`."""
-
-    row: int
-    layer: int  # 1: the input layer
-    activation_rms: float
-    effective_rms: float
-    propagating_rms: float
-
-
 class MeasureRow(NamedTuple):
-    """What one measure says at the step of a row of a `StepRows`."""
+    """What one measure, or one part of it, says at the step of a row of a `StepRows`. Fields after it are columns."""
 
     row: int
     measure: str
@@ -168,6 +147,7 @@ class MeasureRow(NamedTuple):
     status: str | None = None
     note: str | None = None
     seconds: float = nan
+    part: str = ""  # "": the measure has no parts
 
 
 @dataclass(frozen=True)
@@ -183,17 +163,7 @@ class StepRows:
     products: Sequence[int | None]
     flags: Sequence[int]
     eta: Sequence[float | None] = ()  # learning rates; empty, or None: those of the trials
-    eigenvalues: Sequence[EigenvalueRow] = ()  # by row
-    layers: Sequence[LayerRow] = ()  # by row
     measures: Sequence[MeasureRow] = ()  # by row
-
-
-BESIDE: dict[str, tuple[str, type[EigenvalueRow] | type[LayerRow] | type[MeasureRow]]] = {
-    "eigenvalues": ("eigenvalue", EigenvalueRow),
-    "layers": ("layer", LayerRow),
-    "measures": ("measure", MeasureRow),
-}
-"""What is kept beside steps: field of `StepRows`, table, and the record whose fields after the row are its columns."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +208,18 @@ class TrialOutcome:
 
 
 @dataclass(frozen=True)
+class Derivation:
+    """How a training would have ended at another threshold, by the stored steps of one to this one."""
+
+    source_id: int  # trial_id of that one
+    verdict: str
+    given_up_epoch: int | None
+    until: int | None  # last step of it; None: all of its steps
+    outcome: Mapping[str, str | float | int | None]  # further fields of `TrialOutcome` that differ
+    detail: str  # where it follows from, in words
+
+
+@dataclass(frozen=True)
 class BoundaryRecord:
     """What the search learnt of a net."""
 
@@ -255,6 +237,10 @@ class BoundaryRecord:
     window_low: float | None = None
     window_high: float | None = None
     successes: int | None = None
+
+
+SAVED = "saved: "
+"""How the names of fits begin that a user saved: the sweep's own fits come and go, these stay."""
 
 
 @dataclass(frozen=True)

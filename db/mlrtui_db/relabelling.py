@@ -16,7 +16,7 @@ from mlrtui_db.errors import StoreError
 from mlrtui_db.models import Curve
 from mlrtui_db.records import EVIDENCE
 
-__all__ = ["NewPhase", "Relabel", "StoredTrial", "relabel_all"]
+__all__ = ["NewPhase", "Relabel", "StoredTrial", "relabel_all", "stored_trial"]
 
 Value = str | float | int | None
 
@@ -56,7 +56,7 @@ def relabel_all(connection: sqlite3.Connection, relabel: Relabel) -> tuple[int, 
     ]
     named = 0
     for number in numbers:
-        found = relabel(_stored(connection, number))
+        found = relabel(stored_trial(connection, number))
         if found is None:
             connection.execute("UPDATE trial SET phase_reason = ? WHERE trial_id = ?", (UNDECIDED, number))
             continue
@@ -77,7 +77,8 @@ def relabel_all(connection: sqlite3.Connection, relabel: Relabel) -> tuple[int, 
     return named, len(numbers) - named
 
 
-def _stored(connection: sqlite3.Connection, number: int) -> StoredTrial:
+def stored_trial(connection: sqlite3.Connection, number: int) -> StoredTrial:
+    """All that is stored of a trial."""
     trial = _row(connection, "SELECT * FROM trial WHERE trial_id = ?", number)
     net = _row(connection, "SELECT * FROM net WHERE net_id = ?", trial["net_id"])
     cell = _row(connection, "SELECT * FROM cell WHERE cell_id = ?", net["cell_id"])

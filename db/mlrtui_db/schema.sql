@@ -182,42 +182,29 @@ CREATE TABLE step (
   PRIMARY KEY (trial_id, step)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE eigenvalue (
-  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
-  step     INTEGER NOT NULL CHECK (step >= 0),
-  operator TEXT NOT NULL,
-  rank     INTEGER NOT NULL CHECK (rank >= 1),
-  value    REAL,  -- NULL: not finite
-  residual REAL,
-  PRIMARY KEY (trial_id, step, operator, rank)
-) STRICT, WITHOUT ROWID;
+CREATE TABLE series (  -- what table measure holds values of: a measure, or one of its parts
+  series_id INTEGER PRIMARY KEY,
+  measure   TEXT NOT NULL,
+  part      TEXT NOT NULL DEFAULT '',  -- '': the measure has no parts
+  UNIQUE (measure, part)
+) STRICT;
 
-CREATE TABLE layer (
-  trial_id        INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
-  step            INTEGER NOT NULL CHECK (step >= 0),
-  layer           INTEGER NOT NULL CHECK (layer >= 1),
-  activation_rms  REAL,  -- NULL: not finite
-  effective_rms   REAL,
-  propagating_rms REAL,
-  PRIMARY KEY (trial_id, step, layer)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE measure (
-  trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
-  step     INTEGER NOT NULL CHECK (step >= 0),
-  measure  TEXT NOT NULL,
-  value    REAL,  -- NULL: not finite, or status says why there is none
-  edge     REAL,  -- NULL: there is none
+CREATE TABLE measure (  -- all that is measured beside loss, accuracy and sharpness
+  trial_id  INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
+  step      INTEGER NOT NULL CHECK (step >= 0),
+  series_id INTEGER NOT NULL REFERENCES series,
+  value     REAL,  -- NULL: not finite, or status says why there is none
+  edge      REAL,  -- NULL: there is none, or it is that of the sharpness
   edge_high REAL,
-  low      REAL,
-  high     REAL,
-  residual REAL,
-  products INTEGER,
-  forwards INTEGER,
-  status   TEXT,  -- NULL: the measure has none
-  note     TEXT,
-  seconds  REAL,
-  PRIMARY KEY (trial_id, step, measure)
+  low       REAL,
+  high      REAL,
+  residual  REAL,
+  products  INTEGER,
+  forwards  INTEGER,
+  status    TEXT,  -- NULL: the measure has none
+  note      TEXT,
+  seconds   REAL,
+  PRIMARY KEY (trial_id, step, series_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE event (

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlrtui_db import _attempts, _life, _opening, _steps, _sweeps, sqlite_version
+from mlrtui_db import _attempts, _derived, _life, _opening, _steps, _sweeps, sqlite_version
 from mlrtui_db._checked import count
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._shape import check_schema
@@ -22,9 +22,10 @@ from mlrtui_db._wal import Beside
 from mlrtui_db.errors import StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
-from mlrtui_db.models import AppendResult, NamedSweep, SweepState, WriterEnd
+from mlrtui_db.models import AppendResult, EndedTrial, NamedSweep, SweepState, WriterEnd
 from mlrtui_db.records import (
     BoundaryRecord,
+    Derivation,
     FitRecord,
     NetLambdas,
     StepRows,
@@ -32,7 +33,7 @@ from mlrtui_db.records import (
     TrialOutcome,
     TrialRecord,
 )
-from mlrtui_db.relabelling import Relabel
+from mlrtui_db.relabelling import Relabel, StoredTrial, stored_trial
 
 __all__ = ["Store", "bring_up_to_date", "check"]
 
@@ -187,6 +188,10 @@ class Store:
         """Say beside the store what its writer waits for; "" when it goes on. Works on a full disk, too."""
         self._lock.note(text)
 
+    def ends(self, at: float | None) -> None:
+        """Say beside the store when its writer stops by itself, s (Unix time); None: when all is done."""
+        self._lock.ends(at)
+
     def watch(self) -> None:
         """Look about twice a second whether the store is where it was, and show in the lock file that its writer lives.
 
@@ -242,7 +247,7 @@ class Store:
                 yield
                 changed = self._connection.total_changes != before
                 if changed and not self._marked:
-                    _life.mark(self._connection, self._lock.me, self.path)
+                    _life.mark(self._connection, self._lock.me, self.path, self._rev)
                 self._connection.execute("COMMIT")
             except BaseException:
                 if self._connection.in_transaction:
@@ -289,6 +294,37 @@ class Store:
             StoreError: a cell that the store has is not in ``known``; nothing was written.
         """
         _sweeps.grow_sweep(self._tx(), sweep_id, sweep, known, searches_again=searches_again)
+
+    def rename_sweep(self, sweep_id: int, name: str, spec: str, sweep_key: str) -> None:
+        """Give a sweep another name, which its settings have, too; nothing else of it changes.
+
+        Raises:
+            SweepConflict: the name is taken; nothing was written.
+        """
+        _sweeps.rename_sweep(self._tx(), sweep_id, name, spec, sweep_key)
+
+    def sweeps_beginning(self, start: str) -> tuple[NamedSweep, ...]:
+        """The sweeps whose names begin so, oldest first; also outside a transaction."""
+        with translated(self.path):
+            return _sweeps.sweeps_beginning(self._connection, start)
+
+    def ended(self, sweep_id: int, threshold: float) -> tuple[EndedTrial, ...]:
+        """The trainings of a sweep that have ended, as evidence at a threshold; also outside a transaction."""
+        with translated(self.path):
+            return _derived.read_ended(self._connection, sweep_id, threshold)
+
+    def stored_trial(self, trial_id: int) -> StoredTrial:
+        """All columns and steps of a trial; also outside a transaction."""
+        with translated(self.path):
+            return stored_trial(self._connection, trial_id)
+
+    def derive_trial(self, trial: TrialRecord, derivation: Derivation) -> int:
+        """Store what a trial comes to that follows from another's steps, as done, and return its trial_id.
+
+        Raises:
+            StoreError: the other has not ended, or the trial is being trained, or is; nothing was written.
+        """
+        return _derived.derive_trial(self._tx(), trial, derivation)
 
     def sweep_named(self, name: str) -> NamedSweep | None:
         """The sweep of this name, or None; also outside a transaction."""
@@ -349,29 +385,33 @@ class Store:
         device: str,
         env: Mapping[str, str],
         bars: Sequence[tuple[int, float]] = (),
+        host: str | None = None,
     ) -> dict[int, int]:
         """Start queued or failed trials anew, and return the attempt number of each; their old steps go.
 
         ``bars``: step and accuracy of the evaluations at which they are given up when they are no better.
+        ``host``: the machine that trains them, if not this one.
 
         Raises:
             StoreError: a trial is running or done.
         """
-        return _attempts.open_attempts(self._tx(), trial_ids, driver_id, self.host, device, env, bars)
+        return _attempts.open_attempts(self._tx(), trial_ids, driver_id, host or self.host, device, env, bars)
 
     def accuracies(self, trial_id: int, steps: Sequence[int]) -> dict[int, float]:
         """Accuracy of a trial at those of these steps after which it went on; also outside a transaction."""
         with translated(self.path):
             return _attempts.accuracies(self._connection, trial_id, steps)
 
-    def append_steps(self, rows: StepRows) -> AppendResult:
+    def append_steps(self, *batches: StepRows) -> AppendResult:
         """Store steps. Segments of a stale attempt, or whose seq was seen already, are dropped and counted.
+
+        Batches that came one after the other cost less in one call, since each trial is then updated once.
 
         Raises:
             SequenceGap: an earlier segment is missing.
             StoreError: columns of unequal length, or steps that do not increase.
         """
-        return _steps.append_steps(self._tx(), rows)
+        return _steps.append_steps(self._tx(), batches)
 
     def finish_trial(self, outcome: TrialOutcome) -> bool:
         """Store how an attempt ended; False (and nothing written) when it is stale or known.
@@ -419,6 +459,14 @@ class Store:
     def replace_fits(self, sweep_id: int, fits: Sequence[FitRecord]) -> bool:
         """Make these the fits of a sweep; writes only what differs and says whether anything did."""
         return _sweeps.replace_fits(self._tx(), sweep_id, fits)
+
+    def save_fit(self, sweep_id: int, fits: Sequence[FitRecord]) -> None:
+        """Keep the terms of fits that a user asked for, beside the sweep's own; an older one of the same name goes.
+
+        Raises:
+            StoreError: a name does not begin with `records.SAVED`.
+        """
+        _sweeps.save_fit(self._tx(), sweep_id, fits)
 
     def add_event(self, level: str, text: str, sweep_id: int | None = None, trial_id: int | None = None) -> None:
         """Add a line to the log; ``level`` is "info", "warning" or "error"."""

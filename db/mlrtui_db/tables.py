@@ -1,42 +1,59 @@
-"""Views written as tables of a plain SQLite file, with declared types and every number as the store has it."""
+"""Rows of views put into tables of another SQLite file, every number as the store has it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from mlrtui_db._sqlite import connect_new, translated
-from mlrtui_db.column_docs import VIEWS
 from mlrtui_db.lock import is_held
 from mlrtui_db.reader import Reader
+from mlrtui_db.rows import Selection
 
-__all__ = ["write_tables"]
-
-_TYPES = {"integer": "INTEGER", "real": "REAL", "text": "TEXT", "blob": "BLOB"}
+__all__ = ["fill_tables"]
 
 
-def write_tables(reader: Reader, out: Path, views: Sequence[str], where_sweep: str | None = None) -> list[int]:
-    """Fill the empty file ``out`` with a table for each view; returns their numbers of rows.
+def fill_tables(
+    reader: Reader, out: Path, selections: Sequence[Selection], progress: Callable[[int], None] = lambda rows: None
+) -> list[int]:
+    """Fill the tables of ``out`` that have the views' names and the selected columns; returns their numbers of rows.
+
+    Args:
+        reader: of the store.
+        out: a file that nobody else uses; it is useless unless all goes well.
+        selections: what to put into each table.
+        progress: called with the number of rows that were added.
 
     Raises:
-        StoreError: there is no such view, the store cannot be read, or the file not be written.
+        BadQuery: something that is selected cannot be read.
+        StoreError: the store cannot be read, or the file not be written.
     """
-    types = {view: _declared(reader, view, where_sweep) for view in views}
+    for asked in selections:
+        reader.check(asked)
     with translated(out), closing(connect_new(out)) as target:
         # the file is taken only when it is whole, so that nothing need be rolled back
         target.execute("PRAGMA journal_mode = OFF")
         target.execute("PRAGMA synchronous = OFF")
         attached = _attach(target, reader)
         target.execute("BEGIN")
-        for view in views:
-            target.execute(f'CREATE TABLE main."{view}" ({", ".join(types[view])})')
-            if attached:
-                for statement, values in reader.parts(view, where_sweep):
-                    target.execute(f'INSERT INTO main."{view}" SELECT * FROM store.{statement}', values)
+        counts = []
+        for asked in selections:
+            names = ", ".join(f'"{column.name}"' for column in asked.columns)
+            before = target.total_changes
+            if attached and not asked.where.strip():  # a condition may name views, which are tables here
+                for statement, values in reader.parts(asked):
+                    found = target.execute(
+                        f'INSERT INTO main."{asked.view}" ({names}) SELECT {names} FROM store.{statement}', values
+                    )
+                    progress(found.rowcount)
             else:
-                marks = ", ".join("?" * len(types[view]))
-                target.executemany(f'INSERT INTO main."{view}" VALUES ({marks})', reader.query(view, where_sweep)[1])
-        counts = [int(target.execute(f'SELECT count(*) FROM main."{view}"').fetchone()[0]) for view in views]
+                marks = ", ".join("?" * len(asked.columns))
+                for batch in reader.batches(asked):
+                    target.executemany(
+                        f'INSERT INTO main."{asked.view}" ({names}) VALUES ({marks})', batch.whole_rows()
+                    )
+                    progress(len(batch.rows))
+            counts.append(target.total_changes - before)
         target.execute("COMMIT")
     return counts
 
@@ -55,15 +72,3 @@ def _attach(target: sqlite3.Connection, reader: Reader) -> bool:
     except sqlite3.OperationalError:  # read-only media, on which the reader knows its way
         return False
     return True
-
-
-def _declared(reader: Reader, view: str, where_sweep: str | None) -> list[str]:
-    """Name and type of every column. One that is computed has the type of its first value."""
-    return [
-        f'"{name}" {declared or _computed(reader, view, name, where_sweep)}' for name, declared in reader.declared(view)
-    ]
-
-
-def _computed(reader: Reader, view: str, name: str, where_sweep: str | None) -> str:
-    unit, _ = VIEWS[view].get(name, ("", "")) if view in VIEWS else ("", "")
-    return "TEXT" if unit == "text" else _TYPES[reader.type_of(view, name, where_sweep) or "real"]

@@ -5,6 +5,16 @@ CREATE VIEW axes AS  -- the settings of a cell that may be an axis of the grid; 
 SELECT cell_id, /* columns of axes.py */
 FROM cell;
 
+-- CROSS JOIN: always a step's values first, then their names.
+
+CREATE VIEW measured AS  -- table measure with the names of what it holds, and the view that shows it
+SELECT m.trial_id, m.step, q.measure, q.part, m.value, m.edge, m.edge_high, m.low, m.high, m.residual, m.products,
+       m.forwards, m.status, m.note, m.seconds,
+       CASE WHEN q.part = '' THEN 'measures' WHEN q.measure LIKE 'spectrum %' THEN 'spectra'
+            WHEN q.measure IN ('activation_rms', 'effective_rms', 'propagating_rms') THEN 'layers'
+            ELSE 'measures' END AS shown_in
+FROM measure m CROSS JOIN series q USING (series_id);
+
 CREATE VIEW eta_star AS  -- one row per net: the maximal initial learning rate and how well it is known
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
        n.eta_star, n.first_failure, n.eta_area, n.zone_octaves, n.reversals,
@@ -63,25 +73,32 @@ FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c 
 
 CREATE VIEW spectra AS  -- one row per eigenvalue that is kept beside a step's sharpness
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
-       e.step, e.operator, e.rank, e.value, e.residual,
-       CASE WHEN e.operator <> 'ntk' OR c.loss = 'mse' THEN e.value * coalesce(p.eta, t.eta) / c.edge END
+       m.step, substr(m.measure, 10) AS operator, CAST(m.part AS INTEGER) AS rank, m.value, m.residual,
+       CASE WHEN m.measure <> 'spectrum ntk' OR c.loss = 'mse' THEN m.value * coalesce(p.eta, t.eta) / c.edge END
          AS value_ratio, c.edge, axes.*
-FROM eigenvalue e JOIN step p USING (trial_id, step) JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
-     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+FROM measured m JOIN step p USING (trial_id, step) JOIN trial t USING (trial_id) JOIN net n USING (net_id)
+     JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
+WHERE m.shown_in = 'spectra';
 
 CREATE VIEW layers AS  -- one row per weight layer at one of a trial's first steps
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
-       l.step, l.layer, CASE l.layer WHEN c.depth + 1 THEN 'output' WHEN 1 THEN 'input' ELSE 'hidden' END AS role,
-       l.activation_rms, l.effective_rms, l.propagating_rms, axes.*
-FROM layer l JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
-     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+       m.step, CAST(m.part AS INTEGER) AS layer,
+       CASE CAST(m.part AS INTEGER) WHEN c.depth + 1 THEN 'output' WHEN 1 THEN 'input' ELSE 'hidden' END AS role,
+       max(CASE m.measure WHEN 'activation_rms' THEN m.value END) AS activation_rms,
+       max(CASE m.measure WHEN 'effective_rms' THEN m.value END) AS effective_rms,
+       max(CASE m.measure WHEN 'propagating_rms' THEN m.value END) AS propagating_rms, axes.*
+FROM measured m JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
+     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
+WHERE m.shown_in = 'layers'
+GROUP BY t.trial_id, m.step, m.part;
 
 CREATE VIEW measures AS  -- one row per value of a measure that a sweep asks for, or a recorder takes
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        m.step, m.measure, m.value, m.edge, m.value / m.edge AS value_ratio, m.edge_high, m.low, m.high, m.residual,
-       m.products, m.forwards, m.status, m.note, m.seconds, axes.*
-FROM measure m JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
-     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+       m.products, m.forwards, m.status, m.note, m.seconds, nullif(m.part, '') AS part, axes.*
+FROM measured m JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
+     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
+WHERE m.shown_in = 'measures';
 
 CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,

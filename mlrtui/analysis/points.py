@@ -28,6 +28,8 @@ def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
     row = nets[0]
     values = own_values(row.get("own")) | axis_values(row) | {"n_params": float(n_params)}
     values.pop("lambda0", None)  # a setting of this name: the measured one has it
+    if isinstance(threshold := row.get("threshold"), float):  # of searches that are looked at together
+        values["threshold"] = threshold
     lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
     if lambda0:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))

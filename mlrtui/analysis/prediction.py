@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.analysis.fits import CellPoint
-from mlrtui.text.numbers import exact
 from mlrtui_db.axes import SIZES
 
 __all__ = ["LEVEL", "MAX_OCTAVES", "Prediction", "Refusal", "predict"]
@@ -74,14 +73,13 @@ def predict(points: Sequence[CellPoint], target: Mapping[str, float], level: flo
     varying = [name for name in SIZES if float(np.ptp(sizes[name])) > 0.0]
     for name in SIZES:
         if name not in varying and goal[name] != sizes[name][0]:
-            return Refusal(f"all cells have {name} {exact(exp(sizes[name][0]))}: how η* depends on {name} is not known")
+            return Refusal(f"all cells have {name} {exp(sizes[name][0]):g}: how η* depends on {name} is not known")
     octaves = {name: _beyond(goal[name], sizes[name]) for name in SIZES}
     for name, beyond in octaves.items():
         if beyond > MAX_OCTAVES + 1e-9:
-            low, high = (exact(exp(end)) for end in (sizes[name].min(), sizes[name].max()))
+            low, high = (exp(end) for end in (sizes[name].min(), sizes[name].max()))
             return Refusal(
-                f"{name} {exact(target[name])} is {exact(beyond, 2)} octaves outside {low} to {high}; at most "
-                f"{exact(MAX_OCTAVES)}"
+                f"{name} {target[name]:g} is {beyond:.2g} octaves outside {low:g} to {high:g}; at most {MAX_OCTAVES:g}"
             )
     if nearer := _censored_nearby(points, usable, goal):
         return Refusal(f"the nearest cell {nearer} is censored: η* there is not known")

@@ -1,128 +1,82 @@
-"""`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing and write nothing."""
+"""`mlrtui fit` and `mlrtui rethreshold`: other questions to what is stored. They train nothing."""
 
-import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from contextlib import ExitStack
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
 
 from mlrtui.analysis import fits
-from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
-from mlrtui.analysis.points import points
-from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold
-from mlrtui.commands.resume import chosen, stored_spec
+from mlrtui.analysis.thresholds import AtThreshold, Ended, at_threshold, lost_there
+from mlrtui.commands.opening import open_current
+from mlrtui.commands.resume import stored_spec
 from mlrtui.config.sections import SearchSection
 from mlrtui.driver.methods import rules_of
 from mlrtui.errors import BadInput
+from mlrtui.reading.documents import text
+from mlrtui.reading.fitting import Question, answers, chosen, fitted
 from mlrtui.report import term_line
+from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
+from mlrtui_db.records import SAVED
 
 __all__ = ["Question", "fit", "rethreshold"]
 
-EXPLAINED = ("eta_star", "eta_last", "lambda0", "lambda0_preconditioned")
+LONGEST_NAME = 120
 
 
-@dataclass(frozen=True)
-class Question:
-    """A fit that is asked for."""
-
-    y: str = "eta_star"
-    x: tuple[str, ...] = ("depth*width",)
-    where: str = ""
-    group_by: tuple[str, ...] | None = None  # axes; None: all that vary but depth and width
-    mixed_rules: bool = False
-    censored: str = fits.DROP
-
-
-def fit(stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False) -> int:
+def fit(
+    stores: Sequence[Path], sweeps: Sequence[str], asked: Question, *, as_json: bool = False, save: str | None = None
+) -> int:
     """Print a fit over the cells of one or more sweeps; exit code 1 if no group has a slope.
 
+    With ``save`` it is kept in the store under this name, beside the fits of the first of the sweeps.
+
     Raises:
-        BadInput: an unknown sweep, axis or quantity, or an expression that cannot be read.
+        BadInput: an unknown sweep, axis or quantity, or an expression that cannot be read; a name that cannot be saved.
         StoreError: a store cannot be used.
     """
-    if asked.y not in EXPLAINED:
-        raise BadInput(f"--y {asked.y!r}: use one of {', '.join(EXPLAINED)}")
-    if asked.censored not in (fits.DROP, fits.BOUND):
-        raise BadInput(f"--censored {asked.censored!r}: use {fits.DROP} or {fits.BOUND}")
-    rows, sizes = _rows(stores, sweeps, asked.y)
-    cells = points(rows, asked.y, sizes)
-    _refuse_unreadable(asked, fits.own_names(cells))
-    groups = fits.grouped(cells, asked.group_by)
-    spec = fits.FitSpec(asked.y, asked.x, asked.where, asked.mixed_rules, asked.censored)
-    results = {condition: fits.fit(group, spec) for condition, group in groups.items()}
+    if save is not None and (len(stores) > 1 or not save.strip() or len(save) > LONGEST_NAME):
+        raise BadInput(f"--save {save!r}: give a name of 1 to {LONGEST_NAME} letters, and one --store, which keeps it")
+    with ExitStack() as stack:
+        readers = [stack.enter_context(Reader.open(store)) for store in stores]
+        results = answers(readers, sweeps, asked)
+        homes = fitted(readers[0], sweeps, asked.y) if save is not None else []
     if as_json:
-        print(json.dumps([_as_json(condition, result) for condition, result in results.items()], ensure_ascii=False))
+        print(text({"fits": [_as_json(condition, result) for condition, result in results.items()]}))
     else:
         for condition, result in results.items():
             print(f"{one_line(result.spec.name)}{f'  [{one_line(condition)}]' if condition else ''}")
             for line in _lines(result):
                 print(f"  {line}")
+    if save is not None and homes:
+        _save(stores[0], homes[0], save.strip(), results)
     return 0 if any(result.terms for result in results.values()) else 1
 
 
-def _refuse_unreadable(asked: Question, own: Mapping[str, float | str]) -> None:
-    """Raise BadInput with every expression and name that cannot be read."""
-    mistakes = []
-    for option, texts, read in (
-        ("--x", asked.x, partial(cell_number, own=own)),
-        ("--where", (asked.where,) if asked.where.strip() else (), partial(cell_condition, own=own)),
-        ("--group-by", asked.group_by or (), lambda name: fits.grouped((), (name,))),
-    ):
-        for text in texts:
-            try:
-                read(text)
-            except ExpressionError as error:
-                mistakes.append(f"{option} {text!r}: {error}")
-    if mistakes:
-        raise BadInput.gather(mistakes)
-
-
-def _rows(stores: Sequence[Path], sweeps: Sequence[str], y: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Rows of all chosen sweeps, whose cells are named apart where there are several; and parameters by cell."""
-    found: list[tuple[str, str, dict[str, Any]]] = []
-    sizes: dict[tuple[str, str], int] = {}
-    held: set[str] = set()
-    for store in stores:
-        with Reader.open(store) as reader:
-            there = {row.name for row in reader.sweeps()}
-            held |= there
-            wanted = [name for name in sweeps if name in there]
-            for sweep in chosen(reader, wanted) if wanted or not sweeps else ():
-                name = f"{store.name}: {sweep.name}" if len(stores) > 1 else sweep.name
-                lacks = _lacks(sweep, y)
-                if lacks and sweeps:
-                    raise BadInput(f"--y {y!r}: {lacks}")
-                if lacks:
-                    continue
-                columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", where_sweep=sweep.name)
-                named = (dict(zip(columns, row, strict=True)) for row in rows)
-                found += [(name, str(row["cell"]), row) for row in named]
-                sizes |= {(name, label): size for label, size in reader.sizes(sweep.sweep_id).items()}
-    if unknown := [name for name in sweeps if name not in held]:
-        raise BadInput(
-            f"{unknown[0]!r}: no sweep of this name; there are {', '.join(map(repr, sorted(held))) or 'none'}"
+def _save(store: Path, sweep: SweepRow, name: str, results: Mapping[str, fits.FitResult]) -> None:
+    """Keep fits in the store; those without a slope have nothing to keep."""
+    records = [
+        replace(
+            record,
+            fit=f"{SAVED}{name}{f' [{condition}]' if condition else ''}",
+            where_expr=" and ".join(f"({part})" for part in (condition, record.where_expr) if part),
         )
-    several = len({name for name, _, _ in found}) > 1
-    shown = {key: f"{key[0]}: {key[1]}" if several else key[1] for key in sizes}
-    return (
-        [row | {"cell": shown[name, label]} for name, label, row in found],
-        {shown[key]: size for key, size in sizes.items()},
-    )
-
-
-def _lacks(sweep: SweepRow, y: str) -> str:
-    """Why a sweep has no such quantity; "" where it may have it."""
-    if sweep.mode == "recorded":
-        return f"{sweep.name!r} is a recorded run, which has no grid to fit over"
-    if sweep.mode != "search" and y.startswith("eta"):
-        return f"sweep {sweep.name!r} is a {sweep.mode}; only searches have η*"
-    return ""
+        for condition, result in results.items()
+        for record in fits.to_records(result)
+    ]
+    if not records:
+        return
+    open_current(store).close()  # migrates it
+    with open_store(store) as opened, opened.transaction():
+        opened.save_fit(sweep.sweep_id, records)
+        opened.add_event("info", f"fit saved: {name!r}", sweep.sweep_id)
+    print(f"saved as {SAVED + name!r} of sweep {one_line(sweep.name)!r}", file=sys.stderr)
 
 
 def _lines(result: fits.FitResult) -> Iterator[str]:
@@ -167,7 +121,8 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
         raise BadInput(f"THRESHOLD {exact(threshold)}: use an accuracy above 0, up to 1")
     found: list[tuple[str, str, int, AtThreshold]] = []
     with Reader.open(store) as reader:
-        searches = {row.name: _search_of(row) for row in chosen(reader, sweeps)}
+        rows = {row.name: row for row in chosen(reader, sweeps)}
+        searches = {name: _search_of(row) for name, row in rows.items()}
         if not sweeps and not any(searches.values()):
             raise BadInput(f"{store}: no sweep in it searches for an accuracy; nothing to judge anew")
         for name, search in searches.items():
@@ -176,10 +131,10 @@ def rethreshold(store: Path, threshold: float, sweeps: Sequence[str], *, as_json
             if search is None or search.threshold is None:
                 continue
             rules = rules_of(search.model_copy(update={"method": "bisect"}))
-            for (cell, seed), trainings in _trainings(reader, name, threshold).items():
+            for (cell, seed), trainings in _trainings(reader, rows[name], threshold).items():
                 found.append((name, cell, seed, at_threshold(rules, trainings, threshold, search.threshold)))
     if as_json:
-        print(json.dumps([_net_as_json(*one) for one in found], ensure_ascii=False))
+        print(text({"nets": [_net_as_json(*one) for one in found]}))
     else:
         _print_nets(found, threshold)
     return 0 if any(one.boundary is not None for *_, one in found) else 1
@@ -191,9 +146,10 @@ def _search_of(row: SweepRow) -> SearchSection | None:
     return search if search is not None and search.success == "accuracy" else None
 
 
-def _trainings(reader: Reader, sweep: str, threshold: float) -> dict[tuple[str, int], list[Ended]]:
+def _trainings(reader: Reader, sweep: SweepRow, threshold: float) -> dict[tuple[str, int], list[Ended]]:
     """Of each net, in the order in which they were asked for."""
-    columns, rows = reader.query("boundaries", where_sweep=sweep)
+    lost = {one.trial_id for one in reader.ended(sweep.sweep_id, threshold) if lost_there(one)}
+    columns, rows = reader.query("boundaries", where_sweep=sweep.name)
     named = sorted((dict(zip(columns, row, strict=True)) for row in rows), key=lambda row: row["trial_id"])
     nets: dict[tuple[str, int], list[Ended]] = {}
     for row in named:
@@ -203,7 +159,8 @@ def _trainings(reader: Reader, sweep: str, threshold: float) -> dict[tuple[str, 
         best = nan if best is None else float(best)
         if best >= threshold:
             best = _after_the_first_step(reader, row["trial_id"], best, threshold)
-        ended = Ended(row["eta"], row["verdict"], best, row["given_up_epoch"] is not None)
+        given_up, there = row["given_up_epoch"] is not None, row["trial_id"] in lost
+        ended = Ended(row["eta"], row["verdict"], best, given_up, there)
         nets.setdefault((str(row["cell"]), int(row["seed"])), []).append(ended)
     return nets
 

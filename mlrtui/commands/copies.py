@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlrtui.commands.opening import open_current
-from mlrtui.commands.resume import chosen
 from mlrtui.driver.fitting import refit_merged
-from mlrtui.driver.growth import differing_numbers
+from mlrtui.driver.joining import join
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.reading.fitting import chosen
 from mlrtui.stores import open_store
 from mlrtui.text.numbers import megabytes
 from mlrtui_db import copies, merging
@@ -32,7 +32,7 @@ def merge(out: Path, stores: Sequence[Path]) -> None:
     twice = [path for path in stores if path.resolve() == out.resolve()]
     if twice:
         raise BadInput(f"{twice[0]}: cannot be merged into itself; choose another name for the new store")
-    made = merging.merge(out, stores, refit_merged, differing=differing_numbers)
+    made = merging.merge(out, stores, refit_merged, join=join)
     print(f"{out}: {made.sweeps} sweeps, {made.trials} trials, {made.steps} steps")
 
 

@@ -8,15 +8,19 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from mlrtui.driver.stopping import at_work
 from mlrtui.engines.devices import cpu_cores
+from mlrtui.errors import MlrtuiError
+from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import gibibytes
 from mlrtui_db import filesystem, invariants, lock, sqlite_version
-from mlrtui_db.errors import StoreDamaged
+from mlrtui_db.errors import StoreDamaged, StoreError
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
@@ -86,6 +90,8 @@ def store(path: Path) -> Iterator[Finding]:
     broken += invariants.check(path)
     remedy = "; `mlrtui browse` can still show it, but train into a new store or restore a copy made by `mlrtui backup`"
     yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
+    for sweep in sweeps if not broken else ():
+        yield from _keys(path, sweep)
     if foreign:
         shown = ", ".join(foreign[:_MOST_FOREIGN]) + (", ..." if len(foreign) > _MOST_FOREIGN else "")
         yield Finding("of other tools", True, f"{shown}; mlrtui does not touch them")
@@ -114,6 +120,48 @@ def _driver(held: bool, writer: lock.LockHolder | None, path: Path) -> Finding:
         return Finding("driver", not held, "one is running, but it cannot be identified" if held else "none is running")
     who = writer.place()
     return Finding("driver", not writer.note, f"{who} is running" if not writer.note else f"{who}: {writer.note}")
+
+
+def _keys(path: Path, sweep: SweepRow) -> Iterator[Finding]:
+    """Whether each stored training is the one that this version would make for its cell, seed and rate.
+
+    Nothing is said where that cannot be known: of recorded runs, of settings, data or code that are not here.
+    """
+    from mlrtui import planning
+    from mlrtui.commands.resume import stored_spec
+    from mlrtui.driver.growth import growth
+
+    if sweep.mode == "recorded":
+        return
+    with suppress(MlrtuiError, StoreError), Reader.open(path) as reader:
+        plan, cells = planning.plan(stored_spec(sweep), None), reader.cell_states(sweep.sweep_id)
+        known = growth(sweep.spec, cells, plan).known
+        planned = {
+            known[cell.position].cell_id: replace(cell, data_id=known[cell.position].data_id)
+            for cell in plan.cells
+            if cell.position in known
+        }
+        trials = reader.ended(sweep.sweep_id, threshold=inf)  # no steps are read
+        others = [
+            one.cell_id
+            for one in trials
+            if one.cell_id not in planned
+            or one.trial_key != planning.trial_key(planned[one.cell_id], one.seed, one.eta)
+        ]
+        if not others:
+            return
+        if len(others) == len(trials):
+            text = "made by a version with other numbers; it can be shown and resumed, but not grown"
+            yield Finding("keys", True, f"{one_line(sweep.name)}: {text}")
+            return
+        labels = [planned[number].label if number in planned else f"cell {number}" for number in dict.fromkeys(others)]
+        shown = ", ".join(map(one_line, labels[:_MOST_FOREIGN])) + (", ..." if len(labels) > _MOST_FOREIGN else "")
+        yield Finding(
+            "keys",
+            False,
+            f"{one_line(sweep.name)}: {len(others)} of {len(trials)} trainings are not those of its settings by this "
+            f"version, in {shown}: their numbers differ from the others'; train the sweep anew under another name",
+        )
 
 
 def _left_to_do(path: Path, sweeps: Sequence[SweepRow], driven: bool) -> Iterator[Finding]:

@@ -7,7 +7,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Example", "available", "code", "folder", "quickstart"]
+__all__ = ["Example", "available", "cluster", "code", "folder", "quickstart"]
+
+_CLUSTER = (".sbatch", ".sh")
 
 QUICKSTART = ("quickstart-catapult", "quickstart-eta-star")
 
@@ -33,8 +35,13 @@ def available() -> list[Example]:
 
 
 def code() -> list[Path]:
-    """Python beside the files: modules whose nets or trainings they name, and scripts."""
-    return sorted(folder().glob("*/*.py"))
+    """Beside the files: Python whose nets or trainings they name, scripts of trainings, and scripts for clusters."""
+    return sorted(path for path in folder().glob("*/*") if path.suffix in (".py", *_CLUSTER))
+
+
+def cluster() -> list[tuple[Path, str]]:
+    """Scripts for clusters, each with its first comment line."""
+    return [(path, _title(path, line=1)) for path in code() if path.suffix in _CLUSTER]
 
 
 def quickstart() -> list[Path]:
@@ -51,9 +58,9 @@ def folder() -> Path:
     raise FileNotFoundError("the example sweep files are missing; reinstall mlrtui")
 
 
-def _title(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.readline().removeprefix("#").strip()
+def _title(path: Path, line: int = 0) -> str:
+    """A comment line of a file, by its number from 0."""
+    return path.read_text(encoding="utf-8").splitlines()[line].removeprefix("#").strip()
 
 
 def _runs_code(path: Path) -> bool:

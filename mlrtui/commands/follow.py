@@ -33,7 +33,7 @@ class _Printer:
             if event.event_id > self._seen_event:
                 self._seen_event = event.event_id
                 self._print(f"{_clock(event.at)}  {one_line(event.text)}")
-        if snapshot.writer_note != self._note:
+        if snapshot.writer_note != self._note and (snapshot.writer_note or snapshot.writer_alive):
             self._note = snapshot.writer_note
             self._print(f"{_clock(time.time())}  {one_line(self._note) or 'training continues'}")
         sweep, line = snapshot.sweep, sweep_line(snapshot.sweep)

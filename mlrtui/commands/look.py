@@ -1,21 +1,25 @@
 """`mlrtui watch`, `browse` and `status`: readers only."""
 
 import dataclasses
-import json
 import os
+import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlrtui.driver.launch import log_path
 from mlrtui.driver.stopping import at_work
 from mlrtui.errors import BadInput, DriverDied
+from mlrtui.reading import documents
 from mlrtui.report import fit_line, sweep_line
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import moment
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import lock, processes
+from mlrtui_db.models import FitRow, Replica, SweepRow, WriterEnd
 from mlrtui_db.reader import Reader
 
 __all__ = ["How", "browse", "in_folders", "status", "watch"]
@@ -62,7 +66,10 @@ def browse(stores: Sequence[Path], how: How) -> int:
     """The list of sweeps; where there is no terminal, as text."""
     for store in stores:
         Reader.open(store).close()
-    if how.once or how.as_json:
+    if how.as_json:
+        print(documents.text({"stores": [_read(store).as_object() for store in stores]}))
+        return 0
+    if how.once:
         return _print_once(stores, how)
     if not sys.stdout.isatty():
         for store in stores:
@@ -101,9 +108,10 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
         wanted, marks = looked_at(reader, how.sweep, how.trials)
     reading = read_once([store_source(store) for store in stores], how.screen, wanted, marks)
     if how.as_json:
-        print(json.dumps(data_once(reading), ensure_ascii=False, allow_nan=False))
+        print(documents.text(data_once(reading)))
     else:
-        size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
+        # else what COLUMNS and LINES say: of the terminal from which another machine asks
+        size = os.get_terminal_size() if sys.stdout.isatty() else shutil.get_terminal_size((80, 24))
         print(render_once(reading, how.screen, (size.columns, size.lines), needs_ascii(how.ascii_only)))
     return 0
 
@@ -124,35 +132,53 @@ def _show(stores: Sequence[Path], how: How) -> int:
     )
 
 
-def status(store: Path, *, as_json: bool) -> int:
-    """Sweeps, progress and the driver, as text or JSON. Exit code 1 when trials failed."""
+@dataclass(frozen=True)
+class _State:
+    """What a store contains, and who writes it."""
+
+    store: Path
+    sweeps: tuple[SweepRow, ...]
+    fits: Mapping[int, tuple[FitRow, ...]]  # of each sweep, by its number
+    held: bool  # somebody writes it
+    holder: lock.LockHolder | None
+    end: WriterEnd | None  # how the last writer died
+    replica: Replica | None  # whose copy it is
+
+    def as_object(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "store": str(self.store),
+            "driver": None if self.holder is None else dataclasses.asdict(self.holder),
+            "last_driver": None if self.end is None else dataclasses.asdict(self.end),
+            "copy_of": None if self.replica is None else dataclasses.asdict(self.replica),
+            "sweeps": [documents.sweep_object(row, self.fits.get(row.sweep_id, ())) for row in self.sweeps],
+        }
+
+
+def _read(store: Path) -> _State:
     with Reader.open(store) as reader:
         sweeps = reader.sweeps()
-        fits = {row.sweep_id: snapshot.fits for row in sweeps if (snapshot := reader.live(row.sweep_id)) is not None}
-        end = reader.last_end()
+        fits = {row.sweep_id: reader.fits(row.sweep_id) for row in sweeps}
+        end, replica = reader.last_end(), reader.replica_of()
     held, holder = at_work(store)
-    if held:
-        end = None
+    return _State(store, sweeps, fits, held, holder, None if held else end, replica)
+
+
+def status(store: Path, *, as_json: bool) -> int:
+    """Sweeps, progress and the driver, as text or JSON. Exit code 1 when trials failed."""
+    state = _read(store)
+    sweeps, fits, held, holder, end = state.sweeps, state.fits, state.held, state.holder, state.end
+    replica = state.replica
     if as_json:
-        document = {
-            "store": str(store),
-            "driver": None if holder is None else dataclasses.asdict(holder),
-            "last_driver": None if end is None else dataclasses.asdict(end),
-            "sweeps": [
-                dataclasses.asdict(row)
-                | {
-                    "spec": json.loads(row.spec),
-                    "fits": [dataclasses.asdict(fit) for fit in fits.get(row.sweep_id, ())],
-                }
-                for row in sweeps
-            ],
-        }
-        print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        print(documents.text(state.as_object()))
     else:
         who = "a driver that cannot be identified" if holder is None else f"the driver ({one_line(holder.place())})"
-        waits = f"; {one_line(holder.note)}" if holder is not None and holder.note else ""
+        ends = f" until {moment(holder.until)}" if holder is not None and holder.until is not None else ""
+        waits = ends + (f"; {one_line(holder.note)}" if holder is not None and holder.note else "")
         if holder is not None and processes.RECORDER in holder.command:
             show(f"{store}: a script is being recorded (by {one_line(holder.place())}){waits}")
+        elif replica is not None:
+            show(f"{store}: {one_line(replica.sentence())}")
         else:
             show(f"{store}: {who} is running{waits}" if held else f"{store}: no driver is running")
         if end is not None:

@@ -15,6 +15,8 @@ def open_current(store: Path) -> Reader:
     Raises:
         StoreError: the store cannot be used.
     """
+    with Reader.open(store) as found:
+        found.refuse_if_replica()
     copy = make_current(store)
     if copy is not None:
         print(f"mlrtui: {store} was migrated to the present version; the original is kept as {copy}", file=sys.stderr)

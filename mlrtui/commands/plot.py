@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlrtui.charts.plain import chart_text
-from mlrtui.commands.resume import chosen
 from mlrtui.errors import BadInput
 from mlrtui.figures.kinds import FIGURES, Asked, Figure
 from mlrtui.figures.saving import ENDINGS, save
 from mlrtui.figures.style import SIZES
+from mlrtui.reading.fitting import chosen
 from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db.models import SweepRow

@@ -1,6 +1,5 @@
 """`mlrtui predict`: η* of a net that was not trained, from a sweep's fit; on request that net is trained to check."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -13,11 +12,13 @@ from mlrtui.analysis.expressions import ExpressionError, cell_condition
 from mlrtui.analysis.fits import CellPoint
 from mlrtui.analysis.points import points
 from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal, predict
-from mlrtui.commands.resume import chosen, stored_spec
+from mlrtui.commands.resume import stored_spec
 from mlrtui.commands.run import RunOptions, run_specs
 from mlrtui.config import SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.planning import at_size
+from mlrtui.reading import documents
+from mlrtui.reading.fitting import chosen
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact, power
 from mlrtui_db.axes import SIZES, variant
@@ -94,7 +95,7 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
         if not asked.as_json:
             print(f"  {one_line(trained.words)}")
     if asked.as_json:
-        print(json.dumps([_as_json(*key, answer, trained) for key, answer in answers.items()], ensure_ascii=False))
+        print(documents.text({"predictions": [_as_json(*key, answer, trained) for key, answer in answers.items()]}))
     failed = trained is not None and trained.inside is not True
     return 1 if failed or not any(isinstance(answer, Prediction) for answer in answers.values()) else 0
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from mlrtui.commands.export import FORMATS
-from mlrtui.commands.resume import chosen
+from mlrtui.commands.export import Asked, export
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.figures import style
+from mlrtui.reading.fitting import chosen
 from mlrtui.reporting import html, markdown
 from mlrtui.reporting.blocks import Report
 from mlrtui.reporting.content import section
@@ -40,8 +40,7 @@ def report(store: Path, names: Sequence[str], out: Path, *, force: bool = False)
     with Reader.open(store) as reader, tempfile.TemporaryDirectory() as scratch:
 
         def csv(view: str, sweep: str) -> tuple[str, int]:
-            path = Path(scratch, "view.csv")
-            (rows,) = FORMATS["csv"].write(reader, path, [view], sweep)
+            ((path, rows),) = export(store, Path(scratch), Asked((view,), sweep), file_format="csv", force=True)
             return path.read_text(encoding="utf-8"), rows
 
         sweeps = chosen(reader, names)

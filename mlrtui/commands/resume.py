@@ -12,12 +12,12 @@ from mlrtui.config import AnySweep, LoopSweep, read_sweep
 from mlrtui.driver import estimate
 from mlrtui.driver.shards import Shard
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.reading.fitting import chosen
 from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
 from mlrtui_db.models import SweepRow
-from mlrtui_db.reader import Reader
 
-__all__ = ["chosen", "rerun_failed", "resume", "stored_spec"]
+__all__ = ["rerun_failed", "resume", "stored_spec"]
 
 
 def resume(names: Sequence[str], options: RunOptions) -> int:
@@ -66,20 +66,6 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
         print("nothing to rerun: no trial has failed")
         return 0
     return _start(again, options)
-
-
-def chosen(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
-    """The sweeps of these names, or all of the store, oldest first.
-
-    Raises:
-        BadInput: there is no sweep of this name.
-    """
-    known = {row.name: row for row in reversed(reader.sweeps())}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        held = ", ".join(repr(name) for name in known) or "none"
-        raise BadInput(f"{unknown[0]!r}: no sweep of this name in {reader.path}; it contains {held}")
-    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
 
 
 def _ours(rows: Sequence[SweepRow], named: Sequence[str], verb: str) -> list[SweepRow]:

@@ -3,19 +3,23 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlrtui import planning
 from mlrtui.commands import examples
+from mlrtui.commands.foreground import Signals, attend, watching
 from mlrtui.commands.opening import open_current
-from mlrtui.config import AnySweep, LoopSweep, load_sweep
+from mlrtui.config import AnySweep, LoopSweep, load_sweep, read_sweep
 from mlrtui.config.changes import differences
 from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
+from mlrtui.driver.backups import refuse_other_backup
+from mlrtui.driver.deriving import Aside, aside_name, asides, decided, threshold_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.methods import chosen_as, chosen_for
 from mlrtui.driver.shards import Shard, part
+from mlrtui.driver.terms import Terms
 from mlrtui.engines.code_check import check_factories
 from mlrtui.engines.devices import FAKE
 from mlrtui.engines.loop_check import check_loops
@@ -25,7 +29,7 @@ from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import SweepRow
+from mlrtui_db.models import NamedSweep, SweepRow
 from mlrtui_db.reader import Reader
 
 __all__ = ["RunOptions", "refuse_code", "run", "run_specs", "start"]
@@ -48,6 +52,8 @@ class RunOptions:
     refresh: float | None = None
     mouse: bool = True
     shard: str | None = None
+    terms: Terms = field(default_factory=Terms)
+    engine_options: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(files: Sequence[Path], options: RunOptions) -> int:
@@ -67,10 +73,10 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
     useful = max(1, *(estimate.parallel_lanes(plan) for plan in stored.plans))
     if options.dry_run:
         workers = _workers(options, useful)
-        _refuse_made_up(specs, workers)
+        _refuse_loops(specs, workers, options)
         built, loops = check_factories(specs, workers[0], timed=True), check_loops(specs)
         for plan, cells, known in zip(stored.plans, built, loops, strict=True):
-            show(_description(plan, {"": known} if known else cells), options.ascii_only)
+            show(_description(plan, {"": known} if known else cells, workers), options.ascii_only)
     for line in stored.lines:
         print(line)
     if options.dry_run:
@@ -79,7 +85,7 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
     if not stored.undone:
         _workers(options, useful)  # reports a mistake in an option all the same
         return _finished(options, specs)
-    if not options.detach and not options.plain and sys.stdout.isatty():
+    if _shows_screen(options):
         from mlrtui.tui.settings import load_settings, settings_path
 
         load_settings(settings_path())  # report a mistake there before anything is started
@@ -98,9 +104,16 @@ def refuse_code(specs: Sequence[AnySweep], options: RunOptions) -> None:
         raise BadInput(f"{key} = {name!r}: runs code of that module; if you trust it, add --allow-code")
 
 
-def _refuse_made_up(specs: Sequence[AnySweep], workers: Sequence[str]) -> None:
-    if FAKE in workers and any(isinstance(spec, LoopSweep) for spec in specs):
+def _refuse_loops(specs: Sequence[AnySweep], workers: Sequence[str], options: RunOptions) -> None:
+    if not any(isinstance(spec, LoopSweep) for spec in specs):
+        return
+    if FAKE in workers:
         raise BadInput("--devices fake: makes up the numbers of nets, not those of training.loop; use another device")
+    if not engine_of(options.engine).runs_loops:
+        raise BadInput(
+            f"--engine {options.engine}: does not run training.loop, which needs the driver's machine; "
+            "use --engine local there, and `mlrtui run --shard` for several machines"
+        )
 
 
 def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None] = ()) -> int:
@@ -112,28 +125,67 @@ def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: S
         options: of the command.
         shards: of each sweep the shard that is trained; none at all: that of the options.
     """
-    workers = _workers(options, useful)
-    specs = [chosen_for(spec, workers) for spec in specs]
-    _refuse_made_up(specs, workers)
-    check_factories(specs, workers[0])
-    check_loops(specs)
-    network = filesystem.network_kind(options.store)
-    if network is not None:
-        print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
-    shards = shards or [options.shard] * len(specs)
-    driver = launch.launch(options.store, [spec.canonical() for spec in specs], workers, options.engine, shards=shards)
+    if options.terms.foreground:
+        with watching() as signals:
+            return _attended(specs, useful, options, shards, signals)
+    driver = _launched(specs, useful, options, shards)
     if options.detach:
         print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
         return 0
-    if options.plain or not sys.stdout.isatty():
+    if not _shows_screen(options):
         return _plain(options, specs, driver)
     _attach(options)
     return _left(options, driver)
 
 
+def _attended(
+    specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None], signals: Signals
+) -> int:
+    """The same with a driver that ends with this command; returns the exit code."""
+    names = [spec.sweep.name for spec in specs]
+    driver, code = attend(
+        lambda: _launched(specs, useful, options, shards), signals, options.store, names, options.ascii_only
+    )
+    if driver is not None:
+        _ended(options, driver)
+    return code
+
+
+def _launched(
+    specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None]
+) -> launch.DriverProcess:
+    workers = _workers(options, useful)
+    specs = [chosen_for(spec, workers) for spec in specs]
+    _refuse_loops(specs, workers, options)
+    check_factories(specs, workers[0])
+    check_loops(specs)
+    refuse_other_backup(options.terms.backup, options.store)
+    network = filesystem.network_kind(options.store)
+    if network is not None:
+        print(f"mlrtui: warning: {filesystem.network_warning(options.store, network)}", file=sys.stderr)
+    shards = shards or [options.shard] * len(specs)
+    texts = [spec.canonical() for spec in specs]
+    return launch.launch(
+        options.store,
+        texts,
+        workers,
+        options.engine,
+        options=options.engine_options,
+        shards=shards,
+        terms=options.terms,
+    )
+
+
+def _shows_screen(options: RunOptions) -> bool:
+    return not options.detach and not options.plain and not options.terms.foreground and sys.stdout.isatty()
+
+
 def _workers(options: RunOptions, useful: int) -> Sequence[str]:
     """The device of every worker; ``useful`` bounds those that are started by themselves. Raises BadInput."""
-    found = engine_of(options.engine).resolve(options.devices, useful)
+    engine = engine_of(options.engine, options.engine_options)
+    if options.workers is not None and not engine.shares_devices:
+        raise BadInput(f"--workers: --engine {options.engine} has one worker a device; choose them by --devices")
+    found = engine.resolve(options.devices, useful, options.engine_options)
     if options.workers is None or FAKE in found:
         return found
     return [device for device in dict.fromkeys(found) for _ in range(options.workers)]
@@ -200,7 +252,9 @@ def _beside_stored(options: RunOptions, specs: Sequence[AnySweep]) -> _Stored:
             plans.append(_plan(chosen_as(spec, row.spec), options))
             lacks = _lacks(options, plans[-1], row, reader)
             undone |= lacks.adds or row.status != "done" or row.shard != options.shard
-            if lacks.adds:
+            if lacks.threshold is not None:
+                lines.append(f"{one_line(row.name)}: {_rethresholded(plans[-1], row, lacks.changes, reader)}")
+            elif lacks.adds:
                 lines.append(f"{one_line(row.name)}: {lacks.text}; what is stored stays")
     return _Stored(plans, undone, lines)
 
@@ -230,6 +284,26 @@ def _lacks(options: RunOptions, plan: planning.Plan, row: SweepRow, reader: Read
     return lacks
 
 
+def _rethresholded(plan: planning.Plan, row: SweepRow, changes: Sequence[str], reader: Reader) -> str:
+    """What a sweep comes to at the threshold of its file, which it was not trained to."""
+    stored = read_sweep(row.spec)
+    old, wanted = threshold_of(stored), threshold_of(plan.spec)
+    assert old is not None
+    assert wanted is not None
+    change, aside, back = "; ".join(changes), aside_name(row.name, old), aside_name(row.name, wanted)
+    sweeps = {one.name: one for one in reader.sweeps()}
+    if aside in sweeps:
+        raise BadInput(
+            f"sweep.name = {row.name!r}: {reader.path} holds {aside!r}, the name for the sweep as it was; "
+            "give the sweep with the other threshold a name of its own"
+        )
+    if back in sweeps:
+        return f"{change}: goes on with {back!r}; the sweep as it was stays as {aside!r}"
+    named = [NamedSweep(one.sweep_id, one.spec) for name, one in sweeps.items() if name.startswith(f"{row.name} (")]
+    others = [Aside(row.sweep_id, stored, old), *asides(plan.spec, named)]
+    return decided(plan, others, reader.ended, reader.cell_states).text(change, aside)
+
+
 def _plan(spec: AnySweep, options: RunOptions) -> planning.Plan:
     """Without data."""
     plan = planning.plan(spec, None)
@@ -247,7 +321,7 @@ def _attach(options: RunOptions) -> None:
 def _finished(options: RunOptions, specs: Sequence[AnySweep]) -> int:
     """Everything is done already: show it, train nothing, write nothing."""
     names = [spec.sweep.name for spec in specs]
-    if not options.detach and not options.plain and sys.stdout.isatty():
+    if _shows_screen(options):
         _attach(options)
     else:
         from mlrtui.report import report
@@ -274,7 +348,7 @@ def _plain(options: RunOptions, specs: Sequence[AnySweep], driver: launch.Driver
         print(stopping.stop(options.store), file=sys.stderr)
         return 130
     except StoreError:
-        if driver.end().code in (0, 1):
+        if not driver.end().words:
             raise
     return _ended(options, driver)
 
@@ -293,7 +367,7 @@ def _left(options: RunOptions, driver: launch.DriverProcess) -> int:
 def _ended(options: RunOptions, driver: launch.DriverProcess) -> int:
     """Print why the driver ended, unless all is well; returns the exit code."""
     end = driver.end()
-    if end.code not in (0, 1):
+    if end.words:
         verb = "died" if end.code == DriverDied.exit_code else "stopped"
         log = launch.log_path(options.store)
         print(f"mlrtui: the driver {verb}: {one_line(end.words)} (log: {one_line(str(log))})", file=sys.stderr)
@@ -305,8 +379,8 @@ def _exit_code(store: Path, names: Sequence[str]) -> int:
         return 1 if any(row.trials_failed for row in reader.sweeps() if row.name in names) else 0
 
 
-def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str:
-    """What a sweep would do; ``built``: what was found about the nets of factories, by cell."""
+def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]], workers: Sequence[str]) -> str:
+    """What a sweep would do; ``built``: what was found about the nets of factories, by cell; ``workers``: devices."""
     spec = plan.spec
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
     trainings = estimate.expected_trainings(plan)
@@ -320,6 +394,7 @@ def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]]) -> str
         *(f"  data: {line}" for line in dict.fromkeys(map(data_line, data))),
         *(line for label, known in built.items() for line in (*_head(label), *(f"    {text}" for text in known))),
         f"  time: {estimate.time_estimate(plan)}",
+        *(f"  store: {remark}" for remark in [estimate.writer_remark(plan, workers)] if remark),
         f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]
     return "\n".join(lines)

@@ -1,11 +1,13 @@
 """`mlrtui examples` and `mlrtui doctor`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from mlrtui.commands import doctor as checks
 from mlrtui.commands import examples as shipped
 from mlrtui.errors import BadInput, StoreTrouble
+from mlrtui.reading import documents
 from mlrtui.text.escape import one_line
 
 __all__ = ["doctor", "examples"]
@@ -19,6 +21,9 @@ def examples(copy: Path | None) -> None:
         for example in found:
             print(f"{example.name:<{width}}  {example.title}")
             print(f"{'':<{width}}  mlrtui run {example.path}{' --allow-code' if example.runs_code else ''}")
+        for path, title in shipped.cluster():
+            print(f"{path.relative_to(shipped.folder()).as_posix():<{width}}  {title}")
+            print(f"{'':<{width}}  {path}")
         return
     for place in _copied(found, copy):
         print(place)
@@ -53,9 +58,12 @@ def _copied(found: Sequence[shipped.Example], copy: Path) -> list[Path]:
     return places
 
 
-def doctor(store: Path | None) -> int:
-    """Print every check; exit code 1 if one failed."""
+def doctor(store: Path | None, *, as_json: bool = False) -> int:
+    """Print every check, as lines or as JSON; exit code 1 if one failed."""
     findings = [*checks.machine(), *(checks.store(store) if store is not None else ())]
-    for finding in findings:
+    if as_json:
+        found = [asdict(finding) for finding in findings]
+        print(documents.text({"store": None if store is None else str(store), "findings": found}))
+    for finding in findings if not as_json else ():
         print(f"{'ok ' if finding.fine else '!! '} {finding.subject}: {one_line(finding.text)}")
     return 0 if all(finding.fine for finding in findings) else 1

@@ -29,7 +29,7 @@ from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
 from mlrtui.keys import canonical_json, digest
 from mlrtui_trainer.losses import LOSS_KINDS
-from mlrtui_trainer.measures import BUILT_IN
+from mlrtui_trainer.measures import ASKED_BY_NAME, BUILT_IN
 from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS
 from mlrtui_trainer.models.sources import is_factory
@@ -479,7 +479,11 @@ class MeasuresSection(Section):
 
     names: Annotated[Words, texts(64, 20)] = make_key(
         "Which: "
-        + "; ".join(f"{name}: {measure.text.rstrip('.')}" for name, measure in BUILT_IN.items())
+        + "; ".join(
+            f"{name}: {measure.text.rstrip('.')}"
+            for name, measure in BUILT_IN.items()
+            if measure.asked_by == ASKED_BY_NAME
+        )
         + "; or the name of one that an installed package adds.",
         ["grad_norm"],
     )

@@ -1,8 +1,9 @@
 """The driver's process: reads its job from standard input, says "ready" or what is wrong, then runs to the end.
 
-Started by `mlrtui.driver.launch` in a process session of its own, with standard output and error going to the log file
-beside the store. It never ends in silence: of what it ends, it tells the launcher through a pipe, readers through the
-store (or the lock file, where the store takes nothing), and the log, in full.
+Started by `mlrtui.driver.launch`, in a process session of its own or (``--foreground``) tied to the command that starts
+it, with standard output and error going to the log file beside the store. It never ends in silence: of what it ends, it
+tells the launcher through a pipe, readers through the store (or the lock file, where the store takes nothing), and the
+log, in full.
 """
 
 import faulthandler
@@ -17,9 +18,12 @@ from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from mlrtui.errors import DriverDied, MlrtuiError
+from mlrtui import tether
+from mlrtui.errors import STOPPED, DriverDied, MlrtuiError
+from mlrtui.version import __version__
 
 if TYPE_CHECKING:
+    from mlrtui.driver.terms import Terms
     from mlrtui.engines.base import Engine
     from mlrtui.engines.caller import CallerEngine
     from mlrtui_db.store import Store
@@ -28,7 +32,7 @@ __all__ = ["main"]
 
 
 class _Stop:
-    """Set by SIGTERM and SIGINT: finish the current commit, leave the rest for a resume."""
+    """Set by signals: finish the current commit, leave the rest for a resume."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -57,47 +61,57 @@ def _answer(fd: int, **fields: object) -> None:
 def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui import data, planning
     from mlrtui.config import LoopSweep, read_sweep
+    from mlrtui.driver.backups import Backups
     from mlrtui.driver.loop import Driver
     from mlrtui.driver.shards import Shard, part
+    from mlrtui.driver.terms import Terms
     from mlrtui.engines.loops import LoopEngine
     from mlrtui.engines.registry import engine_of
     from mlrtui.stores import open_store
 
     specs = [read_sweep(str(text)) for text in job["specs"]]  # type: ignore[attr-defined]
-    caller = _caller(job.get("caller"))
+    caller, terms = _caller(job.get("caller")), Terms.of_json(job["terms"])  # type: ignore[arg-type]
     store = open_store(str(job["store"]))
+    backups = Backups(store, terms.backup, lambda level, text: _note(store, text, level), _say)
     engines: list[Engine] = []
     drivers: dict[bool, Driver] = {}  # of nets, of users' trainings: each engine is opened when its first sweep comes
     try:
         _report(store)
+        if terms.until is not None:
+            store.ends(terms.until)
+            _note(store, f"stops at {terms.until_words()} (--until)")
         _answer(answer_fd, ready=True, pid=os.getpid())
         driver_id = f"{socket.gethostname()}:{os.getpid()}:{int(time.time())}"
         names = [str(name) for name in job["devices"]]  # type: ignore[attr-defined]
-        failed = 0
+        opened, options = engine_of(str(job["engine"])).open, dict(job["options"])  # type: ignore[call-overload]
+        failed = done = 0
         for spec, shard in zip(specs, job["shards"], strict=True):  # type: ignore[call-overload]
             loop = isinstance(spec, LoopSweep)
             if loop not in drivers:
-                engine = caller or (LoopEngine(names) if loop else engine_of(str(job["engine"])).open(names))
+                engine = caller or (LoopEngine(names) if loop else opened(names, options))
                 engines.append(engine)
                 drivers[loop] = Driver(
                     store,
                     engine,
                     driver_id=driver_id,
-                    should_stop=lambda: stop.asked or (caller is not None and bool(caller.gone)),
-                    why_stopped=lambda: "" if caller is None else caller.gone,
+                    should_stop=lambda: stop.asked or terms.passed() or (caller is not None and bool(caller.gone)),
+                    why_stopped=lambda: _why(stop, terms, caller),
+                    each_turn=backups.turn,
                     say=_say,
                 )
             plan = planning.plan(spec, data.load)
             end = drivers[loop].run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
             failed += end.failed
-            if stop.asked or end.status == "stopped":
+            done += end.status == "done"
+            if stop.asked or terms.passed() or end.status == "stopped":
                 break
-        return 1 if failed else 0
+        kept = backups.finish()
+        return STOPPED if done < len(specs) else 1 if failed or not kept else 0
     except BaseException as error:
         store.record_death(_words(error))
         raise
     finally:
-        for close in (*(engine.close for engine in engines), store.close):
+        for close in (*(engine.close for engine in engines), backups.finish, store.close):
             try:
                 close()
             except Exception:  # it must not take the place of what the driver ends of
@@ -115,18 +129,32 @@ def _caller(descriptor: object) -> "CallerEngine | None":
     return CallerEngine(Connection(descriptor))
 
 
+def _why(stop: _Stop, terms: "Terms", caller: "CallerEngine | None") -> str:
+    """Why training stops before its end; "" where the user asked for it."""
+    if caller is not None and caller.gone:
+        return caller.gone
+    return f"--until {terms.until_words()}" if terms.passed() and not stop.asked else ""
+
+
+def _note(store: "Store", text: str, level: str = "info") -> None:
+    """An event of no single sweep, also in the log."""
+    from mlrtui_db.errors import StoreIOError
+
+    _say(text)
+    with suppress(StoreIOError), store.transaction():  # a full disk must not end what goes on without the event
+        store.add_event(level, text)
+
+
 def _report(store: "Store") -> None:
-    """Put into the log what this driver found when it came; its store has the events."""
+    """Put into the log what this driver is, and what it found when it came; its store has the events."""
     from mlrtui_db import filesystem
 
+    _say(f"mlrtui {__version__} runs with {sys.executable}")  # `mlrtui.remote.finding` reads it
     if store.predecessor:
         _say(store.predecessor)
     store.forget_death()
     if (network := filesystem.network_kind(store.path)) is not None:
-        warning = filesystem.network_warning(store.path, network)
-        _say(warning)
-        with store.transaction():
-            store.add_event("warning", warning)
+        _note(store, filesystem.network_warning(store.path, network), "warning")
 
 
 def _words(error: BaseException) -> str:
@@ -150,12 +178,15 @@ def _is_of_store(error: BaseException) -> bool:
 
 
 def main() -> int:
-    """Run the job on standard input; 0 done, 1 something failed, 2 bad input, 3 store trouble, 4 it died."""
-    answer_fd = int(sys.argv[1])
+    """Run the job on standard input; 0 done, 1 something failed, 2 bad input, 3 store trouble, 4 death, 75 stopped."""
+    answer_fd, *parent = map(int, sys.argv[1:])
     stop = _Stop()
     signal.signal(signal.SIGTERM, stop.ask)
-    signal.signal(signal.SIGINT, stop.ask)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, stop.ask)  # a job's warning may go to all of its processes
+    signal.signal(signal.SIGINT, signal.SIG_IGN if parent else stop.ask)  # Ctrl-C is the command's to pass on
+    if parent:
+        tether.tie(parent[0])
     faulthandler.enable(2)  # a crash of the interpreter itself leaves its traceback in the log
     try:
         code = _run(json.load(sys.stdin), answer_fd, stop)

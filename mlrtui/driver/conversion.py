@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,8 @@ import numpy.typing as npt
 from mlrtui_db import records
 from mlrtui_trainer.search import ETA_RULE, Boundary
 from mlrtui_trainer.spec import LambdaAtInit, Outcome, StepBatch
+
+Number = TypeVar("Number", np.float64, np.int64)
 
 __all__ = ["boundary", "boundary_text", "net_lambdas", "step_rows", "trial_outcome"]
 
@@ -23,18 +26,13 @@ def step_rows(batch: StepBatch) -> records.StepRows:
         accuracy=_or_none(batch.accuracy),
         sharpness=_or_none(batch.sharpness),
         sharpness_residual=_or_none(batch.sharpness_residual),
-        products=[count or None for count in batch.products.tolist()],
+        products=_or_none(batch.products, batch.products == 0),
         flags=batch.flags.tolist(),
         eta=() if batch.eta is None else _or_none(batch.eta),
-        eigenvalues=[
-            records.EigenvalueRow(row, one.operator, one.rank, one.value, one.residual)
-            for row, one in batch.eigenvalues
+        measures=[
+            records.MeasureRow(row, one.measure, one.value, one.edge, residual=one.residual, part=one.part)
+            for row, one in batch.measures
         ],
-        layers=[
-            records.LayerRow(row, one.layer, one.activation, one.effective, one.propagating)
-            for row, one in batch.layers
-        ],
-        measures=[records.MeasureRow(row, *one) for row, one in batch.measures],
     )
 
 
@@ -105,8 +103,16 @@ def boundary_text(cell: str, seed: int, found: Boundary) -> str:
     return f"η* {found.eta_star:.4g}{spread}: {place}{last}{failure}, {found.trials} trainings"
 
 
-def _or_none(values: npt.NDArray[np.float64]) -> Sequence[float | None]:
-    return [None if value != value else value for value in values.tolist()]
+def _or_none(values: "npt.NDArray[Number]", missing: npt.NDArray[np.bool_] | None = None) -> Sequence[Any]:
+    """Python's numbers, None where one is missing: NaN, if nothing else is given."""
+    gone = np.isnan(values) if missing is None else missing
+    if not gone.any():
+        return values.tolist()  # type: ignore[no-any-return]
+    if gone.all():
+        return [None] * len(values)
+    kept = values.astype(object)
+    kept[gone] = None
+    return kept.tolist()  # type: ignore[no-any-return]
 
 
 def _finite(value: float) -> float | None:

@@ -1,5 +1,8 @@
 """What a sweep will cost, guessed from its plan before anything runs."""
 
+import math
+from collections.abc import Sequence
+
 from mlrtui.analysis.progress import format_duration
 from mlrtui.driver.methods import search_rules
 from mlrtui.planning import Cell, CellPlan, Plan
@@ -8,10 +11,12 @@ from mlrtui_trainer.models.kinds import forward_work
 __all__ = [
     "expected_trainings",
     "parallel_lanes",
+    "rows_per_second",
     "seconds_per_core",
     "seconds_per_probe",
     "seconds_per_training",
     "time_estimate",
+    "writer_remark",
 ]
 
 _FLOPS_PER_CORE = 15e9
@@ -25,6 +30,13 @@ _PRODUCTS_PER_LAMBDA = 6
 
 _PRODUCTS_PER_PROBE = 12
 """Operator products that the λs of a net at initialisation take together."""
+
+
+WRITER_ROWS = 100_000
+"""Rows a second that one store takes from its driver, on one core of a server (docs/benchmarks.md)."""
+
+_ROWS_PER_GPU = 1e4
+"""Steps of all lanes a second of one GPU, about: 64 lanes, 150 steps/s."""
 
 
 def expected_trainings(plan: Plan) -> int:
@@ -59,6 +71,37 @@ def seconds_per_probe(cell: CellPlan) -> float:
     """Rough time of one net's λ at initialisation on one CPU core, in seconds."""
     samples = cell.sharpness.samples or cell.samples
     return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * forward_work(cell.net) * samples / _FLOPS_PER_CORE
+
+
+def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
+    """Rows a second that the trainings send with these devices busy, about; 0 where it is not foreseen."""
+    cells = [cell for cell in plan.cells if isinstance(cell, CellPlan) and forward_work(cell.net)]
+    gpus = sum(not device.endswith("cpu") for device in devices)
+    seconds = sum(_weight(plan, cell) * seconds_per_training(cell) for cell in cells)
+    if not seconds:
+        return 0.0
+    steps = sum(_weight(plan, cell) * cell.max_steps for cell in cells)
+    rows = sum(_weight(plan, cell) * cell.max_steps / cell.train.record_every for cell in cells)
+    return (_ROWS_PER_GPU * gpus + steps / seconds * (len(devices) - gpus)) * rows / steps
+
+
+def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
+    """What to do where one store would be too slow for what these devices send; "" where it is not.
+
+    The interval is left as it is: it is part of what names a training, so that none is trained twice.
+    """
+    rows = rows_per_second(plan, devices)
+    if rows <= WRITER_ROWS:
+        return ""
+    every = plan.spec.record.every * math.ceil(rows / WRITER_ROWS)
+    return (
+        f"about {rows / 1e3:.0f} thousand rows/s would be stored, one store takes about {WRITER_ROWS // 1000} thousand,"
+        f" so trainings would wait for it: set record.every = {every}, or use --shard on several machines"
+    )
+
+
+def _weight(plan: Plan, cell: Cell) -> int:
+    return len(cell.seeds) * _trainings_of(plan, cell)
 
 
 def time_estimate(plan: Plan) -> str:

@@ -10,32 +10,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
-from mlrtui.config import read_sweep
 from mlrtui.config.changes import Difference, differences
 from mlrtui.keys import canonical_json
 from mlrtui.planning import Plan
 from mlrtui_db.axes import AXES
 from mlrtui_db.models import CellState
 
-__all__ = ["Growth", "differing_numbers", "growth"]
+__all__ = ["ASKED_ANEW", "FREE", "RANGE", "Growth", "growth", "is_added_to"]
 
 _GRID = frozenset({axis.key for axis in AXES} | {"training.epochs", "training.steps"})
 """Keys whose old values must still be in the grid; whether they are shows in the cells."""
 
-_FREE = frozenset({"search.method", "search.points", "search.start", "training.check"})
+FREE = frozenset({"search.method", "search.points", "search.start", "training.check"})
 """How a search asks; η* is the same to the bit."""
 
 _RATES = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
 """Rates, to which others may be added."""
 
-_RANGE: Mapping[str, Callable[[float, float], bool]] = {"search.eta_min": operator.le, "search.eta_max": operator.ge}
+RANGE: Mapping[str, Callable[[float, float], bool]] = {"search.eta_min": operator.le, "search.eta_max": operator.ge}
 """Ends of the range, and how a new one must stand to the old: the range may become larger."""
+
+_THRESHOLD = "search.threshold"
+"""Kept apart: what is stored stays a sweep at its threshold; see `deriving`."""
 
 _SEARCH = frozenset({"search.tolerance", "search.margin"})
 
-_ASKED_ANEW = _SEARCH | _RATES | _RANGE.keys()
+ASKED_ANEW = _SEARCH | _RATES | RANGE.keys()
 """Nets that are done are asked again; trainings whose rates are asked for again are not repeated."""
 
 _AS_BEFORE: Mapping[str, object] = {"base_width": 64, "hidden_lr": 1.0, "output_lr": 1.0}
@@ -54,6 +54,9 @@ class Growth:
 
     searches_again: bool = False
     """Nets that are done are asked again: other rates are wanted of them."""
+
+    threshold: tuple[float, float] | None = None
+    """The accuracy to be reached, as it was and as it is asked for; None: it stays."""
 
     new_cells: int = 0
     new_nets: int = 0
@@ -97,25 +100,17 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
     return Growth(
         tuple(map(str, found)),
         tuple(dict.fromkeys(map(str, refused))),
-        searches_again=any(one.key in _ASKED_ANEW for one in found),
+        threshold=next(((one.old, one.new) for one in found if one.key == _THRESHOLD), None),
+        searches_again=any(one.key in ASKED_ANEW for one in found),
         new_cells=len(wanted) - len(known),
         new_nets=sum(len(seeds - held.get(position, frozenset())) for position, seeds in wanted.items()),
         known=known,
     )
 
 
-def differing_numbers(stored: str, other: str) -> list[str]:
-    """In what two stored sweeps of one name differ, but for how their searches asked: η* does not depend on that.
-
-    Shards that start on different devices choose their methods apart. Settings that this version does not know differ.
-    """
-    if stored == other:
-        return []
-    try:
-        spec = read_sweep(other)
-    except ValidationError:
-        return ["settings of another version"]
-    return [str(one) for one in differences(stored, spec) if one.key not in _FREE]
+def is_added_to(key: str) -> bool:
+    """Whether a sweep of which this key has more values than another's may hold all of the other."""
+    return _is_of_grid(key) or key == "sweep.seeds" or key in _RATES or key.startswith("fit#")
 
 
 def _matched(cells: Sequence[CellState], plan: Plan, *, same_settings: bool) -> dict[int, CellState]:
@@ -151,13 +146,15 @@ def _is_of_grid(key: str) -> bool:
 def _may_change(one: Difference) -> bool:
     """Whether a change of this key leaves every training that is stored what it is."""
     key, old, new = one.key, one.old, one.new
-    if _is_of_grid(key) or key in _FREE or key in _SEARCH or key.startswith("fit#"):
+    if key == _THRESHOLD:
+        return isinstance(old, float) and isinstance(new, float)  # they stay with it, in a sweep of their own
+    if _is_of_grid(key) or key in FREE or key in _SEARCH or key.startswith("fit#"):
         return True  # of the grid's, the cells decide
     if old is None or new is None:
         return False
     if key == "sweep.seeds" or key in _RATES:
         return set(_listed(old)) <= set(_listed(new))
-    return key in _RANGE and _RANGE[key](new, old)
+    return key in RANGE and RANGE[key](new, old)
 
 
 def _listed(value: Any) -> Iterator[Any]:

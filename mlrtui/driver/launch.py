@@ -6,11 +6,12 @@ import signal
 import subprocess
 import sys
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlrtui.driver.terms import Terms
 from mlrtui.errors import DriverDied, MlrtuiError
 from mlrtui_db import store as stores
 from mlrtui_db.beside import open_beside
@@ -65,8 +66,10 @@ def launch(
     devices: Sequence[str],
     engine: str = "local",
     *,
+    options: Mapping[str, str] | None = None,
     shards: Sequence[str | None] = (),
     caller: int | None = None,
+    terms: Terms | None = None,
 ) -> DriverProcess:
     """Start a driver and wait until it owns the store.
 
@@ -75,8 +78,10 @@ def launch(
         specs: canonical JSON of each sweep, run in this order.
         devices: one device name per worker.
         engine: name of the engine that has them.
+        options: of that engine, by their names.
         shards: of each sweep "1/4", to train that shard of it alone, or None; none at all: all sweeps whole.
         caller: a socket to the script that trains by itself, in place of an engine; the driver ends with it.
+        terms: whether it ends with this process, when it stops by itself, where it backs up to; by default none of it.
 
     Raises:
         MlrtuiError: what the driver said instead of "ready", with its exit code.
@@ -85,14 +90,15 @@ def launch(
     stores.check(store)
     log = open_beside(log_path(store), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     answer, theirs = os.pipe()
+    terms = terms or Terms()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", DRIVER, str(theirs)],
+            [sys.executable, "-P", "-m", DRIVER, str(theirs), *([str(os.getpid())] if terms.foreground else [])],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             pass_fds=[theirs] if caller is None else [theirs, caller],
-            start_new_session=True,  # a dead terminal must not reach it
+            start_new_session=not terms.foreground,  # a dead terminal must not reach it
         )
     finally:
         os.close(log)
@@ -103,8 +109,10 @@ def launch(
         "specs": list(specs),
         "devices": list(devices),
         "engine": engine,
+        "options": dict(options or {}),
         "shards": list(shards) or [None] * len(specs),
         "caller": caller,
+        "terms": terms.as_json(),
     }
     with suppress(BrokenPipeError):  # it died at once; the answer, or its absence, tells
         process.stdin.write(json.dumps(job).encode())

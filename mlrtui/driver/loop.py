@@ -7,22 +7,27 @@ the driver knows is never ahead of what a resumed driver would find.
 import itertools
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 from mlrtui.config import AnySweep, LoopSweep
 from mlrtui.driver import conversion, identity
 from mlrtui.driver.committing import Committer
+from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
+from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.growth import growth
+from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
-from mlrtui.driver.sharing import turn_of
+from mlrtui.driver.sharing import turns_of
+from mlrtui.driver.slots import MAX_STARVED, Slots
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
-from mlrtui.engines.base import Engine, EngineEvent, FromWorker, WorkerDied, WorkerReady
+from mlrtui.engines.base import Engine, EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
-from mlrtui_db.models import SweepState
-from mlrtui_db.records import TrialRecord
+from mlrtui_db.models import NamedSweep, SweepState
+from mlrtui_db.records import Derivation, TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
     LambdaAtInit,
@@ -43,8 +48,14 @@ from mlrtui_trainer.spec import (
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
 
 COMMIT_SECONDS = 0.2
+OUTCOME_SECONDS = 0.05
+"""Outcomes are committed as soon as the driver has rested for as long as the last commit took, but after this long at
+most: with a thousand slots, each of them would else have a commit to itself."""
+MOST_ROWS = 100_000  # that wait for a commit; what is sent faster than it is stored waits where it was made
 FIT_SECONDS = 1.0  # after which a net that is done shows in the fits
 FITS_APART = 20.0  # ... and at least so many times as long as the last fits took: they read the rows of all nets
+
+DERIVED_AT_ONCE = 256  # nets whose searches are told in one transaction
 
 _URGENT = (LambdaAtInit, Outcome, TaskDone, TaskFailed)  # a slot or a search waits for these
 
@@ -69,6 +80,13 @@ class _Lane:
     eta: float
 
 
+class _Opening(NamedTuple):
+    """The trials of a slot's next round, as the store queues them, and what prunes them."""
+
+    records: list[TrialRecord]
+    thresholds: tuple[PruningThreshold, ...]
+
+
 @dataclass
 class _Running:
     """What a slot is doing. ``lanes``: its trials without an outcome."""
@@ -88,6 +106,7 @@ class Driver:
         driver_id: str,
         should_stop: Callable[[], bool] = lambda: False,
         why_stopped: Callable[[], str] = lambda: "",
+        each_turn: Callable[[], None] = lambda: None,
         say: Callable[[str], None] = lambda text: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -96,18 +115,21 @@ class Driver:
         self._driver_id = driver_id
         self._should_stop = should_stop
         self._why_stopped = why_stopped  # "": the user asked for it
+        self._each_turn = each_turn  # called between two commits
         self._say = say
         self._committer = Committer(store, should_stop, say)
         self._commit = self._committer.commit
         self._clock = clock
-        self._env: dict[int, dict[str, str]] = {}
+        self._slots = Slots(engine.devices)
         self._running: dict[int, _Running] = {}
-        self._dead: set[int] = set()  # slots whose worker will not be started again
         self._inbox: list[tuple[int, Message]] = []
+        self._inbox_rows = 0
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
         self._check_due = False  # the next training of the user's is run twice
         self._pruning = Pruning(0.0, store.accuracies)
+        self._asides: Asides | None = None  # the same sweep at other thresholds
+        self._derived = 0  # trainings whose outcomes followed from those
         self._refused_fits: set[str] = set()  # what was said of them
         self._fits_due: float | None = None  # when to redo the fits; None: nothing has changed
         self._fits_paused_until = 0.0
@@ -125,6 +147,7 @@ class Driver:
         if state.status == "done":
             return SweepEnd(spec.sweep.name, "done", self._failures(), already=True)
         self._check_due = isinstance(spec, LoopSweep) and spec.training.check and state.repeatable is None
+        state = self._with_asides(spec, plan, state)
         run = SweepRun(spec, plan, state)
         self._pruning = Pruning(spec.search.give_up if spec.search else 0.0, self._store.accuracies)
         self._pruning.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
@@ -132,6 +155,8 @@ class Driver:
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
         size = f"{len(run.nets)} nets in {len(run.cells)} cells"
         self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
+        if remark := writer_remark(plan, self._slots.devices):
+            self._event("warning", remark)
         if grown:
             self._event("info", grown)
             self._fits_due = self._clock()
@@ -139,21 +164,33 @@ class Driver:
             self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
+        self._derive(run, run.nets.values())
         self._close_answered(run, run.nets.values())
-        last_commit = self._clock()
+        last_commit, pause = self._clock(), 0.0
         # A closed sweep still waits for its slots to say that they are free, lest the next sweep hears it.
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
+            self._each_turn()
             self._hand_out(run)
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it
-            for event in self._engine.poll(COMMIT_SECONDS / 2):
+            for event in self._engine.poll(pause if self._is_urgent() else COMMIT_SECONDS / 2):
                 self._receive(run, event)
-            urgent = any(isinstance(message, _URGENT) for _, message in self._inbox)
-            if self._inbox and (urgent or self._clock() - last_commit >= COMMIT_SECONDS):
+            waited = self._clock() - last_commit
+            due = COMMIT_SECONDS if not self._is_urgent() else 0.0 if self._all_wait() else pause
+            if self._inbox and (waited >= due or self._inbox_rows >= MOST_ROWS):
+                begun = self._clock()
                 self._flush(run)
                 last_commit = self._clock()
+                pause = min(last_commit - begun, OUTCOME_SECONDS)
         return self._end(run, spec.sweep.name)
+
+    def _is_urgent(self) -> bool:
+        return any(isinstance(message, _URGENT) for _, message in self._inbox)
+
+    def _all_wait(self) -> bool:
+        """Whether nothing more comes before the inbox is committed."""
+        return sum(isinstance(message, TaskDone | TaskFailed) for _, message in self._inbox) == len(self._running)
 
     def _find_or_add(self, plan: Plan) -> tuple[SweepState, str]:
         """Make the stored sweep the one that is wanted; with what was added to one that was there, in words."""
@@ -166,6 +203,8 @@ class Driver:
                 identity.refuse_other_data(plan, lacks.known)
                 if not lacks.adds and state.shard == plan.sweep.shard:
                     return state, ""
+                if lacks.threshold is not None:
+                    return self._change_threshold(plan, stored, state, lacks), ""
                 if lacks.changes:
                     identity.refuse_other_keys(self._store, state, plan, lacks.known)
                 ids = {position: cell.cell_id for position, cell in lacks.known.items()}
@@ -175,44 +214,105 @@ class Driver:
         self._sweep_id = self._commit(lambda: self._store.add_sweep(plan.sweep))  # or a conflict of names
         return self._store.sweep_state(self._sweep_id), ""
 
+    def _change_threshold(self, plan: Plan, stored: NamedSweep, state: SweepState, lacks: Growth) -> SweepState:
+        """Set the stored sweep aside, and make the one at the new threshold."""
+        assert lacks.threshold is not None
+        before = replace(plan, cells=tuple(at_threshold(cell, lacks.threshold[0]) for cell in plan.cells))
+        identity.refuse_other_keys(self._store, state, before, lacks.known)
+        self._sweep_id = self._commit(lambda: change_threshold(self._store, plan, stored))
+        self._fits_due = self._clock()
+        return self._store.sweep_state(self._sweep_id)
+
+    def _with_asides(self, spec: AnySweep, plan: Plan, state: SweepState) -> SweepState:
+        """Find the same sweep at other thresholds, and take from it what is measured before training."""
+        others = asides(spec, self._store.sweeps_beginning(f"{spec.sweep.name} ("))
+        self._asides = Asides(spec, others, self._store.ended, self._store.stored_trial) if others else None
+        if not others:
+            return state
+        self._commit(lambda: adopt(self._store, self._sweep_id, plan, others))
+        return self._store.sweep_state(self._sweep_id)
+
+    def _derive(self, run: SweepRun, nets: Iterable[NetRun]) -> None:
+        """Tell searches what trainings to other thresholds decide, until they ask for what is to be trained."""
+        if self._asides is None:
+            return
+        asking = [net for net in dict.fromkeys(nets) if net.wanted()]
+        while asking and not self._should_stop():
+            part, asking = asking[:DERIVED_AT_ONCE], asking[DERIVED_AT_ONCE:]
+            found = [(net, eta, one) for net in part for eta in net.wanted() if (one := self._follows(run, net, eta))]
+            ids = self._commit(partial(self._store_derived, run, found))
+            for trial_id, (net, eta, one) in zip(ids, found, strict=True):
+                assert net.questions is not None
+                self._pruning.learn(run.cell_of[net.net_id].plan, trial_id, one.verdict, one.given_up_epoch)
+                net.questions.tell(eta, one.verdict)
+            self._derived += len(found)
+            told = list(dict.fromkeys(net for net, _, _ in found))
+            run.changed(told)
+            asking += [net for net in told if net.wanted()]
+
+    def _follows(self, run: SweepRun, net: NetRun, eta: float) -> Derivation | None:
+        assert self._asides is not None
+        return self._asides.derivation(run.cell_of[net.net_id].plan, net.seed, eta)
+
+    def _store_derived(self, run: SweepRun, found: Iterable[tuple[NetRun, float, Derivation]]) -> list[int]:
+        ids = []
+        for net, eta, one in found:
+            assert net.questions is not None
+            record = trial_record(run.cell_of[net.net_id], net, eta, net.questions.round)
+            ids.append(self._store.derive_trial(record, one))
+        return ids
+
     # --- handing out -------------------------------------------------------------------------------------------
 
     def _hand_out(self, run: SweepRun) -> None:
-        idle = list(self._engine.idle())
-        for place, slot in enumerate(idle):
-            draft = run.next_draft(turn_of(slot, self._engine.devices, idle[place:], self._dead))
-            if draft is None:
-                return
-            task, lanes = self._probe(draft) if draft.probe else self._round(run, draft, slot)
+        """Give every idle slot work; what they are to train is stored in one transaction."""
+        # A slot whose last task has not been committed yet waits, too.
+        idle = [slot for slot in self._engine.idle() if slot not in self._running and slot not in self._slots.out]
+        drafts: dict[int, Draft] = {}
+        slots = self._slots
+        for turn in turns_of(idle, slots.devices, slots.out, slots.memory) if idle else ():
+            draft = run.next_draft(turn)
+            if draft is not None:
+                run.begin(draft)
+                drafts[turn.slot] = draft
+            elif not run.barred:  # else there may be work for another
+                break
+        rounds = {slot: self._opening(draft) for slot, draft in drafts.items() if draft.trainings}
+        opened = self._commit(lambda: self._open(rounds)) if rounds else {}
+        for slot, draft in drafts.items():
+            task, lanes = self._round(run, draft, rounds[slot], opened[slot]) if slot in rounds else self._probe(draft)
             self._running[slot] = _Running(draft, lanes)
             self._engine.submit(slot, task)
 
     def _probe(self, draft: Draft) -> tuple[Task, dict[int, _Lane]]:
-        for net in draft.probe:
-            net.probing = True
         cell = draft.cell.plan
         assert isinstance(cell, CellPlan)
         nets = tuple((net.net_id, net.seed) for net in draft.probe)
         return Probe(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
 
-    def _round(self, run: SweepRun, draft: Draft, slot: int) -> tuple[Task, dict[int, _Lane]]:
-        cell = draft.cell.plan
+    def _opening(self, draft: Draft) -> _Opening:
         records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
-        device, env, thresholds = self._engine.devices[slot], self._env.get(slot, {}), self._pruning.thresholds(cell)
+        return _Opening(records, self._pruning.thresholds(draft.cell.plan))
 
-        def write() -> tuple[list[int], dict[int, int]]:
-            ids = self._store.add_trials(records)
-            return ids, self._store.open_attempts(ids, self._driver_id, device, env, thresholds)
+    def _open(self, rounds: dict[int, _Opening]) -> dict[int, dict[int, int]]:
+        """Queue trials and open their attempts; returns the attempts by slot and trial, in the order of the records."""
+        opened = {}
+        for slot, (records, thresholds) in rounds.items():
+            ids, env, device = self._store.add_trials(records), self._slots.env(slot), self._slots.devices[slot]
+            attempts = self._store.open_attempts(ids, self._driver_id, device, env, thresholds, env.get("host"))
+            opened[slot] = {trial_id: attempts[trial_id] for trial_id in ids}
+        return opened
 
-        ids, attempts = self._commit(write)
+    def _round(
+        self, run: SweepRun, draft: Draft, opening: _Opening, opened: dict[int, int]
+    ) -> tuple[Task, dict[int, _Lane]]:
         lanes: dict[int, _Lane] = {}
         trials = []
-        for trial_id, (net, eta, _) in zip(ids, draft.trainings, strict=True):
-            net.running.add(eta)
-            lanes[trial_id] = _Lane(trial_id, attempts[trial_id], net, eta)
+        for (trial_id, attempt), (net, eta, _) in zip(opened.items(), draft.trainings, strict=True):
+            lanes[trial_id] = _Lane(trial_id, attempt, net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
-            trials.append(TrialSpec(trial_id, attempts[trial_id], net.seed, eta, lambda0))
-        return self._task(run, cell, trials, thresholds), lanes
+            trials.append(TrialSpec(trial_id, attempt, net.seed, eta, lambda0))
+        return self._task(run, draft.cell.plan, trials, opening.thresholds), lanes
 
     def _task(
         self, run: SweepRun, cell: Cell, trials: list[TrialSpec], thresholds: tuple[PruningThreshold, ...]
@@ -230,26 +330,30 @@ class Driver:
     def _receive(self, run: SweepRun, event: EngineEvent) -> None:
         match event:
             case WorkerReady(slot, env):
-                self._env[slot] = dict(env)
+                self._slots.ready(slot, env)
+            case EngineNote(text):
+                self._event("warning", text)
             case FromWorker(slot, message):
                 self._inbox.append((slot, message))
+                self._inbox_rows += len(message.step) if isinstance(message, StepBatch) else 1
             case WorkerDied(slot, detail, final):
                 self._flush(run)  # what it sent before it died counts
                 self._close_answered(run, self._mourn(run, slot, detail))
                 if final:
-                    self._dead.add(slot)
-                if len(self._dead) == len(self._engine.devices):
+                    self._leave_out(run, slot, f"it {detail}, again and again")
+                if not self._slots.in_use():
                     raise EngineFailed(f"every worker died again and again; the last one was {detail}")
 
     def _flush(self, run: SweepRun) -> None:
         """Commit the inbox in one transaction, then act on it."""
-        inbox, self._inbox = self._inbox, []
+        inbox, self._inbox, self._inbox_rows = self._inbox, [], 0
+
+        steps = [conversion.step_rows(message) for _, message in inbox if isinstance(message, StepBatch)]
 
         def write() -> None:
+            self._store.append_steps(*steps)  # those of a trial come before its outcome
             for _, message in inbox:
                 match message:
-                    case StepBatch():
-                        self._store.append_steps(conversion.step_rows(message))
                     case Outcome():
                         self._store.finish_trial(conversion.trial_outcome(message))
                     case LambdaAtInit():
@@ -279,14 +383,16 @@ class Driver:
                         "; each η* is that of the draws it was made with"
                     )
                 case TaskDone():
+                    self._slots.done(slot)
                     self._free(run, slot)
                 case TaskFailed():
                     told += self._task_failed(run, slot, message)
         for text in remarked:
             self._event("warning", text)
         self._open_measured(run, measured)
+        self._derive(run, [*measured, *told])
         run.changed([*measured, *told])
-        self._close_answered(run, told)
+        self._close_answered(run, [*measured, *told])
         self._watch_wal()
 
     def _tell(self, run: SweepRun, slot: int, outcome: Outcome) -> NetRun:
@@ -374,11 +480,32 @@ class Driver:
         lanes = list(running.lanes.values())
         if failed.out_of_memory and running.draft.size > 1:
             self._release(lanes, "lost", "out of memory")
-            self._event("warning", f"{running.draft.halve()} after it was out of memory")
+            self._event("warning", f"{running.draft.halve(self._slots.memory(slot))} after it was out of memory")
+            return []
+        if failed.out_of_memory and self._goes_elsewhere(run, slot, running.draft, lanes):
             return []
         self._fail_lanes(run, lanes, failed.error)
         self._fail_nets(run, running.draft.probe, failed.error)
         return [lane.net for lane in lanes]
+
+    def _goes_elsewhere(self, run: SweepRun, slot: int, draft: Draft, lanes: list[_Lane]) -> bool:
+        """Not even one training fits into a device's memory: others try it, if there are any."""
+        leaves, cell, device = self._slots.starve(slot), draft.cell, self._slots.devices[slot]
+        if not run.bar(cell, self._slots.alike(slot), self._slots.in_use()):
+            return False
+        self._release(lanes, "lost", "out of memory")
+        self._event("warning", f"{cell.plan.label}: out of memory on {device} with one at a time; others take it")
+        run.changed(cell.nets)
+        if leaves:
+            self._leave_out(run, slot, f"out of memory with one at a time, {MAX_STARVED} times in a row")
+        return True
+
+    def _leave_out(self, run: SweepRun, slot: int, why: str) -> None:
+        """A slot is given nothing any more; the sweep goes on with the others."""
+        text = self._slots.leave_out(slot, why)
+        if self._slots.in_use():
+            self._event("error", text)
+        run.unbar(self._slots.in_use())
 
     def _mourn(self, run: SweepRun, slot: int, detail: str) -> list[NetRun]:
         """A worker died: its trials start again, unless one has killed too many alone. Returns the nets told."""
@@ -388,7 +515,7 @@ class Driver:
         draft, lanes = running.draft, list(running.lanes.values())
         self._release(lanes, "lost", f"worker {detail}")
         if draft.size > 1:  # the kernel kills whoever takes too much memory and tells nobody; and one may harm all
-            self._event("warning", f"{draft.halve()} after worker {slot} {detail}")
+            self._event("warning", f"{draft.halve(self._slots.memory(slot))} after worker {slot} {detail}")
             return []
         self._event("warning", f"{draft.cell.plan.label}: worker {slot} {detail}; what it did starts again")
         exhausted = draft.lose() >= MAX_LOST
@@ -438,7 +565,9 @@ class Driver:
             why = self._why_stopped() or "stopped by the user"
             self._release(list(self._free(run, slot).lanes.values()), "cancelled", why)
         failed = self._failures()
-        text = f"finished {name!r}" if status == "done" else f"stopped {name!r}; {self._way_on(run)}"
+        text = f"finished {name!r}" if status == "done" else f"stopped {name!r}{self._way_on(run)}"
+        if self._derived:
+            text += f"; {self._derived} outcomes followed from trainings to other thresholds"
         if failed:
             text += f"; {failed} trials or nets failed"
         self._event("warning" if failed else "info", text)
@@ -447,10 +576,11 @@ class Driver:
         return SweepEnd(name, status, failed)
 
     def _way_on(self, run: SweepRun) -> str:
-        """How a stopped sweep goes on."""
-        if not isinstance(run.spec, LoopSweep) or not run.spec.in_script:
-            return "the same command resumes it"
-        return "; ".join(filter(None, (self._why_stopped(), "find_max_lr with the same key resumes it")))
+        """Why a sweep was stopped, and how it goes on."""
+        why = self._why_stopped()
+        if isinstance(run.spec, LoopSweep) and run.spec.in_script:
+            return "".join(f"; {part}" for part in (why, "find_max_lr with the same key resumes it") if part)
+        return f"{f' ({why})' if why else ''}; the same command resumes it"
 
     def _failures(self) -> int:
         state = self._store.sweep_state(self._sweep_id)

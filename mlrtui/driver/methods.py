@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from mlrtui.config import AnySweep, LoopSweep, read_sweep
 from mlrtui.config.sections import SearchSection
+from mlrtui.engines.devices import kind_of
 from mlrtui.errors import BadInput
 from mlrtui.planning import Cell, LoopCell
 from mlrtui_trainer.models.kinds import forward_work
@@ -25,7 +26,7 @@ FEWEST, MOST = 3, 63
 
 def chosen_for(spec: AnySweep, devices: Sequence[str]) -> AnySweep:
     """The sweep with its method chosen, where that is "auto", by the devices that it starts on."""
-    on_gpu = any(device.startswith("cuda") for device in devices) and not isinstance(spec, LoopSweep)
+    on_gpu = any(kind_of(device) == "cuda" for device in devices) and not isinstance(spec, LoopSweep)
     return spec.with_method("section", "auto") if on_gpu else spec.settled
 
 

@@ -1,15 +1,21 @@
 """How a sweep's work is shared among slots: which of them may take how much, and what a net costs."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from mlrtui.config import AnySweep
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
+from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
+from mlrtui_trainer.models.kinds import n_params
 
-__all__ = ["Cost", "Turn", "cost_of", "turn_of"]
+__all__ = ["Cost", "Turn", "cost_of", "lanes_within", "turns_of"]
+
+MOST_LANES = 4096
+VECTORS = 34
+"""As many numbers a parameter a lane may hold at once: weight, update, optimizer, and the basis of a λ solve."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class Turn:
 
     sees_to_costly: bool = False
     """It leaves the order of the grid for the costly cells when these would otherwise be left for the end."""
+
+    slot: int = 0
+
+    memory: int = 0
+    """Bytes of its device's own memory; 0: not known."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +56,35 @@ class Cost:
         return (0.0 if probed else self.probe) + self.training * max(self.trainings - told, 1)
 
 
-def turn_of(slot: int, devices: Sequence[str], idle: Collection[int], dead: Collection[int]) -> Turn:
-    """The turn of an idle slot. ``idle``: those that have no work yet, this one included.
+def turns_of(
+    idle: Sequence[int], devices: Sequence[str], dead: Collection[int], memory: Callable[[int], int] = lambda slot: 0
+) -> Iterator[Turn]:
+    """The turns of slots that have no work yet, one after the other.
 
     On a GPU lanes beside one another cost little. On a CPU time grows with them: of several workers none takes so many
     that the others would wait for it in the end, and every second one sees to it that costly cells begin in time.
     """
-    workers = [other for other, device in enumerate(devices) if device == "cpu" and other not in dead]
-    if slot not in workers or len(workers) == 1:
-        return Turn(len(idle))
-    return Turn(len(idle), slots=len(workers), sees_to_costly=workers.index(slot) % 2 == 1)
+    workers = [slot for slot, device in enumerate(devices) if kind_of(device) == "cpu" and slot not in dead]
+    places = {slot: place for place, slot in enumerate(workers)}
+    for taken, slot in enumerate(idle):
+        left = len(idle) - taken
+        if slot not in places or len(workers) == 1:
+            yield Turn(left, slot=slot, memory=memory(slot))
+        else:
+            yield Turn(left, len(workers), sees_to_costly=places[slot] % 2 == 1, slot=slot, memory=memory(slot))
+
+
+def lanes_within(cell: Cell, memory: int) -> int:
+    """How many trainings of a cell fit beside one another into half of so many bytes; 0 bytes: not known, no bound.
+
+    By plan: weights, their updates and what a measurement of λ keeps of them, and the activations of a batch.
+    """
+    if not memory or not isinstance(cell, CellPlan):
+        return MOST_LANES
+    units = cell.net.depth * cell.net.width
+    numbers = VECTORS * n_params(cell.net) + 2 * cell.train.batch * units
+    lane = numbers * (8 if cell.train.dtype == "float64" else 4)
+    return max(1, min(memory // (2 * lane), MOST_LANES)) if lane else MOST_LANES
 
 
 def cost_of(cell: Cell, spec: AnySweep) -> Cost:

@@ -85,9 +85,10 @@ class Starts:
 class _Fit:
     """A plane through the places of some cells."""
 
-    cells: npt.NDArray[np.float64]  # [cells, 3], each once
+    span: npt.NDArray[np.float64]  # [3 or fewer, 3]: the triangle of the cells, which spans what they do, however many
     rank: int
     slopes: npt.NDArray[np.float64]  # [3]
+    rtol: float  # a singular value below this part of the largest is rounding
 
     @classmethod
     def through(cls, known: Sequence[tuple[tuple[float, ...], float]]) -> "_Fit | None":
@@ -98,12 +99,15 @@ class _Fit:
         if len(cells) <= rank:
             return None
         slopes, *_ = np.linalg.lstsq(np.array([at for at, _ in known]), np.array([y for _, y in known]), rcond=None)
-        return cls(cells, rank, slopes)
+        span: npt.NDArray[np.float64] = np.linalg.qr(cells)[1]
+        return cls(span, rank, slopes, np.finfo(np.float64).eps * (len(cells) + 1))
 
     def at(self, place: tuple[float, ...]) -> float | None:
         """η* there; None beyond what the cells span."""
-        if np.linalg.matrix_rank(np.vstack([self.cells, place])) > self.rank:
-            return None
+        if self.rank < len(place):
+            values = np.linalg.svd(np.vstack([self.span, place]), compute_uv=False)
+            if np.count_nonzero(values > self.rtol * values[0]) > self.rank:
+                return None
         return exp(float(self.slopes @ place))
 
 

@@ -20,7 +20,7 @@ from mlrtui.text.escape import one_line
 from mlrtui_db import lock, processes
 from mlrtui_db.reader import Reader
 
-__all__ = ["at_work", "stop"]
+__all__ = ["at_work", "stop", "tidy"]
 
 _PAUSE = 0.05  # s
 
@@ -68,7 +68,7 @@ def stop(store: Path, *, now: bool = False, timeout: float = 60.0) -> str:
         return f"no driver is running on {store}"
     _end(target, store, signal.SIGKILL if now else signal.SIGTERM, timeout)
     if now:
-        _tidy(store)
+        tidy(store)
     done = f"{'killed' if now else 'stopped'} the driver of {store} (pid {target.pid})"
     return f"{done}; `mlrtui resume --store {store}` continues"
 
@@ -169,7 +169,7 @@ def _matches(record: lock.LockHolder) -> bool:
     )
 
 
-def _tidy(store: Path) -> None:
+def tidy(store: Path) -> None:
     """After a kill: say in the store what has happened. Not needed for its soundness."""
     with open_store(store, ended=True) as opened, Reader.open(store) as reader, opened.transaction():
         for sweep in reader.sweeps():

@@ -4,16 +4,16 @@
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mlrtui.config import AnySweep
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
-from mlrtui.driver.sharing import Cost, Turn, cost_of
+from mlrtui.driver.sharing import Cost, Turn, cost_of, lanes_within
 from mlrtui.driver.starts import Starts
 from mlrtui.planning import Cell, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
@@ -67,7 +67,7 @@ class NetRun:
 
 @dataclass(eq=False)
 class CellRun:
-    """One grid point's nets. ``lanes``: how many trials may share a round; halved when a round of them fails."""
+    """One grid point's nets. ``lanes``: how many trials may share a round on any device."""
 
     cell_id: int
     plan: Cell
@@ -76,6 +76,13 @@ class CellRun:
     lanes: int = 4096
     left: float = 0.0  # of its cost, when it was last refreshed
     open: bool = True  # some net had no answer then
+    # Lanes of a round on devices of so many bytes, once more have failed there; slots too small for a single one.
+    narrow: dict[int, int] = field(default_factory=dict)
+    barred: set[int] = field(default_factory=set)
+
+    def lanes_on(self, memory: int) -> int:
+        """How many trials may share a round on a device with so many bytes of its own; 0: not known."""
+        return min([self.lanes, *(most for size, most in self.narrow.items() if memory <= size)])
 
     def refresh(self) -> None:
         """Work out anew what is left, after something has changed for one of the nets."""
@@ -89,19 +96,36 @@ class CellRun:
 
 
 class _Order:
-    """Cells in one order of work, and those of them that may want a probe or trainings."""
+    """Cells in one order of work, and those of them that may want a probe or trainings.
+
+    ``alone``: only of cells on which no slot is at work; ``beside``: of all.
+    """
 
     def __init__(self, cells: list[CellRun]) -> None:
         self.cells = cells
         self.places = {cell.cell_id: place for place, cell in enumerate(cells)}
-        self.probes, self.trainings = Ready(len(cells)), Ready(len(cells))
+        count = len(cells)
+        self.probes = {
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _unmeasured(cells[place])),
+            "beside": Ready(count, lambda place: _unmeasured(cells[place])),
+        }
+        self.trainings = {
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _wanted(cells[place])),
+            "beside": Ready(count, lambda place: _wanted(cells[place])),
+        }
+        self._all: tuple[Ready[Any], ...] = (*self.probes.values(), *self.trainings.values())
         self._closed_before = 0
 
     def add(self, cell: CellRun) -> None:
-        """The cell may have begun to want something."""
+        """The cell may have begun to want something else."""
         place = self.places[cell.cell_id]
-        self.probes.add(place)
-        self.trainings.add(place)
+        for ready in self._all:
+            ready.add(place)
+
+    @property
+    def looks(self) -> int:
+        """How often a cell was looked at so far."""
+        return sum(ready.looks for ready in self._all)
 
     def first_open(self) -> CellRun | None:
         """The first cell that has not all its answers; None where there is none. A closed cell stays closed."""
@@ -123,10 +147,10 @@ class Draft:
         """How many nets are measured or trained together."""
         return len(self.probe) or len(self.trainings)
 
-    def halve(self) -> str:
-        """Let at most half as many of this cell share a round from now on; says so."""
-        self.cell.lanes = max(1, min(self.cell.lanes, self.size // 2))
-        return f"{self.cell.plan.label}: goes on with {self.cell.lanes} at a time instead of {self.size}"
+    def halve(self, memory: int) -> str:
+        """Let at most half as many of this cell share a round from now on, on devices with no more memory; says so."""
+        lanes = self.cell.narrow[memory] = max(1, min(self.cell.lanes_on(memory), self.size // 2))
+        return f"{self.cell.plan.label}: goes on with {lanes} at a time instead of {self.size}"
 
     def lose(self) -> int:
         """Count a worker that died of this one lane; returns how many have."""
@@ -148,6 +172,7 @@ class SweepRun:
     def __init__(self, spec: AnySweep, plan: Plan, state: SweepState) -> None:
         self.spec = spec
         self.plan = plan
+        self.barred = 0  # cells that some slots are not given
         self.remarked: set[str] = set()  # what a person was told of users' nets
         self._starts = None if spec.search is None else Starts(spec.search)
         by_cell: dict[int, list[NetRun]] = {}
@@ -203,8 +228,35 @@ class SweepRun:
         """Something has happened to these nets: measured, told, set free, closed. Must follow whatever did it."""
         for cell in {self.cell_of[net.net_id].cell_id: self.cell_of[net.net_id] for net in nets}.values():
             self._refresh(cell)
-            for order in (self._in_order, self._costly_first):
-                order.add(cell)
+            self._look_again(cell)
+
+    def begin(self, draft: Draft) -> None:
+        """A slot is at work on this."""
+        for net in draft.probe:
+            net.probing = True
+        for net, eta, _ in draft.trainings:
+            net.running.add(eta)
+        self._look_again(draft.cell)
+
+    def bar(self, cell: CellRun, slots: set[int], in_use: Iterable[int]) -> bool:
+        """Give a cell to none of these slots any more; whether others are left for it."""
+        others = any(slot not in slots and slot not in cell.barred for slot in in_use)
+        if others:
+            self.barred += not cell.barred
+            cell.barred |= slots
+        return others
+
+    def unbar(self, in_use: Iterable[int]) -> None:
+        """Slots were left out: a cell for which none is left tries again on the others, and fails there if it must."""
+        for cell in self.cells if self.barred else ():
+            if cell.barred and cell.barred.issuperset(in_use):
+                cell.barred.clear()
+                self.barred -= 1
+                self._look_again(cell)
+
+    def _look_again(self, cell: CellRun) -> None:
+        for order in (self._in_order, self._costly_first):
+            order.add(cell)
 
     def _refresh(self, cell: CellRun) -> None:
         left, was_open = cell.left, cell.open
@@ -252,7 +304,7 @@ class SweepRun:
         """
         due = turn.sees_to_costly and self._costly_is_due(turn)
         order = self._costly_first if due else self._in_order
-        alone, beside = (partial(self._probe, order, turn, beside=beside) for beside in (False, True))
+        alone, beside = (partial(self._probe, order, turn, who) for who in ("alone", "beside"))
         trainings = partial(self._trainings, order, turn)
         learns = self._starts is not None and self._starts.learns
         works = (trainings, alone, beside) if learns else (beside, trainings) if due else (alone, trainings, beside)
@@ -267,37 +319,29 @@ class SweepRun:
         costliest = self._costly_first.first_open()
         return costliest is not None and self._left < DUE * costliest.cost.in_turn * turn.slots
 
-    def _probe(self, order: _Order, turn: Turn, *, beside: bool) -> Draft | None:
-        found = self._share(order.cells, order.probes, turn, _unmeasured, lambda cost: cost.probe, beside=beside)
+    def _probe(self, order: _Order, turn: Turn, who: str) -> Draft | None:
+        found = self._share(order.cells, order.probes[who], turn, lambda cost: cost.probe)
         return None if found is None else Draft(found[0], probe=found[1])
 
     def _trainings(self, order: _Order, turn: Turn) -> Draft | None:
-        share = partial(self._share, order.cells, order.trainings, turn, _wanted, lambda cost: cost.training)
         # Several workers keep to cells of their own while there are some: their rounds are fuller.
-        found = (share(beside=False) if turn.slots else None) or share(beside=True)
-        return None if found is None else Draft(found[0], trainings=found[1])
+        for who in ("alone", "beside") if turn.slots else ("beside",):
+            found = self._share(order.cells, order.trainings[who], turn, lambda cost: cost.training)
+            if found is not None:
+                return Draft(found[0], trainings=found[1])
+        return None
 
     def _share(
-        self,
-        cells: list[CellRun],
-        ready: Ready,
-        turn: Turn,
-        wanted: Callable[[CellRun], Iterator[T]],
-        each: Callable[[Cost], float],
-        *,
-        beside: bool,
+        self, cells: list[CellRun], ready: Ready[T], turn: Turn, each: Callable[[Cost], float]
     ) -> tuple[CellRun, tuple[T, ...]] | None:
-        """The first cell that wants something, and a fair share of it. ``beside``: though others are at work on it."""
-
-        def look(place: int) -> list[T] | None:
-            cell = cells[place]
-            return list(wanted(cell)) if beside or not cell.at_work else None
-
-        waiting = ready.first(turn.idle, look)  # as many as there are slots settle everything
+        """The first cell that wants something, and a fair share of it."""
+        waiting = ready.first(turn.idle + self.barred)  # as many as there are slots settle everything
+        if self.barred:
+            waiting = [one for one in waiting if turn.slot not in cells[one[0]].barred]
         if not waiting:
             return None
         cell, work = cells[waiting[0][0]], waiting[0][1]
-        lanes = min(cell.lanes, len(work))
+        lanes = min(cell.lanes_on(turn.memory), lanes_within(cell.plan, turn.memory), len(work))
         if len(waiting) < turn.idle:
             lanes = min(lanes, math.ceil(len(work) * len(waiting) / turn.idle))
         if turn.slots:
@@ -306,15 +350,12 @@ class SweepRun:
         return cell, tuple(work[: max(1, lanes)])
 
 
-def _unmeasured(cell: CellRun) -> Iterator[NetRun]:
-    return (net for net in cell.nets if not net.is_measured and not net.closed and not net.probing)
+def _unmeasured(cell: CellRun) -> list[NetRun]:
+    return [net for net in cell.nets if not net.is_measured and not net.closed and not net.probing]
 
 
-def _wanted(cell: CellRun) -> Iterator[tuple[NetRun, float, int]]:
-    for net in cell.nets:
-        for eta in net.wanted():
-            assert net.questions is not None
-            yield net, eta, net.questions.round
+def _wanted(cell: CellRun) -> list[tuple[NetRun, float, int]]:
+    return [(net, eta, net.questions.round) for net in cell.nets if net.questions is not None for eta in net.wanted()]
 
 
 def trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:

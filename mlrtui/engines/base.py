@@ -6,12 +6,15 @@ from typing import Protocol
 
 from mlrtui_trainer.spec import Dataset, Message, Task
 
-__all__ = ["Engine", "EngineEvent", "FromWorker", "WorkerDied", "WorkerReady"]
+__all__ = ["Engine", "EngineEvent", "EngineNote", "FromWorker", "WorkerDied", "WorkerReady"]
 
 
 @dataclass(frozen=True)
 class WorkerReady:
-    """A worker has imported what it needs; ``env`` describes its machine and is kept with every attempt."""
+    """A worker has imported what it needs; ``env`` describes its machine and is kept with every attempt.
+
+    "host" in it is the machine's name, where that is not the driver's.
+    """
 
     slot: int
     env: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +37,14 @@ class WorkerDied:
     final: bool
 
 
-EngineEvent = WorkerReady | FromWorker | WorkerDied
+@dataclass(frozen=True)
+class EngineNote:
+    """Something for the user to read, which becomes a warning in the store: one line."""
+
+    text: str
+
+
+EngineEvent = WorkerReady | FromWorker | WorkerDied | EngineNote
 
 
 class Engine(Protocol):
@@ -42,7 +52,7 @@ class Engine(Protocol):
 
     @property
     def devices(self) -> Sequence[str]:
-        """Device name of every slot."""
+        """Device name of every slot, such as "cpu" or "cuda:1"; their number never changes."""
 
     def add_datasets(self, datasets: Mapping[str, Dataset]) -> None:
         """Make data sets known, by id, before a task names them."""
@@ -54,7 +64,11 @@ class Engine(Protocol):
         """Start a task in an idle slot."""
 
     def poll(self, timeout: float) -> list[EngineEvent]:
-        """What happened since the last call; waits at most ``timeout`` seconds for something."""
+        """What happened since the last call; waits at most ``timeout`` seconds for something.
+
+        Raises:
+            EngineFailed: nothing can run any more.
+        """
 
     def close(self) -> None:
         """End all workers."""

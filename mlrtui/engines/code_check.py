@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mlrtui.config import AnySweep, SweepSpec
 from mlrtui.engines.apart import ProcessDied, asked_apart
+from mlrtui.engines.devices import count_cuda, kind_of
 from mlrtui.errors import BadInput
 from mlrtui.text.escape import one_line
 from mlrtui_trainer.models.kinds import MODEL_KINDS
@@ -25,6 +26,8 @@ def check_factories(specs: Sequence[AnySweep], device: str, *, timed: bool = Fal
     tried = dict.fromkeys(name for spec in nets for name in _modules(spec))
     if device == "fake" or not tried:
         return [{} for _ in specs]
+    if kind_of(device) == "cuda" and not count_cuda():
+        device = "cpu"  # the GPUs are those of other machines
     job = {"specs": [spec.canonical() for spec in nets], "device": device, "timed": timed}
     try:
         found = asked_apart("mlrtui.engines.code_worker", job)

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["BEAT_SECONDS", "Deadlines", "Silence"]
+from mlrtui.engines.ends import after
+
+__all__ = ["BEAT_SECONDS", "Deadlines", "Silence", "hangs"]
 
 BEAT_SECONDS = 2.0
 """A worker says this often that it is alive, whatever it computes."""
@@ -43,3 +45,14 @@ class Silence:
         self.beat = 0.0
         if record:
             self.record = 0.0
+
+
+def hangs(silence: Silence, deadlines: Deadlines, *, ready: bool, busy: bool) -> str | None:
+    """Why a worker counts as hanging, or None."""
+    if not ready:
+        return after("did not start", deadlines.start) if silence.beat > deadlines.start else None
+    if silence.beat > deadlines.beat:
+        return after("gave no sign of life", deadlines.beat)
+    if busy and silence.record > deadlines.record:
+        return after("recorded nothing", deadlines.record)
+    return None

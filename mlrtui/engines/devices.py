@@ -9,12 +9,21 @@ from pathlib import Path
 
 from mlrtui.errors import BadInput
 
-__all__ = ["FAKE", "count_cuda", "cpu_cores", "resolve"]
+__all__ = ["FAKE", "count_cuda", "cpu_cores", "kind_of", "resolve"]
 
 FAKE = "fake"
 """The device whose numbers are made up."""
 
 _USAGE = "use auto, cpu, cpu:2, cuda, cuda:0 or cuda:0,cuda:1"
+
+
+def kind_of(device: str) -> str:
+    """What a device is, without which one of several.
+
+    >>> kind_of("cpu"), kind_of("cuda:1"), kind_of("node3/cuda:1")
+    ('cpu', 'cuda', 'cuda')
+    """
+    return device.rpartition("/")[2].partition(":")[0]
 
 
 def cpu_cores() -> int:

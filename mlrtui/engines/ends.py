@@ -2,7 +2,13 @@
 
 import signal
 
-__all__ = ["after", "cause_of_end"]
+__all__ = ["MAX_DEATHS", "MAX_STARTS", "after", "cause_of_end"]
+
+MAX_STARTS = 4
+"""Workers of a slot in a row that end before they say anything: it cannot run there."""
+
+MAX_DEATHS = 20
+"""... in a row without a finished task; more than halving a round of thousands down to one takes."""
 
 
 def after(what: str, seconds: float) -> str:

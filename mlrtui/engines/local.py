@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
-from mlrtui.engines.deadlines import Deadlines, Silence
-from mlrtui.engines.ends import after, cause_of_end
-from mlrtui_trainer.spec import Dataset, LoopRound, Message, Task, TaskDone, TaskFailed
+from mlrtui.engines.deadlines import Deadlines, Silence, hangs
+from mlrtui.engines.ends import MAX_DEATHS, MAX_STARTS, cause_of_end
+from mlrtui_trainer.spec import Dataset, LoopRound, Message, StepBatch, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
 
@@ -20,9 +20,8 @@ __all__ = ["LocalEngine"]
 _START = "import sys; from mlrtui import tether; tether.tie(int(sys.argv.pop(1))); " + (
     "from mlrtui.engines import local_worker; local_worker.main()"
 )
-_MAX_STARTS = 4  # in a row that end before the worker says anything: it cannot run here
-_MAX_DEATHS = 20  # in a row without a finished task; more than halving a round of thousands down to one takes
-_MESSAGES_PER_POLL = 200  # keeps one commit bounded while workers send fast
+_MESSAGES_PER_POLL = 200  # of one worker; keeps one commit bounded while workers send fast
+_ROWS_PER_POLL = 100_000  # of all workers: what they send beyond it waits in their sockets, and then so do they
 
 
 @dataclass
@@ -40,16 +39,6 @@ class _Worker:
     known: set[str] = field(default_factory=set)
     silence: Silence = field(default_factory=Silence)
 
-    def hangs(self, deadlines: Deadlines) -> str | None:
-        """Why the worker counts as hanging, or None."""
-        if not self.ready:
-            return after("did not start", deadlines.start) if self.silence.beat > deadlines.start else None
-        if self.silence.beat > deadlines.beat:
-            return after("gave no sign of life", deadlines.beat)
-        if self.busy and self.silence.record > deadlines.record:
-            return after("recorded nothing", deadlines.record)
-        return None
-
 
 class LocalEngine:
     """Worker processes on this machine. CPU workers run one thread each: a trial's bits never depend on them."""
@@ -58,6 +47,7 @@ class LocalEngine:
         self._datasets: dict[str, Dataset] = {}
         self._deadlines = deadlines or Deadlines()
         self._workers = [self._spawn(device) for device in devices]
+        self._next = 0
 
     @property
     def devices(self) -> Sequence[str]:
@@ -92,12 +82,20 @@ class LocalEngine:
         """Messages in order of arrival per worker; deaths after the worker's last message."""
         slots = {w.connection: slot for slot, w in enumerate(self._workers) if not w.dead}
         events: list[EngineEvent] = []
-        for connection in wait(list(slots), timeout):
-            slot = slots[connection]  # type: ignore[index]
-            events.extend(self._drain(slot))
+        rows, count = 0, len(self._workers)
+        ready = [slots[connection] for connection in wait(list(slots), timeout)]  # type: ignore[index]
+        for slot in sorted(ready, key=lambda slot: (slot - self._next) % count):
+            if rows >= _ROWS_PER_POLL:
+                self._workers[slot].silence.heard(record=True)  # it has something to tell, and its turn comes
+                continue
+            fresh = self._drain(slot)
+            rows += sum(_rows(event) for event in fresh)
+            events += fresh
+            self._next = (slot + 1) % count  # the first of the next poll
         for slot, worker in enumerate(self._workers):
             worker.silence.look()
-            reason = None if worker.dead else worker.hangs(self._deadlines)
+            life = hangs(worker.silence, self._deadlines, ready=worker.ready, busy=worker.busy)
+            reason = None if worker.dead else life
             if reason is not None:
                 events.append(self._bury(slot, reason))
         return events
@@ -113,7 +111,8 @@ class LocalEngine:
     def _drain(self, slot: int) -> list[EngineEvent]:
         worker = self._workers[slot]
         events: list[EngineEvent] = []
-        while len(events) < _MESSAGES_PER_POLL:
+        rows = 0
+        while len(events) < _MESSAGES_PER_POLL and rows < _ROWS_PER_POLL:
             try:
                 if not worker.connection.poll():
                     break
@@ -135,6 +134,7 @@ class LocalEngine:
                 worker.busy = False
                 worker.deaths = 0
             events.append(FromWorker(slot, message))
+            rows += _rows(events[-1])
         return events
 
     def _bury(self, slot: int, reason: str | None = None) -> WorkerDied:
@@ -144,7 +144,7 @@ class LocalEngine:
         worker.process.kill()
         cause = cause_of_end(worker.process.wait())
         detail = reason or cause
-        if worker.starts >= _MAX_STARTS or worker.deaths >= _MAX_DEATHS:
+        if worker.starts >= MAX_STARTS or worker.deaths >= MAX_DEATHS:
             worker.dead = True
             return WorkerDied(slot, detail, final=True)
         fresh = self._spawn(worker.device)
@@ -168,3 +168,7 @@ class LocalEngine:
         )
         theirs.close()
         return _Worker(device, process, Connection(ours.detach()))
+
+
+def _rows(event: EngineEvent) -> int:
+    return len(event.message.step) if isinstance(event, FromWorker) and isinstance(event.message, StepBatch) else 1

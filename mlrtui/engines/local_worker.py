@@ -55,7 +55,11 @@ def serve(connection: "Connection[object, object]", device: str) -> None:
 
 def main() -> None:
     """Entry point of the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (
+        signal.SIGINT,
+        signal.SIGUSR1,
+    ):  # meant for the driver, sent to all of a terminal's or job's processes
+        signal.signal(number, signal.SIG_IGN)
     try:
         serve(Connection(int(sys.argv[1])), sys.argv[2])
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -126,7 +126,7 @@ def _search(train: Train, spec: LoopSweep, store: Path, progress: Progress) -> N
 
 def _refuse_an_early_end(driver: DriverProcess, spec: LoopSweep, store: Path) -> None:
     end = driver.end()
-    if end.code not in (0, 1):
+    if end.words:
         raise StoreTrouble(f"the process that keeps {store} ended: {end.words}")
     with Reader.open(store) as reader:
         row = next(one for one in reader.sweeps() if one.name == spec.sweep.name)

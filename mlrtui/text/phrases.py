@@ -36,7 +36,9 @@ _BAD = {"nan": "NaN", "+inf": "inf", "-inf": "-inf", "threshold": "blew up"}
 class Freshness:
     """How recently a sweep was active. `since` is a time, not an age: an age would repaint the screen at every tick."""
 
-    state: str  # "live", "quiet", "stale", "done", "stopped", "no driver", "driver died", or what the driver waits for
+    state: (
+        str  # "live", "quiet", "stale", "done", "stopped", "no driver", "driver died", "copied", or what it waits for
+    )
     since: float | None = None
 
 
@@ -75,7 +77,7 @@ def fresh_text(fresh: Freshness) -> str:
     """The state of a sweep in words."""
     if fresh.since is None:
         return clean(fresh.state)
-    if fresh.state in ("done", "stopped"):
+    if fresh.state in ("done", "stopped", "copied"):
         return f"{fresh.state} {moment(fresh.since)}"
     return f"{fresh.state} since {clock(fresh.since)}"
 

@@ -1,8 +1,9 @@
 """A trial's curve in memory: grown by what a reader returns, and turned into points for charts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,12 @@ from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import number
 from mlrtui.tui.edges import Rates
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, nonfinite
-from mlrtui_db.models import Curve, MeasureCurve
+from mlrtui_db.models import Curve, MeasureCurve, PartCurve
+from mlrtui_db.parts import natural
 
 __all__ = [
     "MeasureTrace",
+    "PartTrace",
     "Trace",
     "caption",
     "loss_points",
@@ -120,30 +123,95 @@ def read_trace(reader: CurveReader, trial_id: int, known: Trace | None, limit: i
     return Trace.of(reader.curve(trial_id, limit=limit))
 
 
-@dataclass(frozen=True, eq=False)
-class MeasureTrace:
-    """All known values of one measure of one attempt of one trial; NaN where one was not finite."""
+class PartTrace(NamedTuple):
+    """The values of a measure, or of one part of it, each [values]; NaN where there is none."""
 
-    trial_id: int
-    attempt: int
-    measure: str
-    step: Floats  # [values] strictly increasing
-    value: Floats  # [values]
-    edge: Floats  # [values], NaN: there is none
-    edge_high: Floats  # [values], of a band of edges; NaN: none
+    step: Floats  # strictly increasing
+    value: Floats
+    edge: Floats
+    edge_high: Floats  # of a band of edges
 
     @classmethod
-    def of(cls, curve: MeasureCurve) -> "MeasureTrace":
+    def of(cls, curve: PartCurve) -> "PartTrace":
         """The values that a reader returned."""
         high = curve.edge_high or [np.nan] * len(curve.step)
-        columns = (np.array(column, dtype=np.float64) for column in (curve.step, curve.value, curve.edge, high))
-        return cls(curve.trial_id, curve.attempt, curve.measure, *columns)
+        return cls(*(np.array(column, dtype=np.float64) for column in (curve.step, curve.value, curve.edge, high)))
 
-    @cached_property
+    def extended(self, more: "PartTrace") -> "PartTrace":
+        """These with later ones."""
+        return PartTrace(*map(np.concatenate, zip(self, more, strict=True)))
+
+    @property
     def points(self) -> tuple[Floats, Floats]:
         """Steps and values [points] where there is one."""
         known = ~np.isnan(self.value)
         return self.step[known], self.value[known]
+
+
+_EMPTY = PartTrace(*[np.empty(0)] * 4)
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureTrace:
+    """All known values of one measure of one attempt of one trial; what has no part's name is of the first part."""
+
+    trial_id: int
+    attempt: int
+    measure: str
+    parts: Mapping[str, PartTrace]  # by name, in order; of a measure without parts one, named ""
+
+    @classmethod
+    def of(cls, curve: MeasureCurve) -> "MeasureTrace":
+        """The values that a reader returned."""
+        parts = {name: PartTrace.of(part) for name, part in curve.parts.items()}
+        return cls(curve.trial_id, curve.attempt, curve.measure, parts)
+
+    @property
+    def last_step(self) -> int:
+        """The newest step of any part, -1 without any."""
+        return max((int(part.step[-1]) for part in self.parts.values() if part.step.size), default=-1)
+
+    def extended(self, more: "MeasureTrace") -> "MeasureTrace":
+        """This trace with later values of the same attempt; itself when there are none."""
+        if more.last_step < 0:
+            return self
+        names = sorted({*self.parts, *more.parts}, key=natural)
+        parts = {name: self.parts.get(name, _EMPTY).extended(more.parts.get(name, _EMPTY)) for name in names}
+        return MeasureTrace(self.trial_id, self.attempt, self.measure, parts)
+
+    @cached_property
+    def _first(self) -> PartTrace:
+        return next(iter(self.parts.values()), _EMPTY)
+
+    @property
+    def others(self) -> Mapping[str, PartTrace]:
+        """The parts after the first."""
+        return dict([*self.parts.items()][1:])
+
+    @property
+    def step(self) -> Floats:
+        """Steps [values], strictly increasing."""
+        return self._first.step
+
+    @property
+    def value(self) -> Floats:
+        """Values [values]; NaN where one was not finite."""
+        return self._first.value
+
+    @property
+    def edge(self) -> Floats:
+        """Edges [values]; NaN: there is none."""
+        return self._first.edge
+
+    @property
+    def edge_high(self) -> Floats:
+        """Upper ends of bands of edges [values]; NaN: none."""
+        return self._first.edge_high
+
+    @cached_property
+    def points(self) -> tuple[Floats, Floats]:
+        """Steps and values [points] where there is one."""
+        return self._first.points
 
     @cached_property
     def edges(self) -> tuple[tuple[Floats, Floats], ...]:
@@ -161,9 +229,6 @@ class MeasureTrace:
         return self.step[known], ratio[known]
 
 
-_COLUMNS = ("step", "value", "edge", "edge_high")
-
-
 class MeasureReader(Protocol):
     """What values of measures are read from."""
 
@@ -177,13 +242,9 @@ def read_measure(reader: MeasureReader, trial_id: int, measure: str, known: Meas
     The known ones themselves where there are no others.
     """
     if known is not None and (known.trial_id, known.measure) == (trial_id, measure):
-        last = int(known.step[-1]) if known.step.size else -1
-        more = MeasureTrace.of(reader.measure_curve(trial_id, measure, after_step=last))
+        more = MeasureTrace.of(reader.measure_curve(trial_id, measure, after_step=known.last_step))
         if more.attempt == known.attempt:
-            if not more.step.size:
-                return known
-            columns = (np.concatenate((getattr(known, name), getattr(more, name))) for name in _COLUMNS)
-            return MeasureTrace(trial_id, known.attempt, measure, *columns)
+            return known.extended(more)
     return MeasureTrace.of(reader.measure_curve(trial_id, measure))
 
 

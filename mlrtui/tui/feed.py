@@ -298,8 +298,7 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
     for sweep in store.sweeps:
         as_of = (sweep.nets_done, sweep.status)
         if store.headlines.get(sweep.sweep_id, (None, None))[0] != as_of:
-            snapshot = reader.live(sweep.sweep_id, None, events=1)
-            store.headlines[sweep.sweep_id] = (as_of, None if snapshot is None else headline(snapshot.fits))
+            store.headlines[sweep.sweep_id] = (as_of, headline(tuple(reader.fits(sweep.sweep_id))))
 
 
 def _state(store: _Open) -> StoreState:

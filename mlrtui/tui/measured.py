@@ -8,7 +8,17 @@ from mlrtui.charts.spec import Floats, HLine, Series
 from mlrtui.text.numbers import number
 from mlrtui.tui.curves import MeasureTrace
 
-__all__ = ["chosen_measure", "edge_curves", "edge_hlines", "next_measure", "preferred", "starts_log", "value_words"]
+__all__ = [
+    "chosen_measure",
+    "edge_curves",
+    "edge_hlines",
+    "next_measure",
+    "part_curves",
+    "parts_words",
+    "preferred",
+    "starts_log",
+    "value_words",
+]
 
 _PREFERRED = ("critical", "lambda-preconditioned", "directional", "lambda")
 
@@ -37,6 +47,28 @@ def edge_hlines(measured: MeasureTrace) -> tuple[HLine, ...]:
         for name, (_, edge) in zip(names, measured.edges, strict=False)
         if _is_flat(edge)
     )
+
+
+def part_curves(measured: MeasureTrace) -> tuple[Series, ...]:
+    """The parts of a measure after the first, each with its place along it: 2 for the second."""
+    known = ((place, part.points) for place, part in enumerate(measured.others.values(), 2))
+    return tuple(Series(*points, "edge", "-", letter=_letter(place)) for place, points in known if points[0].size)
+
+
+def parts_words(measured: MeasureTrace) -> str:
+    """The names of its parts: "1 input, 2 output", or "1 to 3" where they are numbers; "" for a measure without."""
+    names = list(measured.parts)
+    if len(names) < 2:
+        return "" if names in ([], [""]) else names[0]
+    if names == [str(place) for place in range(1, len(names) + 1)]:
+        return f"1 to {names[-1]}"
+    shown = [f"{_letter(place)} {name}" for place, name in enumerate(names, 1)]
+    return ", ".join(shown)
+
+
+def _letter(place: int) -> str:
+    """Of a part by its place: 1 to 9, then a to z; none after these."""
+    return "123456789abcdefghijklmnopqrstuvwxyz"[place - 1 : place]
 
 
 def edge_curves(measured: MeasureTrace) -> tuple[Series, ...]:

@@ -1,6 +1,5 @@
 """One picture of a screen as plain text, or the data behind it, for pipes and terminals that cannot show the app."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -8,10 +7,12 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from mlrtui.reading.documents import plain, sweep_object, unpacked
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.modes import MODES, wanted_for
+from mlrtui.tui.pages import FitPage, Page
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Mark, Reading, Wanted
@@ -56,22 +57,29 @@ def data_once(reading: Reading) -> dict[str, Any]:
     `step` of the store.
     """
     found: dict[str, Any] = {"trouble": reading.trouble, "sweep": None}
-    if reading.wanted.browsing:
-        found = {"stores": [asdict(store) for store in reading.stores]}
-    elif reading.compared:
+    if reading.compared:
         found["compared"] = [_named(asdict(one.details)) | {"curve": _columns(one.trace)} for one in reading.compared]
     elif reading.snapshot is not None:
         found |= asdict(reading.snapshot) | {
+            "sweep": sweep_object(reading.snapshot.sweep, reading.snapshot.fits),
             "freshness": asdict(reading.freshness),
             "trial_id": reading.trial_id,
             "curve": _columns(reading.trace),
         }
         if reading.page is not None:
-            found["page"] = asdict(reading.page)
+            found["page"] = _page(reading.page)
         if reading.details is not None:
             found["details"] = _named(asdict(reading.details))
-    plain: dict[str, Any] = _plain(found)
-    return plain
+    printed: dict[str, Any] = plain(found)
+    return printed
+
+
+def _page(page: Page) -> dict[str, Any]:
+    """Rows beside the snapshot; those of a view as objects."""
+    if not isinstance(page, FitPage):
+        return asdict(page)
+    rows = [dict(zip(page.columns, map(unpacked, page.columns, row), strict=True)) for row in page.rows]
+    return {"sweep_id": page.sweep_id, "rows": rows, "sizes": dict(page.sizes)}
 
 
 def _columns(trace: Trace | None) -> dict[str, list[float]]:
@@ -81,16 +89,10 @@ def _columns(trace: Trace | None) -> dict[str, list[float]]:
 
 def _named(details: dict[str, Any]) -> dict[str, Any]:
     """Pairs of name and value as objects."""
-    return {name: value if isinstance(value, int) else dict(value) for name, value in details.items()}
-
-
-def _plain(value: Any) -> Any:
-    """The value with None for what JSON has no number for."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {
+        name: value if isinstance(value, int) else {column: unpacked(column, one) for column, one in value}
+        for name, value in details.items()
+    }
 
 
 def _photographer(app: MlrtuiApp, keep: Callable[[str], None]) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mlrtui_db.models import Curve, LiveSnapshot, LogRow, MeasureCurve, SweepRow, TrialDetails, WriterEnd
+from mlrtui_db.models import Curve, FitRow, LiveSnapshot, LogRow, MeasureCurve, SweepRow, TrialDetails, WriterEnd
 
 __all__ = ["StoreReader", "StoreSource"]
 
@@ -17,6 +17,9 @@ class StoreReader(Protocol):
 
     def sweeps(self) -> Sequence[SweepRow]:
         """All sweeps."""
+
+    def fits(self, sweep_id: int) -> Sequence[FitRow]:
+        """The fitted terms of a sweep."""
 
     def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 30) -> LiveSnapshot | None:
         """What the Live screen shows; None in a store without sweeps."""

@@ -102,7 +102,7 @@ def looked_at(reader: StoreReader, sweep: str | None, trials: Sequence[int]) -> 
             raise BadInput(f"--trial {trial_id}: not in this store; the view `phases` lists the trials of a sweep")
         row = dict(details.trial) | dict(details.net) | dict(details.cell)
         marks.append((Mark(0, _number(row["sweep_id"]), trial_id), _number(row["cell_id"])))
-    named = [row.sweep_id for row in reader.sweeps() if row.name == sweep]
+    named = [row.sweep_id for row in reader.sweeps() if row.name == sweep] if sweep is not None else []
     if sweep is not None and not named:
         known = ", ".join(repr(row.name) for row in reader.sweeps()) or "none"
         raise BadInput(f"--sweep {sweep!r}: not in this store; it has {known}")

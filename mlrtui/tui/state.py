@@ -239,6 +239,8 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
     sweep = snapshot.sweep
     if sweep.status == "done":
         return Freshness("done", sweep.finished_at)
+    if snapshot.copied_at is not None:
+        return Freshness("copied", snapshot.copied_at)
     if snapshot.writer_end:
         return Freshness("driver died", sweep.heartbeat_at)
     if not snapshot.writer_alive:

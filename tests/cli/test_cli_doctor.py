@@ -40,6 +40,27 @@ def test_a_store_that_needs_something(store: Path) -> None:
     assert f"`mlrtui resume --store {store}`" in found["unfinished"].text
 
 
+def test_trainings_that_are_not_those_of_the_settings_are_named_by_their_cells(store: Path) -> None:
+    assert "keys" not in findings(store)
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("UPDATE trial SET trial_key = substr(trial_key, 2) || 'x' WHERE trial_id = 1")
+        connection.commit()
+        ((label,),) = connection.execute(
+            "SELECT label FROM trial JOIN net USING (net_id) JOIN cell USING (cell_id) WHERE trial_id = 1"
+        )
+        ((count,),) = connection.execute("SELECT count(*) FROM trial")
+    found = findings(store)["keys"]
+    assert not found.fine
+    assert found.text.startswith(
+        f"small scan: 1 of {count} trainings are not those of its settings by this version, in "
+    )
+    assert f", in {label}: " in found.text
+    with closing(sqlite3.connect(store)) as connection:
+        connection.execute("UPDATE trial SET trial_key = substr(trial_key, 2) || 'y'")
+        connection.commit()
+    assert findings(store)["keys"].fine
+
+
 def test_a_driver_that_waits_and_a_log_that_grows(store: Path) -> None:
     with Store.open(store) as opened:
         assert "is running" in findings(store)["driver"].text

@@ -46,9 +46,14 @@ def store(made: Callable[..., Path]) -> Path:
             "UPDATE trial SET peak_ratio = double(eta), final_sharpness = double(eta) WHERE trial_id > 3"
         )
         (trial,) = connection.execute("SELECT min(trial_id) FROM trial WHERE n_steps > 3").fetchone()
+        names = [("activation_rms", 1), ("effective_rms", 1), ("propagating_rms", 1), ("spectrum hessian", 2)]
+        connection.executemany("INSERT INTO series (measure, part) VALUES (?, ?)", names)
         for step in range(3):
-            connection.execute("INSERT INTO layer SELECT ?, ?, 1, NULL, double(1), double(2)", (trial, step))
-            connection.execute("INSERT INTO eigenvalue SELECT ?, ?, 'hessian', 2, double(1), NULL", (trial, step))
+            connection.execute(
+                "INSERT INTO measure (trial_id, step, series_id, value)"
+                " SELECT ?, ?, series_id, CASE measure WHEN 'activation_rms' THEN NULL ELSE double(1) END FROM series",
+                (trial, step),
+            )
         connection.commit()
     return path
 
@@ -64,17 +69,29 @@ def bits(rows: Rows) -> Rows:
     return [tuple(struct.pack("<d", v) if isinstance(v, float) else v for v in row) for row in rows]
 
 
+def as_stored(name: str, value: Any) -> Any:
+    """A value of JSON as the store has it: what is JSON there is a text."""
+    return json.dumps(value) if name in ("own", "excluded") and value is not None else value
+
+
 def exported(folder: Path, file_format: str, views: dict[str, tuple[tuple[str, ...], Rows]]) -> dict[str, Rows]:
     if file_format == "sqlite":
         with closing(sqlite3.connect(folder / "mlrtui-export.sqlite")) as connection:
             return {view: connection.execute(f"SELECT * FROM {view} ORDER BY rowid").fetchall() for view in views}
     found: dict[str, Rows] = {}
     for view, (names, rows) in views.items():
-        text = (folder / f"{view}.{file_format}").read_text(encoding="utf-8")
-        if file_format == "jsonl":
-            found[view] = [tuple(json.loads(line)[name] for name in names) for line in text.splitlines()]
+        path = folder / f"{view}.{file_format}"
+        if file_format == "parquet":
+            read = pytest.importorskip("pyarrow.parquet").read_table(path)
+            assert tuple(read.column_names) == names
+            found[view] = list(zip(*(read[name].to_pylist() for name in names), strict=True))
             continue
-        header, *lines = csv.reader(text.splitlines())
+        text = path.read_text(encoding="utf-8")
+        if "json" in file_format or file_format == "ndjson":
+            objects = json.loads(text)["rows"] if file_format == "json" else map(json.loads, text.splitlines())
+            found[view] = [tuple(as_stored(name, one[name]) for name in names) for one in objects]
+            continue
+        header, *lines = csv.reader(text.splitlines(), delimiter="\t" if file_format == "tsv" else ",")
         assert tuple(header) == names
         found[view] = [  # CSV has no types: each cell is read as the store's value is
             tuple(None if cell == "" and v is None else type(v)(cell) for cell, v in zip(line, row, strict=True))
@@ -83,7 +100,10 @@ def exported(folder: Path, file_format: str, views: dict[str, tuple[tuple[str, .
     return found
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+ROWS_IN = [name for name in FORMATS if name != "datasette"]
+
+
+@pytest.mark.parametrize("file_format", ROWS_IN)
 def test_every_view_and_every_number_to_the_bit(mlrtui: Mlrtui, store: Path, tmp_path: Path, file_format: str) -> None:
     views = stored(store)
     assert len(views["layers"][1]) == len(views["spectra"][1]) == 3
@@ -106,6 +126,7 @@ def test_tables_have_the_types_of_the_views(mlrtui: Mlrtui, store: Path, tmp_pat
         for column in ("sharpness", "sharpness_ratio", "sharpness_residual", "eta_lambda0", "loss"):
             assert types[f"curves.{column}"] == "REAL"
         assert types["layers.activation_rms"] == "REAL"  # NULL in every row
+        assert connection.execute("SELECT unit FROM column_doc WHERE tbl = 'curves' AND col = 'loss'").fetchone()
         assert (types["curves.loss_state"], types["layers.role"]) == ("TEXT", "TEXT")
         assert (types["curves.sharpness_not_converged"], types["grid.nets"]) == ("INTEGER", "INTEGER")
         for column, declared in types.items():
@@ -171,12 +192,12 @@ def test_numbers_beyond_doubles_are_still_json(mlrtui: Mlrtui, store: Path, tmp_
 PROGRAM = """
 import resource, sys
 from pathlib import Path
-from mlrtui.commands.export import export
+from mlrtui.commands.export import Asked, export
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 def exported(view):
     store, folder = map(Path, sys.argv[1:3])
-    return export(store, folder, views=(view,), sweep=None, file_format=sys.argv[3], force=True)
+    return export(store, folder, Asked((view,)), file_format=sys.argv[3], force=True)
 exported("grid")
 before = peak()
 ((_, rows),) = exported("curves")
@@ -184,7 +205,7 @@ print(rows, peak() - before)
 """
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("file_format", ROWS_IN)
 def test_memory_stays_flat_on_a_long_trial(made: Callable[..., Path], tmp_path: Path, file_format: str) -> None:
     """120,000 steps in one trial: as many rows in memory at once take 150 MB, those of some windows a few."""
     path, steps = made(SMALL_SCAN), 120_000
@@ -211,7 +232,7 @@ def test_memory_stays_flat_on_a_long_trial(made: Callable[..., Path], tmp_path: 
 
 def test_steps_that_go_while_they_are_read_are_told(made: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """A trial that starts again must not be half of one attempt and half of another."""
-    monkeypatch.setattr("mlrtui_db.reader._CHUNK_STEPS", 10)
+    monkeypatch.setattr("mlrtui_db.rows._WINDOW", 10)
     path = made(SMALL_SCAN)
     with Reader.open(path) as reader, closing(sqlite3.connect(path)) as writer:
         whole = list(reader.query("curves")[1])
@@ -222,3 +243,72 @@ def test_steps_that_go_while_they_are_read_are_told(made: Callable[..., Path], m
         writer.commit()
         with pytest.raises(StoreError, match="replaced or deleted while they were read: try again"):
             list(rows)
+
+
+def test_one_view_on_standard_output(mlrtui: Mlrtui, store: Path, tmp_path: Path) -> None:
+    done = mlrtui("export", "--view", "grid", "--columns", "width,depth", "--where", "width > 20", "-o", "-")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "width,depth\n32,1\n64,1\n32,2\n" or set(done.stdout.split()) == {
+        "width,depth",
+        "32,1",
+        "64,1",
+        "32,2",
+    }
+    assert not list(tmp_path.glob("-*"))
+    for words, message in (
+        (("-o", "-"), "standard output takes one view"),
+        (("--view", "grid", "--format", "sqlite", "-o", "-"), "sqlite needs a file"),
+        (("--view", "grid", "--columns", "breadth"), "--columns: view 'grid' has no column 'breadth'"),
+        (("--view", "grid", "--where", "breadth = 1"), "--where: 'breadth = 1': not a condition of SQL on grid"),
+    ):
+        done = mlrtui("export", *words)
+        assert (done.returncode, message in done.stderr, len(done.stderr.splitlines())) == (2, True, 1), done.stderr
+    assert not (tmp_path / "mlrtui-export").exists()
+
+
+def test_hard_numbers_and_null_in_every_text(tmp_path: Path) -> None:
+    """Rows that no view has: NaN beside NULL, infinities, empty text."""
+    from mlrtui.reading import files
+    from mlrtui.reading.store import _Given
+    from mlrtui.reading.table import Table
+    from mlrtui_db.view_columns import Column
+
+    columns = (Column("x", "REAL", "1", ""), Column("s", "TEXT", "text", ""))
+    numbers = [math.nan, math.inf, -math.inf, None, *ODD, -0.0]
+    rows = tuple(zip(numbers, ["", None, 'a,"b"', "%s", *(["100 %"] * 10)], strict=True))
+    table = Table(_Given("odd", "nowhere", columns, rows))
+    with (tmp_path / "odd.csv").open("wb") as file:
+        files.write_csv(table, file)
+    text = (tmp_path / "odd.csv").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    assert lines[1:5] == ['nan,""', "inf,", '-inf,"a,""b"""', ",%s"]
+    assert bits([(float(line.split(",")[0]),) for line in lines[5:]]) == bits([(x,) for x in numbers[4:]])
+    with (tmp_path / "odd.jsonl").open("wb") as file:
+        files.write_json_lines(table, file)
+    objects = [json.loads(line) for line in (tmp_path / "odd.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [one["x"] for one in objects[:4]] == ["NaN", math.inf, -math.inf, None]
+    assert [one["s"] for one in objects] == [row[1] for row in rows]
+    assert bits([(one["x"],) for one in objects[4:]]) == bits([(x,) for x in numbers[4:]])
+    with (tmp_path / "odd.parquet").open("wb") as file:
+        pytest.importorskip("pyarrow")
+        files.write_parquet(table, file)
+    read = pytest.importorskip("pyarrow.parquet").read_table(tmp_path / "odd.parquet")
+    assert bits([(x,) for x in read["x"].to_pylist()]) == bits([(x,) for x in numbers])
+
+
+@pytest.mark.parametrize("file_format", ROWS_IN)
+def test_a_killed_export_leaves_nothing_under_the_final_name(
+    made: Callable[..., Path], tmp_path: Path, file_format: str
+) -> None:
+    """A real process, killed while it writes its draft."""
+    path = made(SMALL_SCAN)
+    program = (
+        "import os, signal, sys\nfrom pathlib import Path\nimport mlrtui.commands.export as e\n"
+        "e._to_disk = lambda draft: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "e.export(Path(sys.argv[1]), Path(sys.argv[2]), e.Asked(('curves',)), file_format=sys.argv[3])"
+    )
+    out = tmp_path / "out"
+    done = subprocess.run([sys.executable, "-c", program, str(path), str(out), file_format], check=False)
+    assert done.returncode == -9
+    assert [name for name in out.iterdir() if not name.name.startswith(".")] == []
+    assert len(list(out.iterdir())) >= 1

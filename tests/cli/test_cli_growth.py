@@ -1,5 +1,6 @@
 """A larger file of the same name, and shards, as a person types them."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -67,3 +68,42 @@ def test_a_wrong_shard_is_one_line(shard: str, tmp_path: Path, mlrtui: Mlrtui, s
     assert refused.returncode == 2
     assert refused.stderr == f"mlrtui: --shard {shard}: use I/N with I from 0 to N - 1, such as 0/4\n"
     assert not (tmp_path / "s.db").exists()
+
+
+def test_another_threshold_says_what_is_decided_and_keeps_the_sweep_as_it_was(
+    tmp_path: Path, whole_search: Path, mlrtui: Mlrtui, sweep_file: WriteSweep
+) -> None:
+    store = tmp_path / "grown.db"
+    shutil.copy(whole_search, store)
+    before = rows(store, TABLE)
+    higher = sweep_file(SMALL_SEARCH.replace("threshold = 0.5", "threshold = 0.8"))
+    tried = mlrtui("run", higher, "--store", store, "--dry-run")
+    assert (tried.returncode, tried.stderr) == (0, "")
+    said = next(line for line in tried.stdout.splitlines() if line.startswith("small search: search.threshold"))
+    found = re.fullmatch(
+        r"small search: search\.threshold: 0\.5 -> 0\.8: (\d+) of (\d+) stored trainings decide, at least (\d+) more "
+        r"are trained; the sweep as it was stays as 'small search \(threshold 0\.5\)'",
+        said,
+    )
+    assert found is not None
+    decide, stored, least = map(int, found.groups())
+    failed = "SELECT count(*) FROM boundaries WHERE best_accuracy < 0.8 AND verdict <> 'reached'"
+    reached = "SELECT count(*) FROM boundaries WHERE best_accuracy >= 0.8 AND verdict = 'reached'"
+    assert (decide, stored) == (
+        rows(store, failed)[0][0] + rows(store, reached)[0][0],  # type: ignore[operator]
+        rows(store, "SELECT count(*) FROM trial")[0][0],
+    )
+    assert rows(store, TABLE) == before
+    done = mlrtui("run", higher, "--store", store, "--devices", "cpu:1", "--no-tui")
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+    of = TABLE.replace(" ORDER", " WHERE sweep = 'small search (threshold 0.5)' ORDER")
+    assert rows(store, of) == before
+    trained = rows(store, "SELECT count(*) FROM attempt WHERE json_extract(env, '$.derived_from') IS NULL")
+    assert trained[0][0] >= stored + least  # type: ignore[operator]
+    back = mlrtui("run", sweep_file(SMALL_SEARCH), "--store", store, "--devices", "cpu:1", "--no-tui")
+    assert back.returncode == 0, back.stderr
+    assert "goes on with 'small search (threshold 0.5)'" in back.stdout
+    assert rows(store, TABLE.replace(" ORDER", " WHERE sweep = 'small search' ORDER")) == before
+    again = rows(store, "SELECT count(*) FROM attempt WHERE json_extract(env, '$.derived_from') IS NULL")
+    assert again == trained

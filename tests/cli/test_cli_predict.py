@@ -21,14 +21,14 @@ def test_a_prediction_and_the_net_that_checks_it(tmp_path: Path, mlrtui: Mlrtui,
     assert done.returncode == 0, done.stderr
     asked = ("predict", "--store", store, "--depth", 2, "--width", 48, "--json")
     before = store.read_bytes()
-    (found,) = json.loads(mlrtui(*asked).stdout)
+    (found,) = json.loads(mlrtui(*asked).stdout)["predictions"]
     assert found["low"] < found["eta_star"] < found["high"]
     assert (found["cells"], found["refused"], found["trained"]) == (6, None, None)
     assert found["octaves_beyond"] == {"depth": 0.0, "width": pytest.approx(log(1.5) / log(2.0))}
     assert store.read_bytes() == before
 
     said = mlrtui(*asked, "--confirm", "--devices", "cpu:1")
-    (checked,) = json.loads(said.stdout)
+    (checked,) = json.loads(said.stdout)["predictions"]
     assert {name: checked[name] for name in ("eta_star", "low", "high")} == {
         name: found[name] for name in ("eta_star", "low", "high")
     }
@@ -42,7 +42,7 @@ def test_a_prediction_and_the_net_that_checks_it(tmp_path: Path, mlrtui: Mlrtui,
     assert checked["trained"]["inside"] == (found["low"] <= mean <= found["high"])
     assert said.returncode == (0 if checked["trained"]["inside"] else 1)
     # the net that checks is a sweep of one cell, and no reason for another answer
-    (again,) = json.loads(mlrtui(*asked).stdout)
+    (again,) = json.loads(mlrtui(*asked).stdout)["predictions"]
     assert again == found
     text = mlrtui("predict", "--store", store, "--depth", 2, "--width", 48, "--confirm").stdout
     assert "trained as 'small search: 2x48'" in text
@@ -51,7 +51,7 @@ def test_a_prediction_and_the_net_that_checks_it(tmp_path: Path, mlrtui: Mlrtui,
 def test_groups_are_predicted_apart_and_one_is_chosen_to_check(made: Callable[..., Path], mlrtui: Mlrtui) -> None:
     store = made(TWO_LOSSES)
     asked = ("predict", "--store", store, "--depth", 2, "--width", 32)
-    assert [group["group"] for group in json.loads(mlrtui(*asked, "--json").stdout)] == [
+    assert [group["group"] for group in json.loads(mlrtui(*asked, "--json").stdout)["predictions"]] == [
         "loss == 'ce'",
         "loss == 'mse'",
     ]
@@ -59,7 +59,7 @@ def test_groups_are_predicted_apart_and_one_is_chosen_to_check(made: Callable[..
     assert said.returncode == 2
     assert "--confirm: 2 groups" in said.stderr
     assert len(said.stderr.splitlines()) == 1
-    (one,) = json.loads(mlrtui(*asked, "--where", "loss == 'mse'", "--json").stdout)
+    (one,) = json.loads(mlrtui(*asked, "--where", "loss == 'mse'", "--json").stdout)["predictions"]
     assert one["cells"] == 6
 
 

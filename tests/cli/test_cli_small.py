@@ -124,9 +124,11 @@ def test_sqlite_utils_reads_a_store(fake_store: Path) -> None:
 def test_examples_are_listed_and_copied(mlrtui: Mlrtui, tmp_path: Path) -> None:
     listed = mlrtui("examples").stdout
     assert "quickstart-catapult" in listed
+    assert "slurm/shard.sbatch" in listed
     assert mlrtui("examples", "--copy", "mine").returncode == 0
     assert (tmp_path / "mine/quickstart-eta-star.toml").read_text()
     assert (tmp_path / "mine/catapult/one-hidden-cpu.toml").read_text()
+    assert "#SBATCH --signal=B:USR1@120" in (tmp_path / "mine/slurm/shard.sbatch").read_text()
     assert mlrtui("examples", "--copy", "mine").returncode == 2
 
 

@@ -146,7 +146,7 @@ def test_a_search_goes_on_without_lambda(mlrtui: Mlrtui, tmp_path: Path) -> None
     assert eta_star > 0.1
     assert lambda0 is None
     assert rows(store, "SELECT count(*) FROM step WHERE sharpness IS NOT NULL") == [(0,)]
-    assert rows(store, "SELECT count(*) FROM eigenvalue") == [(0,)]
+    assert rows(store, "SELECT count(*) FROM spectra") == [(0,)]
     said = [text for (text,) in rows(store, "SELECT text FROM event WHERE level = 'warning'")]
     assert len(said) == 2  # of both operators, once
     assert all("autograd.Function Once in Act '1' is once_differentiable" in text for text in said)

@@ -9,9 +9,7 @@ from pathlib import Path
 from mlrtui_db.records import (
     BoundaryRecord,
     CellRecord,
-    EigenvalueRow,
     FitRecord,
-    LayerRow,
     MeasureRow,
     NetLambdas,
     NetRecord,
@@ -155,25 +153,42 @@ def net_ids(store: Store, sweep_id: int) -> list[int]:
     return [net.net_id for net in store.sweep_state(sweep_id).nets]
 
 
+NAN, INF = float("nan"), float("inf")
+
+
+def eigenvalue(row: int, operator: str, rank: int, value: float, residual: float) -> MeasureRow:
+    return MeasureRow(row, f"spectrum {operator}", value, NAN, residual=residual, part=str(rank))
+
+
+def layer_sizes(row: int, layer: int, *sizes: float) -> tuple[MeasureRow, ...]:
+    """RMS of activation, effective and propagating update."""
+    names = ("activation_rms", "effective_rms", "propagating_rms")
+    return tuple(MeasureRow(row, name, size, NAN, part=str(layer)) for name, size in zip(names, sizes, strict=True))
+
+
 SPECTRA = (
-    EigenvalueRow(0, "gauss-newton", 1, 8.0, 1e-4),
-    EigenvalueRow(0, "gauss-newton", 2, 7.5, 1e-3),
-    EigenvalueRow(0, "hessian", 1, 9.0, 1e-4),
-    EigenvalueRow(2, "hessian", 1, float("nan"), float("nan")),
+    eigenvalue(0, "gauss-newton", 1, 8.0, 1e-4),
+    eigenvalue(0, "gauss-newton", 2, 7.5, 1e-3),
+    eigenvalue(0, "hessian", 1, 9.0, 1e-4),
+    eigenvalue(2, "hessian", 1, NAN, NAN),
 )
 
 LAYERS = (
-    LayerRow(0, 1, 0.8, 0.0, 0.0),
-    LayerRow(0, 2, 0.7, 0.0, 0.0),
-    LayerRow(1, 1, 0.8, 0.1, 0.0),
-    LayerRow(1, 2, float("inf"), 0.2, float("nan")),
+    *layer_sizes(0, 1, 0.8, 0.0, 0.0),
+    *layer_sizes(0, 2, 0.7, 0.0, 0.0),
+    *layer_sizes(1, 1, 0.8, 0.1, 0.0),
+    *layer_sizes(1, 2, INF, 0.2, NAN),
 )
 
 MEASURES = (
-    MeasureRow(0, "grad_norm", 1.5, float("nan")),
+    MeasureRow(0, "grad_norm", 1.5, NAN),
     MeasureRow(0, "toy", 3.0, 4.0),
-    MeasureRow(2, "grad_norm", float("inf"), float("nan")),
+    MeasureRow(2, "grad_norm", INF, NAN),
+    MeasureRow(2, "by layer", 0.25, NAN, part="input"),
+    MeasureRow(2, "by layer", 0.5, NAN, part="output"),
 )
+
+ALL_MEASURES = tuple(sorted((*SPECTRA, *LAYERS, *MEASURES), key=lambda one: one.row))
 
 _made: dict[tuple[str, tuple[float, ...]], tuple[int, bytes]] = {}
 
@@ -205,7 +220,7 @@ def add_finished_sweep(path: Path, name: str, etas: Sequence[float]) -> int:
         with store.transaction():
             for trial_id in ids:
                 curve = steps(trial_id, [2.3, 2.5, 1.0], attempt=attempts[trial_id], sharpness=[8.0, None, 4.0])
-                store.append_steps(replace(curve, eigenvalues=SPECTRA, layers=LAYERS, measures=MEASURES))
+                store.append_steps(replace(curve, measures=ALL_MEASURES))
                 store.finish_trial(outcome(trial_id, attempt=attempts[trial_id]))
         with store.transaction():
             for place, net_id in enumerate(nets):

@@ -90,11 +90,13 @@ def test_what_the_views_say(tmp_path: Path) -> None:
         ]
         measures = [row for row in query(reader, "measures") if row["trial_id"] == 1]
         assert [
-            tuple(row[name] for name in ("step", "measure", "value", "edge", "value_ratio")) for row in measures
+            tuple(row[name] for name in ("step", "measure", "part", "value", "edge", "value_ratio")) for row in measures
         ] == [
-            (0, "grad_norm", 1.5, None, None),
-            (0, "toy", 3.0, 4.0, 0.75),
-            (2, "grad_norm", None, None, None),
+            (0, "grad_norm", None, 1.5, None, None),
+            (0, "toy", None, 3.0, 4.0, 0.75),
+            (2, "by layer", "input", 0.25, None, None),
+            (2, "by layer", "output", 0.5, None, None),
+            (2, "grad_norm", None, None, None, None),
         ]
         phase = query(reader, "phases")[0]
         assert phase["eta_final_sharpness"] == pytest.approx(0.1 * 3.0)
@@ -119,7 +121,7 @@ def test_query_of_one_sweep_and_of_none(tmp_path: Path) -> None:
 def test_long_exports_hold_no_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.db"
     samples.filled(path, etas=(0.3, 0.1, 0.2))
-    monkeypatch.setattr("mlrtui_db.reader._CHUNK_STEPS", 7)
+    monkeypatch.setattr("mlrtui_db.rows._WINDOW", 7)
     with Reader.open(path) as reader, Store.open(path) as store:
         columns, rows = reader.query("curves")
         first = next(rows)
@@ -235,14 +237,23 @@ def test_a_measure_is_a_curve_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     samples.filled(path)
     with Reader.open(path) as reader:
-        assert reader.measures(1) == ("grad_norm", "toy")
+        layers, spectra = ("activation_rms", "by layer", "effective_rms"), ("spectrum gauss-newton", "spectrum hessian")
+        assert reader.measures(1) == (*layers, "grad_norm", "propagating_rms", *spectra, "toy")
         curve = reader.measure_curve(1, "grad_norm")
-        assert (curve.measure, curve.attempt, curve.step) == ("grad_norm", 1, array("q", [0, 2]))
-        assert curve.value[0] == 1.5
-        assert all(map(math.isnan, (curve.value[1], *curve.edge)))
-        assert reader.measure_curve(1, "toy").edge == array("d", [4.0])
-        assert reader.measure_curve(1, "grad_norm", after_step=0).step == array("q", [2])
-        assert not reader.measure_curve(1, "nothing").step
+        assert (curve.measure, curve.attempt, [*curve.parts]) == ("grad_norm", 1, [""])
+        values = curve.parts[""]
+        assert values.step == array("q", [0, 2])
+        assert values.value[0] == 1.5
+        assert all(map(math.isnan, (values.value[1], *values.edge)))
+        assert reader.measure_curve(1, "toy").parts[""].edge == array("d", [4.0])
+        assert reader.measure_curve(1, "grad_norm", after_step=0).parts[""].step == array("q", [2])
+        assert not reader.measure_curve(1, "nothing").parts
+        by_layer = reader.measure_curve(1, "by layer").parts
+        assert {part: (values.step[0], values.value[0]) for part, values in by_layer.items()} == {
+            "input": (2, 0.25),
+            "output": (2, 0.5),
+        }
+        assert [*reader.measure_curve(1, "spectrum gauss-newton").parts] == ["1", "2"]
         assert reader.measures(10**6) == ()
 
 

@@ -84,9 +84,9 @@ def test_a_measure_keeps_its_edges_bounds_and_status(tmp_path: Path) -> None:
     assert (lost["value"], lost["status"], lost["note"]) == (None, "no-descent", "dropout")
     with Reader.open(path) as reader:
         assert reader.measures(trial_id) == ("batch", "critical", "learning rate")
-        rates = reader.measure_curve(trial_id, "learning rate", after_step=0)
+        (rates,) = reader.measure_curve(trial_id, "learning rate", after_step=0).parts.values()
         assert (list(rates.step), list(rates.value)) == ([1, 2], [0.3, 0.2])
-        curve = reader.measure_curve(trial_id, "batch")
+        (curve,) = reader.measure_curve(trial_id, "batch").parts.values()
         assert (list(curve.value), list(curve.edge), list(curve.edge_high)) == ([3.0], [2.0], [38.0])
 
 

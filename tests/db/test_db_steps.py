@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlrtui_db._steps import stored_rows
+from mlrtui_db._step_rows import stored_rows
 from mlrtui_db.errors import SequenceGap, StoreError
 from mlrtui_db.flags import (
     FLAG_ACCURACY_NONFINITE,
@@ -26,7 +26,7 @@ from mlrtui_db.flags import (
 from mlrtui_db.invariants import check
 from mlrtui_db.models import AppendResult, Curve, TrialRow
 from mlrtui_db.reader import Reader
-from mlrtui_db.records import EigenvalueRow, LayerRow, Segment, StepRows
+from mlrtui_db.records import MeasureRow, Segment, StepRows
 from mlrtui_db.store import Store
 
 NAN, INF = math.nan, math.inf
@@ -285,12 +285,12 @@ def test_a_batch_that_makes_no_sense_is_refused_whole(bench: Bench, changed: dic
 
 
 def spectra(store: Store) -> list[tuple[object, ...]]:
-    query = "SELECT step, operator, rank, value, residual FROM eigenvalue ORDER BY step, operator, rank"
+    query = "SELECT step, operator, rank, value, residual FROM spectra ORDER BY step, operator, rank"
     return store._connection.execute(query).fetchall()
 
 
 def layers(store: Store) -> list[tuple[object, ...]]:
-    query = "SELECT step, layer, activation_rms, effective_rms, propagating_rms FROM layer ORDER BY step, layer"
+    query = "SELECT step, layer, activation_rms, effective_rms, propagating_rms FROM layers ORDER BY step, layer"
     return store._connection.execute(query).fetchall()
 
 
@@ -300,13 +300,17 @@ def test_what_is_kept_beside_steps_goes_their_way(tmp_path: Path) -> None:
     first = samples.steps(bench.trial_id, [2.0, 1.0], sharpness=[8.0, 4.0])
     first = replace(
         first,
-        eigenvalues=(EigenvalueRow(0, "ntk", 1, 5.0, 1e-4), EigenvalueRow(1, "ntk", 1, INF, NAN)),
-        layers=(LayerRow(0, 1, 0.5, 0.0, 0.0), LayerRow(1, 1, INF, 0.1, NAN)),
+        measures=(
+            samples.eigenvalue(0, "ntk", 1, 5.0, 1e-4),
+            *samples.layer_sizes(0, 1, 0.5, 0.0, 0.0),
+            samples.eigenvalue(1, "ntk", 1, INF, NAN),
+            *samples.layer_sizes(1, 1, INF, 0.1, NAN),
+        ),
     )
     assert bench.append(first) == APPLIED
     assert bench.append(first) == DROPPED
     stale = samples.steps(bench.trial_id, [1.0], attempt=7, seq=1, first=2)
-    stale = replace(stale, eigenvalues=first.eigenvalues[:1], layers=first.layers[:1])
+    stale = replace(stale, measures=first.measures[:4])
     assert bench.append(stale) == DROPPED
     assert spectra(bench.store) == [(0, "ntk", 1, 5.0, 1e-4), (1, "ntk", 1, None, None)]
     assert layers(bench.store) == [(0, 1, 0.5, 0.0, 0.0), (1, 1, None, 0.1, None)]
@@ -317,26 +321,39 @@ def test_what_is_kept_beside_steps_goes_their_way(tmp_path: Path) -> None:
     assert spectra(bench.store) == layers(bench.store) == []
 
 
-def test_eigenvalues_of_no_row_are_refused(tmp_path: Path) -> None:
+def test_measures_of_no_row_are_refused(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "a.db")
     rows = samples.steps(bench.trial_id, [2.0, 1.0], sharpness=[8.0, 4.0])
-    one = EigenvalueRow(0, "ntk", 1, 5.0, 1e-4)
+    one = MeasureRow(0, "grad_norm", 5.0, NAN)
     for wrong in ((one._replace(row=2),), (one._replace(row=1), one), (one._replace(row=-1),)):
-        with pytest.raises(StoreError, match="out of order, or of no row"):
-            bench.append(replace(rows, eigenvalues=wrong))
-    with pytest.raises(StoreError, match="the layers of a batch of 2 steps"):
-        bench.append(replace(rows, layers=(LayerRow(2, 1, 0.5, 0.0, 0.0),)))
+        with pytest.raises(StoreError, match="the measures of a batch of 2 steps are out of order, or of no row"):
+            bench.append(replace(rows, measures=wrong))
 
 
 def test_what_stands_beside_no_step_is_a_violation(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "a.db")
     rows = samples.steps(bench.trial_id, [2.0], sharpness=[8.0])
-    one, sizes = EigenvalueRow(0, "ntk", 1, 5.0, 1e-4), LayerRow(0, 1, 0.5, 0.0, 0.0)
-    bench.append(replace(rows, eigenvalues=(one,), layers=(sizes,)))
+    bench.append(replace(rows, measures=(samples.eigenvalue(0, "ntk", 1, 5.0, 1e-4),)))
     with bench.store.transaction():
-        for table in ("eigenvalue", "layer"):
-            bench.store._connection.execute(f"UPDATE {table} SET step = 4")
-    assert check(tmp_path / "a.db") == [
-        "an eigenvalue belongs to no stored step: trial 1 step 4",
-        "a layer's sizes belong to no stored step: trial 1 step 4",
-    ]
+        bench.store._connection.execute("UPDATE measure SET step = 4")
+    assert check(tmp_path / "a.db") == ["a measure's value belongs to no stored step: trial 1 step 4"]
+
+
+def test_names_that_a_transaction_did_not_commit_are_given_again(tmp_path: Path) -> None:
+    """A number of a name is never remembered across transactions: what added it may be rolled back."""
+    bench = Bench(tmp_path / "a.db")
+    rows = samples.steps(bench.trial_id, [2.0], sharpness=[8.0])
+    first = replace(rows, measures=(MeasureRow(0, "a", 1.0, NAN), MeasureRow(0, "a", 2.0, NAN, part="x")))
+
+    def fail_after_append() -> None:
+        with bench.store.transaction():
+            bench.store.append_steps(first)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_append()
+    second = (MeasureRow(0, "b", 3.0, NAN, part="x"), *first.measures)
+    assert bench.append(replace(rows, measures=second)) == APPLIED
+    query = "SELECT measure, part, value FROM measures ORDER BY value"
+    found = bench.store._connection.execute(query).fetchall()
+    assert found == [("a", None, 1.0), ("a", "x", 2.0), ("b", "x", 3.0)]

@@ -78,6 +78,9 @@ def test_a_store_goes_on_from_every_step(old: Path, reached: int) -> None:
     assert check(old) == []
 
 
+EDGES = {4: {3.0, 3.8}, 5: {0.0, 2.0}}
+
+
 def answers(reader: Reader) -> dict[str, list[dict[str, object]]]:
     """What every view says."""
     found = {view: reader.query(view) for view in reader.views()}
@@ -92,7 +95,7 @@ def test_a_reader_of_an_older_store_sees_what_it_will_be_and_changes_nothing(tmp
         seen, live = answers(reader), reader.live()
     assert old.read_bytes() == before
     assert len(seen["curves"]) > 0
-    assert {row["edge"] for row in seen["curves"]} == ({2.0} if number(dump) < 4 else {3.0, 3.8})
+    assert {row["edge"] for row in seen["curves"]} == EDGES.get(number(dump), {2.0})
     bring_up_to_date(old)
     with Reader.open(old) as reader:
         assert answers(reader) == seen
@@ -249,8 +252,76 @@ def test_verdicts_and_phases_of_earlier_versions_keep_their_meaning(tmp_path: Pa
 def test_no_step_is_lost_where_columns_of_trials_are_changed(tmp_path: Path) -> None:
     """Tables refer to trials with ON DELETE CASCADE: a trial table built anew would take their rows with it."""
     path = restore(BEFORE_SCHEMA_4, tmp_path / "a.db")
-    before = content(path, ("attempt", "step", "eigenvalue", "layer"))
+    before = content(path, ("attempt", "step"))
     assert before["step"]
     bring_up_to_date(path)
     before["step"] = [{**row, "eta": None} for row in before["step"]]  # a column that is new in schema 5
-    assert content(path, ("attempt", "step", "eigenvalue", "layer")) == before
+    assert content(path, ("attempt", "step")) == before
+
+
+def said_by_itself(path: Path, view: str) -> list[str]:
+    """The rows of a view that lies in the file, without anything of this version, in an order of their own."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = [dict(row) for row in connection.execute(f"SELECT * FROM {view}")]
+    return sorted(repr(sorted(row.items())) for row in rows)
+
+
+@pytest.mark.parametrize("dump", [dump for dump in DUMPS if number(dump) in (2, 3, 4, 5)], ids=lambda dump: dump.stem)
+def test_views_of_measures_keep_their_rows_to_the_bit(tmp_path: Path, dump: Path) -> None:
+    """Tables of eigenvalues and layers are gone since schema 6: what their views gave before they went, they give."""
+    path = restore(dump, tmp_path / "a.db")
+    views = [view for view in ("spectra", "layers", "measures") if view != "measures" or number(dump) == 5]
+    before = {view: said_by_itself(path, view) for view in views}
+    if number(dump) == 5:
+        assert {view: len(rows) for view, rows in before.items()} == {"spectra": 112, "layers": 65, "measures": 37}
+    with closing(sqlite3.connect(path)) as connection:
+        names = {view: [row[1] for row in connection.execute(f"PRAGMA table_info({view})")] for view in views}
+    for brought_up in (False, True):
+        if brought_up:
+            bring_up_to_date(path)
+        with Reader.open(path) as reader:
+            seen = answers(reader)
+        for view in views:
+            kept = [{name: row[name] for name in names[view]} for row in seen[view]]
+            assert sorted(repr(sorted(row.items())) for row in kept) == before[view]
+
+
+KILLED_AT = """
+import os, signal, sys
+from mlrtui_db import migrations
+from mlrtui_db.store import Store
+step, at = migrations.MIGRATIONS[-1], int(sys.argv[2])
+def apply(connection):
+    class Counted:
+        count = 0
+        def execute(self, *args):
+            if Counted.count == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            Counted.count += 1
+            return connection.execute(*args)
+    step.apply(Counted())
+    if Counted.count == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+steps = (*migrations.MIGRATIONS[:-1], migrations.Migration(step.version, step.name, apply))
+migrations.migrate.__defaults__ = (steps,)
+Store.open(sys.argv[1])
+"""
+
+
+def test_a_kill_between_any_two_statements_of_the_newest_step_changes_nothing(tmp_path: Path) -> None:
+    path = restore(DUMPS[-1], tmp_path / "a.db")
+    before, views = content(path), {view: said_by_itself(path, view) for view in ("spectra", "layers", "measures")}
+    for at in range(100):
+        words = [sys.executable, "-c", KILLED_AT, str(path), str(at)]
+        done = subprocess.run(words, check=False, capture_output=True, text=True)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert version(path) == SCHEMA_VERSION - 1
+        assert holds(path, before)
+        assert {view: said_by_itself(path, view) for view in views} == views
+    assert at > 8  # the step has as many statements
+    assert version(path) == SCHEMA_VERSION
+    assert holds(path, before)
+    assert check(path) == []

@@ -14,7 +14,8 @@ from mlrtui import data, planning
 from mlrtui.config import parse_sweep
 from mlrtui.driver.estimate import seconds_per_core
 from mlrtui.driver.fitting import refit_merged
-from mlrtui.driver.growth import differing_numbers, growth
+from mlrtui.driver.growth import growth
+from mlrtui.driver.joining import join
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.driver.shards import Shard, dealt, part
 from mlrtui.engines.fake import FakeEngine
@@ -159,7 +160,6 @@ def test_more_rates_of_a_scan(tmp_path: Path) -> None:
         (document(sweep__seeds=[1]), "sweep.seeds"),
         (document(training__epochs=4), "training.epochs"),
         (document(data__samples=128), "data.samples"),
-        (document(search__threshold=0.6), "search.threshold"),
         (document(search__eta_max=10.0), "search.eta_max"),
         (document(sharpness__every=5), "sharpness.every"),
         (document(training__optimizer=["momentum"]), "training.optimizer"),
@@ -226,7 +226,7 @@ WIDE = document(model__width=[8, 16, 32, 64], model__depth=[1, 2, 3], sweep__see
 
 
 def merged(out: Path, stores: Sequence[Path]) -> Path:
-    merging.merge(out, stores, refit_merged, differing=differing_numbers)
+    merging.merge(out, stores, refit_merged, join=join)
     return out
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from timed_workers import TimedWorkers
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
@@ -13,6 +14,7 @@ from mlrtui.driver import loop
 from mlrtui.driver.loop import Driver
 from mlrtui.driver.ready import Ready
 from mlrtui.driver.sweep_run import SweepRun
+from mlrtui.engines.base import EngineEvent
 from mlrtui.engines.fake import FakeEngine
 from mlrtui_db.store import Store
 
@@ -48,8 +50,7 @@ def run(folder: Path, cells: int, engine: FakeEngine, monkeypatch: pytest.Monkey
     spec = load_sweep(sweep)
     with Store.open(folder / f"{cells}.db") as store:
         assert Driver(store, engine, driver_id="test").run_sweep(spec, planning.plan(spec, data.load)).status == "done"
-    orders = (runs[0]._in_order, runs[0]._costly_first)
-    return sum(ready.looks for order in orders for ready in (order.probes, order.trainings)), runs[0]
+    return runs[0]._in_order.looks + runs[0]._costly_first.looks, runs[0]
 
 
 @pytest.mark.parametrize("engine", [FakeEngine, Workers])
@@ -61,6 +62,59 @@ def test_cells_are_looked_at_as_often_as_they_change(
     assert many / 60 < 1.3 * few / 10
     assert sweep.closed
     assert sweep._left == pytest.approx(0.0, abs=1e-9)
+
+
+def statements(folder: Path, cells: int, engine: FakeEngine) -> int:
+    """SQL statements of a whole sweep, its fits left aside: those are made as seldom as they take long."""
+    sweep = folder / f"counted-{cells}.toml"
+    sweep.write_text(SWEEP.format(widths=list(range(2, 2 + cells))), encoding="utf-8")
+    spec = load_sweep(sweep)
+    count = 0
+
+    def step(sql: str) -> None:
+        nonlocal count
+        count += 1
+
+    with Store.open(folder / f"counted-{cells}.db") as store:
+        store._connection.set_trace_callback(step)
+        Driver(store, engine, driver_id="test").run_sweep(spec, planning.plan(spec, data.load))
+    return count
+
+
+def test_a_net_takes_as_many_statements_in_a_large_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "current_fits", lambda store, run: ([], []))
+    few, many = statements(tmp_path, 10, FakeEngine()), statements(tmp_path, 60, FakeEngine())
+    assert many / 60 < 1.1 * few / 10
+
+
+class AtOnce(TimedWorkers):
+    """All slots end their tasks in one poll."""
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
+        found = super().poll(timeout)
+        while self._coming:
+            found += super().poll(timeout)
+        return found
+
+
+def test_idle_slots_get_their_rounds_in_one_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[int, int]] = []  # revision and trials of each round
+    real = Store.open_attempts
+
+    def attempts(store: Store, trial_ids: Sequence[int], *args: Any) -> Any:
+        opened.append((store.rev, len(trial_ids)))
+        return real(store, trial_ids, *args)
+
+    monkeypatch.setattr(Store, "open_attempts", attempts)
+    sweep = tmp_path / "s.toml"
+    sweep.write_text(SWEEP.format(widths=list(range(2, 34))), encoding="utf-8")
+    spec = load_sweep(sweep)
+    engine = AtOnce([f"cuda:{slot}" for slot in range(16)], together=True)
+    with Store.open(tmp_path / "s.db") as store:
+        driver = Driver(store, engine, driver_id="test", clock=lambda: engine.seconds)
+        assert driver.run_sweep(spec, planning.plan(spec, data.load)).status == "done"
+    together = [sum(rev == one for rev, _ in opened) for one in {rev for rev, _ in opened}]
+    assert max(together) >= 8
 
 
 def test_fits_are_made_outside_the_transaction_and_far_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,14 +147,17 @@ def test_fits_are_made_outside_the_transaction_and_far_apart(tmp_path: Path, mon
 
 
 def test_places_come_in_order_and_only_while_they_want_something() -> None:
-    ready, wants = Ready(5), {0: [], 1: ["a"], 2: None, 3: [], 4: ["b", "c"]}
-    assert ready.first(9, wants.__getitem__) == [(1, ["a"]), (4, ["b", "c"])]
-    before = ready.looks
+    wants = {0: [], 1: ["a"], 2: [], 3: [], 4: ["b", "c"]}
+    ready = Ready(5, wants.__getitem__)
+    assert ready.first(9) == [(1, ["a"]), (4, ["b", "c"])]
+    assert ready.looks == 5
+    assert ready.first(9) == [(1, ["a"]), (4, ["b", "c"])]
+    assert ready.looks == 5  # neither those that wanted nothing are looked at again, nor those whose wants are known
     wants[2] = ["now free"]
-    assert ready.first(1, wants.__getitem__) == [(1, ["a"])]
-    assert ready.first(9, wants.__getitem__) == [(1, ["a"]), (2, ["now free"]), (4, ["b", "c"])]
-    assert ready.looks - before == 1 + 3  # those that wanted nothing are not looked at again
-    ready.add(3)
-    ready.add(3)
-    wants[3] = ["more"]
-    assert [place for place, _ in ready.first(9, wants.__getitem__)] == [1, 2, 3, 4]
+    wants[1] = ["other"]
+    ready.add(2)
+    ready.add(2)
+    ready.add(1)
+    assert ready.first(1) == [(1, ["other"])]
+    assert ready.first(9) == [(1, ["other"]), (2, ["now free"]), (4, ["b", "c"])]
+    assert ready.looks == 5 + 2

@@ -11,7 +11,7 @@ from timed_workers import PROBE, TimedWorkers
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver.loop import Driver
-from mlrtui.driver.sharing import Turn, turn_of
+from mlrtui.driver.sharing import Turn, turns_of
 from mlrtui_db import invariants
 from mlrtui_db.store import Store
 from mlrtui_trainer.models.kinds import forward_work
@@ -164,9 +164,13 @@ def test_one_cell_is_shared_by_all_who_wait(tmp_path: Path, device: str) -> None
 
 def test_whose_turn_it_is() -> None:
     two = ["cpu", "cpu"]
-    assert turn_of(0, ["cpu"], [0], set()) == Turn(idle=1)
-    assert turn_of(0, two, [0, 1], set()) == Turn(idle=2, slots=2)
-    assert turn_of(1, two, [1], set()) == Turn(idle=1, slots=2, sees_to_costly=True)
-    assert turn_of(1, two, [1], {0}) == Turn(idle=1)  # the only one that is left goes in the order of the grid
-    assert turn_of(1, ["cuda:0", "cpu"], [1], set()) == Turn(idle=1)
-    assert turn_of(0, ["cuda:0", "cuda:1", *two], [0, 1], set()) == Turn(idle=2)
+    first, second = Turn(idle=2, slots=2), Turn(idle=1, slots=2, sees_to_costly=True, slot=1)
+    assert list(turns_of([0], ["cpu"], set())) == [Turn(idle=1)]
+    assert list(turns_of([0, 1], two, set())) == [first, second]
+    assert list(turns_of([1], two, {0})) == [Turn(idle=1, slot=1)]  # the only one left goes in the grid's order
+    assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [Turn(idle=1, slot=1)]
+    gpus = ["cuda:0", "cuda:1", *two]
+    assert list(turns_of([0, 1], gpus, set(), {0: 80, 1: 24}.__getitem__)) == [
+        Turn(idle=2, memory=80),
+        Turn(idle=1, slot=1, memory=24),
+    ]

@@ -22,13 +22,13 @@ class Toy(FakeEngine):
         return ("toy:0",)
 
 
-def resolve(text, useful):
+def resolve(text, useful, options):
     if text not in ("auto", "toy"):
         raise BadInput(f"--devices {text}: the toy engine has only the device toy")
     return ("toy:0",)
 
 
-ENGINE = EngineSpec(lambda names: Toy(), resolve)
+ENGINE = EngineSpec(lambda names, options: Toy(), resolve)
 '''
 
 SWEEP = "sweep.toml"
@@ -67,5 +67,5 @@ def test_an_engine_that_cannot_be_loaded_is_named(folder: Path) -> None:
 
 def test_an_unknown_engine_is_answered_by_the_known_ones(folder: Path) -> None:
     done = run(folder, "run", SWEEP, "--engine", "slurm")
-    expected = "mlrtui: --engine: engine 'slurm' is not known; use one of local, fake\n"
+    expected = "mlrtui: --engine: engine 'slurm' is not known; use one of local, fake, ray\n"
     assert (done.returncode, done.stderr) == (2, expected)

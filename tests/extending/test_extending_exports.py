@@ -12,36 +12,38 @@ from mlrtui.data.built_in import SOURCES
 from mlrtui.data.sources import Source
 
 FORMAT = '''
-"""Views as tab-separated text."""
+"""Views as plain text."""
 
 from mlrtui.commands.export import ExportFormat
 
 
-def write(reader, path, views, sweep):
+def write(wanted, path):
     counts = []
     with path.open("w") as file:
-        for view in views:
-            columns, rows = reader.query(view, where_sweep=sweep)
-            lines = ["\\t".join(map(str, row)) for row in rows]
-            print(view, *columns, *lines, sep="\\n", file=file)
+        for table in wanted.tables:
+            lines = ["|".join(map(str, row)) for row in table.rows()]
+            print(table.name, *table.columns, *lines, sep="\\n", file=file)
             counts.append(len(lines))
     return counts
 
 
-FORMAT = ExportFormat(lambda view: "all.tsv", write)
+FORMAT = ExportFormat(lambda view: "all.txt", write=write)
 '''
 
 
 def test_a_format_of_another_package(tmp_path: Path) -> None:
-    install(tmp_path, "toy_format", FORMAT, "mlrtui.exports", "tsv = toy_format:FORMAT")
+    install(tmp_path, "toy_format", FORMAT, "mlrtui.exports", "plain = toy_format:FORMAT")
     (tmp_path / "sweep.toml").write_text(SMALL_SEARCH)
     assert run(tmp_path, "run", "sweep.toml", "--engine", "fake", "--no-tui").returncode == 0
-    done = run(tmp_path, "export", "--format", "tsv", "--view", "eta_star", "--view", "grid", "--out", "out")
+    done = run(tmp_path, "export", "--format", "plain", "--view", "eta_star", "--view", "grid", "--out", "out")
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["all.tsv"]
-    assert "eta_star" in (tmp_path / "out" / "all.tsv").read_text()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["all.txt"]
+    assert "eta_star" in (tmp_path / "out" / "all.txt").read_text()
     unknown = run(tmp_path, "export", "--format", "xls", "--out", "other")
-    expected = "mlrtui: --format: format 'xls' is not known; use one of csv, jsonl, sqlite, tsv\n"
+    expected = (
+        "mlrtui: --format: format 'xls' is not known; use one of csv, tsv, json, jsonl, ndjson, parquet, sqlite, "
+    )
+    expected += "datasette, plain\n"
     assert (unknown.returncode, unknown.stderr) == (2, expected)
 
 

@@ -39,7 +39,49 @@ def test_a_sweep_is_measured_by_a_measure_of_another_package(tmp_path: Path) -> 
     assert of_norm[-2:] == [None, None]
     with Reader.open(tmp_path / "mlrtui.db") as reader:
         assert reader.measures(1) == ("distance", "grad_norm")
-        assert reader.measure_curve(1, "distance").value[0] == 0.0
+        assert reader.measure_curve(1, "distance").parts[""].value[0] == 0.0
+
+
+WITH_PARTS = '''
+"""How far the weights of each tensor are from where they started."""
+
+from mlrtui_trainer.measures import Measure
+
+
+def moved(moment):
+    change = moment.weights - moment.initial
+    return {name: change[:, place].norm(dim=1) for name, place in moment.tensors.items()}
+
+
+MEASURE = Measure("1", "Distance of each tensor from its start.", moved, log=False, last_step=6)
+'''
+
+
+def test_a_measure_of_another_package_has_parts(tmp_path: Path) -> None:
+    """Its one file is all that there is of it: its parts are stored, and read and drawn by their names."""
+    install(tmp_path, "toy_parts", WITH_PARTS, "mlrtui.measures", "moved = toy_parts:MEASURE")
+    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["moved"]\nevery = 3\n')
+    done = run(tmp_path, "run", "sweep.toml", "--no-tui", "--devices", "cpu")
+    assert done.returncode == 0, done.stderr
+    with closing(sqlite3.connect(tmp_path / "mlrtui.db")) as store:
+        query = "SELECT part, count(*), min(step), max(step), min(value), max(value) > 0 FROM measures GROUP BY part"
+        found = store.execute(f"{query} ORDER BY part").fetchall()
+        trials = store.execute("SELECT count(*) FROM trial").fetchone()[0]
+    assert found == [(part, 3 * trials, 0, 6, 0.0, 1) for part in ("1", "2")]
+    with Reader.open(tmp_path / "mlrtui.db") as reader:
+        assert reader.measures(1) == ("moved",)
+        parts = reader.measure_curve(1, "moved").parts
+    assert [(name, list(part.step)) for name, part in parts.items()] == [("1", [0, 3, 6]), ("2", [0, 3, 6])]
+    exported = run(tmp_path, "export", "--view", "measures", "--out", "out")
+    assert exported.returncode == 0, exported.stderr
+
+
+def test_a_measure_that_another_key_asks_for_is_named_with_the_key(tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["activation_rms"]\n')
+    done = run(tmp_path, "run", "sweep.toml", "--no-tui")
+    assert done.returncode == 2
+    told = 'measures.names = "activation_rms": is stored by record.layers; write that instead'
+    assert done.stderr == f"mlrtui: sweep.toml: {told}\n"
 
 
 def test_a_measure_that_nobody_has_is_named(tmp_path: Path) -> None:

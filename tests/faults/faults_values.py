@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from mlrtui_db._schema import schema_names, view_names
+from mlrtui_db._schema import table_names
 
 DEEP = "[" * 900 + "]" * 900
 VALUES: tuple[object, ...] = (
@@ -17,11 +17,10 @@ NOT_UTF8 = "CAST(x'fffe41' AS TEXT)"
 
 
 def columns(store: Path) -> list[tuple[str, str]]:
-    tables = [name for name in schema_names() if name not in (*view_names(), "axes")]
     with closing(sqlite3.connect(store)) as connection:
         return [
             (table, column)
-            for table in tables
+            for table in table_names()
             for (column,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
         ]
 

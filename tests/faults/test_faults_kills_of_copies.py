@@ -14,12 +14,13 @@ import pytest
 from conftest import SMALL_SCAN, SMALL_SEARCH
 from faults_tools import one, rows
 
+from mlrtui.reading.files import write_sqlite
 from mlrtui_db import copies, invariants, merging
 from mlrtui_db._guard import GuardedConnection
 from mlrtui_db._schema import SCHEMA_VERSION
 from mlrtui_db.reader import Reader
+from mlrtui_db.rows import Selection
 from mlrtui_db.store import Store, bring_up_to_date
-from mlrtui_db.tables import write_tables
 
 sys.path.append(str(Path(__file__).parents[1] / "db"))
 from db_versions import DUMPS, restore
@@ -42,7 +43,7 @@ def merge(store: Path, out: Path) -> None:
 
 def export(store: Path, out: Path) -> None:
     with Reader.open(store) as reader, copies.whole_or_not(out) as draft:
-        write_tables(reader, draft, ["eta_star", "curves"])
+        write_sqlite(reader, draft, [Selection("eta_star"), Selection("curves")], lambda rows: None)
 
 
 def prune(store: Path, out: Path) -> None:

@@ -34,7 +34,7 @@ ALTERED = {
     "partial index": "CREATE INDEX part ON event(text) WHERE length(text) > 3",
     "unique index": "CREATE UNIQUE INDEX one ON fit(y)",
     "another column": "ALTER TABLE trial ADD COLUMN mine TEXT DEFAULT 'x'",
-    "a table as a view": "ALTER TABLE layer RENAME TO hidden; CREATE VIEW layer AS SELECT * FROM hidden",
+    "a table as a view": "ALTER TABLE measure RENAME TO hidden; CREATE VIEW measure AS SELECT * FROM hidden",
     "a condition": "PRAGMA writable_schema = ON;"
     " UPDATE sqlite_master SET sql = replace(sql, 'CHECK (eta > 0', 'CHECK (eta > 1')",
     "a reference": "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, ' ON DELETE CASCADE', '')"

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from math import exp, log, log1p
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from conftest import Mlrtui
 
 from mlrtui import planning
 from mlrtui.config import AnySweep, LoopSweep, load_sweep, read_sweep
-from mlrtui.driver.growth import differing_numbers
+from mlrtui.driver.joining import join
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.deadlines import Deadlines
@@ -348,6 +349,17 @@ def test_numbers_are_not_made_up_for_a_training(mlrtui: Mlrtui, sweep: Callable[
     assert "--devices fake: makes up the numbers of nets" in refused.stderr
 
 
+def test_a_training_needs_an_engine_of_this_machine(mlrtui: Mlrtui, sweep: Callable[..., Path]) -> None:
+    if find_spec("ray") is None:
+        pytest.skip("the extra ray is not installed")
+    refused = mlrtui("run", sweep("quadratic"), "--allow-code", "--engine", "ray", "--devices", "cpu:1")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "mlrtui: --engine ray: does not run training.loop, which needs the driver's machine; use --engine local there, "
+        "and `mlrtui run --shard` for several machines\n",
+    )
+
+
 def test_shards_that_started_elsewhere_are_one_sweep(sweep: Callable[..., Path], tmp_path: Path) -> None:
     table = "SELECT cell, eta_star, eta_last FROM eta_star ORDER BY cell"
     more = "[arguments]\nwidth = [1, 2, 4, 8]\n"
@@ -356,12 +368,12 @@ def test_shards_that_started_elsewhere_are_one_sweep(sweep: Callable[..., Path],
     for index, search in enumerate((SHORT, SHORT.replace("start = 0.1", "start = 0.5"))):
         stores.append(tmp_path / f"{index}.db")
         assert drive(sweep("quadratic", more, search), stores[-1], shard=Shard(index, 2)).status == "done"
-    merging.merge(tmp_path / "all.db", stores, differing=differing_numbers)
+    merging.merge(tmp_path / "all.db", stores, join=join)
     assert rows(tmp_path / "all.db", "SELECT name, status, shard FROM sweep") == [("quadratic", "done", None)]
     assert rows(tmp_path / "all.db", table) == rows(tmp_path / "whole.db", table)
     drive(sweep("quadratic", more, SHORT.replace("margin = 1", "margin = 2")), tmp_path / "other.db")
     with pytest.raises(MergeConflict, match=r"search\.margin: 1 -> 2"):
-        merging.merge(tmp_path / "no.db", [stores[0], tmp_path / "other.db"], differing=differing_numbers)
+        merging.merge(tmp_path / "no.db", [stores[0], tmp_path / "other.db"], join=join)
 
 
 def test_canonical_settings_come_back(sweep: Callable[..., Path]) -> None:

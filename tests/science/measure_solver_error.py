@@ -1,4 +1,4 @@
-"""Prints the smaller tables of docs/numerics.md: precision and tolerance, clustered spectra, kinks.
+"""Prints errors of λ by precision and tolerance (docs/numerics.md has some), in clustered spectra and at kinks.
 
 Run as: python tests/science/measure_solver_error.py
 """

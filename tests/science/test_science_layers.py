@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from mlrtui_trainer.measures import LAYER_SIZES
 from mlrtui_trainer.spec import Dataset, NetSpec, Round, SharpnessSpec, StepBatch, TaskDone, TrainSpec, TrialSpec
 from mlrtui_trainer.worker import run_task
 
@@ -23,7 +24,7 @@ def digits() -> Dataset:
 def powers(parametrization: str, optimizer: str, eta: float, alpha: float, steps: int) -> dict[str, np.ndarray]:
     """Slopes in the width of the RMS sizes after so many steps, [4 layers] each, at η = eta·(n/64)^(−alpha)."""
     data = digits()
-    sizes = {"activation": [], "effective": [], "propagating": []}
+    sizes = {name.removesuffix("_rms"): [] for name in LAYER_SIZES}
     for width in WIDTHS:
         net = NetSpec("mlp", 64, 10, 3, width, parametrization=parametrization, base_width=BASE)
         train = TrainSpec("ce", 64, steps, 4, optimizer=optimizer, record_layers=True)
@@ -35,14 +36,13 @@ def powers(parametrization: str, optimizer: str, eta: float, alpha: float, steps
             one
             for batch in messages
             if isinstance(batch, StepBatch)
-            for row, one in batch.layers
+            for row, one in batch.measures
             if batch.step[row] == steps
         ]
-        assert len(last) == 4 * len(SEEDS)
+        assert len(last) == 3 * 4 * len(SEEDS)
         for name, of_widths in sizes.items():
-            of_widths.append(
-                [np.mean([getattr(one, name) for one in last if one.layer == layer]) for layer in (1, 2, 3, 4)]
-            )
+            of_name = [one for one in last if one.measure == f"{name}_rms"]
+            of_widths.append([np.mean([one.value for one in of_name if one.part == part]) for part in "1234"])
     with np.errstate(divide="ignore"):  # nothing propagates into the input layer
         logs = {name: np.log(of_widths) for name, of_widths in sizes.items()}
     return {

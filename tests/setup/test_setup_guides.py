@@ -2,12 +2,16 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import Mlrtui
+from conftest import SMALL_SEARCH, Mlrtui
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDES = ROOT / "docs" / "guides"
@@ -36,6 +40,32 @@ def test_the_python_blocks_of_a_page_are_one_script_that_runs(page: str, tmp_pat
     assert done.returncode == 0, done.stderr
     assert "nan" not in done.stdout
     assert done.stdout.startswith("Sharpness(")
+
+
+def test_a_store_is_read_as_the_guide_writes_it(made: Callable[..., Path], mlrtui: Mlrtui, tmp_path: Path) -> None:
+    page = GUIDES / "reading.md"
+    made(SMALL_SEARCH)
+    script = "\n".join(blocks(page, "python"))
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Sweep 'small search': search, done" in done.stdout
+    commands = re.findall(r"^    mlrtui (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        words = shlex.split(command.split(" | ")[0])
+        if "parquet" in words and find_spec("pyarrow") is None:
+            continue
+        done = mlrtui(*words)
+        assert done.returncode == 0, done.stderr
+    if not any(entry.name == "mlrtui" for entry in entry_points(group="sqlite_utils")):
+        pytest.skip("mlrtui was installed before it had its plug-in of sqlite-utils; install it again")
+    questions = re.findall(r"^    sqlite-utils (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(questions) == 3
+    for question in questions:
+        command = [sys.executable, "-P", "-m", "sqlite_utils", *shlex.split(question)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
 
 
 def test_a_model_of_your_own_is_built_as_the_guide_writes_it(mlrtui: Mlrtui, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_this_file_sees_a_heavy_import() -> None:
 
 def test_no_help_imports_anything_heavy() -> None:
     names = ["run", "watch", "browse", "status", "stop", "export", "examples", "doctor"]
-    names += ["resume", "rerun", "backup", "archive", "merge", "prune"]
+    names += ["resume", "rerun", "backup", "archive", "merge", "prune", "pull", "export-delta"]
     loaded = loaded_after(commands(["--help"], *([name, "--help"] for name in names)))
     assert not loaded & {*HEAVY, "textual", "numpy"}
 
@@ -103,6 +103,16 @@ def test_only_the_compiled_route_imports_what_may_be_missing(package: str) -> No
     assert {name.rsplit("/", 1)[0] for name in files_that_import(package)} == {"trainer/mlrtui_trainer/fast"}
 
 
+def test_ray_is_imported_only_where_it_is_used() -> None:
+    used = {f"mlrtui/engines/ray/{name}.py" for name in ("cluster", "probe", "relay")}
+    assert files_that_import("ray") == {*used, "trainer/mlrtui_trainer/remote.py"}
+    driver = "from mlrtui.engines.ray.engine import RayEngine; from mlrtui.engines.ray.devices import resolve"
+    assert not loaded_after(f"{driver}; from mlrtui.engines.registry import engine_of; engine_of('ray')") & {
+        "ray",
+        "torch",
+    }
+
+
 def test_at_most_one_file_imports_plotext() -> None:
     assert len(files_that_import("plotext")) <= 1
 
@@ -111,7 +121,7 @@ def test_at_most_one_file_imports_plotext() -> None:
     ("room", "allowed"),
     [
         ("mlrtui_db", set[str]()),
-        ("mlrtui_trainer", {"numpy", "torch", "numba", "llvmlite"}),  # the last two: extra "fast"
+        ("mlrtui_trainer", {"numpy", "torch", "numba", "llvmlite", "ray"}),  # the last three: extras "fast" and "ray"
     ],
 )
 def test_a_lower_room_imports_only_the_standard_library_and(room: str, allowed: set[str]) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from test_setup_tidiness import ROOT, checkout, python_files
 
 from mlrtui_db._schema import schema_names, view_names
-from mlrtui_db._store_page import _WHAT
+from mlrtui_db._store_page import WHAT
 from mlrtui_db.axes import AXES
 from mlrtui_db.column_docs import TABLES, VIEWS
 from mlrtui_db.flags import FLAGS
-from mlrtui_db.reader import _BY_STEP
+from mlrtui_db.view_columns import BY_STEP
 
 PACKAGES = ("mlrtui", "trainer", "db")
 NAMES_OF_AXES = {name for axis in AXES for name in (axis.name, axis.field, axis.column)}
@@ -58,10 +58,10 @@ def test_no_bit_of_the_flags_is_written_as_a_number() -> None:
 
 def test_every_list_of_views_is_the_one_of_views_sql() -> None:
     """The README's is compared in test_setup_docs, the contract's columns in test_db_reader."""
-    assert set(VIEWS) == {*view_names(), "axes"}
+    assert set(VIEWS) == {*view_names(), "axes", "measured"}
     assert set(TABLES) == set(schema_names()) - set(VIEWS)
-    assert set(_WHAT) == set(schema_names())
-    assert set(_BY_STEP) <= set(view_names())
+    assert set(WHAT) == set(schema_names())
+    assert set(BY_STEP) <= set(view_names())
 
 
 def formats(node: ast.AST) -> list[str]:

@@ -9,6 +9,7 @@ operations that run after the call returns.
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,6 +84,7 @@ class PretendCuda(TorchDispatchMode):
         with monkeypatch.context() as patch, self:
             patch.setattr(torch.cuda, "_lazy_init", lambda: None)
             patch.setattr(torch.cuda, "set_device", lambda device: None)
+            patch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80 << 30))
             patch.setattr(torch.cuda, "device", lambda device: nullcontext())
             patch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
             patch.setattr(torch.cuda, "Stream", _Stream)

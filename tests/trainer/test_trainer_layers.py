@@ -1,27 +1,35 @@
 """What is recorded of layers: the sizes by their definition, at which steps, the same bits in company."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
 from trainer_runs import Run, digits, run_trials, trial
 
 from mlrtui_trainer.layers import PROBE_SAMPLES, LayerCheck
+from mlrtui_trainer.measures import LAYER_SIZES
 from mlrtui_trainer.models.mlp import Mlp, Weights, initial_weights
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import LayerSizes, NetSpec, StepBatch, TrainSpec
+from mlrtui_trainer.spec import NetSpec, StepBatch, TrainSpec
+
+
+class LayerSizes(NamedTuple):
+    layer: int
+    activation: float
+    effective: float
+    propagating: float
 
 
 def sizes_of(run: Run, trial_id: int) -> list[tuple[int, LayerSizes]]:
     """Step and sizes of what was recorded of one trial's layers."""
-    return [
-        (int(batch.step[row]), sizes)
-        for batch in run.messages
-        if isinstance(batch, StepBatch)
-        for segment in batch.segments
-        if segment.trial_id == trial_id
-        for row, sizes in batch.layers
-        if segment.start <= row < segment.stop
-    ]
+    found: dict[tuple[int, int], dict[str, float]] = {}
+    for batch in run.messages:
+        for segment in batch.segments if isinstance(batch, StepBatch) else ():
+            for row, one in batch.measures if segment.trial_id == trial_id else ():
+                if segment.start <= row < segment.stop and one.measure in LAYER_SIZES:
+                    found.setdefault((int(batch.step[row]), int(one.part)), {})[one.measure] = one.value
+    return [(step, LayerSizes(layer, *map(own.get, LAYER_SIZES))) for (step, layer), own in found.items()]
 
 
 def rms(values: torch.Tensor) -> float:
@@ -40,7 +48,12 @@ def test_sizes_follow_their_definition(kind):
         tuple(w + 0.1 * torch.randn(w.shape, generator=gen, dtype=w.dtype) for w in start.w),
         tuple(b + 0.1 * torch.randn(b.shape, generator=gen, dtype=b.dtype) for b in start.b),
     )
-    for lane, found in enumerate(check.measure(now)):
+    measured = check.measure(now)
+    for lane in range(3):
+        found = [
+            LayerSizes(layer, *(measured[name][str(layer)][lane].item() for name in LAYER_SIZES))
+            for layer in range(1, mlp.layers + 1)
+        ]
         h0 = h = torch.from_numpy(digits(100).x[:PROBE_SAMPLES])
         for layer, sizes in enumerate(found):
             w0, w, scale = start.w[layer][lane], now.w[layer][lane], mlp.scale[layer]
@@ -52,8 +65,9 @@ def test_sizes_follow_their_definition(kind):
             h0, h = (torch.tanh(z0), torch.tanh(z)) if bias and layer < 2 else (z0, z)
             assert sizes.activation == pytest.approx(rms(h), rel=1e-12)
             assert sizes.layer == layer + 1
-    (chosen,) = check.select(torch.tensor([2])).measure(now.lane(2))
-    assert chosen == check.measure(now)[2]
+    chosen = check.select([2]).measure(now.lane(2))
+    for name, layers in measured.items():
+        assert [chosen[name][layer].item() for layer in layers] == [sizes[2].item() for sizes in layers.values()]
 
 
 @pytest.mark.parametrize(("steps", "every"), [(25, 0), (7, 0), (7, 2)])

@@ -109,3 +109,36 @@ def test_a_measure_that_is_not_installed_fails_the_task_by_name():
     with pytest.raises(UnknownNameError):
         MEASURES["nothing"]
     assert TaskFailed  # what the message above is
+
+
+def test_a_measure_with_parts_has_a_number_for_each_of_them():
+    def norms(moment):
+        return {
+            name: moment.gradient[:, place].double().square().sum(1).sqrt() for name, place in moment.tensors.items()
+        }
+
+    MEASURES.register("norms", Measure("loss", "Norm of the gradient of each tensor.", norms, last_step=4))
+    try:
+        run = run_trials(
+            DATA, NET, spec(96), [trial(0, 0.1), trial(1, 0.2)], measures=MeasureSpec(("norms", "grad_norm"), 2)
+        )
+    finally:
+        MEASURES.remove("norms")
+    found = measured(run, 0)
+    parts = {(step, one.part): one.value for step, one in found if one.measure == "norms"}
+    layers = len(NET.sizes) - 1
+    names = [name for i in range(layers) for name in ([f"{i + 1}", f"{i + 1} bias"] if NET.bias else [f"{i + 1}"])]
+    assert sorted(parts) == sorted((step, name) for step in (0, 2, 4) for name in names)
+    whole = {step: one.value for step, one in found if one.measure == "grad_norm"}
+    assert list(whole) == list(range(0, 13, 2))
+    for step in (0, 2, 4):
+        assert sum(parts[step, name] ** 2 for name in names) ** 0.5 == pytest.approx(whole[step], rel=1e-12)
+
+
+def test_a_measure_that_gives_too_few_numbers_fails_by_its_name():
+    MEASURES.register("short", Measure("1", "One number for all lanes.", lambda moment: moment.weights.sum()))
+    try:
+        with pytest.raises(AssertionError, match=r"measure 'short' gives \(\) for 1 lanes"):
+            run_trials(DATA, NET, spec(96), [trial(0, 0.1)], measures=MeasureSpec(("short",)))
+    finally:
+        MEASURES.remove("short")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
+from mlrtui_trainer.measures import SPECTRUM
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
@@ -93,9 +94,9 @@ def run_trials(
                 seqs[segment.trial_id] = segment.seq + 1
                 of_trial = parts.setdefault(segment.trial_id, {name: [] for name in COLUMNS})
                 beside.setdefault(segment.trial_id, []).extend(
-                    (int(message.step[row]), one.operator, one.rank, one.value, one.residual)
-                    for row, one in message.eigenvalues
-                    if segment.start <= row < segment.stop
+                    (int(message.step[row]), one.measure.removeprefix(SPECTRUM), int(one.part), one.value, one.residual)
+                    for row, one in message.measures
+                    if segment.start <= row < segment.stop and one.measure.startswith(SPECTRUM)
                 )
                 for name in COLUMNS:
                     of_trial[name].append(getattr(message, name)[segment.start : segment.stop])

@@ -18,7 +18,7 @@ from mlrtui.tui.trial.charts import SharpnessView
 from mlrtui.tui.trial.cursor import Sight
 from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
 from mlrtui.tui.trial.screen import TrialScreen
-from mlrtui_db.models import MeasureCurve
+from mlrtui_db.models import MeasureCurve, PartCurve
 
 
 def long_trace(steps: int = 100_000, peak: int = 54_321) -> Trace:
@@ -274,17 +274,46 @@ async def test_an_empty_store_has_no_trial_to_open() -> None:
         assert isinstance(view.app.screen, LiveScreen)
 
 
+def add_measure(store: FakeStore, trial_id: int, name: str, parts: dict[str, list[tuple[int, float, float]]]) -> None:
+    """Steps, values and edges by part."""
+    curves = {}
+    for part, rows in parts.items():
+        step, value, edge = zip(*rows, strict=True)
+        curves[part] = PartCurve(array("q", step), array("d", value), array("d", edge))
+    store.measures[trial_id, name] = MeasureCurve(trial_id, store.curves[trial_id].attempt, name, curves)
+
+
+async def test_parts_of_a_measure_are_drawn_together_with_the_edge_of_the_sharpness() -> None:
+    store = scan_store()
+    nan = math.nan
+    for trial_id in store.curves:
+        ranks = {"1": [(0, 8.0, nan), (9, 9.0, nan)], "2": [(0, 2.0, nan), (5, nan, nan), (9, 1.0, nan)]}
+        add_measure(store, trial_id, "spectrum hessian", ranks)
+        add_measure(store, trial_id, "weights", {"input": [(0, 1.0, nan)], "output": [(0, 4.0, nan), (9, 5.0, nan)]})
+    async with shown(store) as view:
+        await open_trial(view)
+        edges = [name for name in ("2/η", "4/η") if name in view.text()]
+        await view.press("m")
+        await view.until(lambda: view.reading.measured is not None)
+        await view.pilot.pause()
+        assert "spectrum hessian  1 to 2  m: weights, λ" in view.text()
+        assert "peak 9 @9 · now 9 @9" in view.text()
+        assert "2/η" in edges
+        assert "2/η" in view.text()
+        chart = view.app.screen.query_one(SharpnessView)
+        (second,) = chart.beside()
+        assert (second.letter, list(second.x), list(second.y)) == ("2", [0.0, 9.0], [2.0, 1.0])
+        await view.press("m")
+        await view.until(lambda: view.reading.measured is not None and view.reading.measured.measure == "weights")
+        await view.pilot.pause()
+        assert "weights  1 input, 2 output  m: spectrum hessian, λ" in view.text()
+
+
 async def test_a_key_draws_the_next_measure_that_is_stored_and_then_the_sharpness_again() -> None:
     store = scan_store()
     for trial_id in store.curves:
-        store.measures[trial_id, "grad_norm"] = MeasureCurve(
-            *(trial_id, store.curves[trial_id].attempt, "grad_norm", array("q", [0, 5, 9])),
-            *(array("d", [1.5, 0.25, 12.5]), array("d", [math.nan] * 3)),
-        )
-        store.measures[trial_id, "of a plug-in"] = MeasureCurve(
-            *(trial_id, store.curves[trial_id].attempt, "of a plug-in", array("q", [4])),
-            *(array("d", [3.0]), array("d", [4.0])),
-        )
+        add_measure(store, trial_id, "grad_norm", {"": [(0, 1.5, math.nan), (5, 0.25, math.nan), (9, 12.5, math.nan)]})
+        add_measure(store, trial_id, "of a plug-in", {"": [(4, 3.0, 4.0)]})
     async with shown(store) as view:
         await open_trial(view)
         assert "sharpness λ  m: grad_norm, of a plug-in" in view.text()

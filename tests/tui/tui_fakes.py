@@ -14,10 +14,12 @@ from mlrtui.tui.ports import StoreSource
 from mlrtui_db.models import (
     Curve,
     EventRow,
+    FitRow,
     LiveSnapshot,
     LogRow,
     MeasureCurve,
     NetRow,
+    PartCurve,
     SweepRow,
     TrialDetails,
     TrialRow,
@@ -72,6 +74,10 @@ class FakeReader:
         self._called("sweeps")
         return tuple(snapshot.sweep for snapshot in self.store.snapshots.values())
 
+    def fits(self, sweep_id: int) -> tuple[FitRow, ...]:
+        self._called("fits", sweep_id)
+        return self.store.snapshots[sweep_id].fits
+
     def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 30) -> LiveSnapshot | None:
         self._called("live", sweep_id, cell_id)
         snapshot = self.store.snapshots[max(self.store.snapshots) if sweep_id is None else sweep_id]
@@ -108,11 +114,12 @@ class FakeReader:
 
     def measure_curve(self, trial_id: int, measure: str, after_step: int = -1) -> MeasureCurve:
         curve = self.store.measures[trial_id, measure]
-        keep = [at for at, step in enumerate(curve.step) if step > after_step]
-        columns = [
-            array(column.typecode, [column[at] for at in keep]) for column in (curve.step, curve.value, curve.edge)
-        ]
-        return MeasureCurve(trial_id, curve.attempt, measure, *columns)
+        parts = {}
+        for name, part in curve.parts.items():
+            keep = [at for at, step in enumerate(part.step) if step > after_step]
+            columns = (array(one.typecode, [one[at] for at in keep]) for one in (part.step, part.value, part.edge))
+            parts[name] = PartCurve(*columns)
+        return MeasureCurve(trial_id, curve.attempt, measure, parts)
 
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         self._called("query", view, where_sweep)

@@ -16,16 +16,15 @@ from torch import Tensor
 
 from mlrtui_trainer import phases
 from mlrtui_trainer.curvature.verification import refusals
+from mlrtui_trainer.devices import memory_of
 from mlrtui_trainer.evaluation import Evaluation, Seen, StepNumbers, evaluate, in_training, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
 from mlrtui_trainer.fast.steps import CompiledSteps
-from mlrtui_trainer.layers import LAST_STEP, LayerCheck
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.losses import LOSSES
-from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.models.modes import InTraining
 from mlrtui_trainer.moment import Gauges
 from mlrtui_trainer.optimizers.stepping import held, optimizer_of
@@ -33,7 +32,7 @@ from mlrtui_trainer.phase_evidence import History, PhaseFacts, window
 from mlrtui_trainer.recorded import RecordedSteps
 from mlrtui_trainer.rows import Block, End, Row, Sharpness, TrialLog, close_ended, step_batch
 from mlrtui_trainer.samples import Batches, Samples
-from mlrtui_trainer.spec import LayerSizes, Measured, Outcome, Round, StepBatch, TrialSpec
+from mlrtui_trainer.spec import Measured, Outcome, Round, StepBatch, TrialSpec
 
 __all__ = ["DTYPES", "bytes_per_lane", "lanes_per_chunk", "train_round"]
 
@@ -45,6 +44,9 @@ CACHE_BYTES = 4 << 20
 GPU_BYTES = 1 << 29
 """The same on a GPU, where only memory counts: the basis of a λ solve is up to 30 times as large."""
 
+GPU_SHARE = 60
+"""A small GPU's budget is this part of its memory: half of it then holds the basis, too."""
+
 MOST_LANES = {"cpu": 64, "cuda": 1024}
 BLOCK = {"cpu": 4, "cuda": 16}
 """Steps between two evaluations of the numbers: each waits for the device, a lane that diverged trains on until it."""
@@ -52,11 +54,14 @@ BLOCK = {"cpu": 4, "cuda": 16}
 LONG_BLOCK = 32
 """The same where steps are compiled, since a lane that diverged stops by itself, or recorded, as they cost little."""
 
-REPORT_SECONDS = 0.2
-REPORT_STEPS = 50
+REPORT_ROWS = 100
+"""Rows of a lane that are sent together: fewer cost the driver up to twice as much a row."""
+
+REPORT_SECONDS = 1.0
+FIRST_SECONDS = 0.2
+"""Rows wait no longer than that; the first `REPORT_ROWS` of a training, which somebody may wait for, less."""
 
 Floats = npt.NDArray[np.float64]
-Layers = dict[int, tuple[LayerSizes, ...]]  # by lane
 Measures = dict[int, tuple[Measured, ...]]  # by lane
 
 
@@ -71,7 +76,7 @@ def lanes_per_chunk(
     kind = torch.device(device).type
     if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    budget = CACHE_BYTES if kind == "cpu" else GPU_BYTES
+    budget = CACHE_BYTES if kind == "cpu" else min(GPU_BYTES, memory_of(device) // GPU_SHARE)
     return max(1, min(budget // bytes_per_lane(model, samples, itemsize, states), MOST_LANES[kind]))
 
 
@@ -117,12 +122,7 @@ class _Chunk:
         self.weights = model.initial_weights(seeds, dtype, device)
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
         self.optimizer = optimizer_of(model, self.train, etas, dtype, device, rows=samples.rows)
-        self.layers = None
-        if self.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
-            self.layers = LayerCheck(model, self.weights, samples)
-        self.gauges = None
-        if task.measures.names:
-            self.gauges = Gauges(task.measures, model, self.loss, self.train, self.weights, etas)
+        self.gauges = Gauges(task, model, self.loss, self.weights, etas, samples)
         compiled = CompiledSteps.of(model, self.train, samples, etas)
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
@@ -139,21 +139,25 @@ class _Chunk:
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
-        step = sent_step = 0
+        step = 0
         sent_at = monotonic()
         self._judge(0)
         while self.logs:
             step += self._advance(step)
             if self.logs and self._is_judged(step):
                 self._judge(step)
-            if self.closed or step - sent_step >= REPORT_STEPS or monotonic() - sent_at >= REPORT_SECONDS:
-                yield from self._report()
-                sent_step, sent_at = step, monotonic()
-        yield from self._report()
+            longest = FIRST_SECONDS if step < REPORT_ROWS else REPORT_SECONDS
+            if monotonic() - sent_at >= longest or any(log.waiting >= REPORT_ROWS for log in self.logs):
+                yield from self._report(self.logs)
+                sent_at = monotonic()
+            elif self.closed:
+                yield from self._report([])
+        yield from self._report([])
 
-    def _report(self) -> Iterator[StepBatch | Outcome]:
+    def _report(self, living: Sequence[TrialLog]) -> Iterator[StepBatch | Outcome]:
+        """What ended lanes have not sent yet, and these."""
         closed, self.closed = self.closed, []
-        batch = step_batch([*closed, *self.logs])
+        batch = step_batch([*closed, *living])
         if batch:
             yield batch
         for log in closed:
@@ -189,18 +193,11 @@ class _Chunk:
             if last or end.is_end:
                 ends[i] = end
         lam = self._measure_sharpness([i for i, end in ends.items() if not end.diverged])
-        layers = self._measure_layers(step, self.weights) if ends else {}
         # mini-batches have none for a step that is not taken
-        measured = self._measure(step, self.weights) if ends and self.batches.full else {}
+        batch = self.batches.at(step) if ends and self.batches.full else None
+        measured = self.gauges.measure(step, self.weights, batch) if ends else {}
         for i, end in ends.items():
-            row = Row(
-                step,
-                float(found.loss[i]),
-                float(found.accuracy[i]),
-                lam.get(i),
-                layers=layers.get(i, ()),
-                measures=measured.get(i, ()),
-            )
+            row = Row(step, float(found.loss[i]), float(found.accuracy[i]), lam.get(i), measures=measured.get(i, ()))
             self.logs[i].add(row, last=True, all_samples=True)
             self.logs[i].end(step, end)
         close_ended(self.logs, self.history, step, np.empty((0, len(self.logs))))
@@ -246,35 +243,29 @@ class _Chunk:
         if every > 0:
             count = min(count, every - step % every)
         measured = self._measure(step, self.weights)
-        if self.gauges is not None:
-            count = 1 if measured else min(count, self.gauges.every - step % self.gauges.every)
-        numbers, layers = self._steps(step, count)
-        if measured or any(layers):
-            for k in range(count):
-                self._log_step(step + k, numbers.step(k), {}, layers[k], measured if k == 0 else {})
+        count = 1 if measured else int(min(count, self.gauges.steps_to_next(step)))
+        numbers = self._steps(step, count)
+        if measured:
+            self._log_step(step, numbers, {}, measured)
             self._remember(step, numbers)
         else:
             self._log_block(step, numbers)
         self._drop_ended()
         return count
 
-    def _steps(self, step: int, count: int) -> tuple[StepNumbers, list[Layers]]:
-        """Some steps without an evaluation in between: their numbers, and the sizes of their layers."""
+    def _steps(self, step: int, count: int) -> StepNumbers:
+        """Some steps without an evaluation in between: their numbers."""
         if self.blocks is not None:
-            if self.layers is None and (self.held_out is None or not self.batches.full):
-                return self._block(self.blocks, step, count), [{}] * count
-            pairs = [
-                (self._measure_layers(t, self.weights), self._block(self.blocks, t, 1))
-                for t in range(step, step + count)
-            ]
-            return StepNumbers(np.concatenate([one.table for _, one in pairs])), [layers for layers, _ in pairs]
-        tables, layers = [], []
+            if self.held_out is None or not self.batches.full:
+                return self._block(self.blocks, step, count)
+            each = [self._block(self.blocks, t, 1) for t in range(step, step + count)]
+            return StepNumbers(np.concatenate([one.table for one in each]))
+        tables = []
         for t in range(step, step + count):
             trace, e, table = self._forward(t)
             tables.append(table)
-            layers.append(self._measure_layers(t, self.weights))
             self._descend(t, trace, e)
-        return StepNumbers(torch.stack(tables).cpu().numpy()), layers
+        return StepNumbers(torch.stack(tables).cpu().numpy())
 
     def _measured_step(self, step: int) -> None:
         """One step with λ of the weights before it; lanes that diverged are gone before λ is sought."""
@@ -282,8 +273,7 @@ class _Chunk:
         ends = self._ends(step, seen.numbers)
         bad = [end.diverged for end in ends]
         if any(bad):
-            layers, measured = self._measure_layers(step, seen.weights), self._measure(step, seen.weights)
-            self._log_step(step, seen.numbers, {}, layers, measured, only=bad)
+            self._log_step(step, seen.numbers, {}, self._measure(step, seen.weights), only=bad)
             close_ended(self.logs, self.history, step, seen.numbers.loss, seen.numbers.sizes)
             self._drop_ended()
             if not self.logs:
@@ -296,10 +286,10 @@ class _Chunk:
             lam = self.meter.measure(step, seen.weights, seen.numbers.loss[0], seen.diagonal)
             last = [i for i, end in enumerate(ends) if end.is_end and i not in lam]
             lam |= self.meter.measure_last(seen.weights, last, seen.diagonal)
-        layers, measured = self._measure_layers(step, seen.weights), self._measure(step, seen.weights)
+        measured = self._measure(step, seen.weights)
         if seen.descend:
             seen.descend()
-        self._log_step(step, seen.numbers, lam, layers, measured)
+        self._log_step(step, seen.numbers, lam, measured)
         self._remember(step, seen.numbers)
         self._drop_ended()
 
@@ -314,18 +304,9 @@ class _Chunk:
             return {}
         return self.meter.measure_last(self.weights, lanes, self.optimizer.diagonal())
 
-    def _measure_layers(self, step: int, weights: Weights) -> Layers:
-        """What the layers of all lanes do with these weights at one of the first steps, by lane."""
-        if self.layers is None or step > LAST_STEP:
-            self.layers = None
-            return {}
-        return dict(enumerate(self.layers.measure(weights)))
-
     def _measure(self, step: int, weights: Weights) -> Measures:
-        """What the measures that are asked for say of all lanes, by lane; nothing at a step between them."""
-        if self.gauges is None or step % self.gauges.every:
-            return {}
-        return self.gauges.measure(step, weights, self.batches.at(step))
+        """What the measures that are due at this step say of all lanes, by lane."""
+        return self.gauges.measure(step, weights, self.batches.at(step)) if self.gauges.are_due(step) else {}
 
     def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> StepNumbers:
         """Steps taken elsewhere; one at a time where accuracy is that of held-out samples."""
@@ -373,7 +354,7 @@ class _Chunk:
         self.accuracy[np.logical_not(uncertain)] = nan
         if any(uncertain):
             for k in block.steps:
-                self._log_step(k, numbers.step(k - step), {}, {}, {}, only=uncertain)
+                self._log_step(k, numbers.step(k - step), {}, {}, only=uncertain)
         self._remember(step, numbers)
 
     def _log_step(
@@ -381,7 +362,6 @@ class _Chunk:
         step: int,
         numbers: StepNumbers,
         lam: dict[int, Sharpness],
-        layers: Layers,
         measured: Measures,
         only: Sequence[bool] | None = None,
     ) -> None:
@@ -396,14 +376,8 @@ class _Chunk:
             else:
                 share, self.accuracy[i] = float(self.accuracy[i]), nan
             of_all = evaluated and not end.diverged  # a batch whose loss ends the trial is its last row
-            row = Row(
-                step,
-                float(self.loss_of_all[i]) if of_all else loss,
-                share,
-                lam.get(i),
-                layers=layers.get(i, ()),
-                measures=measured.get(i, ()),
-            )
+            kept = float(self.loss_of_all[i]) if of_all else loss
+            row = Row(step, kept, share, lam.get(i), measures=measured.get(i, ()))
             log.add(row, last=end.is_end, all_samples=of_all)
             if end.is_end:
                 log.end(step, end)
@@ -431,7 +405,6 @@ class _Chunk:
         self.weights, self.optimizer = self.weights.select(keep), self.optimizer.select(keep)
         if self.blocks is not None:
             self.blocks = self.blocks.select(stay)
-        self.layers = None if self.layers is None else self.layers.select(keep)
-        self.gauges = None if self.gauges is None else self.gauges.select(stay)
+        self.gauges = self.gauges.select(stay)
         if self.meter is not None:
             self.meter.keep(stay)

@@ -4,21 +4,19 @@ On a fixed batch, against the initial net: W_t h_t − W_0 h_0 = (W_t − W_0) h
 input. The first part is the layer's own, the effective update; the second is passed on from the layers below.
 """
 
+from collections.abc import Sequence
 from copy import copy
 
 import torch
 from torch import Tensor
 
+from mlrtui_trainer.measures import LAYER_SIZES
 from mlrtui_trainer.models.base import Weights
 from mlrtui_trainer.models.gemm import matmul
 from mlrtui_trainer.models.mlp import Mlp, forward
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import LayerSizes
 
-__all__ = ["LAST_STEP", "PROBE_SAMPLES", "LayerCheck"]
-
-LAST_STEP = 10
-"""Updates after which layers are no longer looked at: later, what has been learnt hides the width's powers."""
+__all__ = ["PROBE_SAMPLES", "LayerCheck"]
 
 PROBE_SAMPLES = 64
 """The first so many training samples are the fixed batch."""
@@ -33,22 +31,20 @@ class LayerCheck:
         self._initial = Weights(tuple(w.clone() for w in initial.w), tuple(b.clone() for b in initial.b))
 
     @torch.inference_mode()
-    def measure(self, weights: Weights) -> list[tuple[LayerSizes, ...]]:
-        """Per lane the sizes of every weight layer, from the input layer on."""
+    def measure(self, weights: Weights) -> dict[str, dict[str, Tensor]]:
+        """By the names of `LAYER_SIZES`: by weight layer, from the input layer "1" on, the size, [lanes]."""
         together = self._x.device.type != "cpu" or self._mlp.runs_together(self._x.shape[1], self._x.element_size())
-        lanes = range(weights.lanes)
-        pairs = [(weights.lane(i), self._initial.lane(i)) for i in lanes] if not together else []
+        pairs = [(weights.lane(i), self._initial.lane(i)) for i in range(weights.lanes)] if not together else []
         parts = [self._sizes(now, start) for now, start in pairs or [(weights, self._initial)]]
-        numbers = torch.cat(parts, dim=2).cpu().tolist()  # [layers][3][lanes]
-        return [
-            tuple(LayerSizes(layer + 1, *(one[lane] for one in sizes)) for layer, sizes in enumerate(numbers))
-            for lane in lanes
-        ]
+        numbers = torch.cat(parts, dim=2)  # [layers, 3, lanes]
+        return {
+            name: {str(layer): sizes[k] for layer, sizes in enumerate(numbers, 1)} for k, name in enumerate(LAYER_SIZES)
+        }
 
-    def select(self, keep: Tensor) -> "LayerCheck":
+    def select(self, keep: Sequence[int]) -> "LayerCheck":
         """The check of the lanes with these numbers."""
         part = copy(self)
-        part._initial = self._initial.select(keep)
+        part._initial = self._initial.select(torch.tensor(keep, dtype=torch.int64, device=self._x.device))
         return part
 
     def _sizes(self, weights: Weights, initial: Weights) -> Tensor:

@@ -12,10 +12,11 @@ from mlrtui_trainer.curvature.lanczos import Eigen
 from mlrtui_trainer.curvature.operators import curvature, preconditioned
 from mlrtui_trainer.curvature.schedule import Schedule
 from mlrtui_trainer.curvature.tracker import Tracker
+from mlrtui_trainer.measures import SPECTRUM
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.rows import Sharpness
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import Eigenvalue, SharpnessSpec
+from mlrtui_trainer.spec import Measured, SharpnessSpec
 
 __all__ = ["EXACT_TOLERANCE", "Meter", "measured_samples"]
 
@@ -120,14 +121,14 @@ class Meter:
             for i, (value, residual, products, converged) in enumerate(zip(*columns, strict=True))
         ]
 
-    def _beside(self, found: Sequence[Eigen], lane: int) -> tuple[Eigenvalue, ...]:
+    def _beside(self, found: Sequence[Eigen], lane: int) -> tuple[Measured, ...]:
         """What is kept beside a lane's λ: all that was found, unless that is λ alone."""
         whole = self._top > 1 or not self._main
         if not whole and len(found) == 1:
             return ()
         kept, names = (found, self._operators) if whole else (found[1:], self._operators[1:])
         return tuple(
-            Eigenvalue(name, rank + 1, float(value), float(eigen.residuals[lane, rank]))
+            Measured(SPECTRUM + name, float(value), nan, str(rank + 1), float(eigen.residuals[lane, rank]))
             for name, eigen in zip(names, kept, strict=True)
             for rank, value in enumerate(eigen.values[lane])
             if rank == 0 or isfinite(value)

@@ -21,8 +21,6 @@ from mlrtui_trainer.spec import (
     FLAG_SHARPNESS_INF,
     FLAG_SHARPNESS_NAN,
     FLAG_SHARPNESS_NOT_CONVERGED,
-    Eigenvalue,
-    LayerSizes,
     Measured,
     Outcome,
     PruningThreshold,
@@ -52,7 +50,7 @@ class Sharpness:
     residual: float
     products: int
     converged: bool
-    beside: tuple[Eigenvalue, ...] = ()  # further eigenvalues and operators, where they are asked for
+    beside: tuple[Measured, ...] = ()  # further eigenvalues and operators, where they are asked for
 
     @property
     def flags(self) -> int:
@@ -89,7 +87,6 @@ class Row:
     accuracy: float = nan  # NaN: not measured
     sharpness: Sharpness | None = None
     flags: int = 0
-    layers: tuple[LayerSizes, ...] = ()
     measures: tuple[Measured, ...] = ()
 
 
@@ -153,6 +150,7 @@ class TrialLog:
         self._thresholds = {one.step: one.accuracy for one in thresholds if 0 < one.step < train.max_steps}
         self._full = train.batch == samples
         self._pending: list[Row | _Stretch] = []
+        self._waiting = 0
         self._seq = 0
         self._loss_initial = nan
         self._peak, self._peak_step = nan, 0
@@ -210,8 +208,9 @@ class TrialLog:
         new_peak = isfinite(row.loss) and not row.loss <= self._peak
         if new_peak:
             self._peak, self._peak_step = row.loss, row.step
-        if last or self._is_kept(row.step) or new_peak or row.sharpness or row.layers or row.measures:
+        if last or self._is_kept(row.step) or new_peak or row.sharpness or row.measures:
             self._pending.append(row)
+            self._waiting += 1
         if row.sharpness and self._facts.edge > 0.0:
             self._ratios.add(row.step, row.sharpness.value * self._rate(row.step) / self._facts.edge)
         self._last = row
@@ -251,15 +250,21 @@ class TrialLog:
             steps, loss, accuracy, flags = steps[kept], loss[kept], accuracy[kept], flags[kept]
         if len(steps):
             self._pending.append(_Stretch(steps, loss, accuracy, flags))
+            self._waiting += len(steps)
         return True
 
     def end(self, step: int, end: End = End()) -> None:  # noqa: B008 (immutable)
         """Close the trial after its last row, that of ``step``; by default since its steps are done."""
         self.ended, self._end, self._epoch = True, end, step // self.train.steps_per_epoch
 
+    @property
+    def waiting(self) -> int:
+        """Rows not yet sent."""
+        return self._waiting
+
     def take(self) -> tuple[int, list[Row | _Stretch]]:
         """The rows not yet sent, with their sequence number."""
-        rows, self._pending = self._pending, []
+        rows, self._pending, self._waiting = self._pending, [], 0
         seq = self._seq
         self._seq += bool(rows)
         return seq, rows
@@ -386,10 +391,12 @@ def step_batch(logs: Sequence[TrialLog]) -> StepBatch | None:
         sharpness_residual=residual,
         products=products,
         flags=flags,
-        eigenvalues=tuple((at, found) for at, row in rows if row.sharpness for found in row.sharpness.beside),
-        layers=tuple((at, sizes) for at, row in rows for sizes in row.layers),
-        measures=tuple((at, one) for at, row in rows for one in row.measures),
+        measures=tuple((at, one) for at, row in rows for one in _measured(row)),
     )
+
+
+def _measured(row: Row) -> tuple[Measured, ...]:
+    return row.measures if row.sharpness is None else (*row.sharpness.beside, *row.measures)
 
 
 def _rates(

@@ -27,9 +27,7 @@ __all__ = [
     "NUMERICS_VERSION",
     "SAME_NETS",
     "Dataset",
-    "Eigenvalue",
     "LambdaAtInit",
-    "LayerSizes",
     "LoopRound",
     "LoopSpec",
     "MeasureSpec",
@@ -125,7 +123,7 @@ class TrainSpec:
     precision: str = ""  # "bf16": forward and backward passes under autocast; λ never is
     code: tuple[tuple[str, str], ...] = ()  # things of the user's code that it names, with their sources' SHA-256
     code_path: str = ""  # folder in which their modules are sought beside the installed packages
-    record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps (`layers`)
+    record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps: measures
 
     @property
     def is_scheduled(self) -> bool:
@@ -251,32 +249,14 @@ class Segment:
     stop: int
 
 
-@dataclass(frozen=True)
-class Eigenvalue:
-    """One of the eigenvalues that are kept beside a step's λ; NaN where a product overflowed."""
-
-    operator: str
-    rank: int  # 1: the largest
-    value: float
-    residual: float  # ‖Av − λv‖ / |λ|
-
-
-@dataclass(frozen=True)
-class LayerSizes:
-    """RMS over a fixed batch of what one weight layer does, against the initial net: see `layers`. May overflow."""
-
-    layer: int  # 1: the input layer
-    activation: float  # of the layer's output; of the net's outputs for the last
-    effective: float  # (W_t − W_0) h_t
-    propagating: float  # W_0 (h_t − h_0)
-
-
 class Measured(NamedTuple):
-    """What one measure says of one trial at one step; may be non-finite."""
+    """What one measure, or one part of it, says of one trial at one step; may be non-finite."""
 
     measure: str
     value: float
-    edge: float  # NaN: there is none
+    edge: float  # NaN: there is none, or it is that of λ
+    part: str = ""  # "": the measure has no parts
+    residual: float = nan  # of an eigenvalue, ‖Av − λv‖ / |λ|
 
 
 @dataclass(frozen=True)
@@ -295,9 +275,7 @@ class StepBatch:
     products: npt.NDArray[np.int64]  # operator products spent on this λ; 0: not measured
     flags: npt.NDArray[np.int64]
     eta: npt.NDArray[np.float64] | None = None  # learning rates; None, or NaN: those of the trials
-    eigenvalues: tuple[tuple[int, Eigenvalue], ...] = ()  # with the number of their row, which never decreases
-    layers: tuple[tuple[int, LayerSizes], ...] = ()  # in the same way
-    measures: tuple[tuple[int, Measured], ...] = ()  # in the same way
+    measures: tuple[tuple[int, Measured], ...] = ()  # with the number of their row, which never decreases
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
 from mlrtui_trainer.curvature.verification import flags, refusals
+from mlrtui_trainer.devices import memory_of
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
@@ -43,7 +44,8 @@ def describe(device: str) -> dict[str, str]:
     }
     if kind.type == "cuda":
         info["steps"] = "recorded as CUDA graphs" if recorded.in_use(device) else "one by one"
-        return info | {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
+        info |= {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
+        return info | {"memory": str(memory_of(device))}
     compiled = route.version()
     info["steps and sharpness"] = f"compiled by numba {compiled}" if compiled else "not compiled"
     return info | {"name": torch.backends.cpu.get_cpu_capability()}

@@ -14,7 +14,7 @@ from mlrtui.text.numbers import number, whole
 from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name
 from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
-from mlrtui.tui.measured import edge_curves, edge_hlines, starts_log
+from mlrtui.tui.measured import edge_curves, edge_hlines, part_curves, parts_words, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, place, visible
 from mlrtui.tui.widgets.pane import Pane
@@ -183,7 +183,8 @@ class SharpnessView(TrialChart):
         others = [] if self.reading is None else [other for other in self.reading.measures if other != self.subject]
         others += ["λ"] if self.subject and "lambda" not in others else []
         more = f"  m: {clean(', '.join(others))}" if others else ""
-        return ((clean(name), "title"), (_part(self.sight), ""), (more, "dim"))
+        parts = "" if self.measured is None else parts_words(self.measured)
+        return ((clean(name), "title"), (f"  {clean(parts)}" * bool(parts) + _part(self.sight), ""), (more, "dim"))
 
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Sharpness, or the measure, where it was measured."""
@@ -193,8 +194,8 @@ class SharpnessView(TrialChart):
         return measured.points if measured.edges else (measured.step, measured.value)
 
     def beside(self) -> tuple[Series, ...]:
-        """The edges of a measure, where they change along the training."""
-        return () if self.measured is None else edge_curves(self.measured)
+        """The edges of a measure, where they change along the training, and its further parts."""
+        return () if self.measured is None else (*edge_curves(self.measured), *part_curves(self.measured))
 
     @property
     def y_log(self) -> bool:
@@ -210,7 +211,7 @@ class SharpnessView(TrialChart):
         """The edge; of plain gradient descent 4/η too, where the sharpness comes near: it would squeeze the curve."""
         if self.reading is None or self.reading.trial is None:
             return ()
-        if self.measured is not None:
+        if self.measured is not None and not _has_edge_of_sharpness(self.subject):
             return edge_hlines(self.measured)
         lines = edge_lines(self.reading.trial)
         finite = values[np.isfinite(values)]
@@ -228,6 +229,11 @@ def is_drawn_log(measure: str) -> bool:
         return MEASURES[measure].log
     except UnknownNameError:
         return False
+
+
+def _has_edge_of_sharpness(measure: str) -> bool:
+    """Whether the edge of a measure is that of λ."""
+    return measure in MEASURES.ours and MEASURES[measure].edge == "sharpness"
 
 
 def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:

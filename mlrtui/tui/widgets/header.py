@@ -2,7 +2,7 @@
 
 from mlrtui.text.lines import Line, clean, fit, line, width_of
 from mlrtui.text.marks import Marks
-from mlrtui.text.numbers import span
+from mlrtui.text.numbers import moment, span
 from mlrtui.text.phrases import Freshness, fresh_text, progress
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.widgets.pane import LinesWidget
@@ -37,6 +37,8 @@ def header_line(place: str, reading: Reading | None, look: Look, width: int) -> 
         right.append(line(f"{look.marks.glyph('diverged')}{diverged} ", "diverged"))
     if sweep.trials_failed:
         right.append(line(f"{look.marks.glyph('failed')}{sweep.trials_failed} ", "failed"))
+    if reading.snapshot.writer_until is not None:
+        right.append(line(f" until {moment(reading.snapshot.writer_until)} "))
     if reading.seconds_left is not None:
         right.append(line(f" ETA {span(reading.seconds_left)} "))
     name = clean(sweep.name)
@@ -57,6 +59,7 @@ def freshness_line(fresh: Freshness, marks: Marks) -> Line:
         "quiet": (marks.quiet, "quiet"),
         "stale": (marks.stale, "stale"),
         "done": (marks.glyph("done"), "done"),
+        "copied": (marks.quiet, "quiet"),
         "stopped": (marks.glyph("slow"), "slow"),
     }.get(fresh.state, (marks.glyph("failed"), "failed"))
     return ((f"{glyph} {fresh_text(fresh)}", role),)

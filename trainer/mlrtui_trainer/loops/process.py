@@ -132,7 +132,8 @@ def failure(error: BaseException) -> Failure:
 
 def main() -> None:
     """Entry point of the process, whose last argument is the number of the socket."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGUSR1):  # meant for the driver
+        signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # nothing of ours is wanted any more
         _serve(Connection(int(sys.argv[1])))
     for stream in (sys.stdout, sys.stderr):

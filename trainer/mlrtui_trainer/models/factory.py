@@ -103,6 +103,7 @@ def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[Gen
         alone=trains or (x.device.type == "cuda" and not _batches(nets, trial, rows)),
         made=made,
         classes=net.outputs if net.tokens else 0,
+        names=nets.names,
     )
     return model, nets
 

@@ -74,6 +74,7 @@ class General:
     alone: bool = False  # lanes run one by one on a GPU too
     made: "Made | None" = None  # what is known of a user's nets; None: ours
     classes: int = 0  # where every token of a sample has one: their number, see `samples.Samples`
+    names: tuple[str, ...] = ()  # of a user's parameter tensors
     autocast: torch.dtype | None = None  # of passes that train or evaluate; λ is always in full precision
 
     @property

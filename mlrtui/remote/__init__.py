@@ -1,0 +1,1 @@
+"""Stores on other machines: their addresses, and the ssh that reaches them."""
