@@ -18,7 +18,11 @@ from mlrtui.cli_options import (
     DetachOption,
     DevicesOption,
     EngineOption,
+    FigureArgument,
+    FigureFileOption,
+    FigureSizeOption,
     ForegroundOption,
+    LawsOption,
     NoMouseOption,
     NoTuiOption,
     OnceOption,
@@ -468,24 +472,15 @@ def predict(
 
 @app.command()
 def plot(
-    kind: Annotated[
-        str, typer.Argument(help="eta-star, exponents, catapult, sharpness, phases or boundary.", show_default=False)
-    ],
+    kind: FigureArgument,
     sweeps: SweepsArgument = None,
     *,
     store: StoreOption = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The file: .pdf, .svg or .png.", show_default=False)
-    ] = None,
-    size: Annotated[
-        str, typer.Option(metavar="single|double", help="Columns of a page that it is as wide as.")
-    ] = "single",
+    out: FigureFileOption = None,
+    size: FigureSizeOption = "single",
     x: Annotated[str, typer.Option(help="Variable of eta-star.")] = "depth*width",
     where: Annotated[str, typer.Option(help="Cells to fit or to show: a condition, such as 'width >= 64'.")] = "",
-    group_by: Annotated[
-        list[str] | None,
-        typer.Option("--group-by", metavar="AXIS", help="One law for every value; repeat (default: axes that vary)."),
-    ] = None,
+    group_by: LawsOption = None,
     as_text: Annotated[bool, typer.Option("--text", help="Print it in the terminal instead.")] = False,
     ascii_only: AsciiOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
