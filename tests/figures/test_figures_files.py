@@ -2,6 +2,8 @@
 input.
 """
 
+import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -174,6 +176,18 @@ def test_the_rates_of_a_schedule_are_those_of_its_steps(made: Callable[..., Path
     for one in found:
         assert one.eta_along is not None
         assert one.eta_along.tolist() == pytest.approx([one.eta * min(1.0, (step + 1) / 20) for step in one.step])
+
+
+def test_the_guides_script_runs(store: Path) -> None:
+    guide = Path(__file__).resolve().parents[2] / "docs" / "guides" / "figures.md"
+    (script,) = re.findall(r"^```python\n(.*?)^```$", guide.read_text(), flags=re.DOTALL | re.MULTILINE)
+    script = script.replace("quick start: eta* on digits", "small search")
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=store.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert store.with_name("eta-star.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_a_figure_of_nothing_is_refused(store: Path, tmp_path: Path) -> None:
