@@ -63,8 +63,8 @@ def catapult(trainings: Sequence[Training], axes: "Axes") -> "Axes":
     drawn = [one for one in trainings if np.isfinite(one.loss).any() and one.loss[np.isfinite(one.loss)][0] > 0]
     if not drawn:
         raise BadInput("no training has stored steps with a loss: nothing to draw; were they pruned?")
-    losses = [one.loss / one.loss[np.isfinite(one.loss)][0] for one in drawn]
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        losses = [one.loss / one.loss[np.isfinite(one.loss)][0] for one in drawn]
         ratios = [_rate(one) * one.sharpness / one.edge for one in drawn]
     has_ratio = any(np.isfinite(ratio).any() for ratio in ratios)
     upper, lower = _panels(axes) if has_ratio else (axes, None)
@@ -85,12 +85,13 @@ def catapult(trainings: Sequence[Training], axes: "Axes") -> "Axes":
         upper.tick_params(axis="x", labelbottom=False)
     for place, (one, loss, ratio) in enumerate(zip(drawn, losses, ratios, strict=True)):
         colour = style.ordered(place, len(drawn))
-        _line(upper, one.step, loss, colour, label=_name(one), style_of=_dashes(place))
+        lost = _cut_short(one, end)
+        _line(upper, one.step, loss, colour, label=_name(one), style_of=_dashes(place), lost=lost)
         peak = int(np.nanargmax(np.where(np.isfinite(loss), loss, -inf)))
         if loss[peak] > _PEAK and loss[peak] < top and peak > 0:
             upper.plot([one.step[peak]], [loss[peak] * 1.25], marker="v", color=colour, markeredgewidth=0, gid="peak")
         if lower is not None:
-            _line(lower, one.step, ratio, colour, style_of=_dashes(place), lost=one.phase in LOST)
+            _line(lower, one.step, ratio, colour, style_of=_dashes(place), lost=lost)
     upper.set_ylabel("L / L₀")
     (lower or upper).set_xlabel("step")
     style.legend(upper, loc="upper left", bbox_to_anchor=(1.01, 1.04), title="η·λ₀" if _has_c(drawn) else "η")
@@ -119,7 +120,8 @@ def sharpness(trainings: Sequence[Training], axes: "Axes") -> "Axes":
     axes.set_ylim(0, top)
     for place, one in enumerate(drawn):
         colour = style.ordered(place, len(drawn))
-        _line(axes, one.step, one.sharpness, colour, label=_name(one), style_of=_dashes(place), lost=one.phase in LOST)
+        lost = _cut_short(one, end)
+        _line(axes, one.step, one.sharpness, colour, label=_name(one), style_of=_dashes(place), lost=lost)
         measured = np.isfinite(one.sharpness)
         if measured.sum() <= _DOTS:
             axes.plot(one.step[measured], one.sharpness[measured], linestyle="none", marker="o", markersize=1.8,
@@ -147,6 +149,11 @@ def _panels(axes: "Axes") -> tuple["Axes", "Axes"]:
 
 def _rate(one: Training) -> "Floats | float":
     return one.eta if one.eta_along is None else one.eta_along
+
+
+def _cut_short(one: Training, end: float) -> bool:
+    """Whether a training was lost before the others ended."""
+    return one.phase in LOST and float(one.step[-1]) < end
 
 
 def _has_c(drawn: Sequence[Training]) -> bool:

@@ -171,6 +171,16 @@ def test_a_survivors_peak_is_inside_and_marked_and_a_lost_training_ends_in_a_tri
     assert {text.get_text() for text in upper.get_legend().get_texts()} == {"2.5 catapult", "6 divergent"}
 
 
+def test_a_training_that_was_lost_inside_the_picture_has_its_triangle_and_one_that_ran_to_its_end_has_none() -> None:
+    axes = style.new_axes(style.DOUBLE)
+    calm = training([1.0, 50.0, 0.5, 0.2], [100.0, 90.0, 50.0, 50.0], 2.5)
+    lost = training([1.0, 3.0], [30.0, 30.0], 6.0, "catastrophic")
+    whole = training([1.0, 3.0, 3.0, 3.0], [30.0] * 4, 7.0, "catastrophic")
+    catapult([calm, lost, whole], axes)
+    for panel in axes.child_axes:
+        assert [line.get_xdata()[0] for line in marks(panel, "leaves")] == [1.0]
+
+
 def test_a_value_that_is_not_finite_breaks_the_line_and_one_that_was_not_measured_does_not() -> None:
     axes = style.new_axes(style.DOUBLE)
     nan = math.nan
