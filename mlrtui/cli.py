@@ -18,7 +18,11 @@ from mlrtui.cli_options import (
     DetachOption,
     DevicesOption,
     EngineOption,
+    FigureArgument,
+    FigureFileOption,
+    FigureSizeOption,
     ForegroundOption,
+    LawsOption,
     NoMouseOption,
     NoTuiOption,
     OnceOption,
@@ -464,6 +468,45 @@ def predict(
     options = RunOptions(store_path(store), devices, workers, engine, plain=True, allow_code=allow_code)
     asked = command.Asked(depth, width, where, level, confirm, as_json)
     raise typer.Exit(command.predict_eta_star(tuple(sweeps or ()), asked, options))
+
+
+@app.command()
+def plot(
+    kind: FigureArgument,
+    sweeps: SweepsArgument = None,
+    *,
+    store: StoreOption = None,
+    out: FigureFileOption = None,
+    size: FigureSizeOption = "single",
+    x: Annotated[str, typer.Option(help="Variable of eta-star.")] = "depth*width",
+    where: Annotated[str, typer.Option(help="Cells to fit or to show: a condition, such as 'width >= 64'.")] = "",
+    group_by: LawsOption = None,
+    as_text: Annotated[bool, typer.Option("--text", help="Print it in the terminal instead.")] = False,
+    ascii_only: AsciiOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Draw a figure of stored results, for papers or in the terminal."""
+    from mlrtui.commands import plot as command
+    from mlrtui.figures.kinds import Asked
+
+    asked = Asked(x, where, tuple(group_by) if group_by else None)
+    how = command.How(out, size, as_text, ascii_only, force)
+    command.plot(store_path(store), kind, tuple(sweeps or ()), asked, how)
+
+
+@app.command()
+def report(
+    sweeps: SweepsArgument = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file: .html, or .md with a folder of figures.")],
+    store: StoreOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+) -> None:
+    """Write sweeps as one self-contained page: answer, figures, tables, settings and how to repeat them."""
+    from mlrtui.commands import report as command
+
+    for path in command.report(store_path(store), tuple(sweeps or ()), out, force=force):
+        typer.echo(str(path))
 
 
 @app.command()

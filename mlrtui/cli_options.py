@@ -22,7 +22,11 @@ __all__ = [
     "DetachOption",
     "DevicesOption",
     "EngineOption",
+    "FigureArgument",
+    "FigureFileOption",
+    "FigureSizeOption",
     "ForegroundOption",
+    "LawsOption",
     "NoMouseOption",
     "NoTuiOption",
     "OnceOption",
@@ -56,6 +60,24 @@ ShownStoreArgument = Annotated[
         help="The store, also on another machine: user@host:path (default: --store).",
         show_default=False,
     ),
+]
+FigureArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="KIND",
+        help="eta-star, exponents, catapult, sharpness, phases or boundary.",
+        show_default=False,
+    ),
+]
+FigureFileOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="The file: .pdf, .svg or .png.", show_default=False)
+]
+FigureSizeOption = Annotated[
+    str, typer.Option(metavar="single|double", help="Columns of a page that it is as wide as.")
+]
+LawsOption = Annotated[
+    list[str] | None,
+    typer.Option("--group-by", metavar="AXIS", help="One law for every value; repeat (default: axes that vary)."),
 ]
 AsciiOption = Annotated[bool, typer.Option("--ascii", help="Use plain ASCII characters only.")]
 DetachOption = Annotated[bool, typer.Option("--detach", help="Start in the background and return at once.")]

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from mlrtui_db._checked import Unreadable, json_list, json_object, record
 from mlrtui_db.axes import variant
-from mlrtui_db.models import CellRow, CellState, EventRow, FitRow, LogRow, NetRow, SweepRow, TrialRow
+from mlrtui_db.models import CellRow, CellState, EventRow, FitRow, LogRow, MachineRow, NetRow, SweepRow, TrialRow
 
 _SWEEPS = """
 WITH c AS (SELECT sweep_id, count(*) AS cells FROM cell WHERE {one} GROUP BY sweep_id),
@@ -173,6 +173,19 @@ def read_sizes(connection: sqlite3.Connection, sweep_id: int) -> dict[str, int]:
         if not isinstance(label, str) or not isinstance(size, int) or not 0 <= size < 2**53:
             raise Unreadable(f"cell {str(label)[:60]!r}: n_params is {str(size)[:60]!r}")
     return dict(rows)
+
+
+_MACHINES = """
+SELECT a.host, a.device, coalesce(a.env, '{}'), count(*) AS trials, min(a.started_at), max(a.ended_at)
+FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id) JOIN attempt a USING (trial_id, attempt)
+WHERE sweep_id = ? GROUP BY 1, 2, 3 ORDER BY trials DESC, 1, 2, 3
+"""
+
+
+def read_machines(connection: sqlite3.Connection, sweep_id: int) -> tuple[MachineRow, ...]:
+    """Machines, devices and versions of the newest attempts of a sweep's trials."""
+    rows = connection.execute(_MACHINES, (sweep_id,))
+    return tuple(record(MachineRow, row, f"sweep {sweep_id}: an attempt") for row in rows)
 
 
 def read_cell_states(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellState, ...]:

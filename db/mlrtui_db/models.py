@@ -23,6 +23,7 @@ __all__ = [
     "FitRow",
     "LiveSnapshot",
     "LogRow",
+    "MachineRow",
     "MeasureCurve",
     "NamedSweep",
     "NetRow",
@@ -195,6 +196,18 @@ class LogRow:
     trial_id: int | None
     cell_id: int | None  # of the trial
     host: str | None
+
+
+@dataclass(frozen=True)
+class MachineRow:
+    """Where trainings of a sweep ran: those of one machine, device and set of versions, by their newest attempts."""
+
+    host: str
+    device: str
+    env: str  # JSON: versions, device name and threads of the worker
+    trials: int
+    started_at: float  # s (Unix time): first start
+    ended_at: float | None  # s (Unix time): last end; None: none has ended
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from mlrtui_db.models import (
     FitRow,
     LiveSnapshot,
     LogRow,
+    MachineRow,
     MeasureCurve,
     Pairs,
     Replica,
@@ -208,6 +209,11 @@ class Reader:
         """Trained parameters of each cell of a sweep, by its label."""
         with self._picture() as connection:
             return _live.read_sizes(connection, sweep_id)
+
+    def machines(self, sweep_id: int) -> tuple[MachineRow, ...]:
+        """Where the trainings of a sweep ran, the machine with the most of them first."""
+        with self._picture() as connection:
+            return _live.read_machines(connection, sweep_id)
 
     def cell_states(self, sweep_id: int) -> tuple[CellState, ...]:
         """The cells of a sweep by position, with their settings and seeds."""

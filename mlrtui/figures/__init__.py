@@ -1,0 +1,45 @@
+"""Figures of results for papers, on axes of matplotlib (``pip install 'mlrtui[plot]'``).
+
+    from mlrtui import figures
+
+    figures.eta_star(rows, ax, group_by=["loss"])   # rows of the view eta_star, as dicts
+    figures.phases(rows, ax)
+
+Each function draws on the Axes that it is given and returns it. Importing this loads no matplotlib.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlrtui.figures.forest import exponents
+    from mlrtui.figures.laws import eta_star
+    from mlrtui.figures.rows import Training
+    from mlrtui.figures.scans import phases
+    from mlrtui.figures.searches import boundary
+    from mlrtui.figures.style import styled
+    from mlrtui.figures.trainings import catapult, sharpness
+
+__all__ = ["Training", "boundary", "catapult", "eta_star", "exponents", "phases", "sharpness", "styled"]
+
+_HOMES = {
+    "Training": "rows",
+    "boundary": "searches",
+    "catapult": "trainings",
+    "eta_star": "laws",
+    "exponents": "forest",
+    "phases": "scans",
+    "sharpness": "trainings",
+    "styled": "style",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what ``__all__`` promises when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"mlrtui.figures.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,262 @@
+"""η* against a size, one mark a cell and one dot a net, with a power law for every group of cells.
+
+What is no number is drawn all the same: a net whose η* is only a bound is a triangle at that bound, one at which no
+rate succeeds a cross on the axis. A cell that has such a net has no mean. Groups are never pooled over an axis of the
+grid unless that is asked for, and a law ends where its cells end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, isfinite, isnan, log, sqrt
+from typing import TYPE_CHECKING
+
+from mlrtui.analysis import fits
+from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
+from mlrtui.analysis.fits import CellPoint, FitResult
+from mlrtui.analysis.points import points
+from mlrtui.errors import BadInput
+from mlrtui.figures import style
+from mlrtui.figures.rows import Row, number, shown, text_of
+from mlrtui.text.numbers import power
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Law", "eta_star", "laws", "words"]
+
+_APART = 0.035  # how far groups are moved apart in x, as a share
+_CURVE = 60  # points along a law
+
+
+@dataclass(frozen=True)
+class Net:
+    """One net in the figure: its η*, or the bound that is known of it."""
+
+    x: float
+    y: float  # NaN: no rate succeeded, or none within the range
+    censored: str  # "": a value; at_max, at_min, none
+
+
+@dataclass(frozen=True)
+class Law:
+    """One group of cells: its marks, and its law."""
+
+    name: str
+    result: FitResult
+    means: tuple[tuple[float, float], ...]  # (x, geometric mean) of the cells that are fitted
+    outside: tuple[tuple[float, float], ...]  # the same of cells that are left out, with values
+    nets: tuple[Net, ...]
+    missing: int  # nets without an answer yet, or whose cell has no x
+
+    def curve(self) -> list[tuple[float, float, float, float]]:
+        """(x, law, low, high) over the x of the fitted cells, with the 95 % band of the mean; empty without a law."""
+        if not self.result.terms:
+            return []
+        term, xs = self.result.terms[0], [log(x) for _, x, _ in self.result.inputs]
+        low, high, mean = min(xs), max(xs), sum(xs) / len(xs)
+        scatter = sum((x - mean) ** 2 for x in xs)
+        # the slope's half-width is t·s / √scatter, from which the band of the mean follows
+        half = (term.high - term.low) / 2 if term.low is not None and term.high is not None else None
+        found = []
+        for place in range(_CURVE + 1):
+            x = low + (high - low) * place / _CURVE
+            y = self.result.intercept + term.exponent * x
+            band = 0.0 if half is None else half * sqrt(scatter / len(xs) + (x - mean) ** 2)
+            found.append((exp(x), exp(y), exp(y - band), exp(y + band)))
+        return found
+
+
+def laws(
+    rows: Sequence[Row],
+    *,
+    x: str = "depth*width",
+    where: str = "",
+    group_by: Sequence[str] | None = None,
+    n_params: Mapping[str, int] | None = None,
+) -> list[Law]:
+    """One law for every sweep and every group of its cells.
+
+    Args:
+        rows: of the view `eta_star`.
+        x: expression of a cell.
+        where: condition on the cells that are fitted; the others are drawn open.
+        group_by: axes; None: all that vary but depth and width. Of none: one group.
+        n_params: trained parameters by label of a cell, for expressions with ``n_params``.
+
+    Raises:
+        BadInput: an expression or a name that is not known.
+    """
+    sweeps: dict[str, list[Row]] = {}
+    for row in rows:
+        sweeps.setdefault(text_of(row, "sweep"), []).append(row)
+    found = []
+    for sweep, its in sweeps.items():
+        sizes = {text_of(row, "cell"): 0 for row in its} | dict(n_params or {})
+        cells = points(its, "eta_star", sizes)
+        try:
+            cell_number(x, fits.own_names(cells))
+            if where.strip():
+                cell_condition(where, fits.own_names(cells))
+            groups = fits.grouped(cells, group_by)
+        except ExpressionError as error:
+            raise BadInput(f"{error}: name depth, width or another axis of the grid") from None
+        for condition, group in groups.items():
+            name = " · ".join(filter(None, (sweep if len(sweeps) > 1 else "", condition)))
+            found.append(_law(name, group, its, fits.FitSpec("eta_star", (x,), where)))
+    return found
+
+
+def _law(name: str, group: Sequence[CellPoint], rows: Sequence[Row], spec: fits.FitSpec) -> Law:
+    result = fits.fit(group, spec)
+    expression = cell_number(spec.x[0], fits.own_names(group))
+    at: dict[str, float] = {}
+    for cell in group:
+        try:
+            at[cell.label] = float(expression.evaluate(cell.values))
+        except ExpressionError:
+            at[cell.label] = float("nan")
+    fitted = {label for label, _, _ in result.inputs}
+    whole = [cell for cell in group if cell.ln_y and not cell.censored and _drawable(at[cell.label])]
+    means = {cell.label: (at[cell.label], exp(sum(cell.ln_y) / len(cell.ln_y))) for cell in whole}
+    nets, missing = [], 0
+    for row in rows:
+        label = text_of(row, "cell")
+        if label not in at:
+            continue
+        censored, value = text_of(row, "censored"), number(row, "eta_star")
+        if not _drawable(at[label]) or (not censored and not value > 0):
+            missing += 1
+            continue
+        nets.append(Net(at[label], value if value > 0 else float("nan"), censored))
+    return Law(
+        name,
+        result,
+        tuple(mean for label, mean in means.items() if label in fitted),
+        tuple(mean for label, mean in means.items() if label not in fitted),
+        tuple(nets),
+        missing,
+    )
+
+
+def _drawable(value: float) -> bool:
+    return value > 0 and isfinite(value)
+
+
+def words(law: Law) -> str:
+    """The law in a line: η* ∝ (depth·width)^−0.78 [−1.02, −0.54]; or why there is none."""
+    if not law.result.terms:
+        return f"no law: {shown(next(iter(law.result.warnings), 'too few cells'), 60)}"
+    term = law.result.terms[0]
+    name = term.expression.replace("*", "·")
+    base = name if name.isascii() and name.isidentifier() else f"({name})"
+    ends = "" if term.low is None or term.high is None else f" [{power(term.low)}, {power(term.high)}]"
+    return f"∝ {base}^{power(term.exponent)}{ends or ', no interval'}"
+
+
+def eta_star(
+    rows: Sequence[Row],
+    axes: "Axes",
+    *,
+    x: str = "depth*width",
+    where: str = "",
+    group_by: Sequence[str] | None = None,
+    n_params: Mapping[str, int] | None = None,
+) -> "Axes":
+    """Draw η* of every net and cell with a law for each group.
+
+    Args:
+        rows: of the view `eta_star`, as dicts.
+        axes: of matplotlib; it is returned.
+        x, where, group_by, n_params: see `laws`.
+
+    Raises:
+        BadInput: an expression or a name that is not known, or rows with nothing to draw.
+    """
+    found = laws(rows, x=x, where=where, group_by=group_by, n_params=n_params)
+    drawn = [net for law in found for net in law.nets]
+    if not drawn:
+        raise BadInput(f"no net has an η* and a {x} yet: nothing to draw; train first, or name another --x")
+    low_x, high_x = style.spread([net.x for net in drawn])
+    low, high = style.spread([net.y for net in drawn if not isnan(net.y)], 0.08)
+    sizes = sorted({net.x for net in drawn})
+    style.log_axis(axes, "x", low_x, high_x, sizes if len(sizes) <= 6 else ())
+    style.log_axis(axes, "y", low, high)
+    for place, law in enumerate(found):
+        shift = (1.0 + _APART) ** (place - (len(found) - 1) / 2)
+        _draw(axes, law, shift, style.GROUPS[place % len(style.GROUPS)], style.SHAPES[place % len(style.SHAPES)])
+    _explain(axes, found)
+    axes.set_xlabel(shown(x.replace("*", " · ")))
+    axes.set_ylabel("η*")
+    style.legend_below(axes)
+    return axes
+
+
+def _draw(axes: "Axes", law: Law, shift: float, colour: str, shape: str) -> None:
+    curve = law.curve()
+    if curve:
+        xs, ys, lows, highs = zip(*curve, strict=True)
+        axes.fill_between(xs, lows, highs, color=colour, alpha=0.15, linewidth=0, gid="band")
+        axes.plot(xs, ys, color=colour, gid="law")
+    values = [net for net in law.nets if not net.censored]
+    axes.plot(
+        [net.x * shift for net in values], [net.y for net in values],
+        linestyle="none", marker="o", markersize=1.8, color=colour, markeredgewidth=0, gid="nets",
+    )  # fmt: skip
+    label = f"{shown(law.name)}\n{words(law)}" if law.name else words(law)
+    axes.plot(
+        [x * shift for x, _ in law.means], [y for _, y in law.means], linestyle="none", marker=shape,
+        color=colour, markeredgecolor=style.GROUND, label=label, gid="cells",
+    )  # fmt: skip
+    if law.outside:
+        axes.plot(
+            [x * shift for x, _ in law.outside], [y for _, y in law.outside], linestyle="none", marker=shape,
+            markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.9, gid="outside",
+        )  # fmt: skip
+    for marker, gid, those in (
+        ("^", "at-max", [net for net in law.nets if net.censored == "at_max" and not isnan(net.y)]),
+        ("v", "at-min", [net for net in law.nets if net.censored == "at_min"]),
+        ("x", "none", [net for net in law.nets if net.censored not in ("", "at_max", "at_min") or _lost(net)]),
+    ):
+        if those:
+            on_axis = gid != "at-max"
+            axes.plot(
+                [net.x * shift for net in those], [0.03 if on_axis else net.y for net in those],
+                transform=axes.get_xaxis_transform() if on_axis else axes.transData, linestyle="none", marker=marker,
+                markersize=5, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.9, clip_on=False,
+                gid=gid,
+            )  # fmt: skip
+
+
+def _lost(net: Net) -> bool:
+    """A net at the top of the range whose bound is not known."""
+    return net.censored == "at_max" and isnan(net.y)
+
+
+def _explain(axes: "Axes", found: Sequence[Law]) -> None:
+    """Entries of the legend for the marks that are not values, with how many there are."""
+    nets = [net for law in found for net in law.nets]
+    outside = sum(len(law.outside) for law in found)
+    counts = {
+        ("^", "at-max"): (sum(n.censored == "at_max" and not isnan(n.y) for n in nets), "net", "at least this"),
+        ("v", "at-min"): (sum(n.censored == "at_min" for n in nets), "net", "below all rates tried"),
+        ("x", "none"): (
+            sum(n.censored not in ("", "at_max", "at_min") or _lost(n) for n in nets), "net", "no rate succeeds",
+        ),
+        ("o", "outside"): (outside, "cell", "not fitted: " + _reasons(found)),
+    }  # fmt: skip
+    for (marker, _), (count, of, text) in counts.items():
+        if count:
+            axes.plot(
+                [], [], linestyle="none", marker=marker, markerfacecolor="none", markeredgecolor=style.INK,
+                markeredgewidth=0.9, label=f"{text} ({count} {of}{'s' * (count != 1)})",
+            )  # fmt: skip
+    if missing := sum(law.missing for law in found):
+        axes.plot([], [], linestyle="none", marker="None", label=f"nets without η* yet: {missing}")
+
+
+def _reasons(found: Sequence[Law]) -> str:
+    """Why cells with values are not fitted."""
+    whole = {text.rpartition(": ")[2] for law in found if law.outside for text in law.result.excluded}
+    whole.discard("censored")
+    reasons = sorted(whole) or ["no law"]
+    return shown(", ".join(reasons), 30)
