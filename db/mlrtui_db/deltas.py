@@ -28,7 +28,7 @@ from mlrtui_db.lock import is_held
 __all__ = ["FORMAT", "Frame", "answer", "serve"]
 
 FORMAT = 1
-WHOLE = ("sweep", "fit", "column_doc")
+WHOLE = ("sweep", "fit", "series", "column_doc")
 """Small tables, sent whole when they differ."""
 KEYED = {"cell": "cell_id", "net": "net_id", "trial": "trial_id"}
 """Tables with a ``rev``, and their keys."""
