@@ -16,23 +16,10 @@ from mlrtui_db._sqlite import Transaction, finite
 from mlrtui_db._step_rows import Columns
 from mlrtui_db._steps import SUMMARY_COLUMNS, Summary
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import EndedTrial
 from mlrtui_db.records import Derivation, TrialOutcome, TrialRecord
 
 DERIVED_FROM = "derived_from"
 """Key of an attempt's env under which a copy has the trial_key of the training that it follows from."""
-
-# A training of our own is not judged before its first step, one of the user's is. A best accuracy that is lower needs
-# no look at the steps.
-_ENDED = """
-SELECT t.trial_id, t.trial_key, n.cell_id, n.seed, t.eta, t.verdict, t.best_accuracy, t.given_up_epoch IS NOT NULL,
-       t.n_steps, t.last_step,
-       CASE WHEN t.best_accuracy >= :threshold THEN
-         (SELECT min(step) FROM step s WHERE s.trial_id = t.trial_id AND s.accuracy >= :threshold
-          AND s.step >= CASE c.accuracy_on WHEN 'own' THEN 0 ELSE 1 END) END
-FROM cell c JOIN net n USING (cell_id) JOIN trial t USING (net_id)
-WHERE c.sweep_id = :sweep AND t.status = 'done' ORDER BY t.trial_id
-"""
 
 _OF_THE_ROW = ("trial_id", "trial_key", "net_id", "eta", "eta_lambda0", "round", "max_steps", "attempt", "rev")
 """What a copy has of its own."""
@@ -40,12 +27,6 @@ _OF_THE_ROW = ("trial_id", "trial_key", "net_id", "eta", "eta_lambda0", "round",
 _OUTCOME = frozenset(one.name for one in fields(TrialOutcome)) - {"trial_id", "attempt", "seq"}
 
 _STEP = "step, loss, accuracy, sharpness, sharpness_residual, products, flags, eta"
-
-
-def read_ended(connection: sqlite3.Connection, sweep_id: int, threshold: float) -> tuple[EndedTrial, ...]:
-    """See `Store.ended`."""
-    rows = connection.execute(_ENDED, {"sweep": sweep_id, "threshold": threshold})
-    return tuple(EndedTrial(*row)._replace(given_up=bool(row[7])) for row in rows)
 
 
 def derive_trial(tx: Transaction, trial: TrialRecord, derivation: Derivation) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mlrtui_db import _derived, _life, _live, _opening, _shape, rows, sqlite_version
+from mlrtui_db import _ended, _life, _live, _opening, _shape, rows, sqlite_version
 from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows
 from mlrtui_db._curves import read_curve, read_measure_curve, read_measures
 from mlrtui_db._older import complete, is_of_another_version
@@ -223,7 +223,7 @@ class Reader:
     def ended(self, sweep_id: int, threshold: float) -> tuple[EndedTrial, ...]:
         """The trainings of a sweep that have ended, as evidence at a threshold that it may not have."""
         with self._picture() as connection:
-            return _derived.read_ended(connection, sweep_id, threshold)
+            return _ended.read_ended(connection, sweep_id, threshold)
 
     def foreign_objects(self) -> tuple[str, ...]:
         """Tables, views and indexes that other tools have put into the store, such as "table 'notes'"; left alone."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mlrtui_db import _attempts, _derived, _life, _opening, _steps, _sweeps, sqlite_version
+from mlrtui_db import _attempts, _derived, _ended, _life, _opening, _steps, _sweeps, sqlite_version
 from mlrtui_db._checked import count
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._shape import check_schema
@@ -311,7 +311,7 @@ class Store:
     def ended(self, sweep_id: int, threshold: float) -> tuple[EndedTrial, ...]:
         """The trainings of a sweep that have ended, as evidence at a threshold; also outside a transaction."""
         with translated(self.path):
-            return _derived.read_ended(self._connection, sweep_id, threshold)
+            return _ended.read_ended(self._connection, sweep_id, threshold)
 
     def stored_trial(self, trial_id: int) -> StoredTrial:
         """All columns and steps of a trial; also outside a transaction."""

@@ -82,7 +82,7 @@ def test_every_trial_is_named_anew_or_says_why_not(mlrtui: Mlrtui, tmp_path: Pat
     done = mlrtui("prune", "no such sweep")  # it opens the store to write, and stops at the name
     assert done.returncode == 2
     assert "was migrated to the present version" in done.stderr
-    kept = [{**row, "eta": None} for row in before["step"]]  # a column that is new in schema 5
+    kept = [{"eta": None, **row} for row in before["step"]]  # a column that is new in schema 5
     assert content(path, ("step",))["step"] == kept
     assert check(path) == []
     old = {row["trial_id"]: row["phase"] for row in before["trial"]}
