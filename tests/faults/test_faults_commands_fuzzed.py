@@ -150,7 +150,7 @@ def contents(folder: Path, command: Command) -> dict[str, object]:
         if path.is_file() and not path.name.endswith("-shm") and path.parent.name != "mlrtui-export":
             found[path.name] = path.read_bytes()
     if command.writes:
-        with suppress(sqlite3.Error):  # one that cannot be read stays byte by byte
+        with suppress(sqlite3.Error, UnicodeDecodeError):  # one that cannot be read stays byte by byte
             found["mlrtui.db"] = _rows(folder / "mlrtui.db")
         for suffix in ("-wal", ".log", ".lock"):
             found.pop("mlrtui.db" + suffix, None)

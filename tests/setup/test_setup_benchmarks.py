@@ -70,8 +70,8 @@ def test_the_cost_of_sharpness_of_any_model_is_in_training_steps(tmp_path: Path)
     assert len(lines) == 2 + len(moment["cost"])
     assert all(cost > 0 for costs in moment["cost"].values() for cost in costs)
     errors = moment["error"]
-    assert errors["mlrtui, 0.0001"] < 1e-5
-    assert errors["20 products"] > errors["mlrtui, 0.0001"]
+    assert errors["mlrtui, tolerance 0.0001"] < 1e-5
+    assert errors["20 products"] > errors["mlrtui, tolerance 0.0001"]
     assert math.isnan(errors["mlrtui, critical sharpness"])
     assert case["recorder"].keys() == {"told", "cold_steps", "beside"}
 
