@@ -5,7 +5,7 @@ of one attempt of its trials; what is the same in all rows of a trial is read on
 moment: what is more than a window of it waits in a temporary file.
 """
 
-import marshal
+import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -155,12 +155,13 @@ def _of_one_moment(picture: Picture, asked: Selection) -> Iterator[Batch]:
             found = connection.execute(f"SELECT {_names(columns)} FROM {asked.view}{where}{_order(asked.view)}", values)
             first = _checked(Batch.of(columns, found.fetchmany(_WINDOW)), asked.view)
             while rows := found.fetchmany(_WINDOW):
-                lengths.append(spool.write(marshal.dumps(rows)))
+                _checked(Batch.of(columns, rows), asked.view)  # a BLOB of a damaged store is no JSON
+                lengths.append(spool.write(json.dumps(rows).encode()))
         yield first
         del first
         spool.seek(0)
         for length in lengths:
-            yield _checked(Batch.of(columns, marshal.loads(spool.read(length))), asked.view)
+            yield Batch.of(columns, list(map(tuple, json.loads(spool.read(length)))))
 
 
 def _order(view: str) -> str:

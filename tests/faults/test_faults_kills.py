@@ -18,6 +18,7 @@ from faults_tools import alive, children, done_trials, drive, one, same_results,
 from mlrtui.config import load_sweep
 from mlrtui.driver import launch, stopping
 from mlrtui.engines.fake import FakeEngine
+from mlrtui.errors import STOPPED
 from mlrtui_db import invariants, lock
 from mlrtui_db.errors import StoreError
 
@@ -135,6 +136,6 @@ def test_of_two_drivers_one_is_refused_and_the_other_goes_on(
         assert refusal in refused.stderr
     assert first.running()
     stopping.stop(store)
-    assert first.process.wait() == 0
+    assert first.process.wait() == STOPPED
     assert invariants.check(store) == []
     assert one(store, "SELECT max(attempt) FROM trial") == 1
