@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from mlrtui.driver import launch, stopping
 from mlrtui.engines.fake import FakeEngine
-from mlrtui.errors import StoreTrouble
+from mlrtui.errors import STOPPED, StoreTrouble
 from mlrtui_db import _record, invariants, lock, processes
 from mlrtui_db.errors import StoreUnwritable
 from mlrtui_db.store import Store
@@ -228,7 +228,7 @@ def test_a_record_that_names_a_stranger_ends_the_driver(
     )
     lock.lock_path(store).write_text(json.dumps(asdict(forged)))
     assert f"(pid {driver.pid})" in stopping.stop(store, now=now)
-    assert driver.process.wait() == (-signal.SIGKILL if now else 0)
+    assert driver.process.wait() == (-signal.SIGKILL if now else STOPPED)
     assert alive(stranger.pid)
     assert invariants.check(store) == []
 

@@ -17,6 +17,7 @@ from faults_tools import MANY_NETS, done_trials, drive, one, rows, started, wait
 from mlrtui.config import load_sweep
 from mlrtui.driver import launch, stopping
 from mlrtui.engines.fake import FakeEngine
+from mlrtui.errors import STOPPED
 from mlrtui_db import invariants, lock
 from mlrtui_db.errors import StoreError, StoreLocked, StoreMoved, StoreUnwritable
 from mlrtui_db.reader import Reader
@@ -71,7 +72,7 @@ def test_a_lost_lock_file_lets_nobody_in_and_comes_back(
         launch.launch(store, [spec(sweep_file)], ["fake"])
     stopped = mlrtui("stop")
     assert f"(pid {driver.pid})" in stopped.stdout
-    assert driver.end() == launch.DriverEnd(0, "")
+    assert driver.end() == launch.DriverEnd(STOPPED, "")
     assert invariants.check(store) == []
 
 
@@ -128,7 +129,7 @@ def test_a_store_mounted_under_another_name(mlrtui: Mlrtui, start: Start, tmp_pa
             held.hold(other)
         assert f"(process {driver.pid} on" in mlrtui("status", "--store", other).stdout
         assert f"(pid {driver.pid})" in stopping.stop(other)
-        assert driver.end().code == 0
+        assert driver.end().code == STOPPED
     finally:
         subprocess.run(["umount", "-l", other], check=True)
 
