@@ -61,7 +61,7 @@ def test_the_lambda_of_a_round_at_step_0_is_that_of_the_probe():
 
 
 def test_a_long_round_reports_on_the_way():
-    messages = train(digits(64), NET, TrainSpec("ce", 64, 250, 1), [0.01]).messages
+    messages = train(digits(64), NET, TrainSpec("ce", 64, 600, 1), [0.01]).messages
     assert sum(isinstance(message, StepBatch) for message in messages) >= 3
 
 
