@@ -115,10 +115,7 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
     With ``censored`` of the spec BOUND and cells that are lower bounds: maximum likelihood, with profile intervals.
     """
     expressions = [cell_number(text, own_names(points)) for text in spec.x]
-    used, excluded = _select(points, expressions, spec.where)
-    bounded: list[tuple[CellPoint, list[float]]] = []
-    if spec.censored == BOUND:
-        bounded, excluded = _lower_bounds(points, expressions, excluded)
+    used, bounded, excluded = _select(points, expressions, spec)
     ln_x = np.array([row for _, row in used], dtype=np.float64).reshape(len(used), len(spec.x))  # [cells, terms]
     ln_y = np.array([_mean(point.ln_y) for point, _ in used], dtype=np.float64)  # [cells]
     span = ln_x.sum(axis=1)  # [cells]
@@ -263,41 +260,26 @@ def own_names(points: Iterable[CellPoint]) -> dict[str, float | str]:
 
 
 def _select(
-    points: Sequence[CellPoint], expressions: Sequence[Expression], where: str
-) -> tuple[list[tuple[CellPoint, list[float]]], tuple[str, ...]]:
-    """Cells that enter, each with its ln x, and the names of the others with the reason."""
-    condition = cell_condition(where, own_names(points)) if where.strip() else None
+    points: Sequence[CellPoint], expressions: Sequence[Expression], spec: FitSpec
+) -> tuple[list[tuple[CellPoint, list[float]]], list[tuple[CellPoint, list[float]]], tuple[str, ...]]:
+    """Cells that enter as values and as lower bounds, each with its ln x; the names of the others, with the reason."""
+    condition = cell_condition(spec.where, own_names(points)) if spec.where.strip() else None
     used: list[tuple[CellPoint, list[float]]] = []
+    bounded: list[tuple[CellPoint, list[float]]] = []
     excluded: list[str] = []
     for point in points:
         try:
             reason = _reason_to_leave_out(point, condition)
+            is_bound = reason == _CENSORED and spec.censored == BOUND and point.at_least is not None
+            reason = None if is_bound else reason
             row = [] if reason else [_logarithm(expression, point) for expression in expressions]
         except ExpressionError as error:
             reason = str(error)
         if reason:
             excluded.append(f"{point.label}: {reason}")
         else:
-            used.append((point, row))
-    return used, tuple(excluded)
-
-
-def _lower_bounds(
-    points: Sequence[CellPoint], expressions: Sequence[Expression], excluded: Sequence[str]
-) -> tuple[list[tuple[CellPoint, list[float]]], tuple[str, ...]]:
-    """Cells that are left out as censored but have a lower bound, each with its ln x; and the others left out."""
-    bounded, left = [], list(excluded)
-    for point in points:
-        text = f"{point.label}: {_CENSORED}"
-        if point.at_least is None or text not in left:
-            continue
-        try:
-            bounded.append((point, [_logarithm(expression, point) for expression in expressions]))
-        except ExpressionError as error:
-            left[left.index(text)] = f"{point.label}: {error}"
-        else:
-            left.remove(text)
-    return bounded, tuple(left)
+            (bounded if is_bound else used).append((point, row))
+    return used, bounded, tuple(excluded)
 
 
 def _reason_to_leave_out(point: CellPoint, condition: Expression | None) -> str | None:

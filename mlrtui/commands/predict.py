@@ -91,7 +91,10 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
         _print(answers, asked)
     if asked.confirm:
         ((name, _), answer), (cells,) = next(iter(answers.items())), groups.values()
-        trained = _confirmed(specs[name], cells[0], asked, answer, options)
+        ended = _confirmed(specs[name], cells[0], asked, answer, options)
+        if isinstance(ended, int):
+            return ended
+        trained = ended
         if not asked.as_json:
             print(f"  {one_line(trained.words)}")
     if asked.as_json:
@@ -130,15 +133,20 @@ def _groups(reader: Reader, row: SweepRow, where: str) -> dict[str, list[CellPoi
 
 def _confirmed(
     spec: object, cell: CellPoint, asked: Asked, answer: Prediction | Refusal, options: RunOptions
-) -> Trained:
-    """Train the net as a sweep of its own in the same store, with the same seeds and settings."""
+) -> Trained | int:
+    """Train the net as a sweep of its own in the same store, with the same seeds and settings.
+
+    The exit code of `mlrtui run` where it did not come to its end.
+    """
     if not isinstance(spec, SweepSpec):
         raise BadInput("--confirm: trains nets of [model]; run a sweep of this size for a training of your own")
     alike = variant(cell.label, *(int(cell.values[name]) for name in SIZES))
     size = f"{asked.depth}x{asked.width}"
     name = f"{spec.sweep.name}: {' '.join(filter(None, (size, alike)))}"
     with redirect_stdout(sys.stderr):  # progress; the answer alone goes to the output
-        run_specs([at_size(spec, cell.label, asked.depth, asked.width, name)], options)
+        code = run_specs([at_size(spec, cell.label, asked.depth, asked.width, name)], options)
+    if code not in (0, 1):  # stopped or died: half of the nets would be another mean
+        return code
     with Reader.open(options.store) as reader:
         (row,) = (row for row in reader.sweeps() if row.name == name)
         (cell,) = _points(reader, row)
