@@ -3,12 +3,14 @@
 import json
 import os
 import platform
+import resource
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["describe", "save", "spread", "table"]
+__all__ = ["describe", "peak_memory", "save", "spread", "table"]
 
 
 def describe(device: str | None = None) -> dict[str, str]:
@@ -37,6 +39,11 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def peak_memory(usage: resource.struct_rusage) -> int:
+    """The most resident memory that a process held, in bytes."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.machine import describe, save, table
+from benchmarks.machine import describe, peak_memory, save, table
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver import estimate
@@ -118,7 +118,7 @@ def here(case: str, cells: int) -> Cost:
         CASES[case](folder, sweep)
         after = resource.getrusage(who)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(case, cells, seconds, after.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    return Cost(case, cells, seconds, peak_memory(after))
 
 
 def rows(costs: Sequence[Cost]) -> list[list[str]]:

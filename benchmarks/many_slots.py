@@ -1,7 +1,7 @@
 """Where one driver with one store saturates: rows and trials a second with 1 to 1,000 slots that train nothing.
 
-Slots answer at once with curves that are made beforehand, so that the time is the driver's and the store's; what the
-slots themselves take is measured and taken off. Time is CPU time; each case is a process of its own. Beside it, bare
+Slots answer at once with made-up curves, so that the time is the driver's and the store's; what the slots themselves
+take is measured and taken off. Time is CPU time; each case is a process of its own. Beside it, bare
 inserts of as many rows: what SQLite alone takes.
 
     python -m benchmarks.many_slots                           # some minutes
@@ -11,8 +11,8 @@ inserts of as many rows: what SQLite alone takes.
 
 import argparse
 import json
-import os
 import resource
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,7 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.machine import describe, save, spread, table
+from benchmarks.machine import describe, peak_memory, save, spread, table
+from benchmarks.store_writes import BARE
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver.loop import Driver
@@ -33,6 +34,7 @@ from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
+    LoopRound,
     Message,
     Outcome,
     Probe,
@@ -115,7 +117,8 @@ class Slots:
 
     def submit(self, slot: int, task: Task) -> None:
         """Take a task."""
-        self._work[slot] = self._probe(task) if isinstance(task, Probe) else self._round(task)  # type: ignore[arg-type]
+        assert not isinstance(task, LoopRound)  # no numbers are made up for those
+        self._work[slot] = self._probe(task) if isinstance(task, Probe) else self._round(task)
 
     def poll(self, timeout: float) -> list[EngineEvent]:
         """One message of each slot that has work."""
@@ -206,17 +209,13 @@ def here(case: Case) -> Cost:
             seconds = time.process_time() - begun - engine.seconds
             revisions = store.rev
         assert end.status == "done", end
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        memory = peak_memory(resource.getrusage(resource.RUSAGE_SELF))
         bare = _bare(Path(name), case)
     return Cost(case, seconds, bare, memory, engine.pending, revisions)
 
 
 def _bare(folder: Path, case: Case) -> float:
     """CPU seconds of as many rows, message by message, 20 messages a transaction, without checks or summaries."""
-    import sqlite3
-
-    from benchmarks.store_writes import BARE
-
     connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
     connection.executescript(BARE)
     begun, open_ = time.process_time(), 0
@@ -240,19 +239,13 @@ def _bare(folder: Path, case: Case) -> float:
 def measure(case: Case, tree: Path | None = None) -> Cost:
     """One case in a process of its own, of another checkout where one is named."""
     code = "import json, sys; from benchmarks import many_slots as m; m.child(json.loads(sys.argv[1]))"
-    environment = dict(os.environ)
     if tree is not None:  # its packages, and the benchmarks of this one
         ours = Path(__file__).resolve().parent.parent
         code = f"import sys; sys.path[:0] = {[str(at) for at in (tree / 'db', tree / 'trainer', tree)]}; " + (
             f"import benchmarks; benchmarks.__path__ = [{str(ours / 'benchmarks')!r}]; {code}"
         )
-    done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(asdict(case))],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+    command = [sys.executable, "-c", code, json.dumps(asdict(case))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
     return Cost(**(found | {"case": Case(**found["case"])}))
 

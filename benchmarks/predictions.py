@@ -8,6 +8,7 @@ lies 1 or 2 octaves beyond the widths that are kept, was trained all the same, s
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -97,6 +98,19 @@ def _trained(folder: Path, files: Sequence[str], settings: Sequence[str]) -> lis
     return stores
 
 
+HEAD = ("predicted", "sweep", "inside", "share", "half-width, ln η*", "mean error, ln η*", "refused")
+
+
+def _row(kind: str, sweep: str, these: Sequence[Check]) -> tuple[str, ...]:
+    """One line of the table, of checks that are not all refused."""
+    answered = [check for check in these if not check.refused]
+    inside = sum(check.inside for check in answered)
+    half = statistics.median(check.half_width for check in answered)
+    bias = statistics.fmean(check.error for check in answered)
+    counted, share = f"{inside} of {len(answered)}", f"{100.0 * inside / len(answered):.0f} %"
+    return kind, sweep, counted, share, f"{half:.2f}", f"{bias:+.2f}", str(len(these) - len(answered))
+
+
 def main() -> None:
     """Print the shares by kind and sweep."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predictions", description=__doc__)
@@ -116,18 +130,9 @@ def main() -> None:
     for kind in dict.fromkeys(check.kind for check in found):
         for sweep in [*dict.fromkeys(check.sweep for check in found), ""]:
             these = [check for check in found if check.kind == kind and sweep in ("", check.sweep)]
-            answered = [check for check in these if not check.refused]
-            if not answered:
-                continue
-            inside = sum(check.inside for check in answered)
-            half = sorted(check.half_width for check in answered)[len(answered) // 2]
-            bias = sum(check.error for check in answered) / len(answered)
-            share = f"{100.0 * inside / len(answered):.0f} %"
-            refused = str(len(these) - len(answered))
-            counted = f"{inside} of {len(answered)}"
-            rows.append((kind, sweep or "all", counted, share, f"{half:.2f}", f"{bias:+.2f}", refused))
-    head = ("predicted", "sweep", "inside", "share", "half-width, ln η*", "mean error, ln η*", "refused")
-    print(table(head, rows))
+            if not all(check.refused for check in these):
+                rows.append(_row(kind, sweep or "all", these))
+    print(table(HEAD, rows))
     print(f"intervals of {100 * LEVEL:g} %")
     save(options.json, machine, [asdict(check) for check in found])
 

@@ -15,10 +15,10 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.machine import describe, save, table
-from benchmarks.store_writes import batches, sweep
+from benchmarks.store_writes import batches, live_trials
 from mlrtui_db import deltas, replicas
-from mlrtui_db.frames import Frame, read_frame
-from mlrtui_db.records import StepRows, TrialRecord
+from mlrtui_db.frames import read_frame, read_frames
+from mlrtui_db.records import StepRows
 from mlrtui_db.store import Store
 
 TRIALS, ROWS = 64, 20  # live trials, rows of each in a transaction
@@ -46,17 +46,10 @@ def pull(source: Path, copy: Path, new_rows: int) -> Pulled:
     begun = time.process_time()
     head, _ = read_frame(line)
     if head["kind"] == "delta":
-        replicas.apply(copy, "there", _frames(line))
+        replicas.apply(copy, "there", read_frames(line))
     else:
-        digests: list[str] = []
-        replicas.receive(copy, "there", replicas.pieces(_frames(line), digests), lambda: digests[0])
+        replicas.receive(copy, "there", replicas.pieces(read_frames(line), "there"))
     return Pulled(str(head["kind"]), new_rows, size, far, time.process_time() - begun)
-
-
-def _frames(line: io.BytesIO) -> Iterator[Frame]:
-    while not (frame := read_frame(line))[0].get("end"):
-        yield frame
-    yield frame
 
 
 def write(store: Store, data: Iterator[StepRows], rows: int) -> int:
@@ -72,17 +65,8 @@ def measure(folder: Path, first: int, later: list[int]) -> list[Pulled]:
     """All of a store of ``first`` rows, then each of ``later`` more."""
     source, copy = folder / "source.db", folder / "copy.db"
     with closing(Store.open(source)) as store:
-        with store.transaction():
-            sweep_id = store.add_sweep(sweep(TRIALS))
-        nets = [net.net_id for net in store.sweep_state(sweep_id).nets]
-        with store.transaction():
-            trials = store.add_trials([TrialRecord(net, f"{net:064d}", 0.1, None, 0, 10**6) for net in nets])
-            store.open_attempts(trials, "benchmark", "none", {})
-        data = batches(trials, ROWS, 10**6)
-        done = [pull(source, copy, write(store, data, first))]
-        for rows in later:
-            done.append(pull(source, copy, write(store, data, rows)))
-    return done
+        data = batches(live_trials(store, TRIALS), ROWS, 10**6)
+        return [pull(source, copy, write(store, data, rows)) for rows in (first, *later)]
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import make_store
-from benchmarks.machine import describe, save, spread, table
+from benchmarks.machine import describe, peak_memory, save, spread, table
 
 SIX = "trial_id, step, loss, accuracy, sharpness, sharpness_residual"
 OPEN = "import sys, mlrtui; t = mlrtui.open(sys.argv[1]).curves"
@@ -69,7 +69,7 @@ def _measured(command: list[str]) -> dict[str, float]:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command[0]} failed with exit code {process.returncode}")
-    return {"seconds": usage.ru_utime + usage.ru_stime, "megabytes": usage.ru_maxrss / 1024}
+    return {"seconds": usage.ru_utime + usage.ru_stime, "megabytes": peak_memory(usage) / 2**20}
 
 
 if __name__ == "__main__":

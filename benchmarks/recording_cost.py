@@ -16,10 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.machine import describe, save, spread, table
-from benchmarks.store_writes import sweep
+from benchmarks.store_writes import live_trials
 from benchmarks.trainings import digits
 from mlrtui.driver import conversion
-from mlrtui_db.records import TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import Dataset, Message, NetSpec, Round, SharpnessSpec, StepBatch, TrainSpec, TrialSpec
 from mlrtui_trainer.worker import run_task
@@ -76,12 +75,7 @@ def train(round_: Round, data: Dataset) -> tuple[float, list[Message]]:
 def store(folder: Path, batches: Sequence[StepBatch], trials: int) -> tuple[float, float]:
     """CPU seconds of the driver and of the store for these rows, eight messages a transaction."""
     with Store.open(folder / "rows.db") as opened:
-        with opened.transaction():
-            sweep_id = opened.add_sweep(sweep(trials))
-        nets = [net.net_id for net in opened.sweep_state(sweep_id).nets]
-        with opened.transaction():
-            ids = opened.add_trials([TrialRecord(net, f"{net:064d}", 0.1, None, 0, 10**6) for net in nets])
-            opened.open_attempts(ids, "benchmark", "none", {})
+        live_trials(opened, trials)
         begun = time.process_time()
         rows = [conversion.step_rows(batch) for batch in batches]
         converted = time.process_time()

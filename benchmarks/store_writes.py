@@ -91,6 +91,17 @@ def sweep(nets: int) -> SweepRecord:
     return SweepRecord(name="benchmark", sweep_key="0" * 64, spec="{}", mode="scan", code_id="-", cells=(cell,))
 
 
+def live_trials(store: Store, count: int) -> list[int]:
+    """So many running trials in a new store, each of a net of its own."""
+    with store.transaction():
+        sweep_id = store.add_sweep(sweep(count))
+    nets = [net.net_id for net in store.sweep_state(sweep_id).nets]
+    with store.transaction():
+        trial_ids = store.add_trials([TrialRecord(net, f"{net:064d}", 0.1, None, 0, 10**6) for net in nets])
+        store.open_attempts(trial_ids, "benchmark", "none", {})
+    return trial_ids
+
+
 def batches(trial_ids: list[int], rows: int, transactions: int) -> Iterator[StepRows]:
     """What the driver hands over: λ at every tenth step, accuracy at every twentieth."""
     draw = random.Random(0)
@@ -116,14 +127,7 @@ def batches(trial_ids: list[int], rows: int, transactions: int) -> Iterator[Step
 def write_store(path: Path, trials: int, rows: int, transactions: int) -> tuple[float, float, list[StepRows]]:
     """Seconds for all transactions, for the slowest, and what was written."""
     with Store.open(path) as store:
-        with store.transaction():
-            sweep_id = store.add_sweep(sweep(trials))
-        nets = [net.net_id for net in store.sweep_state(sweep_id).nets]
-        with store.transaction():
-            records = [TrialRecord(net_id, f"{net_id:064d}", 0.1, None, 0, 10**6) for net_id in nets]
-            trial_ids = store.add_trials(records)
-            store.open_attempts(trial_ids, "benchmark", "none", {})
-        data = list(batches(trial_ids, rows, transactions))
+        data = list(batches(live_trials(store, trials), rows, transactions))
         times = []
         for batch in data:
             begun = time.perf_counter()

@@ -48,7 +48,8 @@ PROGRAMS = (
     Program("many_cells", "--cells 50 --plan 50"),
     Program(
         "predictions",
-        "--examples quickstart-eta-star.toml --set sweep.seeds=1 data.samples=96 model.width=[16,32] training.epochs=1",
+        "--examples quickstart-eta-star.toml --set sweep.seeds=1 data.samples=96 model.depth=[1,2,3]"
+        " model.width=[16,32,64,128] search.threshold=0.3",
     ),
 )
 

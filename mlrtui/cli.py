@@ -21,7 +21,9 @@ from mlrtui.cli_options import (
     FigureArgument,
     FigureFileOption,
     FigureSizeOption,
+    ForceOption,
     ForegroundOption,
+    JsonOption,
     LawsOption,
     NoMouseOption,
     NoTuiOption,
@@ -32,11 +34,12 @@ from mlrtui.cli_options import (
     ShownStoreArgument,
     ShownStoreOption,
     StoreOption,
+    StoresOption,
     SweepsArgument,
     UntilOption,
     WatchScreen,
     WorkersOption,
-    given,
+    engine_options,
     given_terms,
     shown_fields,
     shown_store,
@@ -115,7 +118,7 @@ def run(
     shown = shown_fields(ascii_only, refresh, no_mouse)
     terms = given_terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
-    options = replace(options, engine_options=given({"ray-address": ray_address}))
+    options = replace(options, engine_options=engine_options(ray_address))
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
     raise typer.Exit(command(tuple(files or ()), options))
 
@@ -183,7 +186,7 @@ def status(
     *,
     place: ShownStoreArgument = None,
     store: ShownStoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print what the store contains and whether a driver is running."""
     from mlrtui.commands import afar, look
@@ -234,7 +237,7 @@ def resume(
     shown = shown_fields(ascii_only, refresh, no_mouse)
     terms = given_terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
-    options = replace(options, engine_options=given({"ray-address": ray_address}))
+    options = replace(options, engine_options=engine_options(ray_address))
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 
@@ -268,7 +271,7 @@ def rerun(
     shown = shown_fields(ascii_only, refresh, no_mouse)
     terms = given_terms(foreground, detach, until, backup_to, backup_every)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
-    options = replace(options, engine_options=given({"ray-address": ray_address}))
+    options = replace(options, engine_options=engine_options(ray_address))
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))
 
 
@@ -369,7 +372,7 @@ def export(
             "--format", help="csv, tsv, json, jsonl (ndjson), parquet, sqlite, or datasette (metadata of columns)."
         ),
     ] = "csv",
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: ForceOption = False,
 ) -> None:
     """Write the views of the store as files."""
     from mlrtui.commands import export as exporting
@@ -385,14 +388,7 @@ def export(
 def fit(
     *,
     sweeps: SweepsArgument = None,
-    store: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--store",
-            help="A store (default: $MLRTUI_STORE, else mlrtui.db); repeat for several.",
-            show_default=False,
-        ),
-    ] = None,
+    store: StoresOption = None,
     y: Annotated[
         str, typer.Option(help="What is fitted: eta_star, eta_last, lambda0 or lambda0_preconditioned.")
     ] = "eta_star",
@@ -419,7 +415,7 @@ def fit(
     save: Annotated[
         str | None, typer.Option(metavar="NAME", help="Keep the fit in the store under this name, on all screens.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fit stored results by other variables, conditions and groups."""
     from mlrtui.commands import analyse
@@ -435,7 +431,7 @@ def rethreshold(
     threshold: Annotated[float, typer.Argument(help="Accuracy, above 0 and up to 1.")],
     sweeps: SweepsArgument = None,
     store: StoreOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge stored searches by another accuracy: η* where it is decided, bounds elsewhere. Trains nothing."""
     from mlrtui.commands import analyse
@@ -459,7 +455,7 @@ def predict(
     workers: WorkersOption = None,
     engine: EngineOption = "local",
     allow_code: AllowCodeOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Predict η* at a depth and width that were not trained, with an interval, or say why not."""
     from mlrtui.commands import predict as command
@@ -500,7 +496,7 @@ def report(
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="The file: .html, or .md with a folder of figures.")],
     store: StoreOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    force: ForceOption = False,
 ) -> None:
     """Write sweeps as one self-contained page: answer, figures, tables, settings and how to repeat them."""
     from mlrtui.commands import report as command
@@ -522,7 +518,7 @@ def examples(
 @app.command()
 def doctor(
     store: Annotated[Path | None, typer.Argument(help="A store to check too.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check this machine, and a store, and print what to do about problems."""
     from mlrtui.commands import show

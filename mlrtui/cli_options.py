@@ -25,7 +25,9 @@ __all__ = [
     "FigureArgument",
     "FigureFileOption",
     "FigureSizeOption",
+    "ForceOption",
     "ForegroundOption",
+    "JsonOption",
     "LawsOption",
     "NoMouseOption",
     "NoTuiOption",
@@ -36,23 +38,29 @@ __all__ = [
     "ShownStoreArgument",
     "ShownStoreOption",
     "StoreOption",
+    "StoresOption",
     "SweepsArgument",
     "UntilOption",
     "WatchScreen",
     "WorkersOption",
-    "given",
+    "engine_options",
     "given_terms",
     "shown_fields",
     "shown_store",
     "store_path",
 ]
 
-StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
+_STORE = typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
+StoreOption = Annotated[Path | None, _STORE]
+StoresOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--store",
+        help="A store (default: $MLRTUI_STORE, else mlrtui.db); repeat for several.",
+        show_default=False,
+    ),
 ]
-ShownStoreOption = Annotated[
-    str | None, typer.Option("--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db).", show_default=False)
-]
+ShownStoreOption = Annotated[str | None, _STORE]
 ShownStoreArgument = Annotated[
     str | None,
     typer.Argument(
@@ -146,6 +154,8 @@ NoMouseOption = Annotated[
     bool, typer.Option("--no-mouse", help="Leave the mouse, and text selection, to the terminal.")
 ]
 
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen as text and exit.")]
 ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
@@ -190,9 +200,9 @@ class Shown(TypedDict):
     mouse: bool
 
 
-def given(options: dict[str, str | None]) -> dict[str, str]:
-    """Options of single engines that were given."""
-    return {name: value for name, value in options.items() if value is not None}
+def engine_options(ray_address: str | None) -> dict[str, str]:
+    """Options of single engines, those that were given."""
+    return {} if ray_address is None else {"ray-address": ray_address}
 
 
 def shown_fields(ascii_only: bool, refresh: float | None, no_mouse: bool) -> Shown:

@@ -32,7 +32,7 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | done, but something failed: trials, the last backup, a claim, a check of `doctor`; no answer or a miss |
+| 1 | done, but something failed: trials, the last backup, a claim, a check of `doctor`; no prediction, or a wrong one |
 | 2 | bad input: a sweep file, an option or a value. Every mistake is listed; nothing was started |
 | 3 | the store cannot be used |
 | 4 | the driver died: an unexpected error, all workers lost, or killed. The log beside the store has the traceback |
@@ -83,12 +83,17 @@ def _row(parameter: Any) -> str:
     default = "" if is_flag or parameter.default in (None, (), "") else f"`{_text(parameter.default)}`"
     choices = type(parameter.default) if isinstance(parameter.default, Enum) else ()
     meaning = (parameter.help or "") + (f" One of {', '.join(map(_text, choices))}." if choices else "")
-    escaped = meaning.replace("|", "\\|")
-    return f"| `{name}{value}`{many} | {default or ('needed' if parameter.required else '')} | {escaped} |"
+    cells = (f"`{name}{value}`{many}", default or ("needed" if parameter.required else ""), meaning)
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")  # even between backticks it would end the cell
 
 
 def _name(parameter: Any) -> str:
-    return str(parameter.opts[0]) if parameter.opts[0].startswith("-") else str(parameter.name).upper()
+    is_option = parameter.opts[0].startswith("-")
+    return str(parameter.opts[0] if is_option else parameter.metavar or parameter.name.upper())
 
 
 def _text(value: Any) -> str:

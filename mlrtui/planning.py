@@ -271,7 +271,7 @@ def at_size(spec: SweepSpec, label: str, depth: int, width: int, name: str) -> S
     labels = (cell.label for cell in plan(spec, None).cells)
     values = next(values for values, known in zip(product(*axes), labels, strict=True) if known == label)
     settings = json.loads(spec.canonical())
-    for field, value in (_Point(*values)._replace(depth=depth, width=width))._asdict().items():
+    for field, value in _Point(*values)._replace(depth=depth, width=width)._asdict().items():
         *path, key = next(axis.key for axis in AXES if axis.field == field).split(".")
         section = settings
         for part in path:

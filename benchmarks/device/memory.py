@@ -3,7 +3,6 @@
 import multiprocessing
 import multiprocessing.connection
 import resource
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ import torch
 
 from benchmarks.device.stages import Report, Setting
 from benchmarks.device.tools import Ran, case_of, digits, round_of, sync, trials_at, wall
+from benchmarks.machine import peak_memory
 from mlrtui_trainer import worker
 from mlrtui_trainer.lanes import bytes_per_lane
 from mlrtui_trainer.models.building import build
@@ -57,7 +57,7 @@ def _in_child(task: Round, lanes: int) -> float:
         return pool.apply(_peak_growth, (task,)) / lanes
 
 
-def _peak_growth(task: Round) -> float:
+def _peak_growth(task: Round) -> int:
     data = digits(512)
     Ran.of(replace(task, trials=task.trials[:1]), data, "cpu")  # libraries make themselves ready
     before = _peak()
@@ -65,8 +65,8 @@ def _peak_growth(task: Round) -> float:
     return _peak() - before
 
 
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1.0 if sys.platform == "darwin" else 1024.0)
+def _peak() -> int:
+    return peak_memory(resource.getrusage(resource.RUSAGE_SELF))
 
 
 def _shortage(setting: Setting, report: Report) -> None:

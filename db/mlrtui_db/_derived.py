@@ -11,8 +11,8 @@ from dataclasses import fields
 from typing import Any
 
 from mlrtui_db._attempts import add_trials
-from mlrtui_db._schema import tables_of_trials
-from mlrtui_db._sqlite import Transaction, finite
+from mlrtui_db._schema import step_tables
+from mlrtui_db._sqlite import Transaction, columns, dict_row, finite, insertion
 from mlrtui_db._step_rows import Columns
 from mlrtui_db._steps import SUMMARY_COLUMNS, Summary
 from mlrtui_db.errors import StoreError
@@ -26,31 +26,31 @@ _OF_THE_ROW = ("trial_id", "trial_key", "net_id", "eta", "eta_lambda0", "round",
 
 _OUTCOME = frozenset(one.name for one in fields(TrialOutcome)) - {"trial_id", "attempt", "seq"}
 
-_STEP = "step, loss, accuracy, sharpness, sharpness_residual, products, flags, eta"
+_STEP = ", ".join(Columns._fields)
 
 
 def derive_trial(tx: Transaction, trial: TrialRecord, derivation: Derivation) -> int:
     """See `Store.derive_trial`."""
-    source = _row(tx, "SELECT * FROM trial WHERE trial_id = ?", derivation.source_id)
+    source = dict_row(tx.connection, "SELECT * FROM trial WHERE trial_id = ?", derivation.source_id)
     if source["status"] != "done":
         raise StoreError(f"trial {derivation.source_id} is {source['status']}: nothing follows from it")
     (trial_id,) = add_trials(tx, [trial])
-    mine = _row(tx, "SELECT * FROM trial WHERE trial_id = ?", trial_id)
+    mine = dict_row(tx.connection, "SELECT * FROM trial WHERE trial_id = ?", trial_id)
     if mine["status"] != "queued":
         raise StoreError(f"trial {trial_id} is {mine['status']} and cannot be derived")
-    columns = {name: value for name, value in source.items() if name not in _OF_THE_ROW}
+    made = {name: value for name, value in source.items() if name not in _OF_THE_ROW}
     _copy_steps(tx, derivation, trial_id)
     if derivation.until is not None:
-        columns |= _summary(tx, trial_id)
+        made |= _summary(tx, trial_id)
     unknown = derivation.outcome.keys() - _OUTCOME
     if unknown:
         raise StoreError(f"no part of an outcome: {', '.join(sorted(unknown))}")
-    columns |= {name: finite(v) if isinstance(v, float) else v for name, v in derivation.outcome.items()}
-    columns |= {"verdict": derivation.verdict, "given_up_epoch": derivation.given_up_epoch}
-    columns |= {"attempt": mine["attempt"] + 1, "rev": tx.rev}
-    setting = ", ".join(f"{name} = ?" for name in columns)
-    tx.connection.execute(f"UPDATE trial SET {setting} WHERE trial_id = ?", (*columns.values(), trial_id))
-    _copy_attempt(tx, source, trial_id, columns["attempt"], derivation.detail)
+    made |= {name: finite(v) if isinstance(v, float) else v for name, v in derivation.outcome.items()}
+    made |= {"verdict": derivation.verdict, "given_up_epoch": derivation.given_up_epoch}
+    made |= {"attempt": mine["attempt"] + 1, "rev": tx.rev}
+    setting = ", ".join(f"{name} = ?" for name in made)
+    tx.connection.execute(f"UPDATE trial SET {setting} WHERE trial_id = ?", (*made.values(), trial_id))
+    _copy_attempt(tx, source, trial_id, made["attempt"], derivation.detail)
     return trial_id
 
 
@@ -65,15 +65,13 @@ def is_derived(connection: sqlite3.Connection, trial_id: int) -> bool:
 
 def _copy_steps(tx: Transaction, derivation: Derivation, trial_id: int) -> None:
     until = derivation.until
-    for table in tables_of_trials(tx.connection):
-        if table not in ("attempt", "event"):
-            names = [row[1] for row in tx.connection.execute(f"PRAGMA table_info({table})") if row[1] != "trial_id"]
-            rest = ", ".join(names)
-            tx.connection.execute(
-                f"INSERT INTO {table} (trial_id, {rest}) SELECT ?, {rest} FROM {table}"
-                " WHERE trial_id = ? AND (? IS NULL OR step <= ?)",
-                (trial_id, derivation.source_id, until, until),
-            )
+    for table in step_tables(tx.connection):
+        rest = ", ".join(name for name in columns(tx.connection, table) if name != "trial_id")
+        tx.connection.execute(
+            f"INSERT INTO {table} (trial_id, {rest}) SELECT ?, {rest} FROM {table}"
+            " WHERE trial_id = ? AND (? IS NULL OR step <= ?)",
+            (trial_id, derivation.source_id, until, until),
+        )
 
 
 def _summary(tx: Transaction, trial_id: int) -> Mapping[str, Any]:
@@ -87,22 +85,11 @@ def _summary(tx: Transaction, trial_id: int) -> Mapping[str, Any]:
 
 def _copy_attempt(tx: Transaction, source: Mapping[str, Any], trial_id: int, attempt: int, detail: str) -> None:
     """Host, device and environment are those of the training; the times are those of the copy."""
-    of_source = (source["trial_id"], source["attempt"])
-    made = _row(tx, "SELECT * FROM attempt WHERE trial_id = ? AND attempt = ?", *of_source)
+    newest = "SELECT * FROM attempt WHERE trial_id = ? AND attempt = ?"
+    made = dict_row(tx.connection, newest, source["trial_id"], source["attempt"])
     env = json.loads(made["env"])
     origin = env.get(DERIVED_FROM, source["trial_key"])  # of a copy: the training itself
     made |= {"trial_id": trial_id, "attempt": attempt, "detail": detail, "outcome": "done", "next_seq": 0}
     made |= {"env": json.dumps(env | {DERIVED_FROM: origin}, sort_keys=True)}
     made |= dict.fromkeys(("started_at", "heartbeat_at", "ended_at"), tx.now)
-    tx.connection.execute(
-        f"INSERT INTO attempt ({', '.join(made)}) VALUES ({', '.join('?' * len(made))})", tuple(made.values())
-    )
-
-
-def _row(tx: Transaction, query: str, *values: object) -> dict[str, Any]:
-    found = tx.connection.execute(query, values)
-    names = [column[0] for column in found.description]
-    row = found.fetchone()
-    if row is None:
-        raise StoreError(f"the store has no row of number {values[0]}")
-    return dict(zip(names, row, strict=True))
+    tx.connection.execute(insertion("attempt", list(made)), tuple(made.values()))

@@ -9,7 +9,10 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-__all__ = ["Epoch", "add_epoch", "diverged", "read_epochs"]
+from mlrtui_db._checked import count
+from mlrtui_db._meta import read_meta, write_meta
+
+__all__ = ["Epoch", "add_epoch", "diverged", "newest_rev", "read_epochs"]
 
 Epoch = tuple[str, int]
 
@@ -18,23 +21,29 @@ _MOST = 100
 _LARGEST = 2**53
 
 
+def newest_rev(connection: sqlite3.Connection) -> int:
+    """The largest ``rev`` of any row.
+
+    Raises:
+        Unreadable: it is no number that a store counts with.
+    """
+    (rev,) = connection.execute(
+        "SELECT max((SELECT coalesce(max(rev), 0) FROM trial), (SELECT coalesce(max(rev), 0) FROM net),"
+        " (SELECT coalesce(max(rev), 0) FROM cell))"
+    ).fetchone()
+    return count(rev, "the newest rev")
+
+
 def add_epoch(connection: sqlite3.Connection, token: str, rev: int) -> None:
     """Note a writer that found ``rev`` as the newest, inside its first transaction that changes anything."""
     known = [*read_epochs(connection), (token, rev)][-_MOST:]
-    connection.execute(
-        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        (_KEY, json.dumps(known)),
-    )
+    write_meta(connection, _KEY, json.dumps(known))
 
 
 def read_epochs(connection: sqlite3.Connection) -> list[Epoch]:
     """The last writers, the newest last; none in a store that only earlier versions wrote, or whose row is not ours."""
-    row = connection.execute(
-        "SELECT value FROM meta WHERE key = ? AND typeof(value) = 'text' AND length(value) <= 16384", (_KEY,)
-    ).fetchone()
     try:
-        found = json.loads(row[0]) if row else []
-        epochs = [(token, rev) for token, rev in found]
+        epochs = [(token, rev) for token, rev in json.loads(read_meta(connection, _KEY) or "[]")]
     except (ValueError, TypeError, RecursionError):
         return []
     known = all(type(token) is str and type(rev) is int and 0 <= rev <= _LARGEST for token, rev in epochs)

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mlrtui_db._epochs import add_epoch
+from mlrtui_db._meta import read_meta, write_meta
 from mlrtui_db._record import LAST_TIME, LONGEST, LockHolder, decoded
 from mlrtui_db._sqlite import connect_reader, translated, wal_bytes
 from mlrtui_db.errors import StoreIncomplete, StoreReplica
@@ -23,7 +24,6 @@ from mlrtui_db.models import Replica, WriterEnd
 _MARK, _DEATH, _REPLICA = "writer", "writer_died", "replica_of"
 MARKS = (_MARK, _DEATH, _REPLICA)
 """Rows that are about this file, not about what it holds: a copy has none of them."""
-_SET = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 def mark(connection: sqlite3.Connection, who: LockHolder, path: Path, rev: int) -> None:
@@ -33,7 +33,7 @@ def mark(connection: sqlite3.Connection, who: LockHolder, path: Path, rev: int) 
     """
     add_epoch(connection, who.token, rev)
     value = json.dumps(asdict(who) | {"note": "", "died": "", "path": str(path)}, ensure_ascii=False)
-    connection.execute(_SET, (_MARK, value))
+    write_meta(connection, _MARK, value)
 
 
 def bring_in(connection: sqlite3.Connection) -> bool:
@@ -59,12 +59,12 @@ def unmark_copy(connection: sqlite3.Connection) -> None:
 
 def write_replica(connection: sqlite3.Connection, source: str, at: float) -> None:
     """Mark a store as a copy of another that is brought up to date from there: nobody else writes it."""
-    connection.execute(_SET, (_REPLICA, json.dumps({"source": source, "at": at}, ensure_ascii=False)))
+    write_meta(connection, _REPLICA, json.dumps({"source": source, "at": at}, ensure_ascii=False))
 
 
 def read_replica(connection: sqlite3.Connection) -> Replica | None:
     """Of what a store is such a copy; None when of none."""
-    text = _value(connection, _REPLICA)
+    text = read_meta(connection, _REPLICA)
     if text is None:
         return None
     try:
@@ -95,7 +95,7 @@ def record_death(connection: sqlite3.Connection, who: LockHolder, reason: str, n
         connection.execute("ROLLBACK")
     row = json.dumps(asdict(who) | {"note": "", "died": reason[:LONGEST], "at": now}, ensure_ascii=False)
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute(_SET, (_DEATH, row))
+    write_meta(connection, _DEATH, row)
     connection.execute(
         "INSERT INTO event (at, level, host, text) VALUES (?, 'error', ?, ?)",
         (now, who.host, f"the driver ({who.place()}) died: {reason}"),
@@ -140,7 +140,7 @@ def last_end(
         record: what its lock file says, if there is one.
         at: when the lock file was last written.
     """
-    marked, died = _value(connection, _MARK), _value(connection, _DEATH)
+    marked, died = read_meta(connection, _MARK), read_meta(connection, _DEATH)
     left = decoded(marked) if marked is not None else None
     if record is not None and record.died and (left is None or left.token == record.token):
         return WriterEnd(record, at, record.died, recorded=False)
@@ -157,7 +157,7 @@ def refuse_incomplete(connection: sqlite3.Connection, path: Path, record: LockHo
     Raises:
         StoreIncomplete: says where the log is, or what to do without it.
     """
-    marked = _value(connection, _MARK)
+    marked = read_meta(connection, _MARK)
     left = decoded(marked) if marked is not None else None
     if left is None or wal_bytes(path) or (record is not None and record.token == left.token and left.token):
         return
@@ -184,13 +184,6 @@ def refuse_if_incomplete(path: Path, connection: sqlite3.Connection) -> None:
     if not is_held(path):
         with translated(path):
             refuse_incomplete(connection, path, left_behind(path)[0])
-
-
-def _value(connection: sqlite3.Connection, key: str) -> str | None:
-    row = connection.execute(
-        "SELECT value FROM meta WHERE key = ? AND typeof(value) = 'text' AND length(value) <= 8192", (key,)
-    ).fetchone()
-    return None if row is None else str(row[0])
 
 
 def _death(text: str) -> WriterEnd | None:

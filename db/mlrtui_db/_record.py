@@ -96,5 +96,6 @@ def _checked(said: dict[str, object]) -> LockHolder | None:
 
 def _time(value: object) -> float | None:
     """The number as a time, s (Unix time); None when it is none."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_TIME
-    return float(value) if known else None  # type: ignore[arg-type]
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_TIME:
+        return float(value)
+    return None

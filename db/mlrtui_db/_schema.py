@@ -74,6 +74,11 @@ def tables_of_trials(connection: sqlite3.Connection) -> tuple[str, ...]:
     )
 
 
+def step_tables(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Names of the tables with rows for steps of trials."""
+    return tuple(table for table in tables_of_trials(connection) if table not in ("attempt", "event"))
+
+
 def install_schema(connection: sqlite3.Connection, now: float) -> None:
     """Fill an empty database, in one transaction."""
     connection.executescript(

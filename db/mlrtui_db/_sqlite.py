@@ -6,10 +6,11 @@ store beside a live connection would silently unlock it. SQLite itself takes car
 
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from mlrtui_db._checked import Unreadable
 from mlrtui_db._guard import LONGEST_ROW, GuardedConnection, guard, stopped
@@ -21,6 +22,8 @@ from mlrtui_db.errors import (
     StoreForeign,
     StoreUnwritable,
 )
+
+N = TypeVar("N", int, int | None)
 
 _BUSY_MS = 5000
 _READER_BUSY_MS = 2000
@@ -174,6 +177,35 @@ def finite(value: float | None) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def whole(value: int | None) -> int | None:
+def whole(value: N) -> N:
     """The number as a Python int, or None."""
-    return None if value is None else int(value)
+    return value if value is None else int(value)
+
+
+def columns(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Column names of a table or view, in order."""
+    return [row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')]
+
+
+def insertion(table: str, names: Sequence[str]) -> str:
+    """The statement that inserts a row of these columns."""
+    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+
+def dict_rows(connection: sqlite3.Connection, query: str, *values: object) -> Iterator[dict[str, Any]]:
+    """The rows of a query by the names of their columns. All are read, so that what they are of may be written."""
+    found = connection.execute(query, values)
+    names = [column[0] for column in found.description]
+    return (dict(zip(names, row, strict=True)) for row in found.fetchall())
+
+
+def dict_row(connection: sqlite3.Connection, query: str, number: object, *more: object) -> dict[str, Any]:
+    """The one row of a query for what has a number.
+
+    Raises:
+        StoreError: there is none.
+    """
+    row = next(dict_rows(connection, query, number, *more), None)
+    if row is None:
+        raise StoreError(f"the store has no row of number {number}")
+    return row

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
-from mlrtui_db._sqlite import finite, whole
+from mlrtui_db._sqlite import N, finite, whole
 from mlrtui_db.flags import (
     FLAG_ACCURACY_NONFINITE,
     FLAG_LOSS_NAN,
@@ -21,7 +21,7 @@ from mlrtui_db.flags import (
 )
 from mlrtui_db.records import MeasureRow, Segment, StepRows
 
-__all__ = ["Columns", "Real", "StepRow", "columns_of", "measured", "stored_rows"]
+__all__ = ["Columns", "Real", "columns_of", "measured"]
 
 _LOSS_BITS, _SHARPNESS_BITS = bits("loss"), bits("sharpness")
 _VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | bits("accuracy")
@@ -33,13 +33,13 @@ _BOUNDS, _COSTS = _UNSET[4:7], _UNSET[8:13]  # what a recorder alone gives; a Na
 
 
 class Columns(NamedTuple):
-    """Steps of one trial as the store keeps them; fields are the columns of table ``step`` after ``trial_id``."""
+    """Steps of one trial as the store keeps them; field names are the columns of table ``step`` after ``trial_id``."""
 
     step: Sequence[int]
     loss: Sequence[Real]
     accuracy: Sequence[Real]
     sharpness: Sequence[Real]
-    residual: Sequence[Real]
+    sharpness_residual: Sequence[Real]
     products: Sequence[int | None]
     flags: Sequence[int]
     eta: Sequence[Real]
@@ -60,12 +60,7 @@ def columns_of(rows: StepRows, segment: Segment) -> Columns:
         flags = [_flags(int(flag or 0), *own) for flag, *own in zip(flags, loss, accuracy, sharpness, strict=True)]
     eta: Sequence[Real] = _finite(rows.eta[cut]) if rows.eta else [None] * len(loss)
     products = _whole(rows.products[cut])
-    return Columns(_whole(rows.step[cut]), *kept, _finite(rows.sharpness_residual[cut]), products, flags, eta)  # type: ignore[arg-type]
-
-
-def stored_rows(rows: StepRows, segment: Segment) -> list[StepRow]:
-    """The rows of one segment as the store keeps them."""
-    return list(columns_of(rows, segment).rows(segment.trial_id))
+    return Columns(_whole(rows.step[cut]), *kept, _finite(rows.sharpness_residual[cut]), products, flags, eta)
 
 
 def measured(
@@ -105,7 +100,7 @@ def _finite(values: Sequence[Real]) -> Sequence[Real]:
     return [finite(value) for value in values]
 
 
-def _whole(values: Sequence[int | None]) -> Sequence[int | None]:
+def _whole(values: Sequence[N]) -> Sequence[N]:
     """The column as Python ints: itself where it has no others."""
     if type(sum([value for value in values if value is not None])) is int:
         return values

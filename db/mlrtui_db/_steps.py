@@ -8,23 +8,20 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from mlrtui_db._attempts import Fence
-from mlrtui_db._schema import tables_of_trials
-from mlrtui_db._sqlite import Transaction
+from mlrtui_db._schema import step_tables
+from mlrtui_db._sqlite import Transaction, insertion
 from mlrtui_db._step_rows import Columns, Real, columns_of, measured
 from mlrtui_db.errors import StoreError
 from mlrtui_db.flags import LOSS_STATES
 from mlrtui_db.models import AppendResult
 from mlrtui_db.records import MeasureRow, Segment, StepRows
 
-_COLUMNS = ("trial_id", "step", "loss", "accuracy", "sharpness", "sharpness_residual", "products", "flags", "eta")
+_COLUMNS = ("trial_id", *Columns._fields)
 _MANY = 40  # rows of one statement: SQLite then takes three quarters of the time
 
 _OF_MEASURE = ("trial_id", "step", "series_id", *MeasureRow._fields[2:-1])  # between row and measure, and the part
 _OF_SHORT = ("trial_id", "step", "series_id", "value", "edge", "residual")
-_INSERT_MEASURE, _INSERT_SHORT = (
-    f"INSERT INTO measure ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    for names in (_OF_MEASURE, _OF_SHORT)
-)
+_INSERT_MEASURE, _INSERT_SHORT = insertion("measure", _OF_MEASURE), insertion("measure", _OF_SHORT)
 
 
 @dataclass
@@ -230,10 +227,9 @@ _ENDED = (
 def prune_steps(tx: Transaction, sweep_id: int) -> int:
     """See `Store.prune_steps`."""
     deleted = 0
-    for table in tables_of_trials(tx.connection):
-        if table not in ("attempt", "event"):
-            gone = tx.connection.execute(f"DELETE FROM {table} WHERE trial_id IN ({_ENDED})", (sweep_id,)).rowcount
-            deleted += gone if table == "step" else 0
+    for table in step_tables(tx.connection):
+        gone = tx.connection.execute(f"DELETE FROM {table} WHERE trial_id IN ({_ENDED})", (sweep_id,)).rowcount
+        deleted += gone if table == "step" else 0
     tx.connection.execute(
         f"UPDATE trial SET n_steps = 0, rev = ?, {_CLEARED} WHERE n_steps > 0 AND trial_id IN ({_ENDED})",
         (tx.rev, sweep_id),

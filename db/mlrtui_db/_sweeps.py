@@ -58,27 +58,34 @@ def grow_sweep(
     held = {cell.cell_id: cell.seeds for cell in read_cell_states(tx.connection, sweep_id)}
     if sorted(held) != sorted(known.values()):
         raise StoreError(f"sweep {sweep_id} cannot grow: not every cell that it has is among those that are wanted")
-    execute("UPDATE cell SET position = -1 - position WHERE sweep_id = ?", (sweep_id,))  # makes way: they are unique
+    labels = {cell.position: cell.label for cell in sweep.cells}
+    move_cells(tx, sweep_id, {cell_id: (position, labels[position]) for position, cell_id in known.items()})
     for cell in sweep.cells:
-        if cell.position in known:
-            cell_id = known[cell.position]
-            execute(
-                "UPDATE cell SET position = ?, label = ?, rev = ? WHERE cell_id = ?",
-                (cell.position, cell.label, tx.rev, cell_id),
-            )
-        else:
-            cell_id = _add_cell(tx, sweep_id, cell)
+        cell_id = known[cell.position] if cell.position in known else _add_cell(tx, sweep_id, cell)
         _add_nets(tx, cell_id, [net for net in cell.nets if net.seed not in held.get(cell_id, ())])
     if searches_again:
-        execute(
-            "UPDATE net SET status = 'open', rev = ? WHERE status = 'done'"
-            " AND cell_id IN (SELECT cell_id FROM cell WHERE sweep_id = ?)",
-            (tx.rev, sweep_id),
-        )
+        search_again(tx, sweep_id)
     execute("DELETE FROM fit WHERE sweep_id = ? AND substr(fit, 1, ?) <> ?", (sweep_id, len(SAVED), SAVED))
     execute(
         "UPDATE sweep SET spec = ?, sweep_key = ?, shard = ?, status = 'open', finished_at = NULL WHERE sweep_id = ?",
         (sweep.spec, sweep.sweep_key, sweep.shard, sweep_id),
+    )
+
+
+def move_cells(tx: Transaction, sweep_id: int, places: Mapping[int, tuple[int, str]]) -> None:
+    """Give all cells of a sweep the positions and labels that they have in a larger one, by cell_id."""
+    execute = tx.connection.execute
+    execute("UPDATE cell SET position = -1 - position WHERE sweep_id = ?", (sweep_id,))  # makes way: they are unique
+    for cell_id, place in places.items():
+        execute("UPDATE cell SET position = ?, label = ?, rev = ? WHERE cell_id = ?", (*place, tx.rev, cell_id))
+
+
+def search_again(tx: Transaction, sweep_id: int) -> None:
+    """Open the nets of a sweep that are done: more is wanted of them."""
+    tx.connection.execute(
+        "UPDATE net SET status = 'open', rev = ? WHERE status = 'done'"
+        " AND cell_id IN (SELECT cell_id FROM cell WHERE sweep_id = ?)",
+        (tx.rev, sweep_id),
     )
 
 

@@ -4,10 +4,11 @@ import sqlite3
 from collections.abc import Iterator
 
 from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
+from mlrtui_db._sqlite import columns
 from mlrtui_db.axes import AXES, AXIS, SIZES
 from mlrtui_db.flags import FLAG_ALL_SAMPLES, FLAGS, LOSS_STATES
 
-__all__ = ["OF_A_TRIAL", "TABLES", "VIEWS", "column_documents", "columns"]
+__all__ = ["OF_A_TRIAL", "TABLES", "VIEWS", "column_documents"]
 
 _SWEEP_ID: Docs = {"sweep_id": ("id", "The sweep it belongs to.")}
 _REV: Docs = {"rev": ("1", "Number of the transaction that last touched the row; rises over the life of a store.")}
@@ -440,11 +441,6 @@ VIEWS: dict[str, Docs] = {
     },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},
 }
-
-
-def columns(connection: sqlite3.Connection, name: str) -> list[str]:
-    """Column names of a table or view, in order."""
-    return [row[1] for row in connection.execute(f'PRAGMA table_info("{name}")')]
 
 
 def column_documents(connection: sqlite3.Connection) -> Iterator[tuple[str, str, str, str]]:

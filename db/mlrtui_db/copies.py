@@ -14,7 +14,9 @@ from mlrtui_db._sqlite import connect_new, translated
 from mlrtui_db.errors import StoreIOError, StoreLocked, StoreUnwritable
 from mlrtui_db.lock import is_held
 
-__all__ = ["archive", "back_up", "nameless_copy", "renew_backup", "whole_or_not"]
+__all__ = ["archive", "back_up", "clear_away", "draft_of", "nameless_copy", "renew_backup", "whole_or_not"]
+
+_BESIDE = ("-wal", "-shm", "-journal", ".lock")
 
 
 def back_up(store: Path | str, copy: Path) -> int:
@@ -107,6 +109,17 @@ def archive(store: Path | str, copy: Path) -> int:
     return copy.stat().st_size
 
 
+def draft_of(path: Path) -> Path:
+    """Where `whole_or_not` builds a file."""
+    return path.with_name(f".{path.name}.part")
+
+
+def clear_away(draft: Path) -> None:
+    """Remove a file that was not finished, with what SQLite and a writer's lock left beside it."""
+    for suffix in ("", *_BESIDE):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
 @contextmanager
 def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Where to build a file that appears under its name when the block ends well, and leaves nothing when it fails.
@@ -120,11 +133,9 @@ def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
         raise StoreUnwritable(f"{path} is there already: choose another name, or remove it first")
     if not path.absolute().parent.is_dir():
         raise StoreUnwritable(f"the folder {path.absolute().parent} does not exist: make it first")
-    draft = path.with_name(f".{path.name}.part")
-    leftovers = [draft.with_name(draft.name + suffix) for suffix in ("", "-wal", "-shm", "-journal", ".lock")]
+    draft = draft_of(path)
     try:
-        for leftover in leftovers:
-            leftover.unlink(missing_ok=True)
+        clear_away(draft)
         draft.touch()  # with the user's umask; SQLite would never let a group write
         with translated(draft):
             yield draft
@@ -134,5 +145,4 @@ def whole_or_not(path: Path, *, replace: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise StoreUnwritable(f"{path} cannot be made ({error.strerror}): check the folder and its free room") from None
     finally:
-        for leftover in leftovers:
-            leftover.unlink(missing_ok=True)
+        clear_away(draft)

@@ -17,15 +17,28 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlrtui_db import _opening, sqlite_version
-from mlrtui_db._epochs import diverged, read_epochs
+from mlrtui_db._checked import plain_rows
+from mlrtui_db._epochs import diverged, newest_rev, read_epochs
 from mlrtui_db._life import MARKS
-from mlrtui_db._schema import SCHEMA_VERSION, schema_names, tables_of_trials
-from mlrtui_db._sqlite import translated
+from mlrtui_db._schema import SCHEMA_VERSION, step_tables
+from mlrtui_db._sqlite import columns, translated
 from mlrtui_db.copies import nameless_copy
-from mlrtui_db.frames import Frame, packed, read_frame, write_frame
+from mlrtui_db.errors import StoreError
+from mlrtui_db.frames import Frame, packed, read_frames, write_frame
 from mlrtui_db.lock import is_held
 
-__all__ = ["FORMAT", "Frame", "answer", "serve"]
+__all__ = [
+    "FORMAT",
+    "KEYED",
+    "WHOLE",
+    "answer",
+    "frame_check",
+    "last_event",
+    "serve",
+    "shape",
+    "table_digest",
+    "totals",
+]
 
 FORMAT = 1
 WHOLE = ("sweep", "fit", "series", "column_doc")
@@ -43,12 +56,22 @@ def serve(store: Path, requests: IO[bytes], out: IO[bytes]) -> None:
     """Answer each line of ``requests`` until there are no more.
 
     Raises:
-        StoreError: the store cannot be read.
+        StoreError: the store cannot be read, or a line is no request.
     """
     while line := requests.readline(_LONGEST_REQUEST):
-        for frame in answer(store, json.loads(line)):
+        for frame in answer(store, _request(line)):
             write_frame(out, frame)
         out.flush()
+
+
+def _request(line: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(line)
+    except (ValueError, RecursionError):
+        request = None
+    if not isinstance(request, dict) or not isinstance(request.get("since"), dict | None):
+        raise StoreError("what came on standard input is no request of `mlrtui pull`: run that, on the other machine")
+    return request
 
 
 def answer(store: Path | str, request: dict[str, Any]) -> Iterator[Frame]:
@@ -72,15 +95,14 @@ def answer(store: Path | str, request: dict[str, Any]) -> Iterator[Frame]:
             why = _refused(connection, since)
             if not why:
                 check = 0
-                for made in _delta(connection, since):
-                    write_frame(aside, made if not made[0].get("end") else ({**made[0], "check": check}, b""))
-                    check = frame_check(made, check)
+                for frame in _delta(connection, since):
+                    write_frame(aside, frame)
+                    check = frame_check(frame, check)
+                write_frame(aside, _end(connection, check))
                 connection.execute("COMMIT")
                 yield head | {"kind": "delta"}, b""
                 aside.seek(0)
-                while (frame := read_frame(aside)) and not frame[0].get("end"):
-                    yield frame
-                yield frame
+                yield from read_frames(aside)
                 return
     with nameless_copy(store) as (file, size):
         yield head | {"kind": "full", "bytes": size, "why": why}, b""
@@ -110,14 +132,6 @@ def table_digest(connection: sqlite3.Connection, table: str) -> str:
     return digest.hexdigest()
 
 
-def newest_rev(connection: sqlite3.Connection) -> int:
-    """The largest ``rev`` of any row."""
-    (rev,) = connection.execute(
-        f"SELECT max({', '.join(f'(SELECT coalesce(max(rev), 0) FROM {table})' for table in KEYED)})"
-    ).fetchone()
-    return int(rev)
-
-
 def last_event(connection: sqlite3.Connection) -> list[Any]:
     """Number, time and text of the newest event; [0, 0, ""] without one."""
     row = connection.execute("SELECT event_id, at, text FROM event ORDER BY event_id DESC LIMIT 1").fetchone()
@@ -136,21 +150,6 @@ def totals(connection: sqlite3.Connection) -> list[Any]:
     ):
         found += connection.execute(f"SELECT {query}").fetchone()
     return found
-
-
-def step_tables(connection: sqlite3.Connection) -> list[str]:
-    """The tables with rows for steps of trials."""
-    return [table for table in tables_of_trials(connection) if table not in ("attempt", "event")]
-
-
-def columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    """Names of a table's columns."""
-    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-
-
-def known_tables() -> tuple[str, ...]:
-    """The tables that a delta may have rows of."""
-    return tuple(name for name in schema_names() if name != "meta")
 
 
 def _keys(connection: sqlite3.Connection, table: str) -> list[str]:
@@ -194,8 +193,12 @@ def _delta(connection: sqlite3.Connection, since: dict[str, Any]) -> Iterator[Fr
         yield from _blocks(
             {"do": "insert", "table": table}, columns(connection, table), _steps(connection, table, grown)
         )
+
+
+def _end(connection: sqlite3.Connection, check: int) -> Frame:
+    """The last frame, with what proves that the others are all there and fit."""
     meta = [list(row) for row in connection.execute("SELECT key, value FROM meta ORDER BY key") if row[0] not in MARKS]
-    yield {"end": True, "totals": totals(connection), "meta": meta}, b""
+    return {"end": True, "check": check, "totals": totals(connection), "meta": meta}, b""
 
 
 def _grown(connection: sqlite3.Connection, rev: int, growing: dict[int, Sequence[int]]) -> list[tuple[int, int]]:
@@ -221,7 +224,7 @@ def _rows(connection: sqlite3.Connection, table: str, query: str, *values: objec
 
 def _blocks(head: dict[str, Any], names: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> Iterator[Frame]:
     block: list[tuple[Any, ...]] = []
-    for row in rows:
+    for row in plain_rows(rows, f"table {head['table']}"):  # a BLOB of a damaged store is no JSON
         block.append(row)
         if len(block) == _BLOCK:
             yield packed(head, names, block)

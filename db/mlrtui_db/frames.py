@@ -10,13 +10,14 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-__all__ = ["Frame", "NotOurFrame", "packed", "read_frame", "unpacked", "write_frame"]
+__all__ = ["Frame", "NotOurFrame", "packed", "read_frame", "read_frames", "unpacked", "write_frame"]
 
 Frame = tuple[dict[str, Any], bytes]
 
 _LONGEST_LINE = 1 << 24
 _LONGEST_BODY = 1 << 28
 _LEVEL = 1
+_CELLS = frozenset({str, int, float, type(None)})
 
 
 class NotOurFrame(Exception):
@@ -55,6 +56,13 @@ def read_frame(source: IO[bytes]) -> Frame:
     if len(body) < size:
         raise EOFError
     return head, body
+
+
+def read_frames(source: IO[bytes]) -> Iterator[Frame]:
+    """Read them up to the one that says it is the end; raises what `read_frame` does."""
+    while not (frame := read_frame(source))[0].get("end"):
+        yield frame
+    yield frame
 
 
 def packed(head: dict[str, Any], names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Frame:
@@ -108,8 +116,8 @@ def _values(kind: str, part: bytes) -> Sequence[Any]:
         numbers = _little(array("d", part))
         return [None if number != number else number for number in numbers]
     found = json.loads(part)
-    if not isinstance(found, list):
-        raise NotOurFrame("a column is no list")
+    if not isinstance(found, list) or not _CELLS.issuperset(map(type, found)):
+        raise NotOurFrame("a column is no list of numbers and texts")
     return found
 
 

@@ -8,7 +8,7 @@ goes where another store adds to them: mean and spread of a cell are computed an
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +21,8 @@ from mlrtui_db._derived import is_derived
 from mlrtui_db._life import refuse_if_incomplete
 from mlrtui_db._live import read_cell_states
 from mlrtui_db._schema import tables_of_trials
-from mlrtui_db._sqlite import Transaction, translated
-from mlrtui_db._sweeps import free_name, refresh_cell
+from mlrtui_db._sqlite import Transaction, columns, dict_rows, insertion, translated
+from mlrtui_db._sweeps import free_name, move_cells, refresh_cell, search_again
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.errors import MergeConflict, StoreLocked
 from mlrtui_db.lock import is_held
@@ -145,7 +145,7 @@ class _Merge:
         _opening.refuse_newer(self._path, self._source)
         self._source.execute("BEGIN")  # all of it from one moment
         self._series = self._series_here()
-        for sweep in _rows(self._source, "SELECT * FROM sweep ORDER BY sweep_id"):
+        for sweep in dict_rows(self._source, "SELECT * FROM sweep ORDER BY sweep_id"):
             known, sweep_id = self._sweep(sweep)
             if known and (self._changed or self._only_source_is_fitted(sweep["sweep_id"], sweep_id)):
                 self._target.execute("DELETE FROM fit WHERE sweep_id = ?", (sweep_id,))
@@ -189,10 +189,11 @@ class _Merge:
                 )
             self._make_way(sweep_id)
         self._changed = bool(self._joined.spec)
-        for cell in _rows(self._source, "SELECT * FROM cell WHERE sweep_id = ? ORDER BY position", sweep["sweep_id"]):
+        cells = "SELECT * FROM cell WHERE sweep_id = ? ORDER BY position"
+        for cell in dict_rows(self._source, cells, sweep["sweep_id"]):
             self._cell(cell, sweep_id)
         if known is None:
-            for fit in _rows(self._source, "SELECT * FROM fit WHERE sweep_id = ?", sweep["sweep_id"]):
+            for fit in dict_rows(self._source, "SELECT * FROM fit WHERE sweep_id = ?", sweep["sweep_id"]):
                 self._insert("fit", fit | {"sweep_id": sweep_id})
         self._events(sweep["sweep_id"], sweep_id)
         if known is not None:
@@ -220,19 +221,10 @@ class _Merge:
         execute(
             "UPDATE sweep SET spec = ?, sweep_key = ? WHERE sweep_id = ?", (joined.spec, joined.sweep_key, sweep_id)
         )
-        execute("UPDATE cell SET position = -1 - position WHERE sweep_id = ?", (sweep_id,))
-        for cell in _rows(self._target, "SELECT cell_id, settings FROM cell WHERE sweep_id = ?", sweep_id):
-            position, label = joined.places[cell["settings"]]
-            execute(
-                "UPDATE cell SET position = ?, label = ?, rev = ? WHERE cell_id = ?",
-                (position, label, self._tx.rev, cell["cell_id"]),
-            )
+        cells = execute("SELECT cell_id, settings FROM cell WHERE sweep_id = ?", (sweep_id,)).fetchall()
+        move_cells(self._tx, sweep_id, {cell_id: joined.places[settings] for cell_id, settings in cells})
         if "known" not in joined.answered:
-            execute(
-                "UPDATE net SET status = 'open', rev = ? WHERE status = 'done'"
-                " AND cell_id IN (SELECT cell_id FROM cell WHERE sweep_id = ?)",
-                (self._tx.rev, sweep_id),
-            )
+            search_again(self._tx, sweep_id)
         execute(
             "INSERT INTO event (at, level, sweep_id, text) VALUES (?, 'info', ?, ?)",
             (self._tx.now, sweep_id, f"merged with another that differed: {'; '.join(joined.changes)}"),
@@ -268,7 +260,7 @@ class _Merge:
                 "same name: merge them into two stores"
             )
         cell_id = known["cell_id"] if known else self._insert("cell", cell | {"sweep_id": sweep_id}, "cell_id")
-        for net in _rows(self._source, "SELECT * FROM net WHERE cell_id = ? ORDER BY seed", cell["cell_id"]):
+        for net in dict_rows(self._source, "SELECT * FROM net WHERE cell_id = ? ORDER BY seed", cell["cell_id"]):
             refresh_cell(self._tx, self._net(net, cell_id))
 
     def _net(self, net: Row, cell_id: int) -> int:
@@ -287,7 +279,7 @@ class _Merge:
                 self._target.execute("DELETE FROM trial WHERE net_id = ?", (net_id,))
             if further:
                 self._update("net", net | {"cell_id": cell_id, "net_id": net_id}, "net_id")
-        for trial in _rows(self._source, "SELECT * FROM trial WHERE net_id = ? ORDER BY trial_id", net["net_id"]):
+        for trial in dict_rows(self._source, "SELECT * FROM trial WHERE net_id = ? ORDER BY trial_id", net["net_id"]):
             self._trial(trial, net_id)
         return net_id
 
@@ -300,10 +292,10 @@ class _Merge:
     def _given_up_otherwise(self, source_id: int, target_id: int) -> bool:
         """Whether a training of both nets has two verdicts because it was given up in one: their searches differ."""
         query = "SELECT eta, verdict, given_up_epoch FROM trial WHERE net_id = ? AND status = 'done'"
-        known = {trial["eta"]: trial for trial in _rows(self._target, query, target_id)}
+        known = {trial["eta"]: trial for trial in dict_rows(self._target, query, target_id)}
         return any(
             trial["verdict"] != known[trial["eta"]]["verdict"] and (_given_up(trial) or _given_up(known[trial["eta"]]))
-            for trial in _rows(self._source, query, source_id)
+            for trial in dict_rows(self._source, query, source_id)
             if trial["eta"] in known
         )
 
@@ -320,19 +312,19 @@ class _Merge:
         trial_id = self._insert("trial", trial | {"net_id": net_id}, "trial_id")
         for table in tables_of_trials(self._source):
             if table != "event":
-                names = _columns(self._source, table)
+                names = columns(self._source, table)
                 values = self._source.execute(f"SELECT * FROM {table} WHERE trial_id = ?", (trial["trial_id"],))
                 at = names.index("trial_id")
                 moved = ((*row[:at], trial_id, *row[at + 1 :]) for row in values)
                 if "series_id" in names:
                     of = names.index("series_id")
                     moved = ((*row[:of], self._series[row[of]], *row[of + 1 :]) for row in moved)
-                self._target.executemany(_insertion(table, names), moved)
+                self._target.executemany(insertion(table, names), moved)
 
     def _series_here(self) -> dict[int, int]:
         """The names of all that the source has measured, with their numbers there and in the new store."""
         numbers = {}
-        for row in _rows(self._source, "SELECT * FROM series ORDER BY series_id"):
+        for row in dict_rows(self._source, "SELECT * FROM series ORDER BY series_id"):
             name = (row["measure"], row["part"])
             known = _one(self._target, "SELECT * FROM series WHERE measure = ? AND part = ?", *name)
             numbers[row["series_id"]] = known["series_id"] if known else self._insert("series", row, "series_id")
@@ -365,7 +357,7 @@ class _Merge:
         kept = {name: value for name, value in row.items() if name != numbered}
         if "rev" in kept:
             kept["rev"] = self._tx.rev
-        return self._target.execute(_insertion(table, list(kept)), tuple(kept.values())).lastrowid or 0
+        return self._target.execute(insertion(table, list(kept)), tuple(kept.values())).lastrowid or 0
 
     def _update(self, table: str, row: Row, key: str) -> None:
         self._changed = True
@@ -396,20 +388,5 @@ def _given_up(trial: Row) -> bool:
     return trial["given_up_epoch"] is not None
 
 
-def _rows(connection: sqlite3.Connection, query: str, *values: object) -> Iterator[Row]:
-    found = connection.execute(query, values)
-    names = [column[0] for column in found.description]
-    for row in found.fetchall():
-        yield dict(zip(names, row, strict=True))
-
-
 def _one(connection: sqlite3.Connection, query: str, *values: object) -> Row | None:
-    return next(_rows(connection, query, *values), None)
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-
-
-def _insertion(table: str, names: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    return next(dict_rows(connection, query, *values), None)

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from mlrtui_db._editions import BEFORE_SCHEMA_4, measured_before_6
 from mlrtui_db._life import unmark_copy
+from mlrtui_db._meta import write_meta
 from mlrtui_db._schema import SCHEMA_VERSION, drop_views, renew_views
-from mlrtui_db._sqlite import connect_new, error_name, short, translated
+from mlrtui_db._sqlite import columns, connect_new, error_name, short, translated
 from mlrtui_db.errors import StoreError
 from mlrtui_db.relabelling import Relabel, relabel_all
 
@@ -111,28 +112,23 @@ _NET_4 = {
 }
 
 
+_VALUE_5 = """value REAL, edge REAL, edge_high REAL, low REAL, high REAL, residual REAL, products INTEGER,
+          forwards INTEGER, status TEXT, note TEXT, seconds REAL"""
+"""Columns of one value of a measure."""
+
+
 def _fifth(connection: sqlite3.Connection) -> None:
     """Measures, a learning rate by step, recorded runs, shards. The axes of views are made of what all stores have."""
     drop_views(connection)  # a column that a view names cannot be dropped
     _added(connection, "sweep", "shard TEXT")
     _added(connection, "step", "eta REAL")
     _added(connection, "sweep", "repeatable INTEGER CHECK (repeatable IN (0, 1))")
-    connection.execute("""
+    connection.execute(f"""
         CREATE TABLE IF NOT EXISTS measure (
           trial_id INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
           step     INTEGER NOT NULL CHECK (step >= 0),
           measure  TEXT NOT NULL,
-          value    REAL,
-          edge     REAL,
-          edge_high REAL,
-          low      REAL,
-          high     REAL,
-          residual REAL,
-          products INTEGER,
-          forwards INTEGER,
-          status   TEXT,
-          note     TEXT,
-          seconds  REAL,
+          {_VALUE_5},
           PRIMARY KEY (trial_id, step, measure)
         ) STRICT, WITHOUT ROWID""")
     _replace(connection, "sweep", "mode", "TEXT NOT NULL DEFAULT 'search' CHECK ({} IN ('search', 'scan', 'recorded'))")
@@ -164,22 +160,12 @@ def _sixth(connection: sqlite3.Connection) -> None:
     connection.execute(
         f"INSERT INTO series (measure, part) SELECT DISTINCT measure, part FROM ({before}) ORDER BY measure, part"
     )
-    connection.execute("""
+    connection.execute(f"""
         CREATE TABLE measure_6 (
           trial_id  INTEGER NOT NULL REFERENCES trial ON DELETE CASCADE,
           step      INTEGER NOT NULL CHECK (step >= 0),
           series_id INTEGER NOT NULL REFERENCES series,
-          value     REAL,
-          edge      REAL,
-          edge_high REAL,
-          low       REAL,
-          high      REAL,
-          residual  REAL,
-          products  INTEGER,
-          forwards  INTEGER,
-          status    TEXT,
-          note      TEXT,
-          seconds   REAL,
+          {_VALUE_5},
           PRIMARY KEY (trial_id, step, series_id)
         ) STRICT, WITHOUT ROWID""")
     connection.execute(f"""
@@ -202,7 +188,7 @@ def _replace(connection: sqlite3.Connection, table: str, name: str, kind: str) -
 
 def _added(connection: sqlite3.Connection, table: str, column: str) -> bool:
     """Add a column, given with its type and default, where the table lacks it; whether it did."""
-    if column.split()[0] in [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]:
+    if column.split()[0] in columns(connection, table):
         return False
     connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
     return True
@@ -276,10 +262,7 @@ def _apply(connection: sqlite3.Connection, path: Path, step: Migration, backup: 
         if step.version == SCHEMA_VERSION:
             renew_views(connection)
         connection.execute(f"PRAGMA user_version = {step.version}")
-        connection.execute(
-            "INSERT OR REPLACE INTO meta (key, value) VALUES ('schema_version', ?)",
-            (str(step.version),),
-        )
+        write_meta(connection, "schema_version", str(step.version))
         connection.execute(
             "INSERT INTO event (at, level, text) VALUES (?, 'info', ?)",
             (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mlrtui_db._curves import read_curve
 from mlrtui_db._editions import UNDECIDED
-from mlrtui_db._sqlite import finite
+from mlrtui_db._sqlite import dict_row, finite
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import Curve
 from mlrtui_db.records import EVIDENCE
@@ -78,14 +78,12 @@ def relabel_all(connection: sqlite3.Connection, relabel: Relabel) -> tuple[int, 
 
 
 def stored_trial(connection: sqlite3.Connection, number: int) -> StoredTrial:
-    """All that is stored of a trial."""
-    trial = _row(connection, "SELECT * FROM trial WHERE trial_id = ?", number)
-    net = _row(connection, "SELECT * FROM net WHERE net_id = ?", trial["net_id"])
-    cell = _row(connection, "SELECT * FROM cell WHERE cell_id = ?", net["cell_id"])
+    """All that is stored of a trial.
+
+    Raises:
+        StoreError: there is none of this number.
+    """
+    trial = dict_row(connection, "SELECT * FROM trial WHERE trial_id = ?", number)
+    net = dict_row(connection, "SELECT * FROM net WHERE net_id = ?", trial["net_id"])
+    cell = dict_row(connection, "SELECT * FROM cell WHERE cell_id = ?", net["cell_id"])
     return StoredTrial(cell, net, trial, read_curve(connection, number))
-
-
-def _row(connection: sqlite3.Connection, query: str, number: Value) -> Mapping[str, Value]:
-    found = connection.execute(query, (number,))
-    names = [column[0] for column in found.description]
-    return dict(zip(names, found.fetchone(), strict=True))

@@ -11,25 +11,25 @@ import sqlite3
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mlrtui_db import _opening, deltas, sqlite_version
-from mlrtui_db._epochs import read_epochs
+from mlrtui_db._epochs import newest_rev, read_epochs
 from mlrtui_db._life import read_replica, unmark_copy, write_replica
-from mlrtui_db._schema import SCHEMA_VERSION
-from mlrtui_db._sqlite import connect_new, connect_reader, connect_writer, translated
-from mlrtui_db.copies import whole_or_not
+from mlrtui_db._schema import SCHEMA_VERSION, step_tables, table_names
+from mlrtui_db._sqlite import columns, connect_new, connect_reader, connect_writer, insertion, translated
+from mlrtui_db.copies import clear_away, draft_of, whole_or_not
 from mlrtui_db.deltas import KEYED, WHOLE
 from mlrtui_db.errors import StoreDamaged, StoreError, StoreLocked, StoreUnwritable
 from mlrtui_db.frames import Frame, NotOurFrame, unpacked
 from mlrtui_db.invariants import damage
 from mlrtui_db.lock import acquire
 
-__all__ = ["Applied", "OutOfStep", "alone", "apply", "receive", "state"]
+__all__ = ["Applied", "OutOfStep", "alone", "apply", "as_text", "pieces", "receive", "state"]
 
 
 class OutOfStep(Exception):
@@ -60,13 +60,8 @@ def alone(copy: Path) -> Iterator[None]:
     except StoreLocked:
         raise StoreLocked(f"another process is bringing {copy} up to date: let it finish") from None
     with held:
-        for leftover in (
-            copy.with_name(f".{copy.name}.part"),
-            _fresh(copy),
-            _fresh(copy).with_name(f".{_fresh(copy).name}.part"),
-        ):
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                leftover.with_name(leftover.name + suffix).unlink(missing_ok=True)
+        for leftover in (draft_of(copy), _fresh(copy), draft_of(_fresh(copy))):
+            clear_away(leftover)
         yield
 
 
@@ -88,9 +83,9 @@ def state(copy: Path) -> dict[str, Any] | None:
                 f"{copy} is a store of its own, not a copy that `mlrtui pull` made: choose another name"
             )
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        epochs = read_epochs(connection)
         if version != SCHEMA_VERSION:
             return None
+        epochs = read_epochs(connection)
         growing = connection.execute(
             "SELECT trial_id, attempt, n_steps, last_step FROM trial"
             " WHERE status IN ('queued', 'running') AND n_steps > 0"
@@ -99,7 +94,7 @@ def state(copy: Path) -> dict[str, Any] | None:
             "format": deltas.FORMAT,
             "shape": deltas.shape(connection),
             "under": epochs[-1][0] if epochs else "",
-            "rev": deltas.newest_rev(connection),
+            "rev": newest_rev(connection),
             "event": deltas.last_event(connection),
             "growing": {trial_id: held for trial_id, *held in growing},
             "digests": {table: deltas.table_digest(connection, table) for table in WHOLE},
@@ -128,9 +123,7 @@ def apply(copy: Path, source: str, frames: Iterator[Frame]) -> Applied:
             applied = _Application(connection).run(frames)
             write_replica(connection, source, time.time())
             connection.execute("COMMIT")
-        except NotOurFrame as error:
-            raise OutOfStep(str(error)) from None
-        except sqlite3.IntegrityError as error:
+        except (NotOurFrame, sqlite3.IntegrityError, OverflowError, UnicodeEncodeError) as error:
             raise OutOfStep(str(error)) from None
         finally:
             if connection.in_transaction:
@@ -139,29 +132,22 @@ def apply(copy: Path, source: str, frames: Iterator[Frame]) -> Applied:
     return applied
 
 
-def receive(copy: Path, source: str, pieces: Iterator[bytes], digest: Callable[[], str] | None) -> int:
+def receive(copy: Path, source: str, pieces: Iterator[bytes]) -> int:
     """Make a copy, or make it anew, out of the bytes of a store's file; returns its size in bytes.
 
     Args:
         copy: its path.
         source: where it comes from, as the user names it.
-        pieces: of the file.
-        digest: SHA-256 of the file, known when the pieces are at their end; None: nobody knows.
+        pieces: of the file; what they raise is raised, and nothing is left behind.
 
     Raises:
-        EOFError: they broke off; nothing is left behind.
         StoreError: what came is no store, or the copy cannot be written; nothing is left behind.
     """
     target = _fresh(copy) if copy.exists() else copy
     try:
         with whole_or_not(target) as draft:
-            seen = hashlib.sha256()
             with draft.open("wb") as file:
-                for piece in pieces:
-                    seen.update(piece)
-                    file.write(piece)
-            if digest is not None and seen.hexdigest() != digest():
-                raise StoreDamaged(f"what came from {source} is not what was sent: try again")
+                file.writelines(pieces)
             _check(draft, source)
             with closing(connect_new(draft)) as connection:
                 unmark_copy(connection)
@@ -211,8 +197,8 @@ class _Application:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._columns = {table: deltas.columns(connection, table) for table in deltas.known_tables()}
-        self._steps = deltas.step_tables(connection)
+        self._columns = {table: columns(connection, table) for table in table_names() if table != "meta"}
+        self._steps = step_tables(connection)
         self._n_steps: dict[int, int] = {}  # of each trial that changed
 
     def run(self, frames: Iterator[Frame]) -> Applied:
@@ -223,15 +209,15 @@ class _Application:
             if head.get("end"):
                 self._end(head, check)
                 return Applied(len(self._n_steps), came["step"], came["event"])
-            table = head.get("table")
+            table = str(head.get("table"))
             if table not in self._columns:
                 raise NotOurFrame(f"table {table!r}"[:80])
-            came[str(table)] += self._frame(str(table), frame)
+            came[table] += self._frame(table, frame)
             check = deltas.frame_check(frame, check)
         raise EOFError
 
     def _frame(self, table: str, frame: Frame) -> int:
-        execute = self._connection.executemany
+        many = self._connection.executemany
         match frame[0].get("do"):
             case "clear" if table in WHOLE:
                 self._connection.execute(f"DELETE FROM {table}")
@@ -243,15 +229,14 @@ class _Application:
                     self._n_steps |= {number: self._held(number) for (number,) in rows}
                 elif table == "step":
                     self._n_steps |= {number: 0 for (number,) in rows}
-                execute(f"DELETE FROM {table} WHERE {key} = ?", rows)
+                many(f"DELETE FROM {table} WHERE {key} = ?", rows)
                 return 0
             case "insert":
                 names = self._columns[table]
-                marks = ", ".join("?" * len(names))
                 rows = list(unpacked(frame, names))
                 if table in self._steps:
                     self._count(table, rows)
-                return execute(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows).rowcount
+                return many(insertion(table, names), rows).rowcount
         raise NotOurFrame(f"{frame[0]!r}"[:80])
 
     def _held(self, trial_id: int) -> int:
@@ -265,7 +250,6 @@ class _Application:
             self._n_steps[trial_id] += count if table == "step" else 0
 
     def _end(self, head: dict[str, Any], check: int) -> None:
-        execute = self._connection.execute
         if head.get("check") != check:
             raise OutOfStep("some of it is missing")
         for trial_id, count in self._n_steps.items():
@@ -278,26 +262,30 @@ class _Application:
             isinstance(row, list) and [*map(type, row)] == [str, str] for row in meta
         ):
             raise NotOurFrame("meta")
-        execute("DELETE FROM meta")
-        self._connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", meta)
+        self._connection.execute("DELETE FROM meta")
+        self._connection.executemany(insertion("meta", ("key", "value")), meta)
 
 
-def pieces(frames: Iterator[Frame], told: list[str]) -> Iterator[bytes]:
-    """The bytes of the file that follows the head of a "full"; its digest goes into ``told``.
+def pieces(frames: Iterator[Frame], source: str) -> Iterator[bytes]:
+    """The bytes of the file that follows the head of a "full" from ``source``.
 
     Raises:
         EOFError: it breaks off.
         StoreDamaged: it is not what was sent.
     """
-    squeezed = zlib.decompressobj()
+    wrong = StoreDamaged(f"what came from {source} is not what was sent: try again")
+    squeezed, digest = zlib.decompressobj(), hashlib.sha256()
     for head, body in frames:
         if head.get("end"):
-            told.append(str(head.get("sha256")))
+            if head.get("sha256") != digest.hexdigest():
+                raise wrong
             return
         try:
-            yield squeezed.decompress(body)
+            piece = squeezed.decompress(body)
         except zlib.error:
-            raise StoreDamaged("what came is not what was sent: try again") from None
+            raise wrong from None
+        digest.update(piece)
+        yield piece
     raise EOFError
 
 

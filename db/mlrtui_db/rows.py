@@ -248,7 +248,7 @@ def _steps(
 ) -> list[Row]:
     """Rows of a trial after the one with this key."""
     read = (*layout.differing, *layout.hidden)
-    where = f" AND {_row_value(BY_STEP[asked.view])} > {_row_value('?' * len(after))}" if after else ""
+    where = _behind(BY_STEP[asked.view]) if after else ""
     found = connection.execute(
         f"SELECT {_names(read)} FROM {_of_trial(asked, where)} LIMIT ?", (trial_id, *after, limit)
     )
@@ -303,8 +303,14 @@ def _names(columns: Sequence[Column]) -> str:
     return ", ".join(f'"{column.name}"' for column in columns)
 
 
-def _row_value(parts: Sequence[str]) -> str:
-    return f"({', '.join(parts)})"
+def _behind(names: Sequence[str]) -> str:
+    """A condition for the rows behind a key of these columns, which is bound; nothing is greater than a NULL."""
+    first, *others = names  # the first, which is never NULL, as it is: an index finds it
+    key, bound = (
+        ", ".join([head, *(f"ifnull({one}, '')" for one in rest)])
+        for head, rest in ((first, others), ("?", "?" * len(others)))
+    )
+    return f" AND ({key}) > ({bound})"
 
 
 def _condition(asked: Selection) -> str:

@@ -10,11 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from mlrtui_db import _attempts, _derived, _ended, _life, _opening, _steps, _sweeps, sqlite_version
-from mlrtui_db._checked import count
+from mlrtui_db._epochs import newest_rev
 from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._shape import check_schema
 from mlrtui_db._sqlite import Transaction, connect_writer, translated, wal_bytes
@@ -93,7 +92,7 @@ class Store:
         self._marked = self._mark_in_file = False
         self._beside: Beside | None = None
         self._watched_at = time.monotonic()
-        self._rev = self._stored_rev()
+        self._rev = newest_rev(connection)
 
     @classmethod
     def open(
@@ -170,9 +169,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
@@ -491,10 +488,3 @@ class Store:
             how = "a driver died" if end is None or end.recorded else end.sentence()
             self.predecessor = f"{how}; {self.recovered} trainings start again"
             self.add_event("error", self.predecessor)
-
-    def _stored_rev(self) -> int:
-        (rev,) = self._connection.execute(
-            "SELECT max((SELECT coalesce(max(rev), 0) FROM trial), (SELECT coalesce(max(rev), 0) FROM net),"
-            " (SELECT coalesce(max(rev), 0) FROM cell))"
-        ).fetchone()
-        return count(rev, "the newest rev")

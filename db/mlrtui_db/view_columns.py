@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 from mlrtui_db._schema import schema_script, view_names
 from mlrtui_db._store_page import WHAT
@@ -20,14 +20,17 @@ from mlrtui_db.errors import BadQuery
 
 __all__ = ["BY_STEP", "Column", "view_columns", "view_text"]
 
+Type = Literal["INTEGER", "REAL", "TEXT"]
+
 BY_STEP = {
     "curves": ("step",),
     "spectra": ("step", "operator", "rank"),
     "layers": ("step", "layer"),
-    "measures": ("step", "measure"),
+    "measures": ("step", "measure", "part"),
 }
-"""Views with rows per step, and what orders the rows of a trial and is unique among them."""
+"""Views with rows per step, and what orders the rows of a trial and is unique among them; a part may be NULL."""
 
+_TYPES: tuple[Type, ...] = get_args(Type)
 _TEXT_UNITS = frozenset({"text", "JSON"})
 _WHOLE_UNITS = frozenset({"0 or 1", "id", "bits", "steps", "units", "layers"})
 _COUNTS = frozenset(
@@ -43,7 +46,7 @@ class Column:
     """A column of a view."""
 
     name: str
-    type: Literal["INTEGER", "REAL", "TEXT"]
+    type: Type
     unit: str
     text: str  # its meaning
     is_computed: bool = False  # not taken from a table: a product of finite numbers may be infinite
@@ -81,14 +84,7 @@ def _all_columns() -> dict[str, tuple[Column, ...]]:
 
 def _column(view: str, name: str, declared: str) -> Column:
     unit, text = VIEWS[view][name]
-    kind: Literal["INTEGER", "REAL", "TEXT"]
-    if declared in ("TEXT", "INTEGER", "REAL"):
-        kind = declared  # type: ignore[assignment]
-    elif unit in _TEXT_UNITS:
-        kind = "TEXT"
-    elif unit in _WHOLE_UNITS or name in _COUNTS:
-        kind = "INTEGER"
-    else:
-        kind = "REAL"
+    computed: Type = "TEXT" if unit in _TEXT_UNITS else "INTEGER" if unit in _WHOLE_UNITS or name in _COUNTS else "REAL"
+    kind = next((one for one in _TYPES if one == declared), computed)
     shared = view in BY_STEP and (name in OF_A_TRIAL or (name == "edge" and view != "measures"))
     return Column(name, kind, unit, text, is_computed=not declared, is_of_trial=shared)

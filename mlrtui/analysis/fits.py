@@ -359,8 +359,10 @@ def _with_bounds(
 
 def _interval(ends: tuple[_Floats, _Floats] | None, i: int) -> tuple[float | None, float | None]:
     """Ends of a term's interval; None where it has none, or where the bounds leave it open."""
-    low, high = (None, None) if ends is None else (float(ends[0][i]), float(ends[1][i]))
-    return (low, high) if low is not None and high is not None and isfinite(low + high) else (None, None)
+    if ends is None:
+        return None, None
+    low, high = float(ends[0][i]), float(ends[1][i])
+    return (low, high) if isfinite(low) and isfinite(high) else (None, None)
 
 
 def _obstacle(ln_x: _Floats) -> str | None:

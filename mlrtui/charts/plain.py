@@ -14,6 +14,8 @@ from mlrtui.charts import ticks
 __all__ = ["TextChart", "TextSeries", "chart_text", "loglog_text"]
 
 _AROUND = 5  # rows of a chart with names: its frame, a margin and the ticks below
+_MARKS = {"line": "braille", "o": "●"}
+_ASCII_MARKS = {"line": "."}
 _FRAME = str.maketrans("┌┐└┘─│┤├┬┴┼", "++++-|+++++")
 
 
@@ -71,9 +73,7 @@ def chart_text(chart: TextChart, size: tuple[int, int], ascii: bool = False) -> 
     plotext.xlim(low_x, high_x)
     plotext.ylim(low_y, high_y)
     for one, those in places:
-        marker = (("." if ascii else "braille") if one.marker == "line" else one.marker).translate(
-            {} if ascii else {ord("o"): "●"}
-        )
+        marker = (_ASCII_MARKS if ascii else _MARKS).get(one.marker, one.marker)
         for part in _runs(those, low_y, high_y) if one.joined else [[p for p in those if p is not None]]:
             xs, ys = [x for x, _ in part], [y for _, y in part]
             if one.joined and len(part) > 1:

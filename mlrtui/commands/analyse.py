@@ -97,8 +97,8 @@ def _as_json(condition: str, result: fits.FitResult) -> dict[str, Any]:
             {"expression": term.expression, "exponent": term.exponent, "low": term.low, "high": term.high}
             for term in result.terms
         ],
-        "intercept": result.intercept if result.terms else None,
-        "r2": result.r2 if result.terms and result.r2 == result.r2 else None,
+        "intercept": result.intercept,
+        "r2": result.r2,
         "cells": result.cells,
         "decades": result.decades,
         "method": result.method,

@@ -41,7 +41,7 @@ print(json.dumps({
 """
 _DRIVER_QUERY = ("nvidia-smi", "--query-gpu=driver_version,mig.mode.current", "--format=csv,noheader")
 _LOW_DISK_BYTES = 1 << 30
-_MOST_FOREIGN = 10
+_MOST_NAMED = 10
 _LARGE_LOG_BYTES = 64 << 20
 _NVIDIA = Path("/proc/driver/nvidia/version")
 
@@ -90,11 +90,10 @@ def store(path: Path) -> Iterator[Finding]:
     broken += invariants.check(path)
     remedy = "; `mlrtui browse` can still show it, but train into a new store or restore a copy made by `mlrtui backup`"
     yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
-    for sweep in sweeps if not broken else ():
-        yield from _keys(path, sweep)
+    if not broken:
+        yield from _all_keys(path, sweeps)
     if foreign:
-        shown = ", ".join(foreign[:_MOST_FOREIGN]) + (", ..." if len(foreign) > _MOST_FOREIGN else "")
-        yield Finding("of other tools", True, f"{shown}; mlrtui does not touch them")
+        yield Finding("of other tools", True, f"{_first_few(foreign)}; mlrtui does not touch them")
     held, writer = at_work(path)
     yield _driver(held, writer, path)
     if end is not None and not held:
@@ -122,7 +121,18 @@ def _driver(held: bool, writer: lock.LockHolder | None, path: Path) -> Finding:
     return Finding("driver", not writer.note, f"{who} is running" if not writer.note else f"{who}: {writer.note}")
 
 
-def _keys(path: Path, sweep: SweepRow) -> Iterator[Finding]:
+def _first_few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")
+
+
+def _all_keys(path: Path, sweeps: Sequence[SweepRow]) -> Iterator[Finding]:
+    with suppress(StoreError), Reader.open(path) as reader:
+        for sweep in sweeps:
+            if sweep.mode != "recorded":
+                yield from _keys(reader, sweep)
+
+
+def _keys(reader: Reader, sweep: SweepRow) -> Iterator[Finding]:
     """Whether each stored training is the one that this version would make for its cell, seed and rate.
 
     Nothing is said where that cannot be known: of recorded runs, of settings, data or code that are not here.
@@ -131,9 +141,7 @@ def _keys(path: Path, sweep: SweepRow) -> Iterator[Finding]:
     from mlrtui.commands.resume import stored_spec
     from mlrtui.driver.growth import growth
 
-    if sweep.mode == "recorded":
-        return
-    with suppress(MlrtuiError, StoreError), Reader.open(path) as reader:
+    with suppress(MlrtuiError, StoreError):
         plan, cells = planning.plan(stored_spec(sweep), None), reader.cell_states(sweep.sweep_id)
         known = growth(sweep.spec, cells, plan).known
         planned = {
@@ -155,12 +163,12 @@ def _keys(path: Path, sweep: SweepRow) -> Iterator[Finding]:
             yield Finding("keys", True, f"{one_line(sweep.name)}: {text}")
             return
         labels = [planned[number].label if number in planned else f"cell {number}" for number in dict.fromkeys(others)]
-        shown = ", ".join(map(one_line, labels[:_MOST_FOREIGN])) + (", ..." if len(labels) > _MOST_FOREIGN else "")
         yield Finding(
             "keys",
             False,
             f"{one_line(sweep.name)}: {len(others)} of {len(trials)} trainings are not those of its settings by this "
-            f"version, in {shown}: their numbers differ from the others'; train the sweep anew under another name",
+            f"version, in {one_line(_first_few(labels))}: their numbers differ from the others'; train the sweep anew "
+            "under another name",
         )
 
 

@@ -14,9 +14,9 @@ from mlrtui.driver.launch import DriverProcess
 from mlrtui.errors import STOPPED, DriverDied
 from mlrtui_db.errors import StoreError
 
-__all__ = ["Signals", "attend", "watching"]
+__all__ = ["Signals", "attend", "follow_driver", "watching"]
 
-_ASKING = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1")
+_ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 _TOGETHER = 1.0  # s; job managers send a signal to every process, and some send several at once: that is one request
 
 
@@ -54,8 +54,7 @@ class Signals:
 def watching() -> Iterator[Signals]:
     """Take the signals that ask for an end, except those that whoever started us wants ignored (nohup, ``&``)."""
     signals = Signals()
-    numbers = [getattr(signal, name) for name in _ASKING]
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in _ASKING}
     taken = {number: how for number, how in before.items() if how not in (signal.SIG_IGN, None)}
     for number in taken:
         signal.signal(number, signals.take)
@@ -64,6 +63,19 @@ def watching() -> Iterator[Signals]:
     finally:
         for number, how in taken.items():  # once asked to end, nothing that comes while we do changes the exit code
             signal.signal(number, how if signals.first is None else signal.SIG_IGN)
+
+
+def follow_driver(driver: DriverProcess, store: Path, names: Sequence[str], ascii_only: bool) -> None:
+    """Print the progress of a driver's sweeps until it has ended.
+
+    Raises:
+        StoreError: the store cannot be read, and the driver has not said so itself.
+    """
+    try:
+        follow(store, list(names), driver.running, ascii_only)
+    except StoreError:
+        if not driver.end().words:
+            raise
 
 
 def attend(
@@ -93,11 +105,7 @@ def attend(
             raise
         return None, signals.code()  # the signal met it, too, before it could handle one
     signals.guard(driver)
-    try:
-        follow(store, list(names), driver.running, ascii_only)
-    except StoreError:
-        if not driver.end().words:
-            raise
+    follow_driver(driver, store, names, ascii_only)
     code = driver.end().code
     if signals.first is not None and code == DriverDied.exit_code and driver.process.returncode == -signal.SIGKILL:
         stopping.tidy(store)

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,7 +151,7 @@ class _State:
             "driver": None if self.holder is None else dataclasses.asdict(self.holder),
             "last_driver": None if self.end is None else dataclasses.asdict(self.end),
             "copy_of": None if self.replica is None else dataclasses.asdict(self.replica),
-            "sweeps": [documents.sweep_object(row, self.fits.get(row.sweep_id, ())) for row in self.sweeps],
+            "sweeps": [documents.sweep_object(row, self.fits[row.sweep_id]) for row in self.sweeps],
         }
 
 
@@ -167,25 +167,29 @@ def _read(store: Path) -> _State:
 def status(store: Path, *, as_json: bool) -> int:
     """Sweeps, progress and the driver, as text or JSON. Exit code 1 when trials failed."""
     state = _read(store)
-    sweeps, fits, held, holder, end = state.sweeps, state.fits, state.held, state.holder, state.end
-    replica = state.replica
     if as_json:
         print(documents.text(state.as_object()))
     else:
-        who = "a driver that cannot be identified" if holder is None else f"the driver ({one_line(holder.place())})"
-        ends = f" until {moment(holder.until)}" if holder is not None and holder.until is not None else ""
-        waits = ends + (f"; {one_line(holder.note)}" if holder is not None and holder.note else "")
-        if holder is not None and processes.RECORDER in holder.command:
-            show(f"{store}: a script is being recorded (by {one_line(holder.place())}){waits}")
-        elif replica is not None:
-            show(f"{store}: {one_line(replica.sentence())}")
-        else:
-            show(f"{store}: {who} is running{waits}" if held else f"{store}: no driver is running")
-        if end is not None:
-            show(f"  {one_line(end.sentence())}; `mlrtui resume --store {store}` continues (log: {log_path(store)})")
-        for row in sweeps:
-            created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
-            show(f"  {created}  {sweep_line(row)}")
-            for fit in fits.get(row.sweep_id, ()):
-                show(f"      {fit_line(fit)}")
-    return 1 if any(row.trials_failed for row in sweeps) else 0
+        for line in _lines(state):
+            show(line)
+    return 1 if any(row.trials_failed for row in state.sweeps) else 0
+
+
+def _lines(state: _State) -> Iterator[str]:
+    store, holder = state.store, state.holder
+    who = "a driver that cannot be identified" if holder is None else f"the driver ({one_line(holder.place())})"
+    ends = f" until {moment(holder.until)}" if holder is not None and holder.until is not None else ""
+    waits = ends + (f"; {one_line(holder.note)}" if holder is not None and holder.note else "")
+    if holder is not None and processes.RECORDER in holder.command:
+        yield f"{store}: a script is being recorded (by {one_line(holder.place())}){waits}"
+    elif state.replica is not None:
+        yield f"{store}: {one_line(state.replica.sentence())}"
+    else:
+        yield f"{store}: {who} is running{waits}" if state.held else f"{store}: no driver is running"
+    if state.end is not None:
+        yield f"  {one_line(state.end.sentence())}; `mlrtui resume --store {store}` continues (log: {log_path(store)})"
+    for row in state.sweeps:
+        created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
+        yield f"  {created}  {sweep_line(row)}"
+        for fit in state.fits[row.sweep_id]:
+            yield f"      {fit_line(fit)}"

@@ -14,7 +14,7 @@ from mlrtui.analysis.points import points
 from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal, predict
 from mlrtui.commands.resume import stored_spec
 from mlrtui.commands.run import RunOptions, run_specs
-from mlrtui.config import SweepSpec
+from mlrtui.config import AnySweep, SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.planning import at_size
 from mlrtui.reading import documents
@@ -76,22 +76,25 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
     if not 0.0 < asked.level < 1.0:
         raise BadInput(f"--level {exact(asked.level)}: use a chance above 0 and below 1, such as 0.9")
     with Reader.open(options.store) as reader:
-        rows = _searches(reader, names)
-        groups = {(row.name, text): cells for row in rows for text, cells in _groups(reader, row, asked.where).items()}
-        specs = {row.name: stored_spec(row) for row in rows}
+        rows = {row.name: row for row in _searches(reader, names)}
+        found = {name: _groups(reader, row, asked.where) for name, row in rows.items()}
+    empty = [name for name, each in found.items() if not each]
+    if empty and (names or len(empty) == len(found)):
+        raise BadInput(f"--where {asked.where!r}: no cell of {empty[0]!r} is left")
+    groups = {(name, text): cells for name, each in found.items() for text, cells in each.items()}
     if not names and len(groups) > 1:  # nets that were trained to check are sweeps of one cell
         groups = {key: cells for key, cells in groups.items() if len(cells) > 1} or groups
     target = {"depth": float(asked.depth), "width": float(asked.width)}
     answers = {key: predict(cells, target, asked.level) for key, cells in groups.items()}
-    trained: Trained | None = None
     if asked.confirm and len(groups) != 1:
         listed = "; ".join(f"{name}{f': {text}' if text else ''}" for name, text in groups)
         raise BadInput(f"--confirm: {len(groups)} groups ({one_line(listed)}): choose one by sweep and --where")
     if not asked.as_json:
         _print(answers, asked)
+    trained: Trained | None = None
     if asked.confirm:
-        ((name, _), answer), (cells,) = next(iter(answers.items())), groups.values()
-        ended = _confirmed(specs[name], cells[0], asked, answer, options)
+        ((key, cells),) = groups.items()
+        ended = _confirmed(stored_spec(rows[key[0]]), cells[0], asked, answers[key], options)
         if isinstance(ended, int):
             return ended
         trained = ended
@@ -119,6 +122,7 @@ def _points(reader: Reader, row: SweepRow) -> list[CellPoint]:
 
 
 def _groups(reader: Reader, row: SweepRow, where: str) -> dict[str, list[CellPoint]]:
+    """The cells that meet the condition, by group; none where none does."""
     cells = _points(reader, row)
     if where.strip():
         try:
@@ -126,13 +130,11 @@ def _groups(reader: Reader, row: SweepRow, where: str) -> dict[str, list[CellPoi
             cells = [cell for cell in cells if condition.evaluate(cell.values)]
         except ExpressionError as error:
             raise BadInput(f"--where {where!r}: {error}") from None
-        if not cells:
-            raise BadInput(f"--where {where!r}: no cell of {row.name!r} is left")
-    return fits.grouped(cells)
+    return fits.grouped(cells) if cells else {}
 
 
 def _confirmed(
-    spec: object, cell: CellPoint, asked: Asked, answer: Prediction | Refusal, options: RunOptions
+    spec: AnySweep, cell: CellPoint, asked: Asked, answer: Prediction | Refusal, options: RunOptions
 ) -> Trained | int:
     """Train the net as a sweep of its own in the same store, with the same seeds and settings.
 

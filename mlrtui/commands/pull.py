@@ -143,8 +143,7 @@ def _once(ask: Ask, copy: Path, name: str) -> _Pulled:
     if copy.exists():
         print(f"mlrtui: {copy} is copied anew: {one_line(why)}", file=sys.stderr)
     meter = _Meter(frames)
-    digests: list[str] = []
-    size = replicas.receive(copy, name, replicas.pieces(meter, digests), lambda: digests[0])
+    size = replicas.receive(copy, name, replicas.pieces(meter, name))
     return _Pulled(f"{megabytes(size)}, a copy of {name} ({megabytes(meter.size)} compressed)", running)
 
 
@@ -169,7 +168,7 @@ def _pull_backup(source: Address, copy: Path, name: str) -> int:
     )
     try:
         with backup(source) as answers:
-            size = replicas.receive(copy, name, _unzipped(answers), None)
+            size = replicas.receive(copy, name, _unzipped(answers))
     except RemoteFailed as failed:
         return failed.code or 1
     print(f"{copy}: {megabytes(size)}, a copy of {name}", flush=True)

@@ -1,21 +1,23 @@
 """`mlrtui report`: sweeps as one HTML file, or as Markdown with a folder of figures."""
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 
-from mlrtui.commands.export import Asked, export
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.figures import style
+from mlrtui.reading.files import write_csv
 from mlrtui.reading.fitting import chosen
+from mlrtui.reading.store import Store
 from mlrtui.reporting import html, markdown
 from mlrtui.reporting.blocks import Report
 from mlrtui.reporting.content import section
 from mlrtui.version import __version__
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.reader import Reader
+from mlrtui_db.rows import Selection
 
 __all__ = ["report"]
 
@@ -37,11 +39,12 @@ def report(store: Path, names: Sequence[str], out: Path, *, force: bool = False)
             raise BadInput(f"{path}: already exists; use --force to replace it, or another --out")
     with style.styled():
         pass  # says at once where matplotlib is missing
-    with Reader.open(store) as reader, tempfile.TemporaryDirectory() as scratch:
+    with Reader.open(store) as reader:
 
         def csv(view: str, sweep: str) -> tuple[str, int]:
-            ((path, rows),) = export(store, Path(scratch), Asked((view,), sweep), file_format="csv", force=True)
-            return path.read_text(encoding="utf-8"), rows
+            file = BytesIO()
+            rows = write_csv(Store(reader).table(Selection(view, sweep=sweep)), file)
+            return file.getvalue().decode(), rows
 
         sweeps = chosen(reader, names)
         if not sweeps:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mlrtui import planning
 from mlrtui.commands import examples
-from mlrtui.commands.foreground import Signals, attend, watching
+from mlrtui.commands.foreground import Signals, attend, follow_driver, watching
 from mlrtui.commands.opening import open_current
 from mlrtui.config import AnySweep, LoopSweep, load_sweep, read_sweep
 from mlrtui.config.changes import differences
@@ -25,10 +25,10 @@ from mlrtui.engines.devices import FAKE
 from mlrtui.engines.loop_check import check_loops
 from mlrtui.engines.registry import engine_of
 from mlrtui.errors import BadInput, DriverDied
+from mlrtui.report import report
 from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
-from mlrtui_db.errors import StoreError
 from mlrtui_db.models import NamedSweep, SweepRow
 from mlrtui_db.reader import Reader
 
@@ -324,10 +324,7 @@ def _finished(options: RunOptions, specs: Sequence[AnySweep]) -> int:
     if _shows_screen(options):
         _attach(options)
     else:
-        from mlrtui.report import report
-
         plain = needs_ascii(options.ascii_only)
-
         with Reader.open(options.store) as reader:
             for row in reader.sweeps():
                 snapshot = reader.live(row.sweep_id) if row.name in names else None
@@ -339,17 +336,11 @@ def _finished(options: RunOptions, specs: Sequence[AnySweep]) -> int:
 
 def _plain(options: RunOptions, specs: Sequence[AnySweep], driver: launch.DriverProcess) -> int:
     """Progress lines until the driver ends. Ctrl-C also stops the driver: nothing else would show its progress."""
-    from mlrtui.commands.follow import follow
-
     try:
-        names = [spec.sweep.name for spec in specs]
-        follow(options.store, names, driver.running, options.ascii_only)
+        follow_driver(driver, options.store, [spec.sweep.name for spec in specs], options.ascii_only)
     except KeyboardInterrupt:
         print(stopping.stop(options.store), file=sys.stderr)
         return 130
-    except StoreError:
-        if not driver.end().words:
-            raise
     return _ended(options, driver)
 
 

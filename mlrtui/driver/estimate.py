@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from mlrtui.analysis.progress import format_duration
 from mlrtui.driver.methods import search_rules
+from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan, Plan
 from mlrtui_trainer.models.kinds import forward_work
 
@@ -41,7 +42,7 @@ _ROWS_PER_GPU = 1e4
 
 def expected_trainings(plan: Plan) -> int:
     """How many trainings the sweep will take: exact for a scan, about for a search."""
-    return sum(len(cell.seeds) * _trainings_of(plan, cell) for cell in plan.cells)
+    return sum(_trainings_of(plan, cell) for cell in plan.cells)
 
 
 def parallel_lanes(plan: Plan) -> int:
@@ -54,7 +55,7 @@ def parallel_lanes(plan: Plan) -> int:
 def seconds_per_core(plan: Plan) -> float:
     """Rough time of all trainings and their λ on one CPU core, in seconds."""
     cells = [cell for cell in plan.cells if isinstance(cell, CellPlan)]
-    return sum(len(cell.seeds) * _trainings_of(plan, cell) * seconds_per_training(cell) for cell in cells)
+    return sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in cells)
 
 
 def seconds_per_training(cell: CellPlan) -> float:
@@ -76,12 +77,12 @@ def seconds_per_probe(cell: CellPlan) -> float:
 def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
     """Rows a second that the trainings send with these devices busy, about; 0 where it is not foreseen."""
     cells = [cell for cell in plan.cells if isinstance(cell, CellPlan) and forward_work(cell.net)]
-    gpus = sum(not device.endswith("cpu") for device in devices)
-    seconds = sum(_weight(plan, cell) * seconds_per_training(cell) for cell in cells)
+    gpus = sum(kind_of(device) != "cpu" for device in devices)
+    seconds = sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in cells)
     if not seconds:
         return 0.0
-    steps = sum(_weight(plan, cell) * cell.max_steps for cell in cells)
-    rows = sum(_weight(plan, cell) * cell.max_steps / cell.train.record_every for cell in cells)
+    steps = sum(_trainings_of(plan, cell) * cell.max_steps for cell in cells)
+    rows = sum(_trainings_of(plan, cell) * cell.max_steps / cell.train.record_every for cell in cells)
     return (_ROWS_PER_GPU * gpus + steps / seconds * (len(devices) - gpus)) * rows / steps
 
 
@@ -100,10 +101,6 @@ def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
     )
 
 
-def _weight(plan: Plan, cell: Cell) -> int:
-    return len(cell.seeds) * _trainings_of(plan, cell)
-
-
 def time_estimate(plan: Plan) -> str:
     """The guess in words."""
     if not all(isinstance(cell, CellPlan) for cell in plan.cells):
@@ -114,5 +111,6 @@ def time_estimate(plan: Plan) -> str:
 
 
 def _trainings_of(plan: Plan, cell: Cell) -> int:
-    """How many a net of this cell takes."""
-    return plan.spec.scan.count if plan.spec.scan is not None else search_rules(plan.spec, cell).typical_trials
+    """How many the nets of this cell take."""
+    each = plan.spec.scan.count if plan.spec.scan is not None else search_rules(plan.spec, cell).typical_trials
+    return len(cell.seeds) * each

@@ -6,7 +6,7 @@ the store lacks: a trial is known by its key, which neither the size of the grid
 
 import json
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from mlrtui.planning import Plan
 from mlrtui_db.axes import AXES
 from mlrtui_db.models import CellState
 
-__all__ = ["ASKED_ANEW", "FREE", "RANGE", "Growth", "growth", "is_added_to"]
+__all__ = ["ASKED_ANEW", "FREE", "RANGE", "Growth", "growth", "is_added_to", "listed"]
 
 _GRID = frozenset({axis.key for axis in AXES} | {"training.epochs", "training.steps"})
 """Keys whose old values must still be in the grid; whether they are shows in the cells."""
@@ -153,9 +153,10 @@ def _may_change(one: Difference) -> bool:
     if old is None or new is None:
         return False
     if key == "sweep.seeds" or key in _RATES:
-        return set(_listed(old)) <= set(_listed(new))
+        return set(listed(old)) <= set(listed(new))
     return key in RANGE and RANGE[key](new, old)
 
 
-def _listed(value: Any) -> Iterator[Any]:
-    yield from value if isinstance(value, list) else (value,)
+def listed(value: Any) -> list[Any]:
+    """The values of a key that may have one or several."""
+    return value if isinstance(value, list) else [value]

@@ -6,15 +6,13 @@ plain run, as those of a lost shard are.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from pydantic import ValidationError
 
 from mlrtui import planning
 from mlrtui.config import AnySweep, read_sweep
 from mlrtui.config.changes import Difference, differences
-from mlrtui.driver.growth import ASKED_ANEW, FREE, RANGE, Growth, growth, is_added_to
+from mlrtui.driver.growth import ASKED_ANEW, FREE, RANGE, Growth, growth, is_added_to, listed
 from mlrtui.errors import BadInput
 from mlrtui.keys import canonical_json
 from mlrtui_db.merging import Held, Joined
@@ -48,21 +46,22 @@ def join(one: Held, other: Held) -> Joined:
 
 def _larger(one: Held, other: Held, specs: tuple[AnySweep, AnySweep], found: list[Difference]) -> Joined:
     anew = any(each.key in ASKED_ANEW for each in found)
-    contains = [
-        _fits(specs[1 - place]) <= _fits(spec) and (_both(spec, one, other) is not None)
-        for place, spec in enumerate(specs)
-    ]
-    chosen = [spec for spec, fine in zip(specs, contains, strict=True) if fine]
-    spec = min(chosen, key=lambda spec: spec.sweep_key) if chosen else _union(specs, found)
-    both = None if spec is None else _both(spec, one, other)
-    if spec is None or both is None:
-        return Joined(conflicts=tuple(map(str, found)))
+    candidates = [spec for spec, less in (specs, specs[::-1]) if _fits(less) <= _fits(spec)]
+    contains = [(spec, both) for spec in candidates if (both := _both(spec, one, other)) is not None]
+    if contains:
+        spec, both = min(contains, key=lambda each: each[0].sweep_key)
+    else:
+        union = _union(specs, found)
+        both = None if union is None else _both(union, one, other)
+        if union is None or both is None:
+            return Joined(conflicts=tuple(map(str, found)))
+        spec = union
     plan, known = both
     wanted = {(record.position, net.seed) for record in plan.sweep.cells for net in record.nets}
-    held = {(position, seed) for each in known for position, cell in each.known.items() for seed in cell.seeds}
-    labels = {cell.position: cell.label for cell in plan.cells}
     cells = [(position, cell) for each in known for position, cell in each.known.items()]
-    whole = "" if not chosen else "known" if spec is specs[0] else "added"
+    held = {(position, seed) for position, cell in cells for seed in cell.seeds}
+    labels = {cell.position: cell.label for cell in plan.cells}
+    whole = "" if not contains else "known" if spec is specs[0] else "added"
     return Joined(
         spec=spec.canonical(),
         sweep_key=spec.sweep_key,
@@ -114,14 +113,9 @@ def _joined(one: Difference) -> object:
 
     None where they share none: those are two sweeps, and not one that grew apart.
     """
-    ends: Mapping[str, Callable[..., float]] = {"search.eta_min": min, "search.eta_max": max}
-    if one.key in ends:
-        return ends[one.key](one.old, one.new)
-    old, new = ({canonical_json(value): value for value in _listed(each)} for each in (one.old, one.new))
+    if one.key in RANGE:
+        return one.new if RANGE[one.key](one.new, one.old) else one.old
+    old, new = ({canonical_json(value): value for value in listed(each)} for each in (one.old, one.new))
     if not old.keys() & new.keys():
         return None
     return sorted({**old, **new}.values(), key=lambda value: (isinstance(value, str), value))
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

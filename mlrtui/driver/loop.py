@@ -18,6 +18,7 @@ from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_t
 from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
 from mlrtui.driver.growth import Growth, growth
+from mlrtui.driver.inbox import Inbox
 from mlrtui.driver.pruning import Pruning
 from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turns_of
@@ -32,7 +33,6 @@ from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
     LambdaAtInit,
     LoopRound,
-    Message,
     Outcome,
     Probe,
     PruningThreshold,
@@ -56,8 +56,6 @@ FIT_SECONDS = 1.0  # after which a net that is done shows in the fits
 FITS_APART = 20.0  # ... and at least so many times as long as the last fits took: they read the rows of all nets
 
 DERIVED_AT_ONCE = 256  # nets whose searches are told in one transaction
-
-_URGENT = (LambdaAtInit, Outcome, TaskDone, TaskFailed)  # a slot or a search waits for these
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,7 @@ class Driver:
         self._clock = clock
         self._slots = Slots(engine.devices)
         self._running: dict[int, _Running] = {}
-        self._inbox: list[tuple[int, Message]] = []
-        self._inbox_rows = 0
+        self._inbox = Inbox()
         self._task_ids = itertools.count(1)
         self._sweep_id = 0
         self._check_due = False  # the next training of the user's is run twice
@@ -174,23 +171,17 @@ class Driver:
             self._hand_out(run)
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it
-            for event in self._engine.poll(pause if self._is_urgent() else COMMIT_SECONDS / 2):
+            for event in self._engine.poll(pause if self._inbox.is_urgent else COMMIT_SECONDS / 2):
                 self._receive(run, event)
-            waited = self._clock() - last_commit
-            due = COMMIT_SECONDS if not self._is_urgent() else 0.0 if self._all_wait() else pause
-            if self._inbox and (waited >= due or self._inbox_rows >= MOST_ROWS):
+            waited, inbox = self._clock() - last_commit, self._inbox
+            all_wait = inbox.ended == len(self._running)  # nothing more comes before it is committed
+            due = COMMIT_SECONDS if not inbox.is_urgent else 0.0 if all_wait else pause
+            if inbox.records and (waited >= due or inbox.rows >= MOST_ROWS):
                 begun = self._clock()
                 self._flush(run)
                 last_commit = self._clock()
                 pause = min(last_commit - begun, OUTCOME_SECONDS)
         return self._end(run, spec.sweep.name)
-
-    def _is_urgent(self) -> bool:
-        return any(isinstance(message, _URGENT) for _, message in self._inbox)
-
-    def _all_wait(self) -> bool:
-        """Whether nothing more comes before the inbox is committed."""
-        return sum(isinstance(message, TaskDone | TaskFailed) for _, message in self._inbox) == len(self._running)
 
     def _find_or_add(self, plan: Plan) -> tuple[SweepState, str]:
         """Make the stored sweep the one that is wanted; with what was added to one that was there, in words."""
@@ -330,12 +321,11 @@ class Driver:
     def _receive(self, run: SweepRun, event: EngineEvent) -> None:
         match event:
             case WorkerReady(slot, env):
-                self._slots.ready(slot, env)
+                self._slots.ready(slot, self._engine.devices[slot], env)
             case EngineNote(text):
                 self._event("warning", text)
-            case FromWorker(slot, message):
-                self._inbox.append((slot, message))
-                self._inbox_rows += len(message.step) if isinstance(message, StepBatch) else 1
+            case FromWorker():
+                self._inbox.add(event)
             case WorkerDied(slot, detail, final):
                 self._flush(run)  # what it sent before it died counts
                 self._close_answered(run, self._mourn(run, slot, detail))
@@ -346,8 +336,7 @@ class Driver:
 
     def _flush(self, run: SweepRun) -> None:
         """Commit the inbox in one transaction, then act on it."""
-        inbox, self._inbox, self._inbox_rows = self._inbox, [], 0
-
+        inbox, self._inbox = self._inbox.records, Inbox()
         steps = [conversion.step_rows(message) for _, message in inbox if isinstance(message, StepBatch)]
 
         def write() -> None:

@@ -79,7 +79,9 @@ def lanes_within(cell: Cell, memory: int) -> int:
 
     By plan: weights, their updates and what a measurement of λ keeps of them, and the activations of a batch.
     """
-    if not memory or not isinstance(cell, CellPlan):
+    if not isinstance(cell, CellPlan):
+        return 1  # a process for each training
+    if not memory:
         return MOST_LANES
     units = cell.net.depth * cell.net.width
     numbers = VECTORS * n_params(cell.net) + 2 * cell.train.batch * units

@@ -1,5 +1,6 @@
 """The slots of an engine as the driver knows them: the machine behind each, and which of them are left out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 __all__ = ["MAX_STARVED", "Slots"]
@@ -12,14 +13,17 @@ class Slots:
     """What is known of each slot. One that is left out is given nothing any more."""
 
     def __init__(self, devices: Sequence[str]) -> None:
-        self.devices = tuple(devices)
+        self.devices = list(devices)
         self.out: set[int] = set()
         self._env: dict[int, Mapping[str, str]] = {}
         self._starved: dict[int, int] = {}
+        self._workers = Counter(map(self._place, range(len(self.devices))))
 
-    def ready(self, slot: int, env: Mapping[str, str]) -> None:
-        """Its worker has started."""
-        self._env[slot] = dict(env)
+    def ready(self, slot: int, device: str, env: Mapping[str, str]) -> None:
+        """Its worker has started, on this device of this machine."""
+        self._workers[self._place(slot)] -= 1
+        self.devices[slot], self._env[slot] = device, dict(env)
+        self._workers[self._place(slot)] += 1
 
     def env(self, slot: int) -> Mapping[str, str]:
         """The machine behind a slot, as it is kept with every attempt."""
@@ -28,7 +32,7 @@ class Slots:
     def memory(self, slot: int) -> int:
         """Bytes of the device's own memory, shared among the workers on it; 0: not known."""
         text = self.env(slot).get("memory", "")
-        return int(text) // len(self.alike(slot)) if text.isdecimal() else 0
+        return int(text) // self._workers[self._place(slot)] if text.isdecimal() else 0
 
     def in_use(self) -> list[int]:
         """All but those that are left out."""
@@ -36,7 +40,7 @@ class Slots:
 
     def alike(self, slot: int) -> set[int]:
         """Slots on the same device, which share its memory, this one included."""
-        return {other for other, name in enumerate(self.devices) if name == self.devices[slot]}
+        return {other for other in range(len(self.devices)) if self._place(other) == self._place(slot)}
 
     def done(self, slot: int) -> None:
         """It has ended a task well."""
@@ -52,3 +56,7 @@ class Slots:
         self.out.add(slot)
         left = f"the sweep goes on with {len(self.in_use())} of {len(self.devices)} workers"
         return f"worker {slot} ({self.devices[slot]}) is left out: {why}; {left}"
+
+    def _place(self, slot: int) -> tuple[str, str]:
+        """Its machine and its device there."""
+        return self.env(slot).get("host", ""), self.devices[slot]

@@ -67,13 +67,12 @@ class NetRun:
 
 @dataclass(eq=False)
 class CellRun:
-    """One grid point's nets. ``lanes``: how many trials may share a round on any device."""
+    """One grid point's nets."""
 
     cell_id: int
     plan: Cell
     nets: list[NetRun]
     cost: Cost
-    lanes: int = 4096
     left: float = 0.0  # of its cost, when it was last refreshed
     open: bool = True  # some net had no answer then
     # Lanes of a round on devices of so many bytes, once more have failed there; slots too small for a single one.
@@ -82,7 +81,7 @@ class CellRun:
 
     def lanes_on(self, memory: int) -> int:
         """How many trials may share a round on a device with so many bytes of its own; 0: not known."""
-        return min([self.lanes, *(most for size, most in self.narrow.items() if memory <= size)])
+        return min([lanes_within(self.plan, memory), *(most for size, most in self.narrow.items() if memory <= size)])
 
     def refresh(self) -> None:
         """Work out anew what is left, after something has changed for one of the nets."""
@@ -189,9 +188,6 @@ class SweepRun:
             cell.position: CellRun(ids[cell.position], cell, by_cell[ids[cell.position]], cost_of(cell, spec))
             for cell in plan.cells
         }
-        for cell_run in runs.values():
-            if isinstance(cell_run.plan, LoopCell):
-                cell_run.lanes = 1  # a process for each training
         costly_first = sorted(plan.cells, key=lambda cell: -runs[cell.position].cost.in_turn)
         self._in_order, self._costly_first = (
             _Order([runs[cell.position] for cell in (order if self._starts is None else self._starts.in_order(order))])
@@ -341,7 +337,7 @@ class SweepRun:
         if not waiting:
             return None
         cell, work = cells[waiting[0][0]], waiting[0][1]
-        lanes = min(cell.lanes_on(turn.memory), lanes_within(cell.plan, turn.memory), len(work))
+        lanes = min(cell.lanes_on(turn.memory), len(work))
         if len(waiting) < turn.idle:
             lanes = min(lanes, math.ceil(len(work) * len(waiting) / turn.idle))
         if turn.slots:

@@ -118,7 +118,7 @@ def duration(text: str) -> float | None:
     5400.0
     """
     found = _DURATION.fullmatch(text)
-    if not text or not found:
+    if found is None:
         return None
     seconds = float(sum(int(part or 0) * scale for part, scale in zip(found.groups(), _UNITS.values(), strict=True)))
     return seconds if _SHORTEST_PAUSE <= seconds <= _LONGEST else None

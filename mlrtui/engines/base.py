@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mlrtui_trainer.spec import Dataset, Message, Task
+from mlrtui_trainer.spec import Dataset, Message, StepBatch, Task
 
 __all__ = ["Engine", "EngineEvent", "EngineNote", "FromWorker", "WorkerDied", "WorkerReady"]
 
@@ -26,6 +26,11 @@ class FromWorker:
 
     slot: int
     message: Message
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the store it becomes, about."""
+        return len(self.message.step) if isinstance(self.message, StepBatch) else 1
 
 
 @dataclass(frozen=True)

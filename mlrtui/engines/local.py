@@ -1,8 +1,6 @@
 """The local engine: one worker process per device, each behind a socket."""
 
 import os
-import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,7 +10,8 @@ from multiprocessing.connection import Connection, wait
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import Deadlines, Silence, hangs
 from mlrtui.engines.ends import MAX_DEATHS, MAX_STARTS, cause_of_end
-from mlrtui_trainer.spec import Dataset, LoopRound, Message, StepBatch, Task, TaskDone, TaskFailed
+from mlrtui.engines.links import HUNG_UP, MESSAGES_PER_POLL, ROWS_PER_POLL, arrivals, post, socket_pair
+from mlrtui_trainer.spec import Dataset, LoopRound, Message, Task, TaskDone, TaskFailed
 
 __all__ = ["LocalEngine"]
 
@@ -20,8 +19,6 @@ __all__ = ["LocalEngine"]
 _START = "import sys; from mlrtui import tether; tether.tie(int(sys.argv.pop(1))); " + (
     "from mlrtui.engines import local_worker; local_worker.main()"
 )
-_MESSAGES_PER_POLL = 200  # of one worker; keeps one commit bounded while workers send fast
-_ROWS_PER_POLL = 100_000  # of all workers: what they send beyond it waits in their sockets, and then so do they
 
 
 @dataclass
@@ -68,15 +65,9 @@ class LocalEngine:
         worker = self._workers[slot]
         worker.busy = True
         worker.silence.heard(record=True)  # its time starts now
-        try:
-            if task.data_id not in worker.known:
-                worker.connection.send(self._datasets[task.data_id])
-                worker.known.add(task.data_id)
-            worker.connection.send(task)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # poll sees the closed socket and reports the death
-        except BlockingIOError:
-            worker.process.kill()  # it takes nothing in, so it hangs; poll sees the rest
+        fresh = () if task.data_id in worker.known else (self._datasets[task.data_id],)
+        worker.known.add(task.data_id)
+        post(worker.process, worker.connection, *fresh, task)
 
     def poll(self, timeout: float) -> list[EngineEvent]:
         """Messages in order of arrival per worker; deaths after the worker's last message."""
@@ -85,18 +76,17 @@ class LocalEngine:
         rows, count = 0, len(self._workers)
         ready = [slots[connection] for connection in wait(list(slots), timeout)]  # type: ignore[index]
         for slot in sorted(ready, key=lambda slot: (slot - self._next) % count):
-            if rows >= _ROWS_PER_POLL:
+            if rows >= ROWS_PER_POLL:
                 self._workers[slot].silence.heard(record=True)  # it has something to tell, and its turn comes
                 continue
             fresh = self._drain(slot)
-            rows += sum(_rows(event) for event in fresh)
+            rows += sum(event.rows for event in fresh if isinstance(event, FromWorker))
             events += fresh
             self._next = (slot + 1) % count  # the first of the next poll
         for slot, worker in enumerate(self._workers):
             worker.silence.look()
-            life = hangs(worker.silence, self._deadlines, ready=worker.ready, busy=worker.busy)
-            reason = None if worker.dead else life
-            if reason is not None:
+            reason = hangs(worker.silence, self._deadlines, ready=worker.ready, busy=worker.busy)
+            if reason is not None and not worker.dead:
                 events.append(self._bury(slot, reason))
         return events
 
@@ -112,12 +102,8 @@ class LocalEngine:
         worker = self._workers[slot]
         events: list[EngineEvent] = []
         rows = 0
-        while len(events) < _MESSAGES_PER_POLL and rows < _ROWS_PER_POLL:
-            try:
-                if not worker.connection.poll():
-                    break
-                received = worker.connection.recv()
-            except (EOFError, OSError):
+        for received in arrivals(worker.connection):
+            if received is HUNG_UP:
                 events.append(self._bury(slot))
                 break
             worker.silence.heard(record=received is not None)
@@ -133,8 +119,10 @@ class LocalEngine:
             if isinstance(message, TaskDone | TaskFailed):
                 worker.busy = False
                 worker.deaths = 0
-            events.append(FromWorker(slot, message))
-            rows += _rows(events[-1])
+            events.append(fresh := FromWorker(slot, message))
+            rows += fresh.rows
+            if len(events) >= MESSAGES_PER_POLL or rows >= ROWS_PER_POLL:
+                break
         return events
 
     def _bury(self, slot: int, reason: str | None = None) -> WorkerDied:
@@ -153,9 +141,7 @@ class LocalEngine:
         return WorkerDied(slot, detail, final=False)
 
     def _spawn(self, device: str) -> _Worker:
-        ours, theirs = socket.socketpair()
-        # Else a worker that hangs would hang whoever sends it a data set.
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(self._deadlines.beat) or 1, 0))
+        connection, theirs = socket_pair(self._deadlines.beat)
         environment = dict(os.environ)
         if device == "cpu":
             environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -167,8 +153,4 @@ class LocalEngine:
             env=environment,
         )
         theirs.close()
-        return _Worker(device, process, Connection(ours.detach()))
-
-
-def _rows(event: EngineEvent) -> int:
-    return len(event.message.step) if isinstance(event, FromWorker) and isinstance(event.message, StepBatch) else 1
+        return _Worker(device, process, connection)

@@ -55,10 +55,7 @@ def serve(connection: "Connection[object, object]", device: str) -> None:
 
 def main() -> None:
     """Entry point of the process."""
-    for number in (
-        signal.SIGINT,
-        signal.SIGUSR1,
-    ):  # meant for the driver, sent to all of a terminal's or job's processes
+    for number in (signal.SIGINT, signal.SIGUSR1):  # of a terminal's or a job's processes the driver's alone
         signal.signal(number, signal.SIG_IGN)
     try:
         serve(Connection(int(sys.argv[1])), sys.argv[2])

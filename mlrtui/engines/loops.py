@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import BEAT_SECONDS, Deadlines, Silence
 from mlrtui.engines.ends import after, cause_of_end
+from mlrtui.engines.links import HUNG_UP, MESSAGES_PER_POLL, arrivals
 from mlrtui_trainer.loops.process import STARTED, Failure, Job, Returned
 from mlrtui_trainer.loops.records import Records
 from mlrtui_trainer.loops.reports import Ending, Reported, difference
@@ -27,7 +28,6 @@ __all__ = ["LoopEngine", "described"]
 _START = "import sys; from mlrtui import tether; tether.tie(int(sys.argv.pop(1))); " + (
     "from mlrtui_trainer.loops import process; process.main()"
 )
-_MESSAGES_PER_POLL = 200  # keeps one commit bounded while trainings send fast
 _LINGER_SECONDS = 60.0  # after its outcome, in which a training may tidy up
 
 
@@ -118,12 +118,8 @@ class LoopEngine:
 
     def _drain(self, slot: int) -> list[EngineEvent]:
         running, events = self._running[slot], list[EngineEvent]()
-        while len(events) < _MESSAGES_PER_POLL:
-            try:
-                if not running.connection.poll():
-                    break
-                message = running.connection.recv()
-            except (EOFError, OSError):
+        for message in arrivals(running.connection):
+            if message is HUNG_UP:
                 return events + self._ended(slot, None, "")
             running.silence.heard(record=message is not None)
             running.started |= message == STARTED
@@ -131,6 +127,8 @@ class LoopEngine:
                 return events + self._ended(slot, message, "")
             if (record := running.record(message)) is not None:
                 events.append(FromWorker(slot, record))
+            if len(events) >= MESSAGES_PER_POLL:
+                break
         return events
 
     def _ended(self, slot: int, last: Returned | Failure | None, reason: str) -> list[EngineEvent]:

@@ -6,12 +6,10 @@ from math import isnan, log10
 import numpy as np
 
 from mlrtui.charts.plain import TextChart, TextSeries
-from mlrtui.errors import BadInput
+from mlrtui.figures import forest, laws, scans, searches, trainings
 from mlrtui.figures.forest import condition_of, line, name_of
 from mlrtui.figures.laws import Law, words
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
-from mlrtui.figures.searches import SUCCESS
-from mlrtui.figures.trainings import LOST, thinned
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact
 
@@ -25,8 +23,7 @@ _POINTS = 400
 
 def eta_star(found: Sequence[Law], x: str) -> TextChart:
     """See `laws.eta_star`."""
-    if not any(law.nets for law in found):
-        raise BadInput(f"no net has an η* and a {x} yet: nothing to draw; train first, or name another --x")
+    nets = laws.drawable(found, x)
     head, series = [f"η* over {x}, log-log; a mark is a net"], []
     for place, law in enumerate(found):
         mark = _LETTERS[place % len(_LETTERS)]
@@ -36,7 +33,6 @@ def eta_star(found: Sequence[Law], x: str) -> TextChart:
             series.append(TextSeries("line", [(x, y) for x, y, _, _ in (curve[0], curve[-1])], joined=True))
         series.append(TextSeries(mark, [(net.x, net.y) for net in law.nets if not net.censored]))
         series.append(TextSeries("^", [(net.x, net.y) for net in law.nets if net.censored == "at_max"]))
-    nets = [net for law in found for net in law.nets]
     if above := sum(net.censored == "at_max" for net in nets):
         head.append(f"^  η* is at least this ({above} nets)")
     if lost := sum(net.censored not in ("", "at_max") for net in nets):
@@ -48,9 +44,7 @@ def eta_star(found: Sequence[Law], x: str) -> TextChart:
 
 def exponents(rows: Sequence[Row]) -> TextChart:
     """See `forest.exponents`: a line for each, without axes."""
-    drawn = [row for row in rows if not isnan(number(row, "exponent"))]
-    if not drawn:
-        raise BadInput("no fit has an exponent yet: nothing to draw; `mlrtui fit` makes one of stored results")
+    drawn = forest.drawable(rows)
     values = [number(row, name) for row in drawn for name in ("exponent", "low", "high")]
     low, high = min(v for v in [*values, 0.0] if not isnan(v)), max(v for v in [*values, 0.0] if not isnan(v))
     head = [f"exponents with 95 % intervals; the bar goes from {exact(low, 3)} to {exact(high, 3)}"]
@@ -71,30 +65,19 @@ def _at(value: float, low: float, high: float) -> int:
     return round((value - low) / ((high - low) or 1.0) * (_BAR - 1))
 
 
-def catapult(trainings: Sequence[Training]) -> TextChart:
+def catapult(found: Sequence[Training]) -> TextChart:
     """See `trainings.catapult`: its upper panel."""
-    drawn = [one for one in trainings if np.isfinite(one.loss).any() and one.loss[np.isfinite(one.loss)][0] > 0]
-    if not drawn:
-        raise BadInput("no training has stored steps with a loss: nothing to draw; were they pruned?")
-    ratios = [one.loss / one.loss[np.isfinite(one.loss)][0] for one in drawn]
-    calm = [r for one, r in zip(drawn, ratios, strict=True) if one.phase not in LOST] or ratios
-    finite = np.concatenate([r[np.isfinite(r) & (r > 0)] for r in calm])
-    y_range = float(finite.min()) / 1.6, max(float(finite.max()) * 8.0, 2.0)
-    head = ["L / L₀ over steps", *_names(drawn)]
-    return TextChart(tuple(head), _lines(drawn, ratios), y_log=True, y_range=y_range)
+    drawn = trainings.ratios(found)
+    head = ["L / L₀ over steps", *_names([one for one, _ in drawn])]
+    return TextChart(tuple(head), _lines(drawn), y_log=True, y_range=trainings.loss_range(drawn))
 
 
-def sharpness(trainings: Sequence[Training]) -> TextChart:
+def sharpness(found: Sequence[Training]) -> TextChart:
     """See `trainings.sharpness`."""
-    drawn = [one for one in trainings if np.isfinite(one.sharpness).any()]
-    if not drawn:
-        raise BadInput(
-            "no training has λ along its steps: nothing to draw; set [sharpness] every = 1 in the sweep file"
-        )
-    calm = [one for one in drawn if one.phase not in LOST] or drawn
-    top = max(float(one.sharpness[np.isfinite(one.sharpness)].max()) for one in calm)
+    drawn = trainings.measured(found)
     head = ["λ over steps", *_names(drawn)]
-    return TextChart(tuple(head), _lines(drawn, [one.sharpness for one in drawn]), y_range=(0.0, 1.15 * top))
+    lines = _lines([(one, one.sharpness) for one in drawn])
+    return TextChart(tuple(head), lines, y_range=(0.0, trainings.highest_sharpness(drawn)))
 
 
 def _names(drawn: Sequence[Training]) -> list[str]:
@@ -105,38 +88,28 @@ def _names(drawn: Sequence[Training]) -> list[str]:
     return [one_line(", ".join(found[place : place + 4])) for place in range(0, len(found), 4)]
 
 
-def _lines(
-    drawn: Sequence[Training], values: Sequence["np.ndarray[tuple[int], np.dtype[np.float64]]"]
-) -> tuple[TextSeries, ...]:
+def _lines(drawn: Sequence[tuple[Training, trainings.Floats]]) -> tuple[TextSeries, ...]:
     series = []
-    for place, (one, its) in enumerate(zip(drawn, values, strict=True)):
+    for place, (one, its) in enumerate(drawn):
         kept = ~np.isnan(its)
-        xs, ys = thinned(one.step[kept], its[kept], _POINTS // 2)
+        xs, ys = trainings.thinned(one.step[kept], its[kept], _POINTS // 2)
         series.append(TextSeries(_DIGITS[place % len(_DIGITS)], list(zip(xs.tolist(), ys.tolist(), strict=True)), True))
     return tuple(series)
 
 
 def phases(rows: Sequence[Row]) -> TextChart:
     """See `scans.phases`."""
-    scaled = any(not isnan(number(row, "eta_lambda0")) for row in rows)
-    quantity = "eta_lambda0" if scaled else "eta"
-    nets = by_net(row for row in rows if number(row, quantity) > 0)
-    if not nets:
-        raise BadInput("no training has ended: nothing to draw; train first")
-    kinds = {text_of(row, "phase") or text_of(row, "verdict") or "no phase" for its in nets.values() for row in its}
-    letters = _initials(sorted(kinds))
-    series = [
-        TextSeries(letters[kind], [
-            (float(place), number(row, quantity))
-            for place, its in enumerate(nets.values())
-            for row in its
-            if (text_of(row, "phase") or text_of(row, "verdict") or "no phase") == kind
-        ])
-        for kind in sorted(kinds)
-    ]  # fmt: skip
-    named = ", ".join(f"{letters[kind]} {kind}" for kind in sorted(kinds))
+    quantity, drawn = scans.drawable(rows)
+    nets = by_net(drawn)
+    marks: dict[str, list[tuple[float, float]]] = {kind: [] for kind in sorted(set(map(scans.kind_of, drawn)))}
+    for place, its in enumerate(nets.values()):
+        for row in its:
+            marks[scans.kind_of(row)].append((float(place), number(row, quantity)))
+    letters = _initials(list(marks))
+    series = [TextSeries(letters[kind], those) for kind, those in marks.items()]
+    named = ", ".join(f"{letters[kind]} {kind}" for kind in marks)
     labels = tuple(one_line(f"{cell} s{seed}") for _, cell, seed in nets)
-    head = (f"{'η·λ₀' if scaled else 'η'} of every training, a column a net", one_line(named))
+    head = (f"{'η·λ₀' if quantity == 'eta_lambda0' else 'η'} of every training, a column a net", one_line(named))
     return TextChart(head, tuple(series), y_log=True, x_labels=labels)
 
 
@@ -153,10 +126,7 @@ def _initials(kinds: Sequence[str]) -> dict[str, str]:
 
 def boundary(rows: Sequence[Row], nets: Sequence[Row]) -> TextChart:
     """See `searches.boundary`: rates that succeed, that fail, and η*."""
-    tried = by_net(row for row in rows if text_of(row, "verdict") and number(row, "eta") > 0)
-    if not tried:
-        raise BadInput("no training of a search has ended: nothing to draw; train first")
-    ends = {key: its[0] for key, its in by_net(nets).items()}
+    tried, ends = searches.tried_and_ends(rows, nets)
     known = [log10(number(end, "eta_star")) for end in ends.values() if number(end, "eta_star") > 0]
     low, high = (min(known) - 0.45, max(known) + 0.45) if known else (-300.0, 300.0)
     marks: dict[str, list[tuple[float, float]]] = {"+": [], "-": [], "v": [], "^": []}
@@ -164,7 +134,9 @@ def boundary(rows: Sequence[Row], nets: Sequence[Row]) -> TextChart:
     for place, (key, its) in enumerate(tried.items()):
         for row in its:
             if low <= log10(number(row, "eta")) <= high:
-                marks["+" if text_of(row, "verdict") == SUCCESS else "-"].append((number(row, "eta"), float(place)))
+                marks["+" if text_of(row, "verdict") == searches.SUCCESS else "-"].append(
+                    (number(row, "eta"), float(place))
+                )
             else:
                 beyond += 1
         end = ends.get(key, {})

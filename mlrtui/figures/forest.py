@@ -13,9 +13,21 @@ from mlrtui.text.phrases import quantity
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["condition_of", "exponents", "line", "name_of"]
+__all__ = ["condition_of", "drawable", "exponents", "line", "name_of"]
 
-_REFERENCES = ((0.0, "0"), (-1.0, "−1"))
+_REFERENCES = (0.0, -1.0)
+
+
+def drawable(rows: Sequence[Row]) -> list[Row]:
+    """The rows that have an exponent.
+
+    Raises:
+        BadInput: none has.
+    """
+    drawn = [row for row in rows if not isnan(number(row, "exponent"))]
+    if not drawn:
+        raise BadInput("no fit has an exponent yet: nothing to draw; `mlrtui fit` makes one of stored results")
+    return drawn
 
 
 def line(row: Row) -> str:
@@ -50,17 +62,15 @@ def exponents(rows: Sequence[Row], axes: "Axes") -> "Axes":
     Raises:
         BadInput: there is no fit.
     """
-    drawn = [row for row in rows if not isnan(number(row, "exponent"))]
-    if not drawn:
-        raise BadInput("no fit has an exponent yet: nothing to draw; `mlrtui fit` makes one of stored results")
+    drawn = drawable(rows)
     named = several(drawn, "sweep")
     values = []
     fitted = {text_of(row, "y") for row in drawn}
     for place, row in enumerate(drawn):
         value, low, high = (number(row, name) for name in ("exponent", "low", "high"))
         bounded = not isnan(low) and not isnan(high)
-        colour = style.GROUPS[0] if text_of(row, "y") != "lambda0" else style.GROUPS[1]
-        shape = style.SHAPES[0] if text_of(row, "y") != "lambda0" else style.SHAPES[1]
+        group = int(text_of(row, "y") == "lambda0")
+        colour, shape = style.GROUPS[group], style.SHAPES[group]
         if bounded:
             axes.plot([low, high], [place, place], color=colour, gid="interval")
         axes.plot(
@@ -80,7 +90,7 @@ def exponents(rows: Sequence[Row], axes: "Axes") -> "Axes":
     low, high = min([*values, 0.0]), max([*values, 0.0])
     margin = 0.06 * (high - low or 1.0)
     axes.set_xlim(low - margin, high + margin)
-    for at, _ in _REFERENCES:
+    for at in _REFERENCES:
         if low - margin <= at <= high + margin:
             axes.axvline(at, color=style.MUTED, linewidth=0.6, linestyle=(0, (3, 2)), zorder=0, gid="reference")
     axes.set_ylim(len(drawn) - 0.6, -0.9 if named else -0.7)

@@ -22,10 +22,16 @@ from mlrtui.text.numbers import power
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Law", "eta_star", "laws", "words"]
+__all__ = ["Law", "drawable", "eta_star", "laws", "words"]
 
 _APART = 0.035  # how far groups are moved apart in x, as a share
 _CURVE = 60  # points along a law
+_BOUNDS = {
+    "at-max": ("^", "at least this"),
+    "at-min": ("v", "below all rates tried"),
+    "none": ("x", "no rate succeeds"),
+}
+"""Shapes and names of the marks that are not values."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,13 @@ class Net:
     x: float
     y: float  # NaN: no rate succeeded, or none within the range
     censored: str  # "": a value; at_max, at_min, none
+
+    @property
+    def mark(self) -> str:
+        """ "" for a value; at-max where a bound is known, at-min, and none for all others."""
+        if self.censored == "at_max":
+            return "none" if isnan(self.y) else "at-max"
+        return {"": "", "at_min": "at-min"}.get(self.censored, "none")
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,18 @@ def _law(name: str, group: Sequence[CellPoint], rows: Sequence[Row], spec: fits.
     )
 
 
+def drawable(found: Sequence[Law], x: str) -> list[Net]:
+    """All nets of some laws.
+
+    Raises:
+        BadInput: there is none.
+    """
+    nets = [net for law in found for net in law.nets]
+    if not nets:
+        raise BadInput(f"no net has an η* and a {x} yet: nothing to draw; train first, or name another --x")
+    return nets
+
+
 def _drawable(value: float) -> bool:
     return value > 0 and isfinite(value)
 
@@ -173,9 +198,7 @@ def eta_star(
         BadInput: an expression or a name that is not known, or rows with nothing to draw.
     """
     found = laws(rows, x=x, where=where, group_by=group_by, n_params=n_params)
-    drawn = [net for law in found for net in law.nets]
-    if not drawn:
-        raise BadInput(f"no net has an η* and a {x} yet: nothing to draw; train first, or name another --x")
+    drawn = drawable(found, x)
     low_x, high_x = style.spread([net.x for net in drawn])
     low, high = style.spread([net.y for net in drawn if not isnan(net.y)], 0.08)
     sizes = sorted({net.x for net in drawn})
@@ -212,12 +235,8 @@ def _draw(axes: "Axes", law: Law, shift: float, colour: str, shape: str) -> None
             [x * shift for x, _ in law.outside], [y for _, y in law.outside], linestyle="none", marker=shape,
             markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.9, gid="outside",
         )  # fmt: skip
-    for marker, gid, those in (
-        ("^", "at-max", [net for net in law.nets if net.censored == "at_max" and not isnan(net.y)]),
-        ("v", "at-min", [net for net in law.nets if net.censored == "at_min"]),
-        ("x", "none", [net for net in law.nets if net.censored not in ("", "at_max", "at_min") or _lost(net)]),
-    ):
-        if those:
+    for gid, (marker, _) in _BOUNDS.items():
+        if those := [net for net in law.nets if net.mark == gid]:
             on_axis = gid != "at-max"
             axes.plot(
                 [net.x * shift for net in those], [0.03 if on_axis else net.y for net in those],
@@ -227,24 +246,12 @@ def _draw(axes: "Axes", law: Law, shift: float, colour: str, shape: str) -> None
             )  # fmt: skip
 
 
-def _lost(net: Net) -> bool:
-    """A net at the top of the range whose bound is not known."""
-    return net.censored == "at_max" and isnan(net.y)
-
-
 def _explain(axes: "Axes", found: Sequence[Law]) -> None:
     """Entries of the legend for the marks that are not values, with how many there are."""
     nets = [net for law in found for net in law.nets]
-    outside = sum(len(law.outside) for law in found)
-    counts = {
-        ("^", "at-max"): (sum(n.censored == "at_max" and not isnan(n.y) for n in nets), "net", "at least this"),
-        ("v", "at-min"): (sum(n.censored == "at_min" for n in nets), "net", "below all rates tried"),
-        ("x", "none"): (
-            sum(n.censored not in ("", "at_max", "at_min") or _lost(n) for n in nets), "net", "no rate succeeds",
-        ),
-        ("o", "outside"): (outside, "cell", "not fitted: " + _reasons(found)),
-    }  # fmt: skip
-    for (marker, _), (count, of, text) in counts.items():
+    counts = [(*_BOUNDS[gid], "net", sum(net.mark == gid for net in nets)) for gid in _BOUNDS]
+    counts.append(("o", f"not fitted: {_reasons(found)}", "cell", sum(len(law.outside) for law in found)))
+    for marker, text, of, count in counts:
         if count:
             axes.plot(
                 [], [], linestyle="none", marker=marker, markerfacecolor="none", markeredgecolor=style.INK,

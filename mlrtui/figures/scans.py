@@ -12,9 +12,27 @@ from mlrtui.text.numbers import exact
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["phases"]
+__all__ = ["drawable", "kind_of", "phases"]
 
 _OTHER = ("#6b6b6b", "*")  # of a training without a phase
+
+
+def drawable(rows: Sequence[Row]) -> tuple[str, list[Row]]:
+    """The column over which trainings are drawn, η·λ₀ or, where that is not known, η; and the rows that have it.
+
+    Raises:
+        BadInput: none has.
+    """
+    quantity = "eta_lambda0" if any(not isnan(number(row, "eta_lambda0")) for row in rows) else "eta"
+    drawn = [row for row in rows if number(row, quantity) > 0]
+    if not drawn:
+        raise BadInput("no training has ended: nothing to draw; train first")
+    return quantity, drawn
+
+
+def kind_of(row: Row) -> str:
+    """The phase of a training, or its verdict where it has none."""
+    return text_of(row, "phase") or text_of(row, "verdict") or "no phase"
 
 
 def phases(rows: Sequence[Row], axes: "Axes") -> "Axes":
@@ -27,11 +45,8 @@ def phases(rows: Sequence[Row], axes: "Axes") -> "Axes":
     Raises:
         BadInput: no training has ended.
     """
-    scaled = any(not isnan(number(row, "eta_lambda0")) for row in rows)
-    quantity = "eta_lambda0" if scaled else "eta"
-    drawn = [row for row in rows if number(row, quantity) > 0]
-    if not drawn:
-        raise BadInput("no training has ended: nothing to draw; train first")
+    quantity, drawn = drawable(rows)
+    scaled = quantity == "eta_lambda0"
     nets = by_net(drawn)
     cells: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
     for net in nets:
@@ -43,7 +58,7 @@ def phases(rows: Sequence[Row], axes: "Axes") -> "Axes":
         for beside, net in enumerate(those):
             x = place + 0.6 * ((beside + 0.5) / len(those) - 0.5)
             for row in nets[net]:
-                xs, ys = marks.setdefault(text_of(row, "phase") or text_of(row, "verdict") or "no phase", ([], []))
+                xs, ys = marks.setdefault(kind_of(row), ([], []))
                 xs.append(x)
                 ys.append(number(row, quantity))
     known = [*style.PHASES, *sorted(marks.keys() - style.PHASES.keys())]

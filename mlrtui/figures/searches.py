@@ -11,11 +11,25 @@ from mlrtui.figures.rows import Row, by_net, number, several, shown, text_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SUCCESS", "boundary"]
+__all__ = ["SUCCESS", "boundary", "tried_and_ends"]
 
 SUCCESS = "reached"
 _AROUND = 2.0**1.5  # drawn around all η*, as a factor
 _TICK = 0.34
+
+
+def tried_and_ends(
+    rows: Sequence[Row], nets: Sequence[Row]
+) -> tuple[dict[tuple[str, str, int], list[Row]], dict[tuple[str, str, int], Row]]:
+    """The trainings that have ended, and the row of `eta_star`, of each net.
+
+    Raises:
+        BadInput: no training of a search has ended.
+    """
+    tried = by_net(row for row in rows if text_of(row, "verdict") and number(row, "eta") > 0)
+    if not tried:
+        raise BadInput("no training of a search has ended: nothing to draw; train first")
+    return tried, {key: its[0] for key, its in by_net(nets).items()}
 
 
 def boundary(rows: Sequence[Row], nets: Sequence[Row], axes: "Axes") -> "Axes":
@@ -29,10 +43,7 @@ def boundary(rows: Sequence[Row], nets: Sequence[Row], axes: "Axes") -> "Axes":
     Raises:
         BadInput: no training of a search has ended.
     """
-    tried = by_net(row for row in rows if text_of(row, "verdict") and number(row, "eta") > 0)
-    if not tried:
-        raise BadInput("no training of a search has ended: nothing to draw; train first")
-    ends = {key: its[0] for key, its in by_net(nets).items()}
+    tried, ends = tried_and_ends(rows, nets)
     known = [number(end, "eta_star") for end in ends.values() if number(end, "eta_star") > 0]
     etas = [number(row, "eta") for its in tried.values() for row in its]
     low, high = (min(known) / _AROUND, max(known) * _AROUND) if known else style.spread(etas)

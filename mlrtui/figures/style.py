@@ -151,8 +151,7 @@ def new_axes(size: Size) -> "Axes":
 def plain(value: float) -> str:
     """A tick of a logarithmic axis: 0.5, 20, 1 000, 10⁻⁶."""
     if 1e-3 <= value < 1e5:
-        text = f"{value:,.0f}".replace(",", "\u2009") if value >= 1000 else f"{value:.6g}"
-        return text
+        return f"{value:,.0f}".replace(",", "\u2009") if value >= 1000 else f"{value:.6g}"
     power = round(log10(value))
     if abs(value / 10.0**power - 1.0) < 1e-6:
         return "10" + str(power).translate(_RAISED)

@@ -19,7 +19,7 @@ from mlrtui.text.numbers import exact
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["LOST", "catapult", "sharpness", "thinned"]
+__all__ = ["LOST", "catapult", "highest_sharpness", "loss_range", "measured", "ratios", "sharpness", "thinned"]
 
 LOST = ("divergent", "catastrophic")
 """Phases of trainings that set no limits of an axis: they end in a triangle."""
@@ -50,6 +50,50 @@ def thinned(x: Floats, y: Floats, buckets: int = _BUCKETS) -> tuple[Floats, Floa
     return x[places], y[places]
 
 
+def ratios(trainings: Sequence[Training]) -> list[tuple[Training, Floats]]:
+    """The trainings that have a loss, each with L / L₀, [steps].
+
+    Raises:
+        BadInput: none has.
+    """
+    found = []
+    with np.errstate(invalid="ignore", over="ignore"):
+        for one in trainings:
+            finite = one.loss[np.isfinite(one.loss)]
+            if len(finite) and finite[0] > 0:
+                found.append((one, one.loss / finite[0]))
+    if not found:
+        raise BadInput("no training has stored steps with a loss: nothing to draw; were they pruned?")
+    return found
+
+
+def loss_range(drawn: Sequence[tuple[Training, Floats]]) -> tuple[float, float]:
+    """The ends of the axis of L / L₀, by the trainings that survive where there are any."""
+    calm = [loss for one, loss in drawn if one.phase not in LOST] or [loss for _, loss in drawn]
+    finite = np.concatenate([loss[np.isfinite(loss) & (loss > 0)] for loss in calm])
+    return float(finite.min()) / 1.6, max(float(finite.max()) * _ABOVE, 2.0)
+
+
+def measured(trainings: Sequence[Training]) -> list[Training]:
+    """The trainings along which λ was measured.
+
+    Raises:
+        BadInput: none.
+    """
+    found = [one for one in trainings if np.isfinite(one.sharpness).any()]
+    if not found:
+        raise BadInput(
+            "no training has λ along its steps: nothing to draw; set [sharpness] every = 1 in the sweep file"
+        )
+    return found
+
+
+def highest_sharpness(drawn: Sequence[Training]) -> float:
+    """The upper end of the axis of λ, by the trainings that survive where there are any."""
+    calm = [one for one in drawn if one.phase not in LOST] or drawn
+    return 1.15 * max(float(one.sharpness[np.isfinite(one.sharpness)].max()) for one in calm)
+
+
 def catapult(trainings: Sequence[Training], axes: "Axes") -> "Axes":
     """Draw the loss over its start, and below it η·λ over the edge of stability, at every step of some trainings.
 
@@ -60,30 +104,25 @@ def catapult(trainings: Sequence[Training], axes: "Axes") -> "Axes":
     Raises:
         BadInput: no training has a loss.
     """
-    drawn = [one for one in trainings if np.isfinite(one.loss).any() and one.loss[np.isfinite(one.loss)][0] > 0]
-    if not drawn:
-        raise BadInput("no training has stored steps with a loss: nothing to draw; were they pruned?")
+    with_losses = ratios(trainings)
+    drawn = [one for one, _ in with_losses]
     with np.errstate(invalid="ignore", over="ignore"):
-        losses = [one.loss / one.loss[np.isfinite(one.loss)][0] for one in drawn]
-        ratios = [_rate(one) * one.sharpness / one.edge for one in drawn]
-    has_ratio = any(np.isfinite(ratio).any() for ratio in ratios)
-    upper, lower = _panels(axes) if has_ratio else (axes, None)
-    calm = [loss for one, loss in zip(drawn, losses, strict=True) if one.phase not in LOST] or losses
-    finite = np.concatenate([loss[np.isfinite(loss) & (loss > 0)] for loss in calm])
-    top = max(float(finite.max()) * _ABOVE, 2.0)
-    low = float(finite.min()) / 1.6
+        over_edge = [_rate(one) * one.sharpness / one.edge for one in drawn]
+    has_edge = any(np.isfinite(ratio).any() for ratio in over_edge)
+    upper, lower = _panels(axes) if has_edge else (axes, None)
+    low, top = loss_range(with_losses)
     style.log_axis(upper, "y", low, top)
     end = max(float(one.step[-1]) for one in drawn)
     for panel in filter(None, (upper, lower)):
         panel.set_xlim(0, end * 1.02 or 1.0)
     if lower is not None:
-        calm_ratios = [r[np.isfinite(r)] for one, r in zip(drawn, ratios, strict=True) if one.phase not in LOST]
+        calm_ratios = [r[np.isfinite(r)] for one, r in zip(drawn, over_edge, strict=True) if one.phase not in LOST]
         highest = max([float(r.max()) for r in calm_ratios if len(r)] or [1.0])
         lower.set_ylim(0, max(1.15 * highest, 1.3))
         lower.axhline(1.0, color=style.MUTED, linestyle=(0, (3, 2)), linewidth=0.7, gid="edge")
         lower.set_ylabel("η · λ / edge")
         upper.tick_params(axis="x", labelbottom=False)
-    for place, (one, loss, ratio) in enumerate(zip(drawn, losses, ratios, strict=True)):
+    for place, ((one, loss), ratio) in enumerate(zip(with_losses, over_edge, strict=True)):
         colour = style.ordered(place, len(drawn))
         lost = _cut_short(one, end)
         _line(upper, one.step, loss, colour, label=_name(one), style_of=_dashes(place), lost=lost)
@@ -108,13 +147,8 @@ def sharpness(trainings: Sequence[Training], axes: "Axes") -> "Axes":
     Raises:
         BadInput: λ was measured in none of them.
     """
-    drawn = [one for one in trainings if np.isfinite(one.sharpness).any()]
-    if not drawn:
-        raise BadInput(
-            "no training has λ along its steps: nothing to draw; set [sharpness] every = 1 in the sweep file"
-        )
-    calm = [one for one in drawn if one.phase not in LOST] or drawn
-    top = 1.15 * max(float(one.sharpness[np.isfinite(one.sharpness)].max()) for one in calm)
+    drawn = measured(trainings)
+    top = highest_sharpness(drawn)
     end = max(float(one.step[-1]) for one in drawn) or 1.0
     axes.set_xlim(0, end * 1.02)
     axes.set_ylim(0, top)
@@ -122,9 +156,9 @@ def sharpness(trainings: Sequence[Training], axes: "Axes") -> "Axes":
         colour = style.ordered(place, len(drawn))
         lost = _cut_short(one, end)
         _line(axes, one.step, one.sharpness, colour, label=_name(one), style_of=_dashes(place), lost=lost)
-        measured = np.isfinite(one.sharpness)
-        if measured.sum() <= _DOTS:
-            axes.plot(one.step[measured], one.sharpness[measured], linestyle="none", marker="o", markersize=1.8,
+        dots = np.isfinite(one.sharpness)
+        if dots.sum() <= _DOTS:
+            axes.plot(one.step[dots], one.sharpness[dots], linestyle="none", marker="o", markersize=1.8,
                       color=colour, markeredgewidth=0, gid="measured")  # fmt: skip
         if isfinite(one.edge) and one.edge > 0 and one.edge / one.eta <= top:  # at its lowest, the peak rate
             with np.errstate(divide="ignore"):  # a rate may begin or end at 0

@@ -38,6 +38,11 @@ class Words:
         """All texts by code."""
         return list(self.codes)
 
+    def objects(self, codes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The texts of these codes, None where it is `NULL`."""
+        found: npt.NDArray[Any] = np.array([*self.codes, None], dtype=object)[codes]  # NULL is the last place
+        return found
+
 
 def arrays_of(batch: Batch, words: dict[str, Words]) -> Iterator[tuple[Column, Array]]:
     """Each column of a batch; ``words`` are those of the text columns, which may grow."""
@@ -51,19 +56,16 @@ def arrays_of(batch: Batch, words: dict[str, Words]) -> Iterator[tuple[Column, A
             yield column, Array(np.repeat(one_each.data, lengths), np.repeat(one_each.mask, lengths))
 
 
-def _joined(parts: Sequence[Array], column: Column) -> Array:
+def _joined(parts: Sequence[Array], column: Column, words: Words | None) -> Array:
     """One array of many."""
     if not parts:
-        return _array((), column, Words() if column.type == "TEXT" else None)
+        return _array((), column, words)
     return Array(np.concatenate([part.data for part in parts]), np.concatenate([part.mask for part in parts]))
 
 
 def masked(array: Array, words: Words | None) -> "np.ma.MaskedArray[Any, Any]":
     """The column as people use it: a text as itself; masked where NULL."""
-    data = array.data
-    if words is not None:
-        data = np.array([*words.texts(), None], dtype=object)[data]
-    return np.ma.MaskedArray(data, mask=array.mask)
+    return np.ma.MaskedArray(array.data if words is None else words.objects(array.data), mask=array.mask)
 
 
 def _array(values: Sequence[Any], column: Column, words: Words | None) -> Array:
@@ -76,22 +78,19 @@ def _array(values: Sequence[Any], column: Column, words: Words | None) -> Array:
         for at in np.flatnonzero(mask).tolist():
             mask[at] = values[at] is None
         return Array(numbers, mask)
-    missing = np.array([value is None for value in values], dtype=np.bool_) if None in values else None
-    if missing is None:
+    if None not in values:
         return Array(np.array(values, dtype=np.int64), np.zeros(len(values), dtype=np.bool_))
+    missing = np.array([value is None for value in values], dtype=np.bool_)
     return Array(np.array([0 if value is None else value for value in values], dtype=np.int64), missing)
 
 
 def all_arrays(source: Source) -> Iterator[tuple[Column, Array, Words | None]]:
     """Each column of all rows. What a column was joined from is let go before the next one is joined."""
-    words: dict[str, Words] = {}
+    words = {column.name: Words() for column in source.columns if column.type == "TEXT"}
     parts: dict[str, list[Array]] = {column.name: [] for column in source.columns}
     for batch in source.batches():
         for column, array in arrays_of(batch, words):
             parts[column.name].append(array)
     for column in source.columns:
-        yield column, _joined(parts.pop(column.name), column), words.get(column.name) or _no_words(column)
-
-
-def _no_words(column: Column) -> Words | None:
-    return Words() if column.type == "TEXT" else None
+        known = words.get(column.name)
+        yield column, _joined(parts.pop(column.name), column, known), known

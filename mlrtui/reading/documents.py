@@ -2,14 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from mlrtui_db.column_docs import TABLES, VIEWS
 from mlrtui_db.models import FitRow, SweepRow
 
-__all__ = ["SCHEMA", "document", "fit_object", "plain", "sweep_object", "text", "unpacked"]
+__all__ = ["SCHEMA", "document", "plain", "sweep_object", "text", "unpacked"]
 
 SCHEMA = 1
 """Grows when a field goes or changes its meaning; fields may be added at any time."""
@@ -20,14 +20,9 @@ def document(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"schema": SCHEMA, **fields}
 
 
-def sweep_object(row: SweepRow, fits: tuple[FitRow, ...] = ()) -> dict[str, Any]:
+def sweep_object(row: SweepRow, fits: Sequence[FitRow]) -> dict[str, Any]:
     """A sweep with its progress, settings and fits."""
-    return asdict(row) | {"spec": json.loads(row.spec), "fits": [fit_object(fit) for fit in fits]}
-
-
-def fit_object(row: FitRow) -> dict[str, Any]:
-    """One fitted term."""
-    return asdict(row)
+    return asdict(row) | {"spec": json.loads(row.spec), "fits": [asdict(fit) for fit in fits]}
 
 
 def unpacked(column: str, value: Any) -> Any:

@@ -147,7 +147,7 @@ def _separated(table: Table, file: IO[bytes], separator: str) -> int:
     null = '""' if len(table.columns) == 1 else ""  # a line of nothing would be no row
 
     def text(value: str) -> str:
-        if value[:1] in FORMULAS and value:
+        if value[:1] in FORMULAS:
             value = f"'{value}"
         if not value or not quoted.isdisjoint(value):
             return '"' + value.replace('"', '""') + '"'
@@ -195,16 +195,12 @@ def _texts(
     real: Callable[[float], str],
 ) -> list[str]:
     """The values of a column as they are written."""
-    write: Callable[[Any], str] = text
     if column.type == "TEXT":
         known = {value: null if value is None else text(value) for value in set(values)}
         return [known[value] for value in values]
-    if column.type == "INTEGER":
-        write = str
-    else:
-        write = real
-        if int in set(map(type, values)):  # of a computed column
-            write = _real_or_int(real)
+    write: Callable[[Any], str] = str if column.type == "INTEGER" else real
+    if column.type == "REAL" and int in set(map(type, values)):  # of a computed column
+        write = _real_or_int(real)
     return [null if value is None else write(value) for value in values] if None in values else list(map(write, values))
 
 
@@ -221,7 +217,7 @@ _NOT_FINITE = {"inf": "1e999", "-inf": "-1e999", "nan": '"NaN"'}
 
 
 def _groups(batches: Iterable[Any]) -> Iterator[list[Any]]:
-    """Record batches in groups of some `ROW_GROUP` rows; one without any at least, which makes an empty file whole."""
+    """Record batches in groups of some `ROW_GROUP` rows."""
     group: list[Any] = []
     for batch in batches:
         group.append(batch)

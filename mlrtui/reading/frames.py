@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mlrtui.errors import NotInstalled
 from mlrtui.reading.arrays import NULL, Array, Words, all_arrays, arrays_of
 from mlrtui_db.view_columns import Column
@@ -56,7 +54,7 @@ def _of_pandas(pd: Any, source: "Source", array: Array, words: Words | None) -> 
         return kind(array.data, array.mask)  # by its parts: the other ways make NA of NaN
     if source.by_step:
         return pd.Categorical.from_codes(array.data, categories=pd.Index(words.texts(), dtype="object"))
-    return pd.array(np.array([*words.texts(), None], dtype=object)[array.data], dtype="string")
+    return pd.array(words.objects(array.data), dtype="string")
 
 
 def to_polars(source: "Source") -> "polars.DataFrame":

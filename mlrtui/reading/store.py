@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mlrtui.errors import BadInput
-from mlrtui.reading.fitting import Question, answers
+from mlrtui.reading.fitting import Question, answers, chosen
 from mlrtui.reading.table import Table
 from mlrtui.reading.views import Views
 from mlrtui_db.errors import BadQuery
@@ -67,11 +67,8 @@ class Store(Views):
         Raises:
             BadInput: there is none.
         """
-        found = {sweep.name: sweep for sweep in self.sweeps}
-        if name not in found:
-            held = ", ".join(map(repr, found)) or "none"
-            raise BadInput(f"{name!r}: no sweep of this name in {self.path}; it contains {held}")
-        return found[name]
+        (row,) = chosen(self._reader, [name])
+        return Sweep(self, row)
 
     def __contains__(self, name: object) -> bool:
         return any(sweep.name == name for sweep in self.sweeps)
@@ -128,15 +125,13 @@ class Store(Views):
         found = answers([self._reader], sweeps, asked, lambda name: name.replace("-", "_"))
         rows: list[tuple[Any, ...]] = []
         for group, result in found.items():
-            solid = (result.intercept, result.r2) if result.terms else (None, None)
+            line = (_known(result.intercept), _known(result.r2))
             terms: list[tuple[Any, ...]] = [
                 (term.expression, term.exponent, term.low, term.high) for term in result.terms
             ]
             for term in terms or [(", ".join(asked.x), None, None, None)]:
                 rest = (result.cells, result.decades, where, "; ".join(result.excluded))
-                rows.append(
-                    (group, y, *term, *(_known(one) for one in solid), *rest, result.method, "; ".join(result.warnings))
-                )
+                rows.append((group, y, *term, *line, *rest, result.method, "; ".join(result.warnings)))
         return Table(_Given("fit", str(self.path), _FIT, tuple(rows)))
 
     def table(self, asked: Selection, progress: Callable[[int], None] | None = None) -> Table:
@@ -302,8 +297,8 @@ class _Given:
         return self.shown or range(len(self.all_columns))
 
 
-def _known(value: float | None) -> float | None:
-    """The number, None where it is none."""
+def _known(value: float) -> float | None:
+    """The number, None where it is NaN."""
     return value if value == value else None
 
 

@@ -12,7 +12,7 @@ from mlrtui.analysis.exclusions import left_out
 from mlrtui.config import read_sweep
 from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
-from mlrtui.figures.kinds import FIGURES, Asked, view_rows
+from mlrtui.figures.kinds import FIGURES, Asked, Loaded, view_rows
 from mlrtui.figures.laws import Law, laws, words
 from mlrtui.figures.rows import Row, number, text_of
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Section, Table, Text
@@ -163,12 +163,15 @@ def _facts(sweep: SweepRow) -> Table:
 
 
 def _pictures(reader: Reader, sweep: SweepRow) -> Iterator[Block]:
+    loads: dict[object, Loaded] = {}  # what two figures are drawn from is read once
     for kind in _FIGURES.get(sweep.mode, ()):
         if kind == "boundary" and sweep.nets > _MOST_NETS_DRAWN:
             yield Text(f"{sweep.nets} nets are too many for a figure of every rate: `mlrtui plot boundary --where …`.")
             continue
         figure, asked = FIGURES[kind], Asked()
-        loaded = figure.load(reader, [sweep], asked)
+        if figure.load not in loads:
+            loads[figure.load] = figure.load(reader, [sweep], asked)
+        loaded = loads[figure.load]
         notes = "".join(f" It {note}." for note in loaded.notes)
         picture = Picture(kind, loaded, asked, f"{kind}: {figure.text}.{notes}")
         yield Folded("Every rate that was tried", (picture,)) if kind == "boundary" else picture
@@ -218,7 +221,7 @@ def _exponents(rows: Sequence[Row]) -> Iterator[Block]:
         short = ", ".join(filter(None, (f"{censored} censored" if censored else "", _others(len(excluded) - censored))))
         lines.append(
             (
-                f"{quantity(text_of(row, 'y'))}", name_of(row, quantities=False), condition_of(row) or "all cells",
+                quantity(text_of(row, "y")), name_of(row, quantities=False), condition_of(row) or "all cells",
                 power(number(row, "exponent")), ends, _or_none(row, "r2"), _or_none(row, "cells"), short or "none",
             )
         )  # fmt: skip

@@ -7,6 +7,7 @@ All text is escaped here and nowhere else, since a store may come from anybody.
 import base64
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from html import escape
 
 from mlrtui.errors import BadInput
@@ -14,7 +15,6 @@ from mlrtui.figures import style
 from mlrtui.figures.kinds import FIGURES
 from mlrtui.figures.saving import draw, svg_text
 from mlrtui.reporting.blocks import (
-    MOST_ROWS,
     Block,
     Cell,
     Code,
@@ -25,9 +25,10 @@ from mlrtui.reporting.blocks import (
     Section,
     Table,
     Text,
+    cell_text,
+    is_number,
 )
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact
 
 __all__ = ["POLICY", "SCRIPT", "page"]
 
@@ -58,10 +59,10 @@ POLICY = (
 )
 
 _LIGHT = {
-    "ink": "#1a1a1a",
-    "ground": "#ffffff",
+    "ink": style.INK,
+    "ground": style.GROUND,
     "muted": "#595959",
-    "pale": "#d9d9d9",
+    "pale": style.PALE,
     "warn": "#8a3b00",
     "link": "#004f8a",
 }
@@ -79,13 +80,7 @@ _DARK_ORDERED = (
     "#40bd72", "#5ec962", "#84d44b", "#addc30", "#d8e219", "#fde725",
 )  # fmt: skip
 """viridis from 0.35 to 1: each at least 3:1 on the dark ground."""
-_DARK_PHASES = {
-    "#4477aa": "#7fb2e5",
-    "#228833": "#5fc271",
-    "#c77700": "#f0a030",
-    "#882255": "#d77fae",
-    "#aa3377": "#e58ac0",
-}
+_DARK_PHASES = ("#7fb2e5", "#5fc271", "#f0a030", "#d77fae", "#e58ac0")
 
 _LONG = 48  # letters of a cell that is given space
 
@@ -178,7 +173,6 @@ def _block(block: Block, name: str) -> str:
 
 
 def _table(table: Table) -> str:
-    rows = table.rows[:MOST_ROWS]
     shown = [_text(head) for head in table.columns]
     if table.sortable:
         shown = [f'<button type="button">{head}</button>' for head in shown]
@@ -186,10 +180,10 @@ def _table(table: Table) -> str:
     head = f"<thead><tr>{heads}</tr></thead>" if any(table.columns) else ""
     first_heads = not table.sortable
     body = "\n".join(
-        f"<tr>{''.join(_td(cell, first_heads and not place) for place, cell in enumerate(row))}</tr>" for row in rows
+        f"<tr>{''.join(_td(cell, first_heads and not place) for place, cell in enumerate(row))}</tr>"
+        for row in table.shown
     )
-    more = len(table.rows) - len(rows)
-    note = f'<p class="muted">{more} more rows are in the CSV.</p>' if more > 0 else ""
+    note = f'<p class="muted">{table.rest}</p>' if table.rest else ""
     kind = ' class="sorts"' if table.sortable else ""
     label = _text(table.caption)
     return (
@@ -199,9 +193,9 @@ def _table(table: Table) -> str:
 
 
 def _td(cell: Cell, head: bool = False) -> str:
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return f'<td class="n" data-v="{float(cell)!r}">{_text(exact(cell, 4))}</td>'
-    text = _text("–" if cell is None else str(cell))
+    text = _text(cell_text(cell))
+    if is_number(cell):
+        return f'<td class="n" data-v="{float(cell)!r}">{text}</td>'
     if head:
         return f'<th scope="row">{text}</th>'
     return f"<td>{text}</td>" if len(text) <= _LONG else f'<td class="long">{text}</td>'
@@ -218,6 +212,7 @@ def _picture(picture: Picture, name: str) -> str:
     return f"<figure>{svg}<figcaption>{label}</figcaption></figure>"
 
 
+@cache
 def _names() -> dict[str, tuple[str, str]]:
     """Each colour of a figure on white: the name that it has in the page, and what it is on dark."""
     found = {
@@ -227,7 +222,7 @@ def _names() -> dict[str, tuple[str, str]]:
     found |= {one: (f"g{place}", _DARK_GROUPS[place]) for place, one in enumerate(style.GROUPS)}
     found |= {one: (f"o{place}", _DARK_ORDERED[place]) for place, one in enumerate(style.ORDERED)}
     shades = dict.fromkeys(colour for colour, _ in style.PHASES.values() if colour not in found)
-    return found | {one: (f"p{place}", _DARK_PHASES[one]) for place, one in enumerate(shades)}
+    return found | {one: (f"p{place}", _DARK_PHASES[place]) for place, one in enumerate(shades)}
 
 
 def _variable(colour: str) -> str:

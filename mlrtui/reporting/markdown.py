@@ -10,20 +10,8 @@ from mlrtui.errors import BadInput
 from mlrtui.figures import style
 from mlrtui.figures.kinds import FIGURES
 from mlrtui.figures.saving import draw, svg_text
-from mlrtui.reporting.blocks import (
-    MOST_ROWS,
-    Block,
-    Cell,
-    Code,
-    Download,
-    Folded,
-    Picture,
-    Report,
-    Table,
-    Text,
-)
+from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Report, Table, Text, cell_text
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact
 
 __all__ = ["page"]
 
@@ -86,13 +74,6 @@ def _standing_alone(svg: str) -> bytes:
 def _table(table: Table) -> str:
     heads = [_text(head) or " " for head in table.columns]
     lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
-    lines += [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in table.rows[:MOST_ROWS]]
-    more = len(table.rows) - MOST_ROWS
-    note = [f"\n{more} more rows are in the CSV."] if more > 0 else []
+    lines += [f"| {' | '.join(_text(cell_text(cell)) for cell in row)} |" for row in table.shown]
+    note = [f"\n{table.rest}"] if table.rest else []
     return "\n".join([f"{_text(table.caption)}:\n", *lines, *note])
-
-
-def _cell(cell: Cell) -> str:
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return _text(exact(cell, 4))
-    return _text("–" if cell is None else str(cell))

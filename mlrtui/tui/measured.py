@@ -59,7 +59,7 @@ def parts_words(measured: MeasureTrace) -> str:
     """The names of its parts: "1 input, 2 output", or "1 to 3" where they are numbers; "" for a measure without."""
     names = list(measured.parts)
     if len(names) < 2:
-        return "" if names in ([], [""]) else names[0]
+        return names[0] if names else ""
     if names == [str(place) for place in range(1, len(names) + 1)]:
         return f"1 to {names[-1]}"
     shown = [f"{_letter(place)} {name}" for place, name in enumerate(names, 1)]

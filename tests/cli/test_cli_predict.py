@@ -44,6 +44,9 @@ def test_a_prediction_and_the_net_that_checks_it(tmp_path: Path, mlrtui: Mlrtui,
     # the net that checks is a sweep of one cell, and no reason for another answer
     (again,) = json.loads(mlrtui(*asked).stdout)["predictions"]
     assert again == found
+    # nor does a condition that leaves that one out refuse the others
+    (others,) = json.loads(mlrtui(*asked, "--where", "width < 40").stdout)["predictions"]
+    assert others == found
     text = mlrtui("predict", "--store", store, "--depth", 2, "--width", 48, "--confirm").stdout
     assert "trained as 'small search: 2x48'" in text
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from mlrtui_db._schema import schema_names, schema_script
+from mlrtui_db._sqlite import columns
 from mlrtui_db._store_page import store_page
-from mlrtui_db.column_docs import TABLES, VIEWS, columns
+from mlrtui_db.column_docs import TABLES, VIEWS
 from mlrtui_db.store import Store
 
 PAGE = Path(__file__).parents[2] / "docs" / "store.md"

@@ -2,7 +2,9 @@
 
 import math
 import re
+import sqlite3
 from array import array
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +134,25 @@ def test_long_exports_hold_no_transaction(tmp_path: Path, monkeypatch: pytest.Mo
     keys = [(row["depth"], row["seed"], row["eta"], row["step"]) for row in everything]
     assert len(keys) == 2 * 2 * 3 * 3
     assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize("view", ["curves", "spectra", "layers", "measures"])
+def test_no_window_loses_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, view: str) -> None:
+    """Wherever it ends: also between the parts of a measure, of which no part may be one."""
+    path = tmp_path / "a.db"
+    samples.filled(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO series (measure) VALUES ('by layer')")
+        connection.execute(
+            "INSERT INTO measure (trial_id, step, series_id, value) SELECT 1, step, last_insert_rowid(), 2.0 FROM step"
+            " WHERE trial_id = 1"
+        )
+        connection.commit()
+    with Reader.open(path) as reader:
+        whole = query(reader, view)
+        for window in range(1, 8):
+            monkeypatch.setattr("mlrtui_db.rows._WINDOW", window)
+            assert query(reader, view) == whole
 
 
 def test_live_is_everything_at_once(tmp_path: Path) -> None:

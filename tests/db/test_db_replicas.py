@@ -21,9 +21,10 @@ from db_versions import DUMPS, restore
 
 from mlrtui_db import deltas, replicas
 from mlrtui_db._epochs import read_epochs
+from mlrtui_db._sqlite import columns
 from mlrtui_db.copies import archive, back_up
-from mlrtui_db.errors import StoreDamaged, StoreLocked, StoreReplica, StoreUnwritable
-from mlrtui_db.frames import Frame, NotOurFrame, packed, read_frame, unpacked, write_frame
+from mlrtui_db.errors import StoreDamaged, StoreError, StoreLocked, StoreReplica, StoreUnwritable
+from mlrtui_db.frames import Frame, NotOurFrame, packed, read_frame, read_frames, unpacked, write_frame
 from mlrtui_db.invariants import check
 from mlrtui_db.reader import Reader
 from mlrtui_db.records import MeasureRow
@@ -54,26 +55,17 @@ def pull(source: Path, copy: Path) -> tuple[str, int]:
     size = line.tell()
     line.seek(0)
     head, _ = read_frame(line)
-    rest = frames(line)
+    rest = read_frames(line)
     if head["kind"] == "delta":
         replicas.apply(copy, "there", rest)
     else:
-        digests: list[str] = []
-        replicas.receive(copy, "there", replicas.pieces(rest, digests), lambda: digests[0])
+        replicas.receive(copy, "there", replicas.pieces(rest, "there"))
     return head["kind"], size
 
 
 def leftovers(folder: Path) -> list[Path]:
     """Drafts and locks; SQLite's own files beside a store that was read are none."""
     return [path for path in folder.iterdir() if path.name.startswith(".") or path.suffix == ".lock"]
-
-
-def frames(line: io.BytesIO) -> Iterator[Frame]:
-    while True:
-        frame = read_frame(line)
-        yield frame
-        if frame[0].get("end"):
-            return
 
 
 class Source:
@@ -244,6 +236,14 @@ def test_a_writer_after_the_pull_is_no_reason_to_copy_all(tmp_path: Path) -> Non
     assert pull(source, copy)[0] == "delta"
 
 
+def by_hand(path: Path, *statements: str) -> None:
+    """Changes which no ``rev`` tells."""
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
 def replaced(source: Path, old: Path) -> None:
     source.unlink()
     samples.filled(source, name="another", etas=(0.3,))
@@ -268,29 +268,15 @@ def restored_and_written(source: Path, old: Path) -> None:
 def restored_without_an_event(source: Path, old: Path) -> None:
     """No row with a ``rev`` differs."""
     shutil.copy(old, source)
-    with closing(sqlite3.connect(source)) as connection:
-        connection.execute("DELETE FROM event WHERE event_id = (SELECT max(event_id) FROM event)")
-        connection.commit()
+    by_hand(source, "DELETE FROM event WHERE event_id = (SELECT max(event_id) FROM event)")
 
 
 def written_by_an_earlier_version(source: Path, old: Path) -> None:
-    with closing(sqlite3.connect(source)) as connection:
-        connection.execute("DELETE FROM meta WHERE key = 'epochs'")
-        connection.commit()
-
-
-def altered(source: Path, old: Path) -> None:
-    """By hand, which no ``rev`` tells."""
-    with closing(sqlite3.connect(source)) as connection:
-        connection.execute("DELETE FROM trial WHERE trial_id = 1")
-        connection.commit()
+    by_hand(source, "DELETE FROM meta WHERE key = 'epochs'")
 
 
 def with_a_table_more(source: Path, old: Path) -> None:
-    with closing(sqlite3.connect(source)) as connection:
-        connection.execute("CREATE TABLE notes (text)")
-        connection.execute("INSERT INTO notes VALUES ('mine')")
-        connection.commit()
+    by_hand(source, "CREATE TABLE notes (text)", "INSERT INTO notes VALUES ('mine')")
 
 
 CHANGES = [
@@ -331,10 +317,23 @@ def test_rows_that_vanished_by_hand_are_noticed(tmp_path: Path) -> None:
     samples.filled(source)
     pull(source, copy)
     before = content(copy)
-    altered(source, source)
+    by_hand(source, "DELETE FROM trial WHERE trial_id = 1")
     with pytest.raises(replicas.OutOfStep):
         pull(source, copy)
     assert content(copy) == before
+
+
+def test_a_blob_in_a_damaged_source_is_named(tmp_path: Path) -> None:
+    source, copy = tmp_path / "s.db", tmp_path / "c.db"
+    samples.filled(source)
+    pull(source, copy)
+    written(source)
+    schema = "UPDATE sqlite_master SET sql = {} WHERE name = 'event'"
+    by_hand(source, "PRAGMA writable_schema = ON", schema.format("replace(sql, ') STRICT', ')')"))
+    by_hand(source, "UPDATE event SET text = x'00ff' WHERE event_id = (SELECT max(event_id) FROM event)")
+    by_hand(source, "PRAGMA writable_schema = ON", schema.format("sql || ' STRICT'"))
+    with pytest.raises(StoreDamaged, match=r"a row of table event holds b'\\x00\\xff'"):
+        pull(source, copy)
 
 
 def test_two_stores_that_parted_are_told_apart(tmp_path: Path) -> None:
@@ -381,6 +380,16 @@ def test_frames_that_do_not_fit_change_nothing(tmp_path: Path) -> None:
         for _ in range(60):
             source.act()
         rest, before = delta_of(source.path, copy), content(copy)
+        with closing(sqlite3.connect(copy)) as connection:
+            events = columns(connection, "event")
+        event = ("info", None, None, None, "text")
+        plain = (None, 1.0, *event)  # beside it a column is no array
+        unfit = [
+            (1 << 70, 1.0, *event),
+            ([1], 1.0, *event),
+            (1 << 40, "soon", *event),
+            (1 << 40, 1.0, "\ud800", *event[1:]),
+        ]
         steps = packed({"do": "insert", "table": "step"}, ["trial_id", "step"], [(1, 2)])
         for wrong in (
             *([frame for at, frame in enumerate(rest) if at != left_out] for left_out in range(len(rest) - 1)),
@@ -389,6 +398,9 @@ def test_frames_that_do_not_fit_change_nothing(tmp_path: Path) -> None:
             [({"do": "clear", "table": "trial"}, b""), *rest],
             [({"do": "clear", "table": "sqlite_master"}, b""), *rest],
             [({"do": "drop", "table": "trial"}, b""), *rest],
+            [({"do": "clear", "table": ["trial"]}, b""), *rest],
+            [packed({"do": "insert", "table": "axes"}, ["cell_id"], [(1,)]), *rest],
+            *([packed({"do": "insert", "table": "event"}, events, [row, plain]), *rest] for row in unfit),
             [without(rest[-2], rows=1 << 40), rest[-1]],
             [(rest[-2][0], rest[-2][1][:-3]), rest[-1]],
             [(rest[-2][0], b"rubbish"), rest[-1]],
@@ -443,6 +455,13 @@ def test_a_copy_is_not_written_by_others(tmp_path: Path) -> None:
         Store.open(tmp_path / f"{number}.db").close()
 
 
+@pytest.mark.parametrize("line", [b"hello\n", b"[1]\n", b'{"since": 3}\n', b"[" * 100000])
+def test_what_is_no_request_is_refused(tmp_path: Path, line: bytes) -> None:
+    samples.filled(tmp_path / "s.db")
+    with pytest.raises(StoreError, match="no request of `mlrtui pull`"):
+        deltas.serve(tmp_path / "s.db", io.BytesIO(line), io.BytesIO())
+
+
 def test_a_store_of_ones_own_is_never_pulled_over(tmp_path: Path) -> None:
     samples.filled(tmp_path / "mine.db")
     with pytest.raises(StoreUnwritable, match="a store of its own"):
@@ -464,9 +483,15 @@ def test_a_damaged_file_is_not_taken(tmp_path: Path) -> None:
     samples.filled(source)
     whole = source.read_bytes()
     broken = whole[: len(whole) // 2] + bytes(4096) + whole[len(whole) // 2 + 4096 :]
-    for content_sent, digest in ((broken, None), (whole, "0" * 64)):
-        with pytest.raises(StoreDamaged):
-            replicas.receive(copy, "there", iter([content_sent]), None if digest is None else lambda: "0" * 64)
+    sent: list[Frame] = [({}, zlib.compress(whole)), ({"end": True, "sha256": "0" * 64}, b"")]
+    garbled: list[Frame] = [({}, b"rubbish"), sent[1]]
+    for pieces, why in (
+        (iter([broken]), "there is damaged"),
+        (replicas.pieces(iter(sent), "there"), "what came from there is not what was sent"),
+        (replicas.pieces(iter(garbled), "there"), "what came from there is not what was sent"),
+    ):
+        with pytest.raises(StoreDamaged, match=why):
+            replicas.receive(copy, "there", pieces)
         assert [path.name for path in tmp_path.iterdir()] == ["s.db"]
 
 
@@ -491,7 +516,7 @@ def test_a_killed_pull_leaves_the_copy_as_it_was_or_as_it_is_now(tmp_path: Path)
         whole = [frame[1] for frame in list(deltas.answer(source.path, {"since": None}))[1:]]
         sent = [zlib.decompressobj().decompress(b"".join(whole))]
         for at in range(2):
-            _killed(lambda at=at: replicas.receive(copy, "there", _until(iter(sent), at), None))
+            _killed(lambda at=at: replicas.receive(copy, "there", _until(iter(sent), at)))
             assert content(copy) == before
         with replicas.alone(copy):
             pull(source.path, copy)
@@ -520,9 +545,7 @@ def _killed(do: Callable[[], object]) -> None:
 def test_the_writers_that_are_known_are_the_last_hundred(tmp_path: Path) -> None:
     source = tmp_path / "s.db"
     samples.filled(source)
-    with closing(sqlite3.connect(source)) as connection:
-        connection.execute("UPDATE meta SET value = json(?) WHERE key = 'epochs'", (json.dumps([["x", 1]] * 99),))
-        connection.commit()
+    by_hand(source, f"UPDATE meta SET value = '{json.dumps([['x', 1]] * 99)}' WHERE key = 'epochs'")
     for _ in range(3):
         written(source)
     with closing(sqlite3.connect(source)) as connection:

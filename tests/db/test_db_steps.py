@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlrtui_db._step_rows import stored_rows
+from mlrtui_db._step_rows import columns_of
 from mlrtui_db.errors import SequenceGap, StoreError
 from mlrtui_db.flags import (
     FLAG_ACCURACY_NONFINITE,
@@ -137,7 +137,7 @@ maybe = st.none() | reals
 def test_flags_never_contradict_values(rows: list[tuple[float, float | None, float | None, int]]) -> None:
     losses, accuracies, sharpnesses, flags = (list(column) for column in zip(*rows, strict=True))
     batch = samples.steps(1, losses, accuracy=accuracies, sharpness=sharpnesses, flags=flags)
-    for given_row, row in zip(rows, stored_rows(batch, batch.segments[0]), strict=True):
+    for given_row, row in zip(rows, columns_of(batch, batch.segments[0]).rows(1), strict=True):
         _, _, loss, accuracy, sharpness, _, _, stored, eta = row
         assert eta is None
         assert (loss is None) == bool(stored & 7)

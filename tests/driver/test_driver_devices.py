@@ -1,19 +1,21 @@
 """Devices of different memory, devices that fail, and slots that produce faster than the store takes."""
 
-import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stored_rows import rows
 from timed_workers import TimedWorkers
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver import loop
+from mlrtui.driver.inbox import Inbox
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.driver.sharing import lanes_within
+from mlrtui.driver.slots import Slots
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.local import LocalEngine
 from mlrtui.planning import CellPlan
@@ -69,11 +71,6 @@ def drive(folder: Path, engine: Any, name: str = "a.db", text: str = SWEEP) -> S
         end = Driver(store, engine, driver_id="test").run_sweep(spec, planning.plan(spec, data.load))
     assert invariants.check(folder / name) == []
     return end
-
-
-def rows(store: Path, sql: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as connection:
-        return connection.execute(sql).fetchall()
 
 
 def events(store: Path) -> list[str]:
@@ -150,6 +147,18 @@ def test_a_real_worker_that_cannot_run_is_left_out(tmp_path: Path, monkeypatch: 
     assert rows(tmp_path / "a.db", "SELECT DISTINCT device, outcome FROM attempt") == [("cpu", "done")]
 
 
+def test_devices_of_one_name_on_two_machines_share_no_memory() -> None:
+    """And where a name is known only once its worker is there, it counts from then on."""
+    slots = Slots(["cuda"] * 4)
+    for slot, (host, device) in enumerate([("a", "cuda:0"), ("a", "cuda:1"), ("b", "cuda:0"), ("b", "cuda:0")]):
+        slots.ready(slot, device, {"host": host, "memory": "80"})
+    assert slots.devices == ["cuda:0", "cuda:1", "cuda:0", "cuda:0"]
+    assert [slots.memory(slot) for slot in range(4)] == [80, 80, 40, 40]
+    assert [slots.alike(slot) for slot in range(4)] == [{0}, {1}, {2, 3}, {2, 3}]
+    slots.ready(3, "cuda:1", {"host": "b", "memory": "80"})  # a worker that was started again, elsewhere
+    assert [slots.memory(slot) for slot in range(4)] == [80] * 4
+
+
 def test_rounds_are_as_large_as_the_memory(tmp_path: Path) -> None:
     (tmp_path / "sweep.toml").write_text(SWEEP.replace("[16, 32, 64, 128, 256]", "4096"), encoding="utf-8")
     (cell,) = planning.plan(load_sweep(tmp_path / "sweep.toml"), None).cells
@@ -185,7 +194,8 @@ def test_slots_faster_than_the_store_fill_no_memory_and_lose_nothing(
 
     monkeypatch.setattr(Store, "append_steps", append)
     monkeypatch.setattr(loop, "COMMIT_SECONDS", 1e9)  # time makes no commit due
-    monkeypatch.setattr(Driver, "_is_urgent", lambda driver: not engine._coming and not engine._events)
+    last = property(lambda inbox: not engine._coming and not engine._events, lambda inbox, urgent: None)
+    monkeypatch.setattr(Inbox, "is_urgent", last, raising=False)
     engine = Flood([4096] * 8)
     assert drive(tmp_path, engine).status == "done"
     assert max(held) < 50 + engine.most

@@ -7,7 +7,6 @@ and merged, or begun in shards; at every step the trainings are exactly those th
 
 import os
 import shutil
-import sqlite3
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from loop_engine import LoopEngine, loop_document
+from stored_rows import Row, rows, undecided
 
 from mlrtui import planning
 from mlrtui.config import parse_sweep
@@ -27,7 +27,6 @@ from mlrtui_db import invariants, merging
 from mlrtui_db.store import Store
 
 Document = dict[str, Any]
-Row = tuple[Any, ...]
 FULL = os.environ.get("MLRTUI_TEST_FULL") == "1"
 
 SEEDS, WIDTHS, DEPTHS = [0, 1, 2, 3], [8, 16, 32], [1, 2, 4]
@@ -48,11 +47,6 @@ NUMBERS = (
 )
 
 
-def rows(store: Path, query: str) -> list[Row]:
-    with sqlite3.connect(store) as connection:
-        return connection.execute(query).fetchall()
-
-
 def table(store: Path) -> list[Row]:
     return [row for query in TABLE for row in rows(store, query)]
 
@@ -65,20 +59,6 @@ def drive(store: Path, wanted: Document, shard: Shard | None = None) -> int:
         driver = Driver(opened, engine, driver_id="test")
         assert driver.run_sweep(spec, plan if shard is None else part(plan, shard)).status == "done"
     return engine.trained
-
-
-def undecided(before: list[Row], wanted: list[Row]) -> int:
-    """How many trainings of a fresh sweep have steps, or an end, that no stored one has."""
-    longest: dict[Row, int] = {}
-    ended: set[Row] = set()
-    for *place, last, verdict in before:
-        longest[tuple(place)] = max(longest.get(tuple(place), -1), last)
-        if verdict != "reached":
-            ended.add((*place, last))
-    return sum(
-        longest.get(tuple(place), -1) < last if verdict == "reached" else (*place, last) not in ended
-        for *place, last, verdict in wanted
-    )
 
 
 class Life:

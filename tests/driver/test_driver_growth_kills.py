@@ -5,20 +5,20 @@ The process that is killed is a fork of the test, which counts its statements. `
 
 import os
 import shutil
-import signal
-import sqlite3
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from killing import killed_at, statements_of
 from loop_engine import LoopEngine, loop_document
+from stored_rows import rows
 
 from mlrtui import planning
 from mlrtui.config import parse_sweep
 from mlrtui.driver.loop import Driver
 from mlrtui_db import invariants
-from mlrtui_db._guard import GuardedConnection
 from mlrtui_db.store import Store
 
 Document = dict[str, Any]
@@ -39,48 +39,10 @@ NUMBERS = (
 )
 
 
-def rows(store: Path, query: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(store) as connection:
-        return connection.execute(query).fetchall()
-
-
 def drive(store: Path, wanted: Document) -> None:
     spec = parse_sweep(wanted, "f").settled
     with Store.open(store) as opened:
         assert Driver(opened, LoopEngine(), driver_id="t").run_sweep(spec, planning.plan(spec, None)).status == "done"
-
-
-def counted(work: Document, store: Path, kill_at: int | None) -> int:
-    """Drive, counting the statements of the writer; the process ends by its own hand before one of them."""
-    before, done = GuardedConnection.execute, 0
-
-    def execute(self: GuardedConnection, *args: Any) -> object:
-        nonlocal done
-        done += 1
-        if done == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return before(self, *args)
-
-    GuardedConnection.execute = execute  # type: ignore[assignment, method-assign]
-    try:
-        drive(store, work)
-    finally:
-        GuardedConnection.execute = before  # type: ignore[method-assign]
-    return done
-
-
-def killed(work: Document, store: Path, at: int) -> bool:
-    """Do it in a child that is killed there; whether it came that far."""
-    child = os.fork()
-    if child == 0:
-        try:
-            counted(work, store, at)
-        except BaseException:
-            os._exit(7)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL)
-    return os.WIFSIGNALED(status)
 
 
 @pytest.mark.parametrize("what", ["seeds and a width", "another threshold", "back to a threshold"])
@@ -99,14 +61,14 @@ def test_a_kill_while_growing_leaves_what_was_there_or_what_is_to_be(tmp_path: P
         new = old | {"sweep": {"name": "s", "seeds": [0, 1, 2]}}
     drive(alone, new)
     shutil.copy(start, whole)
-    last = counted(new, whole, None)
+    last = statements_of(partial(drive, whole, new))
     before, after = [[rows(store, query) for query in (SWEEPS, NETS)] for store in (start, whole)]
     stored, seen, kills = set(rows(start, NUMBERS)), set(), 0
     early = range(1, min(last, 60), max(1, 60 // MOST))  # where the sweep grows
     for at in sorted({*early, *range(1, last, max(1, last // MOST))}):
         store = tmp_path / f"{at}.db"
         shutil.copy(start, store)
-        kills += killed(new, store, at)
+        kills += killed_at(at, partial(drive, store, new))
         left = [rows(store, query) for query in (SWEEPS, NETS)]
         assert left in (before, after), at
         seen.add(left == after)

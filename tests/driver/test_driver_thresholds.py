@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from loop_engine import LoopEngine, loop_document
 from real_engine import RealEngine
+from stored_rows import Row, rows, undecided
 
 from mlrtui import data, planning
 from mlrtui.config import parse_sweep
@@ -23,7 +24,6 @@ from mlrtui_db.errors import SweepConflict
 from mlrtui_db.store import Store
 
 Document = dict[str, Any]
-Row = tuple[Any, ...]
 THRESHOLDS = (0.3, 0.5, 0.7)
 ETA_STAR = (
     "SELECT cell, seed, status, eta_star, eta_last, first_failure, window_low, window_high, censored, lambda0,"
@@ -42,9 +42,8 @@ STEPS = (
     " WHERE s.name = 's' ORDER BY c.label, n.seed, t.eta, p.step"
 )
 CURVES = (
-    "SELECT s.name, c.label, n.seed, t.eta, t.last_step, t.verdict, json_extract(a.env, '$.derived_from')"
-    " FROM trial t JOIN attempt a USING (trial_id, attempt) JOIN net n USING (net_id) JOIN cell c USING (cell_id)"
-    " JOIN sweep s USING (sweep_id)"
+    "SELECT c.label, n.seed, t.eta, t.last_step, t.verdict FROM trial t JOIN net n USING (net_id)"
+    " JOIN cell c USING (cell_id) WHERE t.status = 'done'"
 )
 
 
@@ -83,11 +82,6 @@ def drive(
     return end, engine.trained if isinstance(engine, RealEngine) else 0
 
 
-def rows(store: Path, query: str, *values: object) -> list[Row]:
-    with sqlite3.connect(store) as connection:
-        return connection.execute(query, values).fetchall()
-
-
 def table(store: Path) -> list[Row]:
     return [*rows(store, ETA_STAR), *rows(store, FITS)]
 
@@ -102,20 +96,6 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> dict[float, Path]:
         for threshold, store in stores.items():
             assert drive(store, document(threshold))[0].status == "done"
     return stores
-
-
-def undecided(before: list[Row], wanted: list[Row]) -> int:
-    """How many trainings of a fresh sweep have steps, or an end, that no training before has."""
-    longest: dict[Row, int] = {}
-    ended: set[Row] = set()
-    for _, cell, seed, eta, last, verdict, _ in before:
-        longest[cell, seed, eta] = max(longest.get((cell, seed, eta), -1), last)
-        if verdict != "reached":
-            ended.add((cell, seed, eta, last))
-    return sum(
-        longest.get((cell, seed, eta), -1) < last if verdict == "reached" else (cell, seed, eta, last) not in ended
-        for _, cell, seed, eta, last, verdict, _ in wanted
-    )
 
 
 @pytest.mark.parametrize("asked", [(0.5, 0.3), (0.5, 0.7), (0.7, 0.5, 0.3), (0.3, 0.7, 0.5)])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mlrtui.engines import conformance
-from mlrtui.engines.base import Engine
+from mlrtui.engines.base import Engine, EngineEvent, FromWorker
 from mlrtui.engines.fake import FakeEngine
 from mlrtui.engines.local import LocalEngine
 
@@ -38,15 +38,16 @@ def test_a_local_worker_that_dies() -> None:
 
 
 class Broken(FakeEngine):
-    """Forgets the first record of every task."""
+    """Forgets the first record of all."""
 
-    def poll(self, timeout: float) -> list[object]:  # type: ignore[override]
+    begun = False
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
         events = super().poll(timeout)
-        self.begun = getattr(self, "begun", False)
-        if events and not self.begun and type(events[0]).__name__ == "FromWorker":
+        if events and not self.begun and isinstance(events[0], FromWorker):
             self.begun = True
-            return list(events[1:])
-        return list(events)
+            return events[1:]
+        return events
 
 
 def test_the_checks_find_a_record_that_is_missing() -> None:

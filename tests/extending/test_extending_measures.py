@@ -1,8 +1,10 @@
 """A measure of another package: asked for in a sweep file, computed by the worker, stored and read by its name."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from conftest import SMALL_SCAN
 from other_package import install, run
@@ -23,10 +25,15 @@ MEASURE = Measure("1", "Relative distance from the initial weights.", distance, 
 '''
 
 
+def run_with(folder: Path, *names: str) -> "CompletedProcess[str]":
+    """Train a small scan, measured by these every third step."""
+    (folder / "sweep.toml").write_text(f"{SMALL_SCAN}\n[measures]\nnames = {json.dumps(names)}\nevery = 3\n")
+    return run(folder, "run", "sweep.toml", "--no-tui", "--devices", "cpu")
+
+
 def test_a_sweep_is_measured_by_a_measure_of_another_package(tmp_path: Path) -> None:
     install(tmp_path, "toy_measure", SOURCE, "mlrtui.measures", "distance = toy_measure:MEASURE")
-    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["distance", "grad_norm"]\nevery = 3\n')
-    done = run(tmp_path, "run", "sweep.toml", "--no-tui", "--devices", "cpu")
+    done = run_with(tmp_path, "distance", "grad_norm")
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(tmp_path / "mlrtui.db")) as store:
         found = store.execute(
@@ -60,8 +67,7 @@ MEASURE = Measure("1", "Distance of each tensor from its start.", moved, log=Fal
 def test_a_measure_of_another_package_has_parts(tmp_path: Path) -> None:
     """Its one file is all that there is of it: its parts are stored, and read and drawn by their names."""
     install(tmp_path, "toy_parts", WITH_PARTS, "mlrtui.measures", "moved = toy_parts:MEASURE")
-    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["moved"]\nevery = 3\n')
-    done = run(tmp_path, "run", "sweep.toml", "--no-tui", "--devices", "cpu")
+    done = run_with(tmp_path, "moved")
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(tmp_path / "mlrtui.db")) as store:
         query = "SELECT part, count(*), min(step), max(step), min(value), max(value) > 0 FROM measures GROUP BY part"
@@ -77,16 +83,14 @@ def test_a_measure_of_another_package_has_parts(tmp_path: Path) -> None:
 
 
 def test_a_measure_that_another_key_asks_for_is_named_with_the_key(tmp_path: Path) -> None:
-    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["activation_rms"]\n')
-    done = run(tmp_path, "run", "sweep.toml", "--no-tui")
+    done = run_with(tmp_path, "activation_rms")
     assert done.returncode == 2
     told = 'measures.names = "activation_rms": is stored by record.layers; write that instead'
     assert done.stderr == f"mlrtui: sweep.toml: {told}\n"
 
 
 def test_a_measure_that_nobody_has_is_named(tmp_path: Path) -> None:
-    (tmp_path / "sweep.toml").write_text(f'{SMALL_SCAN}\n[measures]\nnames = ["distance"]\n')
-    done = run(tmp_path, "run", "sweep.toml", "--no-tui")
+    done = run_with(tmp_path, "distance")
     assert done.returncode == 2
     told = "measures.names = \"distance\": measure 'distance' is not known; use one of grad_norm"
     assert done.stderr == f"mlrtui: sweep.toml: {told}\n"

@@ -5,18 +5,18 @@ The process that is killed is a fork of the test, which counts its statements. `
 
 import os
 import random
-import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import SMALL_SCAN, SMALL_SEARCH
 from faults_tools import one, rows
+from killing import killed_at, statements_of
 
 from mlrtui.reading.files import write_sqlite
 from mlrtui_db import copies, invariants, merging
-from mlrtui_db._guard import GuardedConnection
 from mlrtui_db._schema import SCHEMA_VERSION
 from mlrtui_db.reader import Reader
 from mlrtui_db.rows import Selection
@@ -64,43 +64,9 @@ def older(path: Path) -> Path:
     return restore(OLDER, path)
 
 
-def killed_at(statement: int, work: Callable[[Path, Path], object], store: Path, out: Path) -> bool:
-    """Do the work in a child that kills itself before this statement; whether it got that far."""
-    child = os.fork()
-    if child == 0:
-        before, done = GuardedConnection.execute, 0
-
-        def counted(self: GuardedConnection, *args: object) -> object:
-            nonlocal done
-            done += 1
-            if done == statement:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return before(self, *args)
-
-        try:
-            GuardedConnection.execute = counted  # type: ignore[assignment, method-assign]
-            work(store, out)
-        except BaseException:
-            os._exit(7)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL)
-    return os.WIFSIGNALED(status)
-
-
 def points(work: Callable[[Path, Path], object], store: Path, out: Path) -> list[int]:
     """Numbers of the statements at which to kill."""
-    found, last = GuardedConnection.execute, 0
-
-    def counted(self: GuardedConnection, *args: object) -> object:
-        nonlocal last
-        last += 1
-        return found(self, *args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GuardedConnection, "execute", counted)
-        work(store, out)
-    every = range(1, last + 1)
+    every = range(1, statements_of(partial(work, store, out)) + 1)
     return list(every) if FULL else sorted(random.Random(16).sample(every, KILLS))
 
 
@@ -110,7 +76,7 @@ def test_a_killed_copy_is_whole_or_not_there(made: Made, tmp_path: Path, work: C
     whole = store.read_bytes()
     killed = 0
     for statement in points(work, store, tmp_path / "first.db"):
-        killed += killed_at(statement, work, store, out)
+        killed += killed_at(statement, partial(work, store, out))
         assert store.read_bytes() == whole
         assert not out.exists() or (work is export or invariants.check(out) == [])
         out.unlink(missing_ok=True)
@@ -131,7 +97,7 @@ def test_a_killed_prune_loses_nothing_but_steps(made: Made, tmp_path: Path) -> N
         for suffix in ("-wal", "-shm"):
             store.with_name(store.name + suffix).unlink(missing_ok=True)
         store.write_bytes(whole)
-        assert killed_at(statement, prune, store, tmp_path / "unused")
+        assert killed_at(statement, partial(prune, store, tmp_path / "unused"))
         assert invariants.check(store) == []
         after = [rows(store, f"SELECT * FROM {view} ORDER BY 1, 2, 3, 4, 5, 6") for view in ("eta_star", "exponents")]
         assert after == kept
@@ -146,7 +112,7 @@ def test_a_killed_migration_leaves_the_version_before_it(tmp_path: Path) -> None
     statements = points(migrate, store, tmp_path / "unused")
     for statement in statements:
         older(store)
-        assert killed_at(statement, migrate, store, tmp_path / "unused")
+        assert killed_at(statement, partial(migrate, store, tmp_path / "unused"))
         assert one(store, "PRAGMA integrity_check") == "ok"
         assert one(store, "PRAGMA user_version") in range(3, SCHEMA_VERSION + 1)
         assert [rows(store, query) for query in OF_OLDER] == kept

@@ -2,25 +2,19 @@
 
 import contextlib
 import os
-import pty
 import pwd
-import select
 import shutil
-import signal
 import socket
-import struct
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fcntl import ioctl
 from pathlib import Path
 
-import pyte
 import pytest
 from conftest import LONG_SEARCH
+from pty_terminal import PtyTerminal
 
 ENDLESS_SEARCH = LONG_SEARCH.replace("seeds = 2", "seeds = 60")
 """Some hours with invented numbers; nobody waits for its end."""
@@ -50,7 +44,7 @@ class Box:
         while todo:
             children = children_of(todo.pop())
             found += children
-            todo += [pid for pid in children if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+            todo += [pid for pid in children if b"sshd" in _command(pid)]
         return [pid for pid in found if b"sshd" in _command(pid)]
 
 
@@ -152,68 +146,17 @@ def mlrtui(*words: object, folder: Path | None = None, **environment: str) -> "s
     )
 
 
-class Terminal:
-    """The command on a pseudo-terminal, its screen, and the bytes that it sent."""
+class Terminal(PtyTerminal):
+    """The command on a pseudo-terminal."""
+
+    patience = PATIENCE
 
     def __init__(self, *words: object, size: tuple[int, int] = (120, 40), **environment: str) -> None:
-        columns, rows = size
-        self.master, slave = pty.openpty()
-        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mlrtui.cli", *map(str, words)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environment},
-            preexec_fn=_take_terminal,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.sent = b""
-        self.ended = False
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
+        command = [sys.executable, "-P", "-m", "mlrtui.cli", *map(str, words)]
+        super().__init__(command, size, environment, controlling=True)
 
-    def read(self, seconds: float) -> bytes:
-        """What comes within the time, at once when something does."""
-        if not select.select([self.master], [], [], seconds)[0]:
-            return b""
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:  # Linux: the child closed its side
-            self.ended = True
-            return b""
-        self.sent += data
-        self._stream.feed(data)
-        return data
-
-    def wait_for(self, words: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while words not in self.text():
-            assert not self.ended, self.text()
-            assert time.monotonic() < deadline, self.text()
-            self.read(0.1)
-
-    def wait_end(self) -> int:
-        while not self.ended:
-            self.read(0.1)
-        return self.child.wait(PATIENCE)
-
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def press(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
-    def close(self) -> None:
-        if self.child.poll() is None:
-            self.child.send_signal(signal.SIGKILL)
-        self.child.wait(PATIENCE)
-        os.close(self.master)
-
-
-def _take_terminal() -> None:
-    ioctl(0, termios.TIOCSCTTY, 0)
+    def wait_text(self, words: str) -> None:
+        self.wait_for(lambda: words in self.text())
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def odd(tmp_path: Path, made: Made) -> Path:
 def test_the_first_screen_comes_and_q_leaves(box: Box, odd: Path, terminal: Callable[..., Terminal]) -> None:
     install(box.home / ".local/bin/mlrtui")
     shown = terminal("watch", box.at(odd))
-    shown.wait_for("finished 'small scan'")
+    shown.wait_text("finished 'small scan'")
     assert "⣀" in shown.text()  # braille: the other side knows that this terminal is UTF-8
     assert re.search(rb"\x1b\[[0-9;]*38;2;", shown.sent)  # and that it has all colours
     shown.press(b"q")
@@ -101,7 +101,7 @@ def test_the_first_screen_comes_and_q_leaves(box: Box, odd: Path, terminal: Call
 def test_facts_of_this_terminal_travel(box: Box, odd: Path, terminal: Callable[..., Terminal]) -> None:
     install(box.home / ".local/bin/mlrtui")
     shown = terminal("browse", box.at(odd), NO_COLOR="1", LC_ALL="C")
-    shown.wait_for("small scan")
+    shown.wait_text("small scan")
     shown.press(b"q")
     assert shown.wait_end() == 0
     assert shown.sent.isascii()
@@ -206,7 +206,7 @@ def test_a_line_that_is_cut_leaves_the_run_and_the_terminal(
     assert holder is not None
     assert holder.python == sys.executable
     shown = terminal("watch", box.at(store))  # found by the lock file of the driver
-    shown.wait_for("long search")
+    shown.wait_text("long search")
     wait_until(box.sessions, "the login")
     for pid in box.sessions():
         os.kill(pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import SMALL_SEARCH
 
 from benchmarks import grids, suite
 from benchmarks.jax_child import JaxChild
@@ -151,6 +153,42 @@ def test_two_workers_do_what_one_does(tmp_path: Path) -> None:
     assert len(lines) == 3
     assert case["trainings"] == 4 * 2 * 4 * 4  # seeds, depths, widths, rates
     assert case["one"][0] > 0 < case["two"][0]
+
+
+def test_the_quick_predictions_are_made_and_counted(tmp_path: Path) -> None:
+    (quick,) = (program.quick for program in suite.PROGRAMS if program.name == "predictions")
+    lines, written = run("predictions", quick, tmp_path)
+    checks = written["cases"]
+    answered = [check for check in checks if not check["refused"]]
+    assert len(answered) >= 6
+    assert {check["kind"] for check in checks} == {"left out", "width x2", "width x4"}
+    for check in answered:
+        assert check["half_width"] > 0
+        assert check["inside"] == (abs(check["error"]) <= check["half_width"])
+    assert len(lines) == 2 + 2 * len({check["kind"] for check in answered})  # of the sweep, and of all
+    for line in lines[2:]:
+        kind, _, counted, *_, refused = (word.strip() for word in line.strip("| ").split("|"))
+        these = [check for check in checks if check["kind"] == kind]
+        there = [check for check in these if not check["refused"]]
+        assert counted == f"{sum(check['inside'] for check in there)} of {len(there)}"
+        assert refused == str(len(these) - len(there))
+
+
+def test_predictions_of_a_law_that_is_known_are_close(made: Callable[..., Path], tmp_path: Path) -> None:
+    """The fake engine's η* is a power of depth times width."""
+    grid = SMALL_SEARCH.replace("depth = [1, 2]", "depth = [1, 2, 3]").replace(
+        "width = [16, 32]", "width = [16, 32, 64]"
+    )
+    store = made(grid.replace("tolerance = 0.3", "tolerance = 0.05"))
+    _, written = run("predictions", f"--stores {store}", tmp_path)
+    kinds = [(check["kind"], bool(check["refused"])) for check in written["cases"]]
+    assert {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)} == {
+        ("left out", False): 9,
+        ("width x2", True): 3,  # from width 16 alone
+        ("width x4", True): 3,
+        ("width x2", False): 3,
+    }
+    assert max(abs(check["error"]) for check in written["cases"]) < 0.1
 
 
 def test_a_hessian_product_is_counted_as_its_matrix_products() -> None:

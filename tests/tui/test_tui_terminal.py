@@ -1,97 +1,35 @@
 """The app in a real pseudo-terminal: it draws, it is silent while nothing changes, it obeys NO_COLOR, it leaves."""
 
-import contextlib
 import os
-import pty
 import re
-import select
-import signal
-import struct
-import subprocess
 import sys
-import termios
 from collections.abc import Callable, Iterator
-from fcntl import ioctl
 from pathlib import Path
 
-import pyte
 import pytest
+from pty_terminal import PtyTerminal
 
 HERE = Path(__file__).parent
-PATIENCE = 60.0  # seconds until a condition counts as never met
 
 
-class Terminal:
-    """A child on a pty, its screen, and the bytes that it sent."""
+class Terminal(PtyTerminal):
+    """The app on a fake store, with a byte for every turn of its feed."""
 
     def __init__(self, size: tuple[int, int], *arguments: str, **environment: str) -> None:
-        columns, rows = size
-        self.master, slave = pty.openpty()
-        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.turns, report = os.pipe()
-        env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
-        env |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": os.pathsep.join(sys.path)}
-        self.child = subprocess.Popen(
-            [sys.executable, str(HERE / "tui_child.py"), str(report), *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            pass_fds=(report,),
-            env=env | environment,
-            start_new_session=True,
-        )
-        os.close(slave)
+        command = [sys.executable, str(HERE / "tui_child.py"), str(report), *arguments]
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+        super().__init__(command, size, environment, pass_fds=(report,))
         os.close(report)
-        self.sent = b""
-        self.ended = False
-        self.screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self.screen)
-
-    def read(self, seconds: float) -> bytes:
-        """What comes within the time, at once when something does."""
-        ready, _, _ = select.select([self.master], [], [], seconds)
-        if not ready:
-            return b""
-        try:
-            data = os.read(self.master, 65536)
-        except OSError:  # Linux: the child closed its side
-            self.ended = True
-            return b""
-        self.sent += data
-        self._stream.feed(data)
-        return data
-
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Read until the condition holds."""
-        for _ in range(int(PATIENCE / 0.1)):
-            if condition():
-                return
-            self.read(0.1)
-        raise AssertionError("never came:\n" + self.text())
-
-    def wait_end(self) -> int:
-        """Read until the child has left; its exit status."""
-        self.wait_for(lambda: self.ended)
-        return self.child.wait(PATIENCE)
 
     def wait_turns(self, count: int) -> None:
         """Wait until the feed has looked that many more times."""
         while count > 0:
             count -= len(os.read(self.turns, count))
 
-    def text(self) -> str:
-        return "\n".join(self.screen.display)
-
-    def press(self, keys: bytes) -> None:
-        os.write(self.master, keys)
-
     def close(self) -> None:
-        if self.child.poll() is None:
-            self.child.send_signal(signal.SIGKILL)
-        self.child.wait(PATIENCE)
-        for descriptor in (self.master, self.turns):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        super().close()
+        os.close(self.turns)
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The driver's side of the engine of Ray. It never imports Ray; `relay` does, in a process that may die."""
 
 import os
-import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from mlrtui.engines.base import EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import Deadlines, Silence, hangs
 from mlrtui.engines.ends import MAX_DEATHS, MAX_STARTS, after, cause_of_end
+from mlrtui.engines.links import HUNG_UP, MESSAGES_PER_POLL, ROWS_PER_POLL, arrivals, post, socket_pair
 from mlrtui.engines.ray import leftovers
 from mlrtui.engines.ray.differences import differences
 from mlrtui.engines.ray.records import (
@@ -40,7 +39,6 @@ __all__ = ["RayEngine"]
 # By -c and in a folder of its own: Ray puts the script's folder and the working folder on the import path of workers.
 _START = "from mlrtui.engines.ray import relay; relay.main()"
 _MAX_RELAYS = 3  # in a row without a finished task: this cluster cannot be used
-_MESSAGES_PER_POLL = 200  # keeps one commit bounded while workers send fast
 _LEAVE_SECONDS = 20.0  # for a relay to end by itself
 PATIENCE = 60.0
 """Seconds in which machines may join before slots are given up for which there is none."""
@@ -152,7 +150,7 @@ class RayEngine:
 
     def close(self) -> None:
         """End all workers, and a cluster of ours with its folder."""
-        self._hang_up()
+        self._connection.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(_LEAVE_SECONDS)
         self._clear()
@@ -165,9 +163,7 @@ class RayEngine:
         self._sent: set[str] = set()
         self._joined = False
         self._silence = Silence()
-        ours, theirs = socket.socketpair()
-        # Else a relay that hangs would hang the driver.
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(self._deadlines.beat) or 1, 0))
+        connection, theirs = socket_pair(self._deadlines.beat)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _START, str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
@@ -177,30 +173,26 @@ class RayEngine:
             start_new_session=True,
         )
         theirs.close()
-        self._connection: Connection[ToRelay, FromRelay] = Connection(ours.detach())
+        self._connection: Connection[ToRelay, FromRelay] = connection
         kinds = tuple(slot.kind for slot in self._slots)
         self._send(Job(kinds, self._address, str(self.folder), self._patience))
 
     def _send(self, message: ToRelay) -> None:
-        try:
-            self._connection.send(message)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # poll sees the closed socket
-        except BlockingIOError:
-            self._process.kill()  # it takes nothing in, so it hangs; poll sees the rest
+        post(self._process, self._connection, message)
 
     def _drain(self) -> list[EngineEvent]:
         events: list[EngineEvent] = []
-        while len(events) < _MESSAGES_PER_POLL:
-            try:
-                if not self._connection.poll():
-                    break
-                message = self._connection.recv()
-            except (EOFError, OSError):
+        rows = 0
+        for message in arrivals(self._connection):
+            if message is HUNG_UP:
                 return events + self._relay_ended("")
             self._silence.heard(record=True)
             self._joined |= not isinstance(message, Refused)
-            events += self._received(message)
+            fresh = self._received(message)
+            rows += sum(event.rows for event in fresh if isinstance(event, FromWorker))
+            events += fresh
+            if len(events) >= MESSAGES_PER_POLL or rows >= ROWS_PER_POLL:
+                break
         return events
 
     def _received(self, message: FromRelay) -> list[EngineEvent]:
@@ -220,7 +212,7 @@ class RayEngine:
 
     def _relay_ended(self, reason: str) -> list[EngineEvent]:
         """Ray has ended its process, or it hangs: with it all workers are gone, and another one starts them anew."""
-        self._hang_up()
+        self._connection.close()
         self._process.kill()
         detail = f"Ray's process {reason or cause_of_end(self._process.wait())}"
         self._clear()
@@ -237,9 +229,6 @@ class RayEngine:
             if one.dead:
                 self._send(Bury(one.place, last=True))
         return events
-
-    def _hang_up(self) -> None:
-        self._connection.close()
 
     def _clear(self) -> None:
         self._process.kill()

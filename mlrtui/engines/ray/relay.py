@@ -33,7 +33,6 @@ from mlrtui.engines.ray.records import (
     ToRelay,
 )
 from mlrtui.errors import BadInput
-from mlrtui.text.escape import one_line
 from mlrtui_trainer.remote import Description, RemoteWorker, kill_worker
 
 __all__ = ["main"]
@@ -83,7 +82,7 @@ class _Relay:
             kinds = self._job.devices
             cluster.start(Path(self._job.folder), max(kinds.count("cpu"), 1), kinds.count("cuda"))
         with self._turn:
-            for slot, _ in enumerate(self._job.devices):
+            for slot in range(len(self._job.devices)):
                 self._spawn(Place(slot, 1))
 
     def send(self, message: FromRelay) -> None:
@@ -218,7 +217,7 @@ class _Relay:
         with self._turn:
             waiting = [one for one in self._workers.values() if one.found is None]
             waiting = [one for one in waiting if now - one.since > self._job.patience]
-            working = len([one for one in self._workers.values() if one.found is not None])
+            working = sum(one.found is not None for one in self._workers.values())
         if not waiting:
             return
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -239,7 +238,8 @@ class _Relay:
 
 def main() -> None:
     """Entry point of the process: the socket to the driver is its first argument."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGUSR1):  # of a terminal's or a job's processes the driver's alone
+        signal.signal(number, signal.SIG_IGN)
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
     try:
         job: Job = connection.recv()
@@ -257,7 +257,7 @@ def main() -> None:
             raise
         _leave(job)
     except Exception as error:
-        text = str(error) if isinstance(error, BadInput) else f"Ray: {one_line(reason_of(error))}"
+        text = str(error) if isinstance(error, BadInput) else f"Ray: {reason_of(error)}"
         if job.address is None:  # on a busy machine Ray's own processes may come too late for it: try again
             os.write(2, f"{text}\n".encode(errors="replace"))
             _leave(job, 1)
