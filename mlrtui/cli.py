@@ -26,6 +26,7 @@ from mlrtui.cli_options import (
     JsonOption,
     LawsOption,
     NoMouseOption,
+    NotifyOption,
     NoTuiOption,
     OnceOption,
     RayAddressOption,
@@ -90,6 +91,7 @@ def run(
     until: UntilOption = None,
     backup_to: BackupToOption = None,
     backup_every: BackupEveryOption = None,
+    notify: NotifyOption = None,
     no_tui: NoTuiOption = False,
     overrides: Annotated[
         list[str] | None,
@@ -116,7 +118,7 @@ def run(
     from mlrtui.commands.run import run as command
 
     shown = shown_fields(ascii_only, refresh, no_mouse)
-    terms = given_terms(foreground, detach, until, backup_to, backup_every)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every, notify)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
     options = replace(options, engine_options=engine_options(ray_address))
     options = replace(options, overrides=tuple(overrides or ()), dry_run=dry_run, shard=shard)
@@ -220,6 +222,7 @@ def resume(
     until: UntilOption = None,
     backup_to: BackupToOption = None,
     backup_every: BackupEveryOption = None,
+    notify: NotifyOption = None,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
@@ -235,7 +238,7 @@ def resume(
     from mlrtui.commands.run import RunOptions
 
     shown = shown_fields(ascii_only, refresh, no_mouse)
-    terms = given_terms(foreground, detach, until, backup_to, backup_every)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every, notify)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
     options = replace(options, engine_options=engine_options(ray_address))
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
@@ -252,6 +255,7 @@ def rerun(
     until: UntilOption = None,
     backup_to: BackupToOption = None,
     backup_every: BackupEveryOption = None,
+    notify: NotifyOption = None,
     no_tui: NoTuiOption = False,
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
@@ -269,7 +273,7 @@ def rerun(
     if not failed:
         raise BadInput("rerun needs --failed (nothing else can be rerun)")
     shown = shown_fields(ascii_only, refresh, no_mouse)
-    terms = given_terms(foreground, detach, until, backup_to, backup_every)
+    terms = given_terms(foreground, detach, until, backup_to, backup_every, notify)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
     options = replace(options, engine_options=engine_options(ray_address))
     raise typer.Exit(command.rerun_failed(tuple(sweeps or ()), options))

@@ -31,6 +31,7 @@ __all__ = [
     "LawsOption",
     "NoMouseOption",
     "NoTuiOption",
+    "NotifyOption",
     "OnceOption",
     "RayAddressOption",
     "RefreshOption",
@@ -110,6 +111,15 @@ BackupEveryOption = Annotated[
     str | None,
     typer.Option(
         "--backup-every", metavar="TIME", help="How often the copy is renewed (default: 10m); always at the end, too."
+    ),
+]
+NotifyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="COMMAND",
+        help="Run this when a sweep is done, something failed, or nothing was stored for 10 minutes; $MLRTUI_EVENT, "
+        "$MLRTUI_SWEEP and $MLRTUI_TEXT say what.",
     ),
 ]
 NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Print progress lines instead of the screen.")]
@@ -211,11 +221,21 @@ def shown_fields(ascii_only: bool, refresh: float | None, no_mouse: bool) -> Sho
 
 
 def given_terms(
-    foreground: bool, detach: bool, until: str | None, backup_to: Path | None, backup_every: str | None
+    foreground: bool,
+    detach: bool,
+    until: str | None,
+    backup_to: Path | None,
+    backup_every: str | None,
+    notify: str | None,
 ) -> "Terms":
     """When training ends and what is kept of it, from the options. Raises BadInput."""
     from mlrtui.driver.terms import Terms
 
     return Terms.parse(
-        foreground=foreground, detach=detach, until=until, backup_to=backup_to, backup_every=backup_every
+        foreground=foreground,
+        detach=detach,
+        until=until,
+        backup_to=backup_to,
+        backup_every=backup_every,
+        notify=notify,
     )

@@ -23,6 +23,8 @@ from mlrtui.errors import STOPPED, DriverDied, MlrtuiError
 from mlrtui.version import __version__
 
 if TYPE_CHECKING:
+    from mlrtui.driver.loop import SweepEnd
+    from mlrtui.driver.notices import Notices
     from mlrtui.driver.terms import Terms
     from mlrtui.engines.base import Engine
     from mlrtui.engines.caller import CallerEngine
@@ -63,6 +65,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     from mlrtui.config import LoopSweep, read_sweep
     from mlrtui.driver.backups import Backups
     from mlrtui.driver.loop import Driver
+    from mlrtui.driver.notices import Notices
     from mlrtui.driver.shards import Shard, part
     from mlrtui.driver.terms import Terms
     from mlrtui.engines.loops import LoopEngine
@@ -73,8 +76,14 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
     caller, terms = _caller(job.get("caller")), Terms.of_json(job["terms"])  # type: ignore[arg-type]
     store = open_store(str(job["store"]))
     backups = Backups(store, terms.backup, lambda level, text: _note(store, text, level), _say)
+    notices = Notices(terms.notify, store.path, terms.stalled_after, _say)
     engines: list[Engine] = []
     drivers: dict[bool, Driver] = {}  # of nets, of users' trainings: each engine is opened when its first sweep comes
+
+    def each_turn() -> None:
+        backups.turn()
+        notices.turn(store.rev)
+
     try:
         _report(store)
         if terms.until is not None:
@@ -96,26 +105,37 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
                     driver_id=driver_id,
                     should_stop=lambda: stop.asked or terms.passed() or (caller is not None and bool(caller.gone)),
                     why_stopped=lambda: _why(stop, terms, caller),
-                    each_turn=backups.turn,
+                    each_turn=each_turn,
                     say=_say,
                 )
             plan = planning.plan(spec, data.load)
             end = drivers[loop].run_sweep(spec, plan if shard is None else part(plan, Shard.parse(shard)))
             failed += end.failed
             done += end.status == "done"
+            _tell(notices, end, _why(stop, terms, caller))
             if stop.asked or terms.passed() or end.status == "stopped":
                 break
         kept = backups.finish()
         return STOPPED if done < len(specs) else 1 if failed or not kept else 0
     except BaseException as error:
         store.record_death(_words(error))
+        notices.tell("failed", "", _words(error))
         raise
     finally:
-        for close in (*(engine.close for engine in engines), backups.finish, store.close):
+        for close in (*(engine.close for engine in engines), backups.finish, store.close, notices.close):
             try:
                 close()
             except Exception:  # it must not take the place of what the driver ends of
                 _log(traceback.format_exc())
+
+
+def _tell(notices: "Notices", end: "SweepEnd", why: str) -> None:
+    """News of a sweep: not that there was nothing to do, or that the user stopped it."""
+    if end.status == "done" and not end.already:
+        failed = f", {end.failed} trainings failed" if end.failed else ""
+        notices.tell("failed" if end.failed else "done", end.name, f"{end.name!r} is done{failed}")
+    elif end.status == "stopped" and why:
+        notices.tell("stopped", end.name, f"{end.name!r} was stopped: {why}")
 
 
 def _caller(descriptor: object) -> "CallerEngine | None":

@@ -45,9 +45,22 @@ class Terms:
 
     backup: Backup | None = None
 
+    notify: str | None = None
+    """A command for the shell that runs when there is news."""
+
+    stalled_after: float = 600.0
+    """So many seconds in which nothing is stored are news, too."""
+
     @classmethod
     def parse(
-        cls, *, foreground: bool, detach: bool, until: str | None, backup_to: Path | None, backup_every: str | None
+        cls,
+        *,
+        foreground: bool,
+        detach: bool,
+        until: str | None,
+        backup_to: Path | None,
+        backup_every: str | None,
+        notify: str | None = None,
     ) -> Self:
         """The options of a command.
 
@@ -58,9 +71,11 @@ class Terms:
             raise BadInput("--foreground: contradicts --detach; use one of them")
         if backup_every is not None and backup_to is None:
             raise BadInput(f"--backup-every {backup_every}: needs --backup-to PATH")
+        if notify is not None and (not notify.strip() or "\0" in notify):
+            raise BadInput(f"--notify {notify!r}: not a command; give what a shell runs, such as 'mail -s mlrtui me'")
         at = None if until is None else until_time(until, time.time())
         backup = None if backup_to is None else _backup(backup_to, backup_every or EVERY)
-        return cls(foreground, at, backup)
+        return cls(foreground, at, backup, notify)
 
     def as_json(self) -> dict[str, object]:
         """What travels to the driver."""

@@ -265,3 +265,14 @@ def test_a_backup_never_takes_the_place_of_something_else(
         assert len(refused.stderr.splitlines()) == 1
     assert (tmp_path / "text.txt").read_text() == "my notes"
     assert other.read_bytes() == store.read_bytes()
+
+
+def test_a_command_of_the_user_hears_of_the_end(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> None:
+    command = 'echo "$MLRTUI_EVENT: $MLRTUI_TEXT" >> told'
+    file = sweep_file(SMALL_SEARCH)
+    assert mlrtui("run", file, "--foreground", "--devices", "fake", "--notify", command).returncode == 0
+    wait_for((tmp_path / "told").exists, "the news")
+    wait_for(lambda: (tmp_path / "told").read_text() == "done: 'small search' is done\n", "the news")
+    done = mlrtui("run", file, "--foreground", "--devices", "fake", "--notify", " ")
+    assert done.returncode == 2
+    assert "--notify ' ': not a command" in done.stderr
