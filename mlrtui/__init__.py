@@ -7,6 +7,7 @@
     with mlrtui.record(model, optimizer, loss_fn) as rec:     # both along your own training
         ...
     edge = mlrtui.find_max_lr(train_fn, start=1e-2)           # η* of any training
+    now = mlrtui.find_max_lr(fork, at=mlrtui.Snapshot(model, optimizer))     # and from where it is now
     store = mlrtui.open("mlrtui.db")                          # what sweeps and recorded trainings left
 
 Importing it loads neither torch nor NumPy nor a screen: each name is loaded when it is first used.
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         Recorder,
         ShardedParameters,
         Sharpness,
+        Snapshot,
         WrongBatch,
         critical_sharpness,
         directional_sharpness,
@@ -54,6 +56,7 @@ __all__ = [
     "Recorder",
     "ShardedParameters",
     "Sharpness",
+    "Snapshot",
     "Store",
     "StoreError",
     "Sweep",

@@ -1,19 +1,29 @@
 """η* of any training: the search of a sweep, asking a function of the user's instead of an engine."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import isfinite, nan
 from pathlib import Path
 from statistics import geometric_mean
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mlrtui.errors import BadInput
 from mlrtui.loops.results import MaxLR, Trial
 from mlrtui_trainer.loops.code import Train, called_with
 from mlrtui_trainer.loops.records import verdict_of
 from mlrtui_trainer.loops.reports import LoopError, LoopSpec, Reports, difference
+from mlrtui_trainer.scalars import scalar
 from mlrtui_trainer.search import Boundary, Search, SearchSpec
 
+if TYPE_CHECKING:
+    from mlrtui_trainer.gauge import Snapshot
+
 __all__ = ["Report", "find_max_lr"]
+
+
+_START = 1e-2
+_FITTED, _NEARLY_FITTED = 1e-6, 1e-3
+"""Loss at a snapshot, as a share of the loss with which the training began: forks are refused, or doubted."""
 
 
 class Report(Protocol):
@@ -26,7 +36,7 @@ class Report(Protocol):
 def find_max_lr(
     train_fn: Callable[..., object],
     *,
-    start: float = 1e-2,
+    start: float | None = None,
     tolerance: float = 0.05,
     success: str = "loss-below-initial",
     threshold: float | None = None,
@@ -38,6 +48,8 @@ def find_max_lr(
     progress: Callable[[Trial], object] | None = None,
     store: str | Path | None = None,
     key: str | None = None,
+    at: "Snapshot | None" = None,
+    optimizer_state: Literal["keep", "fresh"] = "keep",
 ) -> MaxLR:
     """Find the largest constant learning rate at which a training succeeds, by the search of a sweep.
 
@@ -70,7 +82,7 @@ def find_max_lr(
 
     Args:
         train_fn: the training. What it returns is not used; what it raises ends the search.
-        start: the first learning rate.
+        start: the first learning rate; by default 0.01, or with ``at`` that of the snapshot.
         tolerance: neighbouring rates have the ratio 1 + tolerance; η* is known to about half of it.
         success: "loss-below-initial" (the last reported loss is below the first), "accuracy" (``threshold`` is
             reached) or "finite" (the loss stays finite and below 1e6·max(initial, 1)).
@@ -84,6 +96,12 @@ def find_max_lr(
             and the others. Called again with the same key, the search goes on: trials that are done are not trained
             again. It is written by a process of its own, so that nothing here holds the file.
         key: name of that sweep; without it, the function's. Another key is another search: change it with the code.
+        at: a snapshot of a training: the largest constant rate that survives from there. ``train_fn(lr, report)`` goes
+            on from it with the model and the optimizer that it holds, which have that rate, for a fixed number of
+            steps (100 or more) over batches that are the same each time. "loss-below-initial" then means the loss with
+            which the whole training began, where the snapshot knows it. In the end all is as it was at the snapshot.
+        optimizer_state: with ``at``, whether each fork keeps velocity and moments, or begins without ("fresh"). These
+            are two questions with two answers.
 
     Raises:
         BadInput: for arguments that cannot be searched with, where a training reports no loss, and for a key whose
@@ -94,6 +112,13 @@ def find_max_lr(
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(dict.fromkeys(seeds))
     if not numbers:
         raise BadInput(f"seeds is {seeds!r}: use a number from 1, or the seeds themselves")
+    if optimizer_state not in ("keep", "fresh"):
+        raise BadInput(f'optimizer_state is {optimizer_state!r}: use "keep" or "fresh"')
+    if at is None and optimizer_state != "keep":
+        raise BadInput(f"optimizer_state is {optimizer_state!r}: it is of a snapshot; add at=, or remove it")
+    if at is not None and (store is not None or numbers != (0,)):
+        raise BadInput("at is a snapshot: its training has one seed and no key; remove seeds=, store= and key=")
+    start = start if start is not None else _START if at is None else at.lr
     if not (isfinite(start) and start > 0.0):
         raise BadInput(f"start is {start}: use a positive learning rate")
     try:
@@ -101,9 +126,15 @@ def find_max_lr(
         if store is None:
             if key is not None:
                 raise BadInput(f"key is {key!r}: it names the search in a store; add store=, or remove it")
-            return _in_memory(
-                train, rules, start, numbers, LoopSpec(success=success, threshold=threshold), check, progress
-            )
+            loop = LoopSpec(success=success, threshold=threshold)
+            if at is None:
+                return _in_memory(train, rules, start, numbers, loop, check, progress)
+            forks = _Forks(train, at, fresh=optimizer_state == "fresh")
+            try:
+                found = _in_memory(forks, rules, start, numbers, loop, check, progress, at.loss_initial)
+            finally:
+                at.restore()
+            return replace(found, note=forks.note)
         from mlrtui.loops.stored import searched_in_store, sweep_of
 
         if factor != SearchSpec.factor:
@@ -116,6 +147,39 @@ def find_max_lr(
     return _found(boundaries, trials, repeatable)
 
 
+class _Forks:
+    """A training that goes on from a snapshot, each time anew."""
+
+    def __init__(self, train: Train, at: "Snapshot", *, fresh: bool) -> None:
+        self._train, self._at, self._fresh = train, at, fresh
+        self.note = ""
+
+    def __call__(self, lr: float, report: Callable[..., bool], seed: int) -> object:
+        self._at.restore(lr=lr, fresh=self._fresh)
+        judged = False
+
+        def noted(step: int, loss: Any, accuracy: Any = None) -> bool:
+            nonlocal judged
+            goes_on: bool = report(step, loss, accuracy)
+            if not judged:
+                judged = True
+                self._judge(scalar(loss))
+            return goes_on
+
+        return self._train(lr, noted, seed)
+
+    def _judge(self, loss: float) -> None:
+        """Growth from a loss of almost 0 does not show within the steps of a fork."""
+        share = loss / self._at.loss_initial
+        if share < _FITTED:
+            raise BadInput(
+                f"at: the net is fitted (loss {loss:.3g}, at the start {self._at.loss_initial:.3g}): no fork shows its "
+                "edge; take the snapshot earlier"
+            )
+        if share < _NEARLY_FITTED:
+            self.note = "nearly fitted at the snapshot: η* may be too high, more steps a fork make it surer"
+
+
 def _in_memory(
     train: Train,
     rules: SearchSpec,
@@ -124,6 +188,7 @@ def _in_memory(
     loop: LoopSpec,
     check: bool,
     progress: Callable[[Trial], object] | None,
+    loss_initial: float = nan,
 ) -> MaxLR:
     trials: list[Trial] = []
     boundaries: dict[int, Boundary] = {}
@@ -132,11 +197,11 @@ def _in_memory(
         search = Search(rules, start)
         while not search.closed:
             for eta in search.ask():
-                run = Reports(loop)
+                run = Reports(loop, loss_initial)
                 train(eta, run, seed)
                 end = run.ending(eta)
                 if check and repeatable is None:
-                    again = Reports(loop)
+                    again = Reports(loop, loss_initial)
                     train(eta, again, seed)
                     repeatable = not difference(run.take(), again.take())
                 trial = Trial.of(seed, eta, verdict_of(loop, end), end)

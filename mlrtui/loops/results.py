@@ -76,6 +76,9 @@ class MaxLR:
     reason: str
     """A sentence where η* is not known, else empty."""
 
+    note: str = ""
+    """What makes η* doubtful, else empty."""
+
     @property
     def ln_sd(self) -> float:
         """Standard deviation of ln η* over seeds; NaN for fewer than two."""
@@ -89,7 +92,7 @@ class MaxLR:
     def __repr__(self) -> str:
         low, high = ("?" if side is None else f"{side:.4g}" for side in self.bracket)
         draw = ", NOT REPEATABLE: of this draw only" if self.repeatable is False else ""
-        why = f", {self.reason}" if self.reason else ""
+        why = "".join(f", {text}" for text in (self.reason, self.note) if text)
         seeds = f"{len(self.boundaries)} seed{'s' if len(self.boundaries) != 1 else ''}"
         found = f"eta_star={self.eta_star:.4g}, bracket=({low}, {high})"
         return f"MaxLR({found}, {seeds}, {len(self.trials)} trials{draw}{why})"

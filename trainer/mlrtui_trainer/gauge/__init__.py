@@ -13,6 +13,7 @@ from mlrtui_trainer.gauge.errors import (
 from mlrtui_trainer.gauge.readings import Reading, RecordedStep, Series, Sink
 from mlrtui_trainer.gauge.recording import MEASURES, Recorder
 from mlrtui_trainer.gauge.sharpness import Sharpness, sharpness
+from mlrtui_trainer.gauge.snapshot import Snapshot
 
 __all__ = [
     "MEASURES",
@@ -29,6 +30,7 @@ __all__ = [
     "ShardedParameters",
     "Sharpness",
     "Sink",
+    "Snapshot",
     "WrongBatch",
     "critical_sharpness",
     "directional_sharpness",

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mlrtui_trainer.curvature.double_backward import with_second_derivatives
 from mlrtui_trainer.gauge.errors import NotReproducible, ShardedParameters, WrongBatch
 
-__all__ = ["Closure", "LossFunction", "RandomStates", "local", "refuse_sharded", "undisturbed"]
+__all__ = ["Closure", "LossFunction", "ModelState", "RandomStates", "local", "refuse_sharded", "undisturbed"]
 
 LossFunction = Callable[[Any, Any], Tensor]
 """From a model and a batch to a scalar."""
@@ -67,8 +67,8 @@ class RandomStates:
             torch.cuda.set_rng_state_all(self._cuda)
 
 
-class _Saved:
-    """Random states, buffers and modes of some moment, and the way back to it."""
+class ModelState:
+    """Random states, buffers and modes of some moment, and the way back to it. Parameters are not among them."""
 
     def __init__(self, model: nn.Module) -> None:
         self._random = RandomStates()
@@ -96,7 +96,7 @@ class _Saved:
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Whatever happens inside leaves the model's buffers, modes and all random states as they were."""
-    saved = _Saved(model)
+    saved = ModelState(model)
     try:
         yield
     finally:
@@ -117,14 +117,14 @@ def _copied_buffers(model: nn.Module) -> Iterator[None]:
             part._buffers[name] = t
 
 
-def refuse_sharded(model: nn.Module) -> None:
+_WHOLE = "measure a whole copy of the model in one process, or call mlrtui.critical_sharpness on all processes together"
+
+
+def refuse_sharded(model: nn.Module, remedy: str = _WHOLE) -> None:
     """Raise ShardedParameters where a trained parameter is in parts, as under FSDP."""
     sharded = [name for name, p in model.named_parameters() if p.requires_grad and _is_sharded(p)]
     if sharded:
-        raise ShardedParameters(
-            f"{sharded[0]} is spread over processes (DTensor): measure a whole copy of the model in one process, "
-            "or call mlrtui.critical_sharpness on all processes together"
-        )
+        raise ShardedParameters(f"{sharded[0]} is spread over processes (DTensor): {remedy}")
 
 
 class Closure:
@@ -141,7 +141,7 @@ class Closure:
             raise WrongBatch("the model has no parameter that is trained (requires_grad is False for all)")
         self.names = [name for name, _ in named]
         self.parameters = [p for _, p in named]
-        self._at = _Saved(model)
+        self._at = ModelState(model)
         self.forwards = 0
         recurrent = any(isinstance(part, nn.RNNBase) for part in model.modules())
         self._recurrent = recurrent and any(p.is_cuda for p in self.parameters)

@@ -65,9 +65,11 @@ class Reports:
     True
     """
 
-    def __init__(self, loop: LoopSpec) -> None:
+    def __init__(self, loop: LoopSpec, loss_initial: float = nan) -> None:
+        """``loss_initial``: of the training that this one is a fork of; NaN: the first reported one."""
         self.loop = loop
         self.first: Reported | None = None
+        self._loss_initial = loss_initial
         self.last: Reported | None = None
         self.diverged = self.reached = False
         self._best_accuracy = nan
@@ -89,7 +91,8 @@ class Reports:
         if self.diverged or self.reached:
             return False
         one = Reported(self._number(step), _real("loss", loss), _share(accuracy))
-        self.first = self.first or one
+        if self.first is None:
+            self.first = one if isnan(self._loss_initial) else one._replace(loss=self._loss_initial)
         self.last = one
         self.diverged = not isfinite(one.loss) or one.loss > divergence_limit(self.first.loss)
         if not self._best_accuracy >= one.accuracy:
