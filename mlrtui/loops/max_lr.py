@@ -1,18 +1,18 @@
 """η* of any training: the search of a sweep, asking a function of the user's instead of an engine."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite, nan
 from pathlib import Path
 from statistics import geometric_mean
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mlrtui.errors import BadInput
+from mlrtui.loops.forks import Forks
 from mlrtui.loops.results import MaxLR, Trial
 from mlrtui_trainer.loops.code import Train, called_with
 from mlrtui_trainer.loops.records import verdict_of
 from mlrtui_trainer.loops.reports import LoopError, LoopSpec, Reports, difference
-from mlrtui_trainer.scalars import scalar
 from mlrtui_trainer.search import Boundary, Search, SearchSpec
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ __all__ = ["Report", "find_max_lr"]
 
 
 _START = 1e-2
-_FITTED, _NEARLY_FITTED = 1e-6, 1e-3
-"""Loss at a snapshot, as a share of the loss with which the training began: forks are refused, or doubted."""
 
 
 class Report(Protocol):
@@ -99,7 +97,8 @@ def find_max_lr(
         at: a snapshot of a training: the largest constant rate that survives from there. ``train_fn(lr, report)`` goes
             on from it with the model and the optimizer that it holds, which have that rate, for a fixed number of
             steps (100 or more) over batches that are the same each time. "loss-below-initial" then means the loss with
-            which the whole training began, where the snapshot knows it. In the end all is as it was at the snapshot.
+            which the whole training began, where the snapshot knows it; a net that died or collapsed has not survived.
+            In the end all is as it was at the snapshot.
         optimizer_state: with ``at``, whether each fork keeps velocity and moments, or begins without ("fresh"). These
             are two questions with two answers.
 
@@ -128,10 +127,10 @@ def find_max_lr(
                 raise BadInput(f"key is {key!r}: it names the search in a store; add store=, or remove it")
             loop = LoopSpec(success=success, threshold=threshold)
             if at is None:
-                return _in_memory(train, rules, start, numbers, loop, check, progress)
-            forks = _Forks(train, at, fresh=optimizer_state == "fresh")
+                return _in_memory(_Whole(train), rules, start, numbers, loop, check, progress)
+            forks = Forks(train, at, fresh=optimizer_state == "fresh")
             try:
-                found = _in_memory(forks, rules, start, numbers, loop, check, progress, at.loss_initial)
+                found = _in_memory(forks, rules, start, numbers, loop, check, progress)
             finally:
                 at.restore()
             return replace(found, note=forks.note)
@@ -147,48 +146,26 @@ def find_max_lr(
     return _found(boundaries, trials, repeatable)
 
 
-class _Forks:
-    """A training that goes on from a snapshot, each time anew."""
+@dataclass(frozen=True)
+class _Whole:
+    """A training from its initialisation."""
 
-    def __init__(self, train: Train, at: "Snapshot", *, fresh: bool) -> None:
-        self._train, self._at, self._fresh = train, at, fresh
-        self.note = ""
+    train: Train
+    loss_initial: float = nan
+    dead: bool = False
 
-    def __call__(self, lr: float, report: Callable[..., bool], seed: int) -> object:
-        self._at.restore(lr=lr, fresh=self._fresh)
-        judged = False
-
-        def noted(step: int, loss: Any, accuracy: Any = None) -> bool:
-            nonlocal judged
-            goes_on: bool = report(step, loss, accuracy)
-            if not judged:
-                judged = True
-                self._judge(scalar(loss))
-            return goes_on
-
-        return self._train(lr, noted, seed)
-
-    def _judge(self, loss: float) -> None:
-        """Growth from a loss of almost 0 does not show within the steps of a fork."""
-        share = loss / self._at.loss_initial
-        if share < _FITTED:
-            raise BadInput(
-                f"at: the net is fitted (loss {loss:.3g}, at the start {self._at.loss_initial:.3g}): no fork shows its "
-                "edge; take the snapshot earlier"
-            )
-        if share < _NEARLY_FITTED:
-            self.note = "nearly fitted at the snapshot: η* may be too high, more steps a fork make it surer"
+    def __call__(self, lr: float, report: Reports, seed: int) -> object:
+        return self.train(lr, report, seed)
 
 
 def _in_memory(
-    train: Train,
+    train: "_Whole | Forks",
     rules: SearchSpec,
     start: float,
     seeds: tuple[int, ...],
     loop: LoopSpec,
     check: bool,
     progress: Callable[[Trial], object] | None,
-    loss_initial: float = nan,
 ) -> MaxLR:
     trials: list[Trial] = []
     boundaries: dict[int, Boundary] = {}
@@ -197,14 +174,15 @@ def _in_memory(
         search = Search(rules, start)
         while not search.closed:
             for eta in search.ask():
-                run = Reports(loop, loss_initial)
+                run = Reports(loop, train.loss_initial)
                 train(eta, run, seed)
                 end = run.ending(eta)
+                ended = verdict_of(loop, end, dead=train.dead)
                 if check and repeatable is None:
-                    again = Reports(loop, loss_initial)
+                    again = Reports(loop, train.loss_initial)
                     train(eta, again, seed)
                     repeatable = not difference(run.take(), again.take())
-                trial = Trial.of(seed, eta, verdict_of(loop, end), end)
+                trial = Trial.of(seed, eta, ended, end)
                 trials.append(trial)
                 if progress is not None:
                     progress(trial)

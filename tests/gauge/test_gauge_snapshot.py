@@ -169,7 +169,7 @@ def test_moments_of_another_type_keep_their_bits() -> None:
     [
         ((), 1.0, "a snapshot needs the optimizer"),
         (("sgd", 3.0), 1.0, "a float cannot be saved: give optimizers"),
-        (("sgd",), 0.0, "loss_initial is 0.0: use the positive loss"),
+        (("sgd",), 0.0, "loss_initial is 0.0: use a positive loss"),
         (("sgd",), float("inf"), "loss_initial is inf"),
         (("still",), 1.0, "the optimizer's learning rate is 0.0"),
     ],
@@ -179,3 +179,18 @@ def test_what_cannot_be_saved_is_refused(parts: tuple[Any, ...], loss_initial: f
     made = {"sgd": torch.optim.SGD(model.parameters(), lr=0.1), "still": torch.optim.SGD(model.parameters(), lr=0.0)}
     with pytest.raises(MeasureError, match=message):
         Snapshot(model, *(made.get(one, one) for one in parts), loss_initial=loss_initial)
+
+
+def test_a_net_whose_units_are_all_zero_is_dead() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1))
+    snapshot = Snapshot(model, torch.optim.SGD(model.parameters(), lr=0.1))
+    assert not snapshot.dead()  # no gradient yet
+    x, y = torch.randn(10, 3), torch.randn(10, 1)
+    for bias, dead in ((0.0, False), (-1e3, True)):
+        nn.init.constant_(model[0].bias, bias)
+        model.zero_grad()
+        (model(x) - y).square().mean().backward()
+        assert snapshot.dead() is dead
+    assert model[2].bias.grad is not None
+    assert float(model[2].bias.grad) != 0.0

@@ -134,3 +134,36 @@ def test_what_does_not_belong_together_is_one_line(tmp_path: Any) -> None:
     ):
         with pytest.raises(mlrtui.BadInput, match=message):
             mlrtui.find_max_lr(fork, **options)  # type: ignore[arg-type]
+
+
+def test_a_net_that_died_has_not_survived_though_its_loss_fell() -> None:
+    """All units of a small ReLU net are zero after a large step, and the loss is that of an output of 0."""
+    torch.manual_seed(0)
+    x = torch.rand(32, 64)  # all positive: one large step along their mean takes all units below 0
+    y = torch.sign(torch.randn(32, 1))
+    model = nn.Sequential(nn.Linear(64, 64, bias=False), nn.ReLU(), nn.Linear(64, 1, bias=False))
+    for layer in (model[0], model[2]):
+        nn.init.normal_(layer.weight, std=(2.0 / layer.in_features) ** 0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+
+    def loss_of() -> torch.Tensor:
+        return 0.5 * (model(x) - y).square().mean()
+
+    def fork(lr: float, report: Any) -> None:
+        for step in range(100):
+            optimizer.zero_grad()
+            loss = loss_of()
+            if not report(step, loss):
+                return
+            loss.backward()
+            optimizer.step()
+
+    begun = float(loss_of().detach())
+    constant = 0.5 * float(y.var(unbiased=False))
+    assert constant < begun  # so that the loss of a dead net is an improvement
+    at = mlrtui.Snapshot(model, optimizer, loss_initial=begun, loss_constant=constant)
+    found = mlrtui.find_max_lr(fork, at=at, tolerance=0.1, check=False)
+    dead = [trial for trial in found.trials if trial.verdict == "dead"]
+    assert dead
+    assert all(trial.loss_final < begun and not trial.success for trial in dead)
+    assert found.eta_star < max(trial.lr for trial in dead)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
-from math import isfinite, nan
+from math import isfinite, isnan, nan
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Snapshot:
             sampler), a ``torch.Generator`` or a ``numpy.random.Generator``.
         loss_initial: the loss with which the training began, before its first step. A fork counts as survived if it
             ends below that; NaN: below the loss at the snapshot, which is too strict for a net that is nearly fitted.
+        loss_constant: the loss of the best output that is the same for every input, such as half the variance of the
+            targets. A fork that was shaken and ends flat within 15 % of it has collapsed; NaN: only dead nets are seen.
 
     Raises:
         MeasureError: a part of a kind that cannot be saved, or no optimizer among them.
@@ -49,10 +51,9 @@ class Snapshot:
     (True, 0.3)
     """
 
-    def __init__(self, model: nn.Module, *parts: Any, loss_initial: float = nan) -> None:
-        self.loss_initial = float(loss_initial)
-        if not (self.loss_initial > 0.0 or self.loss_initial != self.loss_initial) or self.loss_initial == float("inf"):
-            raise MeasureError(f"loss_initial is {loss_initial}: use the positive loss with which the training began")
+    def __init__(self, model: nn.Module, *parts: Any, loss_initial: float = nan, loss_constant: float = nan) -> None:
+        self.loss_initial = _loss("loss_initial", loss_initial)
+        self.loss_constant = _loss("loss_constant", loss_constant)
         refuse_sharded(model, "take snapshots of a training in one process")
         self._state = ModelState(model)
         self._parameters = [
@@ -86,6 +87,21 @@ class Snapshot:
         for optimizer in self._optimizers:
             optimizer.restore(lr, self.lr, fresh=fresh)
         self._state.restore()  # last: restoring the others may draw
+
+    def dead(self) -> bool:
+        """Whether the gradients that lie in the model show that no weight matters any more: units that are all zero.
+
+        A bias may still have one, as that of the last layer does. False where there are no gradients.
+        """
+        gradients = [one.grad for one, _, _ in self._parameters if one.grad is not None and one.dim() > 1]
+        return bool(gradients) and all(bool((gradient == 0).all()) for gradient in gradients)
+
+
+def _loss(name: str, value: float) -> float:
+    loss = float(value)
+    if not (isnan(loss) or (isfinite(loss) and loss > 0.0)):
+        raise MeasureError(f"{name} is {value}: use a positive loss")
+    return loss
 
 
 class _Optimizer:

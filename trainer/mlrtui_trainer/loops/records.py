@@ -46,9 +46,9 @@ def _step_batch(trial: TrialSpec, seq: int, rows: Sequence[Reported]) -> StepBat
     )
 
 
-def verdict_of(loop: LoopSpec, end: Ending) -> str:
+def verdict_of(loop: LoopSpec, end: Ending, *, dead: bool = False) -> str:
     """How the training ended, by the rule of the search; one of `phases.VERDICTS`."""
-    return phases.verdict(loop.success, end.reached, end.diverged, False, end.first.loss, end.last.loss)
+    return phases.verdict(loop.success, end.reached, end.diverged, dead, end.first.loss, end.last.loss)
 
 
 def _outcome(loop: LoopSpec, trial: TrialSpec, seq: int, end: Ending) -> Outcome:
