@@ -22,9 +22,7 @@ class Package:
 PUBLIC = (
     Package("mlrtui", "Measure, record, search and read. Importing it loads neither torch nor NumPy."),
     Package("mlrtui.figures", "Figures on axes of matplotlib; extra `plot`. Guide: [figures](guides/figures.md)."),
-    Package(
-        "mlrtui.integrations.lightning", "Extra `lightning`. Guide: [frameworks](guides/frameworks.md#lightning)."
-    ),
+    Package("mlrtui.integrations.lightning", "Extra `lightning`. Guide: [frameworks](guides/frameworks.md#lightning)."),
     Package("mlrtui.integrations.transformers", "Extra `transformers`. Guide: [frameworks](guides/frameworks.md)."),
     Package("mlrtui_trainer", "The instrument without store and screens; for packages that add to mlrtui."),
     Package("mlrtui_db", "The store, with the standard library alone."),

@@ -1,4 +1,4 @@
-"""Makes `.venv` and installs mlrtui into it, with the standard library alone: ``bootstrap.py [test] [check] [docs] [oracle]``.
+"""Makes `.venv` and installs mlrtui into it, with the standard library alone: ``bootstrap.py [test] [check] …``.
 
 A stamp in `.venv` says what it was made from; while that holds, a call ends at once. The stamp is written last, so an
 interrupted installation is begun again. Where torch comes from, first match wins:

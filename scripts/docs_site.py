@@ -1,8 +1,8 @@
 """The site of the documentation: `python -m scripts.docs_site` builds it into `site/`, without a network.
 
-The pages are the files that GitHub shows. They are laid out in `build/docs` with links that also lead somewhere there: a
-link to a file that is no page goes to the repository. Zensical builds them, strict about links; then every link, anchor and
-resource of the built pages is looked up (scripts/site_links.py).
+The pages are the files that GitHub shows. They are laid out in `build/docs` with links that also lead somewhere there:
+a link to a file that is no page goes to the repository. Zensical builds them, strict about links; then every link,
+anchor and resource of the built pages is looked up (scripts/site_links.py).
 """
 
 import os
@@ -86,7 +86,7 @@ def lay_out(folder: Path, root: Path = ROOT) -> list[str]:
     shutil.rmtree(folder, ignore_errors=True)
     found = pages(root)
     pictures = [path for path in (root / "docs").rglob("*") if path.suffix in {".svg", ".png"}]
-    places = {path: place for path, place in found}
+    places = dict(found)
     places |= {path: path.relative_to(root / "docs").as_posix() for path in pictures}
     blob = repository(root)
     for path, place in found:
@@ -103,7 +103,7 @@ def lay_out(folder: Path, root: Path = ROOT) -> list[str]:
 
 def navigation(root: Path = ROOT) -> Iterator[str]:
     """The menu as lines of YAML: the sections of docs/README.md in their order, then the pages about the project."""
-    places = {path: place for path, place in pages(root)}
+    places = dict(pages(root))
     index = root / "docs" / "README.md"
     yield "nav:"
     yield "  - Home: index.md"
@@ -129,7 +129,6 @@ def main() -> int:
     """Build the site; 1 and a list of what is wrong, or 0."""
     source, site = BUILD / "docs", ROOT / "site"
     lay_out(source)
-    shutil.rmtree(site, ignore_errors=True)
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8") + "\n" + "\n".join(navigation()) + "\n"
     config = BUILD / "mkdocs.yml"
     config.write_text(text, encoding="utf-8")
@@ -137,6 +136,7 @@ def main() -> int:
     built = subprocess.run(command, cwd=BUILD, check=False)
     if built.returncode != 0:
         return 1
+    shutil.rmtree(site, ignore_errors=True)
     shutil.move(BUILD / "site", site)  # Zensical builds within the folder of its configuration
     wrong = problems(site)
     for line in wrong:
