@@ -122,7 +122,8 @@ def navigation(root: Path = ROOT) -> Iterator[str]:
             yield from (f"          - {places[child]}" for child in sorted(path.parent.glob("*.md")) if child != path)
     yield "  - Project:"
     for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md"):
-        yield f"      - {PROJECT_PAGES[name]}"
+        label = "Measuring speed: " if name.startswith("benchmarks") else ""  # its own title is another page's
+        yield f"      - {label}{PROJECT_PAGES[name]}"
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """Nothing that users can name is undocumented, and nothing documented is missing.
 
-Elsewhere: sweep-file keys (tests/config), columns and views (tests/db, test_setup_docs), JSON (tests/cli), keys of screens
-(tests/tui), commands and variables (test_setup_docs).
+Elsewhere: sweep-file keys (tests/config), columns and views (tests/db, test_setup_docs), JSON (tests/cli), keys of
+screens (tests/tui), commands and variables (test_setup_docs).
 """
 
 import re
@@ -35,7 +35,7 @@ def command_lines(path: Path) -> list[list[str]]:
             words = shlex.split(line)
         except ValueError:
             continue  # prose with an apostrophe
-        if words and words[0] in COMMANDS or words[:1] and words[0].startswith("--"):
+        if (words and words[0] in COMMANDS) or (words[:1] and words[0].startswith("--")):
             found.append(words)
     return found
 
