@@ -34,17 +34,6 @@ def test_the_citation_is_of_this_version() -> None:
     assert newest.groups() == (__version__, str(cited["date-released"]))
 
 
-def test_pages_name_no_other_version_to_install() -> None:
-    named = [
-        (path.name, version)
-        for path in checkout()
-        if path.suffix == ".md" and path.name != "CHANGELOG.md"
-        for version in re.findall(r"\bmlrtui(?:-|==)(\d+\.\d+\.\d+)", path.read_text(encoding="utf-8"))
-    ]
-    assert named
-    assert [(name, version) for name, version in named if version != __version__] == []
-
-
 def test_the_repository_has_one_address() -> None:
     own = PROJECT["urls"]["Repository"]
     owner, name = own.removeprefix("https://github.com/").split("/")
