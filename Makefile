@@ -6,7 +6,7 @@ LINT_IMPORTS := .venv/bin/python -c "from importlinter.cli import lint_imports_c
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test oracle slurm check check-format check-lint check-types check-contracts fix bench
+.PHONY: help run test oracle slurm check check-format check-lint check-types check-contracts fix bench docs
 
 help:
 	@echo "make run    install into .venv and run the quick start with the live screen (more: ARGS=\"...\")"
@@ -15,6 +15,7 @@ help:
 	@echo "make slurm  install Slurm for its tests, as root (Debian, Ubuntu)"
 	@echo "make check  format, lint, types and import contracts"
 	@echo "make fix    put format and imports in order"
+	@echo "make docs   build the site of the documentation into site/ and look up every link"
 	@echo "make bench  every benchmark, figures as JSON in bench-figures/ (some: ARGS=\"--only trainings grids\")"
 
 run:
@@ -59,3 +60,7 @@ fix:
 bench:
 	@$(PYTHON) scripts/bootstrap.py test
 	.venv/bin/python -m benchmarks.suite $(ARGS)
+
+docs:
+	@$(PYTHON) scripts/bootstrap.py docs
+	$(IN) scripts.docs_site

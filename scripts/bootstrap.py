@@ -1,4 +1,4 @@
-"""Makes `.venv` and installs mlrtui into it, with the standard library alone: ``bootstrap.py [test] [check] [oracle]``.
+"""Makes `.venv` and installs mlrtui into it, with the standard library alone: ``bootstrap.py [test] [check] …``.
 
 A stamp in `.venv` says what it was made from; while that holds, a call ends at once. The stamp is written last, so an
 interrupted installation is begun again. Where torch comes from, first match wins:
@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 OLDEST_TORCH = (2, 6)  # as in pyproject.toml
-EXTRAS = ("check", "oracle", "test")
+EXTRAS = ("check", "docs", "oracle", "test")
 STAMP = "mlrtui-stamp.json"
 UNFINISHED = "mlrtui-unfinished"  # lies in an environment of ours from its first moment until its stamp is written
 TORCH_PTH = "zz_mlrtui_torch.pth"

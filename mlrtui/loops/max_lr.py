@@ -68,15 +68,16 @@ def find_max_lr(
         edge = mlrtui.find_max_lr(train, start=1e-3, seeds=3)
         edge.eta_star, edge.bracket, edge.table()
 
-    >>> def quadratic(lr, report):  # curvature 4: stable below 2/4
-    ...     w = 1.0
-    ...     for step in range(60):
-    ...         if not report(step, 2.0 * w * w):
-    ...             return
-    ...         w -= lr * 4.0 * w
-    >>> edge = find_max_lr(quadratic, tolerance=0.02)
-    >>> 0.49 < edge.eta_star < 0.51
-    True
+    Examples:
+        >>> def quadratic(lr, report):  # curvature 4: stable below 2/4
+        ...     w = 1.0
+        ...     for step in range(60):
+        ...         if not report(step, 2.0 * w * w):
+        ...             return
+        ...         w -= lr * 4.0 * w
+        >>> edge = find_max_lr(quadratic, tolerance=0.02)
+        >>> 0.49 < edge.eta_star < 0.51
+        True
 
     Args:
         train_fn: the training. What it returns is not used; what it raises ends the search.

@@ -83,16 +83,17 @@ def record(
         ValueError: a wrong argument of the measurement.
         BadInput: settings or a store that cannot be used; raised when recording starts, too.
 
-    >>> import torch
-    >>> model = torch.nn.Linear(1, 1, bias=False)
-    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    >>> with record(model, optimizer, lambda model, x: 1.5 * model(x).square().sum(), every=1) as rec:
-    ...     loss = rec.loss_fn(model, torch.ones(1, 1))  # λ = 3
-    ...     loss.backward()
-    ...     optimizer.step()
-    ...     rec.step(loss, torch.ones(1, 1))
-    >>> round(rec.series("lambda").values[0], 4)
-    3.0
+    Examples:
+        >>> import torch
+        >>> model = torch.nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> with record(model, optimizer, lambda model, x: 1.5 * model(x).square().sum(), every=1) as rec:
+        ...     loss = rec.loss_fn(model, torch.ones(1, 1))  # λ = 3
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     rec.step(loss, torch.ones(1, 1))
+        >>> round(rec.series("lambda").values[0], 4)
+        3.0
     """
     try:
         own = own_settings(settings or {})

@@ -28,7 +28,7 @@ def open_store(path: Path | str) -> "Store":
     Raises:
         StoreError: there is no store at ``path``, or it cannot be read; the message says what to do.
 
-    Example:
+    Examples:
         >>> with mlrtui.open("mlrtui.db") as store:                         # doctest: +SKIP
         ...     frame = store["first look"].eta_star().to_pandas()
     """

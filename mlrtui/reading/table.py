@@ -28,7 +28,7 @@ class Table:
     A number is the stored double to the bit. NULL (not measured, does not apply, not finite: `meanings` says which) is
     None in rows, masked in arrays, NA in pandas, null in polars and Arrow. It is never NaN.
 
-    Example:
+    Examples:
         >>> table = store.eta_star(columns=["depth", "width", "eta_star"])  # doctest: +SKIP
         >>> for row in table: print(row["depth"], row["eta_star"])          # doctest: +SKIP
         >>> frame = table.to_pandas()                                       # doctest: +SKIP

@@ -1,19 +1,26 @@
 """The built wheel, in an environment of its own, beside foreign packages called `trainer` and `db`."""
 
+import importlib.util
 import os
+import re
+import shutil
 import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.metadata import Metadata
+
+from mlrtui.version import __version__
 
 pytestmark = pytest.mark.wheel
 
 ROOT = Path(__file__).resolve().parents[2]
+TORCH = "from importlib.metadata import distribution as d; print(d('torch').version, d('torch').locate_file(''))"
 
 
 def run(command: Sequence[str | Path], cwd: Path) -> "subprocess.CompletedProcess[str]":
@@ -149,3 +156,76 @@ def test_uninstalling_theirs_leaves_ours(installed: Installed) -> None:
     assert run([installed.python, "-c", "import trainer"], installed.work).returncode != 0
     succeed([installed.python, "-c", "import mlrtui_trainer.spec, mlrtui_db.records"], installed.work)
     assert "run" in succeed([installed.mlrtui, "--help"], installed.work)
+
+
+def metadata(wheel: Path) -> Metadata:
+    """What a package index reads; wrong fields raise."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return Metadata.from_email(archive.read(name), validate=True)
+
+
+def test_the_description_works_where_only_the_readme_is_shown(wheel: Path) -> None:
+    of_wheel = metadata(wheel)
+    urls = of_wheel.project_urls or {}
+    text = of_wheel.description or ""
+    targets = re.findall(r"\]\(([^)\s]+)\)", text)
+    blob = f"{urls['Repository']}/blob/v{of_wheel.version}/"
+    raw = blob.replace("https://github.com/", "https://raw.githubusercontent.com/").replace("/blob/", "/")
+    assert [target for target in targets if not target.startswith(("https://", "#"))] == []
+    files = [target.removeprefix(blob).split("#")[0] for target in targets if target.startswith(blob)]
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    assert len(files) > 10
+    assert pictures
+    assert all(picture.startswith(raw) for picture in pictures)
+    files += [picture.removeprefix(raw) for picture in pictures]
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    headings = {slug(line) for line in re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)}
+    assert {target[1:] for target in targets if target.startswith("#")} <= headings
+
+
+def slug(heading: str) -> str:
+    """A heading's name as GitHub and package indexes make it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.fixture(scope="module")
+def with_torch(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes environments in which the dependencies are installed, torch too: of these tests, by links."""
+    torch = importlib.util.find_spec("torch")
+    if torch is None or torch.origin is None:
+        pytest.skip("torch is not installed")
+    folders = {Path(sysconfig.get_path("purelib")), Path(torch.origin).parents[1]}
+
+    def make(name: str) -> Path:
+        root = tmp_path_factory.mktemp(name)
+        succeed([sys.executable, "-m", "venv", "--without-pip", root], root)
+        python = root / "bin" / "python"
+        site = Path(succeed([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], root).strip())
+        for entry in (entry for folder in folders for entry in folder.iterdir()):
+            if "mlrtui" in entry.name or entry.name == "__pycache__" or (site / entry.name).exists():
+                continue
+            if entry.suffix == ".dist-info":
+                shutil.copytree(entry, site / entry.name)  # uv takes no link for an installed package
+            else:
+                (site / entry.name).symlink_to(entry)
+        return python
+
+    return make
+
+
+@pytest.mark.parametrize("program", ["pip", "uv"])
+def test_a_torch_that_is_there_is_kept(program: str, wheel: Path, with_torch: Callable[[str], Path]) -> None:
+    """The command of docs/guides/install.md, for the wheel: without an index, so that nothing else can be installed."""
+    if program == "uv" and importlib.util.find_spec("uv") is None and shutil.which("uv") is None:
+        pytest.skip("uv is not installed")
+    python = with_torch(program)
+    before = succeed([python, "-c", TORCH], python.parent)
+    if program == "pip":
+        command = [sys.executable, "-m", "pip", "--python", python, "install", "--no-index", wheel]
+    else:
+        uv = [sys.executable, "-m", "uv"] if importlib.util.find_spec("uv") else ["uv"]
+        command = [*uv, "pip", "install", "--offline", "--no-index", "--no-cache", "--python", python, wheel]
+    succeed(command, python.parent)
+    assert succeed([python, "-c", TORCH], python.parent) == before
+    assert succeed([python.parent / "mlrtui", "--version"], python.parent).split()[-1] == __version__

@@ -184,13 +184,14 @@ class Boundary:
 class Search:
     """One net's search: `ask` for rates, `tell` verdicts, until `ask` returns nothing.
 
-    >>> spec = SearchSpec("accuracy", tolerance=0.1, eta_min=1e-3, eta_max=1e3)
-    >>> search = Search(spec, start_eta=3.0)
-    >>> while not search.closed:
-    ...     for eta in search.ask():
-    ...         search.tell(eta, "reached" if eta < 1.0 else "diverged")
-    >>> round(search.boundary().eta_star, 3)
-    0.953
+    Examples:
+        >>> spec = SearchSpec("accuracy", tolerance=0.1, eta_min=1e-3, eta_max=1e3)
+        >>> search = Search(spec, start_eta=3.0)
+        >>> while not search.closed:
+        ...     for eta in search.ask():
+        ...         search.tell(eta, "reached" if eta < 1.0 else "diverged")
+        >>> round(search.boundary().eta_star, 3)
+        0.953
     """
 
     def __init__(self, spec: SearchSpec, start_eta: float) -> None:

@@ -106,22 +106,23 @@ class Recorder:
     Raises:
         ValueError: a wrong argument.
 
-    >>> model = nn.Linear(1, 1, bias=False)
-    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    >>> def loss_fn(model, x):
-    ...     return 1.5 * model(x).square().sum()  # λ = 3
-    >>> x = torch.ones(1, 1)
-    >>> with Recorder(model, optimizer, loss_fn, every=1) as rec:
-    ...     for _ in range(3):
-    ...         loss = loss_fn(model, x)
-    ...         optimizer.zero_grad()
-    ...         loss.backward()
-    ...         optimizer.step()
-    ...         rec.step(loss, x)
-    >>> [round(value, 4) for value in rec.series("lambda").values]
-    [3.0, 3.0, 3.0]
-    >>> [round(edge, 4) for edge in rec.series("lambda-preconditioned").edges]
-    [20.0, 20.0, 20.0]
+    Examples:
+        >>> model = nn.Linear(1, 1, bias=False)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> def loss_fn(model, x):
+        ...     return 1.5 * model(x).square().sum()  # λ = 3
+        >>> x = torch.ones(1, 1)
+        >>> with Recorder(model, optimizer, loss_fn, every=1) as rec:
+        ...     for _ in range(3):
+        ...         loss = loss_fn(model, x)
+        ...         optimizer.zero_grad()
+        ...         loss.backward()
+        ...         optimizer.step()
+        ...         rec.step(loss, x)
+        >>> [round(value, 4) for value in rec.series("lambda").values]
+        [3.0, 3.0, 3.0]
+        >>> [round(edge, 4) for edge in rec.series("lambda-preconditioned").edges]
+        [20.0, 20.0, 20.0]
     """
 
     def __init__(
