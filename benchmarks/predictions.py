@@ -115,13 +115,13 @@ def _check(sweep: str, group: str, kind: str, others: Sequence[CellPoint], cell:
     return Check(sweep, group, cell.label, kind, "", low <= trained <= high, (high - low) / 2.0, middle - trained)
 
 
-def _trained(folder: Path, examples: Sequence[Example], settings: Sequence[str]) -> list[Path]:
+def _trained(folder: Path, examples: Sequence[Example], settings: Sequence[str], workers: int | None) -> list[Path]:
     """Stores of these searches; those that are there already are gone on with."""
     stores = []
     for example in examples:
         store = folder / f"{Path(example.file).stem}.db"
         command = [sys.executable, "-m", "mlrtui", "run", str(EXAMPLES / example.file)]
-        command += ["--no-tui", "--store", str(store)]
+        command += ["--no-tui", "--store", str(store), *(("--workers", str(workers)) if workers else ())]
         command += [word for one in (SEEDS, *example.settings.split(), *settings) for word in ("--set", one)]
         ended = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode
         if ended not in (0, 1):  # 1: a training failed, which its net says
@@ -154,13 +154,14 @@ def main() -> None:
     parser.add_argument(
         "--set", nargs="+", default=[], help="settings of the examples, as `mlrtui run --set` takes them"
     )
+    parser.add_argument("--workers", type=int, help="worker processes, as `mlrtui run` takes them")
     parser.add_argument("--json", type=Path, help="write all checks there")
     options = parser.parse_args()
     wanted = [one for one in SEARCHES if one.file in options.examples and options.half in (None, one.half)]
     with tempfile.TemporaryDirectory() as own:
         folder = options.folder or Path(own)
         folder.mkdir(parents=True, exist_ok=True)
-        stores = options.stores or _trained(folder, wanted, options.set)
+        stores = options.stores or _trained(folder, wanted, options.set, options.workers)
         found = [check for store in stores for check in checks(store)]
     machine = describe()
     print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n", end="\n\n")
