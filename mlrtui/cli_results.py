@@ -117,6 +117,9 @@ def plot(
     x: FigureXOption = "",
     where: Annotated[str, typer.Option(help="Cells to fit or to show: a condition, such as 'width >= 64'.")] = "",
     group_by: LawsOption = None,
+    predicted: Annotated[
+        bool, typer.Option("--predict", help="With eta-star: predictions and their intervals beyond the grid.")
+    ] = False,
     as_text: Annotated[bool, typer.Option("--text", help="Print it in the terminal instead.")] = False,
     ascii_only: AsciiOption = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
@@ -125,7 +128,7 @@ def plot(
     from mlrtui.commands import plot as command
     from mlrtui.figures.kinds import Asked
 
-    asked = Asked(x, where, tuple(group_by) if group_by else None)
+    asked = Asked(x, where, tuple(group_by) if group_by else None, predicted)
     how = command.How(out, size, as_text, ascii_only, force)
     command.plot(store_path(store), kind, tuple(sweeps or ()), asked, how)
 

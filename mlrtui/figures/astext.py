@@ -5,8 +5,9 @@ from math import isnan, log10
 
 import numpy as np
 
+from mlrtui.analysis.prediction import Refusal
 from mlrtui.charts.plain import TextChart, TextSeries
-from mlrtui.figures import accuracies, forest, laws, optima, scans, searches, trainings
+from mlrtui.figures import accuracies, forest, laws, optima, predictions, scans, searches, trainings
 from mlrtui.figures.forest import condition_of, line, name_of
 from mlrtui.figures.laws import Law, words
 from mlrtui.figures.onset_marks import Onset
@@ -22,7 +23,7 @@ _BAR = 30  # columns of a forest's line
 _POINTS = 400
 
 
-def eta_star(found: Sequence[Law], x: str) -> TextChart:
+def eta_star(found: Sequence[Law], x: str, predicted: bool = False) -> TextChart:
     """See `laws.eta_star`."""
     nets = laws.drawable(found, x)
     head, series = [f"η* over {x}, log-log; a mark is a net"], []
@@ -33,6 +34,11 @@ def eta_star(found: Sequence[Law], x: str) -> TextChart:
         if curve:
             series.append(TextSeries("line", [(x, y) for x, y, _, _ in (curve[0], curve[-1])], joined=True))
         series.append(TextSeries(mark, [(net.x, net.y) for net in law.nets if not net.censored]))
+        if predicted:
+            band = predictions.band(law.cells, x)
+            head.append(one_line(f"   {predictions.words(band)}"))
+            for step in () if isinstance(band, Refusal) else (one for one in band.steps if one.beyond):
+                series.append(TextSeries("-", [(step.x, step.low), (step.x, step.high)]))
         series.append(TextSeries("^", [(net.x, net.y) for net in law.nets if net.censored == "at_max"]))
     if above := sum(net.censored == "at_max" for net in nets):
         head.append(f"^  η* is at least this ({above} nets)")

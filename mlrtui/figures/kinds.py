@@ -43,6 +43,7 @@ class Asked:
     x: str = ""  # an expression of a cell; "": the figure's own
     where: str = ""
     group_by: tuple[str, ...] | None = None  # axes; None: all that vary
+    predicted: bool = False  # with predictions beyond the cells
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,16 @@ class Figure:
     plain: Callable[[Any, Asked], TextChart]
     height: float = 1.0  # of the size's own
     per_row: float = 0.0  # inches
-    takes: frozenset[str] = field(default_factory=frozenset)  # of the options x and group_by
+    takes: frozenset[str] = field(default_factory=frozenset)  # of x, group_by and predict
+
+    def refuse(self, kind: str, asked: Asked, option: Callable[[str], str]) -> None:
+        """Raise BadInput for what a figure does not take; ``option`` is how messages write a name."""
+        if asked.group_by is not None and "group_by" not in self.takes:
+            raise BadInput(f"{option('group_by')} the figure {kind} has no groups; leave it out")
+        if asked.x and "x" not in self.takes:
+            raise BadInput(f"{option('x')} the figure {kind} has no variable to choose; leave it out")
+        if asked.predicted and "predict" not in self.takes:
+            raise BadInput(f"{option('predict')} the figure {kind} has no predictions; leave it out")
 
 
 FIGURES = Registry[Figure]("figure", "mlrtui.figures")
@@ -167,13 +177,15 @@ def _sizes(reader: Reader, sweeps: Sequence[SweepRow]) -> dict[str, int]:
 def _draw_laws(data: tuple[list[Row], dict[str, int]], axes: "Axes", asked: Asked) -> "Axes":
     rows, sizes = data
     x = asked.x or _PRODUCT
-    return laws.eta_star(rows, axes, x=x, where=asked.where, group_by=asked.group_by, n_params=sizes)
+    return laws.eta_star(
+        rows, axes, x=x, where=asked.where, group_by=asked.group_by, n_params=sizes, predicted=asked.predicted
+    )
 
 
 def _laws_as_text(data: tuple[list[Row], dict[str, int]], asked: Asked) -> TextChart:
     x = asked.x or _PRODUCT
     found = laws.laws(data[0], x=x, where=asked.where, group_by=asked.group_by, n_params=data[1])
-    return astext.eta_star(found, x)
+    return astext.eta_star(found, x, asked.predicted)
 
 
 def _fits(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
@@ -247,7 +259,7 @@ def _ends(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
 FIGURES.register(
     "eta-star",
     Figure("η* over a size, with a power law for each group", ("search",), _laws, _draw_laws, _laws_as_text,
-           takes=frozenset({"x", "group_by"})),
+           takes=frozenset({"x", "group_by", "predict"})),
 )  # fmt: skip
 FIGURES.register(
     "exponents",

@@ -14,6 +14,8 @@ from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.kinds import FIGURES, Asked, Loaded, view_rows
 from mlrtui.figures.laws import Law, laws, words
+from mlrtui.figures.predictions import band
+from mlrtui.figures.predictions import words as words_of
 from mlrtui.figures.rows import Row, number, text_of
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Section, Table, Text
 from mlrtui.text.numbers import decades, exact, interval, power, r_squared, span
@@ -28,6 +30,7 @@ Csv = Callable[[str, str], tuple[str, int]]
 
 _FIGURES = {"search": ("eta-star", "exponents", "boundary"), "scan": ("catapult", "sharpness", "phases")}
 _VIEWS = {"search": ("eta_star", "boundaries", "exponents"), "scan": ("phases", "onsets"), "recorded": ("phases",)}
+_PRODUCT = "depth*width"
 _EVENTS = 200
 _MOST_NETS_DRAWN = 40
 
@@ -44,6 +47,7 @@ def section(reader: Reader, sweep: SweepRow, csv: Csv) -> Section:
         found = _laws(rows)
         blocks += [Text(text, "answer") for text in _law_answers(found)]
         blocks += [Text(text, "warning") for text in _doubts(rows, found)]
+        blocks += [Text(f"{_group(law)}{words_of(band(law.cells, _PRODUCT))}.") for law in found]
     elif sweep.mode == "scan":
         rows = view_rows(reader, "onsets", [sweep])
         blocks += [Text(text, "answer") for text in _onset_answers(rows)]
@@ -168,7 +172,7 @@ def _pictures(reader: Reader, sweep: SweepRow) -> Iterator[Block]:
         if kind == "boundary" and sweep.nets > _MOST_NETS_DRAWN:
             yield Text(f"{sweep.nets} nets are too many for a figure of every rate: `mlrtui plot boundary --where …`.")
             continue
-        figure, asked = FIGURES[kind], Asked()
+        figure, asked = FIGURES[kind], Asked(predicted=kind == "eta-star")
         if figure.load not in loads:
             loads[figure.load] = figure.load(reader, [sweep], asked)
         loaded = loads[figure.load]
