@@ -53,7 +53,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Path:
-    """Predictions from one end of a grid to two octaves beyond the other, along one size; the other as in its middle."""
+    """Predictions from one end of a grid to two octaves beyond the other, along one size, the other in its middle."""
 
     along: str  # "width", or "depth" where that alone varies
     other: tuple[str, float]  # ("depth", 4.0)
