@@ -9,7 +9,7 @@ may be mended on half "a", the examples like those that it was made with; half "
 alone.
 
     python -m benchmarks.predictions                      # trains the searches of the examples first: some 20 minutes
-    python -m benchmarks.predictions --half b --folder /tmp/trained
+    python -m benchmarks.predictions --half b --folder trained
     python -m benchmarks.predictions --stores a.db b.db
 """
 
@@ -75,6 +75,7 @@ class Check:
     inside: bool
     half_width: float  # of the interval, in ln η*; 0 where refused
     error: float  # predicted less trained, in ln η*; 0 where refused
+    cells: int  # that it was predicted from; 0 where refused
 
 
 def checks(store: Path) -> Iterator[Check]:
@@ -109,10 +110,11 @@ def _beyond(sweep: str, group: str, cells: Sequence[CellPoint]) -> Iterator[Chec
 def _check(sweep: str, group: str, kind: str, others: Sequence[CellPoint], cell: CellPoint) -> Check:
     answer = predict(others, {name: float(cell.values[name]) for name in ("depth", "width")})
     if not isinstance(answer, Prediction):
-        return Check(sweep, group, cell.label, kind, answer.reason, False, 0.0, 0.0)
+        return Check(sweep, group, cell.label, kind, answer.reason, False, 0.0, 0.0, 0)
     trained = sum(cell.ln_y) / len(cell.ln_y)
     low, middle, high = log(answer.low), log(answer.eta_star), log(answer.high)
-    return Check(sweep, group, cell.label, kind, "", low <= trained <= high, (high - low) / 2.0, middle - trained)
+    inside, half = low <= trained <= high, (high - low) / 2.0
+    return Check(sweep, group, cell.label, kind, "", inside, half, middle - trained, answer.cells)
 
 
 def _trained(folder: Path, examples: Sequence[Example], settings: Sequence[str], workers: int | None) -> list[Path]:
