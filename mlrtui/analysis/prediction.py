@@ -114,8 +114,8 @@ def predicted_path(points: Sequence[CellPoint], level: float = LEVEL, octave_ste
     >>> cells = [CellPoint(f"{w}", {"depth": 2.0, "width": float(w)}, (-log(w) + e,)) for w, e in
     ...          ((16, 0.01), (32, -0.01), (64, 0.0), (128, 0.01), (256, -0.01))]
     >>> path = predicted_path(cells)
-    >>> path.words, path.ends_because, [round(path.steps[k][1].eta_star * 1024, 1) for k in (0, -1)]
-    ('depth 2, width 16 to 1024', '', [64.0, 1.0])
+    >>> path.words, path.ends_because, [round(path.steps[k][1].eta_star * 1024) for k in (0, -1)]
+    ('depth 2, width 16 to 1024', '', [64, 1])
     """
     sizes = {name: sorted({_size(point, name) for point in points}) for name in SIZES}
     along = "depth" if len(sizes["width"]) < 2 <= len(sizes["depth"]) else "width"
