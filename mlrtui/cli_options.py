@@ -25,6 +25,7 @@ __all__ = [
     "FigureArgument",
     "FigureFileOption",
     "FigureSizeOption",
+    "FigureXOption",
     "ForceOption",
     "ForegroundOption",
     "JsonOption",
@@ -74,7 +75,7 @@ FigureArgument = Annotated[
     str,
     typer.Argument(
         metavar="KIND",
-        help="eta-star, exponents, catapult, sharpness, phases or boundary.",
+        help="eta-star, exponents, catapult, sharpness, phases, boundary, transfer, accuracy or onsets.",
         show_default=False,
     ),
 ]
@@ -83,6 +84,15 @@ FigureFileOption = Annotated[
 ]
 FigureSizeOption = Annotated[
     str, typer.Option(metavar="single|double", help="Columns of a page that it is as wide as.")
+]
+FigureXOption = Annotated[
+    str,
+    typer.Option(
+        "--x",
+        metavar="EXPR",
+        help="Variable of eta-star (default: depth*width), of transfer and onsets (default: width).",
+        show_default=False,
+    ),
 ]
 LawsOption = Annotated[
     list[str] | None,

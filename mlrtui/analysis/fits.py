@@ -196,13 +196,16 @@ def standard_fits(points: Sequence[CellPoint], search: bool) -> tuple[FitSpec, .
     return tuple(specs)
 
 
-def grouped(points: Sequence[CellPoint], names: Sequence[str] | None = None) -> dict[str, list[CellPoint]]:
+def grouped(
+    points: Sequence[CellPoint], names: Sequence[str] | None = None, *, sizes: Sequence[str] = ()
+) -> dict[str, list[CellPoint]]:
     """Cells apart by axes: a condition that holds for a group alone, and its cells, in the order of the cells.
 
     Args:
         points: cells of one sweep.
         names: of axes; None: all that vary but depth and width, so that nothing is pooled unasked. Of no axis, or of
             axes that do not vary: one group, with the condition "".
+        sizes: of depth and width those that are kept apart, too, where ``names`` is None.
 
     Raises:
         ExpressionError: a name is of no axis.
@@ -215,7 +218,7 @@ def grouped(points: Sequence[CellPoint], names: Sequence[str] | None = None) -> 
     for name in known:
         if name not in AXIS:
             raise ExpressionError(f"{name!r} is no axis of a grid; use one of: {', '.join(AXIS)}")
-    return _grouped(points, _that_split(points, _other_axes(points) if names is None else known))
+    return _grouped(points, _that_split(points, [*sizes, *_other_axes(points)] if names is None else known))
 
 
 def _grouped(points: Sequence[CellPoint], varying: Sequence[str]) -> dict[str, list[CellPoint]]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mlrtui.analysis.fits import CellPoint
 from mlrtui_db.axes import SIZES
 
-__all__ = ["LEVEL", "MAX_OCTAVES", "Prediction", "Refusal", "predict"]
+__all__ = ["LEVEL", "MAX_OCTAVES", "Path", "Prediction", "Refusal", "predict", "predicted_path"]
 
 LEVEL = 0.9
 """Chance with which the mean over seeds falls into the interval."""
@@ -49,6 +49,23 @@ class Refusal:
     """Why there is no prediction, in a sentence."""
 
     reason: str
+
+
+@dataclass(frozen=True)
+class Path:
+    """Predictions from one end of a grid to two octaves beyond the other, along one size, the other in its middle."""
+
+    along: str  # "width", or "depth" where that alone varies
+    other: tuple[str, float]  # ("depth", 4.0)
+    steps: tuple[tuple[Mapping[str, float], Prediction], ...]  # by size, each at its depth and width
+    ends_because: str  # why it ends before two octaves; "": it does not
+
+    @property
+    def words(self) -> str:
+        """Where it goes: depth 4, width 64 to 1024."""
+        name, value = self.other
+        first, last = (sizes[self.along] for sizes in (self.steps[0][0], self.steps[-1][0]))
+        return f"{name} {value:g}, {self.along} {first:g} to {last:g}"
 
 
 def predict(points: Sequence[CellPoint], target: Mapping[str, float], level: float = LEVEL) -> Prediction | Refusal:
@@ -84,6 +101,42 @@ def predict(points: Sequence[CellPoint], target: Mapping[str, float], level: flo
     if nearer := _censored_nearby(points, usable, goal):
         return Refusal(f"the nearest cell {nearer} is censored: η* there is not known")
     return _predicted(usable, varying, goal, octaves, level)
+
+
+def predicted_path(points: Sequence[CellPoint], level: float = LEVEL, octave_steps: int = 4) -> Path | Refusal:
+    """Predict η* along the width, or along the depth where that alone varies, for a picture.
+
+    Args:
+        points: cells of one group (`fits.grouped`), with ln η* of their nets.
+        level: above 0 and below 1.
+        octave_steps: how many predictions an octave has.
+
+    >>> cells = [CellPoint(f"{w}", {"depth": 2.0, "width": float(w)}, (-log(w) + e,)) for w, e in
+    ...          ((16, 0.01), (32, -0.01), (64, 0.0), (128, 0.01), (256, -0.01))]
+    >>> path = predicted_path(cells)
+    >>> path.words, path.ends_because, [round(path.steps[k][1].eta_star * 1024) for k in (0, -1)]
+    ('depth 2, width 16 to 1024', '', [64, 1])
+    """
+    sizes = {name: sorted({_size(point, name) for point in points}) for name in SIZES}
+    along = "depth" if len(sizes["width"]) < 2 <= len(sizes["depth"]) else "width"
+    (other,) = (name for name in SIZES if name != along)
+    if not sizes[along]:
+        return Refusal("there is no cell")
+    fixed = sizes[other][len(sizes[other]) // 2]
+    first, last = sizes[along][0], sizes[along][-1] * 2.0**MAX_OCTAVES
+    many = max(round(log(last / first) / log(2.0) * octave_steps), 1)
+    found: list[tuple[Mapping[str, float], Prediction]] = []
+    for place in range(many + 1):
+        target = {along: first * (last / first) ** (place / many), other: fixed}
+        answer = predict(points, target, level)
+        if isinstance(answer, Refusal):
+            if found and place < many:
+                return Path(along, (other, fixed), tuple(found), answer.reason)
+            if not found and target[along] < sizes[along][-1]:
+                continue  # the smallest are censored: it begins where they end
+            return answer
+        found.append((target, answer))
+    return Path(along, (other, fixed), tuple(found), "")
 
 
 def _predicted(

@@ -10,10 +10,9 @@ from mlrtui.errors import BadInput
 from mlrtui.figures.kinds import FIGURES, Asked, Figure
 from mlrtui.figures.saving import ENDINGS, save
 from mlrtui.figures.style import SIZES
-from mlrtui.reading.fitting import chosen
+from mlrtui.reading.plots import drawn_sweeps
 from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
-from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.registry import UnknownNameError
 
@@ -41,7 +40,7 @@ def plot(store: Path, kind: str, names: Sequence[str], asked: Asked, how: How) -
     figure = _figure(kind)
     _refuse(kind, figure, asked, how)
     with Reader.open(store) as reader:
-        sweeps = _sweeps(reader, kind, figure, names)
+        sweeps = drawn_sweeps(reader, kind, figure, names)
         loaded = figure.load(reader, sweeps, asked)
     if how.as_text:
         columns, rows = shutil.get_terminal_size((80, 24))
@@ -70,19 +69,4 @@ def _refuse(kind: str, figure: Figure, asked: Asked, how: How) -> None:
         raise BadInput(f"plot needs --out FILE (one of {', '.join(ENDINGS)}), or --text")
     if how.size not in SIZES:
         raise BadInput(f"--size {how.size!r}: use {' or '.join(SIZES)}")
-    if asked.group_by is not None and "group_by" not in figure.takes:
-        raise BadInput(f"--group-by: the figure {kind} has no groups; leave it out")
-    if asked.x != Asked().x and "x" not in figure.takes:
-        raise BadInput(f"--x: the figure {kind} has no variable to choose; leave it out")
-
-
-def _sweeps(reader: Reader, kind: str, figure: Figure, names: Sequence[str]) -> list[SweepRow]:
-    rows = chosen(reader, names)
-    if names:
-        if other := [row for row in rows if row.mode not in figure.modes]:
-            raise BadInput(f"{other[0].name!r} is a {other[0].mode}: the figure {kind} needs a {figure.modes[0]}")
-        return rows
-    for mode in figure.modes:
-        if found := [row for row in rows if row.mode == mode]:
-            return [row for row in found if row.cells > 1] or found  # sweeps of one cell only where all are
-    raise BadInput(f"{reader.path}: no sweep in it is a {' or '.join(figure.modes)}; the figure {kind} needs one")
+    figure.refuse(kind, asked, lambda name: f"--{name.replace('_', '-')}:")

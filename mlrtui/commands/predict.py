@@ -7,27 +7,21 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Any
 
-from mlrtui.analysis import fits
-from mlrtui.analysis.expressions import ExpressionError, cell_condition
 from mlrtui.analysis.fits import CellPoint
-from mlrtui.analysis.points import points
-from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal, predict
+from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal
 from mlrtui.commands.resume import stored_spec
 from mlrtui.commands.run import RunOptions, run_specs
 from mlrtui.config import AnySweep, SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.planning import at_size
 from mlrtui.reading import documents
-from mlrtui.reading.fitting import chosen
+from mlrtui.reading.predicting import cell_points, groups_of, predictions, refuse_sizes, searches
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact, power
 from mlrtui_db.axes import SIZES, variant
-from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
 __all__ = ["Asked", "predict_eta_star"]
-
-LARGEST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -70,22 +64,11 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
         BadInput: an option, or a sweep that is no search.
         StoreError: the store cannot be used.
     """
-    for option, value in (("--depth", asked.depth), ("--width", asked.width)):
-        if not 1 <= value <= LARGEST:
-            raise BadInput(f"{option} {value}: use a whole number from 1 to {LARGEST}")
-    if not 0.0 < asked.level < 1.0:
-        raise BadInput(f"--level {exact(asked.level)}: use a chance above 0 and below 1, such as 0.9")
+    refuse_sizes(asked.depth, asked.width, asked.level, "--{}".format)
     with Reader.open(options.store) as reader:
-        rows = {row.name: row for row in _searches(reader, names)}
-        found = {name: _groups(reader, row, asked.where) for name, row in rows.items()}
-    empty = [name for name, each in found.items() if not each]
-    if empty and (names or len(empty) == len(found)):
-        raise BadInput(f"--where {asked.where!r}: no cell of {empty[0]!r} is left")
-    groups = {(name, text): cells for name, each in found.items() for text, cells in each.items()}
-    if not names and len(groups) > 1:  # nets that were trained to check are sweeps of one cell
-        groups = {key: cells for key, cells in groups.items() if len(cells) > 1} or groups
-    target = {"depth": float(asked.depth), "width": float(asked.width)}
-    answers = {key: predict(cells, target, asked.level) for key, cells in groups.items()}
+        groups = groups_of(reader, names, asked.where)
+        rows = {row.name: row for row in searches(reader, names)}
+    answers = predictions(groups, asked.depth, asked.width, asked.level)
     if asked.confirm and len(groups) != 1:
         listed = "; ".join(f"{name}{f': {text}' if text else ''}" for name, text in groups)
         raise BadInput(f"--confirm: {len(groups)} groups ({one_line(listed)}): choose one by sweep and --where")
@@ -106,33 +89,6 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
     return 1 if failed or not any(isinstance(answer, Prediction) for answer in answers.values()) else 0
 
 
-def _searches(reader: Reader, names: Sequence[str]) -> list[SweepRow]:
-    rows = chosen(reader, names)
-    if names and (other := [row for row in rows if row.mode != "search"]):
-        raise BadInput(f"{other[0].name!r}: not a search; only searches have η*")
-    searches = [row for row in rows if row.mode == "search"]
-    if not searches:
-        raise BadInput(f"{reader.path}: no sweep in it is a search; only searches have η*")
-    return searches
-
-
-def _points(reader: Reader, row: SweepRow) -> list[CellPoint]:
-    columns, found = reader.query("eta_star", where_sweep=row.name)
-    return points([dict(zip(columns, one, strict=True)) for one in found], "eta_star", reader.sizes(row.sweep_id))
-
-
-def _groups(reader: Reader, row: SweepRow, where: str) -> dict[str, list[CellPoint]]:
-    """The cells that meet the condition, by group; none where none does."""
-    cells = _points(reader, row)
-    if where.strip():
-        try:
-            condition = cell_condition(where, fits.own_names(cells))
-            cells = [cell for cell in cells if condition.evaluate(cell.values)]
-        except ExpressionError as error:
-            raise BadInput(f"--where {where!r}: {error}") from None
-    return fits.grouped(cells) if cells else {}
-
-
 def _confirmed(
     spec: AnySweep, cell: CellPoint, asked: Asked, answer: Prediction | Refusal, options: RunOptions
 ) -> Trained | int:
@@ -151,7 +107,7 @@ def _confirmed(
         return code
     with Reader.open(options.store) as reader:
         (row,) = (row for row in reader.sweeps() if row.name == name)
-        (cell,) = _points(reader, row)
+        (cell,) = cell_points(reader, row)
     if cell.censored == 0 and cell.ln_y:
         mean, bound = sum(cell.ln_y) / len(cell.ln_y), False
     elif cell.at_least is not None:

@@ -12,25 +12,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlrtui.figures.accuracies import accuracy
     from mlrtui.figures.forest import exponents
     from mlrtui.figures.laws import eta_star
+    from mlrtui.figures.onset_marks import onsets
+    from mlrtui.figures.optima import best_rates, transfer
     from mlrtui.figures.rows import Training
     from mlrtui.figures.scans import phases
     from mlrtui.figures.searches import boundary
     from mlrtui.figures.style import styled
     from mlrtui.figures.trainings import catapult, sharpness
 
-__all__ = ["Training", "boundary", "catapult", "eta_star", "exponents", "phases", "sharpness", "styled"]
+__all__ = [
+    "Training",
+    "accuracy",
+    "best_rates",
+    "boundary",
+    "catapult",
+    "eta_star",
+    "exponents",
+    "onsets",
+    "phases",
+    "sharpness",
+    "styled",
+    "transfer",
+]
 
 _HOMES = {
     "Training": "rows",
+    "accuracy": "accuracies",
+    "best_rates": "optima",
     "boundary": "searches",
     "catapult": "trainings",
     "eta_star": "laws",
     "exponents": "forest",
+    "onsets": "onset_marks",
     "phases": "scans",
     "sharpness": "trainings",
     "styled": "style",
+    "transfer": "optima",
 }
 
 

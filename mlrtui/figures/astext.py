@@ -5,15 +5,17 @@ from math import isnan, log10
 
 import numpy as np
 
+from mlrtui.analysis.prediction import Refusal
 from mlrtui.charts.plain import TextChart, TextSeries
-from mlrtui.figures import forest, laws, scans, searches, trainings
+from mlrtui.figures import accuracies, forest, laws, optima, predictions, scans, searches, trainings
 from mlrtui.figures.forest import condition_of, line, name_of
 from mlrtui.figures.laws import Law, words
+from mlrtui.figures.onset_marks import Onset
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact
+from mlrtui.text.numbers import exact, whole
 
-__all__ = ["boundary", "catapult", "eta_star", "exponents", "phases", "sharpness"]
+__all__ = ["accuracy", "boundary", "catapult", "eta_star", "exponents", "onsets", "phases", "sharpness", "transfer"]
 
 _LETTERS = "oxsdpqbk"
 _DIGITS = "0123456789ab"
@@ -21,7 +23,7 @@ _BAR = 30  # columns of a forest's line
 _POINTS = 400
 
 
-def eta_star(found: Sequence[Law], x: str) -> TextChart:
+def eta_star(found: Sequence[Law], x: str, predicted: bool = False) -> TextChart:
     """See `laws.eta_star`."""
     nets = laws.drawable(found, x)
     head, series = [f"η* over {x}, log-log; a mark is a net"], []
@@ -32,6 +34,11 @@ def eta_star(found: Sequence[Law], x: str) -> TextChart:
         if curve:
             series.append(TextSeries("line", [(x, y) for x, y, _, _ in (curve[0], curve[-1])], joined=True))
         series.append(TextSeries(mark, [(net.x, net.y) for net in law.nets if not net.censored]))
+        if predicted:
+            band = predictions.band(law.cells, x)
+            head.append(one_line(f"   {predictions.words(band)}"))
+            for step in () if isinstance(band, Refusal) else (one for one in band.steps if one.beyond):
+                series.append(TextSeries("-", [(step.x, step.low), (step.x, step.high)]))
         series.append(TextSeries("^", [(net.x, net.y) for net in law.nets if net.censored == "at_max"]))
     if above := sum(net.censored == "at_max" for net in nets):
         head.append(f"^  η* is at least this ({above} nets)")
@@ -148,3 +155,59 @@ def boundary(rows: Sequence[Row], nets: Sequence[Row]) -> TextChart:
         head.append(f"{beyond} trainings lie beyond the ends of the axis")
     series = tuple(TextSeries(mark, those) for mark, those in marks.items() if those)
     return TextChart(tuple(head), series, x_log=True, y_labels=labels)
+
+
+def transfer(found: Sequence[optima.Optima], x: str) -> TextChart:
+    """See `optima.transfer`."""
+    nets = optima.drawable(found)
+    head, series = [f"best rate over {x}, log-log; a mark is a net, a line joins the means"], []
+    for place, one in enumerate(found):
+        mark = _LETTERS[place % len(_LETTERS)]
+        head.append(one_line(f"{mark}  {f'{one.name}: ' if one.name else ''}{optima.words(one)}"))
+        series.append(TextSeries("line", [(x, mean) for x, mean, _, _ in one.means], joined=True))
+        series.append(TextSeries(mark, [(net.x, net.y) for net in one.nets if not net.mark]))
+        for bound, shape in (("at-max", "^"), ("at-min", "v"), ("alone", "+")):
+            series.append(TextSeries(shape, [(net.x, net.y) for net in one.nets if net.mark == bound]))
+    for bound, (shape, text) in optima.BOUNDS.items():
+        if count := sum(net.mark == bound for net in nets):
+            head.append(f"{shape if bound != 'none' else ' '}  {text} ({count} nets{', no mark' * (bound == 'none')})")
+    if missing := sum(one.missing for one in found):
+        head.append(f"   nets without a best rate yet: {missing}")
+    return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)
+
+
+def accuracy(found: Sequence[Training]) -> TextChart:
+    """See `accuracies.accuracy`: its upper panel."""
+    head, series = ["accuracy over η·λ₀" if trainings.has_c(found) else "accuracy over η"], []
+    lost = 0
+    for place, one in enumerate(accuracies.moments(found)):
+        marks = _LETTERS[2 * place % len(_LETTERS)], _LETTERS[(2 * place + 1) % len(_LETTERS)]
+        times = f"{whole(one.steps)} steps", f"η·t = {exact(one.time, 3)}"
+        head.append(one_line(f"{one.cell}: {marks[0]} after {times[0]}, {marks[1]} after {times[1]}"))
+        for mark, points in zip(marks, (one.at_steps, one.at_time), strict=True):
+            series.append(TextSeries(mark, [(p.c, p.accuracy) for p in points if not isnan(p.accuracy)]))
+            if missing := sum(isnan(point.accuracy) for point in points):
+                head.append(f"   {mark} not measured then: {missing}")
+        series.append(TextSeries("*", [(c, 0.0) for c in one.lost]))
+        lost += len(one.lost)
+    if lost:
+        head.append(f"*  lost before the last step ({lost} trainings)")
+    return TextChart(tuple(head), tuple(series), x_log=True, y_range=(0.0, 1.02))
+
+
+def onsets(found: Sequence[Onset], x: str) -> TextChart:
+    """See `onset_marks.onsets`."""
+    head, series = [f"onsets in η·λ₀ over {x}, log-log; a mark is a net, a line joins the means"], []
+    for place, one in enumerate(found):
+        mark = _LETTERS[place % len(_LETTERS)]
+        head.append(one_line(f"{mark}  {one.label}"))
+        series.append(TextSeries("line", list(one.means), joined=True))
+        series.append(TextSeries(mark, [(net.x, net.c) for net in one.marks if not net.bound]))
+        for bound, shape in (("at-max", "^"), ("at-min", "v")):
+            series.append(TextSeries(shape, [(net.x, net.c) for net in one.marks if net.bound == bound]))
+    for bound, shape, text in (("at-max", "^", "at least this"), ("at-min", "v", "at most this")):
+        if count := sum(net.bound == bound for one in found for net in one.marks):
+            head.append(f"{shape}  {text}: beyond the rates tried ({count})")
+    if count := sum(net.bound == "unmeasured" for one in found for net in one.marks):
+        head.append(f"   c_sharp: λ not measured ({count} nets)")
+    return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)

@@ -13,7 +13,8 @@ import numpy as np
 from mlrtui.analysis.expressions import ExpressionError, cell_condition
 from mlrtui.charts.plain import TextChart
 from mlrtui.errors import BadInput
-from mlrtui.figures import astext, forest, laws, scans, searches, trainings
+from mlrtui.figures import accuracies, astext, forest, laws, onset_marks, optima, scans, searches, trainings
+from mlrtui.figures.groups import default_x
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui_db.axes import axis_values
 from mlrtui_db.flags import nonfinite
@@ -31,14 +32,18 @@ __all__ = ["FIGURES", "MOST_CURVES", "Asked", "Figure", "Loaded", "read_training
 MOST_CURVES = 12
 """Curves of one figure; with more nobody tells them apart."""
 
+_PRODUCT = "depth*width"  # over which η* is drawn unless another variable is asked for
+_MOST_CELLS = 7  # of one figure, by as many colours and shapes
+
 
 @dataclass(frozen=True)
 class Asked:
     """What a figure is to show."""
 
-    x: str = "depth*width"
+    x: str = ""  # an expression of a cell; "": the figure's own
     where: str = ""
     group_by: tuple[str, ...] | None = None  # axes; None: all that vary
+    predicted: bool = False  # with predictions beyond the cells
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,16 @@ class Figure:
     plain: Callable[[Any, Asked], TextChart]
     height: float = 1.0  # of the size's own
     per_row: float = 0.0  # inches
-    takes: frozenset[str] = field(default_factory=frozenset)  # of the options x and group_by
+    takes: frozenset[str] = field(default_factory=frozenset)  # of x, group_by and predict
+
+    def refuse(self, kind: str, asked: Asked, option: Callable[[str], str]) -> None:
+        """Raise BadInput for what a figure does not take; ``option`` is how messages write a name."""
+        if asked.group_by is not None and "group_by" not in self.takes:
+            raise BadInput(f"{option('group_by')} the figure {kind} has no groups; leave it out")
+        if asked.x and "x" not in self.takes:
+            raise BadInput(f"{option('x')} the figure {kind} has no variable to choose; leave it out")
+        if asked.predicted and "predict" not in self.takes:
+            raise BadInput(f"{option('predict')} the figure {kind} has no predictions; leave it out")
 
 
 FIGURES = Registry[Figure]("figure", "mlrtui.figures")
@@ -152,19 +166,26 @@ def _rates(trial: TrialRow, steps: "np.ndarray[Any, np.dtype[np.float64]]") -> "
 
 
 def _laws(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
-    rows = view_rows(reader, "eta_star", sweeps)
-    sizes = {label: size for sweep in sweeps for label, size in reader.sizes(sweep.sweep_id).items()}
-    return Loaded((rows, sizes))
+    return Loaded((view_rows(reader, "eta_star", sweeps), _sizes(reader, sweeps)))
+
+
+def _sizes(reader: Reader, sweeps: Sequence[SweepRow]) -> dict[str, int]:
+    """Trained parameters by label of a cell."""
+    return {label: size for sweep in sweeps for label, size in reader.sizes(sweep.sweep_id).items()}
 
 
 def _draw_laws(data: tuple[list[Row], dict[str, int]], axes: "Axes", asked: Asked) -> "Axes":
     rows, sizes = data
-    return laws.eta_star(rows, axes, x=asked.x, where=asked.where, group_by=asked.group_by, n_params=sizes)
+    x = asked.x or _PRODUCT
+    return laws.eta_star(
+        rows, axes, x=x, where=asked.where, group_by=asked.group_by, n_params=sizes, predicted=asked.predicted
+    )
 
 
 def _laws_as_text(data: tuple[list[Row], dict[str, int]], asked: Asked) -> TextChart:
-    found = laws.laws(data[0], x=asked.x, where=asked.where, group_by=asked.group_by, n_params=data[1])
-    return astext.eta_star(found, asked.x)
+    x = asked.x or _PRODUCT
+    found = laws.laws(data[0], x=x, where=asked.where, group_by=asked.group_by, n_params=data[1])
+    return astext.eta_star(found, x, asked.predicted)
 
 
 def _fits(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
@@ -189,10 +210,56 @@ def _tried(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     return Loaded((rows, nets), rows=len(by_net(rows)))
 
 
+def _optima(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
+    modes = {sweep.mode: sweep.name for sweep in sweeps}
+    if len(modes) > 1:
+        raise BadInput(f"{modes['search']!r} has η*, {modes['scan']!r} rates of a scan: draw them apart")
+    view = "eta_star" if "search" in modes else "phases"
+    rows = view_rows(reader, view, sweeps, asked.where)
+    left = sum(sweep.nets - sweep.nets_done for sweep in sweeps)
+    notes = (f"{left} nets are not done: their best rates may change",) if left and view == "phases" else ()
+    return Loaded((optima.best_rates(rows) if view == "phases" else rows, _sizes(reader, sweeps)), notes)
+
+
+def _draw_optima(data: tuple[list[Row], dict[str, int]], axes: "Axes", asked: Asked) -> "Axes":
+    rows, sizes = data
+    return optima.transfer(rows, axes, x=asked.x or default_x(rows), group_by=asked.group_by, n_params=sizes)
+
+
+def _optima_as_text(data: tuple[list[Row], dict[str, int]], asked: Asked) -> TextChart:
+    rows, sizes = data
+    x = asked.x or default_x(rows)
+    return astext.transfer(optima.optima(rows, x, asked.group_by, sizes), x)
+
+
+def _onsets(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
+    rows = view_rows(reader, "onsets", sweeps, asked.where)
+    return Loaded((rows, view_rows(reader, "phases", sweeps, asked.where), _sizes(reader, sweeps)))
+
+
+def _draw_onsets(data: tuple[list[Row], list[Row], dict[str, int]], axes: "Axes", asked: Asked) -> "Axes":
+    rows, tried, sizes = data
+    return onset_marks.onsets(rows, tried, axes, x=asked.x, group_by=asked.group_by, n_params=sizes)
+
+
+def _onsets_as_text(data: tuple[list[Row], list[Row], dict[str, int]], asked: Asked) -> TextChart:
+    rows, tried, sizes = data
+    return astext.onsets(onset_marks.series(rows, tried, asked.x, asked.group_by, sizes), asked.x or default_x(rows))
+
+
+def _ends(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
+    rows = [row for row in view_rows(reader, "phases", sweeps, asked.where) if text_of(row, "verdict") != "failed"]
+    cells = list(dict.fromkeys((text_of(row, "sweep"), text_of(row, "cell")) for row in rows))
+    kept = set(cells[:_MOST_CELLS])
+    left = f"shows {_MOST_CELLS} of {len(cells)} cells; choose others with --where"
+    found = [_training(reader, row) for row in rows if (text_of(row, "sweep"), text_of(row, "cell")) in kept]
+    return Loaded(found, (left,) if len(cells) > _MOST_CELLS else ())
+
+
 FIGURES.register(
     "eta-star",
     Figure("η* over a size, with a power law for each group", ("search",), _laws, _draw_laws, _laws_as_text,
-           takes=frozenset({"x", "group_by"})),
+           takes=frozenset({"x", "group_by", "predict"})),
 )  # fmt: skip
 FIGURES.register(
     "exponents",
@@ -219,4 +286,19 @@ FIGURES.register(
     Figure("every rate tried, net by net: success or failure", ("search",), _tried,
            lambda data, axes, _: searches.boundary(data[0], data[1], axes),
            lambda data, _: astext.boundary(data[0], data[1]), 0.35, 0.17),
+)  # fmt: skip
+FIGURES.register(
+    "transfer",
+    Figure("the best rate against a size: does the optimum transfer", ("search", "scan"), _optima, _draw_optima,
+           _optima_as_text, takes=frozenset({"x", "group_by"})),
+)  # fmt: skip
+FIGURES.register(
+    "accuracy",
+    Figure("accuracy and η·λ against η·λ₀, after as many steps and after as much η·t", ("scan",), _ends,
+           lambda data, axes, _: accuracies.accuracy(data, axes), lambda data, _: astext.accuracy(data), 1.25),
+)  # fmt: skip
+FIGURES.register(
+    "onsets",
+    Figure("where loss and λ first rise, and what is survived, against a size", ("scan",), _onsets, _draw_onsets,
+           _onsets_as_text, takes=frozenset({"x", "group_by"})),
 )  # fmt: skip

@@ -14,8 +14,9 @@ from mlrtui.analysis import fits
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.fits import CellPoint, FitResult
 from mlrtui.analysis.points import points
+from mlrtui.analysis.prediction import Refusal
 from mlrtui.errors import BadInput
-from mlrtui.figures import style
+from mlrtui.figures import predictions, style
 from mlrtui.figures.rows import Row, number, shown, text_of
 from mlrtui.text.numbers import power
 
@@ -60,6 +61,7 @@ class Law:
     outside: tuple[tuple[float, float], ...]  # the same of cells that are left out, with values
     nets: tuple[Net, ...]
     missing: int  # nets without an answer yet, or whose cell has no x
+    cells: tuple[CellPoint, ...] = ()  # those that meet the condition
 
     def curve(self) -> list[tuple[float, float, float, float]]:
         """(x, law, low, high) over the x of the fitted cells, with the 95 % band of the mean; empty without a law."""
@@ -131,6 +133,7 @@ def _law(name: str, group: Sequence[CellPoint], rows: Sequence[Row], spec: fits.
     fitted = {label for label, _, _ in result.inputs}
     whole = [cell for cell in group if cell.ln_y and not cell.censored and _drawable(at[cell.label])]
     means = {cell.label: (at[cell.label], exp(sum(cell.ln_y) / len(cell.ln_y))) for cell in whole}
+    wanted = cell_condition(spec.where, fits.own_names(group)) if spec.where.strip() else None
     nets, missing = [], 0
     for row in rows:
         label = text_of(row, "cell")
@@ -148,6 +151,7 @@ def _law(name: str, group: Sequence[CellPoint], rows: Sequence[Row], spec: fits.
         tuple(mean for label, mean in means.items() if label not in fitted),
         tuple(nets),
         missing,
+        tuple(cell for cell in group if wanted is None or wanted.evaluate(cell.values)),
     )
 
 
@@ -186,6 +190,7 @@ def eta_star(
     where: str = "",
     group_by: Sequence[str] | None = None,
     n_params: Mapping[str, int] | None = None,
+    predicted: bool = False,
 ) -> "Axes":
     """Draw η* of every net and cell with a law for each group.
 
@@ -193,20 +198,26 @@ def eta_star(
         rows: of the view `eta_star`, as dicts.
         axes: of matplotlib; it is returned.
         x, where, group_by, n_params: see `laws`.
+        predicted: draw predictions with their intervals to two octaves beyond the cells, or say why there are none.
 
     Raises:
         BadInput: an expression or a name that is not known, or rows with nothing to draw.
     """
     found = laws(rows, x=x, where=where, group_by=group_by, n_params=n_params)
     drawn = drawable(found, x)
-    low_x, high_x = style.spread([net.x for net in drawn])
-    low, high = style.spread([net.y for net in drawn if not isnan(net.y)], 0.08)
+    bands = [predictions.band(law.cells, x) for law in found] if predicted else []
+    steps = [step for one in bands if not isinstance(one, Refusal) for step in one.steps]
+    low_x, high_x = style.spread([net.x for net in drawn] + [step.x for step in steps])
+    ends = [end for step in steps for end in (step.low, step.high)]
+    low, high = style.spread([net.y for net in drawn if not isnan(net.y)] + ends, 0.08)
     sizes = sorted({net.x for net in drawn})
     style.log_axis(axes, "x", low_x, high_x, sizes if len(sizes) <= 6 else ())
     style.log_axis(axes, "y", low, high)
     for place, law in enumerate(found):
         shift = (1.0 + _APART) ** (place - (len(found) - 1) / 2)
         _draw(axes, law, shift, style.GROUPS[place % len(style.GROUPS)], style.SHAPES[place % len(style.SHAPES)])
+    for place, (law, one) in enumerate(zip(found, bands, strict=False)):
+        predictions.draw(axes, law.name, one, style.GROUPS[place % len(style.GROUPS)])
     _explain(axes, found)
     axes.set_xlabel(shown(x.replace("*", " · ")))
     axes.set_ylabel("η*")

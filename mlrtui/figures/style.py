@@ -216,9 +216,12 @@ def legend(axes: "Axes", **where: Any) -> None:
         axes.legend(handles, labels, **where)
 
 
-def legend_below(axes: "Axes", points: float = 24.0) -> None:
-    """A legend under the axes and their label, for entries that are long."""
+def legend_below(axes: "Axes", points: float = 24.0, of: "Axes | None" = None) -> None:
+    """A legend under the axes and their label, for entries that are long; ``of``: the panel that has the entries."""
     from matplotlib.transforms import ScaledTranslation
 
+    handles, labels = (axes if of is None else of).get_legend_handles_labels()
     down = ScaledTranslation(0, -points / 72.0, axes.figure.dpi_scale_trans)
-    legend(axes, loc="upper left", bbox_to_anchor=(0.0, 0.0), bbox_transform=axes.transAxes + down)
+    if handles:
+        where = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "bbox_transform": axes.transAxes + down}
+        axes.legend(handles, labels, **where)

@@ -19,12 +19,25 @@ from mlrtui.text.numbers import exact
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["LOST", "catapult", "highest_sharpness", "loss_range", "measured", "ratios", "sharpness", "thinned"]
+__all__ = [
+    "LOST",
+    "Floats",
+    "catapult",
+    "has_c",
+    "highest_sharpness",
+    "loss_range",
+    "measured",
+    "panels",
+    "ratios",
+    "sharpness",
+    "thinned",
+]
 
 LOST = ("divergent", "catastrophic")
 """Phases of trainings that set no limits of an axis: they end in a triangle."""
 
 Floats = npt.NDArray[np.float64]
+"""Numbers along a training, [steps]."""
 
 _ABOVE = 8.0  # how far above the highest survivor the axis of losses ends
 _PEAK = 1.02  # L / L₀ above which a peak is marked
@@ -109,7 +122,7 @@ def catapult(trainings: Sequence[Training], axes: "Axes") -> "Axes":
     with np.errstate(invalid="ignore", over="ignore"):
         over_edge = [_rate(one) * one.sharpness / one.edge for one in drawn]
     has_edge = any(np.isfinite(ratio).any() for ratio in over_edge)
-    upper, lower = _panels(axes) if has_edge else (axes, None)
+    upper, lower = panels(axes) if has_edge else (axes, None)
     low, top = loss_range(with_losses)
     style.log_axis(upper, "y", low, top)
     end = max(float(one.step[-1]) for one in drawn)
@@ -133,7 +146,7 @@ def catapult(trainings: Sequence[Training], axes: "Axes") -> "Axes":
             _line(lower, one.step, ratio, colour, style_of=_dashes(place), lost=lost)
     upper.set_ylabel("L / L₀")
     (lower or upper).set_xlabel("step")
-    style.legend(upper, loc="upper left", bbox_to_anchor=(1.01, 1.04), title="η·λ₀" if _has_c(drawn) else "η")
+    style.legend(upper, loc="upper left", bbox_to_anchor=(1.01, 1.04), title="η·λ₀" if has_c(drawn) else "η")
     return axes
 
 
@@ -171,11 +184,11 @@ def sharpness(trainings: Sequence[Training], axes: "Axes") -> "Axes":
         axes.plot([], [], color=style.MUTED, linestyle=(0, (3, 2)), linewidth=0.6, label=dashed)
     axes.set_xlabel("step")
     axes.set_ylabel("sharpness λ")
-    style.legend(axes, loc="upper left", bbox_to_anchor=(1.01, 1.04), title="η·λ₀" if _has_c(drawn) else "η")
+    style.legend(axes, loc="upper left", bbox_to_anchor=(1.01, 1.04), title="η·λ₀" if has_c(drawn) else "η")
     return axes
 
 
-def _panels(axes: "Axes") -> tuple["Axes", "Axes"]:
+def panels(axes: "Axes") -> tuple["Axes", "Axes"]:
     """Two panels in the place of an Axes, which stays as their frame."""
     axes.set_axis_off()
     return axes.inset_axes((0.0, 0.46, 1.0, 0.54)), axes.inset_axes((0.0, 0.0, 1.0, 0.4))
@@ -190,7 +203,8 @@ def _cut_short(one: Training, end: float) -> bool:
     return one.phase in LOST and float(one.step[-1]) < end
 
 
-def _has_c(drawn: Sequence[Training]) -> bool:
+def has_c(drawn: Sequence[Training]) -> bool:
+    """Whether η·λ₀ of all is known."""
     return all(not isnan(one.c) for one in drawn)
 
 

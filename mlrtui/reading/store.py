@@ -7,8 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from mlrtui.analysis.prediction import LEVEL, Refusal
 from mlrtui.errors import BadInput
+from mlrtui.reading import predicting
 from mlrtui.reading.fitting import Question, answers, chosen
+from mlrtui.reading.plots import Plots
 from mlrtui.reading.table import Table
 from mlrtui.reading.views import Views
 from mlrtui_db.errors import BadQuery
@@ -134,6 +137,39 @@ class Store(Views):
                 rows.append((group, y, *term, *line, *rest, result.method, "; ".join(result.warnings)))
         return Table(_Given("fit", str(self.path), _FIT, tuple(rows)))
 
+    def predict(
+        self, *, depth: int, width: int, where: str = "", level: float = LEVEL, sweeps: Sequence[str] = ()
+    ) -> Table:
+        """Predict η* of a net that was not trained, as `mlrtui predict` does: one row per sweep and group of cells.
+
+        Args:
+            depth, width: of the net.
+            where: a condition on the cells to predict from, such as ``"width >= 64"``.
+            level: chance with which the mean over seeds falls into the interval.
+            sweeps: names of searches; none: all.
+
+        A row without a prediction has ``eta_star`` NULL and says why in ``refused``.
+
+        Raises:
+            BadInput: an unknown name, or a value or condition that cannot be used.
+        """
+        predicting.refuse_sizes(depth, width, level, "{}=".format)
+        groups = predicting.groups_of(self._reader, sweeps, where, "{}=".format)
+        rows: list[tuple[Any, ...]] = []
+        for (sweep, group), answer in predicting.predictions(groups, depth, width, level).items():
+            if isinstance(answer, Refusal):
+                rows.append((sweep, group, depth, width, None, None, None, level, None, None, None, answer.reason))
+                continue
+            law = " ".join(f"{name}^{slope!r}" for name, slope in answer.terms)
+            rest = (law, answer.cells, answer.spread_of_nets, None)
+            rows.append((sweep, group, depth, width, answer.eta_star, answer.low, answer.high, level, *rest))
+        return Table(_Given("predictions", str(self.path), _PREDICTION, tuple(rows)))
+
+    @property
+    def plot(self) -> Plots:
+        """Figures of all sweeps that have them: ``store.plot.eta_star(ax)``."""
+        return Plots(lambda: self._reader)
+
     def table(self, asked: Selection, progress: Callable[[int], None] | None = None) -> Table:
         """What is selected of a view, as a table; ``progress`` is called with numbers of rows that were read.
 
@@ -219,6 +255,15 @@ class Sweep(Views):
     ) -> Table:
         """Fit over the cells of this sweep; see `Store.fit`."""
         return self._store.fit(y, x, where, group_by=group_by, sweeps=(self.name,), mixed_rules=mixed_rules)
+
+    def predict(self, *, depth: int, width: int, where: str = "", level: float = LEVEL) -> Table:
+        """Predict η* from the cells of this sweep; see `Store.predict`."""
+        return self._store.predict(depth=depth, width=width, where=where, level=level, sweeps=(self.name,))
+
+    @property
+    def plot(self) -> Plots:
+        """Figures of this sweep: ``sweep.plot.transfer(ax, x="width")``."""
+        return Plots(lambda: self._store._reader, (self.name,))
 
     def _table(self, asked: Selection) -> Table:
         return self._store._table(replace(asked, sweep=self.name))
@@ -310,5 +355,20 @@ def _fit_columns() -> tuple[Column, ...]:
     left_out = Column("left_out", "TEXT", "text", "Cells left out, each with the reason; empty: none.")
     return (group, *(known[name] for name in names), left_out, known["method"], known["warnings"])
 
+
+_PREDICTION = (
+    Column("sweep", "TEXT", "text", "Name of the search."),
+    Column("group", "TEXT", "text", "Condition that the cells of the group meet; empty: there is one group."),
+    Column("depth", "INTEGER", "1", "Hidden layers that were asked for."),
+    Column("width", "INTEGER", "1", "Units of each hidden layer that were asked for."),
+    Column("eta_star", "REAL", "eta", "Predicted geometric mean of η* over seeds; NULL: refused."),
+    Column("low", "REAL", "eta", "Lower end of its interval."),
+    Column("high", "REAL", "eta", "Upper end of its interval."),
+    Column("level", "REAL", "1", "Chance with which the mean over seeds falls into the interval."),
+    Column("law", "TEXT", "text", "Powers of the sizes that predict it."),
+    Column("cells", "INTEGER", "1", "Cells that it is predicted from."),
+    Column("spread_of_nets", "REAL", "1", "Standard deviation of ln η* between nets of a cell; NULL: one net a cell."),
+    Column("refused", "TEXT", "text", "Why there is no prediction; NULL: there is one."),
+)
 
 _FIT = _fit_columns()

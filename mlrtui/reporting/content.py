@@ -14,6 +14,8 @@ from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.kinds import FIGURES, Asked, Loaded, view_rows
 from mlrtui.figures.laws import Law, laws, words
+from mlrtui.figures.predictions import band
+from mlrtui.figures.predictions import words as words_of
 from mlrtui.figures.rows import Row, number, text_of
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Section, Table, Text
 from mlrtui.text.numbers import decades, exact, interval, power, r_squared, span
@@ -21,13 +23,14 @@ from mlrtui.text.phrases import quantity
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["Csv", "section", "sweep_file"]
+__all__ = ["Csv", "flat", "geometric_cell", "section", "spec_of", "sweep_file"]
 
 Csv = Callable[[str, str], tuple[str, int]]
 """The CSV of a view of a sweep, and its number of rows."""
 
 _FIGURES = {"search": ("eta-star", "exponents", "boundary"), "scan": ("catapult", "sharpness", "phases")}
 _VIEWS = {"search": ("eta_star", "boundaries", "exponents"), "scan": ("phases", "onsets"), "recorded": ("phases",)}
+_PRODUCT = "depth*width"
 _EVENTS = 200
 _MOST_NETS_DRAWN = 40
 
@@ -44,6 +47,7 @@ def section(reader: Reader, sweep: SweepRow, csv: Csv) -> Section:
         found = _laws(rows)
         blocks += [Text(text, "answer") for text in _law_answers(found)]
         blocks += [Text(text, "warning") for text in _doubts(rows, found)]
+        blocks += [Text(f"{_group(law)}{words_of(band(law.cells, _PRODUCT))}.") for law in found]
     elif sweep.mode == "scan":
         rows = view_rows(reader, "onsets", [sweep])
         blocks += [Text(text, "answer") for text in _onset_answers(rows)]
@@ -71,7 +75,7 @@ def _question(sweep: SweepRow) -> str:
         return "A training of the user's own, recorded while it ran."
     if sweep.mode == "scan":
         return "Question: what does training at each of these learning rates do to the loss and to the sharpness λ?"
-    search, training = (_document(sweep).get(name) for name in ("search", "training"))
+    search, training = (spec_of(sweep).get(name) for name in ("search", "training"))
     threshold = search.get("threshold") if isinstance(search, dict) else None
     epochs = training.get("epochs") if isinstance(training, dict) else None
     if isinstance(epochs, list) and len(epochs) == 1:
@@ -168,7 +172,7 @@ def _pictures(reader: Reader, sweep: SweepRow) -> Iterator[Block]:
         if kind == "boundary" and sweep.nets > _MOST_NETS_DRAWN:
             yield Text(f"{sweep.nets} nets are too many for a figure of every rate: `mlrtui plot boundary --where …`.")
             continue
-        figure, asked = FIGURES[kind], Asked()
+        figure, asked = FIGURES[kind], Asked(predicted=kind == "eta-star")
         if figure.load not in loads:
             loads[figure.load] = figure.load(reader, [sweep], asked)
         loaded = loads[figure.load]
@@ -186,7 +190,7 @@ def _heat(law: Law, rows: Sequence[Row], named: bool) -> Table:
             cells.setdefault((number(row, "depth"), number(row, "width")), []).append(row)
     widths = sorted({width for _, width in cells})
     shown = [
-        [exact(depth), *(_heat_cell(cells.get((depth, width), ())) for width in widths)]
+        [exact(depth), *(geometric_cell(cells.get((depth, width), ())) for width in widths)]
         for depth in sorted({depth for depth, _ in cells})
     ]
     group = f", {law.name}" if named and law.name else ""
@@ -194,7 +198,8 @@ def _heat(law: Law, rows: Sequence[Row], named: bool) -> Table:
     return Table(f"η* by depth and width (geometric mean over seeds){group}", heads, shown, sortable=False)
 
 
-def _heat_cell(nets: Sequence[Row]) -> str:
+def geometric_cell(nets: Sequence[Row]) -> str:
+    """The geometric mean over a cell's nets; with a censored net the bound that it gives, and how many there are."""
     values = [row for row in nets if not text_of(row, "censored") and number(row, "eta_star") > 0]
     censored = [row for row in nets if text_of(row, "censored")]
     if not nets or (not values and not censored):
@@ -206,6 +211,9 @@ def _heat_cell(nets: Sequence[Row]) -> str:
     count = f" ({len(censored)} of {len(nets)} censored)"
     if len(above) == len(censored) and above:
         return f"≥ {exact(min([*above, *(number(row, 'eta_star') for row in values)]), 3)}{count}"
+    below = [number(row, "eta_star") for row in censored if text_of(row, "censored") == "at_min"]
+    if len(below) == len(censored) and not any(map(isnan, below)):  # in a scan, whose lowest rate may be the best
+        return f"≤ {exact(max([*below, *(number(row, 'eta_star') for row in values)]), 3)}{count}"
     return f"none{count}"
 
 
@@ -274,12 +282,13 @@ def _trainings(rows: Sequence[Row]) -> Table:
 
 
 def _settings(sweep: SweepRow) -> Table:
-    document = _document(sweep)
-    rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in _flat("", document)]
+    document = spec_of(sweep)
+    rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in flat("", document)]
     return Table("Settings of the sweep", ("key", "value"), rows)
 
 
-def _document(sweep: SweepRow) -> dict[str, Any]:
+def spec_of(sweep: SweepRow) -> dict[str, Any]:
+    """A sweep's stored settings; none where they cannot be read."""
     try:
         document = json.loads(sweep.spec)
     except ValueError:
@@ -287,10 +296,11 @@ def _document(sweep: SweepRow) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+def flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Settings by their whole key: search.threshold."""
     if isinstance(value, dict):
         for name, inside in value.items():
-            yield from _flat(f"{path}.{name}" if path else str(name), inside)
+            yield from flat(f"{path}.{name}" if path else str(name), inside)
     else:
         yield path, value
 
@@ -332,7 +342,7 @@ def sweep_file(sweep: SweepRow) -> str:
     """A file that repeats a sweep: its stored settings, without what is left at its default."""
     with suppress(ValidationError):
         return _toml_of(read_sweep(sweep.spec).model_dump(mode="json", by_alias=True, exclude_defaults=True))
-    return _toml_of(_document(sweep))  # of another version: as it is stored
+    return _toml_of(spec_of(sweep))  # of another version: as it is stored
 
 
 def _toml_of(document: Mapping[str, Any]) -> str:

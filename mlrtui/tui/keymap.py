@@ -117,6 +117,7 @@ KEYS: tuple[Key, ...] = (
     Key("fit_x", ("x",), "quantity_x", "against", "against what", "Fits and log", ("exponents", "phases"), 22),
     Key("fit_y", ("y",), "quantity_y", "quantity", "what is fitted", "Fits and log", _EXPONENTS, 24),
     Key("where", ("slash",), "type", "where", "type a condition", "Fits and log", _EXPONENTS, 21),
+    Key("predict", ("p",), "predict", "predict", "predict beyond the grid", "Fits and log", _EXPONENTS, 25),
     Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Fits and log", ("log",), 26),
     Key("level", ("v",), "level", "level", "events of which level", "Fits and log", ("log",), 22),
 )

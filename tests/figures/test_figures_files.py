@@ -21,14 +21,19 @@ from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui, file_size_limit
 from mlrtui.errors import BadInput
 from mlrtui.figures.kinds import FIGURES, MOST_CURVES, Asked, read_trainings, view_rows
 from mlrtui.figures.saving import ENDINGS, save
-from mlrtui.figures.style import SIZES
+from mlrtui.figures.style import SIZES, new_axes, styled
+from mlrtui.reading.store import open_store as mlrtui_open
 from mlrtui_db.errors import StoreError
 from mlrtui_db.reader import Reader
 
 
 @pytest.fixture
 def store(made: Callable[..., Path]) -> Path:
-    return made(SMALL_SEARCH, SMALL_SCAN)
+    found = made(SMALL_SEARCH, SMALL_SCAN)
+    with closing(sqlite3.connect(found)) as connection:  # which made-up trainings do not have
+        connection.execute("UPDATE step SET accuracy = 1.0 - 1.0 / (step + 2) WHERE accuracy IS NULL")
+        connection.commit()
+    return found
 
 
 def draw(store: Path, kind: str, out: Path, size: str = "single") -> bytes:
@@ -79,6 +84,11 @@ def test_the_help_names_every_figure(mlrtui: Mlrtui) -> None:
         (["eta-star", "--out", "a.pdf", "--text"], "give one of them"),
         (["eta-star", "--out", "a.pdf", "--size", "huge"], "use single or double"),
         (["phases", "--out", "a.pdf", "--group-by", "loss"], "has no groups"),
+        (["accuracy", "--out", "a.pdf", "--x", "width"], "no variable to choose"),
+        (["onsets", "--out", "a.pdf", "--x", "deepness"], "deepness"),
+        (["transfer", "--out", "a.pdf", "--group-by", "colour"], "'colour' is no axis"),
+        (["onsets", "small search", "--out", "a.pdf"], "needs a scan"),
+        (["transfer", "small search", "small scan", "--out", "a.pdf"], "draw them apart"),
         (["phases", "--out", "a.pdf", "--x", "width"], "no variable to choose"),
         (["eta-star", "--out", "a.pdf", "--group-by", "colour"], "'colour' is no axis"),
         (["eta-star", "--out", "a.pdf", "--x", "deepness"], "deepness"),
@@ -187,7 +197,29 @@ def test_the_guides_script_runs(store: Path) -> None:
         [sys.executable, "-c", script], cwd=store.parent, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert store.with_name("eta-star.pdf").read_bytes().startswith(b"%PDF")
+    for name in ("eta-star.pdf", "both.pdf"):
+        assert store.with_name(name).read_bytes().startswith(b"%PDF")
+
+
+def test_figures_of_an_open_store_are_those_of_the_command(store: Path, tmp_path: Path) -> None:
+    with mlrtui_open(store) as opened:
+        assert dir(opened.plot) == sorted(name.replace("-", "_") for name in FIGURES)
+        sweep = opened["small search"]
+        ours = sweep.plot.eta_star()
+        with styled():
+            theirs = sweep.plot.eta_star(new_axes(SIZES["double"]), x="width", group_by=["loss"])
+        assert [len(line.get_xdata()) for line in ours.lines if line.get_gid() == "nets"] == [8]
+        assert theirs.get_xlabel() == "width"
+        assert ours.figure.get_size_inches()[0] == SIZES["single"].width
+        for wrong, words in (
+            (sweep.plot.onsets, "needs a scan"),
+            (lambda: sweep.plot.boundary(x="width"), "x= the figure boundary has no variable"),
+            (lambda: sweep.plot.eta_star(size="huge"), "use single or double"),
+        ):
+            with pytest.raises(BadInput, match=words):
+                wrong()
+        with pytest.raises(AttributeError, match="there are eta_star, exponents"):
+            sweep.plot.pie()
 
 
 def test_a_figure_of_nothing_is_refused(store: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="figures need the extra plot")
 
+from mlrtui.analysis.prediction import Prediction, predict
 from mlrtui.errors import BadInput
 from mlrtui.figures import (
     Training,
@@ -124,6 +125,40 @@ def test_the_band_is_that_of_the_mean_law() -> None:
     curve = np.log(np.array(law.curve()))
     there = fitted.get_prediction(np.column_stack([np.ones(len(curve)), curve[:, 0]])).conf_int(alpha=0.05)
     assert np.allclose(curve[:, 2:], there)
+
+
+def bands(axes: Any) -> list[str]:
+    return [one.get_gid() for one in axes.collections if str(one.get_gid()).startswith("predicted")]
+
+
+def test_predictions_are_drawn_to_two_octaves_beyond_the_grid_and_equal_the_rule() -> None:
+    rows = [row | {"eta_star": row["eta_star"] * (1.1 if row["width"] == 64 else 1.0)} for row in grid()]
+    axes = style.new_axes(style.SINGLE)
+    eta_star(rows, axes, predicted=True)
+    assert bands(axes) == ["predicted-inside", "predicted-beyond"]
+    (line,) = marks(axes, "predicted")
+    assert line.get_xdata()[-1] == pytest.approx(4 * max(row["depth"] * row["width"] for row in rows))
+    (law,) = laws(rows)
+    answer = predict(law.cells, {"depth": 2.0, "width": 4.0 * 256})
+    assert isinstance(answer, Prediction)
+    assert [edge.get_ydata()[-1] for edge in marks(axes, "predicted-edge")] == pytest.approx([answer.low, answer.high])
+    assert axes.get_ylim()[0] < answer.low
+    assert "90 % prediction, depth 2, width 16 to 1024" in labels(axes)
+    axes = style.new_axes(style.SINGLE)
+    eta_star(rows, axes)
+    assert bands(axes) == []
+
+
+def test_a_refused_prediction_is_said_and_not_drawn() -> None:
+    rows = grid()
+    rows[0] |= {"censored": "at_max"}
+    axes = style.new_axes(style.SINGLE)
+    eta_star(rows, axes, predicted=True)
+    assert bands(axes) == []
+    assert "no prediction: 4 cells with η* in every net; a prediction needs 5" in labels(axes)
+    axes = style.new_axes(style.SINGLE)
+    eta_star([row | {"lambda0": row["width"] ** 0.9} for row in grid()], axes, x="lambda0", predicted=True)
+    assert "does not follow from depth and width" in labels(axes)
 
 
 def test_rows_without_anything_to_draw_are_refused_in_a_line() -> None:

@@ -149,6 +149,22 @@ def test_a_curve_and_a_fit(store: Store, mlrtui: Mlrtui) -> None:
         store.fit(x="breadth")
 
 
+def test_a_prediction_is_that_of_the_command(made: Made, mlrtui: Mlrtui) -> None:
+    with package.open(made(SMALL_SEARCH.replace("depth = [1, 2]", "depth = [1, 2, 3]"))) as store:
+        (row,) = store.sweeps[0].predict(depth=2, width=48)
+        said = mlrtui("predict", "--depth", 2, "--width", 48, "--store", store.path, "--json")
+        (printed,) = json.loads(said.stdout)["predictions"]
+        for name in ("sweep", "group", "eta_star", "low", "high", "level", "cells", "spread_of_nets", "refused"):
+            assert row[name] == printed[name]
+        (refused,) = store.predict(depth=2, width=4096)
+        assert refused["eta_star"] is None
+        assert "octaves outside" in refused["refused"]
+        assert store.predict(depth=2, width=48, where="width < 20")["refused"].mask.tolist() == [False]
+        for wrong, words in (({"width": 0}, "width= 0"), ({"level": 2.0}, "level="), ({"where": "colour"}, "colour")):
+            with pytest.raises(package.BadInput, match=words):
+                store.predict(**{"depth": 2, "width": 48, **wrong})
+
+
 def test_what_is_shared_by_the_rows_of_a_trial_is(store: Store) -> None:
     with closing(sqlite3.connect(store.path)) as connection:
         connection.execute("UPDATE step SET eta = 0.1 * step")

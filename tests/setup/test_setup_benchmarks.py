@@ -165,6 +165,9 @@ def test_the_quick_predictions_are_made_and_counted(tmp_path: Path) -> None:
     for check in answered:
         assert check["half_width"] > 0
         assert check["inside"] == (abs(check["error"]) <= check["half_width"])
+    errors = [abs(check["error"]) for check in answered]
+    assert all(errors), "a prediction that equals what was trained has seen it"
+    assert max(errors) < 5.0
     assert len(lines) == 2 + 2 * len({check["kind"] for check in answered})  # of the sweep, and of all
     for line in lines[2:]:
         kind, _, counted, *_, refused = (word.strip() for word in line.strip("| ").split("|"))
@@ -189,6 +192,9 @@ def test_predictions_of_a_law_that_is_known_are_close(made: Callable[..., Path],
         ("width x2", False): 3,
     }
     assert max(abs(check["error"]) for check in written["cases"]) < 0.1
+    # the cell itself is never among those that it is predicted from
+    answered = {(check["kind"], check["cells"]) for check in written["cases"] if not check["refused"]}
+    assert answered == {("left out", 8), ("width x2", 6)}
 
 
 def test_a_hessian_product_is_counted_as_its_matrix_products() -> None:

@@ -18,6 +18,7 @@ from tui_rows import make_fit
 
 from mlrtui import data, planning
 from mlrtui.analysis.fits import CellPoint, FitSpec, fit
+from mlrtui.analysis.prediction import Path, predicted_path
 from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter
 from mlrtui.charts.spec import HLine
 from mlrtui.config import load_sweep
@@ -25,6 +26,7 @@ from mlrtui.driver.loop import Driver
 from mlrtui.engines.fake import FakeEngine
 from mlrtui.text.lines import plain, width_of
 from mlrtui.tui.boundary.screen import BoundaryScreen
+from mlrtui.tui.exponents.extrapolation import beyond
 from mlrtui.tui.exponents.fit import Choice, band, first_choice, fit_cells, local_slopes, stored, xs
 from mlrtui.tui.exponents.panes import fit_rows
 from mlrtui.tui.exponents.screen import ExponentsScreen
@@ -240,6 +242,34 @@ async def test_the_cell_under_the_cursor_is_read_out_exactly() -> None:
             assert words in view.text()
         await view.press("enter")
         await view.until(lambda: isinstance(view.app.screen, BoundaryScreen) and "L3 n64 seed 0" in view.text())
+
+
+async def test_a_key_predicts_beyond_the_grid_or_says_why_not() -> None:
+    store = law_store()
+    async with shown(store, (160, 48)) as view:
+        await view.press("2")
+        await view.until(lambda: "η* against depth·width" in view.text())
+        assert "predicted along" not in view.text()
+        await view.press("p")
+        widths = sorted({cell.width for cell in store.snapshots[2].cells})
+        assert (
+            f"width {widths[1]} to {4 * widths[-1]}" in view.text().replace("\n", " ")
+            or "predicted along" in view.text()
+        )
+        screen = view.app.screen
+        assert isinstance(screen, ExponentsScreen)
+        fit = screen._view.fit
+        assert fit is not None
+        found = beyond(fit)
+        cells = [place.point for place in fit.places if place.point.values["width"] >= 16 * place.point.values["depth"]]
+        path = predicted_path(cells)
+        assert isinstance(path, Path)
+        last = path.steps[-1][1]
+        assert [stroke.y[-1] for stroke in found.strokes] == pytest.approx([last.low, last.high, last.eta_star])
+        await view.press("y")
+        assert "no prediction: only η* is predicted, not λ₀" in view.text()
+        await view.press("p")
+        assert "prediction" not in view.text()
 
 
 async def test_the_f_test_is_said_in_words() -> None:

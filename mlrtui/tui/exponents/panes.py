@@ -12,6 +12,7 @@ from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import exact, factor, fixed, number, power
 from mlrtui.text.phrases import exponent, fit_notes, fit_sentence, quantity
+from mlrtui.tui.exponents.extrapolation import Beyond
 from mlrtui.tui.exponents.fit import CellFit, Place, SeedValue, band, local_slopes
 from mlrtui.tui.state import Look
 from mlrtui.tui.widgets.pane import Pane
@@ -38,6 +39,7 @@ class FitView:
     fit: CellFit | None = None
     at: int = 0
     words: str = "reading the cells"
+    beyond: Beyond | None = None  # predictions, where they are asked for
 
     @property
     def place(self) -> Place | None:
@@ -90,6 +92,8 @@ class PlotPane(FitWidget):
             role, sign = _sign(place_state(place), self.look.marks)
             dots.append(Dot(place.x, place.height, sign, role, place is self.view.place))
         spec = ScatterSpec(tuple(dots), _strokes(fit), empty="no cell has a value yet")
+        if self.view.beyond is not None and not self.view.beyond.refused:
+            spec = self.view.beyond.added(spec)
         return draw_scatter(spec, width, height, self.look.marks.ascii_only)
 
 
@@ -109,7 +113,9 @@ class FitPane(FitWidget, RowsPane):
         if fit is None:
             return sentence(self.view.words, "note", width, hang=" ")
         rows: list[Line] = []
-        for role, text in _sentences(fit):
+        beyond = self.view.beyond
+        predicted = [] if beyond is None else [("stale" if beyond.refused else "value", beyond.words)]
+        for role, text in [*predicted, *_sentences(fit)]:
             rows += sentence(text, role, width, " " if role == "value" else "   ")
         return rows
 

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
+from mlrtui.tui.exponents.extrapolation import beyond
 from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, fit_cells, stored, xs
 from mlrtui.tui.exponents.panes import CellPane, FitPane, FitView, FitWidget, PlotPane, ResidualPane
 from mlrtui.tui.exponents.tables import fit_tables
@@ -37,6 +38,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         self._label: str | None = None  # the cell under the cursor
         self._view = FitView()
         self._made: tuple[FitPage, Choice] | None = None
+        self._predicts = False
 
     def compose(self) -> ComposeResult:
         """Header, the picture beside fit and residuals, the cell, condition, status, footer."""
@@ -128,6 +130,11 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             at = fits.index(self._choice) + step if self._choice in fits else 0
             self._choose(fits[at % len(fits)])
 
+    def action_predict(self) -> None:
+        """Show what the cells predict beyond them, or no longer."""
+        self._predicts = not self._predicts
+        self.show(self.owner.reading)
+
     def action_open(self) -> None:
         """The searches of the cell; in a scan its trials."""
         reading, place = self.owner.reading, self._view.place
@@ -180,7 +187,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             return FitView()
         labels = [place.label for place in fit.places]
         at = labels.index(self._label) if self._label in labels else 0
-        return FitView(fit, at, "no cell in this sweep")
+        return FitView(fit, at, "no cell in this sweep", beyond(fit) if self._predicts else None)
 
 
 def _next(known: Sequence[str], now: str) -> str:
