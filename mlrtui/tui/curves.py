@@ -21,6 +21,7 @@ __all__ = [
     "Trace",
     "caption",
     "loss_points",
+    "missed_words",
     "not_converged",
     "peak_of",
     "ratio_points",
@@ -256,6 +257,12 @@ def loss_points(trace: Trace) -> tuple[Floats, Floats]:
 def not_converged(trace: Trace) -> NDArray[np.bool_]:
     """Which of the `sharpness_points` missed their tolerance, [points]."""
     return trace.not_converged
+
+
+def missed_words(hollow: NDArray[np.bool_], ascii_only: bool) -> str:
+    """How many values missed their tolerance, with their mark; "" for none."""
+    count = int(hollow.sum())
+    return f"{count} not converged ({'o' if ascii_only else '○'})" if count else ""
 
 
 def ratio_points(trace: Trace, rates: Rates, edge: float) -> tuple[Floats, Floats]:

@@ -55,6 +55,7 @@ def _nets(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
             "depth": cell.depth,
             "width": cell.width,
             "seed": net.seed,
+            "status": net.status,
             "eta_star": net.eta_star,
             "censored": net.censored,
             "lambda0": net.lambda0,

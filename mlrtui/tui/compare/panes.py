@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrtui.charts.draw import draw
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, Run, clean, fit, line
+from mlrtui.text.lines import Line, Run, ascii_line, clean, fit_plain, line
 from mlrtui.text.numbers import number, whole
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
-from mlrtui.tui.curves import loss_points, ratio_points
+from mlrtui.tui.curves import loss_points, missed_words, not_converged, ratio_points
 from mlrtui.tui.edges import edge_name, ratio_name, stored_edge, stored_rates
 from mlrtui.tui.live.charts import middle
 from mlrtui.tui.state import Compared, Look, Reading
@@ -40,7 +41,9 @@ class Overlay(Pane):
 
     def title(self) -> Line:
         """What is drawn."""
-        return line("loss" if self.id == "loss" else f"{self._ratio()}, edge at 1", "title")
+        if self.id == "loss":
+            return line("loss", "title")
+        return ((f"{self._ratio()}, edge at 1", "title"), (self._missed(), "dim"))
 
     def caption(self) -> Line:
         """The values at the cursor."""
@@ -61,6 +64,16 @@ class Overlay(Pane):
         if edge is None:
             return np.empty(0), np.empty(0)
         return ratio_points(one.trace, stored_rates(one.details), edge)
+
+    def hollow(self, one: Compared) -> NDArray[np.bool_] | None:
+        """Which points of a curve missed their tolerance, [points]; None: none can."""
+        return None if self.id == "loss" or one.measured is not None else not_converged(one.trace)
+
+    def _missed(self) -> str:
+        found = [self.hollow(one) for one in (() if self.reading is None else self.reading.compared)]
+        known = [hollow for hollow in found if hollow is not None]
+        words = missed_words(np.concatenate(known), self.look.marks.ascii_only) if known else ""
+        return f"  {words}" if words else ""
 
     def _ratio(self) -> str:
         """λη/2 where all that is compared has this edge."""
@@ -96,6 +109,7 @@ class Overlay(Pane):
         if not compared:
             return middle(_NOTHING, width, height)
         curves = [self.points(one) for one in compared]
+        hollow = [self.hollow(one) if step.size else None for one, (step, _) in zip(compared, curves, strict=True)]
         hlines = () if self.id == "loss" else (self._edge(),)
         if not sum(step.size for step, _ in curves):
             return middle("not measured along these trials", width, height)
@@ -105,7 +119,7 @@ class Overlay(Pane):
         self._caption = _values(curves, cursor)
         spec = ChartSpec(
             series=tuple(
-                Series(step, values, role_of(order), _SIGNS[order], letter=LETTERS[order])
+                Series(step, values, role_of(order), _SIGNS[order], hollow[order], LETTERS[order])
                 for order, (step, values) in enumerate(curves)
             ),
             x_end=_end(self.reading),
@@ -143,7 +157,8 @@ class DifferenceTable(RowsPane):
         label, room = self._widths(width)
         head: list[Run] = [(" " * (label + 3), "")]
         for order, one in enumerate(compared):
-            head += [*fit(((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), "")), room), (" ", "")]
+            name = ((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), ""))
+            head += [*self._cell(name, room), (" ", "")]
         return [tuple(head)]
 
     def rows(self, width: int) -> Sequence[Line]:
@@ -153,9 +168,20 @@ class DifferenceTable(RowsPane):
         settings, results = self._differences()
         label, room = self._widths(width)
         return [
-            *(_row(row, label, room, "") for row in settings),
-            *(_row(row, label, room, "value") for row in results),
+            *(self._row(row, label, room, "") for row in settings),
+            *(self._row(row, label, room, "value") for row in results),
         ]
+
+    def _row(self, row: Difference, label: int, room: int, role: str) -> Line:
+        runs: list[Run] = [*self._cell(line(row.name, "dim"), label + 1, " "), ("  ", "")]
+        for value in row.values:
+            runs += [*self._cell(line(clean(value), role), room), (" ", "")]
+        return tuple(runs)
+
+    def _cell(self, runs: Line, room: int, before: str = "") -> Line:
+        """Of exactly `room` cells; what ASCII spells longer is spelled before it is measured."""
+        spelled = ascii_line(runs) if self.look.marks.ascii_only else runs
+        return fit_plain(((before, ""), *spelled), room, self.look.marks.ascii_only)
 
     def _compared(self) -> Sequence[Compared]:
         return () if self.reading is None else self.reading.compared
@@ -170,13 +196,6 @@ class DifferenceTable(RowsPane):
         compared = self._compared()
         settings = [row for row in setting_rows(compared) if self.all_settings or row.differs]
         return settings, result_rows(compared)
-
-
-def _row(row: Difference, label: int, room: int, role: str) -> Line:
-    runs: list[Run] = [(f" {row.name[:label]:<{label}}  ", "dim")]
-    for value in row.values:
-        runs += [*fit(line(clean(value), role), room), (" ", "")]
-    return tuple(runs)
 
 
 def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None) -> Line:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlrtui.analysis.exclusions import NOT_YET
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped, own_names
 from mlrtui.analysis.points import OF_A_SEARCH, points
@@ -85,6 +86,7 @@ class CellFit:
     result: FitResult
     apart: FitResult | None
     places: tuple[Place, ...]
+    waiting: int = 0  # cells whose nets are still at work: they have no place
 
 
 def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
@@ -140,8 +142,10 @@ def fit_cells(page: FitPage, choice: Choice) -> CellFit:
     for point in cells:
         reason = "" if point.label in used else next(reasons, "").removeprefix(f"{point.label}: ")
         places.append(_place(point, by_cell[point.label], choice, reason, result))
-    ordered = sorted(places, key=lambda place: (math.isnan(place.x), place.x, place.label))
-    return CellFit(choice, result, apart if apart is not None and apart.terms else None, tuple(ordered))
+    known = [place for place in places if place.reason != NOT_YET]
+    ordered = sorted(known, key=lambda place: (math.isnan(place.x), place.x, place.label))
+    apart = apart if apart is not None and apart.terms else None
+    return CellFit(choice, result, apart, tuple(ordered), len(places) - len(known))
 
 
 def _rows(page: FitPage) -> list[dict[str, object]]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlrtui.analysis.exclusions import NOT_YET, left_out
 from mlrtui.analysis.fits import to_records
 from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter, padded
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import exact, factor, fixed, number, power
-from mlrtui.text.phrases import exponent, fit_notes, fit_sentence, quantity
+from mlrtui.text.phrases import condition, exponent, fit_groups, fit_notes, fit_sentence, quantity
 from mlrtui.tui.exponents.fit import CellFit, Place, SeedValue, band, local_slopes
 from mlrtui.tui.state import Look
 from mlrtui.tui.widgets.pane import Pane
@@ -78,7 +79,8 @@ class PlotPane(FitWidget):
                 role, sign = _sign(state, marks)
                 runs += [("  " if runs else "", ""), (f"{sign} ", role), (f"{states.count(state)} {name}", "")]
         lost = sum(not math.isfinite(place.height) or math.isnan(place.x) for place in fit.places)
-        return (*runs, *(((f"  {lost} without a place", "dim"),) if lost else ()))
+        rest = [f"  {lost} without a place"] * (lost > 0) + [f"  {fit.waiting} {NOT_YET}"] * (fit.waiting > 0)
+        return (*runs, *((text, "dim") for text in rest))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The picture."""
@@ -111,7 +113,22 @@ class FitPane(FitWidget, RowsPane):
         rows: list[Line] = []
         for role, text in _sentences(fit):
             rows += sentence(text, role, width, " " if role == "value" else "   ")
+        others = self._others(fit)
+        if others:
+            rows += [line(), line(" other fits of the sweep", "dim")]
+        for terms in others:
+            rows += sentence(" ".join(filter(None, (fit_sentence(terms), condition(terms[0])))), "dim", width)
         return rows
+
+    def _others(self, fit: CellFit) -> list[list[FitRow]]:
+        """The stored fits that are not the one above."""
+        stored = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
+        shown = (fit.choice.y, (fit.choice.x,), fit.choice.where)
+        return [
+            terms
+            for terms in fit_groups(stored)
+            if (terms[0].y, tuple(row.term for row in terms), terms[0].where_expr) != shown
+        ]
 
 
 class ResidualPane(FitWidget):
@@ -241,7 +258,7 @@ def _sentences(fit: CellFit) -> list[tuple[str, str]]:
     rows = fit_rows(fit)
     if not rows:
         reasons = [f"{quantity(fit.choice.y)} against {spelled(fit.choice.x)}: {'; '.join(fit.result.warnings)}"]
-        excluded = f"left out: {', '.join(fit.result.excluded)}"
+        excluded = f"left out: {left_out(fit.result.excluded)}"
         return [("stale", reasons[0]), *([("dim", excluded)] if fit.result.excluded else [])]
     notes = [("stale" if note.startswith("!") else "dim", note) for note in fit_notes(rows)]
     warned = [note for note in notes if note[0] == "stale"]  # a warning is read before any detail

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter, padded
 from mlrtui.charts.spec import HLine
-from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.lines import Line, clean, line, width_of
 from mlrtui.text.marks import PHASE_STATES
 from mlrtui.text.numbers import exact, number
 from mlrtui.tui.pages import PhaseMark
@@ -81,9 +81,13 @@ class MapPane(PhaseWidget):
 
     def caption(self) -> Line:
         """What the marks mean and how many there are."""
-        runs: list[tuple[str, str]] = []
-        for state, names, count in counts(self.view.marks):
-            runs += [("  " if runs else "", ""), (self.look.marks.glyph(state), state), (f" {names} {count}", "")]
+        for named in (True, False):  # where all does not fit the signs do: the ranges beside the map name them
+            runs: list[tuple[str, str]] = []
+            for state, names, count in counts(self.view.marks):
+                text = f" {names} {count}" if named else f" {count}"
+                runs += [("  " if runs else "", ""), (self.look.marks.glyph(state), state), (text, "")]
+            if width_of(tuple(runs)) <= self.size.width - 6:
+                break
         return tuple(runs)
 
     def body(self, width: int, height: int) -> Sequence[Line]:
@@ -133,14 +137,11 @@ class RangesPane(PhaseWidget, RowsPane):
                 c = [_c(mark) or math.nan for mark in mates if phase_state(mark) == state]
                 head = f"{value if at == 0 else '':>{wide}}"
                 span = f" {number(min(c))}" + (f" – {number(max(c))}" if count > 1 else "")
-                rows.append(
-                    (
-                        (head, "strong"),
-                        (f" {self.look.marks.glyph(state)} ", state),
-                        (f"{names} {count}", ""),
-                        (span, "value"),
-                    )
-                )
+                row: Line = ((head, "strong"), (f" {self.look.marks.glyph(state)} ", state), (f"{names} {count}", ""))
+                if width_of(row) + len(span) <= width:
+                    rows.append((*row, (span, "value")))
+                else:
+                    rows += [row, line(f"{'':>{wide}}  {span}", "value")]
         for said in self.view.growth:
             rows += [line(), *sentence(said, "", width, hang=" ")]
         return [*rows, line(), *sentence(_THEORY_WORDS, "dim", width, hang=" ")]

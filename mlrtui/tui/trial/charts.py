@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrtui.charts.draw import draw
 from mlrtui.charts.memo import Kept
@@ -11,7 +12,7 @@ from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.numbers import number, whole
-from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, sharpness_points
+from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, missed_words, not_converged, sharpness_points
 from mlrtui.tui.edges import edge_name
 from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.measured import edge_curves, edge_hlines, part_curves, parts_words, starts_log
@@ -47,6 +48,10 @@ class TrialChart(Pane):
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Steps and values [points] of the whole trial."""
         raise NotImplementedError
+
+    def hollow(self, trace: Trace) -> NDArray[np.bool_] | None:
+        """Which of the points are less certain than the others, [points]; None: none can be."""
+        return None
 
     @property
     def subject(self) -> str:
@@ -99,7 +104,7 @@ class TrialChart(Pane):
         here = np.searchsorted(step, -1.0 if cursor is None else cursor)
         on_curve = here < step.size and step[here] == cursor
         spec = ChartSpec(
-            series=(*self.beside(), Series(step, values)),
+            series=(*self.beside(), Series(step, values, hollow=self.hollow(trace))),
             x_end=high,
             x_start=low,
             x_log=self.look.x_log,
@@ -128,7 +133,10 @@ class TrialChart(Pane):
         ]
         y_limits = limits(np.append(seen, more), self.y_log, held)
         self._held = (key, y_limits)
-        return hlines, y_limits, caption(step, values, self.y_log)
+        said = [caption(step, values, self.y_log)]
+        if (hollow := self.hollow(trace)) is not None:
+            said.append(missed_words(hollow, self.look.marks.ascii_only))
+        return hlines, y_limits, " · ".join(filter(None, said))
 
     def nothing(self) -> str:
         """What to say without any point."""
@@ -192,6 +200,10 @@ class SharpnessView(TrialChart):
         if measured is None:
             return sharpness_points(trace)
         return measured.points if measured.edges else (measured.step, measured.value)
+
+    def hollow(self, trace: Trace) -> NDArray[np.bool_] | None:
+        """Those of λ that missed their tolerance."""
+        return not_converged(trace) if self.measured is None else None
 
     def beside(self) -> tuple[Series, ...]:
         """The edges of a measure, where they change along the training, and its further parts."""

@@ -18,6 +18,7 @@ from mlrtui.tui.trial.cursor import Sight, column_at, place
 from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.rows import RowsPane, sentence
+from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED
 from mlrtui_db.models import TrialDetails, TrialRow
 
 __all__ = ["ReadOut", "SettingsPane", "TrialFacts", "neighbours", "setting_groups", "trial_name"]
@@ -197,8 +198,11 @@ class ReadOut(LinesWidget):
         if reading.measured is not None and is_recorded(reading):
             parts.append(value_words(reading.measured, step))
         else:
+            missed = " (not converged)" * bool(trace.flags[at] & FLAG_SHARPNESS_NOT_CONVERGED)
             parts.append(
-                "λ not measured" if sharp is None else f"λ {_exact(sharp)} · {ratio_name(edge)} {_exact(ratio, 5)}"
+                "λ not measured"
+                if sharp is None
+                else f"λ {_exact(sharp)}{missed} · {ratio_name(edge)} {_exact(ratio, 5)}"
             )
         left: Line = ((f" step {step} ", "value"), (f" {' · '.join(parts)}  ", ""))
         if self.axis is None:
