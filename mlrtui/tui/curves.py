@@ -52,6 +52,7 @@ class Trace:
     loss: Floats  # [steps]
     sharpness: Floats  # [steps]
     flags: Ints  # [steps]
+    accuracy: Floats  # [steps]; NaN where it was not evaluated
 
     @classmethod
     def of(cls, curve: Curve) -> "Trace":
@@ -63,6 +64,7 @@ class Trace:
             np.array(curve.loss, dtype=np.float64),
             np.array(curve.sharpness, dtype=np.float64),
             np.array(curve.flags, dtype=np.int64),
+            np.array(curve.accuracy, dtype=np.float64),
         )
 
     @property
@@ -79,6 +81,12 @@ class Trace:
     def sharpnesses(self) -> tuple[Floats, Floats]:
         """Steps and sharpness [points] at the steps where it was measured."""
         return _points(self, self.sharpness, _SHARPNESS_BAD)
+
+    @cached_property
+    def accuracies(self) -> tuple[Floats, Floats]:
+        """Steps and accuracy [points] at the steps where it was evaluated."""
+        known = ~np.isnan(self.accuracy)
+        return self.step[known].astype(np.float64), self.accuracy[known]
 
     @cached_property
     def ratios(self) -> dict[tuple[Rates, float], Floats]:
@@ -109,6 +117,7 @@ class Trace:
             np.concatenate([self.loss, more.loss]),
             np.concatenate([self.sharpness, more.sharpness]),
             np.concatenate([self.flags, more.flags]),
+            np.concatenate([self.accuracy, more.accuracy]),
         )
 
 
