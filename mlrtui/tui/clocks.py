@@ -27,7 +27,8 @@ def times(rates: Rates, steps: Floats) -> Floats:
 def _summed(rates: Rates) -> tuple[Floats, Floats]:
     """Knots and the time at each; exact where every step is a knot."""
     last = max(rates.steps, 1)
-    at = np.unique(np.linspace(0, last, min(last + 1, _KNOTS)).astype(np.int64))  # [knots]
+    dense = np.arange(min(last, _KNOTS) + 1)  # a warm-up is among the first
+    at = np.unique(np.concatenate([dense, np.linspace(0, last, _KNOTS).astype(np.int64)]))  # [knots]
     rate = np.asarray(rates.over(at.astype(np.float64)), dtype=np.float64)
     width = np.diff(at)
     # the rates of the updates from one knot to the next, as an arithmetic series that leaves out its last member

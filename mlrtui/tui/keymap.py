@@ -37,6 +37,7 @@ _MARKING = ("live", "browse")
 _PAGES = ("boundary", "exponents", "phases", "log")
 _CURSOR_PAGES = ("boundary", "exponents", "phases")
 _EXPONENTS = ("exponents",)
+_GROUPED = ("exponents", "compare")
 _PANED = ("live", "trial", "compare", *_CURSOR_PAGES)
 
 KEYS: tuple[Key, ...] = (
@@ -119,8 +120,10 @@ KEYS: tuple[Key, ...] = (
     Key("fit_next", ("right_square_bracket",), "fit(1)", "fit", "next stored fit", "Fits and log", _EXPONENTS, 20),
     Key("fit_x", ("x",), "quantity_x", "against", "against what", "Fits and log", ("exponents", "phases"), 22),
     Key("fit_y", ("y",), "quantity_y", "quantity", "what is fitted", "Fits and log", _EXPONENTS, 24),
+    Key("group", ("g",), "group", "group", "group by the next axis", "Fits and log", _GROUPED, 23),
     Key("where", ("slash",), "type", "where", "type a condition", "Fits and log", _EXPONENTS, 21),
     Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Fits and log", ("log",), 26),
+    Key("phase_value", ("v",), "value", "value", "ηλ₀, accuracy, ηλ at end", "Fits and log", ("phases",), 24),
     Key("level", ("v",), "level", "level", "events of which level", "Fits and log", ("log",), 22),
 )
 

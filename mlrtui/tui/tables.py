@@ -9,7 +9,7 @@ from mlrtui.tui.clocks import times
 from mlrtui.tui.compare.differences import LETTERS, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.edges import Rates, rates_of, stored_edge, stored_rates
-from mlrtui.tui.pages import PhaseMark
+from mlrtui.tui.pages import Onsets, PhaseMark
 from mlrtui.tui.state import Compared, Reading
 from mlrtui_db.models import LogRow, NetRow, TrialRow
 
@@ -21,6 +21,7 @@ __all__ = [
     "finite",
     "log_table",
     "measured_tables",
+    "onset_table",
     "phase_table",
     "search_tables",
     "steps_table",
@@ -40,8 +41,9 @@ _TRIAL = (
 )  # fmt: skip
 _PHASE = (
     "trial_id", "label", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
-    "eta_final_sharpness", "bad_step", "bad_kind",
+    "eta_final_sharpness", "bad_step", "bad_kind", "final_accuracy", "edge",
 )  # fmt: skip
+_ONSETS = ("label", "seed", "c_loss", "c_loss_above", "c_sharp", "c_sharp_above", "c_max", "c_max_below")
 _NET = (
     "net_id", "cell_id", "seed", "status", "operator", "lambda0", "lambda0_residual", "lambda0_preconditioned",
     "eta_star", "first_failure", "eta_area", "zone_octaves", "reversals", "censored", "reason",
@@ -140,6 +142,11 @@ def search_tables(net: NetRow | None, trials: Sequence[TrialRow]) -> tuple[Table
 def phase_table(marks: Sequence[PhaseMark]) -> Table:
     """Trials with their phases."""
     return Table(_PHASE, tuple(_picked(mark, _PHASE) for mark in marks))
+
+
+def onset_table(onsets: Sequence[Onsets]) -> Table:
+    """Where the trials of each net change their kind."""
+    return Table(_ONSETS, tuple(_picked(one, _ONSETS) for one in onsets), "onsets")
 
 
 def log_table(rows: Sequence[LogRow], sweeps: Mapping[int | None, str]) -> Table:

