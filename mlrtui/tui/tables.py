@@ -70,7 +70,14 @@ def curve_table(traces: Sequence[tuple[Trace, Rates, float | None]]) -> Table:
     """Every stored step of some trials, each given with its learning rates and η·λ at its edge, if it has one."""
     rows: list[tuple[Value, ...]] = []
     for trace, rates, edge in traces:
-        stored = (trace.step, trace.loss, trace.sharpness, trace.flags, trace.accuracy, times(rates, trace.step))
+        stored = (
+            trace.step,
+            trace.loss,
+            trace.sharpness,
+            trace.flags,
+            trace.accuracy,
+            times(rates, trace.step.astype(float)),
+        )
         for step, loss, sharpness, flags, accuracy, time in zip(*(one.tolist() for one in stored), strict=True):
             rate = rates.at(step)
             ratio = None if edge is None else finite(sharpness * rate / edge)

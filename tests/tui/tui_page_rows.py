@@ -70,7 +70,8 @@ def _cells(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
 
 _NO_MARK = (
     "trial_id", "cell", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
-    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason", "final_accuracy", "edge",
+    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason", "final_accuracy",
+    "edge",
 )  # fmt: skip
 _ONSETS = ("cell", "seed", "c_loss", "c_loss_above", "c_sharp", "c_sharp_above", "c_max", "c_max_below")
 

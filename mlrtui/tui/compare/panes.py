@@ -11,9 +11,10 @@ from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text.lines import Line, Run, ascii_line, clean, fit_plain, line
 from mlrtui.text.numbers import number, whole
+from mlrtui.tui.clocks import time_names, times
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import loss_points, missed_words, not_converged, ratio_points
-from mlrtui.tui.edges import edge_name, ratio_name, stored_edge, stored_rates
+from mlrtui.tui.edges import Rates, edge_name, ratio_name, stored_edge, stored_rates
 from mlrtui.tui.live.charts import middle
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
@@ -37,13 +38,35 @@ class Overlay(Pane):
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id, classes="pane chart")
         self.sight = Sight()
+        self.axis_of_groups = ""  # a setting that differs: curves of one value share a colour
         self._caption: Line = ()
 
     def title(self) -> Line:
         """What is drawn."""
         if self.id == "loss":
-            return line("loss", "title")
+            return (("loss", "title"), *self._legend())
         return ((f"{self._ratio()}, edge at 1", "title"), (self._missed(), "dim"))
+
+    def _groups(self) -> Difference | None:
+        """The setting by which curves are coloured."""
+        rows = setting_rows(() if self.reading is None else self.reading.compared)
+        return next((row for row in rows if row.name == self.axis_of_groups and row.differs), None)
+
+    def _legend(self) -> Line:
+        """Which letters have which value, each group in its colour."""
+        groups = self._groups()
+        if groups is None:
+            return ()
+        runs: list[Run] = [(f"  by {clean(groups.name)}:", "dim")]
+        for order, value in enumerate(dict.fromkeys(groups.values)):
+            letters = "".join(letter for letter, one in zip(LETTERS, groups.values, strict=False) if one == value)
+            runs.append((f" {letters} {clean(value)}", role_of(order)))
+        return tuple(runs)
+
+    def role(self, order: int) -> str:
+        """Of the curve at this place: that of its group, where there are groups."""
+        groups = self._groups()
+        return role_of(order if groups is None else [*dict.fromkeys(groups.values)].index(groups.values[order]))
 
     def caption(self) -> Line:
         """The values at the cursor."""
@@ -100,7 +123,34 @@ class Overlay(Pane):
         """The step axis as it is drawn, and how many dot columns it has."""
         width = max(self.size.width - 2 - self.left_cells() - 1, 1)
         dots = width if self.look.marks.ascii_only else 2 * width
-        return Axis(0.0, _end(self.reading), self.look.x_log), dots
+        return Axis(0.0, self._end(), self.look.x_log), dots
+
+    def _clock(self, one: Compared, steps: Floats) -> Floats:
+        """Steps [points] by the clock of the first curve: where its own η·t is the same."""
+        assert self.reading is not None
+        own, first = stored_rates(one.details), stored_rates(self.reading.compared[0].details)
+        return times(own, steps) / (first.eta or 1.0)
+
+    def _end(self) -> float:
+        """The end of the axis: the last step of the longest curve, or the same in η·t."""
+        compared = () if self.reading is None else self.reading.compared
+        if not self.look.physical or not compared:
+            return _end(self.reading)
+        return max(1.0, *(float(self._clock(one, np.array([float(one.trace.last_step)]))[0]) for one in compared))
+
+    def _x_names(self, width: int) -> tuple[tuple[float, str], ...]:
+        if not self.look.physical or self.reading is None or not self.reading.compared:
+            return ()
+        first = Rates(stored_rates(self.reading.compared[0].details).eta)  # the axis is in its steps at the peak rate
+        return time_names(first, self.axis()[0], width - self.left_cells() - 1)
+
+    def _at(self, cursor: float | None) -> str:
+        """Where the cursor stands, in words."""
+        if cursor is None or self.reading is None:
+            return ""
+        if not self.look.physical:
+            return f"step {whole(cursor)}"
+        return f"η·t {number(cursor * stored_rates(self.reading.compared[0].details).eta)}"
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The curves, each with its letter along it."""
@@ -113,16 +163,19 @@ class Overlay(Pane):
         hlines = () if self.id == "loss" else (self._edge(),)
         if not sum(step.size for step, _ in curves):
             return middle("not measured along these trials", width, height)
+        if self.look.physical:
+            curves = [(self._clock(one, step), values) for one, (step, values) in zip(compared, curves, strict=True)]
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
         at = place(compared[0].trace, self.sight)
         cursor = None if at is None else float(compared[0].trace.step[at])
-        self._caption = _values(curves, cursor)
+        self._caption = _values(curves, cursor, self._at(cursor))
         spec = ChartSpec(
             series=tuple(
-                Series(step, values, role_of(order), _SIGNS[order], hollow[order], LETTERS[order])
+                Series(step, values, self.role(order), _SIGNS[order], hollow[order], LETTERS[order])
                 for order, (step, values) in enumerate(curves)
             ),
-            x_end=_end(self.reading),
+            x_end=self._end(),
+            x_names=self._x_names(width),
             x_log=self.look.x_log,
             y_log=self.y_log,
             y_limits=limits(everything, self.y_log),
@@ -198,14 +251,15 @@ class DifferenceTable(RowsPane):
         return settings, result_rows(compared)
 
 
-def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None) -> Line:
-    """What each curve says at the cursor's step."""
+def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None, where: str) -> Line:
+    """What each curve says at the cursor's step, or at the first step after the same time."""
     if cursor is None:
         return ()
-    runs: list[Run] = [(f"step {whole(cursor)}", "")]
+    in_time = not where.startswith("step")
+    runs: list[Run] = [(where, "")]
     for order, (step, values) in enumerate(curves):
-        at = int(np.searchsorted(step, cursor))
-        value = float(values[at]) if at < step.size and step[at] == cursor else None
+        at = int(np.searchsorted(step, cursor * (1.0 - 1e-9)))  # times of equal steps may differ by rounding
+        value = float(values[at]) if at < step.size and (in_time or step[at] == cursor) else None
         runs += [(" · ", "dim"), (LETTERS[order], role_of(order)), (f" {number(value, 4)}", "")]
     return tuple(runs)
 

@@ -73,7 +73,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def waits(self, key: Key) -> bool:
         """Cursor and choices wait for the cells."""
         reading = self.owner.reading
-        about_cells = key.action.startswith(("move", "open", "fit(", "quantity"))
+        about_cells = key.action.startswith(("move", "open", "fit(", "quantity", "group"))
         return about_cells and self._view.fit is None and (reading is None or reading.wanted != self.owner.wanted)
 
     def move_cursor(self, dx: int, dy: int) -> None:

@@ -20,7 +20,7 @@ def words_for(mark: PhaseMark | None) -> str:
     if mark is None or mark.edge is None:
         return "theory has no line for this training: its sharpness has no edge"
     if _ends_at_four(mark):
-        return "theory for wide two-layer linear nets under squared loss: lazy below 2, catapult from 2 to 4, divergence above"
+        return "theory for two-layer linear nets under squared loss: lazy below 2, catapult up to 4, divergence above"
     edge = number(mark.edge)
     start = f"{edge}: above it training starts beyond the edge of stability"
     return f"{start}; 4 is the catapult's end for linear nets of two layers only" if edge == "2" else start

@@ -18,6 +18,7 @@ from mlrtui_trainer.theory import TwoLayerCurve, two_layer_curve
 __all__ = ["Recursion", "recursion"]
 
 _MOST_STEPS = 20_000  # 20 ms
+_FLOOR = 1e-12  # of the first loss: outputs of 1e-6, which float32 still holds
 _OPERATORS = {"hessian": "hessian", "gauss-newton": "ntk", "ntk": "ntk"}
 _RATES = ("input_lr", "hidden_lr", "output_lr")
 
@@ -36,14 +37,17 @@ class Recursion:
         return (Series(step, value, "theory", "T", letter="T"),) if step.size else ()
 
     def gap(self, points: tuple[Floats, Floats], of_loss: bool) -> str:
-        """The largest relative distance of the measured points from it, in words; "" without common points."""
+        """The largest relative distance of the measured points from it, in words; "" without common points.
+
+        A loss far below the first is rounding alone: there the distance is taken relative to the floor.
+        """
         values = self.loss if of_loss else self.sharpness
         at = points[0].astype(np.int64)
         common = (at < values.size) & np.isfinite(points[1])
         theory = values[at[common]]
         if not theory.size:
             return ""
-        off = np.abs(points[1][common] - theory) / np.maximum(np.abs(theory), np.finfo(np.float64).tiny)
+        off = np.abs(points[1][common] - theory) / np.maximum(theory, _FLOOR * values[0])
         return f"T recursion, within {number(float(off.max()), 2)}"
 
     def _within(self, points: tuple[Floats, Floats], values: Floats) -> tuple[Floats, Floats]:
@@ -51,7 +55,8 @@ class Recursion:
         measured = points[1][np.isfinite(points[1])]
         if not measured.size:
             return self.step[:0], values[:0]
-        beyond = np.flatnonzero(values > 10.0 * float(measured.max()))
+        low = measured[measured > 0].min(initial=np.inf)
+        beyond = np.flatnonzero((values > 10.0 * float(measured.max())) | (values < 0.1 * float(low)))
         end = int(beyond[0]) if beyond.size else values.size
         return self.step[:end], values[:end]
 
