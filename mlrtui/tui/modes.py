@@ -11,8 +11,9 @@ from mlrtui.tui.pages import PAGES, load_fitting
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Mark, Wanted
 
-__all__ = ["MODES", "OVER", "load_all", "screen_class", "screen_module", "wanted_for"]
+__all__ = ["COMPOSED_AHEAD", "MODES", "OVER", "load_all", "screen_class", "screen_module", "wanted_for"]
 
+COMPOSED_AHEAD = ("exponents", "phases")  # whose widgets exist before a key asks for them
 OVER = ("trial", "help", "palette")  # screens that are put over others
 
 
