@@ -257,14 +257,17 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
 
         self.run_worker(work, thread=True, exit_on_error=False)
 
-    def _compose_ahead(self) -> None:
+    async def _compose_ahead(self) -> None:
         """Make the next of the screens whose first visit would wait for its widgets and styles; one at a time, so that
         no key waits for more than one.
         """
         mode = next((name for name in COMPOSED_AHEAD if name not in self._screen_stacks), None)
         if mode is not None:
-            self._init_mode(mode)  # the library's own first half of `switch_mode`
-            self._screen_stacks[mode][0].post_message(events.ScreenSuspend())
+            await self._init_mode(mode)  # the library's own first half of `switch_mode`
+            screen = self._screen_stacks[mode][0]
+            self.stylesheet.update(screen)
+            screen._css_update_count = self._css_update_count  # else all styles are applied again at the first visit
+            screen.post_message(events.ScreenSuspend())
             self.set_timer(_SETTLED, self._compose_ahead)
 
     def _draw(self) -> None:
