@@ -44,6 +44,7 @@ def load_all(unless: Callable[[], bool]) -> None:
             return
         screen_class(name)
     load_fitting()
+    import_module("mlrtui.data.built_in")  # of which Exponents needs sizes for the line of infinite width
 
 
 def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wanted:
