@@ -120,7 +120,8 @@ def _opened(store: Path, rounds: int) -> list[list[str]]:
     for size in SIZES:
         watched = [pages(store, size) for _ in range(rounds)]
         for at, (name, *_) in enumerate(watched[0]):
-            last, work = (spread([1000 * found[at][column] for found in watched], 0) for column in (1, 3))
+            last = spread([1000 * found[at][1] for found in watched], 0)
+            work = spread([1000 * found[at][3] for found in watched], 0)
             rows.append([f"{size[0]}x{size[1]}", name, last, work])
     return rows
 

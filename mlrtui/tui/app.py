@@ -253,7 +253,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
             worker = get_current_worker()
             ahead(lambda: worker.is_cancelled)
             if not worker.is_cancelled:
-                self.call_from_thread(self._compose_ahead)
+                self.call_from_thread(self.call_later, self._compose_ahead)
 
         self.run_worker(work, thread=True, exit_on_error=False)
 

@@ -142,7 +142,7 @@ def _read_phases(reader: StoreReader, sweep: SweepRow, known: Page | None) -> Ph
         if len({row[at] for row in kept}) > 1
     ]
     marks = tuple(
-        PhaseMark(*(row[place] for place in places), tuple((name, _shown(row[at])) for name, at in varying))
+        PhaseMark(*[*(row[place] for place in places), tuple((name, _shown(row[at])) for name, at in varying)])
         for row in kept
     )
     return PhasePage(sweep.sweep_id, marks, growth=_growth(reader, sweep))
