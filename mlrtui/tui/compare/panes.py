@@ -49,6 +49,8 @@ class Overlay(Pane):
 
     def _groups(self) -> Difference | None:
         """The setting by which curves are coloured."""
+        if not self.axis_of_groups:
+            return None
         rows = setting_rows(() if self.reading is None else self.reading.compared)
         return next((row for row in rows if row.name == self.axis_of_groups and row.differs), None)
 

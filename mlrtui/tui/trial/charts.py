@@ -42,6 +42,8 @@ class TrialChart(Pane):
         self.sight = Sight()
         self._held: tuple[tuple[object, ...], tuple[float, float]] | None = None
         self._caption = ""
+        self._theories: Kept[Recursion | None] = Kept(1)
+        self._drawn: Kept[tuple[Series, ...]] = Kept(1)
         self._seen: Kept[tuple[tuple[HLine, ...], tuple[float, float], str]] = Kept(1)
 
     def caption(self) -> Line:
@@ -78,7 +80,15 @@ class TrialChart(Pane):
         """The closed form of this trial, where there is one and it is asked for."""
         if not self.look.theory or self.reading is None or self.reading.trace is None:
             return None
-        return recursion(self.reading.details, self.reading.trace)
+        details, trace = self.reading.details, self.reading.trace
+        return self._theories.get((details, trace), None, lambda: recursion(details, trace))
+
+    def drawn_theory(self, points: tuple[Floats, Floats], of_loss: bool) -> tuple[Series, ...]:
+        """The closed form beside these points, the same arrays for the same points: then what is drawn is kept, too."""
+        theory = self.theory()
+        if theory is None:
+            return ()
+        return self._drawn.get((theory, *points), of_loss, lambda: theory.beside(points, of_loss))
 
     def gap(self, trace: Trace) -> str:
         """How far the values are from the closed form, "" without one."""
@@ -186,10 +196,8 @@ class LossView(TrialChart):
 
     def beside(self) -> tuple[Series, ...]:
         """The closed form."""
-        theory = self.theory()
-        if theory is None or self.reading is None or self.reading.trace is None:
-            return ()
-        return theory.beside(loss_points(self.reading.trace), of_loss=True)
+        trace = None if self.reading is None else self.reading.trace
+        return () if trace is None else self.drawn_theory(loss_points(trace), of_loss=True)
 
     def gap(self, trace: Trace) -> str:
         """Of the losses."""
@@ -256,10 +264,8 @@ class SharpnessView(TrialChart):
         return (*own, *self._recursion(), *self._second())
 
     def _recursion(self) -> tuple[Series, ...]:
-        theory = None if self.subject else self.theory()
-        if theory is None or self.reading is None or self.reading.trace is None:
-            return ()
-        return theory.beside(sharpness_points(self.reading.trace), of_loss=False)
+        trace = None if self.reading is None or self.subject else self.reading.trace
+        return () if trace is None else self.drawn_theory(sharpness_points(trace), of_loss=False)
 
     def gap(self, trace: Trace) -> str:
         """Of λ."""
