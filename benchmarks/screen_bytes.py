@@ -21,6 +21,7 @@ from mlrtui_db.store import Store
 
 REFRESH = 2.0
 STEPS_A_TICK = 40
+AHEAD = 10.0  # seconds in which a watcher gets ready for keys, on a busy machine too
 
 
 @contextlib.contextmanager
@@ -100,16 +101,29 @@ def drill_down(store: Path, size: tuple[int, int], count: int) -> tuple[list[flo
         return near, [screen.key(key, 0.3)[1] for key in (b"h", b"k") * (count // 2)]
 
 
-def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int]]:
-    """Seconds from the key to the last byte, and the bytes, for each screen that reads views."""
+def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int, float]]:
+    """Seconds from key to last byte, the bytes, and the processor's seconds, for each screen that reads views."""
     with watching(store, size) as screen:
         screen.wait_for(b"peak ")
-        screen.quiet(REFRESH + 0.5)
+        screen.quiet(REFRESH + AHEAD)
         found = []
         for name, key in (("Exponents", b"2"), ("Phases", b"6"), ("Log", b"5"), ("Browse", b"3"), ("Live", b"1")):
+            spent = screen.cpu()
             _, last, sent = screen.key(key, 0.6)
-            found.append((name, last, sent))
+            found.append((name, last, sent, screen.cpu() - spent))
         return found
+
+
+def _opened(store: Path, rounds: int) -> list[list[str]]:
+    """A row for each screen and size: its first opening, by several watchers."""
+    rows = []
+    for size in SIZES:
+        watched = [pages(store, size) for _ in range(rounds)]
+        for at, (name, *_) in enumerate(watched[0]):
+            last = spread([1000 * found[at][1] for found in watched], 0)
+            work = spread([1000 * found[at][3] for found in watched], 0)
+            rows.append([f"{size[0]}x{size[1]}", name, last, work])
+    return rows
 
 
 def _append(writer: Store, trial: int, seq: int, start: int, count: int, attempt: int) -> None:
@@ -141,7 +155,10 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
             ["", "to a trial of another cell, ms (median / 95 %)", milliseconds(far)],
         ]
         others = pages(store, size)
-        rows += [["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes)"] for name, last, sent in others]
+        rows += [
+            ["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes, {1000 * work:.0f} ms of the processor)"]
+            for name, last, sent, work in others
+        ]
         cases.append(
             {
                 "size": size,
@@ -156,7 +173,9 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
                 "key_cpu_s": work,
                 "near_s": near,
                 "far_s": far,
-                "screens": [{"name": name, "last_s": last, "bytes": sent} for name, last, sent in others],
+                "screens": [
+                    {"name": name, "last_s": last, "bytes": sent, "cpu_s": work} for name, last, sent, work in others
+                ],
             }
         )
     print_(table(("size", "measure", "value"), rows))
@@ -170,6 +189,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="starts of the screen at each size (5)")
     parser.add_argument("--folder", type=Path, help="where the store is made (the system's temporary folder)")
     parser.add_argument("--store", type=Path, help="one that make_store made, instead of a new one; its steps grow")
+    parser.add_argument("--pages", action="store_true", help="only how long it takes to open each screen")
     parser.add_argument("--json", type=Path, help="write every figure here")
     options = parser.parse_args()
     about = describe()
@@ -178,6 +198,9 @@ def main() -> None:
         path = options.store or Path(folder) / "made.db"
         made = made_before(path) if options.store else make(path, options.steps)
         print(f"steps: {made.steps}, store: {path.stat().st_size / 2**20:.0f} MiB", end="\n\n", flush=True)
+        if options.pages:
+            print(table(("size", "screen", "ms", "processor, ms"), _opened(path, options.rounds)))
+            return
         cases = _report(path, made, options.rounds, print)
     save(options.json, about | {"steps": str(made.steps)}, cases)
 

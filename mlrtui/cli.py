@@ -31,6 +31,7 @@ from mlrtui.cli_options import (
     ScreenJsonOption,
     ShownStoreArgument,
     ShownStoreOption,
+    SizeOption,
     StoreOption,
     SweepsArgument,
     UntilOption,
@@ -130,6 +131,7 @@ def watch(
     sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
     trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
     once: OnceOption = False,
+    size: SizeOption = None,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -143,6 +145,7 @@ def watch(
         sweep=sweep,
         trials=tuple(trial or ()),
         once=once,
+        size=size,
         as_json=as_json,
         **shown_fields(ascii_only, refresh, no_mouse),
     )
@@ -163,6 +166,7 @@ def browse(
     ] = None,
     store: ShownStoreOption = None,
     once: OnceOption = False,
+    size: SizeOption = None,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
     refresh: RefreshOption = None,
@@ -172,7 +176,7 @@ def browse(
     from mlrtui.commands import afar, look
 
     shown = [shown_store(text, None) for text in stores] if stores else [shown_store(None, store)]
-    how = look.How("browse", once=once, as_json=as_json, **shown_fields(ascii_only, refresh, no_mouse))
+    how = look.How("browse", once=once, size=size, as_json=as_json, **shown_fields(ascii_only, refresh, no_mouse))
     here = [path for path in shown if isinstance(path, Path)]
     if len(here) == len(shown):
         raise typer.Exit(look.browse(look.in_folders(here) if stores else here, how))

@@ -177,6 +177,13 @@ NoMouseOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen as text and exit.")]
+SizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMNSxROWS",
+        help="Size that --once prints, such as 120x36 (default: the terminal's; else COLUMNS and LINES, or 80x24).",
+    ),
+]
 ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
 WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])

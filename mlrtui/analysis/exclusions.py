@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 
-__all__ = ["OUTSIDE", "left_out"]
+__all__ = ["NOT_YET", "OUTSIDE", "left_out"]
 
 OUTSIDE = "outside where"
 """Reason of the cells that the fit's own condition excludes: asked for, so they are counted and not named."""
 
+NOT_YET = "not measured yet"
+"""Reason of the cells whose nets are still at work: counted too, since they will have a value."""
+
 
 def left_out(excluded: Sequence[str]) -> str:
     """As in "8x64: censored, 3 cells outside where"; empty when nothing is left out. Texts are "label: reason"."""
-    named = [text for text in excluded if not text.endswith(f": {OUTSIDE}")]
-    outside = len(excluded) - len(named)
-    cells = f"{outside} cell{'s' if outside > 1 else ''} {OUTSIDE}"
-    return ", ".join([*named, cells] if outside else named)
+    named = [text for text in excluded if not text.endswith((f": {NOT_YET}", f": {OUTSIDE}"))]
+    counted = []
+    for reason in (NOT_YET, OUTSIDE):
+        count = sum(text.endswith(f": {reason}") for text in excluded)
+        counted += [f"{count} cell{'s' if count > 1 else ''} {reason}"] * (count > 0)
+    return ", ".join([*named, *counted])

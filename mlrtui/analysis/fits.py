@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.analysis.bounds import fit_with_bounds
-from mlrtui.analysis.exclusions import OUTSIDE
+from mlrtui.analysis.exclusions import NOT_YET, OUTSIDE
 from mlrtui.analysis.expressions import CELL_NAMES, Expression, ExpressionError, cell_condition, cell_number
 from mlrtui_db.axes import ALIASES, AXIS, SIZES
 from mlrtui_db.records import FitRecord
@@ -58,6 +58,7 @@ class CellPoint:
     censored: int = 0  # nets whose y is only a bound, or that have none
     rules: frozenset[int] = frozenset()  # editions of the rule by which the nets have their y, where it has a rule
     at_least: float | None = None  # lower bound of the mean ln y of all nets, where each censored one has a lower bound
+    waits: bool = False  # nets of it are still at work
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ def _reason_to_leave_out(point: CellPoint, condition: Expression | None) -> str 
     if point.censored:
         return _CENSORED
     if not point.ln_y:
-        return "no value"
+        return NOT_YET if point.waits else "no value"
     return None if all(map(isfinite, point.ln_y)) else "a value that is not finite"
 
 

@@ -35,13 +35,20 @@ def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))
     if y not in OF_A_SEARCH:
         measured = _positive(row.get(y, row.get(f"{y}_mean")) for row in nets)
-        return CellPoint(label, values, tuple(map(math.log, measured)), 0)
+        return CellPoint(label, values, tuple(map(math.log, measured)), 0, waits=_waits(nets))
     sound = [row for row in nets if row["censored"] is None and _positive([row.get(y)])]
     censored = sum(row["censored"] is not None for row in nets)
     # the largest success is one quantity under every rule; η* is not
     rules = frozenset(int(row.get("eta_rule") or 1) for row in sound) if y == "eta_star" else frozenset()  # type: ignore[call-overload]
     ln_y = tuple(map(math.log, _positive(row[y] for row in sound)))
-    return CellPoint(label, values, ln_y, censored, rules, _at_least(nets, y, ln_y))
+    return CellPoint(label, values, ln_y, censored, rules, _at_least(nets, y, ln_y), _waits(nets))
+
+
+def _waits(nets: list[Row]) -> bool:
+    """Whether nets of a cell are still at work, by rows of either view."""
+    if "nets_done" in nets[0]:
+        return nets[0]["nets_done"] != nets[0].get("nets")
+    return any(row.get("status", "done") not in ("done", "failed") for row in nets)
 
 
 def _at_least(nets: list[Row], y: str, ln_y: Sequence[float]) -> float | None:

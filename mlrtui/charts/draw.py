@@ -53,7 +53,7 @@ def draw(spec: ChartSpec, width: int, height: int, ascii_only: bool = False) -> 
     _put_point(cells, spec, x_axis, y_axis, ascii_only)
     labels = y_labels(y_axis, plot_height, ascii_only, spec.hlines, gutter)
     rows = [join_row(labels[row], cells[row]) for row in range(plot_height)]
-    return Drawing((*rows, _x_line(x_axis, gutter, plot_width, width)), limits)
+    return Drawing((*rows, _x_line(x_axis, gutter, plot_width, width, spec.x_names)), limits)
 
 
 def _limits(spec: ChartSpec) -> tuple[float, float]:
@@ -200,12 +200,12 @@ def _cell_column(x: float, axis: Axis, width: int, ascii_only: bool) -> int:
     return int(dot_column(np.array([x]), axis, dots)[0]) * width // dots
 
 
-def _x_line(axis: Axis, gutter: int, plot_width: int, width: int) -> Line:
+def _x_line(axis: Axis, gutter: int, plot_width: int, width: int, names: tuple[tuple[float, str], ...] = ()) -> Line:
     """Labels below the plot; one that would touch its left neighbour is left out."""
     text = [" "] * width
     free = 0
-    for value in ticks.x_ticks(axis.high, axis.log, plot_width, axis.low):
-        name = ticks.label(value)
+    ticked = ((value, ticks.label(value)) for value in ticks.x_ticks(axis.high, axis.log, plot_width, axis.low))
+    for value, name in names or ticked:
         share = float(position(np.array([value]), axis)[0])
         at = gutter + 1 + round(share * (plot_width - 1)) - (len(name) - 1) // 2
         at = max(min(at, width - len(name)), 0)

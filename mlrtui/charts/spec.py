@@ -54,4 +54,5 @@ class ChartSpec:
     cursor: float | None = None  # x of a vertical line
     point: float | None = None  # y of the mark where the cursor meets the curve
     gutter: int = 0  # cells of the left margin at least, so that charts above one another are aligned
+    x_names: tuple[tuple[float, str], ...] = ()  # labels below, each with its x; none: the ticks of the axis
     empty: str = "nothing to draw yet"  # the sentence shown when there is not one point

@@ -58,5 +58,6 @@ def _options(how: "How") -> list[str]:
         "--ascii": how.ascii_only or wants_ascii(),
         "--no-mouse": not how.mouse,
         f"--refresh={how.refresh}": how.refresh is not None,
+        f"--size={how.size}": how.size is not None,
     }
     return [option for option, is_given in given.items() if is_given]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import sys
 import time
@@ -33,6 +34,7 @@ class How:
     sweep: str | None = None  # by name; None: the newest
     trials: tuple[int, ...] = ()  # the one to look at; on Compare, all of them
     once: bool = False  # print the screen as text
+    size: str | None = None  # columns and rows of that, "120x36"; None: the terminal's
     as_json: bool = False  # print the data behind it
     ascii_only: bool = False
     refresh: float | None = None
@@ -41,6 +43,7 @@ class How:
 
 def watch(store: Path, how: How) -> int:
     """A screen; where there is no terminal, progress lines until the driver ends."""
+    _printed_size(how)
     Reader.open(store).close()  # an unreadable store gives one line, not a screen
     if how.once or how.as_json:
         return _print_once([store], how)
@@ -64,6 +67,7 @@ def _ended(store: Path) -> int:
 
 def browse(stores: Sequence[Path], how: How) -> int:
     """The list of sweeps; where there is no terminal, as text."""
+    _printed_size(how)
     for store in stores:
         Reader.open(store).close()
     if how.as_json:
@@ -110,10 +114,27 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
     if how.as_json:
         print(documents.text(data_once(reading)))
     else:
+        print(render_once(reading, how.screen, _printed_size(how), needs_ascii(how.ascii_only)))
+    return 0
+
+
+def _printed_size(how: How) -> tuple[int, int]:
+    """Columns and rows of a printed screen.
+
+    Raises:
+        BadInput: a size that is none, or without a screen that is printed.
+    """
+    if how.size is None:
         # else what COLUMNS and LINES say: of the terminal from which another machine asks
         size = os.get_terminal_size() if sys.stdout.isatty() else shutil.get_terminal_size((80, 24))
-        print(render_once(reading, how.screen, (size.columns, size.lines), needs_ascii(how.ascii_only)))
-    return 0
+        return size.columns, size.lines
+    if not how.once:
+        raise BadInput(f"--size {how.size}: it is the size that --once prints; add --once")
+    found = re.fullmatch(r"(\d{1,4})[xX×](\d{1,4})", how.size)
+    columns, rows = (int(found[1]), int(found[2])) if found else (0, 0)
+    if not (20 <= columns <= 1000 and 5 <= rows <= 1000):
+        raise BadInput(f"--size {how.size}: give columns and rows, from 20x5 to 1000x1000, such as 120x36")
+    return columns, rows
 
 
 def _show(stores: Sequence[Path], how: How) -> int:

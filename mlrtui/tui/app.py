@@ -8,6 +8,7 @@ from typing import Any
 
 from textual import events
 from textual.filter import LineFilter
+from textual.theme import Theme
 from textual.worker import get_current_worker
 
 from mlrtui.text.marks import ASCII, UNICODE
@@ -18,7 +19,7 @@ from mlrtui.tui.keyline import KeyedApp
 from mlrtui.tui.keymap import Key, Keys, bindings, command_of
 from mlrtui.tui.machine import Load
 from mlrtui.tui.messages import StoreRead
-from mlrtui.tui.modes import MODES, screen_class, wanted_for
+from mlrtui.tui.modes import COMPOSED_AHEAD, MODES, screen_class, wanted_for
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.rendering import KeptStylesheet, NoColour
 from mlrtui.tui.screen import ReadingScreen
@@ -29,6 +30,7 @@ from mlrtui_db.models import TrialRow
 __all__ = ["MlrtuiApp"]
 
 _OF_WHAT_IS_SHOWN = ("copy", "write")  # commands about all that is on the screen
+_THEMES: dict[str, Theme] = {}  # by name; none is registered here
 _SETTLED = 0.3  # seconds after which the first picture has been sent, and other work does not hold it up
 
 
@@ -80,6 +82,13 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self._feed = (
             None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
         )
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """One of the built-in themes: asked for at every row that is drawn, where the library copies all of them."""
+        found = _THEMES.get(theme_name) or super().get_theme(theme_name)
+        if found is not None:
+            _THEMES[theme_name] = found
+        return found
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Without colour: no colour code at all, where the library would send greys or resets."""
@@ -243,8 +252,23 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         def work() -> None:
             worker = get_current_worker()
             ahead(lambda: worker.is_cancelled)
+            if not worker.is_cancelled:
+                self.call_from_thread(self.call_later, self._compose_ahead)
 
         self.run_worker(work, thread=True, exit_on_error=False)
+
+    async def _compose_ahead(self) -> None:
+        """Make the next of the screens whose first visit would wait for its widgets and styles; one at a time, so that
+        no key waits for more than one.
+        """
+        mode = next((name for name in COMPOSED_AHEAD if name not in self._screen_stacks), None)
+        if mode is not None:
+            await self._init_mode(mode)  # the library's own first half of `switch_mode`
+            screen = self._screen_stacks[mode][0]
+            self.stylesheet.update(screen)
+            screen._css_update_count = self._css_update_count  # else all styles are applied again at the first visit
+            screen.post_message(events.ScreenSuspend())
+            self.set_timer(_SETTLED, self._compose_ahead)
 
     def _draw(self) -> None:
         if not self.look.paused:

@@ -21,6 +21,7 @@ __all__ = [
     "Trace",
     "caption",
     "loss_points",
+    "missed_words",
     "not_converged",
     "peak_of",
     "ratio_points",
@@ -51,6 +52,7 @@ class Trace:
     loss: Floats  # [steps]
     sharpness: Floats  # [steps]
     flags: Ints  # [steps]
+    accuracy: Floats  # [steps]; NaN where it was not evaluated
 
     @classmethod
     def of(cls, curve: Curve) -> "Trace":
@@ -62,6 +64,7 @@ class Trace:
             np.array(curve.loss, dtype=np.float64),
             np.array(curve.sharpness, dtype=np.float64),
             np.array(curve.flags, dtype=np.int64),
+            np.array(curve.accuracy, dtype=np.float64),
         )
 
     @property
@@ -78,6 +81,12 @@ class Trace:
     def sharpnesses(self) -> tuple[Floats, Floats]:
         """Steps and sharpness [points] at the steps where it was measured."""
         return _points(self, self.sharpness, _SHARPNESS_BAD)
+
+    @cached_property
+    def accuracies(self) -> tuple[Floats, Floats]:
+        """Steps and accuracy [points] at the steps where it was evaluated."""
+        known = ~np.isnan(self.accuracy)
+        return self.step[known].astype(np.float64), self.accuracy[known]
 
     @cached_property
     def ratios(self) -> dict[tuple[Rates, float], Floats]:
@@ -108,6 +117,7 @@ class Trace:
             np.concatenate([self.loss, more.loss]),
             np.concatenate([self.sharpness, more.sharpness]),
             np.concatenate([self.flags, more.flags]),
+            np.concatenate([self.accuracy, more.accuracy]),
         )
 
 
@@ -256,6 +266,12 @@ def loss_points(trace: Trace) -> tuple[Floats, Floats]:
 def not_converged(trace: Trace) -> NDArray[np.bool_]:
     """Which of the `sharpness_points` missed their tolerance, [points]."""
     return trace.not_converged
+
+
+def missed_words(hollow: NDArray[np.bool_], ascii_only: bool) -> str:
+    """How many values missed their tolerance, with their mark; "" for none."""
+    count = int(hollow.sum())
+    return f"{count} not converged ({'o' if ascii_only else '○'})" if count else ""
 
 
 def ratio_points(trace: Trace, rates: Rates, edge: float) -> tuple[Floats, Floats]:

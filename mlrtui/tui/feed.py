@@ -100,6 +100,7 @@ class Feed:
         self._details: TrialDetails | None = None
         self._measures: tuple[str, ...] = ()
         self._measured: MeasureTrace | None = None
+        self._second: MeasureTrace | None = None
         self._comparison = Comparison()
         self._machine = machine
         self._load: Load | None = None
@@ -236,6 +237,9 @@ class Feed:
         measure = chosen_measure(wanted.measure, self._measures, recorded)
         if measured is not None and measure:
             self._measured = read_measure(reader, measured, measure, known_values)
+        known_second, self._second = (self._second if same_store else None), None
+        if in_full is not None and wanted.beside in self._measures:
+            self._second = read_measure(reader, in_full, wanted.beside, known_second)
 
     def _followed_runs(self, wanted: Wanted) -> bool:
         """Whether the trial that is being followed was still running when last seen, in the sweep that is wanted."""
@@ -267,6 +271,7 @@ class Feed:
             details=self._details,
             measures=self._measures,
             measured=self._measured,
+            second=self._second,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )

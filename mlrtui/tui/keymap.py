@@ -37,6 +37,7 @@ _MARKING = ("live", "browse")
 _PAGES = ("boundary", "exponents", "phases", "log")
 _CURSOR_PAGES = ("boundary", "exponents", "phases")
 _EXPONENTS = ("exponents",)
+_GROUPED = ("exponents", "compare")
 _PANED = ("live", "trial", "compare", *_CURSOR_PAGES)
 
 KEYS: tuple[Key, ...] = (
@@ -87,6 +88,9 @@ KEYS: tuple[Key, ...] = (
     Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", _PANED, 28),
     Key("edge", ("e",), "edge", "λ", "λη/2 or λ itself", "Charts", ("live",)),
     Key("measure", ("m",), "measure", "measure", "next stored measure", "Trial", ("live", "trial")),
+    Key("beside", ("M",), "beside", "beside", "second on the same axis", "Trial", ("trial",)),
+    Key("theory", ("T",), "theory", "theory", "closed forms, or none", "Charts", ("trial", "exponents", "phases")),
+    Key("time", ("u",), "time", "η·t", "steps in η·t", "Charts", ("trial", "compare"), 34),
     Key("peak", ("t",), "peak", "peak", "cursor to the peak", "Trial", ("trial",), 12),
     Key("further_back", ("shift+left", "ctrl+left"), "move(-10, 0)", "back", "ten columns back", "Trial", ("trial",)),
     Key("further", ("shift+right", "ctrl+right"), "move(10, 0)", "on", "ten columns on", "Trial", ("trial",)),
@@ -116,9 +120,11 @@ KEYS: tuple[Key, ...] = (
     Key("fit_next", ("right_square_bracket",), "fit(1)", "fit", "next stored fit", "Fits and log", _EXPONENTS, 20),
     Key("fit_x", ("x",), "quantity_x", "against", "against what", "Fits and log", ("exponents", "phases"), 22),
     Key("fit_y", ("y",), "quantity_y", "quantity", "what is fitted", "Fits and log", _EXPONENTS, 24),
+    Key("group", ("g",), "group", "group", "group by the next axis", "Fits and log", _GROUPED, 23),
     Key("where", ("slash",), "type", "where", "type a condition", "Fits and log", _EXPONENTS, 21),
     Key("predict", ("p",), "predict", "predict", "predict beyond the grid", "Fits and log", _EXPONENTS, 25),
     Key("log_filter", ("slash",), "type", "filter", "type words to look for", "Fits and log", ("log",), 26),
+    Key("phase_value", ("v",), "value", "value", "ηλ₀, accuracy, ηλ at end", "Fits and log", ("phases",), 24),
     Key("level", ("v",), "level", "level", "events of which level", "Fits and log", ("log",), 22),
 )
 

@@ -11,8 +11,9 @@ from mlrtui.tui.pages import PAGES, load_fitting
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Mark, Wanted
 
-__all__ = ["MODES", "OVER", "load_all", "screen_class", "screen_module", "wanted_for"]
+__all__ = ["COMPOSED_AHEAD", "MODES", "OVER", "load_all", "screen_class", "screen_module", "wanted_for"]
 
+COMPOSED_AHEAD = ("exponents", "phases")  # whose widgets exist before a key asks for them
 OVER = ("trial", "help", "palette")  # screens that are put over others
 
 
@@ -43,6 +44,7 @@ def load_all(unless: Callable[[], bool]) -> None:
             return
         screen_class(name)
     load_fitting()
+    import_module("mlrtui.data.built_in")  # of which Exponents needs sizes for the line of infinite width
 
 
 def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wanted:
@@ -57,4 +59,5 @@ def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wa
         detailed=screen == "trial",
         compared=marked if screen == "compare" else (),
         measure=wanted.measure,
+        beside=wanted.beside,
     )

@@ -1,13 +1,25 @@
 """What a screen needs of a store beside the snapshot of Live: whole views, as frozen rows."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlrtui.report import growth_line
 from mlrtui.tui.ports import StoreReader
+from mlrtui_db.axes import AXES, SIZES
 from mlrtui_db.models import LogRow, SweepRow
 
-__all__ = ["LOG_LIMIT", "PAGES", "FitPage", "LogPage", "Page", "PhaseMark", "PhasePage", "load_fitting", "read_page"]
+__all__ = [
+    "LOG_LIMIT",
+    "PAGES",
+    "FitPage",
+    "LogPage",
+    "Onsets",
+    "Page",
+    "PhaseMark",
+    "PhasePage",
+    "load_fitting",
+    "read_page",
+]
 
 LOG_LIMIT = 20_000  # events kept in memory; older ones stay in the store
 
@@ -43,6 +55,32 @@ class PhaseMark:
     phase_rule: int | None = None
     phase_basis: str | None = None
     phase_reason: str | None = None
+    final_accuracy: float | None = None
+    edge: float | None = None  # η × sharpness at the edge of stability; None: there is none
+    model: str | None = None
+    activation: str | None = None
+    loss: str | None = None
+    axes: tuple[tuple[str, float | str], ...] = ()  # those that vary in the sweep, but depth and width
+
+    def on(self, axis: str) -> float | str:
+        """Its value on an axis of the grid, or its seed; 0 where it has none."""
+        known = dict(self.axes)
+        value = known[axis] if axis in known else getattr(self, axis)
+        return 0 if value is None else value
+
+
+@dataclass(frozen=True)
+class Onsets:
+    """At which η·λ₀ the trials of one net change their kind, each with the tried rate on its other side."""
+
+    label: str
+    seed: int
+    c_loss: float | None  # the loss rises
+    c_loss_above: float | None
+    c_sharp: float | None  # the sharpness rises
+    c_sharp_above: float | None
+    c_max: float | None  # the last that survives
+    c_max_below: float | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +89,7 @@ class PhasePage:
 
     sweep_id: int
     marks: tuple[PhaseMark, ...]
+    onsets: tuple[Onsets, ...] | None = None  # None: not asked for, since it takes a while
     growth: tuple[str, ...] = ()  # whether outputs grow with width in a controlled way, a sentence for each law
 
 
@@ -83,15 +122,42 @@ def _read_fits(reader: StoreReader, sweep: SweepRow, known: Page | None) -> FitP
 
 _MARK_COLUMNS = (
     "trial_id", "cell", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
-    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason",
+    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason", "final_accuracy",
+    "edge", "model", "activation", "training_loss",
+)  # fmt: skip
+_ONSET_COLUMNS = (
+    "cell", "seed", "c_loss", "c_loss_above", "c_sharp", "c_sharp_above", "c_max", "c_max_below",
 )  # fmt: skip
 
 
 def _read_phases(reader: StoreReader, sweep: SweepRow, known: Page | None) -> PhasePage:
     columns, rows = reader.query("phases", sweep.name)
+    kept = list(rows)
     places = [columns.index(name) for name in _MARK_COLUMNS]
-    marks = tuple(PhaseMark(*(row[place] for place in places)) for row in rows)
-    return PhasePage(sweep.sweep_id, marks, _growth(reader, sweep))
+    varying = [
+        (axis.name, at)
+        for axis in AXES
+        if axis.name not in SIZES and axis.column in columns
+        for at in (columns.index(axis.column),)
+        if len({row[at] for row in kept}) > 1
+    ]
+    marks = tuple(
+        PhaseMark(*[*(row[place] for place in places), tuple((name, _shown(row[at])) for name, at in varying)])
+        for row in kept
+    )
+    return PhasePage(sweep.sweep_id, marks, growth=_growth(reader, sweep))
+
+
+def _shown(value: object) -> float | str:
+    """A number, or a text; "none" where an axis does not apply."""
+    return value if isinstance(value, int | float | str) else "none"
+
+
+def _read_onsets(reader: StoreReader, sweep: SweepRow, known: Page | None) -> PhasePage:
+    page = _read_phases(reader, sweep, known)
+    columns, rows = reader.query("onsets", sweep.name)
+    places = [columns.index(name) for name in _ONSET_COLUMNS]
+    return replace(page, onsets=tuple(Onsets(*(row[place] for place in places)) for row in rows))
 
 
 def _growth(reader: StoreReader, sweep: SweepRow) -> tuple[str, ...]:
@@ -113,5 +179,6 @@ def _read_log(reader: StoreReader, sweep: SweepRow, known: Page | None) -> LogPa
 PAGES: dict[str, Callable[[StoreReader, SweepRow, Page | None], Page]] = {
     "exponents": _read_fits,
     "phases": _read_phases,
+    "onsets": _read_onsets,
     "log": _read_log,
 }

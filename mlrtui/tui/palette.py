@@ -27,6 +27,7 @@ _ROLES: Mapping[str, Style] = MappingProxyType(
         "axis": Style(dim=True),
         "curve": Style(color=_SKY),
         "curve-2": Style(color=_PURPLE),
+        "theory": Style(color=_GREEN),
         "cursor-line": Style(dim=True),
         "curve-3": Style(color=_GREEN),
         "curve-4": Style(color=_ORANGE),

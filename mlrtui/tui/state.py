@@ -73,6 +73,7 @@ class Wanted:
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
     compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
     measure: str = ""  # what is drawn below the loss; "": the sharpness, of a recorded run the preferred measure
+    beside: str = ""  # what Trial draws on the same axis
 
     @property
     def place(self) -> tuple[int, int | None, int | None, int | None]:
@@ -110,6 +111,7 @@ class Reading:
     load: Load | None = None  # of this machine, when the store last moved
     measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
     measured: MeasureTrace | None = None  # the one that is wanted
+    second: MeasureTrace | None = None  # the one that is wanted beside it
 
     @property
     def trouble(self) -> str:
@@ -160,6 +162,8 @@ class Look:
     marked: tuple[Mark, ...] = ()
     light: bool = False  # colours for a light terminal
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the user's own, by command
+    theory: bool = True  # closed forms beside what was measured
+    physical: bool = False  # steps labelled in η·t
     note: str = ""  # what the last command has to say, until the next key
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from mlrtui.tui.boundary.search import rounds
 from mlrtui.tui.browse.filtering import Entry
+from mlrtui.tui.clocks import times
 from mlrtui.tui.compare.differences import LETTERS, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.edges import Rates, rates_of, stored_edge, stored_rates
-from mlrtui.tui.pages import PhaseMark
+from mlrtui.tui.pages import Onsets, PhaseMark
 from mlrtui.tui.state import Compared, Reading
 from mlrtui_db.models import LogRow, NetRow, TrialRow
 
@@ -19,6 +20,8 @@ __all__ = [
     "curve_table",
     "finite",
     "log_table",
+    "measured_tables",
+    "onset_table",
     "phase_table",
     "search_tables",
     "steps_table",
@@ -26,7 +29,10 @@ __all__ = [
     "trials_table",
 ]
 
-_CURVE = ("trial_id", "attempt", "eta", "step", "loss", "sharpness", "sharpness_ratio", "flags")
+_CURVE = (
+    "trial_id", "attempt", "eta", "step", "loss", "sharpness", "sharpness_ratio", "flags", "accuracy", "step_eta",
+    "physical_time",
+)  # fmt: skip
 _SWEEP = ("name", "mode", "status", "created_at", "cells", "nets", "nets_done", "trials_done", "trials_failed")
 _TRIAL = (
     "trial_id", "net_id", "cell_id", "seed", "eta", "eta_lambda0", "round", "status", "verdict", "phase", "n_steps",
@@ -35,8 +41,9 @@ _TRIAL = (
 )  # fmt: skip
 _PHASE = (
     "trial_id", "label", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
-    "eta_final_sharpness", "bad_step", "bad_kind",
+    "eta_final_sharpness", "bad_step", "bad_kind", "final_accuracy", "edge",
 )  # fmt: skip
+_ONSETS = ("label", "seed", "c_loss", "c_loss_above", "c_sharp", "c_sharp_above", "c_max", "c_max_below")
 _NET = (
     "net_id", "cell_id", "seed", "status", "operator", "lambda0", "lambda0_residual", "lambda0_preconditioned",
     "eta_star", "first_failure", "eta_area", "zone_octaves", "reversals", "censored", "reason",
@@ -63,12 +70,19 @@ def curve_table(traces: Sequence[tuple[Trace, Rates, float | None]]) -> Table:
     """Every stored step of some trials, each given with its learning rates and η·λ at its edge, if it has one."""
     rows: list[tuple[Value, ...]] = []
     for trace, rates, edge in traces:
-        columns = zip(
-            trace.step.tolist(), trace.loss.tolist(), trace.sharpness.tolist(), trace.flags.tolist(), strict=True
+        stored = (
+            trace.step,
+            trace.loss,
+            trace.sharpness,
+            trace.flags,
+            trace.accuracy,
+            times(rates, trace.step.astype(float)),
         )
-        for step, loss, sharpness, flags in columns:
-            ratio = None if edge is None else finite(sharpness * rates.at(step) / edge)
-            rows.append((trace.trial_id, trace.attempt, rates.eta, step, finite(loss), finite(sharpness), ratio, flags))
+        for step, loss, sharpness, flags, accuracy, time in zip(*(one.tolist() for one in stored), strict=True):
+            rate = rates.at(step)
+            ratio = None if edge is None else finite(sharpness * rate / edge)
+            values = (finite(loss), finite(sharpness), ratio, flags, finite(accuracy), finite(rate), finite(time))
+            rows.append((trace.trial_id, trace.attempt, rates.eta, step, *values))
     return Table(_CURVE, tuple(rows))
 
 
@@ -77,6 +91,23 @@ def steps_table(reading: Reading | None) -> Table:
     if reading is None or reading.trace is None or reading.trial is None:
         return Table(_CURVE, ())
     return curve_table([(reading.trace, rates_of(reading.trial), reading.trial.edge)])
+
+
+def measured_tables(reading: Reading | None) -> tuple[Table, ...]:
+    """Every value of the measures that are drawn, by part."""
+    drawn = [] if reading is None else [one for one in (reading.measured, reading.second) if one is not None]
+    return tuple(
+        Table(
+            ("trial_id", "measure", "part", "step", "value", "edge", "edge_high"),
+            tuple(
+                (one.trial_id, one.measure, name, int(step), *map(finite, values))
+                for name, part in one.parts.items()
+                for step, *values in zip(*(column.tolist() for column in part), strict=True)
+            ),
+            f"measure{'-2' * bool(at)}",
+        )
+        for at, one in enumerate(drawn)
+    )
 
 
 def trials_table(trials: Sequence[TrialRow], name: str = "") -> Table:
@@ -118,6 +149,11 @@ def search_tables(net: NetRow | None, trials: Sequence[TrialRow]) -> tuple[Table
 def phase_table(marks: Sequence[PhaseMark]) -> Table:
     """Trials with their phases."""
     return Table(_PHASE, tuple(_picked(mark, _PHASE) for mark in marks))
+
+
+def onset_table(onsets: Sequence[Onsets]) -> Table:
+    """Where the trials of each net change their kind."""
+    return Table(_ONSETS, tuple(_picked(one, _ONSETS) for one in onsets), "onsets")
 
 
 def log_table(rows: Sequence[LogRow], sweeps: Mapping[int | None, str]) -> Table:

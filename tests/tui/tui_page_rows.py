@@ -22,7 +22,7 @@ _AXES = {
 def view_rows(store: FakeStore, view: str, sweep: str | None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
     """A view of one sweep, by name."""
     cells = [cell for snapshot in store.snapshots.values() if snapshot.sweep.name == sweep for cell in snapshot.cells]
-    make = {"eta_star": _nets, "grid": _cells, "phases": _phases}[view]
+    make = {"eta_star": _nets, "grid": _cells, "phases": _phases, "onsets": _onsets}[view]
     rows = [row | _AXES for cell in cells for row in make(store, cell)]
     columns = tuple(rows[0]) if rows else (*_NO_MARK, *_AXES)
     return columns, iter([tuple(row.values()) for row in rows])
@@ -55,6 +55,7 @@ def _nets(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
             "depth": cell.depth,
             "width": cell.width,
             "seed": net.seed,
+            "status": net.status,
             "eta_star": net.eta_star,
             "censored": net.censored,
             "lambda0": net.lambda0,
@@ -69,8 +70,10 @@ def _cells(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
 
 _NO_MARK = (
     "trial_id", "cell", "depth", "width", "seed", "eta", "eta_lambda0", "verdict", "phase", "peak_ratio", "peak_step",
-    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason",
+    "eta_final_sharpness", "bad_step", "bad_kind", "phase_rule", "phase_basis", "phase_reason", "final_accuracy",
+    "edge",
 )  # fmt: skip
+_ONSETS = ("cell", "seed", "c_loss", "c_loss_above", "c_sharp", "c_sharp_above", "c_max", "c_max_below")
 
 
 def _phases(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
@@ -82,9 +85,21 @@ def _phases(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
                 trial.trial_id, cell.label, cell.depth, cell.width, trial.seed, trial.eta, trial.eta_lambda0,
                 trial.verdict, trial.phase, trial.peak_ratio, trial.peak_step, last, trial.bad_step, trial.bad_kind,
                 trial.phase and 2, trial.phase and "loss+sharpness", trial.phase and f"row of {trial.phase}",
+                trial.last_accuracy, trial.edge,
             )  # fmt: skip
             rows.append(dict(zip(_NO_MARK, values, strict=True)))
     return rows
+
+
+def _onsets(store: FakeStore, cell: CellRow) -> list[dict[str, Any]]:
+    """The loss rises where a catapult is, and survives below what diverges."""
+    done = sorted((t for t in store.trials.get(cell.cell_id, ()) if t.phase), key=lambda trial: trial.eta)
+    rises = [t.eta_lambda0 for t in done if t.phase != "lazy"]
+    calm = [t.eta_lambda0 for t in done if t.phase == "lazy"]
+    lost = [t.eta_lambda0 for t in done if t.phase == "divergent"]
+    alive = [t.eta_lambda0 for t in done if t.phase != "divergent"]
+    values = (cell.label, 0, min(rises), max(calm), None, None, max(alive), min(lost))
+    return [dict(zip(_ONSETS, values, strict=True))]
 
 
 def _cell_of(store: FakeStore, trial_id: int | None) -> int | None:

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrtui.charts.draw import draw
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, Run, clean, fit, line
+from mlrtui.text.lines import Line, Run, ascii_line, clean, fit_plain, line
 from mlrtui.text.numbers import number, whole
+from mlrtui.tui.clocks import time_names, times
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
-from mlrtui.tui.curves import loss_points, ratio_points
-from mlrtui.tui.edges import edge_name, ratio_name, stored_edge, stored_rates
+from mlrtui.tui.curves import loss_points, missed_words, not_converged, ratio_points
+from mlrtui.tui.edges import Rates, edge_name, ratio_name, stored_edge, stored_rates
 from mlrtui.tui.live.charts import middle
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
@@ -36,11 +38,37 @@ class Overlay(Pane):
     def __init__(self, look: Look, id: str) -> None:
         super().__init__(look, id=id, classes="pane chart")
         self.sight = Sight()
+        self.axis_of_groups = ""  # a setting that differs: curves of one value share a colour
         self._caption: Line = ()
 
     def title(self) -> Line:
         """What is drawn."""
-        return line("loss" if self.id == "loss" else f"{self._ratio()}, edge at 1", "title")
+        if self.id == "loss":
+            return (("loss", "title"), *self._legend())
+        return ((f"{self._ratio()}, edge at 1", "title"), (self._missed(), "dim"))
+
+    def _groups(self) -> Difference | None:
+        """The setting by which curves are coloured."""
+        if not self.axis_of_groups:
+            return None
+        rows = setting_rows(() if self.reading is None else self.reading.compared)
+        return next((row for row in rows if row.name == self.axis_of_groups and row.differs), None)
+
+    def _legend(self) -> Line:
+        """Which letters have which value, each group in its colour."""
+        groups = self._groups()
+        if groups is None:
+            return ()
+        runs: list[Run] = [(f"  by {clean(groups.name)}:", "dim")]
+        for order, value in enumerate(dict.fromkeys(groups.values)):
+            letters = "".join(letter for letter, one in zip(LETTERS, groups.values, strict=False) if one == value)
+            runs.append((f" {letters} {clean(value)}", role_of(order)))
+        return tuple(runs)
+
+    def role(self, order: int) -> str:
+        """Of the curve at this place: that of its group, where there are groups."""
+        groups = self._groups()
+        return role_of(order if groups is None else [*dict.fromkeys(groups.values)].index(groups.values[order]))
 
     def caption(self) -> Line:
         """The values at the cursor."""
@@ -61,6 +89,16 @@ class Overlay(Pane):
         if edge is None:
             return np.empty(0), np.empty(0)
         return ratio_points(one.trace, stored_rates(one.details), edge)
+
+    def hollow(self, one: Compared) -> NDArray[np.bool_] | None:
+        """Which points of a curve missed their tolerance, [points]; None: none can."""
+        return None if self.id == "loss" or one.measured is not None else not_converged(one.trace)
+
+    def _missed(self) -> str:
+        found = [self.hollow(one) for one in (() if self.reading is None else self.reading.compared)]
+        known = [hollow for hollow in found if hollow is not None]
+        words = missed_words(np.concatenate(known), self.look.marks.ascii_only) if known else ""
+        return f"  {words}" if words else ""
 
     def _ratio(self) -> str:
         """λη/2 where all that is compared has this edge."""
@@ -87,7 +125,34 @@ class Overlay(Pane):
         """The step axis as it is drawn, and how many dot columns it has."""
         width = max(self.size.width - 2 - self.left_cells() - 1, 1)
         dots = width if self.look.marks.ascii_only else 2 * width
-        return Axis(0.0, _end(self.reading), self.look.x_log), dots
+        return Axis(0.0, self._end(), self.look.x_log), dots
+
+    def _clock(self, one: Compared, steps: Floats) -> Floats:
+        """Steps [points] by the clock of the first curve: where its own η·t is the same."""
+        assert self.reading is not None
+        own, first = stored_rates(one.details), stored_rates(self.reading.compared[0].details)
+        return times(own, steps) / (first.eta or 1.0)
+
+    def _end(self) -> float:
+        """The end of the axis: the last step of the longest curve, or the same in η·t."""
+        compared = () if self.reading is None else self.reading.compared
+        if not self.look.physical or not compared:
+            return _end(self.reading)
+        return max(1.0, *(float(self._clock(one, np.array([float(one.trace.last_step)]))[0]) for one in compared))
+
+    def _x_names(self, width: int) -> tuple[tuple[float, str], ...]:
+        if not self.look.physical or self.reading is None or not self.reading.compared:
+            return ()
+        first = Rates(stored_rates(self.reading.compared[0].details).eta)  # the axis is in its steps at the peak rate
+        return time_names(first, self.axis()[0], width - self.left_cells() - 1)
+
+    def _at(self, cursor: float | None) -> str:
+        """Where the cursor stands, in words."""
+        if cursor is None or self.reading is None:
+            return ""
+        if not self.look.physical:
+            return f"step {whole(cursor)}"
+        return f"η·t {number(cursor * stored_rates(self.reading.compared[0].details).eta)}"
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The curves, each with its letter along it."""
@@ -96,19 +161,23 @@ class Overlay(Pane):
         if not compared:
             return middle(_NOTHING, width, height)
         curves = [self.points(one) for one in compared]
+        hollow = [self.hollow(one) if step.size else None for one, (step, _) in zip(compared, curves, strict=True)]
         hlines = () if self.id == "loss" else (self._edge(),)
         if not sum(step.size for step, _ in curves):
             return middle("not measured along these trials", width, height)
+        if self.look.physical:
+            curves = [(self._clock(one, step), values) for one, (step, values) in zip(compared, curves, strict=True)]
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
         at = place(compared[0].trace, self.sight)
         cursor = None if at is None else float(compared[0].trace.step[at])
-        self._caption = _values(curves, cursor)
+        self._caption = _values(curves, cursor, self._at(cursor))
         spec = ChartSpec(
             series=tuple(
-                Series(step, values, role_of(order), _SIGNS[order], letter=LETTERS[order])
+                Series(step, values, self.role(order), _SIGNS[order], hollow[order], LETTERS[order])
                 for order, (step, values) in enumerate(curves)
             ),
-            x_end=_end(self.reading),
+            x_end=self._end(),
+            x_names=self._x_names(width),
             x_log=self.look.x_log,
             y_log=self.y_log,
             y_limits=limits(everything, self.y_log),
@@ -143,7 +212,8 @@ class DifferenceTable(RowsPane):
         label, room = self._widths(width)
         head: list[Run] = [(" " * (label + 3), "")]
         for order, one in enumerate(compared):
-            head += [*fit(((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), "")), room), (" ", "")]
+            name = ((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), ""))
+            head += [*self._cell(name, room), (" ", "")]
         return [tuple(head)]
 
     def rows(self, width: int) -> Sequence[Line]:
@@ -153,9 +223,20 @@ class DifferenceTable(RowsPane):
         settings, results = self._differences()
         label, room = self._widths(width)
         return [
-            *(_row(row, label, room, "") for row in settings),
-            *(_row(row, label, room, "value") for row in results),
+            *(self._row(row, label, room, "") for row in settings),
+            *(self._row(row, label, room, "value") for row in results),
         ]
+
+    def _row(self, row: Difference, label: int, room: int, role: str) -> Line:
+        runs: list[Run] = [*self._cell(line(row.name, "dim"), label + 1, " "), ("  ", "")]
+        for value in row.values:
+            runs += [*self._cell(line(clean(value), role), room), (" ", "")]
+        return tuple(runs)
+
+    def _cell(self, runs: Line, room: int, before: str = "") -> Line:
+        """Of exactly `room` cells; what ASCII spells longer is spelled before it is measured."""
+        spelled = ascii_line(runs) if self.look.marks.ascii_only else runs
+        return fit_plain(((before, ""), *spelled), room, self.look.marks.ascii_only)
 
     def _compared(self) -> Sequence[Compared]:
         return () if self.reading is None else self.reading.compared
@@ -172,21 +253,15 @@ class DifferenceTable(RowsPane):
         return settings, result_rows(compared)
 
 
-def _row(row: Difference, label: int, room: int, role: str) -> Line:
-    runs: list[Run] = [(f" {row.name[:label]:<{label}}  ", "dim")]
-    for value in row.values:
-        runs += [*fit(line(clean(value), role), room), (" ", "")]
-    return tuple(runs)
-
-
-def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None) -> Line:
-    """What each curve says at the cursor's step."""
+def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None, where: str) -> Line:
+    """What each curve says at the cursor's step, or at the first step after the same time."""
     if cursor is None:
         return ()
-    runs: list[Run] = [(f"step {whole(cursor)}", "")]
+    in_time = not where.startswith("step")
+    runs: list[Run] = [(where, "")]
     for order, (step, values) in enumerate(curves):
-        at = int(np.searchsorted(step, cursor))
-        value = float(values[at]) if at < step.size and step[at] == cursor else None
+        at = int(np.searchsorted(step, cursor * (1.0 - 1e-9)))  # times of equal steps may differ by rounding
+        value = float(values[at]) if at < step.size and (in_time or step[at] == cursor) else None
         runs += [(" · ", "dim"), (LETTERS[order], role_of(order)), (f" {number(value, 4)}", "")]
     return tuple(runs)
 

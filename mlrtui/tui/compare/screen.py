@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from mlrtui.tui.compare.differences import setting_rows
 from mlrtui.tui.compare.panes import DifferenceTable, Overlay
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pane_screen import PanesScreen
@@ -75,6 +76,20 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         table.all_settings = not table.all_settings
         table.refresh(layout=True)
         self.call_after_refresh(table.update_rows)
+
+    def action_time(self) -> None:
+        """Curves over η·t, or over steps."""
+        self.owner.change(physical=not self.look.physical)
+
+    def action_group(self) -> None:
+        """Colours by the next setting that differs, then by curve."""
+        reading = self.owner.reading
+        rows = setting_rows(() if reading is None else reading.compared)
+        names = ["", *(row.name for row in rows if row.differs)]
+        for overlay in self.query(Overlay):
+            now = overlay.axis_of_groups
+            overlay.axis_of_groups = names[(names.index(now) + 1) % len(names)] if now in names else ""
+            overlay.update_rows()
 
     def action_unmark(self) -> None:
         """Take all marks away."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlrtui.analysis.exclusions import NOT_YET
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
-from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped, own_names
+from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped, own_names, to_records
 from mlrtui.analysis.points import OF_A_SEARCH, points
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import exact
@@ -24,7 +25,9 @@ __all__ = [
     "band",
     "first_choice",
     "fit_cells",
+    "fit_rows",
     "local_slopes",
+    "rows_of",
     "stored",
     "xs",
 ]
@@ -85,6 +88,7 @@ class CellFit:
     result: FitResult
     apart: FitResult | None
     places: tuple[Place, ...]
+    waiting: int = 0  # cells whose nets are still at work: they have no place
 
 
 def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
@@ -95,12 +99,12 @@ def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
     if main is not None:
         return Choice(main.y, main.term, main.where_expr)
     y = QUANTITIES[0] if search else QUANTITIES[1]
-    return Choice(y, _XS[0], next(iter(grouped(points(_rows(page), y, dict(page.sizes)))), ""))
+    return Choice(y, _XS[0], next(iter(grouped(points(rows_of(page), y, dict(page.sizes)))), ""))
 
 
 def stored(fits: Sequence[FitRow], page: FitPage | None = None) -> list[Choice]:
     """The stored fits of one term, in their order; those that can be read, with a page's own names where it has any."""
-    own = {} if page is None else own_names(points(_rows(page), "lambda0", dict(page.sizes)))
+    own = {} if page is None else own_names(points(rows_of(page), "lambda0", dict(page.sizes)))
     names = [row.fit for row in fits]
     single = [row for row in fits if names.count(row.fit) == 1 and row.y in QUANTITIES]
     choices = dict.fromkeys(Choice(row.y, row.term, row.where_expr) for row in single)
@@ -125,7 +129,7 @@ def xs(fits: Sequence[FitRow], y: str, page: FitPage | None = None) -> list[str]
 
 def fit_cells(page: FitPage, choice: Choice) -> CellFit:
     """Fit the choice over the cells of a page. Raises ExpressionError for a condition that cannot be read."""
-    rows = _rows(page)
+    rows = rows_of(page)
     cells = points(rows, choice.y, dict(page.sizes))
     result = fit(cells, choice.spec)
     apart = None
@@ -140,12 +144,40 @@ def fit_cells(page: FitPage, choice: Choice) -> CellFit:
     for point in cells:
         reason = "" if point.label in used else next(reasons, "").removeprefix(f"{point.label}: ")
         places.append(_place(point, by_cell[point.label], choice, reason, result))
-    ordered = sorted(places, key=lambda place: (math.isnan(place.x), place.x, place.label))
-    return CellFit(choice, result, apart if apart is not None and apart.terms else None, tuple(ordered))
+    known = [place for place in places if place.reason != NOT_YET]
+    ordered = sorted(known, key=lambda place: (math.isnan(place.x), place.x, place.label))
+    apart = apart if apart is not None and apart.terms else None
+    return CellFit(choice, result, apart, tuple(ordered), len(places) - len(known))
 
 
-def _rows(page: FitPage) -> list[dict[str, object]]:
+def rows_of(page: FitPage) -> list[dict[str, object]]:
+    """The rows of a page by column name."""
     return [dict(zip(page.columns, row, strict=True)) for row in page.rows]
+
+
+def fit_rows(fit: CellFit) -> tuple[FitRow, ...]:
+    """The fit as the store would return it."""
+    return tuple(
+        FitRow(
+            fit=record.fit,
+            term=record.term,
+            y=record.y,
+            exponent=record.exponent,
+            low=record.low,
+            high=record.high,
+            r2=record.r2 if math.isfinite(record.r2) else None,
+            cells=record.cells,
+            decades=record.decades,
+            where_expr=record.where_expr,
+            excluded=tuple(record.excluded),
+            f_equal=record.f_equal,
+            p_equal=record.p_equal,
+            method=record.method,
+            warnings=record.warnings,
+            intercept=record.intercept,
+        )
+        for record in to_records(fit.result)
+    )
 
 
 def band(result: FitResult, x: Floats) -> tuple[Floats, Floats] | None:

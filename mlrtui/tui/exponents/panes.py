@@ -2,24 +2,26 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlrtui.analysis.fits import to_records
+from mlrtui.analysis.exclusions import NOT_YET, left_out
 from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter, padded
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import exact, factor, fixed, number, power
-from mlrtui.text.phrases import exponent, fit_notes, fit_sentence, quantity
+from mlrtui.text.phrases import condition, exponent, fit_groups, fit_notes, fit_sentence, quantity
 from mlrtui.tui.exponents.extrapolation import Beyond
-from mlrtui.tui.exponents.fit import CellFit, Place, SeedValue, band, local_slopes
+from mlrtui.tui.exponents.fit import CellFit, Place, SeedValue, band, fit_rows, local_slopes
+from mlrtui.tui.exponents.groups import Group, forest, group_dots
+from mlrtui.tui.exponents.infinite import Infinite
 from mlrtui.tui.state import Look
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import RowsPane, sentence, window
 from mlrtui_db.models import FitRow
 
-__all__ = ["CellPane", "FitPane", "FitView", "PlotPane", "ResidualPane", "fit_rows", "place_state", "spelled"]
+__all__ = ["CellPane", "FitPane", "FitView", "PlotPane", "ResidualPane", "place_state", "spelled"]
 
 # How a cell stands in a fit: role, sign, sign in ASCII.
 _SIGNS = {
@@ -39,6 +41,9 @@ class FitView:
     fit: CellFit | None = None
     at: int = 0
     words: str = "reading the cells"
+    axis: str = ""  # the groups' axis
+    groups: tuple[Group, ...] = ()
+    theory: Infinite | None = None
     beyond: Beyond | None = None  # predictions, where they are asked for
 
     @property
@@ -66,13 +71,17 @@ class PlotPane(FitWidget):
         fit = self.view.fit
         if fit is None:
             return line("exponents", "title")
-        return ((f"{quantity(fit.choice.y)} against {spelled(fit.choice.x)}", "title"), ("  log-log", "dim"))
+        by = f" by {self.view.axis}" if self.view.groups else ""
+        return ((f"{quantity(fit.choice.y)} against {spelled(fit.choice.x)}{by}", "title"), ("  log-log", "dim"))
 
     def caption(self) -> Line:
         """How many cells are in the fit, left out, bounds only."""
         fit, marks = self.view.fit, self.look.marks
         if fit is None:
             return ()
+        if self.view.groups:
+            signs = [(group.sign(marks.ascii_only), group) for group in self.view.groups]
+            return tuple(run for sign, group in signs for run in ((f"{sign} ", group.role), (f"{group.value}  ", "")))
         states = [place_state(place) for place in fit.places]
         runs: list[tuple[str, str]] = []
         for state, name in _NAMES:
@@ -80,18 +89,25 @@ class PlotPane(FitWidget):
                 role, sign = _sign(state, marks)
                 runs += [("  " if runs else "", ""), (f"{sign} ", role), (f"{states.count(state)} {name}", "")]
         lost = sum(not math.isfinite(place.height) or math.isnan(place.x) for place in fit.places)
-        return (*runs, *(((f"  {lost} without a place", "dim"),) if lost else ()))
+        rest = [f"  {lost} without a place"] * (lost > 0) + [f"  {fit.waiting} {NOT_YET}"] * (fit.waiting > 0)
+        return (*runs, *((text, "dim") for text in rest))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The picture."""
         fit = self.view.fit
         if fit is None or not fit.places:
             return [line()] * (height // 2) + [line(self.view.words.center(width), "note")]
-        dots = []
-        for place in fit.places:
-            role, sign = _sign(place_state(place), self.look.marks)
-            dots.append(Dot(place.x, place.height, sign, role, place is self.view.place))
-        spec = ScatterSpec(tuple(dots), _strokes(fit), empty="no cell has a value yet")
+        theory = () if self.view.theory is None else self.view.theory.strokes
+        if self.view.groups:
+            shown = group_dots(self.view.groups, self.view.place, self.look.marks.ascii_only)
+            lines = [replace(stroke, role=group.role) for group in self.view.groups for stroke in _line(group.fit)]
+        else:
+            signed = [(place, _sign(place_state(place), self.look.marks)) for place in fit.places]
+            shown = tuple(
+                Dot(place.x, place.height, sign, role, place is self.view.place) for place, (role, sign) in signed
+            )
+            lines = _strokes(fit)
+        spec = ScatterSpec(shown, (*theory, *lines), empty="no cell has a value yet")
         if self.view.beyond is not None and not self.view.beyond.refused:
             spec = self.view.beyond.added(spec)
         return draw_scatter(spec, width, height, self.look.marks.ascii_only)
@@ -114,10 +130,28 @@ class FitPane(FitWidget, RowsPane):
             return sentence(self.view.words, "note", width, hang=" ")
         rows: list[Line] = []
         beyond = self.view.beyond
-        predicted = [] if beyond is None else [("stale" if beyond.refused else "value", beyond.words)]
-        for role, text in [*predicted, *_sentences(fit)]:
+        said = [] if beyond is None else [("stale" if beyond.refused else "value", beyond.words)]
+        said += _sentences(fit)
+        if self.view.theory is not None:
+            said.append(("theory", self.view.theory.words))
+        for role, text in said:
             rows += sentence(text, role, width, " " if role == "value" else "   ")
+        others = self._others(fit)
+        if others:
+            rows += [line(), line(" other fits of the sweep", "dim")]
+        for terms in others:
+            rows += sentence(" ".join(filter(None, (fit_sentence(terms), condition(terms[0])))), "dim", width)
         return rows
+
+    def _others(self, fit: CellFit) -> list[list[FitRow]]:
+        """The stored fits that are not the one above."""
+        stored = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
+        shown = (fit.choice.y, (fit.choice.x,), fit.choice.where)
+        return [
+            terms
+            for terms in fit_groups(stored)
+            if (terms[0].y, tuple(row.term for row in terms), terms[0].where_expr) != shown
+        ]
 
 
 class ResidualPane(FitWidget):
@@ -128,6 +162,8 @@ class ResidualPane(FitWidget):
 
     def title(self) -> Line:
         """What the numbers are."""
+        if self.view.groups:
+            return ((f"exponents by {self.view.axis}", "title"), ("  g", "dim"))
         return (("residuals", "title"), ("  of ln " + quantity(self.view.fit.choice.y if self.view.fit else ""), "dim"))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
@@ -135,6 +171,8 @@ class ResidualPane(FitWidget):
         fit = self.view.fit
         if fit is None or not fit.places:
             return []
+        if self.view.groups:
+            return forest(self.view.groups, self.view.axis, width, self.look.marks.ascii_only)
         rows = window(len(fit.places), self.view.at, height)
         name_width = min(max(len(clean(place.label)) for place in fit.places), max(width // 2, 8))
         room = max((width - name_width - 12) // 2, 0)
@@ -184,31 +222,6 @@ class CellPane(FitWidget):
         return rows
 
 
-def fit_rows(fit: CellFit) -> tuple[FitRow, ...]:
-    """The fit as the store would return it."""
-    return tuple(
-        FitRow(
-            fit=record.fit,
-            term=record.term,
-            y=record.y,
-            exponent=record.exponent,
-            low=record.low,
-            high=record.high,
-            r2=record.r2 if math.isfinite(record.r2) else None,
-            cells=record.cells,
-            decades=record.decades,
-            where_expr=record.where_expr,
-            excluded=tuple(record.excluded),
-            f_equal=record.f_equal,
-            p_equal=record.p_equal,
-            method=record.method,
-            warnings=record.warnings,
-            intercept=record.intercept,
-        )
-        for record in to_records(fit.result)
-    )
-
-
 def place_state(place: Place) -> str:
     """in (the fit), out, or a bound: at least, at most, none where no rate succeeds."""
     if not place.point.censored:
@@ -229,17 +242,21 @@ def _sign(state: str, marks: Marks) -> tuple[str, str]:
     return role, plain_sign if marks.ascii_only else sign
 
 
-def _strokes(fit: CellFit) -> tuple[Stroke, ...]:
-    """The line from edge to edge, and its interval."""
+def _line(fit: CellFit) -> list[Stroke]:
+    """The line of a fit from edge to edge."""
     if not fit.result.terms:
-        return ()
+        return []
     x = np.geomspace(*padded([at for _, at, _ in fit.result.inputs], True), 64)
-    middle = fit.result.intercept + fit.result.terms[0].exponent * np.log(x)
-    strokes = [Stroke(x, np.exp(middle))]
-    edges = band(fit.result, x)
-    if edges is not None:
-        strokes = [*(Stroke(x, np.exp(edge), "band", dotted=True) for edge in edges), *strokes]
-    return tuple(strokes)
+    return [Stroke(x, np.exp(fit.result.intercept + fit.result.terms[0].exponent * np.log(x)))]
+
+
+def _strokes(fit: CellFit) -> list[Stroke]:
+    """The line, and its interval behind it."""
+    lines = _line(fit)
+    edges = band(fit.result, lines[0].x) if lines else None
+    if edges is None:
+        return lines
+    return [*(Stroke(lines[0].x, np.exp(edge), "band", dotted=True) for edge in edges), *lines]
 
 
 def _sentences(fit: CellFit) -> list[tuple[str, str]]:
@@ -247,7 +264,7 @@ def _sentences(fit: CellFit) -> list[tuple[str, str]]:
     rows = fit_rows(fit)
     if not rows:
         reasons = [f"{quantity(fit.choice.y)} against {spelled(fit.choice.x)}: {'; '.join(fit.result.warnings)}"]
-        excluded = f"left out: {', '.join(fit.result.excluded)}"
+        excluded = f"left out: {left_out(fit.result.excluded)}"
         return [("stale", reasons[0]), *([("dim", excluded)] if fit.result.excluded else [])]
     notes = [("stale" if note.startswith("!") else "dim", note) for note in fit_notes(rows)]
     warned = [note for note in notes if note[0] == "stale"]  # a warning is read before any detail

@@ -9,6 +9,8 @@ from textual.containers import Container
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
 from mlrtui.tui.exponents.extrapolation import beyond
 from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, fit_cells, stored, xs
+from mlrtui.tui.exponents.groups import Group, axes_of, group_fits, group_table
+from mlrtui.tui.exponents.infinite import infinite
 from mlrtui.tui.exponents.panes import CellPane, FitPane, FitView, FitWidget, PlotPane, ResidualPane
 from mlrtui.tui.exponents.tables import fit_tables
 from mlrtui.tui.keymap import Key, bindings
@@ -39,6 +41,8 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         self._view = FitView()
         self._made: tuple[FitPage, Choice] | None = None
         self._predicts = False
+        self._axis = ""  # "": the cells are not grouped
+        self._grouped: tuple[tuple[FitPage, Choice, str], tuple[Group, ...]] | None = None
 
     def compose(self) -> ComposeResult:
         """Header, the picture beside fit and residuals, the cell, condition, status, footer."""
@@ -65,12 +69,13 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
 
     def tables(self) -> Sequence[Table]:
         """The cells of the fit, the fit, the nets."""
-        return fit_tables(self._view.fit)
+        groups = self._view.groups
+        return (*fit_tables(self._view.fit), *([group_table(groups, self._view.axis)] if groups else []))
 
     def waits(self, key: Key) -> bool:
         """Cursor and choices wait for the cells."""
         reading = self.owner.reading
-        about_cells = key.action.startswith(("move", "open", "fit(", "quantity"))
+        about_cells = key.action.startswith(("move", "open", "fit(", "quantity", "group"))
         return about_cells and self._view.fit is None and (reading is None or reading.wanted != self.owner.wanted)
 
     def move_cursor(self, dx: int, dy: int) -> None:
@@ -122,6 +127,16 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         y = _next(QUANTITIES if search else ("lambda0",), self._choice.y)
         x = self._choice.x if self._choice.x != y else xs((), y)[0]
         self._choose(replace(self._choice, y=y, x=x))
+
+    def action_group(self) -> None:
+        """By the next axis that differs between cells, then by none."""
+        if self._made is not None:
+            self._axis = _next(["", *axes_of(*self._made)], self._axis)
+            self.show(self.owner.reading)
+
+    def action_theory(self) -> None:
+        """Closed forms beside the cells, or none."""
+        self.owner.change(theory=not self.look.theory)
 
     def action_fit(self, step: int) -> None:
         """The next fit that the store holds, with its condition."""
@@ -187,7 +202,24 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             return FitView()
         labels = [place.label for place in fit.places]
         at = labels.index(self._label) if self._label in labels else 0
-        return FitView(fit, at, "no cell in this sweep", beyond(fit) if self._predicts else None)
+        return FitView(
+            fit,
+            at,
+            "no cell in this sweep",
+            axis=self._axis,
+            groups=self._groups(made),
+            theory=infinite(fit) if self.look.theory else None,
+            beyond=beyond(fit) if self._predicts else None,
+        )
+
+    def _groups(self, made: tuple[FitPage, Choice]) -> tuple[Group, ...]:
+        """The fits by the chosen axis; those that are there where nothing has changed."""
+        if not self._axis:
+            return ()
+        key = (*made, self._axis)
+        if self._grouped is None or self._grouped[0] != key:
+            self._grouped = key, group_fits(*key)
+        return self._grouped[1] if len(self._grouped[1]) > 1 else ()
 
 
 def _next(known: Sequence[str], now: str) -> str:

@@ -2,8 +2,7 @@
 
 import math
 
-from mlrtui.tui.exponents.fit import CellFit, Place
-from mlrtui.tui.exponents.panes import fit_rows
+from mlrtui.tui.exponents.fit import CellFit, Place, fit_rows
 from mlrtui.tui.tables import Table, Value, finite
 from mlrtui_db.models import FitRow
 

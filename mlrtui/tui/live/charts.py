@@ -16,7 +16,15 @@ from mlrtui.text.marks import trains
 from mlrtui.text.numbers import number
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
-from mlrtui.tui.curves import MeasureTrace, caption, loss_points, not_converged, ratio_points, sharpness_points
+from mlrtui.tui.curves import (
+    MeasureTrace,
+    caption,
+    loss_points,
+    missed_words,
+    not_converged,
+    ratio_points,
+    sharpness_points,
+)
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
 from mlrtui.tui.measured import edge_curves, edge_hlines, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
@@ -155,8 +163,8 @@ class LowerChart(ChartPane):
         hollow = not_converged(self.reading.trace)
         hlines = _edge_line(self.reading, self.look)
         lines = self.chart((step, sharpness), self.look.ratio_log, width, height, hlines, hollow)
-        if hollow.any():
-            self._caption += f" · {int(hollow.sum())} not converged ({'o' if self.look.marks.ascii_only else '○'})"
+        if missed := missed_words(hollow, self.look.marks.ascii_only):
+            self._caption += f" · {missed}"
         return lines
 
     @property

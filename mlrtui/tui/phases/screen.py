@@ -9,9 +9,9 @@ from textual.containers import Container
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pages import PhaseMark, PhasePage
 from mlrtui.tui.pane_screen import PanesScreen
-from mlrtui.tui.phases.panes import AXES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
+from mlrtui.tui.phases.panes import AXES, VALUES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
 from mlrtui.tui.state import Reading
-from mlrtui.tui.tables import Table, phase_table
+from mlrtui.tui.tables import Table, onset_table, phase_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
 
@@ -30,6 +30,7 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         self._view = PhaseView()
         self._axis: str | None = None  # None: the first that varies
         self._trial_id: int | None = None
+        self._value = VALUES[0]
 
     def compose(self) -> ComposeResult:
         """Header, the map beside the ranges, the trial, status, footer."""
@@ -50,8 +51,9 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         super().show(reading)
 
     def tables(self) -> Sequence[Table]:
-        """The trials on the map."""
-        return (phase_table(self._view.marks),)
+        """The trials on the map, and where each net turns."""
+        onsets = [onset_table(self._view.onsets)] if self._view.onsets else []
+        return (phase_table(self._view.marks), *onsets)
 
     def trials(self) -> Sequence[int]:
         """The trial under the cursor."""
@@ -77,6 +79,17 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             self._axis = axes[(axes.index(self._view.axis) + 1) % len(axes)] if self._view.axis in axes else axes[0]
             self.show(self.owner.reading)
 
+    def action_value(self) -> None:
+        """What is drawn upwards: ηλ₀ against an axis, or accuracy or ηλ at the end against ηλ₀."""
+        self._value = VALUES[(VALUES.index(self._value) + 1) % len(VALUES)]
+        if self._value != VALUES[0] and self.owner.wanted.page == "phases":
+            self.owner.want(replace(self.owner.wanted, page="onsets"))  # from now on: with what they turn at
+        self.show(self.owner.reading)
+
+    def action_theory(self) -> None:
+        """Theory's lines, or none."""
+        self.owner.change(theory=not self.look.theory)
+
     def action_open(self) -> None:
         """The curves of the trial under the cursor."""
         reading, mark = self.owner.reading, self._view.mark
@@ -98,9 +111,12 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         axis = self._axis if self._axis in axes else axes[0]
         trial_id = self.owner.wanted.trial_id if self._trial_id is None else self._trial_id
         words = "no trial has ended yet" if not page.marks else "λ at init is not known for any trial"
-        return PhaseView.of(page.marks, axis or AXES[0], trial_id, words, page.growth)
+        view = PhaseView.of(page.marks, axis or AXES[0], trial_id, words, page.growth)
+        return replace(view, value=self._value, onsets=page.onsets, theory=self.look.theory)
 
 
 def _varying(marks: Sequence[PhaseMark]) -> list[str]:
-    """The axes with more than one value; seed where there is none."""
-    return [axis for axis in AXES if len({getattr(mark, axis) for mark in marks}) > 1] or [AXES[-1]]
+    """The axes with more than one value, the usual ones first; seed where there is none."""
+    usual = [axis for axis in AXES if len({getattr(mark, axis) for mark in marks}) > 1]
+    others = [name for name, _ in marks[0].axes] if marks else []
+    return [*usual, *others] or [AXES[-1]]

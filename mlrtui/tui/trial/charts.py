@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlrtui.charts.draw import draw
 from mlrtui.charts.memo import Kept
@@ -11,12 +12,15 @@ from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.numbers import number, whole
-from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, sharpness_points
-from mlrtui.tui.edges import edge_name
+from mlrtui.tui.clocks import time_names
+from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, missed_words, not_converged, sharpness_points
+from mlrtui.tui.edges import edge_name, rates_of
 from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.measured import edge_curves, edge_hlines, part_curves, parts_words, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, place, visible
+from mlrtui.tui.trial.quantities import ACCURACY, SHARPNESS, beside, chosen, others, points_of, threshold_lines
+from mlrtui.tui.trial.solvable import Recursion, recursion
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import TrialRow
 from mlrtui_trainer.measures import MEASURES
@@ -38,6 +42,8 @@ class TrialChart(Pane):
         self.sight = Sight()
         self._held: tuple[tuple[object, ...], tuple[float, float]] | None = None
         self._caption = ""
+        self._theories: Kept[Recursion | None] = Kept(1)
+        self._drawn: Kept[tuple[Series, ...]] = Kept(1)
         self._seen: Kept[tuple[tuple[HLine, ...], tuple[float, float], str]] = Kept(1)
 
     def caption(self) -> Line:
@@ -47,6 +53,10 @@ class TrialChart(Pane):
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Steps and values [points] of the whole trial."""
         raise NotImplementedError
+
+    def hollow(self, trace: Trace) -> NDArray[np.bool_] | None:
+        """Which of the points are less certain than the others, [points]; None: none can be."""
+        return None
 
     @property
     def subject(self) -> str:
@@ -66,10 +76,30 @@ class TrialChart(Pane):
         """Curves that are drawn beside that of the values."""
         return ()
 
+    def theory(self) -> Recursion | None:
+        """The closed form of this trial, where there is one and it is asked for."""
+        if not self.look.theory or self.reading is None or self.reading.trace is None:
+            return None
+        details, trace = self.reading.details, self.reading.trace
+        return self._theories.get((details, trace), None, lambda: recursion(details, trace))
+
+    def drawn_theory(self, points: tuple[Floats, Floats], of_loss: bool) -> tuple[Series, ...]:
+        """The closed form beside these points, the same arrays for the same points: then what is drawn is kept, too."""
+        theory = self.theory()
+        if theory is None:
+            return ()
+        return self._drawn.get((theory, *points), of_loss, lambda: theory.beside(points, of_loss))
+
+    def gap(self, trace: Trace) -> str:
+        """How far the values are from the closed form, "" without one."""
+        return ""
+
     def left_cells(self) -> int:
         """Cells of the left margin: the same for both charts, whichever lines are in view."""
         trial = None if self.reading is None else self.reading.trial
         lines = () if trial is None else edge_lines(trial)
+        if self.reading is not None and chosen(self.reading) == ACCURACY:
+            lines = (*lines, *threshold_lines(self.reading))
         if self.reading is not None and self.reading.measured is not None:
             lines = (*lines, *edge_hlines(self.reading.measured))
         return gutter_width(lines, self.look.marks.ascii_only)
@@ -92,14 +122,15 @@ class TrialChart(Pane):
         if not step.size:
             return middle(self.nothing(), width, height)
         low, high = visible(self.sight, axis_end(self.reading))
-        seen = self._seen.get((values,), (low, high, self.y_log), lambda: self._scaled(step, values, low, high))
+        drawn = low, high, self.y_log, self.look.theory, self.reading.wanted.beside
+        seen = self._seen.get((values,), drawn, lambda: self._scaled(step, values, low, high))
         hlines, y_limits, self._caption = seen
         at = place(trace, self.sight)
         cursor = None if at is None else float(trace.step[at])
         here = np.searchsorted(step, -1.0 if cursor is None else cursor)
         on_curve = here < step.size and step[here] == cursor
         spec = ChartSpec(
-            series=(*self.beside(), Series(step, values)),
+            series=(*self.beside(), Series(step, values, hollow=self.hollow(trace))),
             x_end=high,
             x_start=low,
             x_log=self.look.x_log,
@@ -107,10 +138,21 @@ class TrialChart(Pane):
             y_limits=y_limits,
             hlines=hlines,
             gutter=self.left_cells(),
+            x_names=self._x_names(Axis(low, high, self.look.x_log), width),
             cursor=cursor,
             point=float(values[here]) if on_curve else None,
         )
         return draw(spec, width, height, self.look.marks.ascii_only).lines
+
+    def _x_names(self, axis: Axis, width: int) -> tuple[tuple[float, str], ...]:
+        """Labels in η·t, where these are asked for."""
+        if not self.look.physical or self.reading is None or self.reading.trial is None:
+            return ()
+        return time_names(rates_of(self.reading.trial), axis, width - self.left_cells() - 1)
+
+    def part(self) -> str:
+        """Which part of the steps is visible, and in what they are labelled."""
+        return f"{_part(self.sight)}{'  against η·t' * self.look.physical}"
 
     def _scaled(
         self, step: Floats, values: Floats, low: float, high: float
@@ -121,14 +163,17 @@ class TrialChart(Pane):
         trace = self.reading.trace
         seen = values[slice(*np.searchsorted(step, (low, np.nextafter(high, np.inf))))]
         hlines = self.hlines(seen)
-        key = (trace.trial_id, trace.attempt, self.subject, self.y_log, self.sight.window, len(hlines))
+        beside = self.look.theory, self.reading.wanted.beside
+        key = (trace.trial_id, trace.attempt, self.subject, self.y_log, self.sight.window, len(hlines), *beside)
         held = self._held[1] if self._held is not None and self._held[0] == key else None
-        more = [hline.value for hline in hlines] + [
-            float(y) for one in self.beside() for y in (one.y.min(), one.y.max())
-        ]
+        more = np.concatenate([[hline.value for hline in hlines], *(one.y for one in self.beside())])
         y_limits = limits(np.append(seen, more), self.y_log, held)
         self._held = (key, y_limits)
-        return hlines, y_limits, caption(step, values, self.y_log)
+        said = [caption(step, values, self.y_log)]
+        if (hollow := self.hollow(trace)) is not None:
+            said.append(missed_words(hollow, self.look.marks.ascii_only))
+        said.append(self.gap(trace))
+        return hlines, y_limits, " · ".join(filter(None, said))
 
     def nothing(self) -> str:
         """What to say without any point."""
@@ -143,11 +188,21 @@ class LossView(TrialChart):
 
     def title(self) -> Line:
         """What is drawn, and which part."""
-        return (("loss", "title"), (_part(self.sight), ""))
+        return (("loss", "title"), (self.part(), ""))
 
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Losses."""
         return loss_points(trace)
+
+    def beside(self) -> tuple[Series, ...]:
+        """The closed form."""
+        trace = None if self.reading is None else self.reading.trace
+        return () if trace is None else self.drawn_theory(loss_points(trace), of_loss=True)
+
+    def gap(self, trace: Trace) -> str:
+        """Of the losses."""
+        theory = self.theory()
+        return "" if theory is None else theory.gap(loss_points(trace), of_loss=True)
 
     @property
     def y_log(self) -> bool:
@@ -165,44 +220,71 @@ class SharpnessView(TrialChart):
     @property
     def measured(self) -> MeasureTrace | None:
         """The measure that is drawn in place of the sharpness."""
-        return None if self.reading is None else self.reading.measured
+        measured = None if self.reading is None else self.reading.measured
+        return measured if measured is not None and measured.measure == self.subject else None
 
     @property
     def subject(self) -> str:
-        """What is drawn."""
-        return "" if self.measured is None else self.measured.measure
+        """What is drawn; "": the sharpness."""
+        name = "" if self.reading is None else chosen(self.reading)
+        return "" if name == SHARPNESS else name
 
     def turn_scale(self) -> None:
-        """Log values in place of linear ones, or the other way round, of the measure that is drawn."""
+        """Log values in place of linear ones, or the other way round, of what is drawn."""
         self._turned ^= {self.subject}
         self.update_rows()
 
     def title(self) -> Line:
         """What is drawn, which part, and what else there is to draw."""
-        name = self.subject or "sharpness λ"
-        others = [] if self.reading is None else [other for other in self.reading.measures if other != self.subject]
-        others += ["λ"] if self.subject and "lambda" not in others else []
-        more = f"  m: {clean(', '.join(others))}" if others else ""
+        names = [] if self.reading is None else others(self.reading)
+        more = f"  m: {clean(', '.join(names))}" if names else ""
         parts = "" if self.measured is None else parts_words(self.measured)
-        return ((clean(name), "title"), (f"  {clean(parts)}" * bool(parts) + _part(self.sight), ""), (more, "dim"))
+        second = "" if self.reading is None else beside(self.reading)
+        with_second = f" and 2 {clean(second)}" if second else ""
+        told = f"  {clean(parts)}" if parts else ""
+        return (
+            (clean(self.subject or "sharpness λ") + with_second, "title"),
+            (told + self.part(), ""),
+            (more, "dim"),
+        )
 
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
-        """Sharpness, or the measure, where it was measured."""
-        measured = self.measured
-        if measured is None:
+        """Sharpness, or what is drawn in its place, where it is known."""
+        if self.reading is None:
             return sharpness_points(trace)
-        return measured.points if measured.edges else (measured.step, measured.value)
+        return points_of(self.reading, trace, self.subject or SHARPNESS, self.measured)
+
+    def hollow(self, trace: Trace) -> NDArray[np.bool_] | None:
+        """Those of λ that missed their tolerance."""
+        return None if self.subject else not_converged(trace)
 
     def beside(self) -> tuple[Series, ...]:
-        """The edges of a measure, where they change along the training, and its further parts."""
-        return () if self.measured is None else (*edge_curves(self.measured), *part_curves(self.measured))
+        """The edges of a measure, where they change along the training, its further parts, and the second quantity."""
+        own = () if self.measured is None else (*edge_curves(self.measured), *part_curves(self.measured))
+        return (*own, *self._recursion(), *self._second())
+
+    def _recursion(self) -> tuple[Series, ...]:
+        trace = None if self.reading is None or self.subject else self.reading.trace
+        return () if trace is None else self.drawn_theory(sharpness_points(trace), of_loss=False)
+
+    def gap(self, trace: Trace) -> str:
+        """Of λ."""
+        theory = None if self.subject else self.theory()
+        return "" if theory is None else theory.gap(sharpness_points(trace), of_loss=False)
+
+    def _second(self) -> tuple[Series, ...]:
+        reading = self.reading
+        if reading is None or reading.trace is None or not (name := beside(reading)):
+            return ()
+        points = points_of(reading, reading.trace, name, reading.second)
+        return (Series(*points, "curve-2", "2", letter="2"),) if points[0].size else ()
 
     @property
     def y_log(self) -> bool:
-        """As the look says; of a measure as it is registered, until a key turns it."""
+        """As the look says; of anything but λ as it is registered, until a key turns it."""
         if not self.subject:
             return self.look.ratio_log
-        log = is_drawn_log(self.subject)
+        log = self.measured is not None and is_drawn_log(self.subject)
         if self.measured is not None and self.reading is not None and is_recorded(self.reading):
             log = starts_log(self.measured)
         return log != (self.subject in self._turned)
@@ -211,8 +293,10 @@ class SharpnessView(TrialChart):
         """The edge; of plain gradient descent 4/η too, where the sharpness comes near: it would squeeze the curve."""
         if self.reading is None or self.reading.trial is None:
             return ()
-        if self.measured is not None and not _has_edge_of_sharpness(self.subject):
-            return edge_hlines(self.measured)
+        if self.subject == ACCURACY:
+            return threshold_lines(self.reading)
+        if self.subject and not _has_edge_of_sharpness(self.subject):
+            return () if self.measured is None else edge_hlines(self.measured)
         lines = edge_lines(self.reading.trial)
         finite = values[np.isfinite(values)]
         near = finite.size and finite.max() > 2.5 / self.reading.trial.eta

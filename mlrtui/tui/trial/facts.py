@@ -18,6 +18,7 @@ from mlrtui.tui.trial.cursor import Sight, column_at, place
 from mlrtui.tui.trial.reasons import phase_reason, verdict_reason
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.rows import RowsPane, sentence
+from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED
 from mlrtui_db.models import TrialDetails, TrialRow
 
 __all__ = ["ReadOut", "SettingsPane", "TrialFacts", "neighbours", "setting_groups", "trial_name"]
@@ -174,6 +175,8 @@ class ReadOut(LinesWidget):
         super().__init__(look, id="status")
         self.sight = Sight()
         self.on_sharpness = False
+        self.points: tuple[Floats, Floats] | None = None  # of the chart that keys act on
+        self.subject = ""  # what it draws beside loss and λ
         self.axis: tuple[Axis, int] | None = None  # the step axis of the charts; None before they are drawn
 
     def lines(self, width: int, height: int) -> list[Line]:
@@ -197,17 +200,22 @@ class ReadOut(LinesWidget):
         if reading.measured is not None and is_recorded(reading):
             parts.append(value_words(reading.measured, step))
         else:
+            missed = " (not converged)" * bool(trace.flags[at] & FLAG_SHARPNESS_NOT_CONVERGED)
             parts.append(
-                "λ not measured" if sharp is None else f"λ {_exact(sharp)} · {ratio_name(edge)} {_exact(ratio, 5)}"
+                "λ not measured"
+                if sharp is None
+                else f"λ {_exact(sharp)}{missed} · {ratio_name(edge)} {_exact(ratio, 5)}"
             )
+        accuracy = _at(trace.accuracies, step)
+        if accuracy is not None:
+            parts.append(f"accuracy {_exact(accuracy, 4)}")
         left: Line = ((f" step {step} ", "value"), (f" {' · '.join(parts)}  ", ""))
-        if self.axis is None:
+        if self.axis is None or self.points is None:
             return [left]
-        points = sharpness_points(trace) if self.on_sharpness else loss_points(trace)
-        column = column_at(trace, points, at, *self.axis)
+        column = column_at(trace, self.points, at, *self.axis)
         if column.first == column.last or not math.isfinite(column.high):
             return [left]
-        name = "λ" if self.on_sharpness else "loss"
+        name = (clean(self.subject) or "λ") if self.on_sharpness else "loss"
         span = (
             f"{column.first}–{column.last}: {name} {number(column.low, 4)} to {_exact(column.high)} @{column.high_step}"
         )

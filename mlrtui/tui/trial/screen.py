@@ -8,14 +8,14 @@ from textual.containers import Container
 
 from mlrtui.tui.curves import peak_of
 from mlrtui.tui.keymap import Key, bindings
-from mlrtui.tui.measured import next_measure
 from mlrtui.tui.pane_screen import PanesScreen
-from mlrtui.tui.state import Reading, is_recorded, knows_cell, knows_trial
-from mlrtui.tui.tables import Table, steps_table
+from mlrtui.tui.state import Reading, knows_cell, knows_trial
+from mlrtui.tui.tables import Table, measured_tables, steps_table
 from mlrtui.tui.trial import cursor as moving
 from mlrtui.tui.trial.charts import LossView, SharpnessView, TrialChart, axis_end
 from mlrtui.tui.trial.cursor import Sight
 from mlrtui.tui.trial.facts import ReadOut, SettingsPane, TrialFacts, neighbours
+from mlrtui.tui.trial.quantities import next_name
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer
 
@@ -58,7 +58,7 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
 
     def tables(self) -> Sequence[Table]:
         """Every step."""
-        return (steps_table(self.owner.reading),)
+        return (steps_table(self.owner.reading), *measured_tables(self.owner.reading))
 
     def trials(self) -> Sequence[int]:
         """This trial."""
@@ -112,11 +112,24 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
             self._see(moving.at_step(self.sight, float(step[peak]), axis_end(reading)))
 
     def action_measure(self) -> None:
-        """The next measure that is stored of this trial, then the sharpness again."""
+        """The next quantity that is stored of this trial, then the first again."""
         reading, wanted = self.owner.reading, self.owner.wanted
         if reading is not None:
-            now = "" if reading.measured is None else reading.measured.measure
-            self.owner.want(replace(wanted, measure=next_measure(now, reading.measures, is_recorded(reading))))
+            self.owner.want(replace(wanted, measure=next_name(reading)))
+
+    def action_beside(self) -> None:
+        """Another quantity on the same axis, then none."""
+        reading, wanted = self.owner.reading, self.owner.wanted
+        if reading is not None:
+            self.owner.want(replace(wanted, beside=next_name(reading, second=True)))
+
+    def action_theory(self) -> None:
+        """Closed forms beside what was measured, or what was measured alone."""
+        self.owner.change(theory=not self.look.theory)
+
+    def action_time(self) -> None:
+        """The step axis in η·t, or in steps."""
+        self.owner.change(physical=not self.look.physical)
 
     def action_zoom_x(self, factor: float) -> None:
         """Fewer or more steps around the cursor; 0 shows all."""
@@ -144,7 +157,7 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
     def action_log_y(self) -> None:
         """The chart that has the focus."""
         below = self.query_one(SharpnessView)
-        if self._current == "sharpness" and below.measured is not None:
+        if self._current == "sharpness" and below.subject:
             below.turn_scale()
         elif self._current == "sharpness":
             self.owner.change(ratio_log=not self.look.ratio_log)
@@ -179,4 +192,8 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         for other in self.query(TrialChart):
             other.sight = self.sight
         read_out.sight, read_out.on_sharpness = self.sight, self._current == "sharpness"
+        read_out.points = (
+            None if chart.reading is None or chart.reading.trace is None else chart.points(chart.reading.trace)
+        )
+        read_out.subject = chart.subject
         read_out.axis = chart.axis() if chart.reading is not None and chart.size.width else None

@@ -60,7 +60,8 @@ class FitsPane(RowsPane):
         """The fits."""
         fits = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.fits
         rows: list[Line] = []
-        for terms in fit_groups(fits):
+        main = headline(fits)
+        for terms in sorted(fit_groups(fits), key=lambda terms: main is None or terms[0].fit != main.fit):
             rows += sentence(fit_sentence(terms), "value", width)
             for note in fit_notes(terms):
                 rows += sentence(note, "stale" if note.startswith("!") else "dim", width, "   ")
