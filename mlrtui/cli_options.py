@@ -159,7 +159,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen as text and exit.")]
 ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
-WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
+WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log", "workers"])
 
 
 def store_path(option: Path | None) -> Path:
