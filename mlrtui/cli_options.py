@@ -112,7 +112,7 @@ BackupEveryOption = Annotated[
         "--backup-every", metavar="TIME", help="How often the copy is renewed (default: 10m); always at the end, too."
     ),
 ]
-NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Print progress lines instead of the screen.")]
+NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Show progress as text instead of the screen.")]
 DevicesOption = Annotated[
     str,
     typer.Option(
