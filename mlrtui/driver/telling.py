@@ -53,6 +53,7 @@ class _Slot:
     marks: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=64))  # (when, how much was done)
     load: WorkerLoad | None = None
     ready: bool = False
+    warm: set[bool] = field(default_factory=set)  # the kinds of work, λ₀ or not, of which a record has come
 
 
 class Telling:
@@ -145,6 +146,9 @@ class Telling:
         cell, now, message = one.cell, self._clock(), event.message
         if cell is None:
             return
+        if one.probes not in one.warm and isinstance(message, LambdaAtInit | StepBatch):
+            one.warm.add(one.probes)
+            one.heard = now  # what it took until now was mostly to load code, or to compile it
         if isinstance(message, LambdaAtInit):
             self._probes.add(cell.cell_id, now - one.heard, cell.cost.probe)
             self._did(one, 1.0, now)

@@ -136,7 +136,8 @@ def about(seconds: float, low: float | None = None, high: float | None = None) -
         ('about 12 min (9–17)', 'about 3.3 h (2.5–5.6)', 'about 8 s')
     """
     size, unit = next((one for one in _UNITS if seconds < one[2]), _UNITS[-1])[:2]
-    parts = [_in_unit(value / size, whole_only=unit == "s") for value in (seconds, low, high) if value is not None]
+    places = 0 if unit == "s" or seconds >= 9.95 * size else 1
+    parts = [_in_unit(value / size, places, unit == "s") for value in (seconds, low, high) if value is not None]
     spread = f" ({parts[1]}–{parts[2]})" if len(parts) == 3 and parts[1] != parts[2] else ""
     return f"about {parts[0]} {unit}{spread}"
 
@@ -145,11 +146,11 @@ _UNITS = ((1.0, "s", 100.0), (60.0, "min", 5_400.0), (3_600.0, "h", 172_800.0), 
 """Seconds of a unit, its name, and up to how many seconds it is used."""
 
 
-def _in_unit(value: float, *, whole_only: bool) -> str:
+def _in_unit(value: float, places: int, in_seconds: bool) -> str:
     """In as many digits as an estimate deserves: few changes on a screen while it is counted down."""
-    if whole_only:
+    if in_seconds:
         return f"{max(value, 1):.0f}" if value < 20 else f"{5 * round(value / 5)}"
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+    return f"{value:.{0 if value >= 10 else places}f}".removesuffix(".0")
 
 
 def many(value: float) -> str:

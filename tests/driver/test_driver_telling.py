@@ -1,5 +1,6 @@
 """What a driver lets readers see while it runs: real stores, an engine that makes numbers up, a clock of the test's."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_from_the_first_second_to_the_last(tmp_path: Path, sweep_file: WriteSwee
     assert all(work.left is not None and work.low <= work.left <= work.high for work in works)  # type: ignore[operator]
     assert works[-1].measured == 8
     times = [at for at, _ in seen[1:]]
-    assert all(later - earlier >= EVERY for earlier, later in zip(times[:-2], times[1:-1], strict=True))
+    assert all(later - earlier >= EVERY for earlier, later in itertools.pairwise(times))
 
 
 def test_a_worker_says_what_it_trains(tmp_path: Path, sweep_file: WriteSweep) -> None:
@@ -90,7 +91,7 @@ def test_while_a_worker_is_silent_nothing_is_written(tmp_path: Path, sweep_file:
     seen = followed(tmp_path / "s.db", sweep_file(SMALL_SCAN), engine)
     assert engine.silence == 0
     times = [at for at, _ in seen]
-    assert max(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= 25
+    assert max(later - earlier for earlier, later in itertools.pairwise(times)) >= 25
 
 
 def test_a_resumed_sweep_knows_what_its_nets_took(tmp_path: Path, sweep_file: WriteSweep) -> None:
