@@ -24,6 +24,12 @@ _GUESS_SD = 0.8
 _CELL_SD = 0.35
 """The same between cells of one sweep on one machine, for a cell that nobody has trained yet."""
 
+_SLOPE, _SLOPE_WEIGHT = -0.15, 2.0
+"""Of true / guessed over the size of the work, in logarithms: large nets use a processor better than the guess says."""
+
+_LIKE, _LIKE_SD = 0.7, 0.7
+"""Of a machine's factor for λ₀, the power that is expected for training; what is left of the spread of a guess then."""
+
 _FLOOR_SD = 0.06  # a machine is not as fast at every moment
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
 
@@ -50,42 +56,87 @@ class _Spent:
     seconds: float = 0.0
     guessed: float = 0.0
     records: int = 0
+    size: float = 1.0  # what one piece of its work is guessed to take
+
+    @property
+    def known(self) -> bool:
+        return self.guessed > 0 and self.seconds > 0
+
+    @property
+    def ln(self) -> float:
+        return math.log(self.seconds / self.guessed)
 
 
 class Pace:
-    """How many times as long as guessed one kind of work takes, by cell. ``guessed``: the guess means something."""
+    """How many times as long as guessed one kind of work takes, by cell.
 
-    def __init__(self, guessed: bool) -> None:
-        self._guessed = guessed
+    Args:
+        guessed: the guess means something.
+        like: the pace of other work on the same devices, which says something of this one before it begins.
+    """
+
+    def __init__(self, guessed: bool, like: "Pace | None" = None) -> None:
+        self._guessed, self._like = guessed, like
         self._cells: dict[int, _Spent] = {}
         self._all = _Spent()
+        self._line: tuple[float, float, float] | None = None
 
     @property
     def known(self) -> bool:
         """There is something to go by."""
         return self._guessed or self._all.guessed > 0
 
-    def add(self, cell: int, seconds: float, guessed: float) -> None:
-        """A slot has spent so many seconds on what was guessed to take ``guessed``; 0: on what comes with it."""
-        for spent in (self._all, self._cells.setdefault(cell, _Spent())):
+    def add(self, cell: int, seconds: float, guessed: float, size: float) -> None:
+        """A slot has spent so many seconds on what was guessed to take ``guessed``; 0: on what comes with it.
+
+        ``size``: what one net's λ₀, or one training, of this cell is guessed to take.
+        """
+        for spent in (self._all, self._cells.setdefault(cell, _Spent(size=size or 1.0))):
             spent.seconds += seconds
             spent.guessed += guessed
             spent.records += guessed > 0
+        self._line = None
 
     @property
     def sd(self) -> float:
         """What all cells have in common: the spread of ln(true / guessed) that is left of the machine's."""
+        if self._like is not None and not self._all.records:
+            return _GUESS_SD * (_LIKE_SD if self._like._all.records else 1.0)
         return _GUESS_SD / math.sqrt(1 + 8 * self._all.records)
 
-    def ratio(self, cell: int) -> tuple[float, float]:
-        """Factor of a cell, and the spread of its logarithm beside what all cells have in common."""
-        whole = self._all.seconds / self._all.guessed if self._all.guessed > 0 and self._all.seconds > 0 else 1.0
+    @property
+    def whole(self) -> float:
+        """The factor over all cells."""
+        if self._all.known:
+            return self._all.seconds / self._all.guessed
+        return 1.0 if self._like is None else self._like.whole**_LIKE
+
+    def ratio(self, cell: int, size: float) -> tuple[float, float]:
+        """Factor of a cell, and the spread of its logarithm beside what all cells have in common.
+
+        Of a cell that nobody has worked on, by its size on the line through the others.
+        """
+        middle, height, slope = self._through()
+        expected = height + slope * (math.log(size or 1.0) - middle)
         own = self._cells.get(cell)
-        if own is None or own.guessed <= 0 or own.seconds <= 0:
-            return whole, _CELL_SD
+        if own is None or not own.known:
+            return math.exp(expected), _CELL_SD
         weight = own.records / (own.records + 1.0)
-        ln = weight * math.log(own.seconds / own.guessed) + (1 - weight) * math.log(whole)
-        return math.exp(ln), _CELL_SD / math.sqrt(1 + 4 * own.records)
+        return math.exp(weight * own.ln + (1 - weight) * expected), _CELL_SD / math.sqrt(1 + 4 * own.records)
+
+    def _through(self) -> tuple[float, float, float]:
+        """The line of ln(true / guessed) over ln(size): its middle, its height there, its slope."""
+        if self._line is None:
+            known = [(math.log(one.size), one.ln, min(one.records, 5) / 5) for one in self._cells.values() if one.known]
+            if not known:
+                return 0.0, math.log(self.whole), 0.0
+            total = sum(weight for _, _, weight in known)
+            x = sum(one * weight for one, _, weight in known) / total
+            y = sum(one * weight for _, one, weight in known) / total
+            across = sum(weight * (one - x) * (other - y) for one, other, weight in known)
+            square = sum(weight * (one - x) ** 2 for one, _, weight in known)
+            self._line = x, y, (across + _SLOPE_WEIGHT * _SLOPE) / (square + _SLOPE_WEIGHT)
+        return self._line
 
 
 class _After(NamedTuple):
@@ -214,8 +265,8 @@ def forecast(
     part = needs.mean_part(running)
     work = variance = by_cell = unknown = chain = 0.0
     for one in cells:
-        ratio, sd = trainings.ratio(one.cell)
-        each, probe = one.cost.training * ratio, one.cost.probe * probes.ratio(one.cell)[0]
+        ratio, sd = trainings.ratio(one.cell, one.cost.training)
+        each, probe = one.cost.training * ratio, one.cost.probe * probes.ratio(one.cell, one.cost.probe)[0]
         here = measuring = 0.0
         for net in one.nets:
             begun = sum(needs.to_end(done) - done for done in net.running)

@@ -73,7 +73,8 @@ class Telling:
         """A sweep begins, or goes on."""
         self._run, self._sweep_id = run, sweep_id
         guessed = all(isinstance(cell.plan, CellPlan) and forward_work(cell.plan.net) for cell in run.cells)
-        self._probes, self._trainings = Pace(guessed), Pace(guessed)
+        self._probes = Pace(guessed)
+        self._trainings = Pace(guessed, like=self._probes)
         self._needs, self._trains = Needs(run.spec.search is None), False
         for net_id, last, most in self._store.steps_trained(sweep_id):
             self._needs.trained(net_id, min(last / most, 1.0) if most else 1.0, 0)
@@ -87,7 +88,7 @@ class Telling:
         """A slot was given work; ``trials`` are those of its trainings, in their order."""
         one, now = self._at[slot], self._clock()
         if one.free is not None and now - one.free < _GAP and draft.trainings:
-            self._trainings.add(draft.cell.cell_id, now - one.free, 0.0)
+            self._trainings.add(draft.cell.cell_id, now - one.free, 0.0, draft.cell.cost.training)
         nets = draft.probe or tuple(net for net, _, _ in draft.trainings)
         one.cell, one.nets, one.seeds = draft.cell, len(draft.probe), tuple(sorted({net.seed for net in nets}))
         one.lanes = {
@@ -121,7 +122,8 @@ class Telling:
         """A slot has ended its task, or lost it."""
         one, now = self._at[slot], self._clock()
         if one.cell is not None:
-            (self._probes if one.probes else self._trainings).add(one.cell.cell_id, now - one.heard, 0.0)
+            size = one.cell.cost.probe if one.probes else one.cell.cost.training
+            (self._probes if one.probes else self._trainings).add(one.cell.cell_id, now - one.heard, 0.0, size)
         one.cell, one.lanes, one.nets, one.free, self._moved = None, {}, 0, now, True
 
     def turn(self) -> None:
@@ -146,11 +148,11 @@ class Telling:
         cell, now, message = one.cell, self._clock(), event.message
         if cell is None:
             return
-        if one.probes not in one.warm and isinstance(message, LambdaAtInit | StepBatch):
-            one.warm.add(one.probes)
-            one.heard = now  # what it took until now was mostly to load code, or to compile it
+        # Until its first record of a kind a worker has mostly loaded code, or compiled it: that is no pace.
+        counts = one.probes in one.warm
         if isinstance(message, LambdaAtInit):
-            self._probes.add(cell.cell_id, now - one.heard, cell.cost.probe)
+            if counts:
+                self._probes.add(cell.cell_id, now - one.heard, cell.cost.probe, cell.cost.probe)
             self._did(one, 1.0, now)
         elif isinstance(message, StepBatch):
             steps = 0
@@ -160,7 +162,7 @@ class Telling:
                     last = int(message.step[part.stop - 1])
                     steps += max(last - lane.step, 0)
                     lane.step = max(lane.step, last)
-            self._trained(one, cell, steps, now)
+            self._trained(one, cell, steps if counts else 0, now)
         elif isinstance(message, Outcome) and (ended := one.lanes.pop(message.trial_id, None)) is not None:
             most = cell.plan.max_steps
             part = min(ended.step / most, 1.0) if most else 1.0
@@ -170,10 +172,12 @@ class Telling:
         else:
             return
         one.heard = now
+        one.warm.add(one.probes)
 
     def _trained(self, one: _Slot, cell: CellRun, steps: int, now: float) -> None:
-        guessed = cell.cost.training * steps / (cell.plan.max_steps or 1)
-        self._trainings.add(cell.cell_id, now - one.heard, guessed)
+        if steps:
+            guessed = cell.cost.training * steps / (cell.plan.max_steps or 1)
+            self._trainings.add(cell.cell_id, now - one.heard, guessed, cell.cost.training)
         self._did(one, steps, now)
 
     def _did(self, one: _Slot, much: float, now: float) -> None:

@@ -20,7 +20,7 @@ def test_a_guess_comes_with_a_wide_interval_and_records_narrow_it() -> None:
     assert guess is not None
     assert guess.low < guess.seconds / 2 < 2 * guess.seconds < guess.high
     for _ in range(20):
-        trainings.add(1, 5.0, 10.0)  # twice as fast as guessed
+        trainings.add(1, 5.0, 10.0, 10.0)  # twice as fast as guessed
     for net in range(5):
         for part in [0.25] * 4:
             needs.trained(net, part, 0)
@@ -34,7 +34,7 @@ def test_a_guess_comes_with_a_wide_interval_and_records_narrow_it() -> None:
 def test_nothing_is_said_of_what_is_not_known() -> None:
     trainings = Pace(False)
     assert forecast([left(2)], Pace(False), trainings, Needs(scan=True), 1) is None
-    trainings.add(1, 30.0, 10.0)
+    trainings.add(1, 30.0, 10.0, 10.0)
     found = forecast([left(2)], Pace(False), trainings, Needs(scan=True), 1)
     assert found is not None
     assert found.seconds == pytest.approx(2 * 8 * 30.0)
@@ -91,15 +91,37 @@ def test_more_workers_share_the_work_but_not_a_search_in_turn() -> None:
     assert alone[1].seconds == pytest.approx(alone[0].seconds)
 
 
+def test_the_pace_of_lambda0_says_something_of_training_before_it_begins() -> None:
+    probes = Pace(True)
+    trainings = Pace(True, like=probes)
+    before = trainings.sd
+    for _ in range(5):
+        probes.add(1, 10.0, 1.0, 10.0)
+    assert trainings.ratio(1, 10.0)[0] == pytest.approx(10**0.7)
+    assert trainings.sd < before
+    for _ in range(5):
+        trainings.add(1, 2.0, 1.0, 10.0)
+    assert trainings.ratio(1, 10.0)[0] == pytest.approx(2.0)
+
+
 def test_a_cell_that_was_trained_is_better_known_than_others() -> None:
     pace = Pace(True)
     for _ in range(10):
-        pace.add(1, 3.0, 1.0)
-    own, own_sd = pace.ratio(1)
-    other, other_sd = pace.ratio(2)
+        pace.add(1, 3.0, 1.0, 10.0)
+    own, own_sd = pace.ratio(1, 10.0)
+    other, other_sd = pace.ratio(2, 10.0)
     assert own == pytest.approx(3.0)
     assert other == pytest.approx(3.0)
     assert own_sd < other_sd / 3
+
+
+def test_other_cells_lie_on_a_line_over_their_size() -> None:
+    pace = Pace(True)
+    for cell, size in enumerate((1.0, 10.0, 100.0)):
+        for _ in range(10):
+            pace.add(cell, 2.0 * size**0.7, size, size)
+    assert pace.ratio(9, 1000.0)[0] == pytest.approx(2.0 * 1000**-0.3, rel=0.2)
+    assert pace.ratio(9, 0.1)[0] == pytest.approx(2.0 * 0.1**-0.3, rel=0.2)
 
 
 def test_nothing_left_takes_no_time() -> None:
