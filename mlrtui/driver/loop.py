@@ -569,7 +569,12 @@ class Driver:
             text += f"; {failed} trials or nets failed"
         self._event("warning" if failed else "info", text)
         self._refit(run)
-        self._commit(lambda: (self._store.end_sweep(self._sweep_id, status), self._telling.end()))
+
+        def write() -> None:
+            self._store.end_sweep(self._sweep_id, status)
+            self._telling.end()
+
+        self._commit(write)
         return SweepEnd(name, status, failed)
 
     def _way_on(self, run: SweepRun) -> str:

@@ -165,8 +165,8 @@ class Telling:
             self._trained(one, cell, steps if counts else 0, now)
         elif isinstance(message, Outcome) and (ended := one.lanes.pop(message.trial_id, None)) is not None:
             most = cell.plan.max_steps
-            part = min(ended.step / most, 1.0) if most else 1.0
-            self._needs.trained(ended.net.net_id, part, ended.net.told)
+            done = min(ended.step / most, 1.0) if most else 1.0
+            self._needs.trained(ended.net.net_id, done, ended.net.told)
             if not most:
                 self._trained(one, cell, 1, now)
         else:
