@@ -143,6 +143,8 @@ def measure(example: str, overrides: Sequence[str], slots: int = SLOTS) -> tuple
         with Store.open(path) as store, Reader.open(path) as reader:
 
             def listen() -> None:
+                if said and engine.now < said[-1].at + 0.5:
+                    return  # it says something once a second
                 work = reader.work()
                 if work is not None and None not in (work.left, work.low, work.high):
                     one = Said(engine.now, float(work.left or 0), float(work.low or 0), float(work.high or 0))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from mlrtui.driver.sharing import Cost
 
-__all__ = ["CellLeft", "Forecast", "Needs", "NetLeft", "Pace", "forecast"]
+__all__ = ["CellLeft", "Forecast", "Needs", "NetLeft", "Pace", "Workers", "forecast"]
 
 _GUESS_SD = 0.8
 """Spread of ln(true / guessed) over machines, before anything was measured: a factor of 2.8 both ways in 8 of 10."""
@@ -107,15 +107,16 @@ class Pace:
     @property
     def whole(self) -> float:
         """The factor over all cells."""
-        if self._all.known:
-            return self._all.seconds / self._all.guessed
-        return 1.0 if self._like is None else self._like.whole**_LIKE
+        return self._all.seconds / self._all.guessed if self._all.known else 1.0
 
-    def ratio(self, cell: int, size: float) -> tuple[float, float]:
+    def ratio(self, cell: int, size: float, other: float = 1.0) -> tuple[float, float]:
         """Factor of a cell, and the spread of its logarithm beside what all cells have in common.
 
-        Of a cell that nobody has worked on, by its size on the line through the others.
+        Of a cell that nobody has worked on, by its size on the line through the others; ``other``: its factor for
+        another kind of work, which stands in for that line before there is one.
         """
+        if not self._all.known:
+            return other**_LIKE, _CELL_SD
         middle, height, slope = self._through()
         expected = height + slope * (math.log(size or 1.0) - middle)
         own = self._cells.get(cell)
@@ -128,8 +129,6 @@ class Pace:
         """The line of ln(true / guessed) over ln(size): its middle, its height there, its slope."""
         if self._line is None:
             known = [(math.log(one.size), one.ln, min(one.records, 5) / 5) for one in self._cells.values() if one.known]
-            if not known:
-                return 0.0, math.log(self.whole), 0.0
             total = sum(weight for _, _, weight in known)
             x = sum(one * weight for one, _, weight in known) / total
             y = sum(one * weight for _, one, weight in known) / total
@@ -242,9 +241,20 @@ class CellLeft(NamedTuple):
     nets: Sequence[NetLeft]
 
 
-def forecast(
-    cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Needs, slots: int, *, alone: float = 0.0
-) -> Forecast | None:
+class Workers(NamedTuple):
+    """Who does the work."""
+
+    count: int
+    lanes: float = 1.0  # of a task, on average
+    side_by_side: bool = False  # lanes of a task cost little more than one, as on a GPU
+
+    @property
+    def idle_at_the_end(self) -> float:
+        """Part of a last task for which the others wait, on average."""
+        return (self.count - 1) / self.count * self.lanes
+
+
+def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Needs, slots: Workers) -> Forecast | None:
     """The time until all of these cells are done.
 
     Args:
@@ -253,20 +263,21 @@ def forecast(
         trainings: the pace of training.
         needs: what nets take.
         slots: that share the work.
-        alone: lanes beside one another that cost little more than one, as on a GPU; 0: each costs as much.
 
     Returns:
         None where nothing is known yet.
     """
     cells = [cell for cell in cells if cell.nets]
-    if not trainings.known or slots < 1:
+    if not trainings.known or slots.count < 1:
         return None
     running = [part for cell in cells for net in cell.nets for part in net.running]
     part = needs.mean_part(running)
-    work = variance = by_cell = unknown = chain = 0.0
+    work = variance = by_cell = unknown = chain = last = 0.0
     for one in cells:
-        ratio, sd = trainings.ratio(one.cell, one.cost.training)
-        each, probe = one.cost.training * ratio, one.cost.probe * probes.ratio(one.cell, one.cost.probe)[0]
+        measures = probes.ratio(one.cell, one.cost.probe)[0]
+        ratio, sd = trainings.ratio(one.cell, one.cost.training, measures)
+        each, probe = one.cost.training * ratio, one.cost.probe * measures
+        last = max(last, each * part)
         here = measuring = 0.0
         for net in one.nets:
             begun = sum(needs.to_end(done) - done for done in net.running)
@@ -274,15 +285,18 @@ def forecast(
             here += (begun + left.mean) * each
             measuring += probe * net.probe
             variance += left.variance * each**2
-            together = max(min(one.cost.trainings / one.cost.questions, slots), 1.0)
+            at_once = one.cost.trainings / one.cost.questions
+            together = max(at_once if slots.side_by_side else min(at_once, slots.count), 1.0)
             in_turn = (left.mean / together + (begun / len(net.running) if net.running else 0.0)) * each
-            chain = max(chain, in_turn * max(alone, 1.0) + probe * net.probe)
+            chain = max(chain, in_turn * (slots.lanes if slots.side_by_side else 1.0) + probe * net.probe)
         work += here + measuring
         by_cell += (sd * (here + measuring)) ** 2
         unknown += here
     if work <= 0:
         return Forecast(0.0, 0.0, 0.0)
-    seconds = max(work / slots, chain)
+    seconds = work
+    if slots.count > 1:
+        seconds = max(work / slots.count + min(slots.idle_at_the_end * last, work / slots.count), chain)
     samples = math.sqrt(1 + needs.done) if not needs.scan else math.sqrt(1 + sum(needs._parts))
     common = trainings.sd**2 + ((0.0 if needs.scan else _NET_SD) / samples * unknown / work) ** 2
     sd = math.sqrt(_FLOOR_SD**2 + common + (by_cell + variance) / work**2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mlrtui.driver.forecast import CellLeft, Needs, NetLeft, Pace, forecast
+from mlrtui.driver.forecast import CellLeft, Needs, NetLeft, Pace, Workers, forecast
 from mlrtui.driver.sharing import cost_of
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import CellPlan, Plan
@@ -22,7 +22,7 @@ def time_foreseen(plan: Plan, devices: Sequence[str]) -> str:
     cells = [
         CellLeft(cell.position, cost_of(cell, plan.spec), [NetLeft(True, 0)] * len(cell.seeds)) for cell in plan.cells
     ]
-    found = forecast(cells, Pace(True), Pace(True), Needs(plan.spec.search is None), max(workers, 1))
+    found = forecast(cells, Pace(True), Pace(True), Needs(plan.spec.search is None), Workers(max(workers, 1)))
     assert found is not None  # a guess is always there
     where = f"{workers} CPU workers" if workers > 1 else "one CPU core"
     return f"{about(found.seconds, found.low, found.high)} on {where}, a guess from the arithmetic alone"

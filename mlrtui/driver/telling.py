@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mlrtui.driver.ceilings import most_steps
-from mlrtui.driver.forecast import CellLeft, Forecast, Needs, NetLeft, Pace, forecast
+from mlrtui.driver.forecast import CellLeft, Forecast, Needs, NetLeft, Pace, Workers, forecast
 from mlrtui.driver.slots import Slots
 from mlrtui.driver.sweep_run import CellRun, Draft, NetRun, SweepRun
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
@@ -239,8 +239,8 @@ class Telling:
         on_gpu = any(kind_of(device) != "cpu" for device in self._slots.devices)
         given, tasks = self._lanes_of_tasks
         cells = (CellLeft(cell.cell_id, cell.cost, tuple(_nets_left(cell, lanes))) for cell in run.cells if cell.open)
-        beside = given / tasks if on_gpu and tasks else 0.0
-        return forecast(cells, self._probes, self._trainings, self._needs, slots, alone=beside)
+        who = Workers(slots, given / tasks if tasks else 1.0, side_by_side=on_gpu)
+        return forecast(cells, self._probes, self._trainings, self._needs, who)
 
     def _worker(self, slot: int, now: float) -> WorkerRow:
         one, env = self._at[slot], self._slots.env(slot)
