@@ -27,8 +27,8 @@ _CELL_SD = 0.35
 _SLOPE, _SLOPE_WEIGHT = -0.15, 2.0
 """Of true / guessed over the size of the work, in logarithms: large nets use a processor better than the guess says."""
 
-_LIKE, _LIKE_SD = 0.7, 0.7
-"""Of a machine's factor for λ₀, the power that is expected for training; what is left of the spread of a guess then."""
+_LIKE_SD = 0.7
+"""What is left of the spread of a guess once the factor of the same machine is known for other work."""
 
 _FLOOR_SD = 0.06  # a machine is not as fast at every moment
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
@@ -116,7 +116,7 @@ class Pace:
         another kind of work, which stands in for that line before there is one.
         """
         if not self._all.known:
-            return other**_LIKE, _CELL_SD
+            return other, _CELL_SD
         middle, height, slope = self._through()
         expected = height + slope * (math.log(size or 1.0) - middle)
         own = self._cells.get(cell)
