@@ -10,6 +10,7 @@ yet, the number of trainings of searches, and what the first samples of either s
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -103,11 +104,6 @@ class Pace:
         if self._like is not None and not self._all.records:
             return _GUESS_SD * (_LIKE_SD if self._like._all.records else 1.0)
         return _GUESS_SD / math.sqrt(1 + 8 * self._all.records)
-
-    @property
-    def whole(self) -> float:
-        """The factor over all cells."""
-        return self._all.seconds / self._all.guessed if self._all.known else 1.0
 
     def ratio(self, cell: int, size: float, other: float = 1.0) -> tuple[float, float]:
         """Factor of a cell, and the spread of its logarithm beside what all cells have in common.
@@ -244,14 +240,14 @@ class CellLeft(NamedTuple):
 class Workers(NamedTuple):
     """Who does the work."""
 
-    count: int
+    number: int
     lanes: float = 1.0  # of a task, on average
     side_by_side: bool = False  # lanes of a task cost little more than one, as on a GPU
 
     @property
     def idle_at_the_end(self) -> float:
         """Part of a last task for which the others wait, on average."""
-        return (self.count - 1) / self.count * self.lanes
+        return (self.number - 1) / self.number * self.lanes
 
 
 def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Needs, slots: Workers) -> Forecast | None:
@@ -268,7 +264,7 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
         None where nothing is known yet.
     """
     cells = [cell for cell in cells if cell.nets]
-    if not trainings.known or slots.count < 1:
+    if not trainings.known or slots.number < 1:
         return None
     running = [part for cell in cells for net in cell.nets for part in net.running]
     part = needs.mean_part(running)
@@ -279,14 +275,14 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
         each, probe = one.cost.training * ratio, one.cost.probe * measures
         last = max(last, each * part)
         here = measuring = 0.0
-        for net in one.nets:
+        for net, times in Counter(one.nets).items():  # many are alike
             begun = sum(needs.to_end(done) - done for done in net.running)
             left = needs.after(net.told + len(net.running), one.cost, part, open_=not net.running)
-            here += (begun + left.mean) * each
-            measuring += probe * net.probe
-            variance += left.variance * each**2
+            here += times * (begun + left.mean) * each
+            measuring += times * probe * net.probe
+            variance += times * left.variance * each**2
             at_once = one.cost.trainings / one.cost.questions
-            together = max(at_once if slots.side_by_side else min(at_once, slots.count), 1.0)
+            together = max(at_once if slots.side_by_side else min(at_once, slots.number), 1.0)
             in_turn = (left.mean / together + (begun / len(net.running) if net.running else 0.0)) * each
             chain = max(chain, in_turn * (slots.lanes if slots.side_by_side else 1.0) + probe * net.probe)
         work += here + measuring
@@ -295,8 +291,8 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
     if work <= 0:
         return Forecast(0.0, 0.0, 0.0)
     seconds = work
-    if slots.count > 1:
-        seconds = max(work / slots.count + min(slots.idle_at_the_end * last, work / slots.count), chain)
+    if slots.number > 1:
+        seconds = max(work / slots.number + min(slots.idle_at_the_end * last, work / slots.number), chain)
     samples = math.sqrt(1 + needs.done) if not needs.scan else math.sqrt(1 + sum(needs._parts))
     common = trainings.sd**2 + ((0.0 if needs.scan else _NET_SD) / samples * unknown / work) ** 2
     sd = math.sqrt(_FLOOR_SD**2 + common + (by_cell + variance) / work**2)

@@ -153,7 +153,7 @@ class Telling:
         if isinstance(message, LambdaAtInit):
             if counts:
                 self._probes.add(cell.cell_id, now - one.heard, cell.cost.probe, cell.cost.probe)
-            self._did(one, 1.0, now)
+            self._did(one, 1.0, now, counts)
         elif isinstance(message, StepBatch):
             steps = 0
             for part in message.segments:
@@ -162,26 +162,28 @@ class Telling:
                     last = int(message.step[part.stop - 1])
                     steps += max(last - lane.step, 0)
                     lane.step = max(lane.step, last)
-            self._trained(one, cell, steps if counts else 0, now)
+            self._trained(one, cell, steps, now, counts)
         elif isinstance(message, Outcome) and (ended := one.lanes.pop(message.trial_id, None)) is not None:
             most = cell.plan.max_steps
             done = min(ended.step / most, 1.0) if most else 1.0
             self._needs.trained(ended.net.net_id, done, ended.net.told)
             if not most:
-                self._trained(one, cell, 1, now)
+                self._trained(one, cell, 1, now, True)
         else:
             return
         one.heard = now
         one.warm.add(one.probes)
 
-    def _trained(self, one: _Slot, cell: CellRun, steps: int, now: float) -> None:
-        if steps:
+    def _trained(self, one: _Slot, cell: CellRun, steps: int, now: float, counts: bool) -> None:
+        if steps and counts:
             guessed = cell.cost.training * steps / (cell.plan.max_steps or 1)
             self._trainings.add(cell.cell_id, now - one.heard, guessed, cell.cost.training)
-        self._did(one, steps, now)
+        self._did(one, steps, now, counts)
 
-    def _did(self, one: _Slot, much: float, now: float) -> None:
+    def _did(self, one: _Slot, much: float, now: float, counts: bool) -> None:
         one.done += much
+        if not counts:
+            one.marks.clear()
         if not one.marks or now - one.marks[-1][0] >= _WINDOW / 40:
             one.marks.append((now, one.done))
         while len(one.marks) > 2 and now - one.marks[1][0] > _WINDOW:
