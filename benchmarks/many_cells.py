@@ -23,6 +23,7 @@ from benchmarks.machine import describe, peak_memory, save, table
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver import estimate
+from mlrtui.driver.foreseen import time_foreseen
 from mlrtui.driver.loop import Driver
 from mlrtui.engines.fake import FakeEngine
 from mlrtui_db.store import Store
@@ -67,7 +68,7 @@ def planned(folder: Path, sweep: Path) -> None:
     plan = planning.plan(load_sweep(sweep), None)
     estimate.expected_trainings(plan)
     estimate.parallel_lanes(plan)
-    estimate.time_estimate(plan)
+    time_foreseen(plan, ["cpu"])
 
 
 def dry_run(folder: Path, sweep: Path) -> None:

@@ -45,6 +45,7 @@ PROGRAMS = (
     Program("recording_cost", "--rounds 1 --steps 200 --lanes 2 --widths 16"),
     Program("many_slots", "--slots 2 --rows 50 --total 2000 --rounds 1"),
     Program("reading", "--steps 5000 --rounds 1"),
+    Program("time_left", "--examples quickstart-catapult.toml --set training.steps=20"),
     Program("many_cells", "--cells 50 --plan 50"),
     Program(
         "predictions",

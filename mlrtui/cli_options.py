@@ -132,7 +132,7 @@ NotifyOption = Annotated[
         "$MLRTUI_SWEEP and $MLRTUI_TEXT say what.",
     ),
 ]
-NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Print progress lines instead of the screen.")]
+NoTuiOption = Annotated[bool, typer.Option("--no-tui", help="Show progress as text instead of the screen.")]
 DevicesOption = Annotated[
     str,
     typer.Option(
@@ -186,7 +186,7 @@ SizeOption = Annotated[
 ]
 ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
-WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])
+WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log", "workers"])
 
 
 def store_path(option: Path | None) -> Path:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from mlrtui.analysis.exclusions import left_out
 from mlrtui.text import numbers
 from mlrtui.text.escape import one_line
+from mlrtui.text.working import doing
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
 from mlrtui_db.reader import Reader
+from mlrtui_db.work import WorkRow
 
 if TYPE_CHECKING:  # it imports NumPy, which a line about a sweep does not need
     from mlrtui.analysis.fits import FitTerm
@@ -18,8 +20,13 @@ if TYPE_CHECKING:  # it imports NumPy, which a line about a sweep does not need
 __all__ = ["fit_line", "growth_line", "report", "sweep_line", "term_line"]
 
 
-def sweep_line(sweep: SweepRow) -> str:
-    """One sweep in one line."""
+def sweep_line(sweep: SweepRow, work: WorkRow | None = None) -> str:
+    """One sweep in one line, with what its driver does, where one is at work on it."""
+    line = _progress(sweep)
+    return f"{line} · {doing(work)}" if work is not None and work.sweep_id == sweep.sweep_id else line
+
+
+def _progress(sweep: SweepRow) -> str:
     failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
     if sweep.mode == "recorded":
         return f"{one_line(sweep.name)}: recorded, {'running' if sweep.trials_running else one_line(sweep.status)}"

@@ -20,6 +20,7 @@ from mlrtui_db._sqlite import connect_reader, translated, wal_bytes
 from mlrtui_db.errors import StoreIncomplete, StoreReplica
 from mlrtui_db.lock import is_held, left_behind
 from mlrtui_db.models import Replica, WriterEnd
+from mlrtui_db.work import forget_work
 
 _MARK, _DEATH, _REPLICA = "writer", "writer_died", "replica_of"
 MARKS = (_MARK, _DEATH, _REPLICA)
@@ -55,6 +56,7 @@ def unmark(connection: sqlite3.Connection) -> None:
 def unmark_copy(connection: sqlite3.Connection) -> None:
     """A copy through SQLite has all commits, whatever its source was marked with, and nobody is at work on it."""
     connection.execute("DELETE FROM meta WHERE key IN (?, ?, ?)", MARKS)
+    forget_work(connection)
 
 
 def write_replica(connection: sqlite3.Connection, source: str, at: float) -> None:

@@ -257,8 +257,8 @@ TABLES: dict[str, Docs] = {
     "meta": {
         "key": (
             "text",
-            "schema_version, created_at, writer (at work, or never closed), writer_died, epochs (the last writers) or "
-            "replica_of.",
+            "schema_version, created_at, writer (at work, or never closed), writer_died, epochs (the last writers), "
+            "replica_of, or work (JSON: what the driver and its workers do, while one is at work).",
         ),
         "value": ("text", "Its value."),
     },

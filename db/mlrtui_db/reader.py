@@ -34,6 +34,7 @@ from mlrtui_db.models import (
     TrialRow,
     WriterEnd,
 )
+from mlrtui_db.work import WorkRow, read_work
 
 __all__ = ["Reader"]
 
@@ -101,6 +102,14 @@ class Reader:
         """The store that this one is a copy of, which `mlrtui pull` keeps up to date; None: it is one of its own."""
         with self._picture() as connection:
             return _life.read_replica(connection)
+
+    def work(self) -> WorkRow | None:
+        """What the driver that is at work says of itself, or of a copy what its source's said; None: nobody is."""
+        with self._picture() as connection:
+            found = read_work(connection)
+            if found is None or look(self.path)[0] or _life.read_replica(connection) is not None:
+                return found
+            return None
 
     def refuse_if_replica(self) -> None:
         """Raise where nobody but `mlrtui pull` may write.

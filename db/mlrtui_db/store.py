@@ -33,6 +33,7 @@ from mlrtui_db.records import (
     TrialRecord,
 )
 from mlrtui_db.relabelling import Relabel, StoredTrial, stored_trial
+from mlrtui_db.work import WorkRow, forget_work, write_work
 
 __all__ = ["Store", "bring_up_to_date", "check"]
 
@@ -464,6 +465,16 @@ class Store:
             StoreError: a name does not begin with `records.SAVED`.
         """
         _sweeps.save_fit(self._tx(), sweep_id, fits)
+
+    def show_work(self, work: WorkRow | None) -> None:
+        """Let readers see what the driver does now; None: nothing any more."""
+        connection = self._tx().connection
+        forget_work(connection) if work is None else write_work(connection, work)
+
+    def steps_trained(self, sweep_id: int) -> list[tuple[int, int, int]]:
+        """Of each trial of a sweep that has ended (net_id, its last step, the most that it may have), by trial_id."""
+        with translated(self.path):
+            return _attempts.steps_trained(self._connection, sweep_id)
 
     def add_event(self, level: str, text: str, sweep_id: int | None = None, trial_id: int | None = None) -> None:
         """Add a line to the log; ``level`` is "info", "warning" or "error"."""

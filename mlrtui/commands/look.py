@@ -19,9 +19,11 @@ from mlrtui.report import fit_line, sweep_line
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import moment
 from mlrtui.text.printing import needs_ascii, show
+from mlrtui.text.working import doing
 from mlrtui_db import lock, processes
 from mlrtui_db.models import FitRow, Replica, SweepRow, WriterEnd
 from mlrtui_db.reader import Reader
+from mlrtui_db.work import WorkRow
 
 __all__ = ["How", "browse", "in_folders", "status", "watch"]
 
@@ -80,7 +82,8 @@ def browse(stores: Sequence[Path], how: How) -> int:
             with Reader.open(store) as reader:
                 end = reader.last_end()
                 died = () if end is None else (f"  {one_line(end.sentence())}",)
-                lines = [f"{store}:", *died, *(f"  {sweep_line(row)}" for row in reader.sweeps())]
+                work = reader.work()
+                lines = [f"{store}:", *died, *(f"  {sweep_line(row, work)}" for row in reader.sweeps())]
             show("\n".join(lines), how.ascii_only)
         return 0
     return _show(stores, how)
@@ -164,6 +167,7 @@ class _State:
     holder: lock.LockHolder | None
     end: WriterEnd | None  # how the last writer died
     replica: Replica | None  # whose copy it is
+    work: WorkRow | None  # what the driver says of itself
 
     def as_object(self) -> dict[str, Any]:
         """For JSON."""
@@ -171,6 +175,7 @@ class _State:
             "store": str(self.store),
             "driver": None if self.holder is None else dataclasses.asdict(self.holder),
             "last_driver": None if self.end is None else dataclasses.asdict(self.end),
+            "work": None if self.work is None else dataclasses.asdict(self.work),
             "copy_of": None if self.replica is None else dataclasses.asdict(self.replica),
             "sweeps": [documents.sweep_object(row, self.fits[row.sweep_id]) for row in self.sweeps],
         }
@@ -180,9 +185,9 @@ def _read(store: Path) -> _State:
     with Reader.open(store) as reader:
         sweeps = reader.sweeps()
         fits = {row.sweep_id: reader.fits(row.sweep_id) for row in sweeps}
-        end, replica = reader.last_end(), reader.replica_of()
+        end, replica, work = reader.last_end(), reader.replica_of(), reader.work()
     held, holder = at_work(store)
-    return _State(store, sweeps, fits, held, holder, None if held else end, replica)
+    return _State(store, sweeps, fits, held, holder, None if held else end, replica, work)
 
 
 def status(store: Path, *, as_json: bool) -> int:
@@ -209,8 +214,10 @@ def _lines(state: _State) -> Iterator[str]:
         yield f"{store}: {who} is running{waits}" if state.held else f"{store}: no driver is running"
     if state.end is not None:
         yield f"  {one_line(state.end.sentence())}; `mlrtui resume --store {store}` continues (log: {log_path(store)})"
+    if state.work is not None and state.work.sweep_id is None:
+        yield f"  {doing(state.work)}"
     for row in state.sweeps:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
-        yield f"  {created}  {sweep_line(row)}"
+        yield f"  {created}  {sweep_line(row, state.work)}"
         for fit in state.fits[row.sweep_id]:
             yield f"      {fit_line(fit)}"

@@ -16,6 +16,7 @@ from mlrtui.data.words import data_line
 from mlrtui.driver import estimate, launch, stopping
 from mlrtui.driver.backups import refuse_other_backup
 from mlrtui.driver.deriving import Aside, aside_name, asides, decided, threshold_of
+from mlrtui.driver.foreseen import time_foreseen
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.methods import chosen_as, chosen_for
 from mlrtui.driver.shards import Shard, part
@@ -384,7 +385,7 @@ def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]], worker
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
         *(f"  data: {line}" for line in dict.fromkeys(map(data_line, data))),
         *(line for label, known in built.items() for line in (*_head(label), *(f"    {text}" for text in known))),
-        f"  time: {estimate.time_estimate(plan)}",
+        f"  time: {time_foreseen(plan, workers)}",
         *(f"  store: {remark}" for remark in [estimate.writer_remark(plan, workers)] if remark),
         f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]

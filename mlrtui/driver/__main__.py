@@ -95,6 +95,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
         opened, options = engine_of(str(job["engine"])).open, dict(job["options"])  # type: ignore[call-overload]
         failed = done = 0
         for spec, shard in zip(specs, job["shards"], strict=True):  # type: ignore[call-overload]
+            _show_loading(store, spec.sweep.name)
             loop = isinstance(spec, LoopSweep)
             if loop not in drivers:
                 engine = caller or (LoopEngine(names) if loop else opened(names, options))
@@ -115,6 +116,7 @@ def _run(job: dict[str, object], answer_fd: int, stop: _Stop) -> int:
             _tell(notices, end, _why(stop, terms, caller))
             if stop.asked or terms.passed() or end.status == "stopped":
                 break
+        _show_loading(store, "")
         kept = backups.finish()
         return STOPPED if done < len(specs) else 1 if failed or not kept else 0
     except BaseException as error:
@@ -163,6 +165,15 @@ def _note(store: "Store", text: str, level: str = "info") -> None:
     _say(text)
     with suppress(StoreIOError), store.transaction():  # a full disk must not end what goes on without the event
         store.add_event(level, text)
+
+
+def _show_loading(store: "Store", sweep: str) -> None:
+    """Readers see what goes on before there is a sweep: reading data may take a while. "": nothing any more."""
+    from mlrtui_db.errors import StoreError
+    from mlrtui_db.work import WorkRow
+
+    with suppress(StoreError), store.transaction():  # of trouble that stays the next commit tells
+        store.show_work(WorkRow(time.time(), "data", sweep=sweep) if sweep else None)
 
 
 def _report(store: "Store") -> None:

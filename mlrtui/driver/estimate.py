@@ -1,9 +1,8 @@
-"""What a sweep will cost, guessed from its plan before anything runs."""
+"""What a sweep will cost, guessed from its plan before anything runs; `forecast` makes a time of it."""
 
 import math
 from collections.abc import Sequence
 
-from mlrtui.analysis.progress import format_duration
 from mlrtui.driver.methods import search_rules
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan, Plan
@@ -16,7 +15,6 @@ __all__ = [
     "seconds_per_core",
     "seconds_per_probe",
     "seconds_per_training",
-    "time_estimate",
     "writer_remark",
 ]
 
@@ -99,15 +97,6 @@ def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
         f"about {rows / 1e3:.0f} thousand rows/s would be stored, one store takes about {WRITER_ROWS // 1000} thousand,"
         f" so trainings would wait for it: set record.every = {every}, or use --shard on several machines"
     )
-
-
-def time_estimate(plan: Plan) -> str:
-    """The guess in words."""
-    if not all(isinstance(cell, CellPlan) for cell in plan.cells):
-        return "not foreseen: what a training of yours costs is known to its function alone"
-    if any(isinstance(cell, CellPlan) and forward_work(cell.net) == 0 for cell in plan.cells):
-        return "not foreseen: what a factory's nets cost is not known before they are built"
-    return f"about {format_duration(seconds_per_core(plan))} on one CPU core, a guess from the arithmetic alone"
 
 
 def _trainings_of(plan: Plan, cell: Cell) -> int:

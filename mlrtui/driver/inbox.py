@@ -1,7 +1,7 @@
 """What workers have sent since the last commit."""
 
 from mlrtui.engines.base import FromWorker
-from mlrtui_trainer.spec import LambdaAtInit, Message, Outcome, TaskDone, TaskFailed
+from mlrtui_trainer.spec import LambdaAtInit, Message, Outcome, TaskDone, TaskFailed, WorkerLoad
 
 __all__ = ["Inbox"]
 
@@ -25,7 +25,9 @@ class Inbox:
         """Tasks whose end is among them."""
 
     def add(self, event: FromWorker) -> None:
-        """Put a record in."""
+        """Put a record in, unless it is nothing for the store."""
+        if isinstance(event.message, WorkerLoad):
+            return
         self.records.append((event.slot, event.message))
         self.rows += event.rows
         self.is_urgent |= isinstance(event.message, _URGENT)

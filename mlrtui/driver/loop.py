@@ -24,6 +24,7 @@ from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turns_of
 from mlrtui.driver.slots import MAX_STARVED, Slots
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
+from mlrtui.driver.telling import Telling
 from mlrtui.engines.base import Engine, EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
@@ -119,6 +120,7 @@ class Driver:
         self._commit = self._committer.commit
         self._clock = clock
         self._slots = Slots(engine.devices)
+        self._telling = Telling(store, self._slots, clock)
         self._running: dict[int, _Running] = {}
         self._inbox = Inbox()
         self._task_ids = itertools.count(1)
@@ -160,6 +162,7 @@ class Driver:
         if (other := identity.other_code(plan, state)) is not None:
             self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
+        self._telling.begin(run, self._sweep_id)
         self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
         self._derive(run, run.nets.values())
         self._close_answered(run, run.nets.values())
@@ -169,6 +172,7 @@ class Driver:
             self._store.watch()
             self._each_turn()
             self._hand_out(run)
+            self._telling.turn()
             if self._fits_due is not None and self._clock() >= self._fits_due:
                 self._refit(run)  # no slot waits for it
             for event in self._engine.poll(pause if self._inbox.is_urgent else COMMIT_SECONDS / 2):
@@ -273,6 +277,7 @@ class Driver:
         for slot, draft in drafts.items():
             task, lanes = self._round(run, draft, rounds[slot], opened[slot]) if slot in rounds else self._probe(draft)
             self._running[slot] = _Running(draft, lanes)
+            self._telling.submitted(slot, draft, lanes)
             self._engine.submit(slot, task)
 
     def _probe(self, draft: Draft) -> tuple[Task, dict[int, _Lane]]:
@@ -319,6 +324,7 @@ class Driver:
     # --- taking in ---------------------------------------------------------------------------------------------
 
     def _receive(self, run: SweepRun, event: EngineEvent) -> None:
+        self._telling.heard(event)
         match event:
             case WorkerReady(slot, env):
                 self._slots.ready(slot, self._engine.devices[slot], env)
@@ -395,6 +401,7 @@ class Driver:
 
     def _free(self, run: SweepRun, slot: int) -> _Running:
         running = self._running.pop(slot)
+        self._telling.freed(slot)
         for net in running.draft.probe:
             net.probing = False
         for lane in running.lanes.values():
@@ -449,6 +456,7 @@ class Driver:
         self._commit(write)
         for net in answered:
             run.close(net)
+            self._telling.closed(net)
         self._fits_due = self._fits_due or max(self._clock() + FIT_SECONDS, self._fits_paused_until)
 
     def _refit(self, run: SweepRun) -> None:
@@ -561,7 +569,12 @@ class Driver:
             text += f"; {failed} trials or nets failed"
         self._event("warning" if failed else "info", text)
         self._refit(run)
-        self._commit(lambda: self._store.end_sweep(self._sweep_id, status))
+
+        def write() -> None:
+            self._store.end_sweep(self._sweep_id, status)
+            self._telling.end()
+
+        self._commit(write)
         return SweepEnd(name, status, failed)
 
     def _way_on(self, run: SweepRun) -> str:

@@ -39,6 +39,7 @@ from mlrtui_trainer.spec import (
     TaskFailed,
     TrainSpec,
     TrialSpec,
+    WorkerLoad,
 )
 
 __all__ = ["CHECKS", "check_close", "check_death", "example_round", "results_of", "wait_until_ready"]
@@ -242,7 +243,9 @@ def _polled(engine: Engine, done: Callable[[list[EngineEvent]], bool], what: str
 
 
 def _of(events: Sequence[EngineEvent], slot: int) -> list[Message]:
-    return [event.message for event in events if isinstance(event, FromWorker) and event.slot == slot]
+    """Its records, without those on how busy its device is, which may come at any time."""
+    mine = (event.message for event in events if isinstance(event, FromWorker) and event.slot == slot)
+    return [message for message in mine if not isinstance(message, WorkerLoad)]
 
 
 def _ended(events: Sequence[EngineEvent], slot: int) -> bool:

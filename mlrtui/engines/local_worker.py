@@ -38,8 +38,9 @@ class _Line:
 def serve(connection: "Connection[object, object]", device: str) -> None:
     """Answer the driver until it hangs up."""
     from mlrtui_trainer import worker
+    from mlrtui_trainer.load import LoadMeter
 
-    line = _Line(connection)
+    line, load = _Line(connection), LoadMeter(device)
     line.send(worker.describe(device))
     threading.Thread(target=line.beat, daemon=True).start()
     datasets: dict[str, Dataset] = {}
@@ -49,7 +50,7 @@ def serve(connection: "Connection[object, object]", device: str) -> None:
             datasets[received.data_id] = received
             continue
         task: Round | Probe = received  # type: ignore[assignment]
-        for message in worker.run_task(task, datasets[task.data_id], device):
+        for message in load.among(worker.run_task(task, datasets[task.data_id], device)):
             line.send(message)
 
 

@@ -2,13 +2,14 @@
 
 Short: `number`. In full, as in "η 0.0312451": `exact`. With fixed places: `power`, `interval`, `r_squared`, `decades`,
 `accuracy`, `factor`, `fixed`. Whole numbers that come as floats: `whole`. Sizes: `megabytes`, `gibibytes`. Times:
-`clock`, `moment`, `day`, `span`.
+`clock`, `moment`, `day`, `span`, `about`. Of many: `many`.
 """
 
 import math
 import time
 
 __all__ = [
+    "about",
     "accuracy",
     "clock",
     "day",
@@ -18,6 +19,7 @@ __all__ = [
     "fixed",
     "gibibytes",
     "interval",
+    "many",
     "megabytes",
     "moment",
     "number",
@@ -124,6 +126,46 @@ def span(seconds: float) -> str:
     if hours < 24:
         return f"{hours}h{minutes:02d}m"
     return f"{hours // 24}d{hours % 24}h"
+
+
+def about(seconds: float, low: float | None = None, high: float | None = None) -> str:
+    """A duration that is estimated, with its interval in the same unit: about 12 min (9–17).
+
+    Example:
+        >>> about(730, 550, 1010), about(12_000, 9_000, 20_000), about(8.2)
+        ('about 12 min (9–17)', 'about 3.3 h (2.5–5.6)', 'about 8 s')
+    """
+    size, unit = next((one for one in _UNITS if seconds < one[2]), _UNITS[-1])[:2]
+    places = 0 if unit == "s" or seconds >= 9.95 * size else 1
+    parts = [_in_unit(value / size, places, unit == "s") for value in (seconds, low, high) if value is not None]
+    spread = f" ({parts[1]}–{parts[2]})" if len(parts) == 3 and parts[1] != parts[2] else ""
+    return f"about {parts[0]} {unit}{spread}"
+
+
+_UNITS = ((1.0, "s", 100.0), (60.0, "min", 5_400.0), (3_600.0, "h", 172_800.0), (86_400.0, "days", math.inf))
+"""Seconds of a unit, its name, and up to how many seconds it is used."""
+
+
+def _in_unit(value: float, places: int, in_seconds: bool) -> str:
+    """In as many digits as an estimate deserves: few changes on a screen while it is counted down."""
+    if in_seconds:
+        return f"{max(value, 1):.0f}" if value < 20 else f"{5 * round(value / 5)}"
+    return f"{value:.{0 if value >= 10 else places}f}".removesuffix(".0")
+
+
+def many(value: float) -> str:
+    """A number of things, or of things a second: 3.4, 950, 12.3k, 1.25M.
+
+    Example:
+        >>> many(3.42), many(950.2), many(12_340), many(1_250_000)
+        ('3.4', '950', '12.3k', '1.25M')
+    """
+    if value < 10:
+        return f"{value:.1f}".removesuffix(".0")
+    for size, sign in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size * 0.9995:
+            return f"{value / size:.3g}{sign}"
+    return f"{value:.0f}"
 
 
 def clock(at: float) -> str:

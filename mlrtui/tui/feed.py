@@ -28,6 +28,7 @@ from mlrtui.tui.state import (
 from mlrtui.tui.traces import Traces
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
+from mlrtui_db.work import WorkRow
 
 __all__ = ["EVENTS", "LONG", "Comparison", "Feed"]
 
@@ -51,15 +52,6 @@ class _Open:
     headlines: dict[int, tuple[object, FitRow | None]] = field(default_factory=dict)  # by sweep: (as of, fit)
     trouble: str = ""
     driver_end: str = ""
-
-
-@dataclass(frozen=True)
-class _Pace:
-    """Where a sweep stood when it was first seen: its speed is measured from there."""
-
-    sweep_id: int
-    at: float
-    done: int
 
 
 class Feed:
@@ -104,7 +96,7 @@ class Feed:
         self._comparison = Comparison()
         self._machine = machine
         self._load: Load | None = None
-        self._pace: _Pace | None = None
+        self._work: WorkRow | None = None
         self._posted: Reading | None = None
 
     def want(self, wanted: Wanted) -> None:
@@ -195,6 +187,8 @@ class Feed:
             if not moved and self._read_for is not None and not self._read_for.browsing:
                 store.sweeps = tuple(store.reader.sweeps())
             _read_headlines(store, store.reader)
+        if now is not None and (moved or self._work is not None or wanted != self._read_for):
+            self._work = store.reader.work()  # of a driver that is gone it is none, though the store has not moved
         if now is not None and store.sweeps:
             if version != store.version:
                 self._changed_at = now
@@ -257,7 +251,9 @@ class Feed:
         return self._snapshot is not None and self._snapshot.sweep.status == "done"
 
     def _reading(self, wanted: Wanted, now: float) -> Reading:
-        snapshot = self._snapshot
+        snapshot, work = self._snapshot, self._work
+        if work is not None and snapshot is not None and work.sweep_id != snapshot.sweep.sweep_id:
+            work = None  # it is at work on another sweep
         return Reading(
             stores=tuple(_state(store) for store in self._stores),
             wanted=wanted,
@@ -265,26 +261,17 @@ class Feed:
             trial_id=self._trial_id,
             trace=self._trace,
             freshness=Freshness("") if snapshot is None else freshness(snapshot, self._changed_at, now),
-            seconds_left=None if snapshot is None else self._seconds_left(snapshot.sweep),
+            seconds_left=None if work is None else work.left,
             at=now,
             page=self._page,
             details=self._details,
             measures=self._measures,
             measured=self._measured,
             second=self._second,
+            work=self._work,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )
-
-    def _seconds_left(self, sweep: SweepRow) -> float | None:
-        """Time to the end at the pace since the sweep was first seen; None while too little is known."""
-        done, total = (sweep.nets_done, sweep.nets) if sweep.mode == "search" else (sweep.trials_done, sweep.trials)
-        if self._pace is None or self._pace.sweep_id != sweep.sweep_id:
-            self._pace = _Pace(sweep.sweep_id, self._read_at, done)
-        elapsed, gained = self._read_at - self._pace.at, done - self._pace.done
-        if sweep.status != "open" or gained < 3 or elapsed <= 0 or done >= total:
-            return None
-        return elapsed / gained * (total - done)
 
     def _drop(self, store: _Open) -> None:
         """Close the reader; a failing close changes nothing, since the connection is given up either way."""

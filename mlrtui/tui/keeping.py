@@ -10,7 +10,8 @@ from mlrtui.tui.tables import Table
 
 __all__ = ["command_for", "keep", "write_screen"]
 
-_WATCHED = ("live", "trial", "boundary", "exponents", "phases", "compare", "log")  # screens that `watch` begins with
+# Screens that `watch` begins with.
+_WATCHED = ("live", "trial", "boundary", "exponents", "phases", "compare", "log", "workers")
 
 
 def keep(folder: Path, stem: str, text: str, picture: str, tables: Sequence[Table]) -> str:

@@ -35,6 +35,7 @@ _ONE = ("live", "trial")
 _MARKING = ("live", "browse")
 
 _PAGES = ("boundary", "exponents", "phases", "log")
+_LONG = ("log", "workers")
 _CURSOR_PAGES = ("boundary", "exponents", "phases")
 _EXPONENTS = ("exponents",)
 _GROUPED = ("exponents", "compare")
@@ -49,6 +50,7 @@ KEYS: tuple[Key, ...] = (
     Key("phases", ("6",), "page('phases')", "phases", "trials by phase", "Everywhere", (), 64),
     Key("log", ("5",), "page('log')", "log", "all events of the store", "Everywhere", (), 63),
     Key("compare", ("4",), "page('compare')", "compare", "what is marked, together", "Everywhere", (), 62),
+    Key("workers", ("7",), "page('workers')", "workers", "what each worker does", "Everywhere", (), 65),
     Key("palette", ("ctrl+p", "colon"), "palette", "commands", "find a command", "Everywhere", (), 70),
     Key("copy", ("C",), "copy", "copy", "copy the command for it", "Everywhere", ()),
     Key("write", ("w",), "write", "write", "write csv, svg and text", "Everywhere", ()),
@@ -105,15 +107,15 @@ KEYS: tuple[Key, ...] = (
     # Boundary, Exponents, Phases and Log.
     Key("boundary", ("b",), "boundary", "boundary", "the search of this net", "Fits and log", ("live",), 16),
     Key("page_open", ("enter",), "open", "open", "open what is under it", "Fits and log", _PAGES, 10),
-    Key("page_back", ("escape",), "back", "back", "go back", "Fits and log", _PAGES, 50),
-    Key("page_up", ("up", "k"), "move(0, -1)", "up", "up", "Fits and log", _PAGES),
-    Key("page_down", ("down", "j"), "move(0, 1)", "down", "down", "Fits and log", _PAGES),
+    Key("page_back", ("escape",), "back", "back", "go back", "Fits and log", (*_PAGES, "workers"), 50),
+    Key("page_up", ("up", "k"), "move(0, -1)", "up", "up", "Fits and log", (*_PAGES, "workers")),
+    Key("page_down", ("down", "j"), "move(0, 1)", "down", "down", "Fits and log", (*_PAGES, "workers")),
     Key("page_left", ("left", "h"), "move(-1, 0)", "left", "left", "Fits and log", _CURSOR_PAGES),
     Key("page_right", ("right", "l"), "move(1, 0)", "right", "right", "Fits and log", _CURSOR_PAGES),
-    Key("page_first", ("home", "g"), "move(0, -1000000)", "first", "first row", "Fits and log", ("log",)),
-    Key("page_last", ("end", "G"), "move(0, 1000000)", "last", "last row", "Fits and log", ("log",)),
-    Key("page_more", ("pagedown", "space"), "move(0, 20)", "more", "20 rows down", "Fits and log", ("log",)),
-    Key("page_less", ("pageup",), "move(0, -20)", "less", "20 rows up", "Fits and log", ("log",)),
+    Key("page_first", ("home", "g"), "move(0, -1000000)", "first", "first row", "Fits and log", _LONG),
+    Key("page_last", ("end", "G"), "move(0, 1000000)", "last", "last row", "Fits and log", _LONG),
+    Key("page_more", ("pagedown", "space"), "move(0, 20)", "more", "20 rows down", "Fits and log", _LONG),
+    Key("page_less", ("pageup",), "move(0, -20)", "less", "20 rows up", "Fits and log", _LONG),
     Key("seed_previous", ("left_square_bracket",), "seed(-1)", "seed", "previous seed", "Fits and log", ("boundary",)),
     Key("seed_next", ("right_square_bracket",), "seed(1)", "seed", "next seed", "Fits and log", ("boundary",), 20),
     Key("fit_previous", ("left_square_bracket",), "fit(-1)", "fit", "previous stored fit", "Fits and log", _EXPONENTS),

@@ -33,7 +33,8 @@ def _made(name: str) -> Screen[Any]:
 
 
 MODES: dict[str, str | Callable[[], Screen[Any]]] = {
-    name: partial(_made, name) for name in ("live", "browse", "boundary", "compare", "exponents", "phases", "log")
+    name: partial(_made, name)
+    for name in ("live", "browse", "boundary", "compare", "exponents", "phases", "log", "workers")
 }
 
 

@@ -57,6 +57,7 @@ def data_once(reading: Reading) -> dict[str, Any]:
     `step` of the store.
     """
     found: dict[str, Any] = {"trouble": reading.trouble, "sweep": None}
+    found["work"] = None if reading.work is None else asdict(reading.work)
     if reading.compared:
         found["compared"] = [_named(asdict(one.details)) | {"curve": _columns(one.trace)} for one in reading.compared]
     elif reading.snapshot is not None:

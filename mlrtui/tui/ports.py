@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mlrtui_db.models import Curve, FitRow, LiveSnapshot, LogRow, MeasureCurve, SweepRow, TrialDetails, WriterEnd
+from mlrtui_db.work import WorkRow
 
 __all__ = ["StoreReader", "StoreSource"]
 
@@ -47,6 +48,9 @@ class StoreReader(Protocol):
 
     def last_end(self) -> WriterEnd | None:
         """How the last driver died, when none is at work and it did not end properly; else None."""
+
+    def work(self) -> WorkRow | None:
+        """What the driver that is at work says of itself; None when none is."""
 
     def close(self) -> None:
         """Give the connection back."""

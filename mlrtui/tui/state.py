@@ -9,6 +9,7 @@ from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import Page
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
+from mlrtui_db.work import WorkRow
 
 __all__ = [
     "GRID_VALUES",
@@ -112,6 +113,7 @@ class Reading:
     measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
     measured: MeasureTrace | None = None  # the one that is wanted
     second: MeasureTrace | None = None  # the one that is wanted beside it
+    work: WorkRow | None = None  # what the driver says of itself while it is at work
 
     @property
     def trouble(self) -> str:
@@ -122,6 +124,13 @@ class Reading:
     def driver_end(self) -> str:
         """How the last driver of the store that is looked at died, or ""."""
         return self.stores[self.wanted.store].driver_end if self.stores else ""
+
+    @property
+    def work_here(self) -> WorkRow | None:
+        """What the driver says, where it is at work on the sweep that is looked at, or before there is one."""
+        if self.work is None or self.snapshot is None or self.work.sweep_id == self.snapshot.sweep.sweep_id:
+            return self.work
+        return None
 
     @property
     def trial(self) -> TrialRow | None:

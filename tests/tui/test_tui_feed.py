@@ -13,6 +13,7 @@ from mlrtui.tui.feed import Feed
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import Reading, Wanted, choose_trial
 from mlrtui_db.errors import StoreLocked, StoreMissing, StoreNewer
+from mlrtui_db.work import WorkRow
 
 
 class Clock:
@@ -199,17 +200,30 @@ def test_ended_sweeps(status: str, alive: bool, state: str) -> None:
     assert watched.reading.freshness.state == state
 
 
-def test_time_left_comes_from_the_pace_seen() -> None:
+def test_time_left_is_what_the_driver_says_of_the_sweep_that_is_looked_at() -> None:
     store = scan_store()
     watched = Watched(store)
     watched.turn()
-    assert watched.reading.seconds_left is None
-    sweep = replace(store.snapshots[1].sweep, trials=107, trials_done=17)  # ten more in 20 s, 90 to go
-    store.snapshots[1] = replace(store.snapshots[1], sweep=sweep)
+    assert (watched.reading.seconds_left, watched.reading.work) == (None, None)
+    store.work = WorkRow(NOW, "training", 1, "catapult scan", left=180.0)
     store.commit()
-    watched.clock.now = NOW + 20
     watched.turn()
-    assert watched.reading.seconds_left == pytest.approx(180)
+    assert watched.reading.seconds_left == 180
+    assert watched.reading.work_here == store.work
+    store.work = WorkRow(NOW, "training", 2, "another sweep", left=180.0)
+    store.commit()
+    watched.turn()
+    assert (watched.reading.seconds_left, watched.reading.work_here) == (None, None)
+
+
+def test_a_driver_that_is_gone_says_nothing_though_the_store_has_not_moved() -> None:
+    store = scan_store()
+    store.work = WorkRow(NOW, "training", 1, "catapult scan", left=180.0)
+    watched = Watched(store)
+    watched.turn()
+    store.work = None
+    watched.turn()
+    assert (watched.reading.seconds_left, watched.reading.work) == (None, None)
 
 
 def test_browsing_reads_headlines_once() -> None:

@@ -31,6 +31,7 @@ WAYS = {
     "compare": ("4",),
     "log": ("5",),
     "phases": ("6",),
+    "workers": ("7",),
     "boundary": ("1", "b"),
     "trial": ("1", "enter", "enter"),
     "help": ("question_mark",),

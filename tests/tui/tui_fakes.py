@@ -25,6 +25,7 @@ from mlrtui_db.models import (
     TrialRow,
     WriterEnd,
 )
+from mlrtui_db.work import WorkRow
 
 
 @dataclass
@@ -39,6 +40,7 @@ class FakeStore:
     version: int = 1
     error: Exception | None = None
     end: WriterEnd | None = None
+    work: WorkRow | None = None
     log: list[tuple[object, ...]] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
@@ -141,6 +143,9 @@ class FakeReader:
 
     def last_end(self) -> WriterEnd | None:
         return self.store.end
+
+    def work(self) -> WorkRow | None:
+        return self.store.work
 
     def close(self) -> None:
         self.store.closed += 1

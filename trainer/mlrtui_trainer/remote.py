@@ -90,8 +90,10 @@ class RemoteWorker:
 
     def _serve(self) -> None:
         from mlrtui_trainer import worker
+        from mlrtui_trainer.load import LoadMeter
         from mlrtui_trainer.spec import TaskFailed
 
+        load = LoadMeter(self._device)
         while True:
             work, dataset = self._work.get()
             task = work.task
@@ -104,7 +106,7 @@ class RemoteWorker:
                     from mlrtui_trainer.shipped import unpacked
 
                     task = unpacked(task, work.files)
-                for message in worker.run_task(task, self._datasets[task.data_id], self._device):
+                for message in load.among(worker.run_task(task, self._datasets[task.data_id], self._device)):
                     self._records.put(message)
             except BaseException as raised:  # else nobody would ever hear of the task again
                 self._records.put(TaskFailed(task.task_id, said_in_short(raised), out_of_memory=False))

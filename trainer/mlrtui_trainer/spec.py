@@ -47,6 +47,7 @@ __all__ = [
     "TaskFailed",
     "TrainSpec",
     "TrialSpec",
+    "WorkerLoad",
 ]
 
 NUMERICS_VERSION = 5
@@ -344,5 +345,14 @@ class Repeated:
     difference: str
 
 
+@dataclass(frozen=True)
+class WorkerLoad:
+    """How busy a worker's device is; None: not known."""
+
+    busy: float | None  # percent: of one core by a CPU worker's process, of a GPU by whoever uses it
+    memory: int | None  # bytes: of a CPU worker's process, of a GPU in use
+    memory_total: int | None = None  # bytes: of a GPU
+
+
 Task = Round | Probe | LoopRound
-Message = LambdaAtInit | StepBatch | Outcome | Repeated | TaskDone | TaskFailed
+Message = LambdaAtInit | StepBatch | Outcome | Repeated | WorkerLoad | TaskDone | TaskFailed

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mlrtui.text.lines import Line, clean, fit, line, width_of
 from mlrtui.text.numbers import clock, r_squared
 from mlrtui.text.phrases import condition, fit_groups, fit_notes, fit_sentence
+from mlrtui.text.working import doing, workers_in_short
 from mlrtui.tui.keymap import footer_keys, shown_keys
 from mlrtui.tui.machine import load_text
 from mlrtui.tui.state import Look, headline
@@ -27,8 +28,11 @@ class EventList(RowsPane):
         return line("events", "title")
 
     def caption(self) -> Line:
-        """How busy the machine was when the store last moved."""
-        load = None if self.reading is None else self.reading.load
+        """The workers, else how busy this machine was when the store last moved."""
+        reading = self.reading
+        if reading is not None and reading.work is not None and reading.work.workers:
+            return line(workers_in_short(reading.work), "dim")
+        load = None if reading is None else reading.load
         return () if load is None else line(load_text(load), "dim")
 
     def rows(self, width: int) -> Sequence[Line]:
@@ -86,10 +90,16 @@ class StatusLine(LinesWidget):
             return [line(f" {clean(self.look.note)}", "value")]
         if reading.driver_end:
             return [((" ! ", "failed"), (clean(reading.driver_end), "failed"))]
+        work = "" if reading.work_here is None else doing(reading.work_here)
         if reading.snapshot is None:
+            if work:
+                return [line(f" {work}", "value")]
             return [line(" no sweep in this store yet; `mlrtui run` starts one", "note")]
         following = reading.wanted.trial_id is None and reading.wanted.cell_id is None
         left: Line = ((f" {self.note or ('following newest' if following else 'f follows newest')}", "dim"),)
+        if work:  # the fits have a pane of their own, and at the end this place
+            gap = "  " if width_of(left) + len(work) + 3 <= width else ""
+            return [(*(left if gap else ()), (gap or " ", ""), (work, "value"))]
         main = headline(reading.snapshot.fits)
         if main is None:
             return [left]

@@ -1,0 +1,28 @@
+"""What a sweep will take before anything of it runs, in words: the forecast of `forecast` without any record."""
+
+from collections.abc import Sequence
+
+from mlrtui.driver.forecast import CellLeft, Needs, NetLeft, Pace, Workers, forecast
+from mlrtui.driver.sharing import cost_of
+from mlrtui.engines.devices import kind_of
+from mlrtui.planning import CellPlan, Plan
+from mlrtui.text.numbers import about
+from mlrtui_trainer.models.kinds import forward_work
+
+__all__ = ["time_foreseen"]
+
+
+def time_foreseen(plan: Plan, devices: Sequence[str]) -> str:
+    """The time that a plan will take on the CPU workers among these devices; on one core where there is none."""
+    if not all(isinstance(cell, CellPlan) for cell in plan.cells):
+        return "not foreseen: what a training of yours costs is known to its function alone"
+    if any(isinstance(cell, CellPlan) and forward_work(cell.net) == 0 for cell in plan.cells):
+        return "not foreseen: what a factory's nets cost is not known before they are built"
+    workers = sum(kind_of(device) == "cpu" for device in devices)
+    cells = [
+        CellLeft(cell.position, cost_of(cell, plan.spec), [NetLeft(True, 0)] * len(cell.seeds)) for cell in plan.cells
+    ]
+    found = forecast(cells, Pace(True), Pace(True), Needs(plan.spec.search is None), Workers(max(workers, 1)))
+    assert found is not None  # a guess is always there
+    where = f"{workers} CPU workers" if workers > 1 else "one CPU core"
+    return f"{about(found.seconds, found.low, found.high)} on {where}, a guess from the arithmetic alone"

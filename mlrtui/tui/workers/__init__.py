@@ -1,0 +1,1 @@
+"""Workers: what each of them does, and how busy its device is."""

@@ -1,0 +1,74 @@
+"""`run --no-tui`: a block on a real terminal, lines in a pipe; a driver that makes numbers up stands behind both."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
+from pty_terminal import PtyTerminal
+
+pytestmark = [pytest.mark.usefixtures("no_driver_left"), pytest.mark.timeout(600)]
+WriteSweep = Callable[..., Path]
+Start = Callable[..., PtyTerminal]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """`mlrtui run --no-tui` on a terminal of its own."""
+    started = []
+
+    def begin(sweep: Path, *options: str, size: tuple[int, int] = (80, 40), **environment: str) -> PtyTerminal:
+        command = [sys.executable, "-P", "-m", "mlrtui.cli", "run", str(sweep), "--no-tui", "--devices", "fake"]
+        terminal = PtyTerminal([*command, "--store", str(tmp_path / "s.db"), *options], size, environment)
+        terminal.patience = 400.0
+        started.append(terminal)
+        return terminal
+
+    yield begin
+    for terminal in started:
+        terminal.close()
+
+
+def test_a_pipe_gets_lines_and_the_report(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path) -> None:
+    done = mlrtui("run", sweep_file(SMALL_SEARCH), "--store", tmp_path / "s.db", "--devices", "fake", "--no-tui")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    rows = done.stdout.splitlines()
+    ended = [row for row in rows if re.search(r"η\* [0-9.]+ ± .*: [12]x(16|32) seed [01],", row)]
+    assert len(ended) == 8  # a line for each net
+    progress = [row for row in rows if "small search: open" in row]
+    assert 1 <= len(progress) <= 8 + 4  # one for each net and each stage at most
+    assert any("about" in row for row in progress)
+    assert "finished 'small search'" in done.stdout
+    assert "small search: done, 8/8 nets" in done.stdout
+
+
+def test_a_terminal_gets_a_block_that_the_report_replaces(start: Start, sweep_file: WriteSweep) -> None:
+    terminal = start(sweep_file(SMALL_SEARCH), size=(160, 60))
+    assert terminal.wait_end() == 0
+    text = terminal.text()
+    assert "small search: done, 8/8 nets" in text
+    assert "small search: open" not in text  # redrawn in place, and gone at the end
+    assert text.count("seed 0, last success") == 4
+    sent = terminal.sent.decode()
+    assert "━" in sent
+    assert re.search(r"\x1b\[\d*A|\x1b\[1A|\r", sent)
+
+
+def test_no_colour_and_ascii_are_respected(start: Start, sweep_file: WriteSweep) -> None:
+    terminal = start(sweep_file(SMALL_SCAN), "--ascii", NO_COLOR="1")
+    assert terminal.wait_end() == 0
+    assert terminal.sent.isascii()
+    parameters = {code for run in re.findall(rb"\x1b\[([0-9;]*)m", terminal.sent) for code in run.split(b";")}
+    assert not parameters & {str(code).encode() for code in (*range(30, 38), *range(40, 48), *range(90, 98), 38, 48)}
+    assert "small scan: done, 1/1 nets, 3/3 trials" in terminal.text()
+
+
+def test_a_dumb_terminal_gets_lines(start: Start, sweep_file: WriteSweep) -> None:
+    terminal = start(sweep_file(SMALL_SCAN), TERM="dumb")
+    assert terminal.wait_end() == 0
+    assert b"\x1b" not in terminal.sent
+    assert "small scan: done, 1/1 nets, 3/3 trials" in terminal.text()
