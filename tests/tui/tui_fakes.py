@@ -137,7 +137,7 @@ class FakeReader:
         self._called("trial_details", trial_id)
         trials = (trial for rows in self.store.trials.values() for trial in rows)
         trial = next((trial for trial in trials if trial.trial_id == trial_id), None)
-        return None if trial is None else make_details(trial)
+        return None if trial is None else make_details(trial, next(iter(self.store.snapshots.values())).sweep.spec)
 
     def last_end(self) -> WriterEnd | None:
         return self.store.end

@@ -10,10 +10,12 @@ from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text.lines import Line, Run, clean, fit, line
 from mlrtui.text.numbers import number, whole
+from mlrtui.text.phrases import no_sharpness
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import loss_points, ratio_points
 from mlrtui.tui.edges import edge_name, ratio_name, stored_edge, stored_rates
 from mlrtui.tui.live.charts import middle
+from mlrtui.tui.measured import asked_every
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
 from mlrtui.tui.widgets.pane import Pane
@@ -98,7 +100,7 @@ class Overlay(Pane):
         curves = [self.points(one) for one in compared]
         hlines = () if self.id == "loss" else (self._edge(),)
         if not sum(step.size for step, _ in curves):
-            return middle("not measured along these trials", width, height)
+            return middle(_no_points(compared, self.id == "loss"), width, height)
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
         at = place(compared[0].trace, self.sight)
         cursor = None if at is None else float(compared[0].trace.step[at])
@@ -189,6 +191,22 @@ def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None) -> Li
         value = float(values[at]) if at < step.size and step[at] == cursor else None
         runs += [(" · ", "dim"), (LETTERS[order], role_of(order)), (f" {number(value, 4)}", "")]
     return tuple(runs)
+
+
+def _no_points(compared: Sequence[Compared], loss: bool) -> str:
+    """Why there is nothing to draw; with the letters of the trials where they have not the same reason."""
+    reasons = ["no step stored yet" if loss else _no_ratio(one) for one in compared]
+    if len(set(reasons)) == 1:
+        return reasons[0]
+    return " · ".join(f"{LETTERS[order]} {reason}" for order, reason in enumerate(reasons))
+
+
+def _no_ratio(one: Compared) -> str:
+    steps, trial = one.trace.step.size, dict(one.details.trial)
+    if steps and stored_edge(one.details) is None:
+        return "its optimizer or operator has no edge"
+    every = asked_every(str(dict(one.details.sweep).get("spec", "{}")))
+    return no_sharpness(steps, every, trial.get("status") not in ("queued", "running"))
 
 
 def _end(reading: Reading | None) -> float:

@@ -1,6 +1,5 @@
 """The two charts of the chosen trial: its loss, and its sharpness or the search that it belongs to."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
+from mlrtui.text import phrases
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import trains
 from mlrtui.text.numbers import number
@@ -18,7 +18,7 @@ from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
 from mlrtui.tui.curves import MeasureTrace, caption, loss_points, not_converged, ratio_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
-from mlrtui.tui.measured import edge_curves, edge_hlines, starts_log
+from mlrtui.tui.measured import asked_every, edge_curves, edge_hlines, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui_db.models import NetRow, TrialRow
@@ -232,15 +232,11 @@ def no_curve(reading: Reading | None) -> str:
 
 
 def no_sharpness(reading: Reading | None) -> str:
-    """Why a trial has no λ to draw: it has no step yet, none was asked for along training, or none has come."""
+    """Why the chosen trial has no λ to draw."""
     trial = None if reading is None else reading.trial
     if reading is None or reading.snapshot is None or trial is None:
         return "no trial yet"
-    if not trial.n_steps:
-        return "no step stored yet"
-    if json.loads(reading.snapshot.sweep.spec).get("sharpness", {}).get("every") == 0:
-        return "λ was asked for at initialisation only"
-    return "λ is not measured yet" if trains(trial) else "λ was not measured along this trial"
+    return phrases.no_sharpness(trial.n_steps, asked_every(reading.snapshot.sweep.spec), not trains(trial))
 
 
 def planned_end(trial: TrialRow | None, last_step: int) -> float:
