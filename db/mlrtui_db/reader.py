@@ -92,6 +92,10 @@ class Reader:
         with self._picture() as connection:
             return _live.read_fits(connection, sweep_id)
 
+    def has_driver(self) -> bool:
+        """Whether somebody holds the writer's lock of this store."""
+        return look(self.path)[0]
+
     def last_end(self) -> WriterEnd | None:
         """How the last writer ended, when nobody writes now and it did not end properly; else None."""
         with self._picture() as connection:

@@ -22,7 +22,7 @@ from mlrtui.tui.modes import MODES, screen_class, wanted_for
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.rendering import KeptStylesheet, NoColour
 from mlrtui.tui.screen import ReadingScreen
-from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
+from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Starting, Wanted
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui_db.models import TrialRow
 
@@ -57,11 +57,12 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         bookmarks: Bookmarks | None = None,
         machine: Callable[[], Load] | None = None,
         ahead: Callable[[Callable[[], bool]], None] | None = None,
+        starting: Starting | None = None,
     ) -> None:
         """`start` is a screen, `wanted` what it shows, `still` a reading instead of any feed.
 
         With `color` None NO_COLOR decides. `ahead` is called in a thread of its own once the first reading is on the
-        screen, with a function that says whether the app ends.
+        screen, with a function that says whether the app ends. `starting` is what the command before it has started.
         """
         super().__init__(ansi_color=True)
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
@@ -69,7 +70,9 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.animation_level = "none"
         self.no_color = self.no_color if color is None else not color
         self._strict = [NoColour()] if self.no_color else []
-        self.look = Look(ASCII if ascii_only else UNICODE, light=light, keys=keys or {}, marked=marked)
+        self.look = Look(
+            ASCII if ascii_only else UNICODE, light=light, keys=keys or {}, marked=marked, starting=starting
+        )
         self.wanted = wanted_for(start, wanted or Wanted(), marked) if still is None else still.wanted
         self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still

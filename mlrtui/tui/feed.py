@@ -51,6 +51,7 @@ class _Open:
     headlines: dict[int, tuple[object, FitRow | None]] = field(default_factory=dict)  # by sweep: (as of, fit)
     trouble: str = ""
     driver_end: str = ""
+    has_driver: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ class Feed:
         moved = version != store.version or forced
         if moved and (wanted.browsing or not store.sweeps or forced):
             store.sweeps = tuple(store.reader.sweeps())
+        store.has_driver = not store.sweeps and store.reader.has_driver()
         if wanted.browsing:
             if not moved and self._read_for is not None and not self._read_for.browsing:
                 store.sweeps = tuple(store.reader.sweeps())
@@ -303,7 +305,9 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
 
 def _state(store: _Open) -> StoreState:
     known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
-    return StoreState(store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end)
+    return StoreState(
+        store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end, store.has_driver
+    )
 
 
 def _sentence(error: Exception) -> str:

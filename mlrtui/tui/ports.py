@@ -45,6 +45,9 @@ class StoreReader(Protocol):
     def trial_details(self, trial_id: int) -> TrialDetails | None:
         """Everything stored about a trial but its steps."""
 
+    def has_driver(self) -> bool:
+        """Whether somebody writes the store now."""
+
     def last_end(self) -> WriterEnd | None:
         """How the last driver died, when none is at work and it did not end properly; else None."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlrtui.errors import BadInput
 from mlrtui.tui.ports import StoreReader, StoreSource
-from mlrtui.tui.state import MOST_MARKS, Mark, Wanted
+from mlrtui.tui.state import MOST_MARKS, Mark, Starting, Wanted
 
 __all__ = ["is_light", "load_ahead", "looked_at", "run_app", "store_source"]
 
@@ -22,6 +22,7 @@ def run_app(
     ascii: bool | None = None,
     color: bool | None = None,
     mouse: bool = True,
+    starting: "Starting | None" = None,
 ) -> int:
     """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
 
@@ -55,6 +56,7 @@ def run_app(
         bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
         machine=Machine().look,
         ahead=load_ahead,
+        starting=starting,
     )
     leave_with_terminal()
     app.run(mouse=mouse and chosen.mouse)

@@ -18,6 +18,7 @@ __all__ = [
     "Look",
     "Mark",
     "Reading",
+    "Starting",
     "StoreState",
     "Wanted",
     "choose_trial",
@@ -27,6 +28,7 @@ __all__ = [
     "knows_sweep",
     "knows_trial",
     "neighbours",
+    "starts",
 ]
 
 GRID_VALUES = ("progress", "η*", "λ₀", "phases")
@@ -90,6 +92,17 @@ class StoreState:
     trouble: str  # a sentence, or ""
     place: str = ""  # the file, which tells stores of equal labels apart
     driver_end: str = ""  # how its last driver died, or ""
+    has_driver: bool = False  # somebody writes it; asked only while it has no sweep
+
+
+@dataclass(frozen=True)
+class Starting:
+    """What `mlrtui run` has just started, for the screen while the store does not have it yet."""
+
+    sweep: str = ""  # its name; "": started by another command
+    grid: tuple[str, ...] = ()  # sentences about it: axes, numbers of cells and nets
+    workers: str = ""  # "2 x cpu"
+    log: str = ""  # where the driver prints
 
 
 @dataclass(frozen=True)
@@ -161,6 +174,7 @@ class Look:
     light: bool = False  # colours for a light terminal
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # the user's own, by command
     note: str = ""  # what the last command has to say, until the next key
+    starting: Starting | None = None  # what the command before this screen started
 
 
 def knows_sweep(reading: Reading, wanted: Wanted) -> bool:
@@ -251,6 +265,15 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
     if now - alive_at < QUIET_AFTER:
         return Freshness("live")
     return Freshness("stale" if now - alive_at >= STALE_AFTER else "quiet", alive_at)
+
+
+def starts(reading: Reading | None, look: Look) -> Starting | None:
+    """What starts now: the store has no sweep yet, and a driver that is at work. None once the sweep is there."""
+    if reading is None or reading.snapshot is not None or reading.trouble or reading.driver_end or not reading.stores:
+        return None
+    if not reading.stores[reading.wanted.store].has_driver:
+        return None
+    return look.starting or Starting()
 
 
 def is_recorded(reading: Reading) -> bool:

@@ -39,6 +39,7 @@ class FakeStore:
     version: int = 1
     error: Exception | None = None
     end: WriterEnd | None = None
+    driver: bool = False
     log: list[tuple[object, ...]] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
@@ -138,6 +139,9 @@ class FakeReader:
         trials = (trial for rows in self.store.trials.values() for trial in rows)
         trial = next((trial for trial in trials if trial.trial_id == trial_id), None)
         return None if trial is None else make_details(trial, next(iter(self.store.snapshots.values())).sweep.spec)
+
+    def has_driver(self) -> bool:
+        return self.store.driver
 
     def last_end(self) -> WriterEnd | None:
         return self.store.end

@@ -68,8 +68,8 @@ def make_details(trial: TrialRow, spec: str = "{}") -> TrialDetails:
         cell=(("cell_id", trial.cell_id), ("depth", 1), ("width", 512), ("activation", "relu"), ("loss", "mse"),
               ("batch", 64), ("hidden_lr", 1.0)),
         net=(("net_id", trial.net_id), ("seed", trial.seed), ("operator", "gauss-newton"), ("lambda0", 20.0)),
-        trial=(("trial_id", trial.trial_id), ("status", trial.status), ("eta", trial.eta), ("verdict", trial.verdict), ("phase", trial.phase),
-               ("loss_initial", 0.5), ("loss_final", trial.last_loss), *phase_pairs(trial.phase)),
+        trial=(("trial_id", trial.trial_id), ("status", trial.status), ("eta", trial.eta), ("verdict", trial.verdict),
+               ("phase", trial.phase), ("loss_initial", 0.5), ("loss_final", trial.last_loss), *phase_pairs(trial.phase)),
         attempt=(("attempt", trial.attempt), ("host", "here"), ("device", "cpu"), ("started_at", NOW - 60)),
     )  # fmt: skip
 

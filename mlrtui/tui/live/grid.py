@@ -9,9 +9,9 @@ from textual.message import Message
 from mlrtui.text.lines import Line, Run, clean, fit, line
 from mlrtui.text.marks import cell_state
 from mlrtui.text.numbers import number
-from mlrtui.tui.state import Look
+from mlrtui.tui.state import Look, starts
 from mlrtui.tui.widgets.pane import Pane
-from mlrtui.tui.widgets.rows import window
+from mlrtui.tui.widgets.rows import sentence, window
 from mlrtui_db.models import CellRow
 
 __all__ = ["PHASE_LETTERS", "SweepGrid", "cell_text"]
@@ -49,8 +49,10 @@ class SweepGrid(Pane):
 
     def needed(self, width: int) -> int:
         """The variant line where there are several, the widths, one row a depth."""
+        if not self._cells():
+            return len(self._starting(width))
         if self._is_list():
-            return max(len(self._cells()), 1)
+            return len(self._cells())
         depths = {cell.depth for cell in self._shown()}
         return max(len(depths), 1) + (len(self._variants()) > 1) + 1
 
@@ -78,7 +80,7 @@ class SweepGrid(Pane):
         self._places = []
         cells = self._shown()
         if not cells:
-            return [line(" no sweep in this store yet", "note")]
+            return self._starting(width)
         chosen = next((cell for cell in cells if cell.cell_id == self.chosen), cells[0])
         if self._is_list():
             return self._list(cells, chosen, width, height)
@@ -110,6 +112,14 @@ class SweepGrid(Pane):
                 self._places.append((len(lines) + 1, left, left + step, cell.cell_id))
             lines.append(tuple(runs))
         return lines
+
+    def _starting(self, width: int) -> list[Line]:
+        """What starts, in place of the grid."""
+        now = starts(self.reading, self.look)
+        if now is None:
+            return [line(" no sweep in this store yet", "note")]
+        rows = sentence(f"starting {now.sweep or 'a sweep'}", "value", width)
+        return [*rows, *(row for text in now.grid for row in sentence(text, "", width))]
 
     def move(self, dx: int, dy: int) -> bool:
         """To the neighbouring cell; above the first row lies the variant line."""

@@ -7,7 +7,7 @@ from mlrtui.text.numbers import clock, r_squared
 from mlrtui.text.phrases import condition, fit_groups, fit_notes, fit_sentence
 from mlrtui.tui.keymap import footer_keys, shown_keys
 from mlrtui.tui.machine import load_text
-from mlrtui.tui.state import Look, headline
+from mlrtui.tui.state import Look, headline, starts
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.rows import RowsPane, sentence
 
@@ -35,7 +35,9 @@ class EventList(RowsPane):
         """One event a row."""
         events = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.events
         if not events:
-            return [line(" nothing happened yet", "note")]
+            now = starts(self.reading, self.look)
+            words = "nothing happened yet" if now is None or not now.log else f"the driver prints to {now.log}"
+            return sentence(words, "note", width, hang=" ")
         rows = []
         shown = 8 if width >= 40 else 5  # narrow: hours and minutes
         for event in events:
@@ -85,6 +87,10 @@ class StatusLine(LinesWidget):
             return [line(f" {clean(self.look.note)}", "value")]
         if reading.driver_end:
             return [((" ! ", "failed"), (clean(reading.driver_end), "failed"))]
+        if (now := starts(reading, self.look)) is not None:
+            return [
+                line(f" {clean(now.sweep) or 'a sweep'} is starting: data, workers, then λ₀", "note")
+            ]
         if reading.snapshot is None:
             return [line(" no sweep in this store yet; `mlrtui run` starts one", "note")]
         following = reading.wanted.trial_id is None and reading.wanted.cell_id is None
