@@ -206,6 +206,11 @@ class Reader:
         with self._picture() as connection:
             return _live.read_log(connection, after_event_id, limit)
 
+    def seconds(self, sweep_id: int) -> dict[int, float]:
+        """Seconds of workers that the trainings of each cell of a sweep took so far, by its number."""
+        with self._picture() as connection:
+            return _live.read_seconds(connection, sweep_id)
+
     def sizes(self, sweep_id: int) -> dict[str, int]:
         """Trained parameters of each cell of a sweep, by its label."""
         with self._picture() as connection:

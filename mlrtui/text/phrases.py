@@ -53,7 +53,7 @@ def outcome(trial: TrialRow) -> str:
         return "reached"
     if trial.given_up_epoch is not None:
         return f"given up, ep. {trial.given_up_epoch}"
-    if trial.phase in ("catapult", "controlled") and trial.peak_step is not None:
+    if trial.phase in ("catapult", "controlled") and trial.peak_step:
         return f"{trial.phase} @{trial.peak_step}"
     if trial.verdict in (None, "finished"):
         return trial.phase or trial.verdict or trial.status

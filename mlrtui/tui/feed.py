@@ -104,6 +104,7 @@ class Feed:
         self._comparison = Comparison()
         self._machine = machine
         self._load: Load | None = None
+        self._seconds: dict[int, float] = {}
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
 
@@ -228,6 +229,7 @@ class Feed:
         same_store = self._read_for is not None and self._read_for.store == wanted.store
         known = self._page if same_store else None
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
+        self._seconds = reader.seconds(snapshot.sweep.sweep_id) if wanted.seconds and snapshot is not None else {}
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
         recorded = snapshot is not None and snapshot.sweep.mode == "recorded"
@@ -269,6 +271,7 @@ class Feed:
             details=self._details,
             measures=self._measures,
             measured=self._measured,
+            seconds=self._seconds,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )

@@ -57,4 +57,5 @@ def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wa
         detailed=screen == "trial",
         compared=marked if screen == "compare" else (),
         measure=wanted.measure,
+        seconds=wanted.seconds,
     )

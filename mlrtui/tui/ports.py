@@ -36,6 +36,9 @@ class StoreReader(Protocol):
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         """Columns and rows of a view for people."""
 
+    def seconds(self, sweep_id: int) -> dict[int, float]:
+        """Seconds of workers that the trainings of each cell of a sweep took so far, by its number."""
+
     def sizes(self, sweep_id: int) -> dict[str, int]:
         """Trained parameters of each cell of a sweep, by its label."""
 

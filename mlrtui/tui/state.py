@@ -31,7 +31,7 @@ __all__ = [
     "starts",
 ]
 
-GRID_VALUES = ("progress", "η*", "λ₀", "phases")
+GRID_VALUES = ("progress", "η*", "λ₀", "phases", "time", "diverged", "failures")
 
 # Seconds without a commit after which an open sweep counts as quiet, then as stale.
 QUIET_AFTER = 10.0
@@ -74,6 +74,7 @@ class Wanted:
     page: str = ""  # one of `pages.PAGES`: the screen that is up wants these rows beside the snapshot
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
     compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
+    seconds: bool = False  # the grid shows the time that cells took
     measure: str = ""  # what is drawn below the loss; "": the sharpness, of a recorded run the preferred measure
 
     @property
@@ -123,6 +124,7 @@ class Reading:
     load: Load | None = None  # of this machine, when the store last moved
     measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
     measured: MeasureTrace | None = None  # the one that is wanted
+    seconds: Mapping[int, float] = field(default_factory=dict)  # by cell, where the grid shows them
 
     @property
     def trouble(self) -> str:
@@ -164,6 +166,7 @@ class Look:
 
     marks: Marks
     grid_value: str = GRID_VALUES[0]
+    grid_axes: tuple[str, str] = ("depth", "width")  # downwards and to the right
     x_log: bool = True
     loss_log: bool = True
     ratio_log: bool = False

@@ -126,6 +126,10 @@ class FakeReader:
         self._called("query", view, where_sweep)
         return view_rows(self.store, view, where_sweep)
 
+    def seconds(self, sweep_id: int) -> dict[int, float]:
+        self._called("seconds", sweep_id)
+        return {cell.cell_id: 60.0 * cell.depth * cell.width for cell in self.store.snapshots[sweep_id].cells}
+
     def sizes(self, sweep_id: int) -> dict[str, int]:
         self._called("sizes", sweep_id)
         return {cell.label: 100 * cell.depth * cell.width for cell in self.store.snapshots[sweep_id].cells}

@@ -69,7 +69,8 @@ def make_details(trial: TrialRow, spec: str = "{}") -> TrialDetails:
               ("batch", 64), ("hidden_lr", 1.0)),
         net=(("net_id", trial.net_id), ("seed", trial.seed), ("operator", "gauss-newton"), ("lambda0", 20.0)),
         trial=(("trial_id", trial.trial_id), ("status", trial.status), ("eta", trial.eta), ("verdict", trial.verdict),
-               ("phase", trial.phase), ("loss_initial", 0.5), ("loss_final", trial.last_loss), *phase_pairs(trial.phase)),
+               ("phase", trial.phase), ("loss_initial", 0.5), ("loss_final", trial.last_loss),
+               *phase_pairs(trial.phase)),
         attempt=(("attempt", trial.attempt), ("host", "here"), ("device", "cpu"), ("started_at", NOW - 60)),
     )  # fmt: skip
 

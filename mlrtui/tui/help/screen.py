@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
-from mlrtui.text.lines import Line, fit, holds, join, line, plain
-from mlrtui.text.marks import Marks
+from mlrtui.text.lines import Line, fit, flowed, holds, join, line, plain
+from mlrtui.text.marks import STATE_WORDS, Marks
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
 from mlrtui.tui.live.grid import PHASE_LETTERS
 from mlrtui.tui.screen import FilterScreen
@@ -36,21 +36,9 @@ WORDS = (
         "phases of a cell",
         "v in Live; letters: " + ", ".join(f"{letter} {name}" for name, letter in PHASE_LETTERS.items()),
     ),
+    ("@14", "at step 14: there training blew up; of a catapult or controlled phase, there the loss peaked"),
     ("cell, net, trial", "a grid point; a network with its seed; one training of it at one learning rate"),
     ("censored", "η* lies at the end of the range that was searched"),
-)
-_STATES = (
-    ("done", "done, reached"),
-    ("running", "running"),
-    ("at-edge", "edge of stability"),
-    ("controlled", "controlled"),
-    ("catapult", "catapult"),
-    ("unfinished", "unfinished"),
-    ("collapsed", "collapsed, dead"),
-    ("slow", "goal not reached"),
-    ("diverged", "diverged"),
-    ("failed", "failed"),
-    ("waiting", "waiting"),
 )
 
 
@@ -126,8 +114,10 @@ def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
     else:
         rows += [row for group in groups for row in group]
     rows.append(line(" Marks", "title"))
-    rows += _flowed([((f" {marks.glyph(state)}", state), (f" {name} ", "")) for state, name in _STATES], width)
-    rows += _flowed(
+    rows += flowed(
+        [((f" {marks.glyph(state)}", state), (f" {name} ", "")) for state, name in STATE_WORDS.items()], width
+    )
+    rows += flowed(
         [
             ((f" {glyph} ", role), (name, ""))
             for glyph, role, name in (
@@ -169,14 +159,4 @@ def _explained(words: Sequence[tuple[str, str]], width: int) -> list[Line]:
             parts[-1] = f"{parts[-1]} {piece}".strip()
         rows.append(((f"  {word:<17}", "key"), (parts[0], "")))
         rows += [line(" " * 19 + part) for part in parts[1:]]
-    return rows
-
-
-def _flowed(items: Sequence[Line], width: int) -> list[Line]:
-    """Items one after another, on as many rows as they need."""
-    rows: list[Line] = [((" ", ""),)]
-    for item in items:
-        if sum(len(text) for text, _ in (*rows[-1], *item)) > width:
-            rows.append(((" ", ""),))
-        rows[-1] = (*rows[-1], *item)
     return rows

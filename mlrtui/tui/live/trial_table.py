@@ -7,7 +7,7 @@ from textual import events
 from textual.message import Message
 
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.marks import Marks, trial_state
+from mlrtui.text.marks import Marks, legend, trial_state
 from mlrtui.text.numbers import accuracy, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.edges import rates_of, ratio_name
@@ -74,8 +74,10 @@ class TrialTable(Pane):
         return line("trials" if cell is None else f"trials in {clean(cell.size)}", "title")
 
     def caption(self) -> Line:
-        """Which part of the list is visible."""
-        return line(self._note, "dim") if self._note else ()
+        """Which part of the list is visible, and what its signs mean, as far as there is room."""
+        room = self.size.width - 8 - len(self._note)
+        signs = legend(self.look.marks, map(trial_state, self._trials()), room)
+        return ((self._note, "dim"), ("  " if self._note and signs else "", ""), *signs)
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """Column names and trials."""

@@ -88,9 +88,7 @@ class StatusLine(LinesWidget):
         if reading.driver_end:
             return [((" ! ", "failed"), (clean(reading.driver_end), "failed"))]
         if (now := starts(reading, self.look)) is not None:
-            return [
-                line(f" {clean(now.sweep) or 'a sweep'} is starting: data, workers, then λ₀", "note")
-            ]
+            return [line(f" {clean(now.sweep) or 'a sweep'} is starting: data, workers, then λ₀", "note")]
         if reading.snapshot is None:
             return [line(" no sweep in this store yet; `mlrtui run` starts one", "note")]
         following = reading.wanted.trial_id is None and reading.wanted.cell_id is None
