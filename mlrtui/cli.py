@@ -31,6 +31,7 @@ from mlrtui.cli_options import (
     RayAddressOption,
     RefreshOption,
     ScreenJsonOption,
+    SetOption,
     ShownStoreArgument,
     ShownStoreOption,
     StoreOption,
@@ -131,6 +132,7 @@ def watch(
     screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
     sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
     trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
+    show: SetOption = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
@@ -140,14 +142,8 @@ def watch(
     """Show a running sweep, from any terminal, here or on another machine."""
     from mlrtui.commands import afar, look
 
-    how = look.How(
-        screen=screen.value,
-        sweep=sweep,
-        trials=tuple(trial or ()),
-        once=once,
-        as_json=as_json,
-        **shown_fields(ascii_only, refresh, no_mouse),
-    )
+    given = shown_fields(ascii_only, refresh, no_mouse)
+    how = look.How(screen.value, sweep, tuple(trial or ()), tuple(show or ()), once=once, as_json=as_json, **given)
     shown = shown_store(place, store)
     if isinstance(shown, Path):
         raise typer.Exit(look.watch(shown, how))
@@ -164,6 +160,7 @@ def browse(
         ),
     ] = None,
     store: ShownStoreOption = None,
+    show: SetOption = None,
     once: OnceOption = False,
     as_json: ScreenJsonOption = False,
     ascii_only: AsciiOption = False,
@@ -174,7 +171,9 @@ def browse(
     from mlrtui.commands import afar, look
 
     shown = [shown_store(text, None) for text in stores] if stores else [shown_store(None, store)]
-    how = look.How("browse", once=once, as_json=as_json, **shown_fields(ascii_only, refresh, no_mouse))
+    how = look.How(
+        "browse", shown=tuple(show or ()), once=once, as_json=as_json, **shown_fields(ascii_only, refresh, no_mouse)
+    )
     here = [path for path in shown if isinstance(path, Path)]
     if len(here) == len(shown):
         raise typer.Exit(look.browse(look.in_folders(here) if stores else here, how))

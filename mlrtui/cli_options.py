@@ -157,6 +157,14 @@ NoMouseOption = Annotated[
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 OnceOption = Annotated[bool, typer.Option("--once", help="Print the screen as text and exit.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--show",
+        metavar="NAME=VALUE",
+        help="How the screen is set, as key C copies it: where='width > 64' of exponents, filter=WORDS of log.",
+    ),
+]
 ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
 WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log"])

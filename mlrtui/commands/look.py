@@ -32,6 +32,7 @@ class How:
     screen: str = "live"
     sweep: str | None = None  # by name; None: the newest
     trials: tuple[int, ...] = ()  # the one to look at; on Compare, all of them
+    shown: tuple[str, ...] = ()  # how the screen is set, "x=depth"
     once: bool = False  # print the screen as text
     as_json: bool = False  # print the data behind it
     ascii_only: bool = False
@@ -101,22 +102,26 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
+    from mlrtui.tui.choices import parse_choices
     from mlrtui.tui.once import data_once, read_once, render_once
     from mlrtui.tui.starting import looked_at, store_source
 
     with Reader.open(stores[0]) as reader:
         wanted, marks = looked_at(reader, how.sweep, how.trials)
-    reading = read_once([store_source(store) for store in stores], how.screen, wanted, marks)
+    choices = parse_choices(how.screen, how.shown)
+    sources = [store_source(store) for store in stores]
+    reading = read_once(sources, how.screen, wanted, marks, choices=choices)
     if how.as_json:
         print(documents.text(data_once(reading)))
     else:
         # else what COLUMNS and LINES say: of the terminal from which another machine asks
         size = os.get_terminal_size() if sys.stdout.isatty() else shutil.get_terminal_size((80, 24))
-        print(render_once(reading, how.screen, (size.columns, size.lines), needs_ascii(how.ascii_only)))
+        print(render_once(reading, how.screen, (size.columns, size.lines), needs_ascii(how.ascii_only), choices))
     return 0
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
+    from mlrtui.tui.choices import parse_choices
     from mlrtui.tui.starting import looked_at, run_app
 
     with Reader.open(stores[0]) as reader:
@@ -129,6 +134,7 @@ def _show(stores: Sequence[Path], how: How) -> int:
         refresh=how.refresh,
         ascii=how.ascii_only or None,
         mouse=how.mouse,
+        choices=parse_choices(how.screen, how.shown),
     )
 
 

@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from mlrtui.errors import BadInput
 from mlrtui.tui.ports import StoreReader, StoreSource
@@ -23,6 +24,7 @@ def run_app(
     color: bool | None = None,
     mouse: bool = True,
     starting: "Starting | None" = None,
+    choices: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
 
@@ -57,6 +59,7 @@ def run_app(
         machine=Machine().look,
         ahead=load_ahead,
         starting=starting,
+        choices=choices,
     )
     leave_with_terminal()
     app.run(mouse=mouse and chosen.mouse)

@@ -1,6 +1,6 @@
 """Trial: one trial in full, with a cursor that both charts share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -64,6 +64,16 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         """This trial."""
         reading = self.owner.reading
         return () if reading is None or reading.trial_id is None else (reading.trial_id,)
+
+    def choices(self) -> dict[str, str]:
+        """The cursor's step and the visible steps."""
+        found = super().choices() | ({} if self.sight.step is None else {"step": str(self.sight.step)})
+        return found | ({} if self.sight.window is None else {"window": ":".join(map(repr, self.sight.window))})
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Cursor and visible steps."""
+        super().choose(choices)
+        self.sight = moving.sight_of(choices)
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for its curve, the neighbours in η for the trials of the cell."""
