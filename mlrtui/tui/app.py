@@ -181,7 +181,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
-        self._over("help")
+        self._over("help", self._screen_name)
 
     def action_palette(self) -> None:
         """All commands of this screen over it, or away again."""

@@ -51,7 +51,7 @@ KEYS = {
     "trial": ("enter", "enter", "right", "right", "plus", "y", "x"),
     "boundary": ("b", "left", "left", "tab"),
     "exponents": ("2", "y", "x", "x", "right", "slash", *"depth<3", "enter", "tab"),
-    "phases": ("6", "x", "down", "right"),
+    "phases": ("left_square_bracket", "6", "x", "down", "right"),
     "log": ("5", "v", "v", "v", "slash", *"small", "enter"),
     "compare": ("enter", "space", "down", "space", "4", "left", "left", "d", "x", "tab"),
     "browse": ("3", "s", "S", "slash", *"sma", "enter"),

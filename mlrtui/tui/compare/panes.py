@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlrtui.charts.draw import draw
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
@@ -18,7 +17,7 @@ from mlrtui.tui.live.charts import middle
 from mlrtui.tui.measured import asked_every
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui.tui.widgets.rows import RowsPane
 
 __all__ = ["DifferenceTable", "Overlay", "role_of"]
@@ -32,7 +31,7 @@ def role_of(order: int) -> str:
     return "curve" if order == 0 else f"curve-{order + 1}"
 
 
-class Overlay(Pane):
+class Overlay(PointedPane):
     """The losses, or λ over its edge, of all that is compared."""
 
     def __init__(self, look: Look, id: str) -> None:
@@ -45,8 +44,8 @@ class Overlay(Pane):
         return line("loss" if self.id == "loss" else f"{self._ratio()}, edge at 1", "title")
 
     def caption(self) -> Line:
-        """The values at the cursor."""
-        return self._caption
+        """The values at the pointer, else at the cursor."""
+        return self.pointer() or self._caption
 
     @property
     def y_log(self) -> bool:
@@ -118,7 +117,7 @@ class Overlay(Pane):
             gutter=self.left_cells(),
             cursor=cursor,
         )
-        return draw(spec, width, height, self.look.marks.ascii_only).lines
+        return self.drawn(spec, width, height)
 
 
 class DifferenceTable(RowsPane):

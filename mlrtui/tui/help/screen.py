@@ -45,9 +45,10 @@ WORDS = (
 class HelpPage(RowsPane):
     """The page."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, about: str = "") -> None:
         super().__init__(look, id="page", classes="pane")
         self.filter = ""
+        self._about = about
 
     def title(self) -> Line:
         """What it is."""
@@ -56,7 +57,7 @@ class HelpPage(RowsPane):
     def rows(self, width: int) -> Sequence[Line]:
         """Keys, marks, words; of these what holds all the words of the filter."""
         if not self.filter.strip():
-            return help_lines(width, self.look.marks, self.look.keys)
+            return help_lines(width, self.look.marks, self.look.keys, self._about)
         found = [row for row in plain_help(width, self.look) if holds(plain(row), self.filter)]
         return found or [line(" nothing here is called so", "note")]
 
@@ -69,9 +70,14 @@ class HelpScreen(FilterScreen, inherit_bindings=False):
     BINDINGS = [*bindings("help")]  # noqa: RUF012
     AUTO_FOCUS = "#page"
 
+    def __init__(self, about: str = "") -> None:
+        """`about` is the name of the screen below."""
+        super().__init__()
+        self._about = about
+
     def compose(self) -> ComposeResult:
         """The page, what is sought in it, the footer."""
-        yield HelpPage(self.look)
+        yield HelpPage(self.look, self._about)
         yield Prompt(self.look, "find", "all; / types words that a row must hold")
         yield Footer(self.look, "help")
 
@@ -100,13 +106,13 @@ def plain_help(width: int, look: Look) -> list[Line]:
     return rows + _explained(WORDS, width)
 
 
-def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
-    """The whole page: keys in two columns where there is room, marks, words."""
+def help_lines(width: int, marks: Marks, keys: Keys, about: str = "") -> list[Line]:
+    """The whole page: keys of the screen below, all keys in two columns where there is room, marks, words."""
     groups = [
         [line(f" {group}", "title"), *(_key_line(*entry) for entry in _entries(group, marks.ascii_only, keys)), line()]
         for group in dict.fromkeys(key.group for key in KEYS)
     ]
-    rows: list[Line] = []
+    rows: list[Line] = _of_screen(about, width, marks.ascii_only, keys)
     if width >= 76:
         half = width // 2
         left, right = groups[0], [row for group in groups[1:] for row in group]
@@ -133,6 +139,19 @@ def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
     rows += [line(), line(" Words", "title"), *_explained(WORDS, width)]
     rows += [line(), line(" Charts keep the minimum and maximum of every column: a peak of one step is drawn.", "dim")]
     return rows
+
+
+def _of_screen(about: str, width: int, ascii_only: bool, keys: Keys) -> list[Line]:
+    """The keys of one screen alone, those of its footer first."""
+    mine = sorted((key for key in KEYS if about in key.screens), key=lambda key: key.footer or 1000)
+    shown = [_key_line(shown_keys(key, ascii_only, keys), key.help) for key in mine]
+    if not shown:
+        return []
+    if width >= 76:
+        half = -(-len(shown) // 2)
+        pairs = itertools.zip_longest(shown[:half], shown[half:], fillvalue=line())
+        shown = [join(fit(left, width // 2), right) for left, right in pairs]
+    return [line(f" {about.capitalize()}: keys of this screen", "title"), *shown, line()]
 
 
 def _where(key: Key) -> str:

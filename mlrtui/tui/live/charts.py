@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrtui.charts.draw import draw
 from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import ChartSpec, Floats, HLine, Series
@@ -20,7 +19,7 @@ from mlrtui.tui.curves import MeasureTrace, caption, loss_points, not_converged,
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
 from mlrtui.tui.measured import asked_every, edge_curves, edge_hlines, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded, starts
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui_db.models import NetRow, TrialRow
 
 __all__ = ["LossChart", "LowerChart", "middle", "no_curve", "planned_end"]
@@ -30,7 +29,7 @@ _EDGES = ("without an edge", "beside its edge", "between the edges of small and 
 """By how many edges a measure has."""
 
 
-class ChartPane(Pane):
+class ChartPane(PointedPane):
     """A pane with one chart, whose y range only grows while the same curve is shown."""
 
     def __init__(self, look: Look, id: str) -> None:
@@ -41,7 +40,7 @@ class ChartPane(Pane):
 
     def caption(self) -> Line:
         """Peak, newest value, what could not be drawn."""
-        return line(self._caption) if self._caption else ()
+        return self.pointer() or (line(self._caption) if self._caption else ())
 
     @property
     def subject(self) -> str:
@@ -81,7 +80,7 @@ class ChartPane(Pane):
             gutter=gutter_width(_lower_lines(self.reading, self.look), self.look.marks.ascii_only),
             empty="no step stored yet",
         )
-        return draw(spec, width, height, self.look.marks.ascii_only).lines
+        return self.drawn(spec, width, height)
 
 
 class LossChart(ChartPane):

@@ -34,6 +34,7 @@ class SweepGrid(Pane):
     """Cells with a cursor. The line above the grid chooses the variant where there are several."""
 
     GROWS = True
+    OPENS = True
 
     class Clicked(Message):
         """A cell was chosen with the mouse."""

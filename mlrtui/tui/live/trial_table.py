@@ -55,6 +55,8 @@ _WIDE = (
 class TrialTable(Pane):
     """A list with a cursor of its own, which readings follow: the charts show that trial once it has been read."""
 
+    OPENS = True
+
     class Clicked(Message):
         """A trial was chosen with the mouse."""
 

@@ -29,6 +29,8 @@ _SIGNS = {"error": ("!", "failed"), "warning": ("!", "stale")}
 class LogPane(Pane):
     """The events that pass both filters, with a cursor that stays on its event while new ones come in."""
 
+    OPENS = True
+
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="log", classes="pane")
         self.level = next(iter(LEVELS))

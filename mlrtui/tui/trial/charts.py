@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlrtui.charts.draw import draw
 from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
@@ -17,7 +16,7 @@ from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.measured import edge_curves, edge_hlines, part_curves, parts_words, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, place, visible
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui_db.models import TrialRow
 from mlrtui_trainer.measures import MEASURES
 from mlrtui_trainer.registry import UnknownNameError
@@ -30,7 +29,7 @@ def axis_end(reading: Reading) -> float:
     return planned_end(reading.trial, -1 if reading.trace is None else reading.trace.last_step)
 
 
-class TrialChart(Pane):
+class TrialChart(PointedPane):
     """A chart of the chosen trial with the cursor of its screen."""
 
     def __init__(self, look: Look, id: str) -> None:
@@ -42,7 +41,7 @@ class TrialChart(Pane):
 
     def caption(self) -> Line:
         """Peak, newest value, what could not be drawn."""
-        return line(self._caption) if self._caption else ()
+        return self.pointer() or (line(self._caption) if self._caption else ())
 
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Steps and values [points] of the whole trial."""
@@ -110,7 +109,7 @@ class TrialChart(Pane):
             cursor=cursor,
             point=float(values[here]) if on_curve else None,
         )
-        return draw(spec, width, height, self.look.marks.ascii_only).lines
+        return self.drawn(spec, width, height)
 
     def _scaled(
         self, step: Floats, values: Floats, low: float, high: float

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
@@ -18,6 +19,7 @@ from mlrtui.tui.trial.cursor import Sight
 from mlrtui.tui.trial.facts import ReadOut, SettingsPane, TrialFacts, neighbours
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer
+from mlrtui.tui.widgets.pointing import PointedPane
 
 __all__ = ["TrialScreen"]
 
@@ -139,6 +141,13 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         else:
             centre = float(reading.trace.step[at])
             self._see(moving.zoomed(self.sight, centre, factor, self.look.x_log, axis_end(reading)))
+
+    @on(PointedPane.Wheeled)
+    def zoom_by_wheel(self, event: PointedPane.Wheeled) -> None:
+        """Fewer or more steps around the pointer; the cursor stays where it is."""
+        reading = self.owner.reading
+        if reading is not None and reading.trace is not None:
+            self._see(moving.zoomed(self.sight, event.step, event.factor, self.look.x_log, axis_end(reading)))
 
     def action_trial(self, step: int) -> None:
         """The same net at the next smaller or larger learning rate; the cursor stays where it is."""
