@@ -20,6 +20,7 @@ from mlrtui.tui.state import (
     Reading,
     StoreState,
     Wanted,
+    cells_beside,
     choose_trial,
     freshness,
     headline,
@@ -27,7 +28,7 @@ from mlrtui.tui.state import (
 )
 from mlrtui.tui.traces import Traces
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
+from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails, TrialRow
 
 __all__ = ["EVENTS", "LONG", "Comparison", "Feed"]
 
@@ -107,6 +108,8 @@ class Feed:
         self._seconds: dict[int, float] = {}
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
+        # The trials that cells beside show, by store, sweep, cell and how many nets were done.
+        self._ahead: dict[tuple[int, int, int, int], TrialRow | None] = {}
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else, at once."""
@@ -175,10 +178,33 @@ class Feed:
         if reading is None or not reading.stores:
             return
         at = reading.wanted.store
-        reader, trials = self._stores[at].reader, neighbours(reading)
+        reader = self._stores[at].reader
         with suppress(Exception):  # the next turn meets the same trouble and says it
+            trials = () if reader is None else self._beside(reader, reading)
             while reader is not None and not self._wake.is_set() and self._traces.read_ahead(reader, at, trials):
                 pass
+
+    def _beside(self, reader: StoreReader, reading: Reading) -> Sequence[TrialRow]:
+        """The trials that a key leads to, the likeliest first: those of the cells beside the chosen one where no trial
+        was chosen, else its neighbours in the list.
+        """
+        near, wanted = neighbours(reading), reading.wanted
+        if reading.snapshot is None or wanted.detailed or wanted.page or wanted.compared or wanted.browsing:
+            return near  # no grid is on the screen
+        sweep, found = reading.snapshot.sweep, []
+        for cell_id in cells_beside(reading):
+            if self._wake.is_set():
+                return ()
+            key = (wanted.store, sweep.sweep_id, cell_id, sweep.nets_done)
+            if key not in self._ahead:  # not at every tick: a look at a cell costs as much as a turn
+                there = reader.live(sweep.sweep_id, cell_id, events=1)
+                shown = None if there is None else choose_trial(there, Wanted(cell_id=cell_id), self._trial_id)
+                trials = () if there is None else there.trials
+                self._ahead = {known: trial for known, trial in self._ahead.items() if known[3] == key[3]}
+                self._ahead[key] = next((trial for trial in trials if trial.trial_id == shown), None)
+            trial = self._ahead[key]
+            found += [] if trial is None else [trial]
+        return (*found, *near) if wanted.trial_id is None else (*near[:2], *found, *near[2:])
 
     def _look(self, store: _Open, wanted: Wanted, forced: bool, now: float | None) -> None:
         """Bring one store up to date; `now` is given for the store that is looked at."""

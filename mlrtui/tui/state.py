@@ -21,9 +21,11 @@ __all__ = [
     "Starting",
     "StoreState",
     "Wanted",
+    "cells_beside",
     "choose_trial",
     "headline",
     "is_recorded",
+    "is_starting",
     "knows_cell",
     "knows_sweep",
     "knows_trial",
@@ -237,6 +239,21 @@ def neighbours(reading: Reading, reach: int = 2) -> tuple[TrialRow, ...]:
     return tuple(trials[index] for index in near if 0 <= index < len(trials))
 
 
+def cells_beside(reading: Reading) -> tuple[int, ...]:
+    """The cells to which an arrow leads from the chosen one: at the next smaller or larger width or depth."""
+    here = reading.cell
+    if here is None or reading.snapshot is None or here.width is None or here.depth is None:
+        return ()
+    found: list[int] = []
+    cells = [cell for cell in reading.snapshot.cells if cell.variant == here.variant]
+    for along, across in (("width", "depth"), ("depth", "width")):
+        line = [cell for cell in cells if getattr(cell, across) == getattr(here, across)]
+        line.sort(key=lambda cell: getattr(cell, along) or 0)
+        at = line.index(here)
+        found += [cell.cell_id for cell in (*line[max(at - 1, 0) : at], *line[at + 1 : at + 2])]
+    return tuple(found)
+
+
 def headline(fits: tuple[FitRow, ...]) -> FitRow | None:
     """The fit to show where there is room for one: η* against depth × width with an interval, else the nearest to it.
 
@@ -270,13 +287,16 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
     return Freshness("stale" if now - alive_at >= STALE_AFTER else "quiet", alive_at)
 
 
-def starts(reading: Reading | None, look: Look) -> Starting | None:
-    """What starts now: the store has no sweep yet, and a driver that is at work. None once the sweep is there."""
+def is_starting(reading: Reading | None) -> bool:
+    """Whether a driver is at work whose store has no sweep yet."""
     if reading is None or reading.snapshot is not None or reading.trouble or reading.driver_end or not reading.stores:
-        return None
-    if not reading.stores[reading.wanted.store].has_driver:
-        return None
-    return look.starting or Starting()
+        return False
+    return reading.stores[reading.wanted.store].has_driver
+
+
+def starts(reading: Reading | None, look: Look) -> Starting | None:
+    """What starts now; None where nothing does, and once the sweep is there."""
+    return look.starting or Starting() if is_starting(reading) else None
 
 
 def is_recorded(reading: Reading) -> bool:

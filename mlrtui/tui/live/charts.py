@@ -18,7 +18,7 @@ from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
 from mlrtui.tui.curves import MeasureTrace, caption, loss_points, not_converged, ratio_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
 from mlrtui.tui.measured import asked_every, edge_curves, edge_hlines, starts_log
-from mlrtui.tui.state import Look, Reading, is_recorded, starts
+from mlrtui.tui.state import Look, Reading, is_recorded, is_starting
 from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui_db.models import NetRow, TrialRow
 
@@ -102,7 +102,7 @@ class LossChart(ChartPane):
         """The curve."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None:
-            return middle(no_curve(self.reading, self.look), width, height)
+            return middle(no_curve(self.reading), width, height)
         return self.chart(loss_points(self.reading.trace), self.look.loss_log, width, height)
 
 
@@ -141,7 +141,7 @@ class LowerChart(ChartPane):
         if self._shows_search():
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return middle(no_curve(self.reading, self.look), width, height)
+            return middle(no_curve(self.reading), width, height)
         if (measured := self._measured) is not None:
             log = starts_log(measured) != self.look.ratio_log
             return self.chart(measured.points, log, width, height, edge_hlines(measured), beside=edge_curves(measured))
@@ -224,10 +224,10 @@ def _lower_lines(reading: Reading, look: Look) -> tuple[HLine, ...]:
     return _edge_line(reading, look)
 
 
-def no_curve(reading: Reading | None, look: Look) -> str:
+def no_curve(reading: Reading | None) -> str:
     """Why there is no curve to draw."""
     trial = None if reading is None else reading.trial
-    if starts(reading, look) is not None:
+    if is_starting(reading):
         return "the driver loads the data"
     return "no trial yet" if trial is None else f"reading {trial.n_steps} steps"
 

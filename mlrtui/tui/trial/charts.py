@@ -85,7 +85,7 @@ class TrialChart(PointedPane):
         """The curve, the cursor, the reference lines."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return middle(no_curve(self.reading, self.look), width, height)
+            return middle(no_curve(self.reading), width, height)
         trace = self.reading.trace
         step, values = self.points(trace)
         if not step.size:
