@@ -62,8 +62,8 @@ class SweepGrid(Pane):
     def title(self) -> Line:
         """What the cells show."""
         axes = self._plane().axes
-        turned = () if self._is_list() or axes == SIZES else ((" × ".join(axes), ""), ("  a A", "dim"))
-        return (("sweep: ", "title"), (self.look.grid_value, "title"), ("  v  ", "dim"), *turned)
+        turned = () if self._is_list() or axes == SIZES else ((f"  {' × '.join(axes)}", ""), ("  a A", "dim"))
+        return (("sweep: ", "title"), (self.look.grid_value, "title"), ("  v", "dim"), *turned)
 
     def caption(self) -> Line:
         """How many trials have ended, and of these how many in a state that is no success; in words where they fit."""
