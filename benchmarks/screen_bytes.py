@@ -111,7 +111,8 @@ def cell_switches(store: Path, rounds: int) -> tuple[list[float], list[float]]:
     posted: list[Reading] = []
     feed = Feed([store_source(store)], posted.append, Wanted())
     feed.turn()
-    then, ahead = [], []
+    then: list[float] = []
+    ahead: list[float] = []
     for at in range(2 * rounds):
         feed._wake.clear()  # as its loop does before each turn
         if at % 2:
