@@ -17,6 +17,10 @@ from pathlib import Path
 from benchmarks.machine import describe, save, spread, table
 from benchmarks.make_store import Made, made_before, make, restart, steps
 from benchmarks.terminal import SIZES, Screen, milliseconds
+from mlrtui.tui.feed import Feed
+from mlrtui.tui.starting import store_source
+from mlrtui.tui.state import Reading, Wanted, cells_beside
+from mlrtui.tui.traces import Traces
 from mlrtui_db.store import Store
 
 REFRESH = 2.0
@@ -101,6 +105,30 @@ def drill_down(store: Path, size: tuple[int, int], count: int) -> tuple[list[flo
         return near, [screen.key(key, 0.3)[1] for key in (b"h", b"k") * (count // 2)]
 
 
+def cell_switches(store: Path, rounds: int) -> tuple[list[float], list[float]]:
+    """Seconds of the processor that the reading thread takes for the trial of the cell beside: read when the key comes,
+    and read ahead, in turn.
+    """
+    posted: list[Reading] = []
+    feed = Feed([store_source(store)], posted.append, Wanted())
+    feed.turn()
+    then: list[float] = []
+    ahead: list[float] = []
+    for at in range(2 * rounds):
+        feed._wake.clear()  # as its loop does before each turn
+        if at % 2:
+            feed.read_ahead()
+        else:
+            feed._traces = Traces()  # nothing of it was read before
+        beside = cells_beside(posted[-1])
+        feed.want(Wanted(cell_id=beside[at // 2 % len(beside)]))
+        begun = time.process_time()
+        feed.turn()
+        (ahead if at % 2 else then).append(time.process_time() - begun)
+    feed.close()
+    return then, ahead
+
+
 def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int, float]]:
     """Seconds from key to last byte, the bytes, and the processor's seconds, for each screen that reads views."""
     with watching(store, size) as screen:
@@ -159,6 +187,11 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
             ["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes, {1000 * work:.0f} ms of the processor)"]
             for name, last, sent, work in others
         ]
+        then, ahead = cell_switches(store, 12)
+        rows += [
+            ["", "CPU of a trial of the cell beside, ms (median / 95 %)", milliseconds(then)],
+            ["", "the same, read ahead", milliseconds(ahead)],
+        ]
         cases.append(
             {
                 "size": size,
@@ -173,6 +206,8 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
                 "key_cpu_s": work,
                 "near_s": near,
                 "far_s": far,
+                "beside_cpu_s": then,
+                "beside_ahead_cpu_s": ahead,
                 "screens": [
                     {"name": name, "last_s": last, "bytes": sent, "cpu_s": work} for name, last, sent, work in others
                 ],

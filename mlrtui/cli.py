@@ -29,6 +29,7 @@ from mlrtui.cli_options import (
     RayAddressOption,
     RefreshOption,
     ScreenJsonOption,
+    SetOption,
     ShownStoreArgument,
     ShownStoreOption,
     SizeOption,
@@ -130,6 +131,7 @@ def watch(
     screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
     sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
     trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
+    show: SetOption = None,
     once: OnceOption = False,
     size: SizeOption = None,
     as_json: ScreenJsonOption = False,
@@ -144,6 +146,7 @@ def watch(
         screen=screen.value,
         sweep=sweep,
         trials=tuple(trial or ()),
+        shown=tuple(show or ()),
         once=once,
         size=size,
         as_json=as_json,
@@ -165,6 +168,7 @@ def browse(
         ),
     ] = None,
     store: ShownStoreOption = None,
+    show: SetOption = None,
     once: OnceOption = False,
     size: SizeOption = None,
     as_json: ScreenJsonOption = False,
@@ -176,7 +180,14 @@ def browse(
     from mlrtui.commands import afar, look
 
     shown = [shown_store(text, None) for text in stores] if stores else [shown_store(None, store)]
-    how = look.How("browse", once=once, size=size, as_json=as_json, **shown_fields(ascii_only, refresh, no_mouse))
+    how = look.How(
+        "browse",
+        shown=tuple(show or ()),
+        once=once,
+        size=size,
+        as_json=as_json,
+        **shown_fields(ascii_only, refresh, no_mouse),
+    )
     here = [path for path in shown if isinstance(path, Path)]
     if len(here) == len(shown):
         raise typer.Exit(look.browse(look.in_folders(here) if stores else here, how))

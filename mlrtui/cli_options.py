@@ -184,6 +184,14 @@ SizeOption = Annotated[
         help="Size that --once prints, such as 120x36 (default: the terminal's; else COLUMNS and LINES, or 80x24).",
     ),
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--show",
+        metavar="NAME=VALUE",
+        help="How the screen is set, as key C copies it: where='width > 64' of exponents, filter=WORDS of log.",
+    ),
+]
 ScreenJsonOption = Annotated[bool, typer.Option("--json", help="Print the data of the screen as JSON and exit.")]
 
 WatchScreen = StrEnum("WatchScreen", ["live", "trial", "boundary", "exponents", "phases", "compare", "log", "workers"])

@@ -32,7 +32,12 @@ WHERE {one} ORDER BY sweep_id DESC
 _CELLS = """
 WITH n AS (
   SELECT cell_id, count(*) AS nets, sum(status IN ('done', 'failed')) AS nets_done,
-         sum(censored IS NOT NULL) AS censored, avg(lambda0) AS lambda0_mean, max(n.rev) AS rev
+         sum(censored IS NOT NULL) AS censored, avg(lambda0) AS lambda0_mean, max(n.rev) AS rev,
+         CASE count(DISTINCT censored) WHEN 0 THEN '' WHEN 1 THEN max(censored) ELSE 'mixed' END AS bound,
+         CASE max(censored)
+           WHEN 'at_max' THEN min(CASE WHEN censored IS NOT NULL THEN eta_star END)
+           WHEN 'at_min' THEN max(CASE WHEN censored IS NOT NULL THEN first_failure END)
+         END AS bound_eta
   FROM cell JOIN net n USING (cell_id) WHERE sweep_id = :sweep GROUP BY cell_id
 ), t AS (
   SELECT cell_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
@@ -43,8 +48,17 @@ WITH n AS (
 SELECT c.cell_id, label, depth, width, coalesce(nets, 0), coalesce(nets_done, 0), coalesce(trials, 0),
        coalesce(trials_done, 0), coalesce(trials_running, 0), coalesce(trials_failed, 0), coalesce(diverged, 0),
        ln_eta_star_mean, ln_eta_star_sd, coalesce(censored, 0), lambda0_mean,
-       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0))
+       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0)), coalesce(bound, ''), bound_eta
 FROM cell c LEFT JOIN n USING (cell_id) LEFT JOIN t USING (cell_id) WHERE sweep_id = :sweep ORDER BY position
+"""
+
+# The lanes of a round start and end together: what it took counts once.
+_SECONDS = """
+SELECT cell_id, sum(seconds) FROM (
+  SELECT cell_id, max(coalesce(a.ended_at, a.heartbeat_at)) - a.started_at AS seconds
+  FROM cell JOIN net USING (cell_id) JOIN trial USING (net_id) JOIN attempt a USING (trial_id)
+  WHERE sweep_id = ? GROUP BY cell_id, a.host, a.device, a.started_at
+) GROUP BY cell_id
 """
 
 _PHASES = """
@@ -113,9 +127,14 @@ def read_cells(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellRow, 
         phases[cell_id].append((str(phase), count))
     rows = connection.execute(_CELLS, {"sweep": sweep_id}).fetchall()
     return tuple(
-        record(CellRow, (*row[:15], tuple(phases[row[0]]), variant(str(row[1]), row[2], row[3]), row[15]), "cell")
+        record(CellRow, (*row[:15], tuple(phases[row[0]]), variant(str(row[1]), row[2], row[3]), *row[15:]), "cell")
         for row in rows
     )
+
+
+def read_seconds(connection: sqlite3.Connection, sweep_id: int) -> dict[int, float]:
+    """Seconds that workers have spent on the trainings of each cell, by its number."""
+    return {cell_id: float(seconds) for cell_id, seconds in connection.execute(_SECONDS, (sweep_id,))}
 
 
 def read_nets(connection: sqlite3.Connection, cell_id: int) -> tuple[NetRow, ...]:

@@ -85,6 +85,8 @@ class CellRow:
     phases: tuple[tuple[str, int], ...]  # (phase, count), most frequent first
     variant: str  # the axes other than depth and width, "" when there are none: "ce in=0.1"
     rev: int
+    bound: str = ""  # how its nets are censored: at_max, at_min, none, "mixed"; "": not at all
+    bound_eta: float | None = None  # of at_max the smallest eta* of them, of at_min the largest first failure
 
     @property
     def size(self) -> str:

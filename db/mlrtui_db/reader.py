@@ -93,6 +93,10 @@ class Reader:
         with self._picture() as connection:
             return _live.read_fits(connection, sweep_id)
 
+    def has_driver(self) -> bool:
+        """Whether somebody holds the writer's lock of this store."""
+        return look(self.path)[0]
+
     def last_end(self) -> WriterEnd | None:
         """How the last writer ended, when nobody writes now and it did not end properly; else None."""
         with self._picture() as connection:
@@ -210,6 +214,11 @@ class Reader:
         """The newest events of all sweeps after a number, oldest first, each with the cell of its trial."""
         with self._picture() as connection:
             return _live.read_log(connection, after_event_id, limit)
+
+    def seconds(self, sweep_id: int) -> dict[int, float]:
+        """Seconds of workers that the trainings of each cell of a sweep took so far, by its number."""
+        with self._picture() as connection:
+            return _live.read_seconds(connection, sweep_id)
 
     def sizes(self, sweep_id: int) -> dict[str, int]:
         """Trained parameters of each cell of a sweep, by its label."""

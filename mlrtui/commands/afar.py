@@ -23,7 +23,7 @@ def watch(store: Address, how: "How") -> int:
     sweep = () if how.sweep is None else (f"--sweep={how.sweep}",)
     screen = () if how.screen == "live" else (f"--screen={how.screen}",)
     trials = [f"--trial={number}" for number in how.trials]
-    return _shown(store, ["watch", *screen, *sweep, *trials, *_options(how), "--store"], how)
+    return _shown(store, ["watch", *screen, *sweep, *trials, *_shown_as(how), *_options(how), "--store"], how)
 
 
 def browse(stores: Sequence[Address | Path], how: "How") -> int:
@@ -32,7 +32,7 @@ def browse(stores: Sequence[Address | Path], how: "How") -> int:
     if others or not isinstance(first, Address):
         shown = ", ".join(one_line(str(store)) for store in stores)
         raise BadInput(f"{shown}: browse shows one store or folder of another machine at a time; name that alone")
-    return _shown(first, ["browse", *_options(how)], how)
+    return _shown(first, ["browse", *_shown_as(how), *_options(how)], how)
 
 
 def status(store: Address, *, as_json: bool) -> int:
@@ -47,6 +47,10 @@ def _shown(store: Address, words: list[str], how: "How") -> int:
 
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not (how.once or how.as_json)
     return hand_over(store, words, terminal=terminal)
+
+
+def _shown_as(how: "How") -> list[str]:
+    return [f"--show={text}" for text in how.shown]
 
 
 def _options(how: "How") -> list[str]:

@@ -35,6 +35,7 @@ class How:
     screen: str = "live"
     sweep: str | None = None  # by name; None: the newest
     trials: tuple[int, ...] = ()  # the one to look at; on Compare, all of them
+    shown: tuple[str, ...] = ()  # how the screen is set, "x=depth"
     once: bool = False  # print the screen as text
     size: str | None = None  # columns and rows of that, "120x36"; None: the terminal's
     as_json: bool = False  # print the data behind it
@@ -108,16 +109,19 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
+    from mlrtui.tui.choices import parse_choices
     from mlrtui.tui.once import data_once, read_once, render_once
     from mlrtui.tui.starting import looked_at, store_source
 
     with Reader.open(stores[0]) as reader:
         wanted, marks = looked_at(reader, how.sweep, how.trials)
-    reading = read_once([store_source(store) for store in stores], how.screen, wanted, marks)
+    choices = parse_choices(how.screen, how.shown)
+    sources = [store_source(store) for store in stores]
+    reading = read_once(sources, how.screen, wanted, marks, choices=choices)
     if how.as_json:
         print(documents.text(data_once(reading)))
     else:
-        print(render_once(reading, how.screen, _printed_size(how), needs_ascii(how.ascii_only)))
+        print(render_once(reading, how.screen, _printed_size(how), needs_ascii(how.ascii_only), choices))
     return 0
 
 
@@ -141,6 +145,7 @@ def _printed_size(how: How) -> tuple[int, int]:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
+    from mlrtui.tui.choices import parse_choices
     from mlrtui.tui.starting import looked_at, run_app
 
     with Reader.open(stores[0]) as reader:
@@ -153,6 +158,7 @@ def _show(stores: Sequence[Path], how: How) -> int:
         refresh=how.refresh,
         ascii=how.ascii_only or None,
         mouse=how.mouse,
+        choices=parse_choices(how.screen, how.shown),
     )
 
 

@@ -2,9 +2,11 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlrtui import planning
 from mlrtui.commands import examples
@@ -32,6 +34,9 @@ from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.models import NamedSweep, SweepRow
 from mlrtui_db.reader import Reader
+
+if TYPE_CHECKING:
+    from mlrtui.tui.state import Starting
 
 __all__ = ["RunOptions", "refuse_code", "run", "run_specs", "start"]
 
@@ -90,7 +95,7 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
         from mlrtui.tui.settings import load_settings, settings_path
 
         load_settings(settings_path())  # report a mistake there before anything is started
-    return start(specs, useful, options)
+    return start(specs, useful, options, plans=stored.plans)
 
 
 def refuse_code(specs: Sequence[AnySweep], options: RunOptions) -> None:
@@ -117,7 +122,13 @@ def _refuse_loops(specs: Sequence[AnySweep], workers: Sequence[str], options: Ru
         )
 
 
-def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None] = ()) -> int:
+def start(
+    specs: Sequence[AnySweep],
+    useful: int,
+    options: RunOptions,
+    shards: Sequence[str | None] = (),
+    plans: Sequence[planning.Plan] = (),
+) -> int:
     """Start a driver for these sweeps and watch it.
 
     Args:
@@ -125,6 +136,7 @@ def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: S
         useful: bounds the workers that are started by themselves.
         options: of the command.
         shards: of each sweep the shard that is trained; none at all: that of the options.
+        plans: of the sweeps, for the screen until the store has them.
     """
     if options.terms.foreground:
         with watching() as signals:
@@ -135,7 +147,7 @@ def start(specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: S
         return 0
     if not _shows_screen(options):
         return _plain(options, specs, driver)
-    _attach(options)
+    _attach(options, _starting(plans, _workers(options, useful), options.store))
     return _left(options, driver)
 
 
@@ -311,12 +323,38 @@ def _plan(spec: AnySweep, options: RunOptions) -> planning.Plan:
     return plan if options.shard is None else part(plan, Shard.parse(options.shard))
 
 
-def _attach(options: RunOptions) -> None:
+def _attach(options: RunOptions, starting: "Starting | None" = None) -> None:
     """The screens, until the user leaves."""
     from mlrtui.tui.starting import run_app
 
-    ascii_only = options.ascii_only or None
-    run_app([options.store], start="live", refresh=options.refresh, ascii=ascii_only, mouse=options.mouse)
+    run_app(
+        [options.store],
+        start="live",
+        refresh=options.refresh,
+        ascii=options.ascii_only or None,
+        mouse=options.mouse,
+        starting=starting,
+    )
+
+
+def _starting(plans: Sequence[planning.Plan], workers: Sequence[str], store: Path) -> "Starting":
+    """What a driver that was just started does, for the screen."""
+    from mlrtui.tui.state import Starting
+
+    first = next(iter(plans), None)
+    counts = Counter(workers)
+    many = ", ".join(f"{count} x {device}" if count > 1 else device for device, count in counts.items())
+    log = str(launch.log_path(store))
+    if first is None:
+        return Starting(workers=many, log=log)
+    nets = sum(len(cell.nets) for cell in first.sweep.cells)
+    then = f"then {len(plans) - 1} more sweeps" if len(plans) > 2 else "then another sweep" if len(plans) > 1 else ""
+    sizes = {
+        name: list(dict.fromkeys(getattr(cell, name) for cell in first.sweep.cells)) for name in ("depth", "width")
+    }
+    axes = [f"{name} {', '.join(map(str, values))}" for name, values in sizes.items() if values != [None]]
+    grid = (_grid_words(first, nets), *axes, *filter(None, (then,)))
+    return Starting(one_line(first.spec.sweep.name), grid, many, log)
 
 
 def _finished(options: RunOptions, specs: Sequence[AnySweep]) -> int:

@@ -151,6 +151,16 @@ def ascii_text(text: str) -> str:
     return "".join(char if char.isascii() else _SPELLED.get(char, "?") for char in text)
 
 
+def flowed(items: Sequence[Line], width: int) -> list[Line]:
+    """Items one after another, on as many rows as they need."""
+    rows: list[Line] = [((" ", ""),)]
+    for item in items:
+        if sum(len(text) for text, _ in (*rows[-1], *item)) > width:
+            rows.append(((" ", ""),))
+        rows[-1] = (*rows[-1], *item)
+    return rows
+
+
 def boxed(
     body: Sequence[Line],
     width: int,

@@ -1,10 +1,22 @@
 """Glyphs of states: every state has a glyph and a colour, never a colour alone."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlrtui_db.models import CellRow, TrialRow
 
-__all__ = ["ASCII", "PHASE_STATES", "UNICODE", "Marks", "cell_state", "event_state", "trains", "trial_state"]
+__all__ = [
+    "ASCII",
+    "PHASE_STATES",
+    "STATE_WORDS",
+    "UNICODE",
+    "Marks",
+    "cell_state",
+    "event_state",
+    "legend",
+    "trains",
+    "trial_state",
+]
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,33 @@ PHASE_STATES = {
     "catastrophic": "diverged",
 }
 """The state of an ended trial by its phase, from the calm ones to the lost; screens list phases in this order."""
+
+
+STATE_WORDS = {
+    "done": "done, reached",
+    "running": "running",
+    "at-edge": "edge of stability",
+    "controlled": "controlled",
+    "catapult": "catapult",
+    "unfinished": "unfinished",
+    "collapsed": "collapsed, dead",
+    "slow": "goal not reached",
+    "diverged": "diverged",
+    "failed": "failed",
+    "waiting": "waiting",
+}
+"""What the sign of a state means, everywhere: each has one."""
+
+
+def legend(marks: Marks, states: Iterable[str], room: int) -> tuple[tuple[str, str], ...]:
+    """The signs of these states with their words, as runs of a line, as many as fit into ``room`` cells."""
+    there = frozenset(states)
+    runs: list[tuple[str, str]] = []
+    for state, words in STATE_WORDS.items():
+        more = [(f"{'  ' if runs else ''}{marks.glyph(state)}", state), (f" {words}", "dim")]
+        if state in there and sum(len(text) for text, _ in (*runs, *more)) <= room:
+            runs += more
+    return tuple(runs)
 
 
 def trains(trial: TrialRow) -> bool:

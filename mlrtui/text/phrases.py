@@ -17,6 +17,7 @@ __all__ = [
     "fit_notes",
     "fit_sentence",
     "fresh_text",
+    "no_sharpness",
     "outcome",
     "progress",
     "quantity",
@@ -52,11 +53,23 @@ def outcome(trial: TrialRow) -> str:
         return "reached"
     if trial.given_up_epoch is not None:
         return f"given up, ep. {trial.given_up_epoch}"
-    if trial.phase in ("catapult", "controlled") and trial.peak_step is not None:
+    if trial.phase in ("catapult", "controlled") and trial.peak_step:
         return f"{trial.phase} @{trial.peak_step}"
     if trial.verdict in (None, "finished"):
         return trial.phase or trial.verdict or trial.status
     return trial.verdict
+
+
+def no_sharpness(steps: int, every: object, ends: bool) -> str:
+    """Why a trial has no λ to draw: it has not begun, none was asked for along training, or none has come.
+
+    ``every`` is ``sharpness.every`` of its sweep, ``ends`` whether the trial has ended.
+    """
+    if not steps:
+        return "no step stored yet"
+    if every == 0:
+        return "λ was asked for at initialisation only"
+    return "λ was not measured along this trial" if ends else "λ is not measured yet"
 
 
 def quantity(name: str) -> str:

@@ -1,9 +1,10 @@
 """The app: it owns the feed, what is looked at and how it is drawn; screens show it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from textual import events
@@ -13,6 +14,7 @@ from textual.worker import get_current_worker
 
 from mlrtui.text.marks import ASCII, UNICODE
 from mlrtui.tui.browse.bookmarks import Bookmarks
+from mlrtui.tui.choices import looked, set_look, set_wanted
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.keeping import command_for, keep
 from mlrtui.tui.keyline import KeyedApp
@@ -23,7 +25,7 @@ from mlrtui.tui.modes import COMPOSED_AHEAD, MODES, screen_class, wanted_for
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.rendering import KeptStylesheet, NoColour
 from mlrtui.tui.screen import ReadingScreen
-from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Wanted
+from mlrtui.tui.state import MOST_MARKS, Look, Mark, Reading, Starting, Wanted
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui_db.models import TrialRow
 
@@ -59,11 +61,14 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         bookmarks: Bookmarks | None = None,
         machine: Callable[[], Load] | None = None,
         ahead: Callable[[Callable[[], bool]], None] | None = None,
+        starting: Starting | None = None,
+        choices: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`start` is a screen, `wanted` what it shows, `still` a reading instead of any feed.
 
         With `color` None NO_COLOR decides. `ahead` is called in a thread of its own once the first reading is on the
-        screen, with a function that says whether the app ends.
+        screen, with a function that says whether the app ends. `starting` is what the command before it has started,
+        `choices` how the first screen is set.
         """
         super().__init__(ansi_color=True)
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
@@ -71,12 +76,17 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.animation_level = "none"
         self.no_color = self.no_color if color is None else not color
         self._strict = [NoColour()] if self.no_color else []
-        self.look = Look(ASCII if ascii_only else UNICODE, light=light, keys=keys or {}, marked=marked)
-        self.wanted = wanted_for(start, wanted or Wanted(), marked) if still is None else still.wanted
+        self.look = Look(
+            ASCII if ascii_only else UNICODE, light=light, keys=keys or {}, marked=marked, starting=starting
+        )
+        self.look = set_look(self.look, choices)
+        wanted = set_wanted(wanted or Wanted(), choices)
+        self.wanted = wanted_for(start, wanted, marked) if still is None else still.wanted
         self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still
         self._latest: Reading | None = still
         self._start = start
+        self._choices = choices
         self._ahead = ahead
         self._before_compare = "browse" if start == "browse" else "live"
         self._feed = (
@@ -116,6 +126,13 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         if first:
             self.set_timer(_SETTLED, self._start_ahead)
         await self.line.go_on()
+
+    def take_choices(self, screen: object) -> Mapping[str, str]:
+        """How the command line sets this screen: for the one that it starts, and only once."""
+        if not isinstance(screen, screen_class(self._start)):
+            return {}
+        choices, self._choices = self._choices, MappingProxyType({})
+        return choices
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else; the picture follows when it has been read."""
@@ -173,7 +190,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
-        self._over("help")
+        self._over("help", self._screen_name)
 
     def action_palette(self) -> None:
         """All commands of this screen over it, or away again."""
@@ -188,7 +205,9 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         """What is selected and the command that shows it again, to the terminal's clipboard (OSC 52)."""
         if not isinstance(self.screen, ReadingScreen):
             return
-        text = command_for(self._screen_name, self.reading, self.wanted, self.screen.trials())
+        name = self._screen_name
+        choices = looked(name, self.look, self.wanted) | self.screen.choices()
+        text = command_for(name, self.reading, self.wanted, self.screen.trials(), choices)
         if text:
             self.copy_to_clipboard(text)
             self.say(f"copied: {text}")

@@ -20,6 +20,7 @@ from mlrtui.tui.state import (
     Reading,
     StoreState,
     Wanted,
+    cells_beside,
     choose_trial,
     freshness,
     headline,
@@ -27,7 +28,7 @@ from mlrtui.tui.state import (
 )
 from mlrtui.tui.traces import Traces
 from mlrtui_db.errors import StoreError
-from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails
+from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails, TrialRow
 from mlrtui_db.work import WorkRow
 
 __all__ = ["EVENTS", "LONG", "Comparison", "Feed"]
@@ -52,6 +53,7 @@ class _Open:
     headlines: dict[int, tuple[object, FitRow | None]] = field(default_factory=dict)  # by sweep: (as of, fit)
     trouble: str = ""
     driver_end: str = ""
+    has_driver: bool = False
 
 
 class Feed:
@@ -97,7 +99,10 @@ class Feed:
         self._machine = machine
         self._load: Load | None = None
         self._work: WorkRow | None = None
+        self._seconds: dict[int, float] = {}
         self._posted: Reading | None = None
+        # The trials that cells beside show, by store, sweep, cell and how many nets were done.
+        self._ahead: dict[tuple[int, int, int, int], TrialRow | None] = {}
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else, at once."""
@@ -166,10 +171,33 @@ class Feed:
         if reading is None or not reading.stores:
             return
         at = reading.wanted.store
-        reader, trials = self._stores[at].reader, neighbours(reading)
+        reader = self._stores[at].reader
         with suppress(Exception):  # the next turn meets the same trouble and says it
+            trials = () if reader is None else self._beside(reader, reading)
             while reader is not None and not self._wake.is_set() and self._traces.read_ahead(reader, at, trials):
                 pass
+
+    def _beside(self, reader: StoreReader, reading: Reading) -> Sequence[TrialRow]:
+        """The trials that a key leads to, the likeliest first: those of the cells beside the chosen one where no trial
+        was chosen, else its neighbours in the list.
+        """
+        near, wanted = neighbours(reading), reading.wanted
+        if reading.snapshot is None or wanted.detailed or wanted.page or wanted.compared or wanted.browsing:
+            return near  # no grid is on the screen
+        sweep, found = reading.snapshot.sweep, []
+        for cell_id in cells_beside(reading):
+            if self._wake.is_set():
+                return ()
+            key = (wanted.store, sweep.sweep_id, cell_id, sweep.nets_done)
+            if key not in self._ahead:  # not at every tick: a look at a cell costs as much as a turn
+                there = reader.live(sweep.sweep_id, cell_id, events=1)
+                shown = None if there is None else choose_trial(there, Wanted(cell_id=cell_id), self._trial_id)
+                trials = () if there is None else there.trials
+                self._ahead = {known: trial for known, trial in self._ahead.items() if known[3] == key[3]}
+                self._ahead[key] = next((trial for trial in trials if trial.trial_id == shown), None)
+            trial = self._ahead[key]
+            found += [] if trial is None else [trial]
+        return (*found, *near) if wanted.trial_id is None else (*near[:2], *found, *near[2:])
 
     def _look(self, store: _Open, wanted: Wanted, forced: bool, now: float | None) -> None:
         """Bring one store up to date; `now` is given for the store that is looked at."""
@@ -183,6 +211,7 @@ class Feed:
         moved = version != store.version or forced
         if moved and (wanted.browsing or not store.sweeps or forced):
             store.sweeps = tuple(store.reader.sweeps())
+        store.has_driver = not store.sweeps and store.reader.has_driver()
         if wanted.browsing:
             if not moved and self._read_for is not None and not self._read_for.browsing:
                 store.sweeps = tuple(store.reader.sweeps())
@@ -221,6 +250,7 @@ class Feed:
         same_store = self._read_for is not None and self._read_for.store == wanted.store
         known = self._page if same_store else None
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
+        self._seconds = reader.seconds(snapshot.sweep.sweep_id) if wanted.seconds and snapshot is not None else {}
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
         recorded = snapshot is not None and snapshot.sweep.mode == "recorded"
@@ -269,6 +299,7 @@ class Feed:
             measured=self._measured,
             second=self._second,
             work=self._work,
+            seconds=self._seconds,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )
@@ -295,7 +326,9 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
 
 def _state(store: _Open) -> StoreState:
     known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
-    return StoreState(store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end)
+    return StoreState(
+        store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end, store.has_driver
+    )
 
 
 def _sentence(error: Exception) -> str:

@@ -2,9 +2,11 @@
 
 import csv
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
+from mlrtui.tui.choices import said
 from mlrtui.tui.state import Mark, Reading, Wanted
 from mlrtui.tui.tables import Table
 
@@ -48,15 +50,25 @@ def write_screen(folder: Path, stem: str, text: str, picture: str, tables: Seque
     return tuple(written)
 
 
-def command_for(screen: str, reading: Reading | None, wanted: Wanted, trials: Sequence[int]) -> str:
-    """The command that shows a screen again: its store, its sweep, the trials that are chosen or compared.
+def command_for(
+    screen: str,
+    reading: Reading | None,
+    wanted: Wanted,
+    trials: Sequence[int],
+    choices: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The command that shows a screen again: its store, its sweep, the trials that are chosen or compared, and how
+    it is set.
 
     There is no comment behind it, since not every shell takes one at its prompt.
     """
     if reading is None or not reading.stores:
         return ""
+    shown = [f"--show {shlex.quote(text)}" for text in said(choices)]
     if wanted.browsing or reading.snapshot is None:
-        return "mlrtui browse " + " ".join(shlex.quote(other.place or other.label) for other in reading.stores)
+        return " ".join(
+            ["mlrtui browse", *(shlex.quote(other.place or other.label) for other in reading.stores), *shown]
+        )
     mark = Mark(wanted.store, reading.snapshot.sweep.sweep_id, None)
     if screen == "compare" and wanted.compared:  # what was marked may be of another store and sweep
         mark = wanted.compared[0]
@@ -65,4 +77,4 @@ def command_for(screen: str, reading: Reading | None, wanted: Wanted, trials: Se
     parts += [f"--sweep {shlex.quote(row.name)}" for row in store.sweeps if row.sweep_id == mark.sweep_id]
     if screen in _WATCHED:
         parts.append(f"--screen {screen}")
-    return " ".join([*parts, *(f"--trial {trial_id}" for trial_id in trials)])
+    return " ".join([*parts, *(f"--trial {trial_id}" for trial_id in trials), *shown])

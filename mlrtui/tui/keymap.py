@@ -85,6 +85,8 @@ KEYS: tuple[Key, ...] = (
     Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),
     Key("pause", ("p",), "pause", "pause", "stop drawing, keep data", "Live", ("live",), 22),
     Key("value", ("v",), "value", "value", "next value in the grid", "Live", ("live",), 24),
+    Key("grid_columns", ("a",), "axis(1)", "axis", "next axis to the right", "Live", ("live",)),
+    Key("grid_rows", ("A",), "axis(0)", "axis", "next axis downwards", "Live", ("live",)),
     Key("log_x", ("x",), "log_x", "log x", "log or linear steps", "Charts", _CHARTS, 30),
     Key("log_y", ("y",), "log_y", "log y", "log or linear values", "Charts", _CHARTS, 31),
     Key("zoom", ("z",), "zoom", "zoom", "one pane alone, and back", "Charts", _PANED, 28),

@@ -1,5 +1,6 @@
 """A measure of a trial beside its edges: what the charts of several screens draw alike."""
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from mlrtui.text.numbers import number
 from mlrtui.tui.curves import MeasureTrace
 
 __all__ = [
+    "asked_every",
     "chosen_measure",
     "edge_curves",
     "edge_hlines",
@@ -26,6 +28,11 @@ _PREFERRED = ("critical", "lambda-preconditioned", "directional", "lambda")
 def preferred(measures: Sequence[str]) -> str:
     """What is drawn of a recorded run before a key chooses: the cheapest measure with an edge; "" without any."""
     return next((name for name in _PREFERRED if name in measures), measures[0] if measures else "")
+
+
+def asked_every(spec: str) -> object:
+    """Every how many steps λ was asked for in a sweep file's canonical JSON; 0: at initialisation only."""
+    return json.loads(spec).get("sharpness", {}).get("every")
 
 
 def chosen_measure(wanted: str, measures: Sequence[str], recorded: bool) -> str:

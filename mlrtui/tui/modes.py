@@ -61,4 +61,5 @@ def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wa
         compared=marked if screen == "compare" else (),
         measure=wanted.measure,
         beside=wanted.beside,
+        seconds=wanted.seconds,
     )

@@ -1,14 +1,16 @@
 """One picture of a screen as plain text, or the data behind it, for pipes and terminals that cannot show the app."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 from textual.pilot import Pilot
 
 from mlrtui.reading.documents import plain, sweep_object, unpacked
 from mlrtui.tui.app import MlrtuiApp
+from mlrtui.tui.choices import set_wanted
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.modes import MODES, wanted_for
@@ -28,21 +30,30 @@ def read_once(
     wanted: Wanted | None = None,
     marks: tuple[Mark, ...] = (),
     clock: Callable[[], float] = time.time,
+    choices: Mapping[str, str] = MappingProxyType({}),
 ) -> Reading:
     """What a screen shows now; the stores are opened and closed."""
     readings: list[Reading] = []
-    feed = Feed(sources, readings.append, wanted_for(screen, wanted or Wanted(), marks), clock=clock)
+    feed = Feed(
+        sources, readings.append, wanted_for(screen, set_wanted(wanted or Wanted(), choices), marks), clock=clock
+    )
     feed.turn()
     feed.close()
     return readings[-1]
 
 
-def render_once(reading: Reading, screen: str = "live", size: tuple[int, int] = (80, 24), ascii: bool = False) -> str:
+def render_once(
+    reading: Reading,
+    screen: str = "live",
+    size: tuple[int, int] = (80, 24),
+    ascii: bool = False,
+    choices: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """A screen as `size` = (columns, rows) of text without colour; trouble with the store is part of the text.
 
     The app runs without a terminal for as long as the picture takes. Not to be called where an event loop runs.
     """
-    app = MlrtuiApp([], start=screen, ascii_only=ascii, color=False, still=reading)
+    app = MlrtuiApp([], start=screen, ascii_only=ascii, color=False, still=reading, choices=choices)
     pictures: list[str] = []
     app.run(headless=True, size=size, auto_pilot=_photographer(app, pictures.append))
     if not pictures or app.return_code:  # it may break down after a first picture

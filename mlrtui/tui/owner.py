@@ -1,5 +1,6 @@
 """What a screen asks of the app that shows it: what was read, what is looked at, and the ways to another screen."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mlrtui.tui.browse.bookmarks import Bookmarks
@@ -17,6 +18,9 @@ class Owner(Protocol):
     wanted: Wanted
     reading: Reading | None
     bookmarks: Bookmarks
+
+    def take_choices(self, screen: object) -> Mapping[str, str]:
+        """How the command line sets this screen, once."""
 
     def want(self, wanted: Wanted) -> None:
         """Look at another sweep, cell or trial."""

@@ -1,5 +1,6 @@
 """A screen of several panes: one of them is current; on a small terminal, and zoomed, it is alone."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import on
@@ -57,6 +58,15 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
     def _focus_current(self) -> None:
         """Of several that were current one after another, the last gets the focus."""
         self.current.focus()
+
+    def choices(self) -> dict[str, str]:
+        """The pane that keys act on."""
+        return {} if self._current == self.PANES[0] else {"pane": self._current}
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Another pane."""
+        if choices.get("pane") in self.PANES:
+            self.focus_pane(choices["pane"])
 
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key, for the current pane or else for the cursor that all panes share."""

@@ -37,6 +37,9 @@ class StoreReader(Protocol):
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         """Columns and rows of a view for people."""
 
+    def seconds(self, sweep_id: int) -> dict[int, float]:
+        """Seconds of workers that the trainings of each cell of a sweep took so far, by its number."""
+
     def sizes(self, sweep_id: int) -> dict[str, int]:
         """Trained parameters of each cell of a sweep, by its label."""
 
@@ -45,6 +48,9 @@ class StoreReader(Protocol):
 
     def trial_details(self, trial_id: int) -> TrialDetails | None:
         """Everything stored about a trial but its steps."""
+
+    def has_driver(self) -> bool:
+        """Whether somebody writes the store now."""
 
     def last_end(self) -> WriterEnd | None:
         """How the last driver died, when none is at work and it did not end properly; else None."""

@@ -1,6 +1,6 @@
 """What all screens share: the look, the reading, and repainting what differs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, cast
 
 from textual.screen import Screen
@@ -51,6 +51,15 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
         """The trials that are chosen or compared here, by number, for the command that shows them again."""
         return ()
 
+    def choices(self) -> dict[str, str]:
+        """How the screen is set, where that is not how it opens: names of `choices.CHOICES` that are no part of the
+        look.
+        """
+        return {}
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Set it so; what does not fit its data is left as it is."""
+
     def typed(self, text: str) -> None:
         """The text of the row that is typed in is another one."""
 
@@ -75,6 +84,9 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
 
     def on_screen_resume(self) -> None:
         """Show what was read while another screen was up."""
+        choices = self.owner.take_choices(self)
+        if choices:
+            self.choose(choices)
         self.show(self.owner.reading)
 
 

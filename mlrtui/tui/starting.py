@@ -4,10 +4,11 @@ import gc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from mlrtui.errors import BadInput
 from mlrtui.tui.ports import StoreReader, StoreSource
-from mlrtui.tui.state import MOST_MARKS, Mark, Wanted
+from mlrtui.tui.state import MOST_MARKS, Mark, Starting, Wanted
 
 __all__ = ["is_light", "load_ahead", "looked_at", "run_app", "store_source"]
 
@@ -22,6 +23,8 @@ def run_app(
     ascii: bool | None = None,
     color: bool | None = None,
     mouse: bool = True,
+    starting: "Starting | None" = None,
+    choices: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Run the screens until the user leaves; 0, or 1 when the screen itself broke.
 
@@ -55,6 +58,8 @@ def run_app(
         bookmarks=Bookmarks(user_state_path("mlrtui") / "bookmarks.json"),
         machine=Machine().look,
         ahead=load_ahead,
+        starting=starting,
+        choices=choices,
     )
     leave_with_terminal()
     app.run(mouse=mouse and chosen.mouse)

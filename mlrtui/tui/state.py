@@ -19,18 +19,22 @@ __all__ = [
     "Look",
     "Mark",
     "Reading",
+    "Starting",
     "StoreState",
     "Wanted",
+    "cells_beside",
     "choose_trial",
     "headline",
     "is_recorded",
+    "is_starting",
     "knows_cell",
     "knows_sweep",
     "knows_trial",
     "neighbours",
+    "starts",
 ]
 
-GRID_VALUES = ("progress", "η*", "λ₀", "phases")
+GRID_VALUES = ("progress", "η*", "λ₀", "phases", "time", "diverged", "failures")
 
 # Seconds without a commit after which an open sweep counts as quiet, then as stale.
 QUIET_AFTER = 10.0
@@ -73,6 +77,7 @@ class Wanted:
     page: str = ""  # one of `pages.PAGES`: the screen that is up wants these rows beside the snapshot
     detailed: bool = False  # the Trial screen is up: everything about the trial is wanted
     compared: tuple[Mark, ...] = ()  # the Compare screen is up: these are wanted
+    seconds: bool = False  # the grid shows the time that cells took
     measure: str = ""  # what is drawn below the loss; "": the sharpness, of a recorded run the preferred measure
     beside: str = ""  # what Trial draws on the same axis
 
@@ -92,6 +97,17 @@ class StoreState:
     trouble: str  # a sentence, or ""
     place: str = ""  # the file, which tells stores of equal labels apart
     driver_end: str = ""  # how its last driver died, or ""
+    has_driver: bool = False  # somebody writes it; asked only while it has no sweep
+
+
+@dataclass(frozen=True)
+class Starting:
+    """What `mlrtui run` has just started, for the screen while the store does not have it yet."""
+
+    sweep: str = ""  # its name; "": started by another command
+    grid: tuple[str, ...] = ()  # sentences about it: axes, numbers of cells and nets
+    workers: str = ""  # "2 x cpu"
+    log: str = ""  # where the driver prints
 
 
 @dataclass(frozen=True)
@@ -114,6 +130,7 @@ class Reading:
     measured: MeasureTrace | None = None  # the one that is wanted
     second: MeasureTrace | None = None  # the one that is wanted beside it
     work: WorkRow | None = None  # what the driver says of itself while it is at work
+    seconds: Mapping[int, float] = field(default_factory=dict)  # by cell, where the grid shows them
 
     @property
     def trouble(self) -> str:
@@ -162,6 +179,7 @@ class Look:
 
     marks: Marks
     grid_value: str = GRID_VALUES[0]
+    grid_axes: tuple[str, str] = ("depth", "width")  # downwards and to the right
     x_log: bool = True
     loss_log: bool = True
     ratio_log: bool = False
@@ -174,6 +192,7 @@ class Look:
     theory: bool = True  # closed forms beside what was measured
     physical: bool = False  # steps labelled in η·t
     note: str = ""  # what the last command has to say, until the next key
+    starting: Starting | None = None  # what the command before this screen started
 
 
 def knows_sweep(reading: Reading, wanted: Wanted) -> bool:
@@ -233,6 +252,21 @@ def neighbours(reading: Reading, reach: int = 2) -> tuple[TrialRow, ...]:
     return tuple(trials[index] for index in near if 0 <= index < len(trials))
 
 
+def cells_beside(reading: Reading) -> tuple[int, ...]:
+    """The cells to which an arrow leads from the chosen one: at the next smaller or larger width or depth."""
+    here = reading.cell
+    if here is None or reading.snapshot is None or here.width is None or here.depth is None:
+        return ()
+    found: list[int] = []
+    cells = [cell for cell in reading.snapshot.cells if cell.variant == here.variant]
+    for along, across in (("width", "depth"), ("depth", "width")):
+        line = [cell for cell in cells if getattr(cell, across) == getattr(here, across)]
+        line.sort(key=lambda cell: getattr(cell, along) or 0)
+        at = line.index(here)
+        found += [cell.cell_id for cell in (*line[max(at - 1, 0) : at], *line[at + 1 : at + 2])]
+    return tuple(found)
+
+
 def headline(fits: tuple[FitRow, ...]) -> FitRow | None:
     """The fit to show where there is room for one: η* against depth × width with an interval, else the nearest to it.
 
@@ -264,6 +298,18 @@ def freshness(snapshot: LiveSnapshot, changed_at: float, now: float) -> Freshnes
     if now - alive_at < QUIET_AFTER:
         return Freshness("live")
     return Freshness("stale" if now - alive_at >= STALE_AFTER else "quiet", alive_at)
+
+
+def is_starting(reading: Reading | None) -> bool:
+    """Whether a driver is at work whose store has no sweep yet."""
+    if reading is None or reading.snapshot is not None or reading.trouble or reading.driver_end or not reading.stores:
+        return False
+    return reading.stores[reading.wanted.store].has_driver
+
+
+def starts(reading: Reading | None, look: Look) -> Starting | None:
+    """What starts now; None where nothing does, and once the sweep is there."""
+    return look.starting or Starting() if is_starting(reading) else None
 
 
 def is_recorded(reading: Reading) -> bool:

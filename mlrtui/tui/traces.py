@@ -12,7 +12,7 @@ from mlrtui_db.models import TrialRow
 
 __all__ = ["MOST_STEPS", "PIECE", "Traces"]
 
-MOST_STEPS = 400_000  # kept beside the shown trial's, of all trials together: up to 30 MiB with what is drawn of them
+MOST_STEPS = 600_000  # kept beside the shown trial's, of all trials together: up to 45 MiB with what is drawn of them
 PIECE = 5_000  # steps read ahead at once: some 5 ms, for which a key may have to wait
 
 

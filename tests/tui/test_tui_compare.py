@@ -124,3 +124,14 @@ def test_results_without_any_value_are_left_out(fit: object) -> None:
     assert rows["phase"] == ("lazy",)
     assert ("fit of the sweep" in rows) == (fit is not None)
     assert "accuracy" not in rows
+
+
+async def test_each_curve_without_sharpness_says_why_where_the_reasons_differ() -> None:
+    store = scan_store()
+    store.curves[6], store.curves[7] = make_curve(6, []), make_curve(7, [0.5] * 5)
+    rows = {6: {"n_steps": 0, "status": "queued"}, 7: {"n_steps": 5, "status": "done"}}
+    store.trials[1] = tuple(replace(row, **rows.get(row.trial_id, {})) for row in store.trials[1])
+    store.snapshots[1] = replace(store.snapshots[1], trials=store.trials[1])
+    async with shown(store, (160, 48), marked=(Mark(0, 1, 6), Mark(0, 1, 7)), start="compare") as view:
+        await view.until(lambda: len(view.reading.compared) == 2)
+        assert "A no step stored yet · B λ was not measured along this trial" in view.text()

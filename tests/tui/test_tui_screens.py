@@ -18,7 +18,7 @@ from mlrtui.tui.keymap import KEYS, bindings, shown_keys
 from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.modes import MODES, OVER, screen_class
 from mlrtui.tui.screen import ReadingScreen
-from mlrtui.tui.state import Reading
+from mlrtui.tui.state import GRID_VALUES, Reading
 from mlrtui.tui.trial.screen import TrialScreen
 from mlrtui.tui.widgets.typed import Entry
 from mlrtui_db.errors import StoreMissing
@@ -222,7 +222,7 @@ async def test_enter_goes_deeper_and_escape_comes_back() -> None:
 async def test_axes_and_grid_values_switch() -> None:
     async with shown(search_store()) as view:
         assert "sweep: progress" in view.text()
-        for name in ("η*", "λ₀", "phases", "progress"):
+        for name in (*GRID_VALUES[1:], GRID_VALUES[0]):
             await view.press("v")
             assert f"sweep: {name}" in view.text()
         log = view.text()

@@ -106,7 +106,7 @@ def test_cells_have_states_and_texts() -> None:
     assert cell_text(cell, "progress", search=False) == "4/9"
     assert cell_text(cell, "η*", search=True) == "-"
     assert cell_text(replace(cell, ln_eta_star_mean=math.log(0.031)), "η*", search=True) == "0.031"
-    assert cell_text(replace(cell, censored=2), "η*", search=True) == "cens"
+    assert cell_text(replace(cell, censored=2, bound="at_max", bound_eta=0.1), "η*", search=True) == "≥0.1"
     assert cell_text(replace(cell, phases=(("lazy", 3), ("catapult", 2))), "phases", search=False) == "L3C2"
 
 

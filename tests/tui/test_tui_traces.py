@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from test_tui_feed import Clock, Watched
 from tui_fakes import FakeReader, FakeStore, scan_store
+from tui_laws import wide_scan_store
 from tui_rows import make_curve, make_trial
 
 from mlrtui.tui import feed as feed_module
 from mlrtui.tui import traces as traces_module
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.live.charts import no_curve
-from mlrtui.tui.state import Reading, Wanted, neighbours
+from mlrtui.tui.state import Reading, Wanted, cells_beside, neighbours
 from mlrtui.tui.traces import Traces
 from mlrtui_db.errors import StoreLocked
 from mlrtui_db.models import Curve
@@ -226,3 +227,47 @@ def test_no_more_is_read_ahead_than_can_be_kept() -> None:
         assert np.array_equal(kept.read(reader, 0, trial).loss, [float(trial.trial_id)] * 100)
     assert store.log == [("curve", 4, 99), ("curve", 2, 99)]
     assert kept.steps <= 350
+
+
+def cells_store() -> FakeStore:
+    """Three cells in a row, the widths 128, 256 and 512."""
+    store = wide_scan_store()
+    for rows in store.trials.values():
+        for row in rows:
+            store.curves[row.trial_id] = make_curve(row.trial_id, [float(row.trial_id)] * row.n_steps)
+    return store
+
+
+def test_the_cells_beside_are_those_to_which_an_arrow_leads() -> None:
+    watched = Watched(cells_store())
+    watched.feed.want(Wanted(cell_id=2))
+    watched.turn()
+    assert cells_beside(watched.reading) == (1, 3)
+    watched.feed.want(Wanted(cell_id=1))
+    watched.turn()
+    assert cells_beside(watched.reading) == (2,)
+
+
+def test_a_trial_of_a_cell_beside_comes_from_what_was_read_ahead() -> None:
+    store = cells_store()
+    watched = ahead(store, Wanted(cell_id=2))
+    for cell_id in (1, 3):
+        steps = go(watched, Wanted(cell_id=cell_id))
+        assert len(steps) == 1
+        assert steps[0][2] >= 0  # only what may have come since
+        assert watched.reading.trial is not None
+        assert watched.reading.trial.cell_id == cell_id
+        assert watched.reading.trace is not None
+        assert watched.reading.trace.step.size == watched.reading.trial.n_steps > 0
+
+
+def test_cells_beside_are_looked_at_once_and_only_where_the_grid_is_shown() -> None:
+    store = cells_store()
+    watched = ahead(store, Wanted(cell_id=2))
+    store.commit()
+    watched.turn()
+    store.log.clear()
+    read_ahead(watched)
+    assert [call for call in store.log if call[0] == "live"] == []
+    watched = ahead(store, Wanted(cell_id=2, page="phases"))
+    assert [call[2] for call in store.log if call[0] == "live"] == [2]

@@ -11,6 +11,7 @@ from tui_fakes import FakeStore, scan_store
 from tui_rows import make_curve, make_details, make_trial
 
 from mlrtui.charts.spec import Axis
+from mlrtui.tui.compare.screen import CompareScreen
 from mlrtui.tui.curves import Trace, loss_points
 from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.trial import cursor as moving
@@ -154,6 +155,9 @@ async def test_a_trial_without_sharpness_says_why(steps: int, every: int, status
         assert words in view.text()
         await open_trial(view)
         assert words in view.text().split("sharpness λ")[1]
+        await view.press("escape", "space", "equals_sign")
+        await view.until(lambda: isinstance(view.app.screen, CompareScreen) and len(view.reading.compared) == 1)
+        assert words in view.text().split("edge at 1")[1]
 
 
 async def test_everything_stored_is_one_tab_away_on_a_small_screen() -> None:

@@ -41,6 +41,7 @@ class FakeStore:
     error: Exception | None = None
     end: WriterEnd | None = None
     work: WorkRow | None = None
+    driver: bool = False
     log: list[tuple[object, ...]] = field(default_factory=list)
     opened: int = 0
     closed: int = 0
@@ -127,6 +128,10 @@ class FakeReader:
         self._called("query", view, where_sweep)
         return view_rows(self.store, view, where_sweep)
 
+    def seconds(self, sweep_id: int) -> dict[int, float]:
+        self._called("seconds", sweep_id)
+        return {cell.cell_id: 60.0 * cell.depth * cell.width for cell in self.store.snapshots[sweep_id].cells}
+
     def sizes(self, sweep_id: int) -> dict[str, int]:
         self._called("sizes", sweep_id)
         return {cell.label: 100 * cell.depth * cell.width for cell in self.store.snapshots[sweep_id].cells}
@@ -139,7 +144,10 @@ class FakeReader:
         self._called("trial_details", trial_id)
         trials = (trial for rows in self.store.trials.values() for trial in rows)
         trial = next((trial for trial in trials if trial.trial_id == trial_id), None)
-        return None if trial is None else make_details(trial)
+        return None if trial is None else make_details(trial, next(iter(self.store.snapshots.values())).sweep.spec)
+
+    def has_driver(self) -> bool:
+        return self.store.driver
 
     def last_end(self) -> WriterEnd | None:
         return self.store.end

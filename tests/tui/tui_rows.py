@@ -60,16 +60,17 @@ def make_trial(trial_id: int, cell_id: int, eta: float, **changes: object) -> Tr
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
-def make_details(trial: TrialRow) -> TrialDetails:
+def make_details(trial: TrialRow, spec: str = "{}") -> TrialDetails:
     """Everything stored about an invented trial; its start is 0.5 and its end what the row says."""
     return TrialDetails(
         trial.trial_id,
-        sweep=(("sweep_id", 1), ("name", "catapult scan"), ("mode", "scan"), ("code_id", "0"), ("spec", "{}")),
+        sweep=(("sweep_id", 1), ("name", "catapult scan"), ("mode", "scan"), ("code_id", "0"), ("spec", spec)),
         cell=(("cell_id", trial.cell_id), ("depth", 1), ("width", 512), ("activation", "relu"), ("loss", "mse"),
               ("batch", 64), ("hidden_lr", 1.0)),
         net=(("net_id", trial.net_id), ("seed", trial.seed), ("operator", "gauss-newton"), ("lambda0", 20.0)),
-        trial=(("trial_id", trial.trial_id), ("eta", trial.eta), ("verdict", trial.verdict), ("phase", trial.phase),
-               ("loss_initial", 0.5), ("loss_final", trial.last_loss), *phase_pairs(trial.phase)),
+        trial=(("trial_id", trial.trial_id), ("status", trial.status), ("eta", trial.eta), ("verdict", trial.verdict),
+               ("phase", trial.phase), ("loss_initial", 0.5), ("loss_final", trial.last_loss),
+               *phase_pairs(trial.phase)),
         attempt=(("attempt", trial.attempt), ("host", "here"), ("device", "cpu"), ("started_at", NOW - 60)),
     )  # fmt: skip
 

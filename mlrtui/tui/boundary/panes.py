@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.marks import legend
 from mlrtui.text.numbers import accuracy, exact, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.boundary.chart import draw_boundary
@@ -133,6 +134,11 @@ class RoundsPane(SearchWidget):
     def title(self) -> Line:
         """What it is."""
         return (("rounds", "title"), ("  success – failure", "dim"))
+
+    def caption(self) -> Line:
+        """What the signs mean."""
+        states = (probe_of(trial, self.look.marks, False).role for trial in self.view.trials)
+        return legend(self.look.marks, states, self.size.width - 6)
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """One round a row: its outcomes by rising rate, then the bracket after it."""

@@ -1,6 +1,6 @@
 """Boundary: the search of one net, from its first question to η*."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -59,6 +59,16 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
     def trials(self) -> Sequence[int]:
         """The trial under the cursor, by which its net is found again."""
         return () if self._view.trial is None else (self._view.trial.trial_id,)
+
+    def choices(self) -> dict[str, str]:
+        """Where the cursor was moved to."""
+        return super().choices() | ({} if self._trial_id is None else {"cursor": str(self._trial_id)})
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """The cursor on a trial."""
+        super().choose(choices)
+        if choices.get("cursor", "").isdecimal():
+            self._place, self._trial_id = self.owner.wanted.place, int(choices["cursor"])
 
     def waits(self, key: Key) -> bool:
         """Cursor and seeds wait for the trials of the cell."""

@@ -1,6 +1,6 @@
 """Browse: every sweep of every store that was opened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 
@@ -90,6 +90,20 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def tables(self) -> Sequence[Table]:
         """The sweeps that pass the filter, in their order."""
         return (sweep_table(self.list.found().entries),)
+
+    def choices(self) -> dict[str, str]:
+        """Filter and order."""
+        found = {"filter": self.list.filter} if self.list.filter.strip() else {}
+        found |= {"sort": SORTS[self.list.sort][0]} if self.list.sort else {}
+        return found | ({"order": "reversed"} if self.list.reverse else {})
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Another filter and order."""
+        names = [name for name, _, _ in SORTS]
+        self.list.reverse = choices.get("order") == "reversed"
+        self.list.sort = names.index(choices["sort"]) if choices.get("sort") in names else 0
+        self.prompt.put(choices.get("filter", ""))
+        self.set_class(bool(self.prompt.typed), "-filtered")
 
     def waits(self, key: Key) -> bool:
         """The list waits for the sweeps."""

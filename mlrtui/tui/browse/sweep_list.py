@@ -45,6 +45,8 @@ _STORE = _Column("store", -16, lambda entry, now: clean(entry.label))
 class SweepList(Pane):
     """The sweeps, one a row, with a cursor."""
 
+    OPENS = True
+
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="sweeps", classes="pane")
         self.filter = ""

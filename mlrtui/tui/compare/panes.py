@@ -5,20 +5,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrtui.charts.draw import draw
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text.lines import Line, Run, ascii_line, clean, fit_plain, line
 from mlrtui.text.numbers import number, whole
+from mlrtui.text.phrases import no_sharpness
 from mlrtui.tui.clocks import time_names, times
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
 from mlrtui.tui.curves import loss_points, missed_words, not_converged, ratio_points
 from mlrtui.tui.edges import Rates, edge_name, ratio_name, stored_edge, stored_rates
 from mlrtui.tui.live.charts import middle
+from mlrtui.tui.measured import asked_every
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui.tui.widgets.rows import RowsPane
 
 __all__ = ["DifferenceTable", "Overlay", "role_of"]
@@ -32,7 +33,7 @@ def role_of(order: int) -> str:
     return "curve" if order == 0 else f"curve-{order + 1}"
 
 
-class Overlay(Pane):
+class Overlay(PointedPane):
     """The losses, or λ over its edge, of all that is compared."""
 
     def __init__(self, look: Look, id: str) -> None:
@@ -71,8 +72,8 @@ class Overlay(Pane):
         return role_of(order if groups is None else [*dict.fromkeys(groups.values)].index(groups.values[order]))
 
     def caption(self) -> Line:
-        """The values at the cursor."""
-        return self._caption
+        """The values at the pointer, else at the cursor."""
+        return self.pointer() or self._caption
 
     @property
     def y_log(self) -> bool:
@@ -164,7 +165,7 @@ class Overlay(Pane):
         hollow = [self.hollow(one) if step.size else None for one, (step, _) in zip(compared, curves, strict=True)]
         hlines = () if self.id == "loss" else (self._edge(),)
         if not sum(step.size for step, _ in curves):
-            return middle("not measured along these trials", width, height)
+            return middle(_no_points(compared, self.id == "loss"), width, height)
         if self.look.physical:
             curves = [(self._clock(one, step), values) for one, (step, values) in zip(compared, curves, strict=True)]
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
@@ -185,7 +186,7 @@ class Overlay(Pane):
             gutter=self.left_cells(),
             cursor=cursor,
         )
-        return draw(spec, width, height, self.look.marks.ascii_only).lines
+        return self.drawn(spec, width, height)
 
 
 class DifferenceTable(RowsPane):
@@ -264,6 +265,22 @@ def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None, where
         value = float(values[at]) if at < step.size and (in_time or step[at] == cursor) else None
         runs += [(" · ", "dim"), (LETTERS[order], role_of(order)), (f" {number(value, 4)}", "")]
     return tuple(runs)
+
+
+def _no_points(compared: Sequence[Compared], loss: bool) -> str:
+    """Why there is nothing to draw; with the letters of the trials where they have not the same reason."""
+    reasons = ["no step stored yet" if loss else _no_ratio(one) for one in compared]
+    if len(set(reasons)) == 1:
+        return reasons[0]
+    return " · ".join(f"{LETTERS[order]} {reason}" for order, reason in enumerate(reasons))
+
+
+def _no_ratio(one: Compared) -> str:
+    steps, trial = one.trace.step.size, dict(one.details.trial)
+    if steps and stored_edge(one.details) is None:
+        return "its optimizer or operator has no edge"
+    every = asked_every(str(dict(one.details.sweep).get("spec", "{}")))
+    return no_sharpness(steps, every, trial.get("status") not in ("queued", "running"))
 
 
 def _end(reading: Reading | None) -> float:

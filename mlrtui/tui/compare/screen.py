@@ -1,6 +1,6 @@
 """Compare: what is marked, on the same axes, with what differs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Container
@@ -48,6 +48,19 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         reading = self.owner.reading
         compared = () if reading is None else reading.compared
         return tuple(one.details.trial_id for one in compared if one.mark.store == compared[0].mark.store)
+
+    def choices(self) -> dict[str, str]:
+        """The cursor's step, and whether all settings are listed."""
+        step = self.query_one("#loss", Overlay).sight.step
+        found = super().choices() | ({} if step is None else {"step": str(step)})
+        return found | ({"settings": "all"} if self.query_one(DifferenceTable).all_settings else {})
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """The cursor, and all settings."""
+        super().choose(choices)
+        for overlay in self.query(Overlay):
+            overlay.sight = moving.sight_of(choices)
+        self.query_one(DifferenceTable).all_settings = choices.get("settings") == "all"
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for the curves."""

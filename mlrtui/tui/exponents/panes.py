@@ -29,7 +29,7 @@ _SIGNS = {
     "out": ("waiting", "○", "."),
     "at least": ("slow", "↑", "^"),
     "at most": ("slow", "↓", "v"),
-    "none": ("diverged", "✗", "x"),
+    "none": ("diverged", "∅", "0"),
 }
 _NAMES = (("in", "fitted"), ("out", "out"), ("at least", "at least"), ("at most", "at most"), ("none", "without"))
 

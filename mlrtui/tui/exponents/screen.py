@@ -1,6 +1,6 @@
 """Exponents: a scaling fit over the cells of a sweep, fitted anew for every choice of quantities and condition."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -36,6 +36,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._choice: Choice | None = None  # None: the main fit of the sweep
+        self._wished: Mapping[str, str] = {}  # x and y of the command line, before any cell was read
         self._asked: str | None = None  # a condition that was entered before any cell was read
         self._label: str | None = None  # the cell under the cursor
         self._view = FitView()
@@ -71,6 +72,22 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         """The cells of the fit, the fit, the nets."""
         groups = self._view.groups
         return (*fit_tables(self._view.fit), *([group_table(groups, self._view.axis)] if groups else []))
+
+    def choices(self) -> dict[str, str]:
+        """What is fitted against what, over which cells, and the cell under the cursor."""
+        found = super().choices() | ({} if self._label is None else {"cell": self._label})
+        first = self._first()
+        if self._choice is None or self._choice == first:
+            return found
+        return found | {name: getattr(self._choice, name) for name in ("y", "x", "where")}
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Another fit, once the cells have been read."""
+        super().choose(choices)
+        self._label, self._asked = choices.get("cell"), choices.get("where")
+        self._wished = {name: choices[name] for name in ("y", "x") if name in choices}
+        if self._wished and self._asked is None:
+            self._asked = ""
 
     def waits(self, key: Key) -> bool:
         """Cursor and choices wait for the cells."""
@@ -163,6 +180,13 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         self._choice = choice
         self.show(self.owner.reading)
 
+    def _first(self) -> Choice | None:
+        """The choice that the screen opens with."""
+        reading, page = self.owner.reading, self._page()
+        if reading is None or reading.snapshot is None or page is None:
+            return None
+        return first_choice(reading.snapshot.fits, reading.snapshot.sweep.mode == "search", page)
+
     def _fits(self) -> Sequence[FitRow]:
         reading = self.owner.reading
         return () if reading is None or reading.snapshot is None else reading.snapshot.fits
@@ -172,15 +196,16 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
 
     def _with_asked(self, page: FitPage, choice: Choice) -> Choice:
         """The choice with the condition that waited for the cells, if it can be read."""
-        asked, self._asked = self._asked, None
+        asked, wished, self._asked, self._wished = self._asked, self._wished, None, {}
         if asked is None:
             return choice
+        wanted = replace(choice, where=asked, **wished)
         try:
-            fit_cells(page, replace(choice, where=asked))
+            fit_cells(page, wanted)
         except ExpressionError as error:
             self.call_later(self.owner.say, str(error))
             return choice
-        return replace(choice, where=asked)
+        return wanted
 
     def _viewed(self, reading: Reading | None) -> FitView:
         """The fit for this reading; the one that is there where nothing has changed."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
-from mlrtui.text.lines import Line, fit, holds, join, line, plain
-from mlrtui.text.marks import Marks
+from mlrtui.text.lines import Line, fit, flowed, holds, join, line, plain
+from mlrtui.text.marks import STATE_WORDS, Marks
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
 from mlrtui.tui.live.grid import PHASE_LETTERS
 from mlrtui.tui.screen import FilterScreen
@@ -36,30 +36,19 @@ WORDS = (
         "phases of a cell",
         "v in Live; letters: " + ", ".join(f"{letter} {name}" for name, letter in PHASE_LETTERS.items()),
     ),
+    ("@14", "at step 14: there training blew up; of a catapult or controlled phase, there the loss peaked"),
     ("cell, net, trial", "a grid point; a network with its seed; one training of it at one learning rate"),
     ("censored", "η* lies at the end of the range that was searched"),
-)
-_STATES = (
-    ("done", "done, reached"),
-    ("running", "running"),
-    ("at-edge", "edge of stability"),
-    ("controlled", "controlled"),
-    ("catapult", "catapult"),
-    ("unfinished", "unfinished"),
-    ("collapsed", "collapsed, dead"),
-    ("slow", "goal not reached"),
-    ("diverged", "diverged"),
-    ("failed", "failed"),
-    ("waiting", "waiting"),
 )
 
 
 class HelpPage(RowsPane):
     """The page."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, about: str = "") -> None:
         super().__init__(look, id="page", classes="pane")
         self.filter = ""
+        self._about = about
 
     def title(self) -> Line:
         """What it is."""
@@ -68,7 +57,7 @@ class HelpPage(RowsPane):
     def rows(self, width: int) -> Sequence[Line]:
         """Keys, marks, words; of these what holds all the words of the filter."""
         if not self.filter.strip():
-            return help_lines(width, self.look.marks, self.look.keys)
+            return help_lines(width, self.look.marks, self.look.keys, self._about)
         found = [row for row in plain_help(width, self.look) if holds(plain(row), self.filter)]
         return found or [line(" nothing here is called so", "note")]
 
@@ -81,9 +70,14 @@ class HelpScreen(FilterScreen, inherit_bindings=False):
     BINDINGS = [*bindings("help")]  # noqa: RUF012
     AUTO_FOCUS = "#page"
 
+    def __init__(self, about: str = "") -> None:
+        """`about` is the name of the screen below."""
+        super().__init__()
+        self._about = about
+
     def compose(self) -> ComposeResult:
         """The page, what is sought in it, the footer."""
-        yield HelpPage(self.look)
+        yield HelpPage(self.look, self._about)
         yield Prompt(self.look, "find", "all; / types words that a row must hold")
         yield Footer(self.look, "help")
 
@@ -112,13 +106,13 @@ def plain_help(width: int, look: Look) -> list[Line]:
     return rows + _explained(WORDS, width)
 
 
-def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
-    """The whole page: keys in two columns where there is room, marks, words."""
+def help_lines(width: int, marks: Marks, keys: Keys, about: str = "") -> list[Line]:
+    """The whole page: keys of the screen below, all keys in two columns where there is room, marks, words."""
     groups = [
         [line(f" {group}", "title"), *(_key_line(*entry) for entry in _entries(group, marks.ascii_only, keys)), line()]
         for group in dict.fromkeys(key.group for key in KEYS)
     ]
-    rows: list[Line] = []
+    rows: list[Line] = _of_screen(about, width, marks.ascii_only, keys)
     if width >= 76:
         half = width // 2
         left, right = groups[0], [row for group in groups[1:] for row in group]
@@ -126,8 +120,10 @@ def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
     else:
         rows += [row for group in groups for row in group]
     rows.append(line(" Marks", "title"))
-    rows += _flowed([((f" {marks.glyph(state)}", state), (f" {name} ", "")) for state, name in _STATES], width)
-    rows += _flowed(
+    rows += flowed(
+        [((f" {marks.glyph(state)}", state), (f" {name} ", "")) for state, name in STATE_WORDS.items()], width
+    )
+    rows += flowed(
         [
             ((f" {glyph} ", role), (name, ""))
             for glyph, role, name in (
@@ -143,6 +139,19 @@ def help_lines(width: int, marks: Marks, keys: Keys) -> list[Line]:
     rows += [line(), line(" Words", "title"), *_explained(WORDS, width)]
     rows += [line(), line(" Charts keep the minimum and maximum of every column: a peak of one step is drawn.", "dim")]
     return rows
+
+
+def _of_screen(about: str, width: int, ascii_only: bool, keys: Keys) -> list[Line]:
+    """The keys of one screen alone, those of its footer first."""
+    mine = sorted((key for key in KEYS if about in key.screens), key=lambda key: key.footer or 1000)
+    shown = [_key_line(shown_keys(key, ascii_only, keys), key.help) for key in mine]
+    if not shown:
+        return []
+    if width >= 76:
+        half = -(-len(shown) // 2)
+        pairs = itertools.zip_longest(shown[:half], shown[half:], fillvalue=line())
+        shown = [join(fit(left, width // 2), right) for left, right in pairs]
+    return [line(f" {about.capitalize()}: keys of this screen", "title"), *shown, line()]
 
 
 def _where(key: Key) -> str:
@@ -169,14 +178,4 @@ def _explained(words: Sequence[tuple[str, str]], width: int) -> list[Line]:
             parts[-1] = f"{parts[-1]} {piece}".strip()
         rows.append(((f"  {word:<17}", "key"), (parts[0], "")))
         rows += [line(" " * 19 + part) for part in parts[1:]]
-    return rows
-
-
-def _flowed(items: Sequence[Line], width: int) -> list[Line]:
-    """Items one after another, on as many rows as they need."""
-    rows: list[Line] = [((" ", ""),)]
-    for item in items:
-        if sum(len(text) for text, _ in (*rows[-1], *item)) > width:
-            rows.append(((" ", ""),))
-        rows[-1] = (*rows[-1], *item)
     return rows

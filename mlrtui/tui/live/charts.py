@@ -1,16 +1,15 @@
 """The two charts of the chosen trial: its loss, and its sharpness or the search that it belongs to."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrtui.charts.draw import draw
 from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
+from mlrtui.text import phrases
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import trains
 from mlrtui.text.numbers import number
@@ -26,9 +25,9 @@ from mlrtui.tui.curves import (
     sharpness_points,
 )
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
-from mlrtui.tui.measured import edge_curves, edge_hlines, starts_log
-from mlrtui.tui.state import Look, Reading, is_recorded
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.measured import asked_every, edge_curves, edge_hlines, starts_log
+from mlrtui.tui.state import Look, Reading, is_recorded, is_starting
+from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui_db.models import NetRow, TrialRow
 
 __all__ = ["LossChart", "LowerChart", "middle", "no_curve", "planned_end"]
@@ -38,7 +37,7 @@ _EDGES = ("without an edge", "beside its edge", "between the edges of small and 
 """By how many edges a measure has."""
 
 
-class ChartPane(Pane):
+class ChartPane(PointedPane):
     """A pane with one chart, whose y range only grows while the same curve is shown."""
 
     def __init__(self, look: Look, id: str) -> None:
@@ -49,7 +48,7 @@ class ChartPane(Pane):
 
     def caption(self) -> Line:
         """Peak, newest value, what could not be drawn."""
-        return line(self._caption) if self._caption else ()
+        return self.pointer() or (line(self._caption) if self._caption else ())
 
     @property
     def subject(self) -> str:
@@ -89,7 +88,7 @@ class ChartPane(Pane):
             gutter=gutter_width(_lower_lines(self.reading, self.look), self.look.marks.ascii_only),
             empty="no step stored yet",
         )
-        return draw(spec, width, height, self.look.marks.ascii_only).lines
+        return self.drawn(spec, width, height)
 
 
 class LossChart(ChartPane):
@@ -236,19 +235,17 @@ def _lower_lines(reading: Reading, look: Look) -> tuple[HLine, ...]:
 def no_curve(reading: Reading | None) -> str:
     """Why there is no curve to draw."""
     trial = None if reading is None else reading.trial
+    if is_starting(reading):
+        return "the driver loads the data"
     return "no trial yet" if trial is None else f"reading {trial.n_steps} steps"
 
 
 def no_sharpness(reading: Reading | None) -> str:
-    """Why a trial has no λ to draw: it has no step yet, none was asked for along training, or none has come."""
+    """Why the chosen trial has no λ to draw."""
     trial = None if reading is None else reading.trial
     if reading is None or reading.snapshot is None or trial is None:
         return "no trial yet"
-    if not trial.n_steps:
-        return "no step stored yet"
-    if json.loads(reading.snapshot.sweep.spec).get("sharpness", {}).get("every") == 0:
-        return "λ was asked for at initialisation only"
-    return "λ is not measured yet" if trains(trial) else "λ was not measured along this trial"
+    return phrases.no_sharpness(trial.n_steps, asked_every(reading.snapshot.sweep.spec), not trains(trial))
 
 
 def planned_end(trial: TrialRow | None, last_step: int) -> float:

@@ -10,6 +10,7 @@ from textual.containers import Container
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.live.charts import LossChart, LowerChart
 from mlrtui.tui.live.grid import SweepGrid
+from mlrtui.tui.live.plane import turned
 from mlrtui.tui.live.trial_table import TrialTable
 from mlrtui.tui.measured import next_measure
 from mlrtui.tui.pane_screen import PanesScreen
@@ -189,7 +190,16 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
     def action_value(self) -> None:
         """The next value of the grid."""
         at = GRID_VALUES.index(self.look.grid_value)
-        self.owner.change(grid_value=GRID_VALUES[(at + 1) % len(GRID_VALUES)])
+        value = GRID_VALUES[(at + 1) % len(GRID_VALUES)]
+        if (value == "time") != self.owner.wanted.seconds:
+            self.owner.want(replace(self.owner.wanted, seconds=value == "time"))
+        self.owner.change(grid_value=value)
+
+    def action_axis(self, at: int) -> None:
+        """Another axis downwards (0) or to the right (1)."""
+        reading = self.owner.reading
+        if reading is not None and reading.snapshot is not None:
+            self.owner.change(grid_axes=turned(reading.snapshot.cells, self.look.grid_axes, at))
 
     def action_log_x(self) -> None:
         """Both charts share their step axis."""

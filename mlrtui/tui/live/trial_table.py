@@ -7,13 +7,13 @@ from textual import events
 from textual.message import Message
 
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.marks import Marks, trial_state
+from mlrtui.text.marks import Marks, legend, trial_state
 from mlrtui.text.numbers import accuracy, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.edges import rates_of, ratio_name
-from mlrtui.tui.state import Look
+from mlrtui.tui.state import Look, starts
 from mlrtui.tui.widgets.pane import Pane
-from mlrtui.tui.widgets.rows import window
+from mlrtui.tui.widgets.rows import sentence, window
 from mlrtui_db.models import TrialRow
 
 __all__ = ["TrialTable"]
@@ -55,6 +55,8 @@ _WIDE = (
 class TrialTable(Pane):
     """A list with a cursor of its own, which readings follow: the charts show that trial once it has been read."""
 
+    OPENS = True
+
     class Clicked(Message):
         """A trial was chosen with the mouse."""
 
@@ -74,15 +76,17 @@ class TrialTable(Pane):
         return line("trials" if cell is None else f"trials in {clean(cell.size)}", "title")
 
     def caption(self) -> Line:
-        """Which part of the list is visible."""
-        return line(self._note, "dim") if self._note else ()
+        """Which part of the list is visible, and what its signs mean, as far as there is room."""
+        room = self.size.width - 8 - len(self._note)
+        signs = legend(self.look.marks, map(trial_state, self._trials()), room)
+        return ((self._note, "dim"), ("  " if self._note and signs else "", ""), *signs)
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """Column names and trials."""
         trials = self._trials()
         self._note = ""
         if self.reading is None or not trials:
-            return [line(" no trial yet", "note")]
+            return sentence(self._nothing(), "note", width, hang=" ")
         seeds = len({trial.seed for trial in trials}) > 1
         ratio = ratio_name(trials[0].edge)  # the same for all trials of a cell
         named = replace(_RATIO, name=ratio, width=max(_RATIO.width, len(ratio)))
@@ -96,6 +100,17 @@ class TrialTable(Pane):
         head = "   " + " ".join(_pad(self._heading(column), column.width) for column in columns)
         shown = [(trials[i], i == at, trials[i].trial_id in marked) for i in rows]
         return [line(head, "dim"), *(_row(*one, columns, self.look.marks, self.has_focus) for one in shown)]
+
+    def _nothing(self) -> str:
+        """Why there is no trial: what comes before the first one."""
+        now, snapshot = starts(self.reading, self.look), None if self.reading is None else self.reading.snapshot
+        if now is not None:
+            return f"loading workers: {now.workers}" if now.workers else "loading workers"
+        if snapshot is None or not snapshot.writer_alive or snapshot.sweep.mode == "recorded":
+            return "no trial yet"
+        if any(net.lambda0 is None and net.status != "done" for net in snapshot.nets):
+            return "no trial yet: λ₀ of these nets is measured first"
+        return "no trial yet"
 
     def trial(self) -> TrialRow | None:
         """The trial under the cursor; None where it is not among those that were read."""

@@ -1,6 +1,6 @@
 """Log: every event of the store, newest first, by level and by text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from textual import events
@@ -28,6 +28,8 @@ _SIGNS = {"error": ("!", "failed"), "warning": ("!", "stale")}
 
 class LogPane(Pane):
     """The events that pass both filters, with a cursor that stays on its event while new ones come in."""
+
+    OPENS = True
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="log", classes="pane")
@@ -134,6 +136,19 @@ class LogScreen(FilterScreen, inherit_bindings=False):
         """The events that pass the filters."""
         reading = self.owner.reading
         return () if reading is None else (log_table(self.query_one(LogPane).rows(), _sweep_names(reading)),)
+
+    def choices(self) -> dict[str, str]:
+        """Levels and words."""
+        pane = self.query_one(LogPane)
+        level = {} if pane.level == next(iter(LEVELS)) else {"level": pane.level}
+        return level | ({"filter": pane.filter} if pane.filter else {})
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Other levels and words."""
+        pane, prompt = self.query_one(LogPane), self.query_one(Prompt)
+        if choices.get("level") in LEVELS:
+            pane.level = choices["level"]
+        pane.filter = prompt.text = choices.get("filter", "")
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for the events."""

@@ -1,6 +1,6 @@
 """Phases: every trial of a sweep by its phase, over the learning rate in units of the initial curvature."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from textual.app import ComposeResult
@@ -58,6 +58,15 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
     def trials(self) -> Sequence[int]:
         """The trial under the cursor."""
         return () if self._view.mark is None else (self._view.mark.trial_id,)
+
+    def choices(self) -> dict[str, str]:
+        """The axis."""
+        return super().choices() | ({} if self._axis is None else {"x": self._axis})
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Another axis."""
+        super().choose(choices)
+        self._axis = choices.get("x", self._axis)
 
     def waits(self, key: Key) -> bool:
         """Cursor and axis wait for the trials."""

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mlrtui.charts.draw import draw
 from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
@@ -21,7 +20,7 @@ from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, place, visible
 from mlrtui.tui.trial.quantities import ACCURACY, SHARPNESS, beside, chosen, others, points_of, threshold_lines
 from mlrtui.tui.trial.solvable import Recursion, recursion
-from mlrtui.tui.widgets.pane import Pane
+from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui_db.models import TrialRow
 from mlrtui_trainer.measures import MEASURES
 from mlrtui_trainer.registry import UnknownNameError
@@ -34,7 +33,7 @@ def axis_end(reading: Reading) -> float:
     return planned_end(reading.trial, -1 if reading.trace is None else reading.trace.last_step)
 
 
-class TrialChart(Pane):
+class TrialChart(PointedPane):
     """A chart of the chosen trial with the cursor of its screen."""
 
     def __init__(self, look: Look, id: str) -> None:
@@ -48,7 +47,7 @@ class TrialChart(Pane):
 
     def caption(self) -> Line:
         """Peak, newest value, what could not be drawn."""
-        return line(self._caption) if self._caption else ()
+        return self.pointer() or (line(self._caption) if self._caption else ())
 
     def points(self, trace: Trace) -> tuple[Floats, Floats]:
         """Steps and values [points] of the whole trial."""
@@ -142,7 +141,7 @@ class TrialChart(Pane):
             cursor=cursor,
             point=float(values[here]) if on_curve else None,
         )
-        return draw(spec, width, height, self.look.marks.ascii_only).lines
+        return self.drawn(spec, width, height)
 
     def _x_names(self, axis: Axis, width: int) -> tuple[tuple[float, str], ...]:
         """Labels in η·t, where these are asked for."""

@@ -1,6 +1,7 @@
 """Where the cursor of the Trial screen stands and which part of the steps is visible; pure functions on a trace."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,19 @@ from mlrtui.charts.memo import Kept
 from mlrtui.charts.spec import Axis, Floats
 from mlrtui.tui.curves import Trace, peak_of
 
-__all__ = ["Column", "Sight", "at_end", "at_step", "by_column", "by_step", "column_at", "place", "visible", "zoomed"]
+__all__ = [
+    "Column",
+    "Sight",
+    "at_end",
+    "at_step",
+    "by_column",
+    "by_step",
+    "column_at",
+    "place",
+    "sight_of",
+    "visible",
+    "zoomed",
+]
 
 _NARROWEST = 8.0  # steps that a window holds at least
 
@@ -33,6 +46,17 @@ class Column:
     low: float  # NaN without a finite value
     high: float
     high_step: int
+
+
+def sight_of(choices: Mapping[str, str]) -> Sight:
+    """Cursor and visible steps as a command line has them: step=14, window=3.0:120.0; what is no number is left out."""
+    step, (low, _, high) = choices.get("step", ""), choices.get("window", "").partition(":")
+    try:
+        window = (float(low), float(high))
+    except ValueError:
+        window = None
+    kept = window is not None and 0.0 <= window[0] < window[1] < math.inf
+    return Sight(int(step) if step.isdecimal() else None, window if kept else None)
 
 
 def place(trace: Trace, sight: Sight) -> int | None:

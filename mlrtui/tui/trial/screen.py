@@ -1,8 +1,9 @@
 """Trial: one trial in full, with a cursor that both charts share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
@@ -18,6 +19,7 @@ from mlrtui.tui.trial.facts import ReadOut, SettingsPane, TrialFacts, neighbours
 from mlrtui.tui.trial.quantities import next_name
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer
+from mlrtui.tui.widgets.pointing import PointedPane
 
 __all__ = ["TrialScreen"]
 
@@ -64,6 +66,16 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         """This trial."""
         reading = self.owner.reading
         return () if reading is None or reading.trial_id is None else (reading.trial_id,)
+
+    def choices(self) -> dict[str, str]:
+        """The cursor's step and the visible steps."""
+        found = super().choices() | ({} if self.sight.step is None else {"step": str(self.sight.step)})
+        return found | ({} if self.sight.window is None else {"window": ":".join(map(repr, self.sight.window))})
+
+    def choose(self, choices: Mapping[str, str]) -> None:
+        """Cursor and visible steps."""
+        super().choose(choices)
+        self.sight = moving.sight_of(choices)
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for its curve, the neighbours in η for the trials of the cell."""
@@ -142,6 +154,13 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         else:
             centre = float(reading.trace.step[at])
             self._see(moving.zoomed(self.sight, centre, factor, self.look.x_log, axis_end(reading)))
+
+    @on(PointedPane.Wheeled)
+    def zoom_by_wheel(self, event: PointedPane.Wheeled) -> None:
+        """Fewer or more steps around the pointer; the cursor stays where it is."""
+        reading = self.owner.reading
+        if reading is not None and reading.trace is not None:
+            self._see(moving.zoomed(self.sight, event.step, event.factor, self.look.x_log, axis_end(reading)))
 
     def action_trial(self, step: int) -> None:
         """The same net at the next smaller or larger learning rate; the cursor stays where it is."""

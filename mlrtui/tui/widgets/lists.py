@@ -1,14 +1,17 @@
 """Panes that only inform: events, fits, the status line and the footer."""
 
 from collections.abc import Sequence
+from itertools import accumulate
+
+from textual import events
 
 from mlrtui.text.lines import Line, clean, fit, line, width_of
 from mlrtui.text.numbers import clock, r_squared
 from mlrtui.text.phrases import condition, fit_groups, fit_notes, fit_sentence
 from mlrtui.text.working import doing, workers_in_short
-from mlrtui.tui.keymap import footer_keys, shown_keys
+from mlrtui.tui.keymap import Key, footer_keys, shown_keys
 from mlrtui.tui.machine import load_text
-from mlrtui.tui.state import Look, headline
+from mlrtui.tui.state import Look, headline, starts
 from mlrtui.tui.widgets.pane import LinesWidget
 from mlrtui.tui.widgets.rows import RowsPane, sentence
 
@@ -39,7 +42,9 @@ class EventList(RowsPane):
         """One event a row."""
         events = () if self.reading is None or self.reading.snapshot is None else self.reading.snapshot.events
         if not events:
-            return [line(" nothing happened yet", "note")]
+            now = starts(self.reading, self.look)
+            words = "nothing happened yet" if now is None or not now.log else f"the driver prints to {now.log}"
+            return sentence(words, "note", width, hang=" ")
         rows = []
         shown = 8 if width >= 40 else 5  # narrow: hours and minutes
         for event in events:
@@ -91,6 +96,8 @@ class StatusLine(LinesWidget):
         if reading.driver_end:
             return [((" ! ", "failed"), (clean(reading.driver_end), "failed"))]
         work = "" if reading.work_here is None else doing(reading.work_here)
+        if not work and (now := starts(reading, self.look)) is not None:
+            return [line(f" {clean(now.sweep) or 'a sweep'} is starting: data, workers, then λ₀", "note")]
         if reading.snapshot is None:
             if work:
                 return [line(f" {work}", "value")]
@@ -121,14 +128,25 @@ class Footer(LinesWidget):
     def __init__(self, look: Look, screen: str) -> None:
         super().__init__(look, id="footer")
         self.screen_name = screen
+        self._spans: list[tuple[int, int, Key]] = []  # cells of each key, for the mouse
+
+    async def on_click(self, event: events.Click) -> None:
+        """A click on a key is the key."""
+        for start, end, key in self._spans:
+            if start <= event.x < end:
+                await self.app.run_action(key.action, self.screen if key.screens else self.app)
 
     def lines(self, width: int, height: int) -> list[Line]:
         """As many keys as there is room for; help and quit always."""
         ascii_only = self.look.marks.ascii_only
+        keys = footer_keys(self.screen_name)
         parts: list[Line] = [
             ((f" {shown_keys(key, ascii_only, self.look.keys).split()[0]}", "key"), (f" {key.label}", "dim"))
-            for key in footer_keys(self.screen_name)
+            for key in keys
         ]
         while len(parts) > 2 and sum(map(width_of, parts)) + len(parts) > width:
             parts.pop(-3)
+            keys.pop(-3)
+        ends = list(accumulate(width_of(part) + 1 for part in parts))
+        self._spans = [(end - width_of(part), end, key) for end, part, key in zip(ends, parts, keys, strict=True)]
         return [tuple(run for part in parts for run in (*part, (" ", "")))]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.segment import Segment
+from textual import events
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -89,6 +90,7 @@ class Pane(LinesWidget, can_focus=True):
     """
 
     GROWS = False
+    OPENS = False  # a double click does what enter does
     _tall = 0  # rows that it needed when its data last came
 
     def title(self) -> Line:
@@ -136,6 +138,11 @@ class Pane(LinesWidget, can_focus=True):
             focused=self.has_focus,
             ascii_only=self.look.marks.ascii_only,
         )
+
+    def on_click(self, event: events.Click) -> None:
+        """The first click chose what is under the pointer, the second opens it."""
+        if self.OPENS and event.chain == 2:
+            self.call_later(self.screen.run_action, "open")
 
     def on_focus(self) -> None:
         """The frame shows the focus."""

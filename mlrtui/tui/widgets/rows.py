@@ -43,6 +43,14 @@ class RowsPane(Pane):
             self.update_rows()
         return not dx
 
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel scrolls."""
+        self.move(0, 3)
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel scrolls."""
+        self.move(0, -3)
+
     def needed(self, width: int) -> int:
         """Head and rows."""
         return len(self.head(width)) + len(self.rows(width))

@@ -1,0 +1,102 @@
+"""How a screen is set, as words of a command line: `watch --show NAME=VALUE`, which key C copies.
+
+What only one screen knows it gives and takes itself (`ReadingScreen.choices`, `choose`); what is in the `Look` is here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from mlrtui.errors import BadInput
+from mlrtui.tui.state import GRID_VALUES, Look, Wanted
+
+__all__ = ["CHOICES", "looked", "parse_choices", "said", "set_look", "set_wanted"]
+
+_SCALES = {"log": True, "linear": False}
+_YES = {"yes": True, "no": False}
+_SPELLED = {"η*": "eta_star", "λ₀": "lambda0"}
+
+
+class _OfLook(NamedTuple):
+    """A choice that is a field of the `Look`."""
+
+    field: str
+    values: Mapping[str, Any]
+
+
+_LOOKS: Mapping[str, _OfLook] = {
+    "grid": _OfLook("grid_value", {_SPELLED.get(value, value): value for value in GRID_VALUES}),
+    "steps": _OfLook("x_log", _SCALES),
+    "loss": _OfLook("loss_log", _SCALES),
+    "ratio": _OfLook("ratio_log", _SCALES),
+    "sharpness": _OfLook("raw_sharpness", {"ratio": False, "raw": True}),
+    "zoom": _OfLook("zoomed", _YES),
+}
+
+_CHARTS = ("steps", "loss", "ratio")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "live": ("grid", "rows", "columns", *_CHARTS, "sharpness", "measure", "pane", "zoom"),
+    "trial": (*_CHARTS, "measure", "step", "window", "pane", "zoom"),
+    "compare": (*_CHARTS, "step", "settings", "pane", "zoom"),
+    "boundary": ("cursor", "pane", "zoom"),
+    "exponents": ("x", "y", "where", "cell", "pane", "zoom"),
+    "phases": ("x", "pane", "zoom"),
+    "log": ("level", "filter"),
+    "browse": ("filter", "sort", "order"),
+}
+"""By screen the names that `--show` takes."""
+
+
+def parse_choices(screen: str, texts: Sequence[str]) -> dict[str, str]:
+    """The choices of a command line, by name.
+
+    Raises:
+        BadInput: one is no NAME=VALUE, is not of this screen, or has a value that it does not take.
+    """
+    known = CHOICES.get(screen, ())
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or name not in known:
+            raise BadInput(f"--show {text!r}: --screen {screen} has {', '.join(f'{one}=' for one in known)}")
+        values = _LOOKS[name].values if name in _LOOKS else None
+        if values is not None and value not in values:
+            raise BadInput(f"--show {text!r}: {name} is one of {', '.join(values)}")
+        found[name] = value
+    return found
+
+
+def set_look(look: Look, choices: Mapping[str, str]) -> Look:
+    """The look with the choices that are part of it."""
+    named = {name: value for name, value in choices.items() if name in _LOOKS}
+    look = replace(look, **{_LOOKS[name].field: _LOOKS[name].values[value] for name, value in named.items()})
+    rows, columns = look.grid_axes
+    return replace(look, grid_axes=(choices.get("rows", rows), choices.get("columns", columns)))
+
+
+def set_wanted(wanted: Wanted, choices: Mapping[str, str]) -> Wanted:
+    """What is looked at with the choices that say what is read."""
+    seconds = choices.get("grid") == "time"
+    return replace(wanted, seconds=seconds, measure=choices.get("measure", wanted.measure))
+
+
+def looked(screen: str, look: Look, wanted: Wanted) -> dict[str, str]:
+    """The choices of a screen that are part of the look, where they are not those of a screen that just opened."""
+    fresh, known = Look(look.marks), CHOICES.get(screen, ())
+    found = {
+        name: text
+        for name, (field, values) in _LOOKS.items()
+        for text, value in values.items()
+        if name in known and getattr(look, field) == value != getattr(fresh, field)
+    }
+    for at, name in enumerate(("rows", "columns")):
+        if name in known and look.grid_axes != fresh.grid_axes:
+            found[name] = look.grid_axes[at]
+    if "measure" in known and wanted.measure:
+        found["measure"] = wanted.measure
+    return found
+
+
+def said(choices: Mapping[str, str]) -> tuple[str, ...]:
+    """As options of a command line, not yet quoted."""
+    return tuple(f"{name}={value}" for name, value in choices.items() if value)
