@@ -137,8 +137,8 @@ maybe = st.none() | reals
 def test_flags_never_contradict_values(rows: list[tuple[float, float | None, float | None, int]]) -> None:
     losses, accuracies, sharpnesses, flags = (list(column) for column in zip(*rows, strict=True))
     batch = samples.steps(1, losses, accuracy=accuracies, sharpness=sharpnesses, flags=flags)
-    for given_row, row in zip(rows, columns_of(batch, batch.segments[0]).rows(1), strict=True):
-        _, _, loss, accuracy, sharpness, _, _, stored, eta = row
+    for given_row, row in zip(rows, zip(*columns_of(batch, batch.segments[0]), strict=True), strict=True):
+        _, loss, accuracy, sharpness, _, _, stored, eta = row
         assert eta is None
         assert (loss is None) == bool(stored & 7)
         assert not (stored & 24 and sharpness is not None)
