@@ -105,6 +105,8 @@ class Feed:
         self._load: Load | None = None
         self._pace: _Pace | None = None
         self._posted: Reading | None = None
+        self.sweeps_alone = False
+        """Read no more than Browse lists: for a picture of it, which no key follows."""
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else, at once."""
@@ -194,7 +196,7 @@ class Feed:
             if not moved and self._read_for is not None and not self._read_for.browsing:
                 store.sweeps = tuple(store.reader.sweeps())
             _read_headlines(store, store.reader)
-        if now is not None and store.sweeps:
+        if now is not None and store.sweeps and not self.sweeps_alone:
             if version != store.version:
                 self._changed_at = now
                 self._load = None if self._machine is None else self._machine()

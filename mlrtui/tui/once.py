@@ -32,6 +32,7 @@ def read_once(
     """What a screen shows now; the stores are opened and closed."""
     readings: list[Reading] = []
     feed = Feed(sources, readings.append, wanted_for(screen, wanted or Wanted(), marks), clock=clock)
+    feed.sweeps_alone = screen == "browse"
     feed.turn()
     feed.close()
     return readings[-1]
