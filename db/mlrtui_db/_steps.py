@@ -191,6 +191,8 @@ def _inserting(names: tuple[str, ...], rows: int) -> str:
 
 def _last(values: Sequence[Real]) -> int:
     """Place of the last number of a column that has one."""
+    if values[-1] is not None:
+        return len(values) - 1
     return next(at for at in range(len(values) - 1, -1, -1) if values[at] is not None)
 
 
