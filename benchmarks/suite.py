@@ -46,6 +46,7 @@ PROGRAMS = (
     Program("many_slots", "--slots 2 --rows 50 --total 2000 --rounds 1"),
     Program("reading", "--steps 5000 --rounds 1"),
     Program("many_cells", "--cells 50 --plan 50"),
+    Program("large_sweep", "--cells 50 --rounds 1"),
     Program(
         "predictions",
         "--examples quickstart-eta-star.toml --set sweep.seeds=1 data.samples=96 model.depth=[1,2,3]"
