@@ -26,10 +26,12 @@ from mlrtui.driver import estimate
 from mlrtui.driver.foreseen import time_foreseen
 from mlrtui.driver.loop import Driver
 from mlrtui.engines.fake import FakeEngine
+from mlrtui_db.records import BoundaryRecord
 from mlrtui_db.store import Store
 
 __all__ = ["Cost", "grid", "main"]
 
+ONE_END = 1000  # nets
 DEPTHS = 50  # of every grid; the widths make up the number of cells
 SEEDS = 4
 SWEEP = """
@@ -50,6 +52,8 @@ class Cost:
     cells: int
     seconds: float
     memory: int
+    first: float = 0.0  # CPU seconds of the first thousand nets of a sweep that is run, from the second net on
+    last: float = 0.0  # ... and of the last thousand
 
     @property
     def nets_per_second(self) -> float:
@@ -63,27 +67,43 @@ def grid(cells: int) -> str:
     return SWEEP.format(seeds=SEEDS, depths=list(range(1, 1 + DEPTHS)), widths=widths)
 
 
-def planned(folder: Path, sweep: Path) -> None:
+def planned(folder: Path, sweep: Path) -> Sequence[float]:
     """Read the file, plan its grid without data, estimate trainings and time."""
     plan = planning.plan(load_sweep(sweep), None)
     estimate.expected_trainings(plan)
     estimate.parallel_lanes(plan)
     time_foreseen(plan, ["cpu"])
+    return ()
 
 
-def dry_run(folder: Path, sweep: Path) -> None:
+def dry_run(folder: Path, sweep: Path) -> Sequence[float]:
     """`mlrtui run --dry-run`, imports included."""
     subprocess.run(
         [sys.executable, "-m", "mlrtui.cli", "run", str(sweep), "--dry-run"], check=True, stdout=subprocess.DEVNULL
     )
+    return ()
 
 
-def run(folder: Path, sweep: Path) -> None:
-    """Search η* of every net with the fake engine, from planning to the last fits."""
+class Timed(Store):
+    """A store that knows when each net was closed, in CPU time."""
+
+    def close_net(self, net_id: int, boundary: BoundaryRecord | None = None) -> None:
+        """Close it."""
+        super().close_net(net_id, boundary)
+        self.closed.append(time.process_time())
+
+    closed: list[float]
+
+
+def run(folder: Path, sweep: Path) -> Sequence[float]:
+    """Search η* of every net with the fake engine, from planning to the last fits; when each net was closed."""
     spec = load_sweep(sweep)
-    with Store.open(folder / "many.db") as store:
+    with Timed.open(folder / "many.db") as store:
+        assert isinstance(store, Timed)
+        store.closed = []
         end = Driver(store, FakeEngine(), driver_id="benchmark").run_sweep(spec, planning.plan(spec, data.load))
     assert end.status == "done", end
+    return store.closed
 
 
 def warm(folder: Path) -> None:
@@ -116,10 +136,11 @@ def here(case: str, cells: int) -> Cost:
         if case == "run":
             warm(folder)
         before = resource.getrusage(who)
-        CASES[case](folder, sweep)
+        closed = CASES[case](folder, sweep)
         after = resource.getrusage(who)
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(case, cells, seconds, peak_memory(after))
+    ends = (closed[ONE_END] - closed[0], closed[-1] - closed[-1 - ONE_END]) if len(closed) > ONE_END else (0.0, 0.0)
+    return Cost(case, cells, seconds, peak_memory(after), *ends)
 
 
 def rows(costs: Sequence[Cost]) -> list[list[str]]:
@@ -130,6 +151,7 @@ def rows(costs: Sequence[Cost]) -> list[list[str]]:
             f"{cost.cells:,}",
             f"{cost.seconds:.1f}",
             f"{cost.nets_per_second:.1f}" if cost.case == "run" else "",
+            f"{cost.first:.1f}, {cost.last:.1f}" if cost.first else "",
             f"{cost.memory / 1e6:.0f}",
         ]
         for cost in costs
@@ -156,7 +178,7 @@ def main() -> None:
         costs.append(measure(case, cells))
     machine = describe()
     print(*(f"{name}: {value}" for name, value in machine.items()), sep="\n", end="\n\n")
-    print(table(["case", "cells", "CPU s", "nets per CPU s", "MB at most"], rows(costs)))
+    print(table(["case", "cells", "CPU s", "nets per CPU s", "first, last thousand, s", "MB at most"], rows(costs)))
     print(f"\n{time.monotonic() - begun:.0f} s in all")
     save(options.json, machine, [asdict(cost) for cost in costs])
 

@@ -10,6 +10,7 @@ inserts of as many rows: what SQLite alone takes.
 """
 
 import argparse
+import importlib
 import json
 import resource
 import sqlite3
@@ -194,6 +195,8 @@ def _outcome(trial: TrialSpec, seq: int) -> Outcome:
 
 def here(case: Case) -> Cost:
     """One case in this process."""
+    for imported in ("scipy.stats", "mlrtui.analysis.fits"):  # the same second or two, however many rows
+        importlib.import_module(imported)
     seeds = case.lanes // RATES
     with tempfile.TemporaryDirectory(prefix="many-slots-") as name:
         sweep = Path(name) / "sweep.toml"

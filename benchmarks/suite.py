@@ -47,6 +47,7 @@ PROGRAMS = (
     Program("reading", "--steps 5000 --rounds 1"),
     Program("time_left", "--examples quickstart-catapult.toml --set training.steps=20"),
     Program("many_cells", "--cells 50 --plan 50"),
+    Program("large_sweep", "--cells 50 --rounds 1"),
     Program(
         "predictions",
         "--examples quickstart-eta-star.toml --set sweep.seeds=1 data.samples=96 model.depth=[1,2,3]"

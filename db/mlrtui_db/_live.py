@@ -2,24 +2,21 @@
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 
 from mlrtui_db._checked import Unreadable, json_list, json_object, record
-from mlrtui_db.axes import variant
 from mlrtui_db.models import CellRow, CellState, EventRow, FitRow, LogRow, MachineRow, NetRow, SweepRow, TrialRow
 
+# Where a store has one sweep, all of its nets, trials and attempts are of that one, and none is looked up.
 _SWEEPS = """
 WITH c AS (SELECT sweep_id, count(*) AS cells FROM cell WHERE {one} GROUP BY sweep_id),
 n AS (
   SELECT sweep_id, count(*) AS nets, sum(n.status IN ('done', 'failed')) AS nets_done
   FROM cell JOIN net n USING (cell_id) WHERE {one} GROUP BY sweep_id
 ), t AS (
-  SELECT sweep_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
-         sum(t.status = 'running') AS trials_running, sum(t.status = 'failed') AS trials_failed
-  FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id) WHERE {one} GROUP BY sweep_id
+  {trials}
 ), a AS (
-  SELECT sweep_id, max(heartbeat_at) AS heartbeat_at
-  FROM cell JOIN net USING (cell_id) JOIN trial USING (net_id) JOIN attempt USING (trial_id)
-  WHERE {one} GROUP BY sweep_id
+  SELECT {sweep} AS sweep_id, max(heartbeat_at) AS heartbeat_at FROM {attempts}
 )
 SELECT sweep_id, name, mode, status, created_at, finished_at, coalesce(cells, 0), coalesce(nets, 0),
        coalesce(nets_done, 0), coalesce(trials, 0), coalesce(trials_done, 0), coalesce(trials_running, 0),
@@ -27,29 +24,6 @@ SELECT sweep_id, name, mode, status, created_at, finished_at, coalesce(cells, 0)
 FROM sweep LEFT JOIN c USING (sweep_id) LEFT JOIN n USING (sweep_id) LEFT JOIN t USING (sweep_id)
      LEFT JOIN a USING (sweep_id)
 WHERE {one} ORDER BY sweep_id DESC
-"""
-
-_CELLS = """
-WITH n AS (
-  SELECT cell_id, count(*) AS nets, sum(status IN ('done', 'failed')) AS nets_done,
-         sum(censored IS NOT NULL) AS censored, avg(lambda0) AS lambda0_mean, max(n.rev) AS rev,
-         CASE count(DISTINCT censored) WHEN 0 THEN '' WHEN 1 THEN max(censored) ELSE 'mixed' END AS bound,
-         CASE max(censored)
-           WHEN 'at_max' THEN min(CASE WHEN censored IS NOT NULL THEN eta_star END)
-           WHEN 'at_min' THEN max(CASE WHEN censored IS NOT NULL THEN first_failure END)
-         END AS bound_eta
-  FROM cell JOIN net n USING (cell_id) WHERE sweep_id = :sweep GROUP BY cell_id
-), t AS (
-  SELECT cell_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
-         sum(t.status = 'running') AS trials_running, sum(t.status = 'failed') AS trials_failed,
-         sum(coalesce(t.verdict = 'diverged', 0)) AS diverged, max(t.rev) AS rev
-  FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id) WHERE sweep_id = :sweep GROUP BY cell_id
-)
-SELECT c.cell_id, label, depth, width, coalesce(nets, 0), coalesce(nets_done, 0), coalesce(trials, 0),
-       coalesce(trials_done, 0), coalesce(trials_running, 0), coalesce(trials_failed, 0), coalesce(diverged, 0),
-       ln_eta_star_mean, ln_eta_star_sd, coalesce(censored, 0), lambda0_mean,
-       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0)), coalesce(bound, ''), bound_eta
-FROM cell c LEFT JOIN n USING (cell_id) LEFT JOIN t USING (cell_id) WHERE sweep_id = :sweep ORDER BY position
 """
 
 # The lanes of a round start and end together: what it took counts once.
@@ -61,11 +35,18 @@ SELECT cell_id, sum(seconds) FROM (
 ) GROUP BY cell_id
 """
 
-_PHASES = """
-SELECT cell_id, phase, count(*)
-FROM cell JOIN net USING (cell_id) JOIN trial t USING (net_id)
-WHERE sweep_id = ? AND phase IS NOT NULL GROUP BY cell_id, phase ORDER BY count(*) DESC, phase
-"""
+_TRIALS_OF = """SELECT {sweep} AS sweep_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
+         sum(t.status = 'running') AS trials_running, sum(t.status = 'failed') AS trials_failed
+  FROM {trials}"""
+_OF_CELLS = ("trials", "trials_done", "trials_running", "trials_failed")  # what cells have counted already
+_COUNTED = f"SELECT :sweep AS sweep_id, {', '.join(f':{name} AS {name}' for name in _OF_CELLS)}"
+_JOINED = {
+    "sweep": "sweep_id",
+    "trials": "cell JOIN net USING (cell_id) JOIN trial t USING (net_id) WHERE {one} GROUP BY sweep_id",
+    "attempts": "cell JOIN net USING (cell_id) JOIN trial USING (net_id) JOIN attempt USING (trial_id)"
+    " WHERE {one} GROUP BY sweep_id",
+}
+_ALONE = {"sweep": "(SELECT sweep_id FROM sweep)", "trials": "trial t", "attempts": "attempt"}
 
 _NETS = """
 SELECT net_id, cell_id, seed, status, operator, lambda0, lambda0_residual, lambda0_preconditioned, lambda0_hessian,
@@ -89,8 +70,10 @@ FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
 _NEWEST = """
 SELECT t.trial_id, n.cell_id
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id)
-WHERE c.sweep_id = ? AND {} > 0 ORDER BY t.rev DESC, t.status = 'running' DESC, t.trial_id DESC LIMIT 1
+WHERE c.sweep_id = ? AND {started} > 0 {newest}
+ORDER BY t.rev DESC, t.status = 'running' DESC, t.trial_id DESC LIMIT 1
 """
+_NEWEST_REV = "AND t.rev = (SELECT rev FROM trial WHERE {started} > 0 ORDER BY rev DESC LIMIT 1)"  # by the index of it
 
 _LONGEST = 4000  # characters of an event that are shown
 _EVENTS = f"SELECT event_id, at, level, substr(text, 1, {_LONGEST}), trial_id FROM event"
@@ -108,10 +91,16 @@ FROM fit WHERE sweep_id = ? ORDER BY fit, term
 """
 
 
-def read_sweeps(connection: sqlite3.Connection, sweep_id: int | None = None) -> tuple[SweepRow, ...]:
-    """The sweeps, newest first, with their progress; of one alone that takes the time of its trainings alone."""
+def read_sweeps(
+    connection: sqlite3.Connection, sweep_id: int | None = None, cells: Sequence[CellRow] | None = None
+) -> tuple[SweepRow, ...]:
+    """The sweeps, newest first, with their progress; of one alone that takes the time of its trainings alone, and less
+    where its cells have been read."""
     one = "true" if sweep_id is None else "sweep_id = :sweep"
-    rows = connection.execute(_SWEEPS.format(one=one), {} if sweep_id is None else {"sweep": sweep_id})
+    parts = {name: text.format(one=one) for name, text in (_ALONE if _is_alone(connection) else _JOINED).items()}
+    parts["trials"] = _TRIALS_OF.format(**parts) if cells is None else _COUNTED
+    counted = {name: sum(getattr(cell, name) for cell in cells or ()) for name in _OF_CELLS}
+    rows = connection.execute(_SWEEPS.format(one=one, **parts), {"sweep": sweep_id} | counted)
     sweeps = tuple(record(SweepRow, row, "sweep") for row in rows)
     for sweep in sweeps:
         spec = json_object(sweep.spec, f"sweep {sweep.sweep_id}: spec")
@@ -120,16 +109,10 @@ def read_sweeps(connection: sqlite3.Connection, sweep_id: int | None = None) -> 
     return sweeps
 
 
-def read_cells(connection: sqlite3.Connection, sweep_id: int) -> tuple[CellRow, ...]:
-    """The cells of a sweep by position."""
-    phases: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    for cell_id, phase, count in connection.execute(_PHASES, (sweep_id,)):
-        phases[cell_id].append((str(phase), count))
-    rows = connection.execute(_CELLS, {"sweep": sweep_id}).fetchall()
-    return tuple(
-        record(CellRow, (*row[:15], tuple(phases[row[0]]), variant(str(row[1]), row[2], row[3]), *row[15:]), "cell")
-        for row in rows
-    )
+def _is_alone(connection: sqlite3.Connection) -> bool:
+    """Whether the store holds one sweep, so that all that it holds is of that one."""
+    (count,) = connection.execute("SELECT count(*) FROM sweep").fetchone()
+    return bool(count == 1)
 
 
 def read_seconds(connection: sqlite3.Connection, sweep_id: int) -> dict[int, float]:
@@ -159,8 +142,10 @@ def read_newest(connection: sqlite3.Connection, sweep_id: int) -> tuple[int | No
 
     Of several that changed in one commit, as lanes of a round do, one that goes on.
     """
-    for started in ("t.n_steps", "t.attempt"):  # a trial that has a curve says more than one that only began
-        row = connection.execute(_NEWEST.format(started), (sweep_id,)).fetchone()
+    newest = _NEWEST_REV if _is_alone(connection) else ""
+    for started in ("n_steps", "attempt"):  # a trial that has a curve says more than one that only began
+        query = _NEWEST.format(started=started, newest=newest.format(started=started))
+        row = connection.execute(query, (sweep_id,)).fetchone()
         if row is not None:
             return row[0], row[1]
     return None, None

@@ -6,8 +6,7 @@ Most columns need no change: one pass in C tells, and only what that finds is lo
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from mlrtui_db._sqlite import N, finite, whole
 from mlrtui_db.flags import (
@@ -21,13 +20,13 @@ from mlrtui_db.flags import (
 )
 from mlrtui_db.records import MeasureRow, Segment, StepRows
 
-__all__ = ["Columns", "Real", "columns_of", "measured"]
+__all__ = ["Columns", "Real", "columns_of", "measured", "numbers"]
 
 _LOSS_BITS, _SHARPNESS_BITS = bits("loss"), bits("sharpness")
 _VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | bits("accuracy")
 
 Real = float | None
-StepRow = tuple[int, int, Real, Real, Real, Real, int | None, int, Real]
+Number = TypeVar("Number", int, float)
 _UNSET = MeasureRow(0, "", 0.0, 0.0)
 _BOUNDS, _COSTS = _UNSET[4:7], _UNSET[8:13]  # what a recorder alone gives; a NaN compares equal as the default itself
 
@@ -44,9 +43,9 @@ class Columns(NamedTuple):
     flags: Sequence[int]
     eta: Sequence[Real]
 
-    def rows(self, trial_id: int) -> "zip[StepRow]":
-        """The same row by row."""
-        return zip(repeat(trial_id, len(self.step)), *self, strict=True)
+    def filled(self) -> tuple[str, ...]:
+        """Names of the columns that hold more than their default, which is NULL, of ``flags`` 0."""
+        return tuple(name for name, column in zip(self._fields, self, strict=True) if not _is_default(name, column))
 
 
 def columns_of(rows: StepRows, segment: Segment) -> Columns:
@@ -92,9 +91,23 @@ def measured(
     return short, whole
 
 
+def numbers(values: Sequence[Number | None]) -> Sequence[Number]:
+    """The numbers of a column: itself where none is missing."""
+    try:
+        sum(values)  # type: ignore[arg-type]  # several times as fast as looking for None
+    except TypeError:
+        return [value for value in values if value is not None]
+    return values  # type: ignore[return-value]
+
+
+def _is_default(name: str, column: Sequence[object]) -> bool:
+    default = 0 if name == "flags" else None
+    return column[0] == default and column.count(default) == len(column)
+
+
 def _finite(values: Sequence[Real]) -> Sequence[Real]:
     """The column with None for what is not finite: itself where there is nothing to change."""
-    total = sum([value for value in values if value is not None], 0.0)  # not finite if any number is not
+    total = sum(numbers(values), 0.0)  # not finite if any number is not
     if type(total) is float and math.isfinite(total):  # a sum of NumPy's numbers is another type
         return values
     return [finite(value) for value in values]
@@ -102,7 +115,7 @@ def _finite(values: Sequence[Real]) -> Sequence[Real]:
 
 def _whole(values: Sequence[N]) -> Sequence[N]:
     """The column as Python ints: itself where it has no others."""
-    if type(sum([value for value in values if value is not None])) is int:
+    if type(sum(numbers(values))) is int:
         return values
     return [whole(value) for value in values]
 

@@ -1,23 +1,23 @@
 """Writing steps: the fence of each record, and the trial's summary. A transaction's rows go in by few statements."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import chain, groupby, pairwise
-from operator import itemgetter
+from functools import cache
+from itertools import groupby, pairwise
+from operator import itemgetter, lt
 from typing import NamedTuple
 
 from mlrtui_db._attempts import Fence
 from mlrtui_db._schema import step_tables
 from mlrtui_db._sqlite import Transaction, insertion
-from mlrtui_db._step_rows import Columns, Real, columns_of, measured
+from mlrtui_db._step_rows import Columns, Real, columns_of, measured, numbers
 from mlrtui_db.errors import StoreError
 from mlrtui_db.flags import LOSS_STATES
 from mlrtui_db.models import AppendResult
 from mlrtui_db.records import MeasureRow, Segment, StepRows
 
-_COLUMNS = ("trial_id", *Columns._fields)
-_MANY = 40  # rows of one statement: SQLite then takes three quarters of the time
+_MANY = 50  # rows of one statement: SQLite then takes three quarters of the time
 
 _OF_MEASURE = ("trial_id", "step", "series_id", *MeasureRow._fields[2:-1])  # between row and measure, and the part
 _OF_SHORT = ("trial_id", "step", "series_id", "value", "edge", "residual")
@@ -46,25 +46,23 @@ class Summary:
         steps, losses = columns.step, columns.loss
         self.n_steps += len(steps)
         self.last_step, self.last_loss = steps[-1], losses[-1]
-        numbers = [loss for loss in losses if loss is not None]
-        if numbers:
-            low, high = min(numbers), max(numbers)
+        finite = numbers(losses)
+        if finite:
+            low, high = min(finite), max(finite)
             if self.min_loss is None or low < self.min_loss:
                 self.min_loss = low
             if self.max_loss is None or high > self.max_loss:
                 self.max_loss, self.max_loss_step = high, steps[losses.index(high)]
-        if len(numbers) < len(losses) and self.bad_step is None:
+        if len(finite) < len(losses) and self.bad_step is None:
             bad = losses.index(None)
             self.bad_step, self.bad_kind = steps[bad], _bad_kind(columns.flags[bad])
-        last = _last(columns.sharpness)
-        if last is not None:
-            self.last_sharpness, self.last_sharpness_step = columns.sharpness[last], steps[last]
-            top = max(value for value in columns.sharpness if value is not None)
+        if sharpnesses := numbers(columns.sharpness):
+            self.last_sharpness, self.last_sharpness_step = sharpnesses[-1], steps[_last(columns.sharpness)]
+            top = max(sharpnesses)
             if self.max_sharpness is None or top > self.max_sharpness:
                 self.max_sharpness = top
-        last = _last(columns.accuracy)
-        if last is not None:
-            self.last_accuracy = columns.accuracy[last]
+        if accuracies := numbers(columns.accuracy):
+            self.last_accuracy = accuracies[-1]
 
 
 SUMMARY_COLUMNS = tuple(column.name for column in fields(Summary))
@@ -158,7 +156,7 @@ class _Appending:
         connection.executemany(
             "UPDATE attempt SET next_seq = ?, heartbeat_at = ? WHERE trial_id = ? AND attempt = ?", self._attempts
         )
-        _insert(connection, (columns.rows(trial_id) for trial_id, columns in self._steps))
+        _insert(connection, self._steps)
         connection.executemany(_INSERT_SHORT, self._short)
         connection.executemany(_INSERT_MEASURE, self._whole)
         connection.executemany(_UPDATE, self._trials)
@@ -167,27 +165,35 @@ class _Appending:
 _VALUES = itemgetter(*SUMMARY_COLUMNS)
 
 
-def _insert(connection: sqlite3.Connection, rows: Iterable[Iterable[tuple[object, ...]]]) -> None:
-    """Insert steps, as many in a statement as it takes."""
-    numbers = list(chain.from_iterable(chain.from_iterable(rows)))
-    width = len(_COLUMNS)
-    wide = len(numbers) - len(numbers) % (_MANY * width)
-    connection.executemany(_inserting(_MANY), _cut(numbers, 0, wide, _MANY * width))
-    connection.executemany(_inserting(1), _cut(numbers, wide, len(numbers), width))
+def _insert(connection: sqlite3.Connection, steps: Iterable[tuple[int, Columns]]) -> None:
+    """Insert steps, as many in a statement as it takes. What holds nothing but its default is not bound."""
+    kinds: dict[tuple[str, ...], list[list[object]]] = {}
+    for trial_id, columns in steps:
+        names = columns.filled()
+        pooled = kinds.setdefault(names, [[] for _ in range(1 + len(names))])
+        pooled[0] += [trial_id] * len(columns.step)
+        for pool, name in zip(pooled[1:], names, strict=True):
+            pool += getattr(columns, name)
+    for names, pooled in kinds.items():
+        wide = len(pooled[0]) - len(pooled[0]) % _MANY
+        cuts = (slice(at, at + _MANY) for at in range(0, wide, _MANY))
+        connection.executemany(_inserting(names, _MANY), ([v for pool in pooled for v in pool[cut]] for cut in cuts))
+        connection.executemany(_inserting(names, 1), zip(*(pool[wide:] for pool in pooled), strict=True))
 
 
-def _inserting(rows: int) -> str:
-    one = f"({', '.join('?' * len(_COLUMNS))})"
-    return f"INSERT INTO step ({', '.join(_COLUMNS)}) VALUES {', '.join([one] * rows)}"
+@cache
+def _inserting(names: tuple[str, ...], rows: int) -> str:
+    """The statement that inserts so many rows, whose numbers come column by column."""
+    columns = ("trial_id", *names)
+    one = (f"({', '.join(f'?{1 + row + rows * at}' for at in range(len(columns)))})" for row in range(rows))
+    return f"INSERT INTO step ({', '.join(columns)}) VALUES {', '.join(one)}"
 
 
-def _cut(numbers: list[object], first: int, last: int, each: int) -> Iterator[list[object]]:
-    return (numbers[at : at + each] for at in range(first, last, each))
-
-
-def _last(values: Sequence[Real]) -> int | None:
-    """Place of the last number of a column; None where it has none."""
-    return next((at for at in range(len(values) - 1, -1, -1) if values[at] is not None), None)
+def _last(values: Sequence[Real]) -> int:
+    """Place of the last number of a column that has one."""
+    if values[-1] is not None:
+        return len(values) - 1
+    return next(at for at in range(len(values) - 1, -1, -1) if values[at] is not None)
 
 
 def _bad_kind(flags: int) -> str:
@@ -211,9 +217,11 @@ def _check_columns(rows: StepRows) -> None:
 
 
 def _check_order(trial_id: int, last_step: int | None, steps: Sequence[int]) -> None:
-    for before, step in pairwise((-1 if last_step is None else last_step, *steps)):
-        if step <= before:
-            raise StoreError(f"trial {trial_id}: step {step} came after step {before}")
+    before = -1 if last_step is None else last_step
+    if before < steps[0] and all(map(lt, steps, steps[1:])):
+        return
+    before, step = next(pair for pair in pairwise((before, *steps)) if pair[1] <= pair[0])
+    raise StoreError(f"trial {trial_id}: step {step} came after step {before}")
 
 
 _KEPT = ("n_steps", "bad_step", "bad_kind")  # what went wrong, and where, is part of the outcome

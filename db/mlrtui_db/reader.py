@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from mlrtui_db import _ended, _life, _live, _opening, _shape, rows, sqlite_version
+from mlrtui_db._cells import KnownCells
 from mlrtui_db._checked import Unreadable, json_list, json_object, plain_rows
 from mlrtui_db._curves import read_curve, read_measure_curve, read_measures
 from mlrtui_db._older import complete, is_of_another_version
@@ -48,6 +49,7 @@ class Reader:
         self.path = path
         self._connection = connection
         self.stood_in = is_of_another_version(connection)
+        self._cells = KnownCells()
 
     @classmethod
     def open(cls, path: Path | str) -> "Reader":
@@ -81,6 +83,7 @@ class Reader:
             if self.stood_in and not is_of_another_version(self._connection):  # somebody has brought it up to date
                 complete(self._connection)
                 self.stood_in = False
+                self._cells.forget()
         return int(version)
 
     def sweeps(self) -> tuple[SweepRow, ...]:
@@ -147,10 +150,12 @@ class Reader:
         with self._picture() as connection:
             if sweep_id is None:
                 sweep_id = connection.execute("SELECT max(sweep_id) FROM sweep").fetchone()[0]
-            sweep = next(iter(_live.read_sweeps(connection, sweep_id)), None) if sweep_id is not None else None
+            if sweep_id is None:
+                return None
+            cells = self._cells.read(connection, sweep_id)
+            sweep = next(iter(_live.read_sweeps(connection, sweep_id, cells)), None)
             if sweep is None:
                 return None
-            cells = _live.read_cells(connection, sweep.sweep_id)
             held, holder = look(self.path)
             end = None if held else _life.end_seen(connection, self.path)
             replica = _life.read_replica(connection)

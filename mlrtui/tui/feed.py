@@ -103,6 +103,8 @@ class Feed:
         self._posted: Reading | None = None
         # The trials that cells beside show, by store, sweep, cell and how many nets were done.
         self._ahead: dict[tuple[int, int, int, int], TrialRow | None] = {}
+        self.sweeps_alone = False
+        """Read no more than Browse lists: for a picture of it, which no key follows."""
 
     def want(self, wanted: Wanted) -> None:
         """Look at something else, at once."""
@@ -218,7 +220,7 @@ class Feed:
             _read_headlines(store, store.reader)
         if now is not None and (moved or self._work is not None or wanted != self._read_for):
             self._work = store.reader.work()  # of a driver that is gone it is none, though the store has not moved
-        if now is not None and store.sweeps:
+        if now is not None and store.sweeps and not self.sweeps_alone:
             if version != store.version:
                 self._changed_at = now
                 self._load = None if self._machine is None else self._machine()

@@ -37,6 +37,7 @@ def read_once(
     feed = Feed(
         sources, readings.append, wanted_for(screen, set_wanted(wanted or Wanted(), choices), marks), clock=clock
     )
+    feed.sweeps_alone = screen == "browse"
     feed.turn()
     feed.close()
     return readings[-1]

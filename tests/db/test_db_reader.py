@@ -318,3 +318,37 @@ def test_everything_about_a_trial(tmp_path: Path) -> None:
         assert dict(details.sweep)["name"] == "one"
         assert dict(details.attempt)["attempt"] == trial.attempt
         assert reader.trial_details(10**6) is None
+
+
+def test_a_reader_follows_what_is_added_and_taken_away(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with Store.open(path) as store, Reader.open(path) as reader:
+        with store.transaction():
+            sweep_id = store.add_sweep(samples.sweep())
+        nets = samples.net_ids(store, sweep_id)
+        seen = []
+
+        def look() -> None:
+            with Reader.open(path) as fresh:
+                seen.append(reader.live())
+                assert seen[-1] == fresh.live()
+
+        look()
+        with store.transaction():
+            ids = store.add_trials([samples.trial(net_id, 0.1) for net_id in nets])
+        look()
+        with store.transaction():
+            store.open_attempts(ids, "driver", "cpu", {})
+            store.append_steps(samples.steps(ids[-1], [2.0, 1.0]))
+        look()
+        assert seen[-1].newest_trial_id == ids[-1]
+        assert sum(cell.trials_running for cell in seen[-1].cells) == len(ids)
+        with closing(sqlite3.connect(path)) as other, other:  # as a merge does, without a mark on what is left
+            other.execute("DELETE FROM attempt WHERE trial_id = ?", (ids[0],))
+            other.execute("DELETE FROM trial WHERE trial_id = ?", (ids[0],))
+        look()
+        with store.transaction():
+            store.add_sweep(samples.sweep("another"))
+        look()  # where the store has two sweeps, the newest is shown
+        assert seen[-1].sweep.sweep_id != sweep_id
+        assert reader.live(sweep_id).cells == seen[-2].cells

@@ -1,6 +1,7 @@
 """The writer against a model of it: any order of starts, records, repeats, gaps, ends, losses and restarts."""
 
 import shutil
+import sqlite3
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from mlrtui_db._cells import KnownCells, read_cells
 from mlrtui_db.errors import SequenceGap, StoreError
 from mlrtui_db.invariants import check
 from mlrtui_db.reader import Reader
@@ -58,9 +60,11 @@ class Writer(RuleBasedStateMachine):
         with self.store.transaction():
             ids = self.store.add_trials([samples.trial(net_id, 0.1 * (1 + at)) for at in range(2)])
         self.trials = [Trial(trial_id) for trial_id in ids]
+        self.follower, self.known = sqlite3.connect(self.path), KnownCells()
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
+            self.follower.close()
             self.store.close()
             broken = check(self.path)
             shutil.rmtree(self.folder)
@@ -202,6 +206,8 @@ class Writer(RuleBasedStateMachine):
                 finite = [loss if loss - loss == 0 else None for loss in trial.losses]
                 assert [loss if loss == loss else None for loss in curve.loss] == finite
                 assert curve.step.tolist() == list(range(len(trial.losses)))
+        # who knows what the cells were like before finds what one finds who knows nothing
+        assert self.known.read(self.follower, 1) == read_cells(self.follower, 1)
 
 
 TestWriter = Writer.TestCase

@@ -1,7 +1,9 @@
 """Attempts and steps: the fence, non-finite numbers, the summary, and the end of a trial."""
 
 import math
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,8 +139,8 @@ maybe = st.none() | reals
 def test_flags_never_contradict_values(rows: list[tuple[float, float | None, float | None, int]]) -> None:
     losses, accuracies, sharpnesses, flags = (list(column) for column in zip(*rows, strict=True))
     batch = samples.steps(1, losses, accuracy=accuracies, sharpness=sharpnesses, flags=flags)
-    for given_row, row in zip(rows, columns_of(batch, batch.segments[0]).rows(1), strict=True):
-        _, _, loss, accuracy, sharpness, _, _, stored, eta = row
+    for given_row, row in zip(rows, zip(*columns_of(batch, batch.segments[0]), strict=True), strict=True):
+        _, loss, accuracy, sharpness, _, _, stored, eta = row
         assert eta is None
         assert (loss is None) == bool(stored & 7)
         assert not (stored & 24 and sharpness is not None)
@@ -357,3 +359,71 @@ def test_names_that_a_transaction_did_not_commit_are_given_again(tmp_path: Path)
     query = "SELECT measure, part, value FROM measures ORDER BY value"
     found = bench.store._connection.execute(query).fetchall()
     assert found == [("a", None, 1.0), ("a", "x", 2.0), ("b", "x", 3.0)]
+
+
+def test_rows_are_stored_whatever_columns_their_batch_leaves_empty(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "a.db")
+    column = st.sampled_from(["none", "some", "all"])
+    pieces = st.lists(st.tuples(st.integers(1, 70), column, column, column, st.booleans()), min_size=1, max_size=4)
+    made = iter(range(1, 1000))
+
+    def filled(how: str, count: int) -> list[float | None]:
+        return [None if how == "none" or (how == "some" and at % 3) else 0.5 + at for at in range(count)]
+
+    @settings(max_examples=12, deadline=None)
+    @given(st.lists(pieces, min_size=1, max_size=3), st.booleans())
+    def check_one(trials: list[list[tuple[int, str, str, str, bool]]], scheduled: bool) -> None:
+        with bench.store.transaction():
+            records = [samples.trial(bench.net_id, 10.0 + next(made)) for _ in trials]
+            ids = bench.store.add_trials(records)
+            bench.store.open_attempts(ids, "driver", "cpu", {})
+        batches, expected = [], []
+        for trial_id, parts in zip(ids, trials, strict=True):
+            first = 0
+            for seq, (count, accuracy, sharpness, eta, bad) in enumerate(parts):
+                loss = [2.0 + at for at in range(count)]
+                loss[-1] = NAN if bad else loss[-1]
+                rows = samples.steps(
+                    trial_id, loss, seq=seq, first=first,
+                    accuracy=filled(accuracy, count), sharpness=filled(sharpness, count),
+                )  # fmt: skip
+                if scheduled:
+                    rows = replace(rows, eta=filled(eta, count))
+                batches.append(rows)
+                kept = columns_of(rows, rows.segments[0])
+                expected += [(trial_id, *row) for row in zip(*kept, strict=True)]  # as rows of the table, one by one
+                first += count
+        with bench.store.transaction():
+            bench.store.append_steps(*batches)
+        with closing(sqlite3.connect(bench.store.path)) as connection:
+            stored = connection.execute("SELECT * FROM step WHERE trial_id >= ? ORDER BY 1, 2", (ids[0],)).fetchall()
+            summaries = connection.execute(
+                "SELECT trial_id, n_steps, last_step, last_loss, last_accuracy, last_sharpness, last_sharpness_step,"
+                " min_loss, max_loss, max_loss_step, max_sharpness, bad_step FROM trial WHERE trial_id >= ?",
+                (ids[0],),
+            ).fetchall()
+        assert stored == expected
+        assert summaries == [summary(trial_id, [row for row in expected if row[0] == trial_id]) for trial_id in ids]
+
+    with bench.store:
+        check_one()
+    assert check(bench.store.path) == []
+
+
+def summary(trial_id: int, rows: list[tuple[object, ...]]) -> tuple[object, ...]:
+    """What a trial's row says of its steps, from all of them at once."""
+    steps, losses, accuracies, sharpnesses = ([row[at] for row in rows] for at in (1, 2, 3, 4))
+
+    def known(values: list[object]) -> list[tuple[float, object]]:
+        return [(float(value), step) for value, step in zip(values, steps, strict=True) if value is not None]  # type: ignore[arg-type]
+
+    found, measured, accuracy = known(losses), known(sharpnesses), known(accuracies)
+    top = max((value for value, _ in found), default=None)
+    return (
+        *(trial_id, len(rows), steps[-1], losses[-1], accuracy[-1][0] if accuracy else None),
+        *(measured[-1] if measured else (None, None)),
+        *(min((value for value, _ in found), default=None), top),
+        next((step for value, step in found if value == top), None),
+        max((value for value, _ in measured), default=None),
+        next((step for loss, step in zip(losses, steps, strict=True) if loss is None), None),
+    )
