@@ -78,7 +78,8 @@ def nameless_copy(store: Path | str) -> Iterator[tuple[IO[bytes], int]]:
         with os.fdopen(descriptor, "rb") as file:
             try:
                 target = connect_new(Path(name))
-                target.execute("PRAGMA journal_mode = OFF").fetchall()  # opens it
+                # opens it, and leaves nothing beside it; OFF is refused in the defensive mode of Python 3.12 and later
+                target.execute("PRAGMA journal_mode = MEMORY").fetchall()
             finally:
                 os.unlink(name)
             with closing(target):

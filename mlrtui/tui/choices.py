@@ -30,18 +30,21 @@ _LOOKS: Mapping[str, _OfLook] = {
     "loss": _OfLook("loss_log", _SCALES),
     "ratio": _OfLook("ratio_log", _SCALES),
     "sharpness": _OfLook("raw_sharpness", {"ratio": False, "raw": True}),
+    "theory": _OfLook("theory", _YES),
+    "time": _OfLook("physical", {"steps": False, "physical": True}),
     "zoom": _OfLook("zoomed", _YES),
 }
 
 _CHARTS = ("steps", "loss", "ratio")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "live": ("grid", "rows", "columns", *_CHARTS, "sharpness", "measure", "pane", "zoom"),
-    "trial": (*_CHARTS, "measure", "step", "window", "pane", "zoom"),
-    "compare": (*_CHARTS, "step", "settings", "pane", "zoom"),
+    "trial": (*_CHARTS, "measure", "beside", "time", "theory", "step", "window", "pane", "zoom"),
+    "compare": (*_CHARTS, "time", "group", "step", "settings", "pane", "zoom"),
     "boundary": ("cursor", "pane", "zoom"),
-    "exponents": ("x", "y", "where", "cell", "pane", "zoom"),
-    "phases": ("x", "pane", "zoom"),
+    "exponents": ("x", "y", "where", "group", "predict", "theory", "cell", "pane", "zoom"),
+    "phases": ("x", "value", "theory", "pane", "zoom"),
     "log": ("level", "filter"),
+    "workers": (),
     "browse": ("filter", "sort", "order"),
 }
 """By screen the names that `--show` takes."""
@@ -57,6 +60,8 @@ def parse_choices(screen: str, texts: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")
+        if not known:
+            raise BadInput(f"--show {text!r}: --screen {screen} is always set the same; leave --show out")
         if not sign or name not in known:
             raise BadInput(f"--show {text!r}: --screen {screen} has {', '.join(f'{one}=' for one in known)}")
         values = _LOOKS[name].values if name in _LOOKS else None
@@ -77,7 +82,9 @@ def set_look(look: Look, choices: Mapping[str, str]) -> Look:
 def set_wanted(wanted: Wanted, choices: Mapping[str, str]) -> Wanted:
     """What is looked at with the choices that say what is read."""
     seconds = choices.get("grid") == "time"
-    return replace(wanted, seconds=seconds, measure=choices.get("measure", wanted.measure))
+    measure, beside = choices.get("measure", wanted.measure), choices.get("beside", wanted.beside)
+    page = "onsets" if "value" in choices else wanted.page
+    return replace(wanted, seconds=seconds, measure=measure, beside=beside, page=page)
 
 
 def looked(screen: str, look: Look, wanted: Wanted) -> dict[str, str]:
@@ -94,6 +101,8 @@ def looked(screen: str, look: Look, wanted: Wanted) -> dict[str, str]:
             found[name] = look.grid_axes[at]
     if "measure" in known and wanted.measure:
         found["measure"] = wanted.measure
+    if "beside" in known and wanted.beside:
+        found["beside"] = wanted.beside
     return found
 
 

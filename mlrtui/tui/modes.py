@@ -56,7 +56,7 @@ def wanted_for(screen: str, wanted: Wanted, marked: tuple[Mark, ...] = ()) -> Wa
         wanted.cell_id,
         wanted.trial_id,
         browsing=screen == "browse",
-        page=screen if screen in PAGES else "",
+        page="onsets" if (screen, wanted.page) == ("phases", "onsets") else screen if screen in PAGES else "",
         detailed=screen == "trial",
         compared=marked if screen == "compare" else (),
         measure=wanted.measure,

@@ -48,12 +48,13 @@ x = ["depth*width"]
 KEYS = {
     "live": ("down", "v", "a", "x", "enter", "down", "down", "y"),
     "live time": ("right", "left_square_bracket", "v", "v", "v", "v", "z"),
-    "trial": ("enter", "enter", "right", "right", "plus", "y", "x"),
+    "trial": ("enter", "enter", "right", "right", "plus", "y", "x", "M", "u"),
     "boundary": ("b", "left", "left", "tab"),
-    "exponents": ("2", "y", "x", "x", "right", "slash", *"depth<3", "enter", "tab"),
+    "exponents": ("2", "y", "x", "x", "right", "slash", *"depth<3", "enter", "g", "p", "T", "tab"),
     "phases": ("left_square_bracket", "6", "x", "down", "right"),
+    "phases accuracy": ("left_square_bracket", "6", "v", "T"),
     "log": ("5", "v", "v", "v", "slash", *"small", "enter"),
-    "compare": ("enter", "space", "down", "space", "4", "left", "left", "d", "x", "tab"),
+    "compare": ("enter", "space", "down", "space", "4", "left", "left", "d", "x", "u", "g", "tab"),
     "browse": ("3", "s", "S", "slash", *"sma", "enter"),
 }
 

@@ -50,16 +50,17 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         return tuple(one.details.trial_id for one in compared if one.mark.store == compared[0].mark.store)
 
     def choices(self) -> dict[str, str]:
-        """The cursor's step, and whether all settings are listed."""
-        step = self.query_one("#loss", Overlay).sight.step
-        found = super().choices() | ({} if step is None else {"step": str(step)})
+        """The cursor's step, the setting that colours curves, and whether all settings are listed."""
+        loss = self.query_one("#loss", Overlay)
+        found = super().choices() | ({} if loss.sight.step is None else {"step": str(loss.sight.step)})
+        found |= {"group": loss.axis_of_groups} if loss.axis_of_groups else {}
         return found | ({"settings": "all"} if self.query_one(DifferenceTable).all_settings else {})
 
     def choose(self, choices: Mapping[str, str]) -> None:
         """The cursor, and all settings."""
         super().choose(choices)
         for overlay in self.query(Overlay):
-            overlay.sight = moving.sight_of(choices)
+            overlay.sight, overlay.axis_of_groups = moving.sight_of(choices), choices.get("group", "")
         self.query_one(DifferenceTable).all_settings = choices.get("settings") == "all"
 
     def waits(self, key: Key) -> bool:

@@ -76,6 +76,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def choices(self) -> dict[str, str]:
         """What is fitted against what, over which cells, and the cell under the cursor."""
         found = super().choices() | ({} if self._label is None else {"cell": self._label})
+        found |= ({"group": self._axis} if self._axis else {}) | ({"predict": "yes"} if self._predicts else {})
         first = self._first()
         if self._choice is None or self._choice == first:
             return found
@@ -85,6 +86,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         """Another fit, once the cells have been read."""
         super().choose(choices)
         self._label, self._asked = choices.get("cell"), choices.get("where")
+        self._axis, self._predicts = choices.get("group", ""), choices.get("predict") == "yes"
         self._wished = {name: choices[name] for name in ("y", "x") if name in choices}
         if self._wished and self._asked is None:
             self._asked = ""

@@ -16,11 +16,24 @@ from mlrtui.tui.trial.reasons import phase_text
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import RowsPane, sentence
 
-__all__ = ["AXES", "VALUES", "MapPane", "MarkPane", "PhaseView", "PhaseWidget", "RangesPane", "counts", "phase_state"]
+__all__ = [
+    "AXES",
+    "SPELLED",
+    "VALUES",
+    "MapPane",
+    "MarkPane",
+    "PhaseView",
+    "PhaseWidget",
+    "RangesPane",
+    "counts",
+    "phase_state",
+]
 
 AXES = ("width", "depth", "seed")
 VALUES = ("ηλ₀", "accuracy", "ηλ at the end")
 """What is drawn upwards: the first against an axis of the grid, the others against ηλ₀."""
+SPELLED = {"accuracy": "accuracy", "ηλ at the end": "lambda_end"}
+"""The others as a command line has them."""
 
 _ORDER = (*dict.fromkeys(PHASE_STATES.values()), "slow", "failed")
 

@@ -9,7 +9,7 @@ from textual.containers import Container
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pages import PhaseMark, PhasePage
 from mlrtui.tui.pane_screen import PanesScreen
-from mlrtui.tui.phases.panes import AXES, VALUES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
+from mlrtui.tui.phases.panes import AXES, SPELLED, VALUES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
 from mlrtui.tui.state import Reading
 from mlrtui.tui.tables import Table, onset_table, phase_table
 from mlrtui.tui.widgets.header import Header
@@ -60,13 +60,15 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         return () if self._view.mark is None else (self._view.mark.trial_id,)
 
     def choices(self) -> dict[str, str]:
-        """The axis."""
-        return super().choices() | ({} if self._axis is None else {"x": self._axis})
+        """The axis, and what is drawn upwards."""
+        found = super().choices() | ({} if self._axis is None else {"x": self._axis})
+        return found | ({} if self._value == VALUES[0] else {"value": SPELLED[self._value]})
 
     def choose(self, choices: Mapping[str, str]) -> None:
-        """Another axis."""
+        """Another axis, or another value."""
         super().choose(choices)
         self._axis = choices.get("x", self._axis)
+        self._value = next((value for value, text in SPELLED.items() if text == choices.get("value")), VALUES[0])
 
     def waits(self, key: Key) -> bool:
         """Cursor and axis wait for the trials."""
