@@ -167,6 +167,7 @@ def browse(
             "them on another machine: user@host:path."
         ),
     ] = None,
+    *,
     store: ShownStoreOption = None,
     show: SetOption = None,
     once: OnceOption = False,

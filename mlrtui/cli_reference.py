@@ -51,6 +51,9 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | `MLRTUI_FAST` | `0` turns compiled training steps off |
 | `MLRTUI_GRAPHS` | `0` turns CUDA graphs off |
 | `MLRTUI_RECORD` | `0` turns `mlrtui.record` off in every script |
+| `MLRTUI_EVENT` | for the command of `--notify`: what happened (done, failed, stalled, stopped) |
+| `MLRTUI_SWEEP` | for the same: the sweep |
+| `MLRTUI_TEXT` | for the same: one line on it |
 | `MLRTUI_DATA_GB` | the largest data file that is read, in GB; 2 |
 | `NO_COLOR` | send no colour codes |
 """

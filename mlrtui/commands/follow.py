@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from mlrtui.commands.progress import Progress
 from mlrtui.report import report, sweep_line
 from mlrtui.text.escape import one_line
 from mlrtui.text.printing import needs_ascii, show
@@ -17,25 +18,10 @@ from mlrtui_db.models import LiveSnapshot
 from mlrtui_db.reader import Reader
 from mlrtui_db.work import WorkRow
 
-__all__ = ["Progress", "follow"]
+__all__ = ["follow"]
 
 _LINE_SECONDS = 60.0  # between two lines on a sweep in which no net has ended
 _LOOK_SECONDS = 0.5
-
-
-class Progress(NamedTuple):
-    """How far a sweep is."""
-
-    line: str
-    doing: str  # "": not known
-    done: int  # nets
-    nets: int
-    stage: str
-
-    @property
-    def text(self) -> str:
-        """In one line."""
-        return f"{self.line} · {self.doing}" if self.doing and self.line else self.line or self.doing
 
 
 class _Out(Protocol):

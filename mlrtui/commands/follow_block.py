@@ -8,7 +8,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from mlrtui.commands.follow import Progress
+from mlrtui.commands.progress import Progress
 from mlrtui.text.lines import ascii_text
 
 __all__ = ["Block"]
