@@ -41,14 +41,15 @@ class Snapshot:
         MeasureError: a part of a kind that cannot be saved, or no optimizer among them.
         ShardedParameters: the model's parameters are spread over processes.
 
-    >>> model = nn.Linear(2, 1)
-    >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    >>> snapshot = Snapshot(model, optimizer, loss_initial=1.0)
-    >>> before = model.weight.clone()
-    >>> _ = nn.init.zeros_(model.weight)
-    >>> snapshot.restore(lr=0.3)
-    >>> bool((model.weight == before).all()), optimizer.param_groups[0]["lr"]
-    (True, 0.3)
+    Examples:
+        >>> model = nn.Linear(2, 1)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> snapshot = Snapshot(model, optimizer, loss_initial=1.0)
+        >>> before = model.weight.clone()
+        >>> _ = nn.init.zeros_(model.weight)
+        >>> snapshot.restore(lr=0.3)
+        >>> bool((model.weight == before).all()), optimizer.param_groups[0]["lr"]
+        (True, 0.3)
     """
 
     def __init__(self, model: nn.Module, *parts: Any, loss_initial: float = nan, loss_constant: float = nan) -> None:
