@@ -38,6 +38,7 @@ PROGRAMS = (
     Program("gauge_cost", "--nets mlp --rounds 1 --moments 3 --steps 40"),
     Program("image_models", "--rounds 1 --nets cnn:1x2"),
     Program("screen_bytes", "--steps 2000 --rounds 1"),
+    Program("widgets", "--rows 50 --keys 2"),
     Program("screen_peers", "--starts 1 --seconds 1"),
     Program("soak", "--seconds 5"),
     Program("soak_kills", "--seconds 20 --rate 2000 --readers 2"),

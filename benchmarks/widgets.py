@@ -52,8 +52,26 @@ class OurRows(RowsPane):
         return True
 
 
+class _Host:
+    """What a prompt asks of its screen, which does nothing here."""
+
+    def typed(self, text: str) -> None:
+        """Taken."""
+
+    async def entered(self, text: str) -> None:
+        """Taken."""
+
+    def left(self) -> None:
+        """Taken."""
+
+    def passed(self, key: str) -> None:
+        """Taken."""
+
+
 class OurPrompt(TypedRow):
     """A row in which text is typed."""
+
+    host = _Host()
 
     def lines(self, width: int, height: int) -> list[Line]:
         """The text."""
@@ -62,6 +80,7 @@ class OurPrompt(TypedRow):
     async def on_key(self, event: Any) -> None:
         """Every key is text."""
         await self.take(event.key, event.character)
+        self.update_rows()
 
 
 def _table(rows: int) -> Widget:
@@ -187,6 +206,7 @@ def main() -> None:
         "rows",
         "rows are there, s",
         "CPU in all, s",
+        "idle, bytes a second",
         "key, ms",
         "key, bytes",
         "changed row, bytes",
