@@ -202,7 +202,7 @@ async def test_one_key_shows_and_hides_the_recursion(monkeypatch: pytest.MonkeyP
     store = scan_store("done", False)
     for trial_id in store.curves:
         store.curves[trial_id] = make_curve(trial_id, trace.loss.tolist(), trace.sharpness.tolist())
-    monkeypatch.setattr("tui_fakes.make_details", lambda trial: replace(details, trial_id=trial.trial_id))
+    monkeypatch.setattr("tui_fakes.make_details", lambda trial, *_: replace(details, trial_id=trial.trial_id))
     async with shown(store, (120, 36)) as view:
         await open_trial(view)
         await view.until(lambda: view.text().count("T recursion, within") == 2)
