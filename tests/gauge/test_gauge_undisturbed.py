@@ -63,16 +63,16 @@ def test_a_measured_training_has_the_same_bits(net: str) -> None:
 
 @pytest.mark.parametrize("left_out", ["random states", "buffers"])
 def test_without_a_protection_the_bits_differ(left_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = closure._Saved.restore
+    whole = closure.ModelState.restore
 
-    def without(saved: closure._Saved, *, buffers: bool = True) -> None:
+    def without(saved: closure.ModelState, *, buffers: bool = True) -> None:
         state = torch.get_rng_state()
         whole(saved, buffers=buffers and left_out != "buffers")
         if left_out == "random states":
             torch.set_rng_state(state)
 
     undisturbed = trained("cnn", False)
-    monkeypatch.setattr(closure._Saved, "restore", without)
+    monkeypatch.setattr(closure.ModelState, "restore", without)
     monkeypatch.setattr(closure.Closure, "check_reproducible", lambda self, finite=True: self.value())
     assert not same(undisturbed, trained("cnn", True, verify=False))  # which would notice
 
