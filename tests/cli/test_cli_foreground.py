@@ -172,7 +172,7 @@ def test_until_stops_as_asked_and_says_so(mlrtui: Mlrtui, sweep_file: WriteSweep
     )
     assert f"is running until {until}" in mlrtui("status").stdout
     wait_for(lambda: rows(store, "SELECT 1 FROM sweep"), "the sweep")
-    assert f"until {until}" in mlrtui("watch", "--once").stdout.splitlines()[0]
+    assert f"until {until}" in mlrtui("watch", "--once", "--size", "120x36").stdout.splitlines()[0]
     assert rows(store, "SELECT text FROM event WHERE text LIKE 'stops at%'") == [(f"stops at {until} (--until)",)]
     assert mlrtui("stop").returncode == 0
 
