@@ -78,7 +78,7 @@ def ticks(store: Path, made: Made, size: tuple[int, int], count: int) -> tuple[l
 
 
 def keys(store: Path, size: tuple[int, int], count: int) -> tuple[list[tuple[float, float, int]], float]:
-    """Times and bytes of keys on the chart of the long trial, and the processor's seconds for one key."""
+    """Times and bytes of keys on the chart of the long trial, and the CPU seconds of one key."""
     with watching(store, size) as screen:
         screen.wait_for(b"peak ")
         screen.quiet(REFRESH + 0.5)
@@ -106,8 +106,8 @@ def drill_down(store: Path, size: tuple[int, int], count: int) -> tuple[list[flo
 
 
 def cell_switches(store: Path, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds of the processor that the reading thread takes for the trial of the cell beside: read when the key comes,
-    and read ahead, in turn.
+    """CPU seconds of the reading thread for a trial of the neighbouring cell: read when the key comes, and read ahead,
+    in turn.
     """
     posted: list[Reading] = []
     feed = Feed([store_source(store)], posted.append, Wanted())
@@ -130,7 +130,7 @@ def cell_switches(store: Path, rounds: int) -> tuple[list[float], list[float]]:
 
 
 def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int, float]]:
-    """Seconds from key to last byte, the bytes, and the processor's seconds, for each screen that reads views."""
+    """Seconds from key to last byte, the bytes, and the CPU seconds, for each screen that reads views."""
     with watching(store, size) as screen:
         screen.wait_for(b"peak ")
         screen.quiet(REFRESH + AHEAD)
@@ -142,16 +142,18 @@ def pages(store: Path, size: tuple[int, int]) -> list[tuple[str, float, int, flo
         return found
 
 
-def _opened(store: Path, rounds: int) -> list[list[str]]:
-    """A row for each screen and size: its first opening, by several watchers."""
-    rows = []
+def _opened(store: Path, rounds: int, print_: Callable[[str], None]) -> list[dict[str, object]]:
+    """Print how long the first opening of each screen takes, by several watchers; a record for each screen and size."""
+    rows, cases = [], []
     for size in SIZES:
         watched = [pages(store, size) for _ in range(rounds)]
-        for at, (name, *_) in enumerate(watched[0]):
-            last = spread([1000 * found[at][1] for found in watched], 0)
-            work = spread([1000 * found[at][3] for found in watched], 0)
-            rows.append([f"{size[0]}x{size[1]}", name, last, work])
-    return rows
+        for openings in zip(*watched, strict=True):
+            name = openings[0][0]
+            last, work = ([one[at] for one in openings] for at in (1, 3))
+            rows.append([f"{size[0]}x{size[1]}", name, *(spread([1000 * s for s in each], 0) for each in (last, work))])
+            cases.append({"size": size, "screen": name, "last_s": last, "cpu_s": work})
+    print_(table(("size", "screen", "ms", "CPU ms"), rows))
+    return cases
 
 
 def _append(writer: Store, trial: int, seq: int, start: int, count: int, attempt: int) -> None:
@@ -170,26 +172,26 @@ def _report(store: Path, made: Made, rounds: int, print_: Callable[[str], None])
         rows += [
             [f"{size[0]}x{size[1]}", "first frame, s", spread([frame for frame, _, _, _ in frames])],
             ["", "data of the followed trial, s", spread([data for _, data, _, _ in frames])],
-            ["", "processor time until then, s", spread([spent for _, _, spent, _ in frames])],
+            ["", "CPU time until then, s", spread([spent for _, _, spent, _ in frames])],
             ["", "resident, MiB", spread([memory for _, _, _, memory in frames], 0)],
             ["", "bytes a tick, one live trial", spread(live, 0)],
             ["", "share of a core meanwhile, %", f"{100 * core:.1f}"],
             ["", "bytes of three ticks without news", str(silent)],
             ["", "key to first byte, ms (median / 95 %)", milliseconds([first for first, _, _ in every])],
             ["", "key to last byte, ms (median / 95 %)", milliseconds([last for _, last, _ in every])],
-            ["", "processor time a key, ms", f"{1000 * work:.1f}"],
+            ["", "CPU time a key, ms", f"{1000 * work:.1f}"],
             ["", "bytes a key", spread([float(sent) for _, _, sent in every], 0)],
             ["", "to a neighbouring trial, ms (median / 95 %)", milliseconds(near)],
             ["", "to a trial of another cell, ms (median / 95 %)", milliseconds(far)],
         ]
         others = pages(store, size)
         rows += [
-            ["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes, {1000 * work:.0f} ms of the processor)"]
+            ["", f"to {name}, ms", f"{1000 * last:.0f} ({sent} bytes, {1000 * work:.0f} ms of CPU time)"]
             for name, last, sent, work in others
         ]
         then, ahead = cell_switches(store, 12)
         rows += [
-            ["", "CPU of a trial of the cell beside, ms (median / 95 %)", milliseconds(then)],
+            ["", "CPU time of a trial of the neighbouring cell, ms (median / 95 %)", milliseconds(then)],
             ["", "the same, read ahead", milliseconds(ahead)],
         ]
         cases.append(
@@ -233,10 +235,8 @@ def main() -> None:
         path = options.store or Path(folder) / "made.db"
         made = made_before(path) if options.store else make(path, options.steps)
         print(f"steps: {made.steps}, store: {path.stat().st_size / 2**20:.0f} MiB", end="\n\n", flush=True)
-        if options.pages:
-            print(table(("size", "screen", "ms", "processor, ms"), _opened(path, options.rounds)))
-            return
-        cases = _report(path, made, options.rounds, print)
+        rounds = options.rounds
+        cases = _opened(path, rounds, print) if options.pages else _report(path, made, rounds, print)
     save(options.json, about | {"steps": str(made.steps)}, cases)
 
 

@@ -1,4 +1,4 @@
-"""A program on a pseudo-terminal: what it sends, when, what it answers to keys, its memory and processor time."""
+"""A program on a pseudo-terminal: what it sends, when, what it answers to keys, its memory and CPU time."""
 
 import contextlib
 import os
@@ -87,7 +87,7 @@ class Screen:
         return sum(float(status.split("VmHWM:")[1].split()[0]) for status in sizes) / 1024
 
     def cpu(self) -> float:
-        """Seconds of processor time so far, of the child and all below it."""
+        """CPU seconds so far, of the child and all below it."""
         return sum(int(ticks) for pid in self._tree() for ticks in _stat(pid)[11:13]) / os.sysconf("SC_CLK_TCK")
 
     def _tree(self) -> list[int]:

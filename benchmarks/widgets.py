@@ -8,6 +8,7 @@ import argparse
 import statistics
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,23 @@ class Child(App[None]):
             widget.move(0, 1)
 
 
-def measured(kind: str, rows: int, keys: int) -> dict[str, object]:
-    """Seconds and bytes of one widget with so many rows."""
+@dataclass(frozen=True)
+class Measured:
+    """Seconds and bytes of one widget."""
+
+    kind: str
+    rows: int
+    ready_s: float  # until rows are there; 0 of a prompt
+    cpu_s: float
+    idle_bytes_a_second: float
+    key_s: list[float]
+    key_bytes: list[int]
+    change_bytes: list[int]  # none of a prompt
+    memory_mib: float
+
+
+def measured(kind: str, rows: int, keys: int) -> Measured:
+    """One widget with so many rows."""
     prompts = "rompt" in kind or kind == "Input"
     code = "import sys; from benchmarks.widgets import Child; Child(sys.argv[1], int(sys.argv[2])).run()"
     screen = Screen((120, 36), sys.executable, "-c", code, kind, str(rows))
@@ -159,19 +175,32 @@ def measured(kind: str, rows: int, keys: int) -> dict[str, object]:
         idle = screen.listen(3.0) / 3.0
         moved = [screen.key(b"a" if prompts else b"\x1b[B", 0.1) for _ in range(keys)]
         turned = [] if prompts else [screen.key(b"\x1bOQ", 0.1) for _ in range(keys)]
-        return {
-            "kind": kind,
-            "rows": rows,
-            "ready_s": begun,
-            "cpu_s": screen.cpu(),
-            "idle_bytes_a_second": idle,
-            "key_s": [last for _, last, _ in moved],
-            "key_bytes": [sent for *_, sent in moved],
-            "change_bytes": [sent for *_, sent in turned],
-            "memory_mib": screen.memory(),
-        }
+        return Measured(
+            kind=kind,
+            rows=rows,
+            ready_s=begun,
+            cpu_s=screen.cpu(),
+            idle_bytes_a_second=idle,
+            key_s=[last for _, last, _ in moved],
+            key_bytes=[sent for *_, sent in moved],
+            change_bytes=[sent for *_, sent in turned],
+            memory_mib=screen.memory(),
+        )
     finally:
         screen.close()
+
+
+def row(one: Measured) -> list[str]:
+    """One line of the table."""
+    sent, change = statistics.median(one.key_bytes), statistics.median(one.change_bytes or [0])
+    numbers = (one.idle_bytes_a_second, 1000 * statistics.median(one.key_s), sent, change, one.memory_mib)
+    return [
+        one.kind,
+        str(one.rows),
+        f"{one.ready_s:.2f}",
+        f"{one.cpu_s:.2f}",
+        *(f"{number:.0f}" for number in numbers),
+    ]
 
 
 def main() -> None:
@@ -187,20 +216,6 @@ def main() -> None:
         for kind in KINDS
         if rows == options.rows[0] or ("rompt" not in kind and kind != "Input")
     ]
-    shown = []
-    for one in found:
-        key, sent, change = (list[float](one[name]) for name in ("key_s", "key_bytes", "change_bytes"))  # type: ignore[call-overload]
-        numbers = (1000 * statistics.median(key), statistics.median(sent), statistics.median(change or [0]))
-        shown.append(
-            [
-                str(one["kind"]),
-                str(one["rows"]),
-                f"{one['ready_s']:.2f}",
-                f"{one['cpu_s']:.2f}",
-                f"{one['idle_bytes_a_second']:.0f}",
-            ]
-            + [f"{number:.0f}" for number in (*numbers, one["memory_mib"])]
-        )
     head = (
         "widget",
         "rows",
@@ -212,8 +227,8 @@ def main() -> None:
         "changed row, bytes",
         "MiB",
     )
-    print(table(head, shown))
-    save(options.json, describe("cpu"), found)
+    print(table(head, [row(one) for one in found]))
+    save(options.json, describe("cpu"), [asdict(one) for one in found])
 
 
 if __name__ == "__main__":

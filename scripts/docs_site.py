@@ -14,11 +14,13 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlrtui.version import __version__
 from scripts.site_links import problems
 
 __all__ = ["Page", "lay_out", "main", "navigation", "pages", "rewritten"]
 
 ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
 BUILD = ROOT / "build"
 
 PROJECT_PAGES = {  # outside docs/, by their place on the site
@@ -36,22 +38,18 @@ API = re.compile(r"^<!-- api: (\S+) as (\S+) -->$", flags=re.MULTILINE)
 Page = tuple[Path, str]  # the file, and its place on the site
 
 
-def repository(root: Path = ROOT) -> str:
+def repository() -> str:
     """Where files that are no pages are shown: the tree of the version's tag."""
-    with (root / "pyproject.toml").open("rb") as file:
-        url = tomllib.load(file)["project"]["urls"]["Repository"]
-    version = re.search(r'__version__ = "(.+)"', (root / "mlrtui" / "version.py").read_text(encoding="utf-8"))
-    assert version is not None
-    return f"{url}/blob/v{version[1]}"
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return f"{tomllib.load(file)['project']['urls']['Repository']}/blob/v{__version__}"
 
 
-def pages(root: Path = ROOT) -> list[Page]:
+def pages() -> list[Page]:
     """Every page with its place on the site."""
-    found = [(root / name, place) for name, place in PROJECT_PAGES.items()]
-    docs = root / "docs"
-    for path in sorted(docs.rglob("*.md")):
-        if path != docs / "README.md":
-            place = path.relative_to(docs)
+    found = [(ROOT / name, place) for name, place in PROJECT_PAGES.items()]
+    for path in sorted(DOCS.rglob("*.md")):
+        if path != DOCS / "README.md":
+            place = path.relative_to(DOCS)
             found.append((path, (place.with_name("index.md") if place.name == "README.md" else place).as_posix()))
     return found
 
@@ -81,14 +79,13 @@ def _directive(match: re.Match[str]) -> str:
     return f'::: {match[1]}\n    options:\n      heading: "{match[2]}"\n'
 
 
-def lay_out(folder: Path, root: Path = ROOT) -> list[str]:
-    """Write all pages and pictures into ``folder``, made anew; returns the places of the pages."""
+def lay_out(folder: Path) -> None:
+    """Write all pages and pictures into ``folder``, made anew."""
     shutil.rmtree(folder, ignore_errors=True)
-    found = pages(root)
-    pictures = [path for path in (root / "docs").rglob("*") if path.suffix in {".svg", ".png"}]
-    places = dict(found)
-    places |= {path: path.relative_to(root / "docs").as_posix() for path in pictures}
-    blob = repository(root)
+    found = pages()
+    pictures = [path for path in DOCS.rglob("*") if path.suffix in {".svg", ".png"}]
+    places = dict(found) | {path: path.relative_to(DOCS).as_posix() for path in pictures}
+    blob = repository()
     for path, place in found:
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -98,13 +95,12 @@ def lay_out(folder: Path, root: Path = ROOT) -> list[str]:
         target = folder / places[path]
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
-    return [place for _, place in found]
 
 
-def navigation(root: Path = ROOT) -> Iterator[str]:
+def navigation() -> Iterator[str]:
     """The menu as lines of YAML: the sections of docs/README.md in their order, then the pages about the project."""
-    places = dict(pages(root))
-    index = root / "docs" / "README.md"
+    places = dict(pages())
+    index = DOCS / "README.md"
     yield "nav:"
     yield "  - Home: index.md"
     for section in re.split(r"^## ", index.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:

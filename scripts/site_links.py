@@ -22,7 +22,7 @@ LOADING_RELATIONS = {
     "dns-prefetch",
     "manifest",
 }
-CSS_ADDRESS = re.compile(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)")
+CSS_ADDRESS = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])([^'\")]+)")
 NOT_LOADED = ("data:", "#")
 
 
@@ -53,12 +53,12 @@ class Found(HTMLParser):
             if values.get(name):
                 self.loaded.append(values[name])
         self.loaded += [part.split()[0] for part in values.get("srcset", "").split(",") if part.strip()]
-        self.loaded += [first or second for first, second in CSS_ADDRESS.findall(values.get("style", ""))]
+        self.loaded += CSS_ADDRESS.findall(values.get("style", ""))
 
     def handle_data(self, data: str) -> None:
         """Styles within the page load as files of styles do."""
         if self._style:
-            self.loaded += [first or second for first, second in CSS_ADDRESS.findall(data)]
+            self.loaded += CSS_ADDRESS.findall(data)
 
 
 def read_page(path: Path) -> Found:
@@ -86,9 +86,8 @@ def problems(site: Path) -> list[str]:
             elif target in read and parts.fragment and unquote(parts.fragment) not in read[target].names:
                 wrong.append(f"{name}: {address} has no such place")
     for path in sorted(site.rglob("*.css")):
-        addresses = [first or second for first, second in CSS_ADDRESS.findall(path.read_text(encoding="utf-8"))]
         name = path.relative_to(site).as_posix()
-        for address in addresses:
+        for address in CSS_ADDRESS.findall(path.read_text(encoding="utf-8")):
             wrong += [f"{name}: {sentence}" for sentence in _of_resource(site, path, address)]
     return sorted(set(wrong))
 

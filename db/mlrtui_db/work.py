@@ -5,11 +5,12 @@ store, so it is read as a stranger's: what cannot be read is not there. Nothing 
 """
 
 import json
-import math
 import sqlite3
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
+from mlrtui_db._checked import Unreadable, record
 from mlrtui_db._meta import read_meta, write_meta
 
 __all__ = ["MOST_WORKERS", "STAGES", "WorkRow", "WorkerRow", "forget_work", "read_work", "write_work"]
@@ -23,6 +24,8 @@ MOST_WORKERS = 128
 _KEY = "work"
 _LONGEST = 96_000  # characters; `MOST_WORKERS` take about 50 000
 _TEXT = 120  # characters of a name
+
+T = TypeVar("T", bound="WorkerRow | WorkRow")
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,10 @@ class WorkRow:
 
 def write_work(connection: sqlite3.Connection, work: WorkRow) -> None:
     """Put it in place of what was said before. Texts are cut, and workers beyond `MOST_WORKERS` are counted only."""
-    said = asdict(work)
+    said = _cut(vars(work))
     said["workers"] = [_packed(worker) for worker in work.workers[:MOST_WORKERS]]
     said["unlisted"] = work.unlisted + max(len(work.workers) - MOST_WORKERS, 0)
-    write_meta(connection, _KEY, json.dumps(_cut(said), ensure_ascii=False, separators=(",", ":")))
+    write_meta(connection, _KEY, json.dumps(said, ensure_ascii=False, separators=(",", ":")))
 
 
 def forget_work(connection: sqlite3.Connection) -> None:
@@ -91,40 +94,24 @@ def read_work(connection: sqlite3.Connection) -> WorkRow | None:
         said = json.loads(text)
         workers = tuple(_taken(WorkerRow, worker) for worker in said.pop("workers")[:MOST_WORKERS])
         work = _taken(WorkRow, said | {"workers": workers})
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (Unreadable, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return work if work.stage in STAGES else None
 
 
 def _packed(worker: WorkerRow) -> dict[str, Any]:
     """Without what has no meaning now: the row is written once a second."""
-    return {name: value for name, value in _cut(asdict(worker)).items() if value not in (None, "")}
+    return {name: value for name, value in _cut(vars(worker)).items() if value not in (None, "")}
 
 
-def _cut(said: dict[str, Any]) -> dict[str, Any]:
+def _cut(said: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value[:_TEXT] if isinstance(value, str) else value for name, value in said.items()}
 
 
-def _taken(kind: type[Any], said: dict[str, Any]) -> Any:
-    """A record of this kind with what fits its fields. Raises ValueError or TypeError for what does not."""
-    known = {field.name: field for field in fields(kind)}
-    for name, value in said.items():
-        if name not in known:
-            raise ValueError(name)
-        if not _fits(known[name].type, value):
-            raise TypeError(name)
-    return kind(**{name: value[:_TEXT] if isinstance(value, str) else value for name, value in said.items()})
-
-
-def _fits(wanted: object, value: object) -> bool:
-    if value is None:
-        return "None" in str(wanted)
-    if isinstance(value, tuple):
-        return "tuple" in str(wanted)
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, str):
-        return wanted is str
-    if isinstance(value, int):
-        return wanted is not str and -(2**53) < value < 2**53
-    return isinstance(value, float) and math.isfinite(value) and "float" in str(wanted)
+def _taken(kind: type[T], said: Mapping[str, Any]) -> T:
+    """A record of this kind. Raises Unreadable or ValueError for values or fields that it does not have."""
+    known = {field.name: field.default for field in fields(kind)}
+    if said.keys() - known:
+        raise ValueError(f"no field of {kind.__name__}")
+    values = _cut(known | dict(said))
+    return record(kind, tuple(values[name] for name in known), "work")

@@ -31,7 +31,9 @@ __all__ = [
     "FitTerm",
     "fit",
     "grouped",
+    "own_names",
     "standard_fits",
+    "t_quantile",
     "to_records",
 ]
 
@@ -148,7 +150,7 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
     total_ss = float(np.sum((ln_y - ln_y.mean()) ** 2))
     freedom = len(used) - len(spec.x) - 1
     has_interval = len(used) >= MIN_CELLS and freedom > 0
-    half = _t_quantile(freedom) * np.sqrt(np.diag(covariance)) if has_interval else None  # [terms]
+    half = t_quantile(freedom) * np.sqrt(np.diag(covariance)) if has_interval else None  # [terms]
     r2 = 1.0 - residual_ss / total_ss if total_ss > 0.0 else nan
     f_equal, p_equal = _equal_exponents(ln_x, ln_y, residual_ss, freedom)
     method = f"{_METHOD}, t({freedom})" if has_interval else _METHOD
@@ -356,7 +358,7 @@ def _with_bounds(
         np.concatenate([ln_x, np.array([row for _, row in bounded], dtype=np.float64)]),
         np.concatenate([ln_y, bounds]),
         np.arange(len(ln_y) + len(bounds)) >= len(ln_y),
-        None if freedom is None else _t_quantile(freedom),
+        None if freedom is None else t_quantile(freedom),
     )
     return found.slopes, found.intercept, None if freedom is None else (found.low, found.high)
 
@@ -410,10 +412,11 @@ def _equal_exponents(
     return f_equal, float(fdtrc(restrictions, freedom, f_equal))
 
 
-def _t_quantile(freedom: int) -> float:
+def t_quantile(freedom: int, level: float = CONFIDENCE) -> float:
+    """Half-width, in standard errors, of the interval that holds a Student t with the chance ``level``."""
     from scipy.special import stdtrit  # a third of the import time of scipy.stats
 
-    return float(stdtrit(freedom, 0.5 + 0.5 * CONFIDENCE))
+    return float(stdtrit(freedom, 0.5 + 0.5 * level))
 
 
 def _warnings(cells: int, freedom: int, decades: float) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from math import exp, hypot, isfinite, log, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from mlrtui.analysis.fits import CellPoint
+from mlrtui.analysis.fits import CellPoint, t_quantile
 from mlrtui_db.axes import SIZES
 
 __all__ = ["LEVEL", "MAX_OCTAVES", "Path", "Prediction", "Refusal", "predict", "predicted_path"]
@@ -146,8 +146,6 @@ def _predicted(
     octaves: Mapping[str, float],
     level: float,
 ) -> Prediction | Refusal:
-    from scipy.special import stdtrit
-
     ln_y = np.array([sum(point.ln_y) / len(point.ln_y) for point in usable])
     design = np.array([[1.0, *(log(_size(point, name)) for name in varying)] for point in usable])  # [cells, 1 + terms]
     freedom = len(ln_y) - design.shape[1]
@@ -160,7 +158,7 @@ def _predicted(
     at = np.array([1.0, *(goal[name] for name in varying)])
     leverage = float(at @ np.linalg.solve(design.T @ design, at))
     bend = sum((PER_OCTAVE * beyond) ** 2 for beyond in octaves.values())
-    half = float(stdtrit(freedom, 0.5 + 0.5 * level)) * sqrt(variance * (1.0 + leverage) * INSIDE**2 + bend)
+    half = t_quantile(freedom, level) * sqrt(variance * (1.0 + leverage) * INSIDE**2 + bend)
     middle = float(at @ line)
     return Prediction(
         eta_star=exp(middle),

@@ -15,7 +15,8 @@ from mlrtui.config import AnySweep, SweepSpec
 from mlrtui.errors import BadInput
 from mlrtui.planning import at_size
 from mlrtui.reading import documents
-from mlrtui.reading.predicting import cell_points, groups_of, predictions, refuse_sizes, searches
+from mlrtui.reading.fitting import chosen
+from mlrtui.reading.predicting import cell_points, groups_of, predictions, refuse_sizes
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact, power
 from mlrtui_db.axes import SIZES, variant
@@ -67,7 +68,7 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
     refuse_sizes(asked.depth, asked.width, asked.level, "--{}".format)
     with Reader.open(options.store) as reader:
         groups = groups_of(reader, names, asked.where)
-        rows = {row.name: row for row in searches(reader, names)}
+        rows = chosen(reader, [name for name, _ in groups]) if asked.confirm else []
     answers = predictions(groups, asked.depth, asked.width, asked.level)
     if asked.confirm and len(groups) != 1:
         listed = "; ".join(f"{name}{f': {text}' if text else ''}" for name, text in groups)
@@ -76,8 +77,8 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
         _print(answers, asked)
     trained: Trained | None = None
     if asked.confirm:
-        ((key, cells),) = groups.items()
-        ended = _confirmed(stored_spec(rows[key[0]]), cells[0], asked, answers[key], options)
+        (row,), ((key, cells),) = rows, groups.items()
+        ended = _confirmed(stored_spec(row), cells[0], asked, answers[key], options)
         if isinstance(ended, int):
             return ended
         trained = ended

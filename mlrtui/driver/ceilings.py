@@ -27,14 +27,15 @@ _PARTS = sorted(_PUBLISHED, key=len, reverse=True)
 def most_steps(cell: Cell, name: str) -> float | None:
     """Lane-steps a second that a device of this name could do if nothing but arithmetic or memory took time.
 
-    None where it is not known: of a CPU, of nets of users', and where λ is measured along training, which is no step.
+    None where it is not known: of a CPU, of nets of users', where λ is measured along training, which is no step, and
+    in float64 or bfloat16, whose rates are others.
     """
     part = next((part for part in _PARTS if f" {part.lower()} " in f" {name.lower().replace('-', ' ')} "), None)
     if part is None or not isinstance(cell, CellPlan) or not forward_work(cell.net) or cell.sharpness.every:
         return None
+    if cell.train.dtype != "float32" or cell.train.precision:
+        return None
     rate, traffic = _PUBLISHED[part]
     flop = 6.0 * forward_work(cell.net) * cell.train.batch
     moved = 4.0 * (4 * n_params(cell.net) + 4 * cell.train.batch * cell.net.depth * cell.net.width)
-    if cell.train.dtype == "float64":
-        return None  # another rate, which differs much between devices
     return min(rate * 1e12 / flop, traffic * 1e12 / moved)

@@ -111,9 +111,10 @@ class Pace:
         Of a cell that nobody has worked on, by its size on the line through the others; ``other``: its factor for
         another kind of work, which stands in for that line before there is one.
         """
-        if not self._all.known:
+        line = self._through()
+        if line is None:
             return other, _CELL_SD
-        middle, height, slope = self._through()
+        middle, height, slope = line
         expected = height + slope * (math.log(size or 1.0) - middle)
         own = self._cells.get(cell)
         if own is None or not own.known:
@@ -121,10 +122,12 @@ class Pace:
         weight = own.records / (own.records + 1.0)
         return math.exp(weight * own.ln + (1 - weight) * expected), _CELL_SD / math.sqrt(1 + 4 * own.records)
 
-    def _through(self) -> tuple[float, float, float]:
+    def _through(self) -> tuple[float, float, float] | None:
         """The line of ln(true / guessed) over ln(size): its middle, its height there, its slope."""
         if self._line is None:
             known = [(math.log(one.size), one.ln, min(one.records, 5) / 5) for one in self._cells.values() if one.known]
+            if not known:
+                return None
             total = sum(weight for _, _, weight in known)
             x = sum(one * weight for one, _, weight in known) / total
             y = sum(one * weight for _, one, weight in known) / total

@@ -17,6 +17,9 @@ __all__ = ["BEAT_SECONDS", "Notices"]
 BEAT_SECONDS = 1.0
 """Time between two signs of life at least."""
 
+_LONGEST = 400
+"""Characters of a text: a message must fit into PIPE_BUF (4096 bytes), so that it is passed on whole or not at all."""
+
 
 class Notices:
     """What the driver says to the process that runs the command. Nothing here ever ends or delays a driver."""
@@ -25,6 +28,7 @@ class Notices:
         self._say = say
         self._pipe: int | None = None
         self._rev, self._said = -1, 0.0
+        self._stuck = False  # the last message could not be passed on
         self._process: subprocess.Popen[bytes] | None = None  # kept, and never waited for
         if command is None:
             return
@@ -58,7 +62,7 @@ class Notices:
             sweep: its name; "" for the run as a whole.
             text: what happened, in one line.
         """
-        self._send({"event": event, "sweep": sweep, "text": text})
+        self._send({"event": event, "sweep": sweep[:_LONGEST], "text": text[:_LONGEST]})
 
     def close(self) -> None:
         """Say that the driver ends and all is told. Without it, the end of the driver is a death."""
@@ -71,9 +75,12 @@ class Notices:
         if self._pipe is None:
             return
         try:
-            os.write(self._pipe, json.dumps(message).encode() + b"\n")
+            os.write(self._pipe, json.dumps(message, ensure_ascii=False).encode(errors="replace") + b"\n")
+            self._stuck = False
         except BlockingIOError:  # it reads nothing, as when it is stopped
-            self._say("--notify: its process takes nothing; a message is lost")
+            if not self._stuck:
+                self._say("--notify: its process takes nothing; messages are lost")
+            self._stuck = True
         except BrokenPipeError:
             self._say("--notify: its process is gone; nobody will be told any more")
             with suppress(OSError):

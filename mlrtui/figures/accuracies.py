@@ -64,9 +64,10 @@ def moments(trainings: Sequence[Training]) -> list[Moments]:
 
 
 def _moments(cell: str, those: Sequence[Training], scaled: bool) -> Moments:
-    steps = max(float(one.step[-1]) for one in those if len(one.step))
-    kept = [one for one in those if one.phase not in LOST and len(one.step) and float(one.step[-1]) >= steps]
-    time = min((one.eta * float(one.step[-1]) for one in kept), default=nan)
+    steps = max((float(one.step[-1]) for one in those if len(one.step)), default=0.0)
+    # one whose steps were pruned was not lost: it is not measured at any moment
+    kept = [one for one in those if one.phase not in LOST and (not len(one.step) or float(one.step[-1]) >= steps)]
+    time = min((one.eta * float(one.step[-1]) for one in kept if len(one.step)), default=nan)
     edges = frozenset(one.edge for one in those if isfinite(one.edge))
 
     def point(one: Training, step: float) -> Point:
@@ -150,9 +151,8 @@ def _draw(panel: "Axes", one: Moments, field: str, colour: str, shape: str, name
 
 def _explain(axes: "Axes", found: Sequence[Moments], with_ratio: bool) -> None:
     if lost := sum(len(one.lost) for one in found):
-        axes.plot([], [], linestyle="none", marker="x", color=style.INK, markeredgewidth=0.9,
-                  label=f"lost before the last step ({lost} training{'s' * (lost != 1)})")  # fmt: skip
+        style.note(axes, f"lost before the last step ({lost} training{'s' * (lost != 1)})", "x")
     for field, name in (("accuracy", "accuracy"), ("ratio", "λ"))[: 1 + with_ratio]:
         missing = sum(isnan(getattr(point, field)) for one in found for point in (*one.at_steps, *one.at_time))
         if missing:
-            axes.plot([], [], linestyle="none", marker="None", label=f"{name} not measured then ({missing} times)")
+            style.note(axes, f"{name} not measured then ({missing} time{'s' * (missing != 1)})")

@@ -4,23 +4,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.expressions import ExpressionError, cell_number
+from mlrtui.analysis.fits import CellPoint
 from mlrtui.analysis.points import points
 from mlrtui.errors import BadInput
-from mlrtui.figures.rows import Row, text_of
+from mlrtui.figures import style
+from mlrtui.figures.rows import Row, shown, text_of
 from mlrtui_db.axes import SIZES
 
-__all__ = ["Group", "default_x", "groups"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Group", "default_x", "groups", "not_known", "size_axis"]
+
+_MOST_SIZES = 6  # that are all labelled
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of cells that agree in everything but what stands on the x axis."""
+    """Cells that agree in everything but sizes, or but those that stand on the x axis."""
 
     name: str
     rows: tuple[Row, ...]
+    cells: tuple[CellPoint, ...]
     at: Mapping[str, float]  # x of each cell; a cell without one is not in it
 
     @property
@@ -35,7 +44,15 @@ def default_x(rows: Sequence[Row]) -> str:
     return "depth" if varying == ["depth"] else "width"
 
 
-def groups(rows: Sequence[Row], x: str, group_by: Sequence[str] | None, n_params: Mapping[str, int]) -> list[Group]:
+def groups(
+    rows: Sequence[Row],
+    x: str,
+    group_by: Sequence[str] | None,
+    n_params: Mapping[str, int],
+    *,
+    y: str = "lambda0",
+    pool_sizes: bool = False,
+) -> list[Group]:
     """Rows of any view with a cell's settings, apart by sweep and by every axis that varies and is not in x.
 
     Args:
@@ -43,6 +60,8 @@ def groups(rows: Sequence[Row], x: str, group_by: Sequence[str] | None, n_params
         x: expression of a cell.
         group_by: axes; None: all that vary.
         n_params: trained parameters by label of a cell, for expressions with ``n_params``.
+        y: column of which the cells have values.
+        pool_sizes: cells of all depths and widths together, whatever x is.
 
     Raises:
         BadInput: an expression or a name that is not known.
@@ -50,15 +69,15 @@ def groups(rows: Sequence[Row], x: str, group_by: Sequence[str] | None, n_params
     sweeps: dict[str, list[Row]] = {}
     for row in rows:
         sweeps.setdefault(text_of(row, "sweep"), []).append(row)
-    apart = [name for name in SIZES if not re.search(rf"\b{name}\b", x)]
+    apart = [name for name in SIZES if not pool_sizes and not re.search(rf"\b{name}\b", x)]
     found = []
     for sweep, its in sweeps.items():
-        cells = points(its, "lambda0", {text_of(row, "cell"): 0 for row in its} | dict(n_params))
+        cells = points(its, y, {text_of(row, "cell"): 0 for row in its} | dict(n_params))
         try:
             expression = cell_number(x, fits.own_names(cells))
             parts = fits.grouped(cells, group_by, sizes=apart)
         except ExpressionError as error:
-            raise BadInput(f"{error}: name depth, width or another axis of the grid") from None
+            raise not_known(error) from None
         for condition, group in parts.items():
             at: dict[str, float] = {}
             for cell in group:
@@ -70,5 +89,17 @@ def groups(rows: Sequence[Row], x: str, group_by: Sequence[str] | None, n_params
                     at[cell.label] = value
             labels = {cell.label for cell in group}
             name = " · ".join(filter(None, (sweep if len(sweeps) > 1 else "", condition)))
-            found.append(Group(name, tuple(row for row in its if text_of(row, "cell") in labels), at))
+            found.append(Group(name, tuple(row for row in its if text_of(row, "cell") in labels), tuple(group), at))
     return found
+
+
+def not_known(error: ExpressionError) -> BadInput:
+    """The same mistake, with what may be named."""
+    return BadInput(f"{error}: name depth, width or another axis of the grid")
+
+
+def size_axis(axes: "Axes", x: str, sizes: Sequence[float], beyond: Sequence[float] = ()) -> None:
+    """A logarithmic x axis over the cells' sizes and what lies beyond them; few sizes are labelled each."""
+    known = sorted(set(sizes))
+    style.log_axis(axes, "x", *style.spread([*known, *beyond]), known if len(known) <= _MOST_SIZES else ())
+    axes.set_xlabel(shown(x.replace("*", " · ")))

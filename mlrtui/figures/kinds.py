@@ -32,7 +32,6 @@ __all__ = ["FIGURES", "MOST_CURVES", "Asked", "Figure", "Loaded", "read_training
 MOST_CURVES = 12
 """Curves of one figure; with more nobody tells them apart."""
 
-_PRODUCT = "depth*width"  # over which η* is drawn unless another variable is asked for
 _MOST_CELLS = 7  # of one figure, by as many colours and shapes
 
 
@@ -176,14 +175,14 @@ def _sizes(reader: Reader, sweeps: Sequence[SweepRow]) -> dict[str, int]:
 
 def _draw_laws(data: tuple[list[Row], dict[str, int]], axes: "Axes", asked: Asked) -> "Axes":
     rows, sizes = data
-    x = asked.x or _PRODUCT
+    x = asked.x or laws.PRODUCT
     return laws.eta_star(
         rows, axes, x=x, where=asked.where, group_by=asked.group_by, n_params=sizes, predicted=asked.predicted
     )
 
 
 def _laws_as_text(data: tuple[list[Row], dict[str, int]], asked: Asked) -> TextChart:
-    x = asked.x or _PRODUCT
+    x = asked.x or laws.PRODUCT
     found = laws.laws(data[0], x=x, where=asked.where, group_by=asked.group_by, n_params=data[1])
     return astext.eta_star(found, x, asked.predicted)
 

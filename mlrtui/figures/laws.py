@@ -7,25 +7,27 @@ grid unless that is asked for, and a law ends where its cells end.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, isfinite, isnan, log, sqrt
+from math import exp, isnan, log, nan, sqrt
 from typing import TYPE_CHECKING
 
 from mlrtui.analysis import fits
-from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
+from mlrtui.analysis.expressions import ExpressionError, cell_condition
 from mlrtui.analysis.fits import CellPoint, FitResult
-from mlrtui.analysis.points import points
 from mlrtui.analysis.prediction import Refusal
 from mlrtui.errors import BadInput
 from mlrtui.figures import predictions, style
+from mlrtui.figures.groups import Group, groups, not_known, size_axis
 from mlrtui.figures.rows import Row, number, shown, text_of
 from mlrtui.text.numbers import power
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Law", "drawable", "eta_star", "laws", "words"]
+__all__ = ["PRODUCT", "Law", "drawable", "eta_star", "laws", "words"]
 
-_APART = 0.035  # how far groups are moved apart in x, as a share
+PRODUCT = "depth*width"
+"""Over which η* is drawn and fitted unless another variable is asked for."""
+
 _CURVE = 60  # points along a law
 _BOUNDS = {
     "at-max": ("^", "at least this"),
@@ -84,7 +86,7 @@ class Law:
 def laws(
     rows: Sequence[Row],
     *,
-    x: str = "depth*width",
+    x: str = PRODUCT,
     where: str = "",
     group_by: Sequence[str] | None = None,
     n_params: Mapping[str, int] | None = None,
@@ -101,57 +103,39 @@ def laws(
     Raises:
         BadInput: an expression or a name that is not known.
     """
-    sweeps: dict[str, list[Row]] = {}
-    for row in rows:
-        sweeps.setdefault(text_of(row, "sweep"), []).append(row)
-    found = []
-    for sweep, its in sweeps.items():
-        sizes = {text_of(row, "cell"): 0 for row in its} | dict(n_params or {})
-        cells = points(its, "eta_star", sizes)
-        try:
-            cell_number(x, fits.own_names(cells))
-            if where.strip():
-                cell_condition(where, fits.own_names(cells))
-            groups = fits.grouped(cells, group_by)
-        except ExpressionError as error:
-            raise BadInput(f"{error}: name depth, width or another axis of the grid") from None
-        for condition, group in groups.items():
-            name = " · ".join(filter(None, (sweep if len(sweeps) > 1 else "", condition)))
-            found.append(_law(name, group, its, fits.FitSpec("eta_star", (x,), where)))
-    return found
+    try:
+        return [
+            _law(group, fits.FitSpec("eta_star", (x,), where))
+            for group in groups(rows, x, group_by, n_params or {}, y="eta_star", pool_sizes=True)
+        ]
+    except ExpressionError as error:
+        raise not_known(error) from None
 
 
-def _law(name: str, group: Sequence[CellPoint], rows: Sequence[Row], spec: fits.FitSpec) -> Law:
-    result = fits.fit(group, spec)
-    expression = cell_number(spec.x[0], fits.own_names(group))
-    at: dict[str, float] = {}
-    for cell in group:
-        try:
-            at[cell.label] = float(expression.evaluate(cell.values))
-        except ExpressionError:
-            at[cell.label] = float("nan")
+def _law(group: Group, spec: fits.FitSpec) -> Law:
+    result = fits.fit(group.cells, spec)
+    at = group.at
     fitted = {label for label, _, _ in result.inputs}
-    whole = [cell for cell in group if cell.ln_y and not cell.censored and _drawable(at[cell.label])]
+    whole = [cell for cell in group.cells if cell.ln_y and not cell.censored and cell.label in at]
     means = {cell.label: (at[cell.label], exp(sum(cell.ln_y) / len(cell.ln_y))) for cell in whole}
-    wanted = cell_condition(spec.where, fits.own_names(group)) if spec.where.strip() else None
-    nets, missing = [], 0
-    for row in rows:
-        label = text_of(row, "cell")
+    wanted = cell_condition(spec.where, fits.own_names(group.cells)) if spec.where.strip() else None
+    nets, missing = [], group.without_x
+    for row in group.rows:
+        label, censored, value = text_of(row, "cell"), text_of(row, "censored"), number(row, "eta_star")
         if label not in at:
             continue
-        censored, value = text_of(row, "censored"), number(row, "eta_star")
-        if not _drawable(at[label]) or (not censored and not value > 0):
+        if not censored and not value > 0:
             missing += 1
             continue
-        nets.append(Net(at[label], value if value > 0 else float("nan"), censored))
+        nets.append(Net(at[label], value if value > 0 else nan, censored))
     return Law(
-        name,
+        group.name,
         result,
         tuple(mean for label, mean in means.items() if label in fitted),
         tuple(mean for label, mean in means.items() if label not in fitted),
         tuple(nets),
         missing,
-        tuple(cell for cell in group if wanted is None or wanted.evaluate(cell.values)),
+        tuple(cell for cell in group.cells if wanted is None or wanted.evaluate(cell.values)),
     )
 
 
@@ -165,10 +149,6 @@ def drawable(found: Sequence[Law], x: str) -> list[Net]:
     if not nets:
         raise BadInput(f"no net has an η* and a {x} yet: nothing to draw; train first, or name another --x")
     return nets
-
-
-def _drawable(value: float) -> bool:
-    return value > 0 and isfinite(value)
 
 
 def words(law: Law) -> str:
@@ -186,7 +166,7 @@ def eta_star(
     rows: Sequence[Row],
     axes: "Axes",
     *,
-    x: str = "depth*width",
+    x: str = PRODUCT,
     where: str = "",
     group_by: Sequence[str] | None = None,
     n_params: Mapping[str, int] | None = None,
@@ -207,19 +187,15 @@ def eta_star(
     drawn = drawable(found, x)
     bands = [predictions.band(law.cells, x) for law in found] if predicted else []
     steps = [step for one in bands if not isinstance(one, Refusal) for step in one.steps]
-    low_x, high_x = style.spread([net.x for net in drawn] + [step.x for step in steps])
     ends = [end for step in steps for end in (step.low, step.high)]
     low, high = style.spread([net.y for net in drawn if not isnan(net.y)] + ends, 0.08)
-    sizes = sorted({net.x for net in drawn})
-    style.log_axis(axes, "x", low_x, high_x, sizes if len(sizes) <= 6 else ())
+    size_axis(axes, x, [net.x for net in drawn], [step.x for step in steps])
     style.log_axis(axes, "y", low, high)
-    for place, law in enumerate(found):
-        shift = (1.0 + _APART) ** (place - (len(found) - 1) / 2)
+    for place, (law, shift) in enumerate(zip(found, style.shifts(len(found)), strict=True)):
         _draw(axes, law, shift, style.GROUPS[place % len(style.GROUPS)], style.SHAPES[place % len(style.SHAPES)])
     for place, (law, one) in enumerate(zip(found, bands, strict=False)):
         predictions.draw(axes, law.name, one, style.GROUPS[place % len(style.GROUPS)])
     _explain(axes, found)
-    axes.set_xlabel(shown(x.replace("*", " · ")))
     axes.set_ylabel("η*")
     style.legend_below(axes)
     return axes
@@ -248,13 +224,8 @@ def _draw(axes: "Axes", law: Law, shift: float, colour: str, shape: str) -> None
         )  # fmt: skip
     for gid, (marker, _) in _BOUNDS.items():
         if those := [net for net in law.nets if net.mark == gid]:
-            on_axis = gid != "at-max"
-            axes.plot(
-                [net.x * shift for net in those], [0.03 if on_axis else net.y for net in those],
-                transform=axes.get_xaxis_transform() if on_axis else axes.transData, linestyle="none", marker=marker,
-                markersize=5, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.9, clip_on=False,
-                gid=gid,
-            )  # fmt: skip
+            at = [net.y for net in those] if gid == "at-max" else None
+            style.bounds(axes, [net.x * shift for net in those], at, marker, colour, gid)
 
 
 def _explain(axes: "Axes", found: Sequence[Law]) -> None:
@@ -264,12 +235,9 @@ def _explain(axes: "Axes", found: Sequence[Law]) -> None:
     counts.append(("o", f"not fitted: {_reasons(found)}", "cell", sum(len(law.outside) for law in found)))
     for marker, text, of, count in counts:
         if count:
-            axes.plot(
-                [], [], linestyle="none", marker=marker, markerfacecolor="none", markeredgecolor=style.INK,
-                markeredgewidth=0.9, label=f"{text} ({count} {of}{'s' * (count != 1)})",
-            )  # fmt: skip
+            style.note(axes, f"{text} ({count} {of}{'s' * (count != 1)})", marker)
     if missing := sum(law.missing for law in found):
-        axes.plot([], [], linestyle="none", marker="None", label=f"nets without η* yet: {missing}")
+        style.note(axes, f"nets without η* yet: {missing}")
 
 
 def _reasons(found: Sequence[Law]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlrtui.errors import BadInput
 from mlrtui.figures import style
-from mlrtui.figures.groups import Group, default_x, groups
+from mlrtui.figures.groups import Group, default_x, groups, size_axis
 from mlrtui.figures.rows import Row, by_net, number, shown, text_of
 
 if TYPE_CHECKING:
@@ -155,21 +155,17 @@ def onsets(
     marks = [mark for one in drawn for mark in one.marks]
     ends = [end for mark in marks for end in (mark.c, mark.other) if not isnan(end)]
     style.log_axis(axes, "y", *style.spread(ends))
-    sizes = sorted({mark.x for mark in marks})
-    style.log_axis(axes, "x", *style.spread(sizes), sizes if len(sizes) <= 6 else ())
+    size_axis(axes, x or default_x(rows), [mark.x for mark in marks])
     names = list(dict.fromkeys(one.name for one in drawn))
-    for place, one in enumerate(drawn):
-        shift = (1.0 + _APART) ** (place - (len(drawn) - 1) / 2)
+    for place, (one, shift) in enumerate(zip(drawn, style.shifts(len(drawn), _APART), strict=True)):
         _draw(axes, one, shift, style.GROUPS[place % len(style.GROUPS)], _SHAPES[one.quantity], names.index(one.name))
     for bound, shape, text in (("at-max", "^", "at least this"), ("at-min", "v", "at most this")):
         if count := sum(mark.bound == bound for mark in marks):
-            axes.plot([], [], linestyle="none", marker=shape, markerfacecolor="none", markeredgecolor=style.INK,
-                      markeredgewidth=0.9, label=f"{text}: beyond the rates tried ({count})")  # fmt: skip
+            style.note(axes, f"{text}: beyond the rates tried ({count})", shape)
     if count := sum(mark.bound == "unmeasured" for mark in marks):
-        axes.plot([], [], linestyle="none", marker="None", label=f"c_sharp: λ not measured ({count} nets)")
+        style.note(axes, f"c_sharp: λ not measured ({count} nets)")
     if count := sum(one.without_x for one in drawn if one.quantity == "c_loss"):
-        axes.plot([], [], linestyle="none", marker="None", label=f"{count} nets have no {shown(x)}")
-    axes.set_xlabel(shown((x or default_x(rows)).replace("*", " · ")))
+        style.note(axes, f"{count} nets have no {shown(x or default_x(rows))}")
     axes.set_ylabel("η · λ₀")
     style.legend_below(axes)
     return axes
@@ -190,6 +186,5 @@ def _draw(axes: "Axes", one: Onset, shift: float, colour: str, shape: str, group
             axes.plot([mark.x * shift] * 2, [mark.c, mark.other], color=colour, linewidth=0.5, gid="bracket")
     for bound, marker in (("at-max", "^"), ("at-min", "v")):
         if those := [mark for mark in one.marks if mark.bound == bound]:
-            axes.plot([mark.x * shift for mark in those], [mark.c for mark in those], linestyle="none", marker=marker,
-                      markersize=5, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.9,
-                      gid=f"{bound}-{one.quantity}")  # fmt: skip
+            xs, ys = [mark.x * shift for mark in those], [mark.c for mark in those]
+            style.bounds(axes, xs, ys, marker, colour, f"{bound}-{one.quantity}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mlrtui.errors import BadInput
 from mlrtui.figures import style
-from mlrtui.figures.groups import Group, groups
+from mlrtui.figures.groups import Group, groups, size_axis
 from mlrtui.figures.rows import Row, by_net, number, shown, text_of
 from mlrtui.figures.trainings import LOST
 from mlrtui.text.numbers import exact
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["BOUNDS", "Optima", "best_rates", "drawable", "optima", "transfer", "words"]
-
-_APART = 0.035  # how far groups are moved apart in x, as a share
 
 BOUNDS = {
     "at-max": ("^", "at least this"),
@@ -164,18 +162,14 @@ def transfer(
     found = optima(rows, x, group_by, n_params)
     drawn = drawable(found)
     style.log_axis(axes, "y", *style.spread([net.y for net in drawn if not isnan(net.y)], 0.08))
-    sizes = sorted({net.x for net in drawn})
-    style.log_axis(axes, "x", *style.spread(sizes), sizes if len(sizes) <= 6 else ())
-    for place, one in enumerate(found):
-        shift = (1.0 + _APART) ** (place - (len(found) - 1) / 2)
+    size_axis(axes, x, [net.x for net in drawn])
+    for place, (one, shift) in enumerate(zip(found, style.shifts(len(found)), strict=True)):
         _draw(axes, one, shift, style.GROUPS[place % len(style.GROUPS)], style.SHAPES[place % len(style.SHAPES)])
     for mark, (shape, text) in BOUNDS.items():
         if count := sum(net.mark == mark for net in drawn):
-            axes.plot([], [], linestyle="none", marker=shape, markerfacecolor="none", markeredgecolor=style.INK,
-                      markeredgewidth=0.9, label=f"{text} ({count} net{'s' * (count != 1)})")  # fmt: skip
+            style.note(axes, f"{text} ({count} net{'s' * (count != 1)})", shape)
     if missing := sum(one.missing for one in found):
-        axes.plot([], [], linestyle="none", marker="None", label=f"nets without a best rate yet: {missing}")
-    axes.set_xlabel(shown(x.replace("*", " · ")))
+        style.note(axes, f"nets without a best rate yet: {missing}")
     axes.set_ylabel("η*" if any("eta_rule" in row for row in rows) else "η of the lowest final loss")
     style.legend_below(axes)
     return axes
@@ -196,10 +190,5 @@ def _draw(axes: "Axes", one: Optima, shift: float, colour: str, shape: str) -> N
               markersize=1.8, color=colour, markeredgewidth=0, gid="nets")  # fmt: skip
     for mark, (marker, _) in BOUNDS.items():
         if those := [net for net in one.nets if net.mark == mark]:
-            on_axis = mark == "none"
-            axes.plot(
-                [net.x * shift for net in those], [0.03 if on_axis else net.y for net in those],
-                transform=axes.get_xaxis_transform() if on_axis else axes.transData, linestyle="none", marker=marker,
-                markersize=5, markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.9, clip_on=False,
-                gid=mark,
-            )  # fmt: skip
+            ys = None if mark == "none" else [net.y for net in those]
+            style.bounds(axes, [net.x * shift for net in those], ys, marker, colour, mark)

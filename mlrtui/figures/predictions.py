@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlrtui.analysis.expressions import ExpressionError, cell_number
 from mlrtui.analysis.fits import CellPoint, own_names
 from mlrtui.analysis.prediction import LEVEL, Refusal, predicted_path
+from mlrtui.figures import style
 from mlrtui.figures.rows import shown
 from mlrtui.text.numbers import exact
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Band", "Step", "band", "draw", "words"]
+
+_CHANCE = f"{exact(100 * LEVEL, 3)} %"
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Band:
     ends_because: str  # why it ends before two octaves beyond the cells; "": it does not
 
 
-def band(cells: Sequence[CellPoint], x: str, level: float = LEVEL) -> Band | Refusal:
+def band(cells: Sequence[CellPoint], x: str) -> Band | Refusal:
     """Predictions from the cells of one group, placed by an expression of depth and width.
 
     >>> from math import log
@@ -47,7 +50,7 @@ def band(cells: Sequence[CellPoint], x: str, level: float = LEVEL) -> Band | Ref
     >>> found.where, found.steps[0].x, round(found.steps[-1].x), [found.steps[k].beyond for k in (0, -1)]
     ('depth 2, width 16 to 1024', 32.0, 2048, [False, True])
     """
-    path = predicted_path(cells, level)
+    path = predicted_path(cells)
     if isinstance(path, Refusal):
         return path
     expression = cell_number(x, own_names(cells))
@@ -71,15 +74,14 @@ def words(found: Band | Refusal) -> str:
     ends = f"[{exact(last.low, 3)}, {exact(last.high, 3)}]"
     reason = f"; no further: {found.ends_because}" if found.ends_because else ""
     at = f"predicted along {found.where}; at its end η* {exact(last.eta_star, 3)} {ends}"
-    return f"{at}, 90 % for the mean of seeds{reason}"
+    return f"{at}, {_CHANCE} for the mean of seeds{reason}"
 
 
 def draw(axes: "Axes", name: str, found: Band | Refusal, colour: str) -> None:
     """Draw a band, darker over the cells and lighter beyond, with an entry of the legend that says what it is."""
     group = f"{shown(name)}: " if name else ""
     if isinstance(found, Refusal):
-        axes.plot([], [], linestyle="none", marker="None", label=f"{group}no prediction: {shown(found.reason, 90)}",
-                  gid="refused")  # fmt: skip
+        style.note(axes, f"{group}no prediction: {shown(found.reason, 90)}", gid="refused")
         return
     last_inside = max((place for place, step in enumerate(found.steps) if not step.beyond), default=0)
     for gid, steps, alpha in (
@@ -94,4 +96,4 @@ def draw(axes: "Axes", name: str, found: Band | Refusal, colour: str) -> None:
         axes.plot(xs, ys, color=colour, linestyle=(0, (1, 1.5)), linewidth=0.6, gid="predicted-edge")
     reason = f"; no further: {shown(found.ends_because, 60)}" if found.ends_because else ""
     axes.plot(xs, [one.eta_star for one in found.steps], color=colour, linestyle=(0, (1, 1.5)), linewidth=0.9,
-              label=f"{group}90 % prediction, {found.where}{reason}", gid="predicted")  # fmt: skip
+              label=f"{group}{_CHANCE} prediction, {found.where}{reason}", gid="predicted")  # fmt: skip

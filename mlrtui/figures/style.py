@@ -209,6 +209,26 @@ def spread(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
     return 10.0 ** max(low - margin, -300.0), 10.0 ** min(high + margin, 300.0)
 
 
+def shifts(groups: int, apart: float = 0.035) -> list[float]:
+    """Factors by which groups are moved apart in x, so that none hides another; ``apart`` as a share."""
+    return [(1.0 + apart) ** (place - (groups - 1) / 2) for place in range(groups)]
+
+
+def bounds(axes: "Axes", xs: Sequence[float], ys: Sequence[float] | None, marker: str, colour: str, gid: str) -> None:
+    """Open marks of what is no value; without ys on the axis itself."""
+    places = axes.get_xaxis_transform() if ys is None else axes.transData
+    axes.plot(
+        xs, [0.03] * len(xs) if ys is None else ys, transform=places, linestyle="none", marker=marker, markersize=5,
+        markerfacecolor="none", markeredgecolor=colour, markeredgewidth=0.9, clip_on=False, gid=gid,
+    )  # fmt: skip
+
+
+def note(axes: "Axes", text: str, marker: str = "None", gid: str | None = None) -> None:
+    """An entry of the legend alone: what a mark that is no value means, or what is not drawn."""
+    axes.plot([], [], linestyle="none", marker=marker, markerfacecolor="none", markeredgecolor=INK,
+              markeredgewidth=0.9, label=text, gid=gid)  # fmt: skip
+
+
 def legend(axes: "Axes", **where: Any) -> None:
     """A legend of what has a label, if anything has one."""
     handles, labels = axes.get_legend_handles_labels()

@@ -1,6 +1,5 @@
 """Forks of a training: each goes on from one snapshot, at a rate of its own."""
 
-from collections.abc import Callable
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +7,8 @@ import numpy as np
 
 from mlrtui.errors import BadInput
 from mlrtui_trainer.loops.code import Train
+from mlrtui_trainer.loops.reports import Reports
 from mlrtui_trainer.phases import COLLAPSED, EXCURSION_MINI, FLAT
-from mlrtui_trainer.scalars import scalar
 
 if TYPE_CHECKING:
     from mlrtui_trainer.gauge import Snapshot
@@ -32,16 +31,17 @@ class Forks:
         self.dead = False
         """Whether the last fork ended with a net that does not depend on its input any more."""
 
-    def __call__(self, lr: float, report: Callable[..., bool], seed: int) -> object:
+    def __call__(self, lr: float, report: Reports, seed: int) -> object:
         """Train one. Raises BadInput where the net is fitted."""
         self._at.restore(lr=lr, fresh=self._fresh)
         losses: list[float] = []
 
         def noted(step: int, loss: Any, accuracy: Any = None) -> bool:
-            goes_on: bool = report(step, loss, accuracy)
-            losses.append(scalar(loss))
-            if len(losses) == 1:
-                self._judge(losses[0])
+            before, goes_on = report.last, report(step, loss, accuracy)
+            if report.last is not None and report.last is not before:  # what comes after the end does not count
+                losses.append(report.last.loss)  # not of the tensor again: a GPU is waited for
+                if len(losses) == 1:
+                    self._judge(losses[0])
             return goes_on
 
         done = self._train(lr, noted, seed)

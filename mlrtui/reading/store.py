@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from mlrtui.analysis.prediction import LEVEL, Refusal
@@ -14,6 +13,7 @@ from mlrtui.reading.fitting import Question, answers, chosen
 from mlrtui.reading.plots import Plots
 from mlrtui.reading.table import Table
 from mlrtui.reading.views import Views
+from mlrtui.text.numbers import exact
 from mlrtui_db.errors import BadQuery
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
@@ -54,9 +54,7 @@ class Store(Views):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
@@ -160,7 +158,7 @@ class Store(Views):
             if isinstance(answer, Refusal):
                 rows.append((sweep, group, depth, width, None, None, None, level, None, None, None, answer.reason))
                 continue
-            law = " ".join(f"{name}^{slope!r}" for name, slope in answer.terms)
+            law = " ".join(f"{name}^{exact(slope)}" for name, slope in answer.terms)
             rest = (law, answer.cells, answer.spread_of_nets, None)
             rows.append((sweep, group, depth, width, answer.eta_star, answer.low, answer.high, level, *rest))
         return Table(_Given("predictions", str(self.path), _PREDICTION, tuple(rows)))

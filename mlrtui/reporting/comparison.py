@@ -8,8 +8,10 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, hypot, isnan, log, sqrt
+from statistics import fmean, stdev
 from typing import Any
 
+from mlrtui.analysis.fits import t_quantile
 from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.kinds import FIGURES, Asked, Loaded, view_rows
@@ -70,13 +72,14 @@ def compared(first: Side, second: Side, intro: str) -> Report:
         raise BadInput(
             f"{first.name!r} is a {first.sweep.mode} and {second.name!r} a {second.sweep.mode}: compare two of a kind"
         )
+    shared, alone = _matched(sides)
     sections = (
-        Section("In short", tuple(_short(sides))),
+        Section("In short", tuple(_short(sides, shared, alone))),
         Section("Settings that differ", tuple(_settings(sides))),
         Section("Figures", tuple(_figures(sides))),
-        Section("Cell by cell", tuple(_cells(sides))),
+        Section("Cell by cell", tuple(_cells(sides, shared))),
         *((Section("Exponents", tuple(_exponents(sides))),) if first.sweep.mode == "search" else ()),
-        Section("What is missing", tuple(_missing(sides))),
+        Section("What is missing", tuple(_missing(sides, shared, alone))),
     )
     return Report(f"{first.name} and {second.name}", intro, sections)
 
@@ -96,10 +99,10 @@ def _mean(nets: Sequence[Row]) -> float | None:
     values = [number(row, "eta_star") for row in nets]
     if not nets or any(text_of(row, "censored") for row in nets) or not all(value > 0 for value in values):
         return None
-    return sum(map(log, values)) / len(values)
+    return fmean(map(log, values))
 
 
-def _matched(sides: tuple[Side, Side]) -> tuple[list[Shared], tuple[list[str], list[str]]]:
+def _matched(sides: tuple[Side, Side]) -> tuple[list[Shared], list[list[str]]]:
     """The cells that both have, and the labels of those that only one has."""
     rows = _nets(sides[0]), _nets(sides[1])
     varying = {name for its in rows for name in _varying(its)} | set(SIZES)
@@ -112,11 +115,10 @@ def _matched(sides: tuple[Side, Side]) -> tuple[list[Shared], tuple[list[str], l
     shared = [
         Shared(text_of(nets[0], "cell"), (nets, cells[1][key])) for key, nets in cells[0].items() if key in cells[1]
     ]
-    alone = tuple(
+    return shared, [
         [text_of(nets[0], "cell") for key, nets in cells[place].items() if key not in cells[1 - place]]
         for place in (0, 1)
-    )
-    return shared, (alone[0], alone[1])
+    ]
 
 
 def _values(row: Row) -> dict[str, object]:
@@ -136,23 +138,22 @@ def _varying(rows: Sequence[Row]) -> Iterator[str]:
             yield name
 
 
-def _short(sides: tuple[Side, Side]) -> Iterator[Block]:
-    shared, alone = _matched(sides)
+def _short(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence[Sequence[str]]) -> Iterator[Block]:
     ratios = [one.ratio for one in shared if one.ratio is not None]
     what, names = _what(sides[0]), [side.name for side in sides]
     if ratios:
-        mean = sum(ratios) / len(ratios)
         ends = _interval_of_mean(ratios)
         yield Text(
-            f"{what} of {names[1]} is {exact(exp(mean), 3)} times that of {names[0]}{ends}: geometric mean over "
-            f"{len(ratios)} shared cells, from {exact(exp(min(ratios)), 3)} to {exact(exp(max(ratios)), 3)}.",
+            f"{what} of {names[1]} is {exact(exp(fmean(ratios)), 3)} times that of {names[0]}{ends}: geometric mean "
+            f"over {len(ratios)} shared cells, from {exact(exp(min(ratios)), 3)} to {exact(exp(max(ratios)), 3)}.",
             "answer",
         )
     else:
         yield Text(f"No cell has a value of {what} in both sweeps.", "answer")
     if left := len(shared) - len(ratios):
-        held = f"{left} of {len(shared)} shared cells"
-        yield Text(f"{held} have a net that is censored or not done, and so no ratio.", "warning")
+        yield Text(
+            f"{left} of {len(shared)} shared cells have a net that is censored or not done, and so no ratio.", "warning"
+        )
     for place in (0, 1):
         if alone[place]:
             yield Text(f"{len(alone[place])} cells are in {names[place]} only.", "warning")
@@ -178,11 +179,7 @@ def _short(sides: tuple[Side, Side]) -> Iterator[Block]:
 def _interval_of_mean(ratios: Sequence[float]) -> str:
     if len(ratios) < 3:
         return ""
-    from scipy.special import stdtrit
-
-    mean, freedom = sum(ratios) / len(ratios), len(ratios) - 1
-    error = sqrt(sum((one - mean) ** 2 for one in ratios) / freedom / len(ratios))
-    half = float(stdtrit(freedom, 0.975)) * error
+    mean, half = fmean(ratios), t_quantile(len(ratios) - 1) * stdev(ratios) / sqrt(len(ratios))
     return f" [{exact(exp(mean - half), 3)}, {exact(exp(mean + half), 3)}], 95 % over cells"
 
 
@@ -202,11 +199,9 @@ def _setting(spec: Mapping[str, Any], key: str) -> str:
     return json.dumps(spec[key], ensure_ascii=False) if key in spec else "not set"
 
 
-def _named(side: Side, rows: Any) -> Any:
-    """Rows under the name by which the sweep is shown, in whatever a figure was loaded as."""
-    if isinstance(rows, list):
-        return [{**row, "sweep": side.name} if isinstance(row, Mapping) else row for row in rows]
-    return rows
+def _named(side: Side, rows: Sequence[Row]) -> list[Row]:
+    """Rows under the name by which the sweep is shown."""
+    return [{**row, "sweep": side.name} for row in rows]
 
 
 def _joined(first: Any, second: Any, sides: tuple[Side, Side]) -> Any:
@@ -229,8 +224,7 @@ def _figures(sides: tuple[Side, Side]) -> Iterator[Block]:
         yield Picture(kind, loaded, asked, f"{kind}: {figure.text}; both sweeps.{notes}")
 
 
-def _cells(sides: tuple[Side, Side]) -> Iterator[Block]:
-    shared, _ = _matched(sides)
+def _cells(sides: tuple[Side, Side], shared: Sequence[Shared]) -> Iterator[Block]:
     rows = []
     for one in shared:
         ratio = one.ratio
@@ -252,10 +246,7 @@ def _cells(sides: tuple[Side, Side]) -> Iterator[Block]:
 
 def _spread(nets: Sequence[Row]) -> float | None:
     logs = [log(number(row, "eta_star")) for row in nets if number(row, "eta_star") > 0]
-    if len(logs) < 2 or _mean(nets) is None:
-        return None
-    mean = sum(logs) / len(logs)
-    return sqrt(sum((one - mean) ** 2 for one in logs) / (len(logs) - 1))
+    return None if len(logs) < 2 or _mean(nets) is None else stdev(logs)
 
 
 def _exponents(sides: tuple[Side, Side]) -> Iterator[Block]:
@@ -305,8 +296,7 @@ def _agreement(pair: Sequence[Row | None]) -> str:
     return f"{'yes' if abs(difference) <= half else 'no'}, differ by {power(difference, signed=True)} {ends}"
 
 
-def _missing(sides: tuple[Side, Side]) -> Iterator[Block]:
-    shared, alone = _matched(sides)
+def _missing(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence[Sequence[str]]) -> Iterator[Block]:
     rows: list[Sequence[Cell]] = [(label, "there", "not there") for label in alone[0]]
     rows += [(label, "not there", "there") for label in alone[1]]
     for one in shared:

@@ -13,7 +13,7 @@ from mlrtui.config import read_sweep
 from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.kinds import FIGURES, Asked, Loaded, view_rows
-from mlrtui.figures.laws import Law, laws, words
+from mlrtui.figures.laws import PRODUCT, Law, laws, words
 from mlrtui.figures.predictions import band
 from mlrtui.figures.predictions import words as words_of
 from mlrtui.figures.rows import Row, number, text_of
@@ -30,7 +30,6 @@ Csv = Callable[[str, str], tuple[str, int]]
 
 _FIGURES = {"search": ("eta-star", "exponents", "boundary"), "scan": ("catapult", "sharpness", "phases")}
 _VIEWS = {"search": ("eta_star", "boundaries", "exponents"), "scan": ("phases", "onsets"), "recorded": ("phases",)}
-_PRODUCT = "depth*width"
 _EVENTS = 200
 _MOST_NETS_DRAWN = 40
 
@@ -47,7 +46,7 @@ def section(reader: Reader, sweep: SweepRow, csv: Csv) -> Section:
         found = _laws(rows)
         blocks += [Text(text, "answer") for text in _law_answers(found)]
         blocks += [Text(text, "warning") for text in _doubts(rows, found)]
-        blocks += [Text(f"{_group(law)}{words_of(band(law.cells, _PRODUCT))}.") for law in found]
+        blocks += [Text(f"{_group(law)}{words_of(band(law.cells, PRODUCT))}.") for law in found]
     elif sweep.mode == "scan":
         rows = view_rows(reader, "onsets", [sweep])
         blocks += [Text(text, "answer") for text in _onset_answers(rows)]

@@ -75,8 +75,11 @@ def set_look(look: Look, choices: Mapping[str, str]) -> Look:
     """The look with the choices that are part of it."""
     named = {name: value for name, value in choices.items() if name in _LOOKS}
     look = replace(look, **{_LOOKS[name].field: _LOOKS[name].values[value] for name, value in named.items()})
-    rows, columns = look.grid_axes
-    return replace(look, grid_axes=(choices.get("rows", rows), choices.get("columns", columns)))
+    before = look.grid_axes
+    axes = choices.get("rows", before[0]), choices.get("columns", before[1])
+    if axes[0] == axes[1]:  # one of them was named: the two change places
+        axes = (axes[0], before[0]) if "rows" in choices else (before[1], axes[1])
+    return replace(look, grid_axes=axes)
 
 
 def set_wanted(wanted: Wanted, choices: Mapping[str, str]) -> Wanted:

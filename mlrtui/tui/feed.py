@@ -101,8 +101,8 @@ class Feed:
         self._work: WorkRow | None = None
         self._seconds: dict[int, float] = {}
         self._posted: Reading | None = None
-        # The trials that cells beside show, by store, sweep, cell and how many nets were done.
-        self._ahead: dict[tuple[int, int, int, int], TrialRow | None] = {}
+        self._ahead: dict[int, TrialRow | None] = {}  # the trials that cells beside show, by cell
+        self._ahead_of: tuple[int, int, int] | None = None  # of which store and sweep, and how many nets were done
         self.sweeps_alone = False
         """Read no more than Browse lists: for a picture of it, which no key follows."""
 
@@ -184,20 +184,21 @@ class Feed:
         was chosen, else its neighbours in the list.
         """
         near, wanted = neighbours(reading), reading.wanted
-        if reading.snapshot is None or wanted.detailed or wanted.page or wanted.compared or wanted.browsing:
-            return near  # no grid is on the screen
+        if reading.snapshot is None or not wanted.has_grid:
+            return near
         sweep, found = reading.snapshot.sweep, []
+        as_of = wanted.store, sweep.sweep_id, sweep.nets_done
+        if self._ahead_of != as_of:
+            self._ahead_of, self._ahead = as_of, {}
         for cell_id in cells_beside(reading):
             if self._wake.is_set():
                 return ()
-            key = (wanted.store, sweep.sweep_id, cell_id, sweep.nets_done)
-            if key not in self._ahead:  # not at every tick: a look at a cell costs as much as a turn
+            if cell_id not in self._ahead:  # not at every tick: a look at a cell costs as much as a turn
                 there = reader.live(sweep.sweep_id, cell_id, events=1)
                 shown = None if there is None else choose_trial(there, Wanted(cell_id=cell_id), self._trial_id)
                 trials = () if there is None else there.trials
-                self._ahead = {known: trial for known, trial in self._ahead.items() if known[3] == key[3]}
-                self._ahead[key] = next((trial for trial in trials if trial.trial_id == shown), None)
-            trial = self._ahead[key]
+                self._ahead[cell_id] = next((trial for trial in trials if trial.trial_id == shown), None)
+            trial = self._ahead[cell_id]
             found += [] if trial is None else [trial]
         return (*found, *near) if wanted.trial_id is None else (*near[:2], *found, *near[2:])
 
@@ -252,7 +253,8 @@ class Feed:
         same_store = self._read_for is not None and self._read_for.store == wanted.store
         known = self._page if same_store else None
         self._page = None if snapshot is None else read_page(reader, wanted.page, snapshot.sweep, known)
-        self._seconds = reader.seconds(snapshot.sweep.sweep_id) if wanted.seconds and snapshot is not None else {}
+        if wanted.has_grid or not same_store:  # all attempts are read for it, which no other screen needs
+            self._seconds = reader.seconds(snapshot.sweep.sweep_id) if wanted.seconds and snapshot is not None else {}
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
         recorded = snapshot is not None and snapshot.sweep.mode == "recorded"
@@ -283,9 +285,7 @@ class Feed:
         return self._snapshot is not None and self._snapshot.sweep.status == "done"
 
     def _reading(self, wanted: Wanted, now: float) -> Reading:
-        snapshot, work = self._snapshot, self._work
-        if work is not None and snapshot is not None and work.sweep_id != snapshot.sweep.sweep_id:
-            work = None  # it is at work on another sweep
+        snapshot = self._snapshot
         return Reading(
             stores=tuple(_state(store) for store in self._stores),
             wanted=wanted,
@@ -293,7 +293,6 @@ class Feed:
             trial_id=self._trial_id,
             trace=self._trace,
             freshness=Freshness("") if snapshot is None else freshness(snapshot, self._changed_at, now),
-            seconds_left=None if work is None else work.left,
             at=now,
             page=self._page,
             details=self._details,

@@ -82,6 +82,11 @@ class Wanted:
     beside: str = ""  # what Trial draws on the same axis
 
     @property
+    def has_grid(self) -> bool:
+        """Whether the grid may be on the screen."""
+        return not (self.browsing or self.page or self.detailed or self.compared)
+
+    @property
     def place(self) -> tuple[int, int | None, int | None, int | None]:
         """Which trial, whatever else is to be read: store, sweep, cell, trial."""
         return self.store, self.sweep_id, self.cell_id, self.trial_id
@@ -120,7 +125,6 @@ class Reading:
     trial_id: int | None
     trace: Trace | None
     freshness: Freshness
-    seconds_left: float | None
     at: float
     page: Page | None = None
     details: TrialDetails | None = None
@@ -148,6 +152,11 @@ class Reading:
         if self.work is None or self.snapshot is None or self.work.sweep_id == self.snapshot.sweep.sweep_id:
             return self.work
         return None
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the sweep that is looked at still takes, by its driver."""
+        return None if self.work_here is None else self.work_here.left
 
     @property
     def trial(self) -> TrialRow | None:

@@ -9,6 +9,10 @@ import pytest
 from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
 from pty_terminal import PtyTerminal
 
+from mlrtui.commands.follow import follow
+from mlrtui_db.records import SweepRecord
+from mlrtui_db.store import Store
+
 pytestmark = [pytest.mark.usefixtures("no_driver_left"), pytest.mark.timeout(600)]
 WriteSweep = Callable[..., Path]
 Start = Callable[..., PtyTerminal]
@@ -76,3 +80,34 @@ def test_a_dumb_terminal_gets_lines(start: Start, sweep_file: WriteSweep) -> Non
     assert terminal.wait_end() == 0
     assert b"\x1b" not in terminal.sent
     assert "small scan: done, 1/1 nets, 3/3 trials" in terminal.text()
+
+
+def test_no_event_is_left_out_however_many_come_between_two_looks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store.open(tmp_path / "s.db") as store:
+
+        def add(*texts: str, sweep_id: int | None) -> None:
+            with store.transaction():
+                for text in texts:
+                    store.add_event("info", text, sweep_id=sweep_id)
+
+        with store.transaction():
+            ids = [
+                store.add_sweep(SweepRecord(name, name.zfill(64), "{}", "scan", "-", ())) for name in ("other", "mine")
+            ]
+        add(*(f"old {number}" for number in range(300)), sweep_id=ids[1])
+
+        def looks() -> Iterator[bool]:
+            yield True
+            add(*(f"new {number}" for number in range(1000)), sweep_id=ids[1])
+            add("of another sweep", sweep_id=ids[0])
+            add("of the store", sweep_id=None)
+            yield False
+
+        follow(tmp_path / "s.db", ["mine"], looks().__next__)
+    texts = [row[10:] for row in capsys.readouterr().out.splitlines() if "scan" not in row]
+    assert texts[:200] == [f"old {number}" for number in range(100, 300)]
+    assert [text for text in texts if text.startswith("new")] == [f"new {number}" for number in range(1000)]
+    assert "of the store" in texts
+    assert "of another sweep" not in texts

@@ -136,6 +136,14 @@ def test_other_cells_lie_on_a_line_over_their_size() -> None:
     assert pace.ratio(9, 0.1)[0] == pytest.approx(2.0 * 0.1**-0.3, rel=0.2)
 
 
+def test_time_without_work_and_work_without_time_are_no_pace() -> None:
+    pace = Pace(True)
+    pace.add(1, 3.0, 0.0, 10.0)  # it waited
+    pace.add(2, 0.0, 1.0, 10.0)  # the clock stood still
+    assert pace.ratio(1, 10.0, other=2.0)[0] == 2.0
+    assert pace.ratio(2, 10.0, other=2.0)[0] == 2.0
+
+
 def test_nothing_left_takes_no_time() -> None:
     found = forecast([], Pace(True), Pace(True), Needs(scan=True), Workers(2))
     assert found is not None

@@ -127,9 +127,9 @@ def test_a_process_that_takes_nothing_holds_nobody_up(folder: Path) -> None:
     notices, said = opened(folder)
     assert notices._process is not None
     os.kill(notices._process.pid, signal.SIGSTOP)
-    for _ in range(100):
+    for _ in range(400):
         notices.tell("done", "a", "b" * 1000)
-    assert said[0] == "--notify: its process takes nothing; a message is lost"
+    assert said == ["--notify: its process takes nothing; messages are lost"]
     os.kill(notices._process.pid, signal.SIGKILL)
     notices._process.wait()
     notices.close()
@@ -147,3 +147,12 @@ def test_without_a_command_there_is_no_process(folder: Path) -> None:
 def test_no_command_at_all_is_refused(command: str) -> None:
     with pytest.raises(BadInput, match=r"--notify .*: not a command"):
         Terms.parse(foreground=False, detach=False, until=None, backup_to=None, backup_every=None, notify=command)
+
+
+def test_a_long_text_is_passed_on_shortened(folder: Path) -> None:
+    notices, said = opened(folder)
+    for _ in range(4):
+        notices.tell("failed", "λ" * 5000, "💥" * 5000)
+    end(notices)
+    assert set(told(folder)) == {f"failed|{'λ' * 400}|{'💥' * 400}|{folder / 'a.db'}"}
+    assert said == []

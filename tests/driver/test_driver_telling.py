@@ -2,12 +2,14 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from conftest import SMALL_SCAN, SMALL_SEARCH
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
+from mlrtui.driver.ceilings import most_steps
 from mlrtui.driver.loop import Driver
 from mlrtui.driver.telling import EVERY, seeds_text
 from mlrtui.engines.base import EngineEvent, FromWorker
@@ -112,6 +114,19 @@ def test_a_resumed_sweep_knows_what_its_nets_took(tmp_path: Path, sweep_file: Wr
     assert fresh.left is not None
     assert first.left < fresh.left
     assert first.measured == 8
+
+
+def test_a_ceiling_is_known_of_float32_on_published_gpus(sweep_file: WriteSweep) -> None:
+    cell = planning.plan(load_sweep(sweep_file(SMALL_SEARCH)), None).cells[0]
+    assert isinstance(cell, planning.CellPlan)
+    names = ("NVIDIA L4", "NVIDIA H100 PCIe", "NVIDIA H100 80GB HBM3")  # the slowest first
+    known = [most for name in names if (most := most_steps(cell, name)) is not None]
+    assert len(known) == 3
+    assert 0 < known[0] < known[1] < known[2]
+    for name in ("", "NVIDIA L40", "AMD EPYC"):
+        assert most_steps(cell, name) is None
+    for train in (replace(cell.train, dtype="float64"), replace(cell.train, precision="bf16")):
+        assert most_steps(replace(cell, train=train), "NVIDIA L4") is None
 
 
 def test_seeds_in_short() -> None:

@@ -1,6 +1,7 @@
 """Figures of scans over sizes: every mark that there must be, counted on the axes."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -164,8 +165,19 @@ def test_what_was_not_measured_near_the_moment_is_counted_and_never_another_step
     assert math.isnan(found.at_time[1].accuracy)  # step 2.7 lies between 0 and 8
     axes = style.new_axes(style.DOUBLE)
     accuracy(drawn, axes)
-    assert "accuracy not measured then (1 times)" in labels(axes)
-    assert "λ not measured then (1 times)" in labels(axes)
+    assert "accuracy not measured then (1 time)" in labels(axes)
+    assert "λ not measured then (1 time)" in labels(axes)
+
+
+def test_a_training_whose_steps_were_pruned_was_not_lost() -> None:
+    pruned = replace(training(2.0), **dict.fromkeys(("step", "loss", "sharpness", "accuracy"), np.empty(0)))
+    one, other = moments([training(1.0), pruned, replace(pruned, cell="2x32")])
+    assert (one.lost, other.lost) == ((), ())
+    assert [math.isnan(point.accuracy) for point in one.at_steps] == [False, True]
+    assert [math.isnan(point.accuracy) for point in (*other.at_steps, *other.at_time)] == [True, True]
+    axes = style.new_axes(style.DOUBLE)
+    accuracy([training(1.0), pruned], axes)
+    assert "accuracy not measured then (2 times)" in labels(axes)
 
 
 def test_nothing_to_draw_is_said_in_a_line() -> None:

@@ -194,3 +194,12 @@ def test_a_net_whose_units_are_all_zero_is_dead() -> None:
         assert snapshot.dead() is dead
     assert model[2].bias.grad is not None
     assert float(model[2].bias.grad) != 0.0
+
+
+def test_gradients_that_a_training_sets_to_zero_after_each_step_show_nothing() -> None:
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.ones(2, 3)).square().mean().backward()
+    optimizer.zero_grad(set_to_none=False)
+    snapshot = Snapshot(model, optimizer)
+    assert not snapshot.dead()

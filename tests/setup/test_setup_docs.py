@@ -81,7 +81,7 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
     assert [target for target in targets if not (path.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("target", ["run", "test", "check", "bench"])
+@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "docs"])
 def test_make_knows_the_documented_targets(target: str) -> None:
     planned = subprocess.run(
         ["make", "--dry-run", target, f"PYTHON={sys.executable}"], cwd=ROOT, capture_output=True, text=True, check=False

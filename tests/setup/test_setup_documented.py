@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from typer.main import get_command
 
 from mlrtui.cli import app
 from mlrtui.figures.kinds import FIGURES
+from mlrtui.tui.keymap import KEYS
 from scripts.gallery import commands as gallery_commands
 
 GUIDES = ROOT / "docs" / "guides"
@@ -76,6 +78,19 @@ def test_every_figure_is_in_the_guide_and_in_the_gallery() -> None:
     assert sorted(words[1] for words in drawn) == sorted(FIGURES.ours)
     shown = re.findall(r"\]\(\.\./figures/(\S+)\)", (GUIDES / "gallery.md").read_text(encoding="utf-8"))
     assert shown == [words[words.index("--out") + 1] for words in drawn]
+
+
+def test_the_guide_names_every_command_that_a_key_can_be_set_for() -> None:
+    table = (GUIDES / "screens.md").read_text(encoding="utf-8").split("\nCommands: ")[1].split("## Terminals")[0]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(key.id for key in KEYS)
+
+
+def test_every_extra_of_a_user_is_in_the_guide_of_installing() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = set(tomllib.load(file)["project"]["optional-dependencies"])
+    rows = re.findall(r"^\| (`.+`) \| ", (GUIDES / "install.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    listed = {name for row in rows for name in re.findall(r"`([a-z0-9]+)`", row)}
+    assert listed == extras - {"test", "check", "docs", "oracle"}  # for work on mlrtui itself
 
 
 def test_the_examples_of_docstrings_are_true() -> None:

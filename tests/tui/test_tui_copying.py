@@ -10,10 +10,12 @@ import pytest
 from test_tui_screens import Shown
 
 from mlrtui.errors import BadInput
+from mlrtui.text.marks import UNICODE
 from mlrtui.tui.app import MlrtuiApp
-from mlrtui.tui.choices import CHOICES, parse_choices
+from mlrtui.tui.choices import CHOICES, parse_choices, set_look
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.starting import store_source
+from mlrtui.tui.state import Look
 
 SIZE = (120, 36)
 SWEEP = """
@@ -133,6 +135,22 @@ async def test_every_copied_command_prints_the_same_screen(store: Path, monkeypa
 def test_a_choice_that_is_none_is_refused_with_those_that_there_are(screen: str, text: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         parse_choices(screen, [text])
+
+
+@pytest.mark.parametrize(
+    ("named", "axes"),
+    [
+        ({"rows": "in"}, ("in", "width")),
+        ({"columns": "in"}, ("depth", "in")),
+        ({"rows": "width"}, ("width", "depth")),
+        ({"columns": "depth"}, ("width", "depth")),
+        ({"rows": "loss", "columns": "in"}, ("loss", "in")),
+    ],
+)
+def test_axes_of_the_grid_change_places_where_one_takes_the_other_s(
+    named: dict[str, str], axes: tuple[str, str]
+) -> None:
+    assert set_look(Look(UNICODE), named).grid_axes == axes
 
 
 def test_every_screen_with_a_command_has_its_choices() -> None:

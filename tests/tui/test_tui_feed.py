@@ -226,6 +226,24 @@ def test_a_driver_that_is_gone_says_nothing_though_the_store_has_not_moved() -> 
     assert (watched.reading.seconds_left, watched.reading.work) == (None, None)
 
 
+def test_the_time_of_cells_is_read_for_the_grid_alone_and_kept_meanwhile() -> None:
+    store = scan_store()
+    watched = Watched(store)
+    watched.feed.want(Wanted(seconds=True))
+    watched.turn()
+    known = watched.reading.seconds
+    assert known
+    store.log.clear()
+    watched.feed.want(Wanted(seconds=True, detailed=True))
+    store.commit()
+    watched.turn()
+    assert not [call for call in store.log if call[0] == "seconds"]
+    assert watched.reading.seconds == known
+    watched.feed.want(Wanted())
+    watched.turn()
+    assert watched.reading.seconds == {}
+
+
 def test_browsing_reads_headlines_once() -> None:
     store = both_sweeps()
     watched = Watched(store, browsing=True)

@@ -12,13 +12,18 @@ from test_tui_phases import mark
 from test_tui_screens import shown
 from tui_fakes import FakeStore, scan_store
 from tui_laws import law_store, wide_scan_store
+from tui_rows import make_details
 
+from mlrtui.text.numbers import number
+from mlrtui.tui.clocks import times
+from mlrtui.tui.edges import stored_rates
 from mlrtui.tui.exponents.fit import Choice, fit_cells
 from mlrtui.tui.exponents.infinite import infinite
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.phases.lines import lines_for, words_for
 from mlrtui.tui.phases.panes import VALUES, PhaseView
 from mlrtui.tui.state import Mark
+from mlrtui_db.models import TrialDetails, TrialRow
 from mlrtui_trainer.theory import arc_cosine_lambda0, infinite_width_lambda0
 
 
@@ -190,3 +195,23 @@ async def test_compare_over_physical_time_reads_all_curves_at_the_same_time() ->
         second = view.reading.compared[1].trace
         at = math.ceil(1.75 / 0.05 - 1e-9)
         assert f"B {second.loss[at]:.4g}" in view.text()
+
+
+async def test_under_a_warm_up_the_cursor_stands_at_its_own_step_in_physical_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def warmed(trial: TrialRow, *rest: object) -> TrialDetails:
+        details = make_details(trial)
+        cell = dict(details.cell) | {"schedule": "linear-warmup", "warmup_steps": 10, "max_steps": 121}
+        return replace(details, cell=tuple(cell.items()))
+
+    monkeypatch.setattr("tui_fakes.make_details", warmed)
+    marks = tuple(Mark(0, 1, trial_id) for trial_id in (6, 2))
+    async with shown(scan_store("done", False), (120, 36), start="compare", marked=marks) as view:
+        await view.until(lambda: len(view.reading.compared) == 2)
+        first = view.reading.compared[0]
+        time = float(times(stored_rates(first.details), np.array([14.0]))[0])
+        assert 0.0 < time < 0.8 * 14 * 0.125  # the warm-up has taken some of it
+        await view.press("u")
+        await view.until(lambda: f"η·t {number(time)}" in view.text())
+        assert f"A {number(float(first.trace.loss[14]), 4)}" in view.text()

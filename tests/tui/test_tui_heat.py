@@ -1,9 +1,11 @@
 """The grid as a heat map, on any two axes; what its signs, letters and shades mean is on the screen."""
 
+import itertools
 import math
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_tui_screens import shown
@@ -13,9 +15,11 @@ from tui_laws import law_store
 from tui_rows import make_cell
 
 from mlrtui.text.marks import ASCII, STATE_WORDS, UNICODE, legend
-from mlrtui.tui.live.grid import PHASE_LETTERS, SweepGrid
+from mlrtui.tui.live import sheets
+from mlrtui.tui.live.grid import SweepGrid
 from mlrtui.tui.live.heat import HEATS, SHADES, SHADES_ASCII, Heat, bound_text, heat_text
 from mlrtui.tui.live.plane import Plane, axis_names, turned
+from mlrtui.tui.live.sheets import PHASE_LETTERS, cell_text
 from mlrtui_db.models import CellRow
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
@@ -61,7 +65,18 @@ def test_any_two_axes_make_a_plane_and_the_others_choose_among_planes() -> None:
         row, column = plane.places[cell.cell_id]
         assert f"in={plane.rows[row]} {plane.columns[column]}" == cell.variant
     assert Plane.of(cube(), ("depth", "width")).rows == ("2", "10")  # by size, not by letters
-    assert Plane.of(cube()[:4], ("nothing", "width")).axes == ("depth", "width")
+    for axes in (("nothing", "width"), ("width", "width")):
+        assert Plane.of(cube()[:4], axes).axes == ("depth", "width")
+
+
+def test_no_cell_is_hidden_behind_another_on_any_axes() -> None:
+    words = [make_cell(1, 2, 64, variant="a b"), make_cell(2, 2, 64, variant="c")]
+    for cells in (cube(), words):
+        names = axis_names(cells)
+        for axes in itertools.permutations(names, 2):
+            plane = Plane.of(cells, axes)
+            assert plane.axes == axes
+            assert len({(plane.variants[one.cell_id], plane.places[one.cell_id]) for one in cells}) == len(cells)
 
 
 def test_axes_turn_and_change_places_where_they_meet() -> None:
@@ -110,6 +125,16 @@ def test_a_censored_cell_says_in_which_direction(bound: str, eta: float | None, 
     assert bound_text(cell) == heat_text(cell, "η*", {}) == text
 
 
+@pytest.mark.parametrize("odd", [-0.5, 0.0, math.inf])
+def test_a_value_that_has_no_place_on_a_log_scale_has_no_shade(odd: float) -> None:
+    cells = [make_cell(at, 2, 64, lambda0_mean=one) for at, one in enumerate((1.0, odd, 10.0))]
+    heat = Heat.of(cells, "λ₀", {})
+    assert heat is not None
+    assert (heat.low, heat.high) == (1.0, 10.0)
+    assert [heat.level(cell.lambda0_mean) for cell in cells] == [0, None, len(SHADES) - 1]
+    assert Heat.of(cells[1:2], "λ₀", {}) is None
+
+
 async def test_every_value_is_drawn_with_its_numbers_and_its_scale() -> None:
     async with shown(law_store(), (120, 36)) as view:
         for value in HEATS:
@@ -143,6 +168,60 @@ async def test_other_axes_are_a_key_away_and_the_cursor_stays_on_its_cell() -> N
         moved = next(cell for cell in cells if cell.cell_id == grid.chosen)
         assert (moved.depth, moved.width) == (2, 128)
         assert moved.cell_id != 2
+
+
+async def test_axes_without_a_variant_line_take_the_cursor_back_to_its_cell() -> None:
+    store = FakeStore()
+    cells = tuple(
+        make_cell(1 + at, depth, 64, variant=variant)
+        for at, (variant, depth) in enumerate(itertools.product(("in=0.1", "in=1"), (2, 4)))
+    )
+    store.snapshots[2] = replace(search_store().snapshots[2], cells=cells, cell_id=1, newest_trial_id=None)
+    store.trials, store.nets = dict.fromkeys(range(1, 5), ()), dict.fromkeys(range(1, 5), ())
+    async with shown(store, (120, 36)) as view:
+        grid = view.app.screen.query_one(SweepGrid)
+
+        def roles() -> list[str]:
+            return [role for runs in grid.picture() for _, role in runs]
+
+        await view.press("up")
+        assert "cursor" in roles()
+        assert not [role for role in roles() if role.endswith("-chosen")]
+        await view.press("A", "A")
+        assert "in × depth" in view.text()
+        assert [role for role in roles() if role.endswith("-chosen")]
+        await view.press("down")
+        assert grid.chosen == 3  # one key, one cell
+
+
+@pytest.mark.parametrize("value", ["progress", "eta_star", "phases"])
+async def test_a_key_costs_no_more_than_the_visible_cells(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, side = FakeStore(), 40
+    cells = tuple(
+        make_cell(1 + at, 1 + at // side, 1 + at % side, ln_eta_star_mean=0.001 * at) for at in range(side**2)
+    )
+    store.snapshots[2] = replace(search_store().snapshots[2], cells=cells, cell_id=1, newest_trial_id=None)
+    store.trials, store.nets = {cell.cell_id: () for cell in cells}, {cell.cell_id: () for cell in cells}
+    made: list[int] = []
+
+    def counted(cell: CellRow, *others: Any) -> str:
+        made.append(cell.cell_id)
+        return cell_text(cell, *others)
+
+    monkeypatch.setattr(sheets, "cell_text", counted)
+    async with shown(store, (80, 24), choices={"grid": value}) as view:
+        grid = view.app.screen.query_one(SweepGrid)
+        await view.until(lambda: grid.chosen == 1 and bool(made))
+        await view.pilot.pause()
+        made.clear()
+        view.app.want = lambda wanted: None  # type: ignore[method-assign]
+        await view.press("down")
+        assert grid.chosen == 1 + side
+        assert 0 < len(made) < 2 * side
+        made.clear()
+        snapshot = replace(view.reading.snapshot, cells=(*cells[:1], *cells[1:]))  # type: ignore[type-var]
+        grid.show(replace(view.reading, snapshot=snapshot), grid.look)
+        assert 0 < len(made) < 2 * side  # the same cells, read again
 
 
 async def test_letters_of_phases_are_explained_and_a_finished_cell_has_no_sign_before_them() -> None:

@@ -7,8 +7,8 @@ from tui_fakes import scan_store, search_store
 from tui_laws import wide_scan_store
 
 from mlrtui.text.marks import ASCII, PHASE_STATES, UNICODE
-from mlrtui.tui.live.grid import PHASE_LETTERS
 from mlrtui.tui.live.screen import LiveScreen
+from mlrtui.tui.live.sheets import PHASE_LETTERS
 from mlrtui.tui.pages import PhaseMark
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.phases.panes import PhaseView, counts, phase_state

@@ -1,15 +1,23 @@
 """Small terminals, plain ones, and screens that are printed: no number is cut, columns stand below their heads."""
 
 import re
+from dataclasses import replace
 
 import pytest
+from test_tui_feed import Watched
 from test_tui_screens import shown
 from tui_fakes import scan_store
 from tui_laws import wide_scan_store
+from tui_rows import NOW
 
 from mlrtui.commands.look import How, _printed_size, browse
 from mlrtui.errors import BadInput
-from mlrtui.tui.state import Mark
+from mlrtui.text.lines import plain
+from mlrtui.text.marks import UNICODE
+from mlrtui.text.numbers import moment
+from mlrtui.tui.state import Look, Mark
+from mlrtui.tui.widgets.header import header_line
+from mlrtui_db.work import WorkRow
 
 
 async def test_phases_of_80_columns_counts_every_phase() -> None:
@@ -22,6 +30,22 @@ async def test_phases_of_80_columns_counts_every_phase() -> None:
         for names in ("lazy 4", "catapult 2", "divergent 1", "dead 1"):  # what the signs mean
             assert names in text
         assert "…" not in text
+
+
+@pytest.mark.parametrize("left", [None, 3_000.0, 4_000.0])
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_run_that_stops_before_its_end_says_when_in_place_of_the_time_left(left: float | None, width: int) -> None:
+    store = scan_store()
+    until = NOW + 3_600.0
+    store.snapshots[1] = replace(store.snapshots[1], writer_until=until)
+    store.work = WorkRow(NOW, "training", 1, "catapult scan", left=left)
+    watched = Watched(store)
+    watched.turn()
+    head = plain(header_line("1 Live", watched.reading, Look(UNICODE), width))
+    assert ("ETA 50m" in head) == (left == 3_000.0)
+    assert ("ETA" in head) == (left == 3_000.0)
+    if left != 3_000.0 or width == 160:
+        assert f"until {moment(until)}" in head
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])

@@ -13,7 +13,7 @@ from mlrtui.text.numbers import day, number, span
 from mlrtui.text.phrases import fit_notes, fit_sentence, outcome, progress
 from mlrtui.text.terminal import ascii_needed
 from mlrtui.tui.curves import Trace, caption, loss_points, not_converged, sharpness_points
-from mlrtui.tui.live.grid import cell_text
+from mlrtui.tui.live.sheets import cell_text
 from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.state import headline

@@ -25,7 +25,6 @@ from mlrtui.tui.widgets.rows import RowsPane
 __all__ = ["DifferenceTable", "Overlay", "role_of"]
 
 _NOTHING = "nothing is marked: space marks a trial in Live or a sweep in Browse, = compares"
-_SIGNS = ("A", "B", "C", "D", "E", "F")
 
 
 def role_of(order: int) -> str:
@@ -66,10 +65,13 @@ class Overlay(PointedPane):
             runs.append((f" {letters} {clean(value)}", role_of(order)))
         return tuple(runs)
 
-    def role(self, order: int) -> str:
-        """Of the curve at this place: that of its group, where there are groups."""
+    def _roles(self, curves: int) -> list[str]:
+        """Of each curve: that of its group, where there are groups."""
         groups = self._groups()
-        return role_of(order if groups is None else [*dict.fromkeys(groups.values)].index(groups.values[order]))
+        if groups is None:
+            return [role_of(order) for order in range(curves)]
+        known = [*dict.fromkeys(groups.values)]
+        return [role_of(known.index(value)) for value in groups.values]
 
     def caption(self) -> Line:
         """The values at the pointer, else at the cursor."""
@@ -147,13 +149,11 @@ class Overlay(PointedPane):
         first = Rates(stored_rates(self.reading.compared[0].details).eta)  # the axis is in its steps at the peak rate
         return time_names(first, self.axis()[0], width - self.left_cells() - 1)
 
-    def _at(self, cursor: float | None) -> str:
+    def _at(self, first: Compared, step: float) -> str:
         """Where the cursor stands, in words."""
-        if cursor is None or self.reading is None:
-            return ""
         if not self.look.physical:
-            return f"step {whole(cursor)}"
-        return f"η·t {number(cursor * stored_rates(self.reading.compared[0].details).eta)}"
+            return f"step {whole(step)}"
+        return f"η·t {number(float(times(stored_rates(first.details), np.array([step]))[0]))}"
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The curves, each with its letter along it."""
@@ -169,13 +169,16 @@ class Overlay(PointedPane):
         if self.look.physical:
             curves = [(self._clock(one, step), values) for one, (step, values) in zip(compared, curves, strict=True)]
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])
-        at = place(compared[0].trace, self.sight)
-        cursor = None if at is None else float(compared[0].trace.step[at])
-        self._caption = _values(curves, cursor, self._at(cursor))
+        roles = self._roles(len(compared))
+        at, cursor = place(compared[0].trace, self.sight), None
+        if at is not None:
+            step = float(compared[0].trace.step[at])
+            cursor = float(self._clock(compared[0], np.array([step]))[0]) if self.look.physical else step
+            self._caption = _values(curves, roles, cursor, self._at(compared[0], step), in_time=self.look.physical)
         spec = ChartSpec(
             series=tuple(
-                Series(step, values, self.role(order), _SIGNS[order], hollow[order], LETTERS[order])
-                for order, (step, values) in enumerate(curves)
+                Series(at_steps, values, role, letter, missed, letter)
+                for (at_steps, values), role, letter, missed in zip(curves, roles, LETTERS, hollow, strict=False)
             ),
             x_end=self._end(),
             x_names=self._x_names(width),
@@ -254,16 +257,15 @@ class DifferenceTable(RowsPane):
         return settings, result_rows(compared)
 
 
-def _values(curves: Sequence[tuple[Floats, Floats]], cursor: float | None, where: str) -> Line:
+def _values(
+    curves: Sequence[tuple[Floats, Floats]], roles: Sequence[str], cursor: float, where: str, *, in_time: bool
+) -> Line:
     """What each curve says at the cursor's step, or at the first step after the same time."""
-    if cursor is None:
-        return ()
-    in_time = not where.startswith("step")
     runs: list[Run] = [(where, "")]
-    for order, (step, values) in enumerate(curves):
+    for (step, values), role, letter in zip(curves, roles, LETTERS, strict=False):
         at = int(np.searchsorted(step, cursor * (1.0 - 1e-9)))  # times of equal steps may differ by rounding
         value = float(values[at]) if at < step.size and (in_time or step[at] == cursor) else None
-        runs += [(" · ", "dim"), (LETTERS[order], role_of(order)), (f" {number(value, 4)}", "")]
+        runs += [(" · ", "dim"), (letter, role), (f" {number(value, 4)}", "")]
     return tuple(runs)
 
 

@@ -42,7 +42,7 @@ def infinite(fit: CellFit) -> Infinite | None:
     if d is None:
         return None
     x = np.geomspace(*padded([place.x for place in cells], True), 64)
-    whole = np.array([infinite_width_lambda0(1.0, 1, 1, d) + at - 1.0 for at in x])  # q = 1: standardised inputs
+    whole = x + infinite_width_lambda0(1.0, 0, 0, d)  # depth·width and the inputs' part; q = 1: standardised inputs
     return Infinite(d, (Stroke(x, whole, "theory"), Stroke(x, x, "theory", dotted=True)))
 
 

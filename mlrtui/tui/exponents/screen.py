@@ -7,7 +7,8 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
-from mlrtui.tui.exponents.extrapolation import beyond
+from mlrtui.charts.memo import Kept
+from mlrtui.tui.exponents.extrapolation import Beyond, beyond
 from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, fit_cells, stored, xs
 from mlrtui.tui.exponents.groups import Group, axes_of, group_fits, group_table
 from mlrtui.tui.exponents.infinite import infinite
@@ -42,6 +43,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         self._view = FitView()
         self._made: tuple[FitPage, Choice] | None = None
         self._predicts = False
+        self._beyond: Kept[Beyond] = Kept(1)
         self._axis = ""  # "": the cells are not grouped
         self._grouped: tuple[tuple[FitPage, Choice, str], tuple[Group, ...]] | None = None
 
@@ -236,7 +238,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             axis=self._axis,
             groups=self._groups(made),
             theory=infinite(fit) if self.look.theory else None,
-            beyond=beyond(fit) if self._predicts else None,
+            beyond=self._beyond.get((fit,), None, lambda: beyond(fit)) if self._predicts else None,
         )
 
     def _groups(self, made: tuple[FitPage, Choice]) -> tuple[Group, ...]:

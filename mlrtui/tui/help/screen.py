@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from mlrtui.text.lines import Line, fit, flowed, holds, join, line, plain
 from mlrtui.text.marks import STATE_WORDS, Marks
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
-from mlrtui.tui.live.grid import PHASE_LETTERS
+from mlrtui.tui.live.sheets import PHASE_LETTERS
 from mlrtui.tui.screen import FilterScreen
 from mlrtui.tui.state import Look
 from mlrtui.tui.widgets.lists import Footer

@@ -37,14 +37,15 @@ class Heat:
         """The scale over these cells; None for a value that has none, or where no cell has a value."""
         if value not in HEATS:
             return None
-        known = [one for cell in cells if (one := amount(cell, value, seconds)) is not None]
+        amounts = (amount(cell, value, seconds) for cell in cells)
+        known = [one for one in amounts if one is not None and _has_place(one, value)]
         if not known:
             return None
         return cls(value, 0.0 if value in _COUNTS else min(known), max(known), ascii_only)
 
     def level(self, one: float | None) -> int | None:
-        """0 to 4; None without a value. A map with one value has the lowest shade alone."""
-        if one is None:
+        """0 to 4; None without a value on the scale. A map with one value has the lowest shade alone."""
+        if one is None or not _has_place(one, self.value):
             return None
         low, high, at = (x if self.value in _COUNTS else math.log(x) for x in (self.low, self.high, one))
         return 0 if high <= low else min(int((at - low) / (high - low) * len(SHADES)), len(SHADES) - 1)
@@ -92,6 +93,11 @@ def bound_text(cell: CellRow) -> str:
     if sign is None:
         return {"none": "none", "mixed": "mixed"}.get(cell.bound, "-")
     return f"{sign}{number(cell.bound_eta, 2)}" if cell.bound_eta else f"{sign}?"
+
+
+def _has_place(one: float, value: str) -> bool:
+    """Whether a number lies on the scale of its value: a logarithmic one has none for 0 and less."""
+    return math.isfinite(one) and (value in _COUNTS or one > 0)
 
 
 def _spelled(one: float, value: str) -> str:

@@ -25,19 +25,24 @@ class Plane:
     def of(cls, cells: Sequence[CellRow], axes: tuple[str, str]) -> "Plane":
         """The plane of these axes; of depth and width where the cells do not have both."""
         names = axis_names(cells)
-        if not set(axes) <= set(names):
-            axes = SIZES
-        values = {cell.cell_id: dict(zip(names, _values(cell), strict=False)) for cell in cells}
-        rows, columns = (_ordered([known[axis] for known in values.values()]) for axis in axes)
+        axes = _known(axes, names)
+        parsed = {variant: _values(variant) for variant in {cell.variant for cell in cells}}
+        values = {  # by cell_id, in the order of the names
+            cell.cell_id: (str(cell.depth or "-"), str(cell.width or "-"), *parsed[cell.variant]) for cell in cells
+        }
+        down, right = (names.index(axis) for axis in axes)
+        rows, columns = (_ordered([known[at] for known in values.values()]) for at in (down, right))
+        at_row, at_column = ({value: at for at, value in enumerate(ordered)} for ordered in (rows, columns))
+        rest = [(at, name) for at, name in enumerate(names) if name not in axes]
         return cls(
             axes,
             rows,
             columns,
-            {cell_id: (rows.index(known[axes[0]]), columns.index(known[axes[1]])) for cell_id, known in values.items()},
+            {cell_id: (at_row[known[down]], at_column[known[right]]) for cell_id, known in values.items()},
             {
                 cell.cell_id: cell.variant
-                if axes == SIZES
-                else " ".join(_spelled(name, value) for name, value in values[cell.cell_id].items() if name not in axes)
+                if set(axes) == set(SIZES)  # words of a user's own are no axes, yet they tell cells apart
+                else " ".join(_spelled(name, values[cell.cell_id][at]) for at, name in rest)
                 for cell in cells
             },
         )
@@ -45,7 +50,7 @@ class Plane:
 
 def axis_names(cells: Sequence[CellRow]) -> tuple[str, ...]:
     """Depth, width and the axes that a cell's label has beside them: "in", or for words their values, "ce|mse"."""
-    variants = [cell.variant.split() for cell in cells]
+    variants = [variant.split() for variant in dict.fromkeys(cell.variant for cell in cells)]
     if len({len(parts) for parts in variants}) != 1:  # words of a user's own: no axes to tell apart
         return SIZES
     found = []
@@ -58,18 +63,22 @@ def axis_names(cells: Sequence[CellRow]) -> tuple[str, ...]:
 def turned(cells: Sequence[CellRow], axes: tuple[str, str], at: int) -> tuple[str, str]:
     """The next axis in place of the one at 0 (downwards) or 1 (to the right); the two change places where they meet."""
     names = axis_names(cells)
-    if not set(axes) <= set(names):
-        axes = SIZES
+    axes = _known(axes, names)
     after = names[(names.index(axes[at]) + 1) % len(names)]
     if after == axes[1 - at]:
         return axes[1], axes[0]
     return (after, axes[1]) if at == 0 else (axes[0], after)
 
 
-def _values(cell: CellRow) -> list[str]:
-    """The value on each axis; "-" where it is not known."""
-    tokens = (token.partition("=") for token in cell.variant.split())
-    return [str(cell.depth or "-"), str(cell.width or "-"), *(value if sign else name for name, sign, value in tokens)]
+def _known(axes: tuple[str, str], names: Sequence[str]) -> tuple[str, str]:
+    """Two of the names: depth and width where these axes are not."""
+    return axes if axes[0] != axes[1] and set(axes) <= set(names) else SIZES
+
+
+def _values(variant: str) -> list[str]:
+    """The value on each axis beside depth and width."""
+    tokens = (token.partition("=") for token in variant.split())
+    return [value if sign else name for name, sign, value in tokens]
 
 
 def _spelled(name: str, value: str) -> str:

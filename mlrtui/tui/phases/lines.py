@@ -21,9 +21,8 @@ def words_for(mark: PhaseMark | None) -> str:
         return "theory has no line for this training: its sharpness has no edge"
     if _ends_at_four(mark):
         return "theory for two-layer linear nets under squared loss: lazy below 2, catapult up to 4, divergence above"
-    edge = number(mark.edge)
-    start = f"{edge}: above it training starts beyond the edge of stability"
-    return f"{start}; 4 is the catapult's end for linear nets of two layers only" if edge == "2" else start
+    start = f"{number(mark.edge)}: above it training starts beyond the edge of stability"
+    return f"{start}; 4 is the catapult's end for linear nets of two layers only" if mark.edge == 2.0 else start
 
 
 def _ends_at_four(mark: PhaseMark) -> bool:

@@ -17,7 +17,7 @@ from mlrtui_trainer.theory import TwoLayerCurve, two_layer_curve
 
 __all__ = ["Recursion", "recursion"]
 
-_MOST_STEPS = 20_000  # 20 ms
+_MOST_STEPS = 20_000  # tens of milliseconds
 _FLOOR = 1e-12  # of the first loss: outputs of 1e-6, which float32 still holds
 _OPERATORS = {"hessian": "hessian", "gauss-newton": "ntk", "ntk": "ntk"}
 _RATES = ("input_lr", "hidden_lr", "output_lr")
@@ -70,7 +70,7 @@ def recursion(details: TrialDetails | None, trace: Trace) -> Recursion | None:
     plain = cell.get("optimizer") == "sgd" and cell.get("schedule") in (None, "constant")
     plain &= not cell.get("weight_decay") and all(cell.get(name, 1.0) == 1.0 for name in _RATES)
     kind, width, eta = _OPERATORS.get(str(net.get("operator"))), cell.get("width"), trial.get("eta")
-    lam = net.get("lambda0_gauss_newton", net.get("lambda0"))
+    lam = net.get("lambda0_gauss_newton")  # of the NTK, whichever operator was asked for
     numbers = isinstance(width, int) and isinstance(eta, float) and isinstance(lam, float)
     if not (is_model and plain and kind and numbers and np.isfinite(trace.loss[0])):
         return None

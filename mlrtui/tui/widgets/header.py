@@ -23,7 +23,10 @@ class Header(LinesWidget):
 
 
 def header_line(place: str, reading: Reading | None, look: Look, width: int) -> Line:
-    """Place and name at the left; freshness, progress, failures and time left at the right, as far as they fit."""
+    """Place and name at the left; freshness, progress, failures and time left at the right, as far as they fit.
+
+    A run that stops before its sweep is done has the moment at which it stops in place of the time left.
+    """
     left: Line = ((" mlrtui ", "strong"), (f" {place} ", "dim"))
     if reading is None or reading.snapshot is None:
         return fit(left, width)
@@ -37,10 +40,12 @@ def header_line(place: str, reading: Reading | None, look: Look, width: int) -> 
         right.append(line(f"{look.marks.glyph('diverged')}{diverged} ", "diverged"))
     if sweep.trials_failed:
         right.append(line(f"{look.marks.glyph('failed')}{sweep.trials_failed} ", "failed"))
-    if reading.snapshot.writer_until is not None:
-        right.append(line(f" until {moment(reading.snapshot.writer_until)} "))
-    if reading.seconds_left is not None:
-        right.append(line(f" ETA {span(reading.seconds_left)} "))
+    until, seconds_left = reading.snapshot.writer_until, reading.seconds_left
+    is_cut = until is not None and seconds_left is not None and reading.at + seconds_left > until
+    if until is not None:
+        right.append(line(f" until {moment(until)} "))
+    if seconds_left is not None and not is_cut:
+        right.append(line(f" ETA {span(seconds_left)} "))
     name = clean(sweep.name)
     room = width - width_of(left) - 2
     while len(right) > 1 and sum(map(width_of, right)) + min(len(name), 12) > room:

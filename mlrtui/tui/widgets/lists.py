@@ -105,8 +105,8 @@ class StatusLine(LinesWidget):
         following = reading.wanted.trial_id is None and reading.wanted.cell_id is None
         left: Line = ((f" {self.note or ('following newest' if following else 'f follows newest')}", "dim"),)
         if work:  # the fits have a pane of their own, and at the end this place
-            gap = "  " if width_of(left) + len(work) + 3 <= width else ""
-            return [(*(left if gap else ()), (gap or " ", ""), (work, "value"))]
+            both: Line = (*left, ("  ", ""), (work, "value"))
+            return [both if width_of(both) < width else line(f" {work}", "value")]
         main = headline(reading.snapshot.fits)
         if main is None:
             return [left]

@@ -1,6 +1,6 @@
 """A training at one step, to go back to as often as wanted: what a fork of it begins from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from math import isfinite, isnan, nan
 from typing import Any
@@ -92,10 +92,17 @@ class Snapshot:
     def dead(self) -> bool:
         """Whether the gradients that lie in the model show that no weight matters any more: units that are all zero.
 
-        A bias may still have one, as that of the last layer does. False where there are no gradients.
+        A bias may still have one, as that of the last layer does. False where there are no gradients, and where those
+        of the snapshot were all zero, too: that training sets them to zero after each step, and nothing shows in them.
         """
-        gradients = [one.grad for one, _, _ in self._parameters if one.grad is not None and one.dim() > 1]
-        return bool(gradients) and all(bool((gradient == 0).all()) for gradient in gradients)
+        saved = [gradient for _, _, gradient in self._parameters]
+        return _all_zero(one.grad for one, _, _ in self._parameters) and not _all_zero(saved)
+
+
+def _all_zero(gradients: Iterable[Tensor | None]) -> bool:
+    """Of weights, biases not among them; False where there are none."""
+    weights = [gradient for gradient in gradients if gradient is not None and gradient.dim() > 1]
+    return bool(weights) and not any(bool(gradient.any()) for gradient in weights)
 
 
 def _loss(name: str, value: float) -> float:
