@@ -332,7 +332,7 @@ class Driver:
                 self._event("warning", text)
             case FromWorker():
                 self._inbox.add(event)
-            case WorkerDied(slot, detail, final):
+            case WorkerDied(slot, detail, final) if not self._should_stop():  # a job's signal goes to them too
                 self._flush(run)  # what it sent before it died counts
                 self._close_answered(run, self._mourn(run, slot, detail))
                 if final:
