@@ -110,12 +110,13 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
     from mlrtui.tui.choices import parse_choices
+    from mlrtui.tui.modes import screen_class
     from mlrtui.tui.once import data_once, read_once, render_once
     from mlrtui.tui.starting import looked_at, store_source
 
     with Reader.open(stores[0]) as reader:
         wanted, marks = looked_at(reader, how.sweep, how.trials)
-    choices = parse_choices(how.screen, how.shown)
+    choices = parse_choices(how.screen, how.shown, screen_class(how.screen).choice_values())
     sources = [store_source(store) for store in stores]
     reading = read_once(sources, how.screen, wanted, marks, choices=choices)
     if how.as_json:
@@ -146,6 +147,7 @@ def _printed_size(how: How) -> tuple[int, int]:
 
 def _show(stores: Sequence[Path], how: How) -> int:
     from mlrtui.tui.choices import parse_choices
+    from mlrtui.tui.modes import screen_class
     from mlrtui.tui.starting import looked_at, run_app
 
     with Reader.open(stores[0]) as reader:
@@ -158,7 +160,7 @@ def _show(stores: Sequence[Path], how: How) -> int:
         refresh=how.refresh,
         ascii=how.ascii_only or None,
         mouse=how.mouse,
-        choices=parse_choices(how.screen, how.shown),
+        choices=parse_choices(how.screen, how.shown, screen_class(how.screen).choice_values()),
     )
 
 

@@ -137,7 +137,7 @@ def _lines(answer: Prediction | Refusal) -> Iterator[str]:
     low, high = exact(answer.low, 3), exact(answer.high, 3)
     yield f"η* {exact(answer.eta_star, 3)} [{low}, {high}], {exact(100 * answer.level)} % for the mean of seeds"
     beyond = [
-        f"{exact(octaves, 2)} octave{'s' * (octaves != 1)} beyond the {name}s trained"
+        f"{exact(octaves, 2)} octave{'s' * (exact(octaves, 2) != '1')} beyond the {name}s trained"
         for name, octaves in answer.octaves.items()
         if octaves
     ]

@@ -3,8 +3,10 @@
 What only one screen knows it gives and takes itself (`ReadingScreen.choices`, `choose`); what is in the `Look` is here.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mlrtui.errors import BadInput
@@ -35,6 +37,8 @@ _LOOKS: Mapping[str, _OfLook] = {
     "zoom": _OfLook("zoomed", _YES),
 }
 
+_NUMBERS = {"step": "a step, such as 14", "cursor": "the number of a trial, such as 9"}
+
 _CHARTS = ("steps", "loss", "ratio")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "live": ("grid", "rows", "columns", *_CHARTS, "sharpness", "measure", "pane", "zoom"),
@@ -50,8 +54,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 """By screen the names that `--show` takes."""
 
 
-def parse_choices(screen: str, texts: Sequence[str]) -> dict[str, str]:
-    """The choices of a command line, by name.
+def parse_choices(
+    screen: str, texts: Sequence[str], own: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, str]:
+    """The choices of a command line, by name; `own` has the values of those that only this screen knows.
 
     Raises:
         BadInput: one is no NAME=VALUE, is not of this screen, or has a value that it does not take.
@@ -64,11 +70,23 @@ def parse_choices(screen: str, texts: Sequence[str]) -> dict[str, str]:
             raise BadInput(f"--show {text!r}: --screen {screen} is always set the same; leave --show out")
         if not sign or name not in known:
             raise BadInput(f"--show {text!r}: --screen {screen} has {', '.join(f'{one}=' for one in known)}")
-        values = _LOOKS[name].values if name in _LOOKS else None
+        values = _LOOKS[name].values if name in _LOOKS else own.get(name)
         if values is not None and value not in values:
             raise BadInput(f"--show {text!r}: {name} is one of {', '.join(values)}")
+        if name in _NUMBERS and not (value.isascii() and value.isdecimal()):
+            raise BadInput(f"--show {text!r}: {name} is {_NUMBERS[name]}")
+        if name == "window" and not _is_window(value):
+            raise BadInput(f"--show {text!r}: window is two steps, the smaller first, such as 3:120")
         found[name] = value
     return found
+
+
+def _is_window(text: str) -> bool:
+    low, _, high = text.partition(":")
+    try:
+        return 0.0 <= float(low) < float(high) < math.inf
+    except ValueError:
+        return False
 
 
 def set_look(look: Look, choices: Mapping[str, str]) -> Look:

@@ -59,6 +59,11 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
         """Of several that were current one after another, the last gets the focus."""
         self.current.focus()
 
+    @classmethod
+    def choice_values(cls) -> dict[str, tuple[str, ...]]:
+        """Its panes."""
+        return {"pane": cls.PANES}
+
     def choices(self) -> dict[str, str]:
         """The pane that keys act on."""
         return {} if self._current == self.PANES[0] else {"pane": self._current}

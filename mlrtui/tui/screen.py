@@ -51,6 +51,11 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
         """The trials that are chosen or compared here, by number, for the command that shows them again."""
         return ()
 
+    @classmethod
+    def choice_values(cls) -> dict[str, tuple[str, ...]]:
+        """The values that its own choices take, by name; one that is not here takes any text."""
+        return {}
+
     def choices(self) -> dict[str, str]:
         """How the screen is set, where that is not how it opens: names of `choices.CHOICES` that are no part of the
         look.

@@ -13,6 +13,7 @@ from mlrtui.errors import BadInput
 from mlrtui.text.marks import UNICODE
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.choices import CHOICES, parse_choices, set_look
+from mlrtui.tui.modes import screen_class
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.starting import store_source
 from mlrtui.tui.state import Look
@@ -130,11 +131,21 @@ async def test_every_copied_command_prints_the_same_screen(store: Path, monkeypa
         ("live", "grid=heat", "grid is one of progress, eta_star"),
         ("live", "grid", "--screen live has grid="),
         ("log", "x=depth", "--screen log has level=, filter="),
+        ("log", "level=warning", "level is one of all events, warnings and errors, errors"),
+        ("browse", "sort=size", "sort is one of when"),
+        ("browse", "order=down", "order is one of reversed"),
+        ("compare", "settings=none", "settings is one of all, differing"),
+        ("exponents", "predict=1", "predict is one of yes, no"),
+        ("phases", "value=loss", "value is one of accuracy, lambda_end"),
+        ("live", "pane=sweep", "pane is one of grid, trials"),
+        ("trial", "step=last", "step is a step, such as 14"),
+        ("boundary", "cursor=-1", "cursor is the number of a trial"),
+        ("trial", "window=9:3", "window is two steps, the smaller first"),
     ],
 )
 def test_a_choice_that_is_none_is_refused_with_those_that_there_are(screen: str, text: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        parse_choices(screen, [text])
+        parse_choices(screen, [text], screen_class(screen).choice_values())
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """The sweeps that pass the filter, in their order."""
         return (sweep_table(self.list.found().entries),)
 
+    @classmethod
+    def choice_values(cls) -> dict[str, tuple[str, ...]]:
+        """The orders."""
+        return super().choice_values() | {"sort": tuple(name for name, _, _ in SORTS), "order": ("reversed",)}
+
     def choices(self) -> dict[str, str]:
         """Filter and order."""
         found = {"filter": self.list.filter} if self.list.filter.strip() else {}

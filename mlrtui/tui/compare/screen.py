@@ -49,6 +49,11 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         compared = () if reading is None else reading.compared
         return tuple(one.details.trial_id for one in compared if one.mark.store == compared[0].mark.store)
 
+    @classmethod
+    def choice_values(cls) -> dict[str, tuple[str, ...]]:
+        """All settings, or those that differ."""
+        return super().choice_values() | {"settings": ("all", "differing")}
+
     def choices(self) -> dict[str, str]:
         """The cursor's step, the setting that colours curves, and whether all settings are listed."""
         loss = self.query_one("#loss", Overlay)

@@ -75,6 +75,11 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         groups = self._view.groups
         return (*fit_tables(self._view.fit), *([group_table(groups, self._view.axis)] if groups else []))
 
+    @classmethod
+    def choice_values(cls) -> dict[str, tuple[str, ...]]:
+        """Whether predictions are drawn."""
+        return super().choice_values() | {"predict": ("yes", "no")}
+
     def choices(self) -> dict[str, str]:
         """What is fitted against what, over which cells, and the cell under the cursor."""
         found = super().choices() | ({} if self._label is None else {"cell": self._label})

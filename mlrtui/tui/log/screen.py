@@ -137,6 +137,11 @@ class LogScreen(FilterScreen, inherit_bindings=False):
         reading = self.owner.reading
         return () if reading is None else (log_table(self.query_one(LogPane).rows(), _sweep_names(reading)),)
 
+    @classmethod
+    def choice_values(cls) -> dict[str, tuple[str, ...]]:
+        """Sets of levels."""
+        return super().choice_values() | {"level": tuple(LEVELS)}
+
     def choices(self) -> dict[str, str]:
         """Levels and words."""
         pane = self.query_one(LogPane)

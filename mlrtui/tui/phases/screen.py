@@ -59,6 +59,11 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         """The trial under the cursor."""
         return () if self._view.mark is None else (self._view.mark.trial_id,)
 
+    @classmethod
+    def choice_values(cls) -> dict[str, tuple[str, ...]]:
+        """What is drawn upwards."""
+        return super().choice_values() | {"value": tuple(SPELLED.values())}
+
     def choices(self) -> dict[str, str]:
         """The axis, and what is drawn upwards."""
         found = super().choices() | ({} if self._axis is None else {"x": self._axis})
