@@ -28,7 +28,7 @@ SENTENCE_KEY = 20261129
 
 
 def _packaged(name: str, whole: int, file: str) -> Callable[[int], tuple[Floats, Ints]]:
-    """A data set of ``whole`` samples that lies in the scikit-learn package, in a file of numbers with the label last."""
+    """A data set of ``whole`` samples in a file of the scikit-learn package: numbers, the label last."""
 
     def read(samples: int) -> tuple[Floats, Ints]:
         rows = np.random.RandomState(0).permutation(whole)[:samples]
