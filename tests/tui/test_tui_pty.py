@@ -51,14 +51,14 @@ def test_a_silent_running_trial_costs_its_mark_once_and_then_nothing(start: Star
     terminal.wait_for(lambda: "quiet since" in terminal.text())
     settle(terminal)
     before = len(terminal.sent)
-    terminal.wait_turns(60)
+    terminal.wait_turns(20)
     assert terminal.read(0.0) == b""
     assert len(terminal.sent) == before
     terminal.wait_for(lambda: "stale since" in terminal.text())
     assert len(terminal.sent) - before < 1000
     settle(terminal)
     before = len(terminal.sent)
-    terminal.wait_turns(60)
+    terminal.wait_turns(20)
     assert len(terminal.sent) == before
 
 
