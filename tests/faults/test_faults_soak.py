@@ -16,7 +16,7 @@ from mlrtui.driver.loop import Driver
 from mlrtui_db import invariants
 from mlrtui_db.store import Store
 
-SECONDS = float(os.environ.get("MLRTUI_SOAK_SECONDS", "5"))
+SECONDS = float(os.environ.get("MLRTUI_SOAK_SECONDS", "10"))
 RATE = 20_000.0
 HELD_ROWS = int(os.environ.get("MLRTUI_HELD_ROWS", "60000"))
 LOG_BOUND = 64 * HELD_ROWS  # bytes; for a million rows the driver's own bound
