@@ -21,10 +21,14 @@ SCREENS = {
 
 
 def settle(terminal: Terminal) -> None:
-    """Let what is under way arrive."""
-    terminal.wait_turns(2)
-    while terminal.read(0.3):
-        pass
+    """Let what is under way arrive: on a busy machine a short silence is not its end."""
+    for _ in range(20):  # a screen that is never silent is told by what follows
+        before = len(terminal.sent)
+        terminal.wait_turns(3)
+        while terminal.read(0.3):
+            pass
+        if len(terminal.sent) == before:
+            return
 
 
 def colours(sent: bytes) -> set[bytes]:
