@@ -5,9 +5,10 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,18 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads
 
 from mlrtui import cli
 from mlrtui_db import lock
+
+FULL = os.environ.get("MLRTUI_TEST_FULL") == "1"
+
+
+def thinned(*lists: Iterable[object], step: int) -> list[tuple[object, ...]]:
+    """For ``parametrize``: with MLRTUI_TEST_FULL=1 all combinations, else one of ``step``, in which each value occurs.
+
+    They lie on diagonals; ``step`` must not be larger than the second longest of the lists.
+    """
+    chosen = product(*(enumerate(values) for values in lists))
+    return [tuple(value for _, value in one) for one in chosen if FULL or sum(number for number, _ in one) % step == 0]
+
 
 SMALL_SEARCH = """
 [sweep]

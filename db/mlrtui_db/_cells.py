@@ -47,10 +47,14 @@ _CHANGED = """
 SELECT cell_id FROM cell WHERE rev > :rev UNION SELECT cell_id FROM net WHERE rev > :rev
 UNION SELECT cell_id FROM trial t JOIN net USING (net_id) WHERE t.rev > :rev
 """
-_COUNTS = """
-SELECT (SELECT count(*) FROM sweep), (SELECT count(*) FROM cell), (SELECT count(*) FROM net),
-       (SELECT count(*) FROM trial)
+_COUNTS = "SELECT (SELECT count(*) FROM cell), (SELECT count(*) FROM net), (SELECT count(*) FROM trial)"
+_COUNTED = """
+SELECT c.cell_id, count(DISTINCT net_id), count(trial_id)
+FROM cell c LEFT JOIN net USING (cell_id) LEFT JOIN trial USING (net_id)
+WHERE sweep_id != :sweep AND c.cell_id IN ({cells}) GROUP BY c.cell_id
 """
+_EVERY = "SELECT cell_id FROM cell"
+_OWN = "SELECT cell_id FROM cell WHERE sweep_id = :sweep AND cell_id IN (SELECT value FROM json_each(:given))"
 
 
 def read_cells(
@@ -70,8 +74,8 @@ def read_cells(
 class KnownCells:
     """The cells as they were read last, so that the next time only those are read that have changed since.
 
-    Every change of a cell, a net or a trial raises its ``rev``. What is taken away shows in the numbers of them, which
-    are of this sweep where it is the only one; beside others, and after anything odd, all cells are read.
+    Every change of a cell, a net or a trial raises its ``rev``. What is taken away shows in the numbers of them in the
+    whole store: those of other sweeps are known, too. After anything odd all cells are read.
     """
 
     def __init__(self) -> None:
@@ -81,26 +85,54 @@ class KnownCells:
         """Read everything the next time."""
         self._sweep_id, self._rev = -1, 0
         self._cells: dict[int, CellRow] = {}
+        self._beside = _Beside((0, 0, 0))
 
     def read(self, connection: sqlite3.Connection, sweep_id: int) -> tuple[CellRow, ...]:
         """The same as `read_cells` of the sweep."""
         rev = newest_rev(connection)
-        found = self._changed(connection, sweep_id) if sweep_id == self._sweep_id and rev >= self._rev else None
+        in_store: tuple[int, int, int] = connection.execute(_COUNTS).fetchone()
+        known = sweep_id == self._sweep_id and rev >= self._rev
+        found = self._changed(connection, sweep_id, in_store) if known else None
         if found is None:
             found = read_cells(connection, sweep_id)
+            cells, nets, trials = _counts(found)
+            self._beside = _Beside((in_store[0] - cells, in_store[1] - nets, in_store[2] - trials))
         self._sweep_id, self._rev = sweep_id, rev
         self._cells = {cell.cell_id: cell for cell in found}
         return found
 
-    def _changed(self, connection: sqlite3.Connection, sweep_id: int) -> tuple[CellRow, ...] | None:
+    def _changed(
+        self, connection: sqlite3.Connection, sweep_id: int, in_store: tuple[int, int, int]
+    ) -> tuple[CellRow, ...] | None:
         """All cells, with those that have changed read again; None where that would not be all of them."""
-        sweeps, *counts = connection.execute(_COUNTS).fetchone()
-        if sweeps != 1:
-            return None
         changed = [number for (number,) in connection.execute(_CHANGED, {"rev": self._rev})]
-        cells = self._cells | {cell.cell_id: cell for cell in read_cells(connection, sweep_id, changed)}
-        nets, trials = (sum(getattr(cell, name) for cell in cells.values()) for name in ("nets", "trials"))
-        if [len(cells), nets, trials] != counts:
+        values = {"sweep": sweep_id, "given": json.dumps(changed)}
+        own = [number for (number,) in connection.execute(_OWN, values)]
+        if len(own) < len(changed):
+            self._beside.look(connection, values)
+        cells = self._cells | {cell.cell_id: cell for cell in read_cells(connection, sweep_id, own)}
+        ours = _counts(cells.values())
+        if tuple(a + b for a, b in zip(ours, self._beside.counts, strict=True)) != in_store:
             return None
         order = connection.execute("SELECT cell_id FROM cell WHERE sweep_id = ? ORDER BY position", (sweep_id,))
         return tuple(cells[number] for (number,) in order)
+
+
+def _counts(cells: Collection[CellRow]) -> tuple[int, int, int]:
+    return len(cells), sum(cell.nets for cell in cells), sum(cell.trials for cell in cells)
+
+
+class _Beside:
+    """How many cells, nets and trials the other sweeps have; cell by cell once one of those has changed."""
+
+    def __init__(self, counts: tuple[int, int, int]) -> None:
+        self.counts = counts
+        self._cells: dict[int, tuple[int, int]] | None = None
+
+    def look(self, connection: sqlite3.Connection, values: dict[str, object]) -> None:
+        """Count the given cells again, the first time all."""
+        counted = _COUNTED.format(cells=_EVERY if self._cells is None else _GIVEN)
+        fresh = {number: (nets, trials) for number, nets, trials in connection.execute(counted, values)}
+        self._cells = (self._cells or {}) | fresh
+        nets, trials = (sum(cell[at] for cell in self._cells.values()) for at in range(2))
+        self.counts = (len(self._cells), nets, trials)

@@ -4,7 +4,9 @@ To add one, write a function that reads it and register it here: sweep files, th
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -25,16 +27,35 @@ SENTENCE_TOKENS = 32
 SENTENCE_KEY = 20261129
 
 
-def _packaged(name: str, whole: int) -> Callable[[int], tuple[Floats, Ints]]:
-    """A data set of ``whole`` samples that lies in the scikit-learn package."""
+def _packaged(name: str, whole: int, file: str) -> Callable[[int], tuple[Floats, Ints]]:
+    """A data set of ``whole`` samples in a file of the scikit-learn package: numbers, the label last."""
 
     def read(samples: int) -> tuple[Floats, Ints]:
-        # by name at the time of use: scikit-learn takes seconds to import, and only who trains needs it
-        bunch = getattr(importlib.import_module("sklearn.datasets"), f"load_{name}")()
         rows = np.random.RandomState(0).permutation(whole)[:samples]
-        return np.asarray(bunch.data, dtype=np.float64)[rows], np.asarray(bunch.target, dtype=np.int64)[rows]
+        x, labels = _table(file) or _loaded(name)
+        return x[rows], labels[rows]
 
     return read
+
+
+def _table(file: str) -> tuple[Floats, Ints] | None:
+    """What the package's own function reads, without importing the package: that takes seconds at every start of a run.
+
+    None where another version keeps it elsewhere.
+    """
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        return None
+    path = Path(package.origin).parent / "datasets" / "data" / file
+    if not path.is_file():
+        return None
+    table = np.loadtxt(path, delimiter=",", skiprows=0 if file.endswith(".gz") else 1)  # the others begin with names
+    return table[:, :-1], table[:, -1].astype(np.int64)
+
+
+def _loaded(name: str) -> tuple[Floats, Ints]:
+    bunch = getattr(importlib.import_module("sklearn.datasets"), f"load_{name}")()
+    return np.asarray(bunch.data, dtype=np.float64), np.asarray(bunch.target, dtype=np.int64)
 
 
 def _gaussian(samples: int) -> tuple[Floats, Ints]:
@@ -110,12 +131,16 @@ for _name, _source in {
     "digits": Source(
         *(1797, 64, 10, 1797, "8x8 images of handwritten digits (scikit-learn)"),
         image=(1, 8, 8),
-        read=_packaged("digits", 1797),
+        read=_packaged("digits", 1797, "digits.csv.gz"),
     ),
     "breast_cancer": Source(
-        *(569, 30, 2, 569, "Wisconsin breast cancer, diagnostic (scikit-learn)"), read=_packaged("breast_cancer", 569)
+        *(569, 30, 2, 569, "Wisconsin breast cancer, diagnostic (scikit-learn)"),
+        read=_packaged("breast_cancer", 569, "breast_cancer.csv"),
     ),
-    "wine": Source(*(178, 13, 3, 178, "Italian wines by three cultivars (scikit-learn)"), read=_packaged("wine", 178)),
+    "wine": Source(
+        *(178, 13, 3, 178, "Italian wines by three cultivars (scikit-learn)"),
+        read=_packaged("wine", 178, "wine_data.csv"),
+    ),
     "gaussian": Source(
         *(1024, GAUSSIAN_INPUTS, 2, 100_000, "two Gaussians, generated; 1024 samples unless a number is given"),
         read=_gaussian,

@@ -56,9 +56,12 @@ def seconds_per_core(plan: Plan) -> float:
     return sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in cells)
 
 
-def seconds_per_training(cell: CellPlan) -> float:
-    """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds."""
-    work, how = forward_work(cell.net), cell.sharpness
+def seconds_per_training(cell: CellPlan, work: int | None = None) -> float:
+    """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds.
+
+    ``work``: its net's `forward_work`, where that is known.
+    """
+    work, how = forward_work(cell.net) if work is None else work, cell.sharpness
     step = _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
     if how.every:
         products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
@@ -66,10 +69,11 @@ def seconds_per_training(cell: CellPlan) -> float:
     return cell.train.max_steps * step
 
 
-def seconds_per_probe(cell: CellPlan) -> float:
-    """Rough time of one net's λ at initialisation on one CPU core, in seconds."""
+def seconds_per_probe(cell: CellPlan, work: int | None = None) -> float:
+    """Rough time of one net's λ at initialisation on one CPU core, in seconds; ``work`` as above."""
     samples = cell.sharpness.samples or cell.samples
-    return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * forward_work(cell.net) * samples / _FLOPS_PER_CORE
+    work = forward_work(cell.net) if work is None else work
+    return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * work * samples / _FLOPS_PER_CORE
 
 
 def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:

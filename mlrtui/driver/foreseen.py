@@ -16,7 +16,8 @@ def time_foreseen(plan: Plan, devices: Sequence[str]) -> str:
     """The time that a plan will take on the CPU workers among these devices; on one core where there is none."""
     if not all(isinstance(cell, CellPlan) for cell in plan.cells):
         return "not foreseen: what a training of yours costs is known to its function alone"
-    if any(isinstance(cell, CellPlan) and forward_work(cell.net) == 0 for cell in plan.cells):
+    of_kinds = {cell.net.kind: cell.net for cell in plan.cells if isinstance(cell, CellPlan)}  # all of a kind are alike
+    if any(forward_work(net) == 0 for net in of_kinds.values()):
         return "not foreseen: what a factory's nets cost is not known before they are built"
     workers = sum(kind_of(device) == "cpu" for device in devices)
     cells = [

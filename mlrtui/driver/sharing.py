@@ -9,7 +9,7 @@ from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
-from mlrtui_trainer.models.kinds import n_params
+from mlrtui_trainer.models.kinds import forward_work, n_params
 
 __all__ = ["Cost", "Turn", "cost_of", "lanes_within", "turns_of"]
 
@@ -93,7 +93,8 @@ def cost_of(cell: Cell, spec: AnySweep) -> Cost:
     """What a net of this cell takes; of a training of the user's, where nothing is known, each the same."""
     probe, training = 0.0, 1.0
     if isinstance(cell, CellPlan):
-        probe, training = seconds_per_probe(cell), seconds_per_training(cell)
+        work = forward_work(cell.net)  # once: there may be a hundred thousand cells
+        probe, training = seconds_per_probe(cell, work), seconds_per_training(cell, work)
     if spec.search is None:
         assert spec.scan is not None
         return Cost(probe, training, spec.scan.count, questions=1)

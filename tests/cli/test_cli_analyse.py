@@ -37,11 +37,13 @@ def test_groups_are_fitted_apart(whole_search: Path, mlrtui: Mlrtui) -> None:
     assert [group["group"] for group in json.loads(said.stdout)["fits"]] == ["depth == 1", "depth == 2"]
 
 
-def test_one_fit_over_two_stores(tmp_path: Path, whole_search: Path, mlrtui: Mlrtui, sweep_file: WriteSweep) -> None:
+def test_one_fit_over_two_stores(
+    tmp_path: Path, made: Callable[..., Path], mlrtui: Mlrtui, sweep_file: WriteSweep
+) -> None:
     deep = SMALL_SEARCH.replace("small search", "deeper").replace("depth = [1, 2]", "depth = 3")
-    done = mlrtui("run", sweep_file(deep), "--store", tmp_path / "deep.db", "--devices", "cpu:1", "--no-tui")
+    done = mlrtui("run", sweep_file(deep), "--store", tmp_path / "deep.db", "--devices", "fake", "--no-tui")
     assert done.returncode == 0, done.stderr
-    both = ("--store", whole_search, "--store", tmp_path / "deep.db")
+    both = ("--store", made(SMALL_SEARCH), "--store", tmp_path / "deep.db")
     (found,) = json.loads(mlrtui("fit", *both, "--json").stdout)["fits"]
     assert found["cells"] == 6
     (one,) = json.loads(mlrtui("fit", "deeper", *both, "--x", "width", "--json").stdout)["fits"]
@@ -49,10 +51,9 @@ def test_one_fit_over_two_stores(tmp_path: Path, whole_search: Path, mlrtui: Mlr
 
 
 def test_a_fit_is_saved_under_a_name_and_stays(
-    tmp_path: Path, whole_search: Path, mlrtui: Mlrtui, sweep_file: WriteSweep
+    made: Callable[..., Path], mlrtui: Mlrtui, sweep_file: WriteSweep
 ) -> None:
-    store = tmp_path / "copy.db"
-    assert mlrtui("backup", store, "--store", whole_search).returncode == 0
+    store = made(SMALL_SEARCH)
     asked = ("fit", "--store", store, "--x", "width", "--where", "depth == 1")
     said = mlrtui(*asked, "--save", "first layer", "--json")
     (found,) = json.loads(said.stdout)["fits"]
@@ -62,7 +63,7 @@ def test_a_fit_is_saved_under_a_name_and_stays(
         assert connection.execute(query).fetchall() == right
     # the sweep grows, and its own fits are made anew
     larger = SMALL_SEARCH.replace("seeds = 2", "seeds = 3")
-    done = mlrtui("run", sweep_file(larger), "--store", store, "--devices", "cpu:1", "--no-tui")
+    done = mlrtui("run", sweep_file(larger), "--store", store, "--devices", "fake", "--no-tui")
     assert done.returncode == 0, done.stderr
     with sqlite3.connect(store) as connection:
         assert connection.execute(query).fetchall() == right

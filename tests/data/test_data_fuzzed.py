@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = 10_000 if os.environ.get("MLRTUI_TEST_FULL") == "1" else 200
+EXAMPLES = 10_000 if os.environ.get("MLRTUI_TEST_FULL") == "1" else 60
 bounded = settings(
     max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import datasets
 from sklearn.datasets import load_digits
 
-from mlrtui.data import SOURCES, DataSpec, describe, load, resolve
+from mlrtui.data import SOURCES, DataSpec, built_in, describe, load, resolve
 from mlrtui.errors import BadInput
 from mlrtui_trainer.registry import UnknownNameError
 
@@ -55,6 +56,17 @@ def test_digits_are_the_first_of_a_fixed_permutation() -> None:
     assert np.array_equal(dataset.x, images[rows])
     assert np.array_equal(dataset.labels, labels[rows])
     assert dataset.labels[:10].tolist() == [2, 8, 2, 6, 6, 7, 1, 9, 8, 5]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_files_of_a_package_are_read_as_by_the_package(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, labels = getattr(datasets, f"load_{name}")(return_X_y=True)
+    spec, rows = DataSpec(name, "all", "classes", "none"), np.random.RandomState(0).permutation(len(x))
+    for table in (built_in._table, lambda file: None):  # the second: another version keeps them elsewhere
+        monkeypatch.setattr(built_in, "_table", table)
+        dataset = load(spec)
+        assert dataset.x.tobytes() == x[rows].tobytes()
+        assert dataset.labels.tobytes() == labels[rows].astype(np.int64).tobytes()
 
 
 @pytest.mark.parametrize("name", [*REAL, "gaussian", "teacher", "mnist5k"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import db_samples as samples
+from conftest import FULL
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -211,4 +212,4 @@ class Writer(RuleBasedStateMachine):
 
 
 TestWriter = Writer.TestCase
-TestWriter.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestWriter.settings = settings(max_examples=60 if FULL else 25, stateful_step_count=25, deadline=None)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(3600)
 
 FULL = bool(os.environ.get("MLRTUI_TEST_FULL"))
 SEED = int(os.environ.get("MLRTUI_FUZZ_SEED", "16"))
-CASES = 200 if FULL else 3  # of each kind
+CASES = 200 if FULL else 2  # of each kind
 PATIENCE = 120.0  # seconds without an answer after which a command that uses no CPU time counts as hanging
 SECONDS, DATA = 5, 1_000_000_000
 DRIVERS_SECONDS = 30  # where a driver is started, which imports more than the commands do

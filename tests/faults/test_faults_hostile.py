@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
+from conftest import FULL, SMALL_SCAN, SMALL_SEARCH, Mlrtui
 from faults_tools import drive
 
 from mlrtui.engines.fake import FakeEngine
@@ -131,7 +131,7 @@ def test_no_socket_has_a_name() -> None:
     assert bound == []
 
 
-@pytest.mark.parametrize("mask", [0o077, 0o007])
+@pytest.mark.parametrize("mask", [0o077, 0o007] if FULL else [0o007])
 def test_files_get_the_users_umask(mlrtui: Mlrtui, sweep_file: WriteSweep, tmp_path: Path, mask: int) -> None:
     sweep, before = sweep_file(SMALL_SCAN), set(tmp_path.iterdir())
     earlier = os.umask(mask)

@@ -1,6 +1,6 @@
 """SIGKILL of drivers and workers at random moments, and two drivers at once. Real processes, real training.
 
-`MLRTUI_KILLS` sets the number of moments (20), `MLRTUI_KILLS_SEED` where the dice start.
+`MLRTUI_KILLS` sets the number of moments (10), `MLRTUI_KILLS_SEED` where the dice start.
 """
 
 import os
@@ -25,9 +25,9 @@ from mlrtui_db.errors import StoreError
 pytestmark = [pytest.mark.usefixtures("no_driver_left"), pytest.mark.timeout(3600)]
 WriteSweep = Callable[..., Path]
 
-MOMENTS = int(os.environ.get("MLRTUI_KILLS", "20"))
+MOMENTS = int(os.environ.get("MLRTUI_KILLS", "10"))
 SEED = int(os.environ.get("MLRTUI_KILLS_SEED", "20261122"))
-SECONDS = max(30.0, 12.0 * MOMENTS if MOMENTS > 20 else 0.0)  # after which no further moment begins, for each test
+SECONDS = max(20.0, 12.0 * MOMENTS if MOMENTS > 10 else 0.0)  # after which no further moment begins, for each test
 MOST_WORKERS = 2  # of one driver; a trial that loses three workers alone is given up, as it should
 FAKE_SEARCH = LONG_SEARCH.replace("samples = 1024", "samples = 256").replace("tolerance = 0.01", "tolerance = 0.001")
 

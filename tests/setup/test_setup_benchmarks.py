@@ -1,18 +1,21 @@
 """The benchmarks run, do the work that they say, and print their tables; no number is judged."""
 
+import importlib
 import json
 import math
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import SMALL_SEARCH
+from conftest import FULL, SMALL_SEARCH
 
 from benchmarks import grids, suite
 from benchmarks.jax_child import JaxChild
@@ -137,16 +140,20 @@ def test_both_searches_of_a_grid_judge_the_same_trainings(eta: float) -> None:
 
 
 def run(module: str, options: str, folder: Path) -> tuple[list[str], Any]:
-    """The lines of the tables that a benchmark prints, and what it writes."""
-    out = folder / "out.json"
-    command = [sys.executable, "-m", f"benchmarks.{module}", *options.split(), "--json", str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    """The lines of the tables that a benchmark prints, and what it writes; in this process, which has torch."""
+    out, printed, threads = folder / "out.json", StringIO(), torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch, chdir(ROOT), redirect_stdout(printed):
+        patch.setattr(sys, "argv", [module, *options.split(), "--json", str(out)])
+        try:
+            importlib.import_module(f"benchmarks.{module}").main()
+        finally:
+            torch.set_num_threads(threads)
     written = json.loads(out.read_text())
     assert {"processor", "python"} <= set(written["about"])
-    return [line for line in done.stdout.splitlines() if line.startswith("| ")], written
+    return [line for line in printed.getvalue().splitlines() if line.startswith("| ")], written
 
 
+@pytest.mark.skipif(not FULL, reason="trains four hundred times: MLRTUI_TEST_FULL=1 runs it")
 def test_two_workers_do_what_one_does(tmp_path: Path) -> None:
     lines, written = run("workers", "--rounds 1 --epochs 1 --kinds scan", tmp_path)
     (case,) = written["cases"]

@@ -83,8 +83,6 @@ def test_a_model_of_your_own_is_built_as_the_guide_writes_it(mlrtui: Mlrtui, tmp
     named = [word for key, name in own.items() for word in ("--set", f"training.{key}=mine:{name}")]
     built = mlrtui("run", tmp_path / "nets.toml", "--dry-run", "--allow-code", *named)
     assert built.returncode == 0, built.stderr
-    built = mlrtui("run", tmp_path / "nets.toml", "--dry-run", "--allow-code")
-    assert built.returncode == 0, built.stderr
     assert "guide: search, 2 cells x 1 seeds" in built.stdout
 
 

@@ -103,6 +103,13 @@ def test_only_the_compiled_route_imports_what_may_be_missing(package: str) -> No
     assert {name.rsplit("/", 1)[0] for name in files_that_import(package)} == {"trainer/mlrtui_trainer/fast"}
 
 
+def test_the_data_of_scikit_learn_are_read_without_it() -> None:
+    digits = loaded_after(
+        "from mlrtui.data import DataSpec, load; assert load(DataSpec('digits')).x.shape == (1797, 64)"
+    )
+    assert not digits & {"sklearn", "scipy", "pandas"}
+
+
 def test_ray_is_imported_only_where_it_is_used() -> None:
     used = {f"mlrtui/engines/ray/{name}.py" for name in ("cluster", "probe", "relay")}
     assert files_that_import("ray") == {*used, "trainer/mlrtui_trainer/remote.py"}

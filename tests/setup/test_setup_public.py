@@ -30,13 +30,16 @@ def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
 
 
 def test_a_measure_from_the_front_door() -> None:
-    """In a process of its own, as a script does it."""
+    """In a process of its own, as a script does it; torch's compiler is imported by what compiles, in the loss too."""
     script = """
-import mlrtui, torch
+import sys, mlrtui, torch
 model = torch.nn.Linear(2, 1, bias=False).double()
 x = torch.tensor([[3.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
 s = mlrtui.sharpness(model, lambda m, b: m(b).square().sum() / 2, x)
-print(round(s.value, 6), s.converged)
+print(round(s.value, 6), s.converged, "torch._dynamo" in sys.modules)
+half = lambda m, b: torch.compile(lambda out: out.square().sum() / 2, backend="aot_eager")(m(b))
+s = mlrtui.sharpness(model, half, x)
+print(round(s.value, 6), s.converged, "torch._dynamo" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["9.0", "True"]
+    assert done.stdout.split() == ["9.0", "True", "False", "9.0", "True", "True"]

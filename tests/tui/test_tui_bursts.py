@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+from conftest import thinned
 from test_tui_terminal import Terminal, start
 
 __all__ = ["start"]  # a fixture
@@ -83,8 +84,7 @@ def lacks(terminal: Terminal, burst: Burst) -> list[str]:
     return [word for word in burst.then if word not in text] + [f"not {word}" for word in burst.never if word in text]
 
 
-@pytest.mark.parametrize("pace", ["quick", "slow"])
-@pytest.mark.parametrize("name", BURSTS)
+@pytest.mark.parametrize(("name", "pace"), thinned(BURSTS, ["quick", "slow"], step=2))
 def test_a_burst_is_done_key_by_key(start: Start, name: str, pace: str) -> None:
     burst = BURSTS[name]
     terminal = start((120, 36), *filter(None, (burst.store, pace)))

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import FULL, thinned
 from rich.cells import cell_len
 from test_tui_screens import shown
 from tui_fakes import FakeStore, both_sweeps, scan_store, search_store
@@ -78,7 +79,11 @@ async def test_pages_look_as_they_did(
 
 @pytest.mark.parametrize(
     ("make", "size"),
-    [(law_store, (160, 48)), (law_store, (20, 6)), (wide_scan_store, (40, 12)), (FakeStore, (80, 24))],
+    [
+        (law_store, (160, 48)),
+        (wide_scan_store, (40, 12)),
+        *([(law_store, (20, 6)), (FakeStore, (80, 24))] if FULL else []),
+    ],
 )
 async def test_every_key_of_every_page_keeps_the_app_alive(
     make: Callable[[], FakeStore], size: tuple[int, int]
@@ -205,8 +210,9 @@ TROUBLE: dict[str, tuple[Callable[[], FakeStore], str]] = {
 }
 
 
-@pytest.mark.parametrize("screen", [name for name in OPENED_BY if name != "help"])
-@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize(
+    ("trouble", "screen"), thinned(TROUBLE, [name for name in OPENED_BY if name != "help"], step=4)
+)
 async def test_every_screen_says_what_it_sees_and_never_raises(trouble: str, screen: str) -> None:
     make, words = TROUBLE[trouble]
     async with shown(make()) as view:
@@ -239,8 +245,14 @@ def _real(folder: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("screen", ["live", "boundary", "exponents", "phases", "log", "browse"])
-@pytest.mark.parametrize("kind", ["half-written", "foreign", "newer", "vanished", "read-only"])
+@pytest.mark.parametrize(
+    ("kind", "screen"),
+    thinned(
+        ["half-written", "foreign", "newer", "vanished", "read-only"],
+        ["live", "boundary", "exponents", "phases", "log", "browse"],
+        step=4,
+    ),
+)
 async def test_files_that_are_no_readable_store_are_a_sentence_on_every_screen(
     kind: str, screen: str, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import FULL
 from rich.cells import cell_len
 from textual.keys import key_to_character
 from textual.pilot import Pilot
@@ -124,7 +125,7 @@ async def test_keys_bound_are_keys_documented(screen: str) -> None:
 
 @pytest.mark.parametrize(
     ("make", "size"),
-    [(search_store, (160, 48)), (scan_store, (40, 12)), (FakeStore, (20, 6))],
+    [(search_store, (160, 48)), (FakeStore, (20, 6)), *([(scan_store, (40, 12))] if FULL else [])],
 )
 async def test_every_key_on_every_screen_keeps_the_app_alive(
     make: Callable[[], FakeStore], size: tuple[int, int]

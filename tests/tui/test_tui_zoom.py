@@ -1,6 +1,7 @@
 """One pane alone: zoomed, and on a small terminal, on every screen that has several."""
 
 import pytest
+from conftest import thinned
 from test_tui_screens import shown
 from tui_fakes import FakeStore, scan_store
 from tui_laws import law_store, wide_scan_store
@@ -15,8 +16,7 @@ def store_for(screen: str) -> FakeStore:
     return scan_store("done", False) if made is None else made()
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 48), (40, 12)], ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize(("screen", "size"), thinned(SCREENS, [(80, 24), (160, 48), (40, 12)], step=2))
 async def test_every_pane_can_be_seen_alone(screen: str, size: tuple[int, int]) -> None:
     async with shown(store_for(screen), size) as view:
         if screen == "compare":

@@ -6,8 +6,9 @@ double precision a central difference with a step of 1e-6 tells (right nets agre
 wrong ones differ by 5e-3 or more).
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -19,9 +20,11 @@ __all__ = [
     "ALARM",
     "STEP",
     "InDouble",
+    "can_compile",
     "custom_functions",
     "error_of_scalar",
     "relative",
+    "uncompiled",
     "with_second_derivatives",
     "wrong_layer",
 ]
@@ -84,6 +87,20 @@ def with_second_derivatives(recurrent: bool = False) -> Iterator[None]:
         if recurrent:
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))
         yield
+
+
+def can_compile() -> bool:
+    """Whether this process has imported torch's compiler, without which nothing in it is compiled."""
+    return "torch._dynamo" in sys.modules
+
+
+def uncompiled() -> AbstractContextManager[object]:
+    """Around code of the user's: compiled modules run as they were written.
+
+    Compiled code has no second derivatives, and is compiled anew for every set of parameters. Where nothing can be
+    compiled it does nothing: to import torch's compiler takes seconds.
+    """
+    return torch.compiler.set_stance("force_eager") if can_compile() else nullcontext()
 
 
 def relative(found: Tensor, right: Tensor, floor: float = 0.0) -> float:

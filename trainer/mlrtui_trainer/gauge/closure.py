@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mlrtui_trainer.curvature.double_backward import with_second_derivatives
+from mlrtui_trainer.curvature.double_backward import can_compile, uncompiled, with_second_derivatives
 from mlrtui_trainer.gauge.errors import NotReproducible, ShardedParameters, WrongBatch
 
 __all__ = ["Closure", "LossFunction", "ModelState", "RandomStates", "local", "refuse_sharded", "undisturbed"]
@@ -163,10 +163,15 @@ class Closure:
 
     def graph(self) -> Tensor:
         """The loss with its graph, made by operations that can be differentiated twice."""
+        could_compile = can_compile()
+        loss = self._with_graph()
+        return self._with_graph() if can_compile() and not could_compile else loss  # compiled for the first time in it
+
+    def _with_graph(self) -> Tensor:
         with ExitStack() as stack:
             stack.enter_context(torch.enable_grad())
             stack.enter_context(with_second_derivatives(self._recurrent))
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
+            stack.enter_context(uncompiled())
             stack.enter_context(_copied_buffers(self.model))
             return self._forward()
 

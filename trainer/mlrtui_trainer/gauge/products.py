@@ -15,6 +15,7 @@ from mlrtui_trainer.curvature.double_backward import (
     InDouble,
     custom_functions,
     relative,
+    uncompiled,
     with_second_derivatives,
     wrong_layer,
 )
@@ -195,7 +196,7 @@ def _error_in_double(closure: Closure, step: float) -> float:
         tensors = fixed | dict(zip(names, split(flat, shapes), strict=True))
         closure.restore()
         try:
-            with torch.enable_grad(), with_second_derivatives(), InDouble(), torch.compiler.set_stance("force_eager"):
+            with torch.enable_grad(), with_second_derivatives(), InDouble(), uncompiled():
                 buffers = {name: t.clone() for name, t in tensors.items() if name not in names}
                 value: Tensor = torch.func.functional_call(caller, tensors | buffers, (batch,))
                 scalar: Tensor = value.reshape(())

@@ -1,13 +1,13 @@
 """Calling a user's code: random generators seeded and put back, and whatever it raises said as one sentence."""
 
 import random
-import sys
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 
+from mlrtui_trainer.curvature.double_backward import uncompiled
 from mlrtui_trainer.raised import said_in_short
 from mlrtui_trainer.seeds import generator
 
@@ -71,13 +71,10 @@ def _drawing(drawn: np.random.Generator, devices: Iterable[int | torch.device]) 
 def eagerly(dtype: torch.dtype) -> Iterator[None]:
     """A forward pass of the user's in this precision: compiled modules run as they were written.
 
-    Compiled code has no second derivatives, and is compiled anew for every set of parameters. Tensors that the forward
-    pass makes itself have the precision of its input.
+    Tensors that the forward pass makes itself have the precision of its input.
     """
     before = torch.get_default_dtype()
-    with ExitStack() as stack:
-        if "torch._dynamo" in sys.modules:  # only then something can be compiled; the import alone takes seconds
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
+    with uncompiled():
         torch.set_default_dtype(dtype)
         try:
             yield
