@@ -1,14 +1,21 @@
 """Control in a real terminal: the screen starts the command line's own commands against a real driver."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pty_terminal import PtyTerminal
+from test_tui_screens import shown
+from tui_fakes import scan_store
+from tui_rows import NOW, make_sweep
 
+from mlrtui.tui.control.offers import Target, offer
+from mlrtui.tui.live.screen import LiveScreen
 from mlrtui_db import lock
 from mlrtui_db.reader import Reader
 
@@ -126,18 +133,45 @@ def test_a_real_driver_is_started_stopped_resumed_and_asked_for_more(
     terminal.wait_for(lambda: "resumed 'many nets'" in _log(store))
 
 
-def test_a_copy_is_not_controlled_from_here(screen: Callable[..., PtyTerminal], tmp_path: Path) -> None:
-    (tmp_path / "small.toml").write_text(SMALL)
-    for words in (["run", "small.toml", "--store", "o.db", "--devices", "fake", "--no-tui"], ["pull", "o.db", "c.db"]):
-        subprocess.run([*MLRTUI, *words], cwd=tmp_path, check=True, capture_output=True)
-    terminal = screen("browse", "c.db", size=(80, 24))
-    terminal.wait_for(lambda: "tiny nets" in terminal.text())
-    for key in (b"X", b"R", b"E", b"F"):
-        terminal.press(key)
-        terminal.wait_for(lambda: "c.db is a copy made by `mlrtui pull`" in terminal.text())
-        assert "enter starts" not in terminal.text()
-        terminal.press(b"\r")
-        terminal.wait_for(lambda: "1 sweep" in terminal.text())
+async def test_a_copy_is_not_controlled_from_here() -> None:
+    store = scan_store()
+    store.snapshots[1] = replace(store.snapshots[1], copied_at=NOW - 5)
+    async with shown(store) as view:
+        for key in ("X", "R", "E", "F"):
+            await view.press(key)
+            assert "fake.db is a copy made by `mlrtui pull`" in view.text()
+            assert "enter starts" not in view.text()
+            await view.press("enter")
+            assert isinstance(view.app.screen, LiveScreen)
+
+
+async def test_the_palette_and_the_help_lead_to_control() -> None:
+    async with shown(scan_store()) as view:
+        await view.press("colon", *"stop tr", "enter")
+        await view.until(lambda: "mlrtui stop --store fake.db" in view.text())
+        await view.press(*" --now", "escape")
+        assert isinstance(view.app.screen, LiveScreen)
+        await view.press("question_mark", "slash", *"asks first", "enter")
+        assert all(words in view.text() for words in ("stop training", "resume", "extend seeds"))
+
+
+async def test_arguments_that_cannot_be_split_start_nothing() -> None:
+    async with shown(scan_store()) as view:
+        await view.press("F", "apostrophe", "enter")
+        assert "not started: no closing quotation" in view.text()
+        assert view.app.errands.running == 0
+
+
+def test_seeds_that_are_not_counted_are_extended_as_a_list() -> None:
+    sweep = replace(make_sweep(1, "a b", "search", cells=3), spec='{"sweep": {"seeds": [4, 7]}}')
+    found = offer("extend", Target("/elsewhere/a b.db", sweep))
+    words = shlex.split(found.arguments)
+    assert words[words.index("--store") + 1] == "/elsewhere/a b.db"
+    assert words[-2:] == ["--set", "sweep.seeds=[4, 7, 8]"]
+    assert found.about("--set sweep.seeds=5") == "3 cells x 3 new seeds = 9 new nets."
+    assert "ask for more" in found.about("--set sweep.seeds=2")
+    assert "its own script" in offer("extend", Target("a.db", replace(sweep, mode="recorded"))).refusal
+    assert offer("stop", None).refusal
 
 
 def back(terminal: PtyTerminal) -> None:

@@ -62,6 +62,11 @@ class Errands:
         self._later, self._ended = later, ended
         self._running: list[Errand] = []
 
+    @property
+    def running(self) -> int:
+        """How many run."""
+        return len(self._running)
+
     def start(self, words: Sequence[str]) -> Errand:
         """Start a command.
 

@@ -120,12 +120,12 @@ def _extend(target: Target) -> Offer:
         return Offer(_TITLES["extend"], refusal=f"{sweep.name!r} is a recorded run: its own script trains it")
     seeds = _seeds(sweep)
     counted = seeds == list(range(len(seeds)))
-    more = str(len(seeds) + 1) if counted else shlex.quote(json.dumps([*seeds, max(seeds, default=0) + 1]))
+    more = str(len(seeds) + 1) if counted else json.dumps([*seeds, max(seeds, default=0) + 1])
     does = (
         f"Asks sweep {sweep.name!r} for more seeds than its {len(seeds)}: new nets are trained, what is stored stays.",
         _OPTIONS,
     )
-    arguments = f"{shlex.quote(sweep.name)} {target.option} --detach --set sweep.seeds={more}"
+    arguments = f"{shlex.quote(sweep.name)} {target.option} --detach --set {shlex.quote(f'sweep.seeds={more}')}"
     return Offer(_TITLES["extend"], "resume", arguments, sentences=(*does, *_busy(target)), target=target)
 
 
