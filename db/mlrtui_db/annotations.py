@@ -96,9 +96,7 @@ def annotated(connection: sqlite3.Connection, sweeps: Sequence[SweepRow]) -> tup
     if not tags and not notes:
         return tuple(sweeps)
     return tuple(
-        replace(
-            sweep, tags=tuple(sorted(tags.get(sweep.sweep_id, ()))), notes=tuple(notes.get(sweep.sweep_id, ()))
-        )
+        replace(sweep, tags=tuple(sorted(tags.get(sweep.sweep_id, ()))), notes=tuple(notes.get(sweep.sweep_id, ())))
         for sweep in sweeps
     )
 

@@ -98,6 +98,7 @@ class CellRow:
     rev: int
     bound: str = ""  # how its nets are censored: at_max, at_min, none, "mixed"; "": not at all
     bound_eta: float | None = None  # of at_max the smallest eta* of them, of at_min the largest first failure
+    nonfinite: int = 0  # trials whose loss was NaN or infinite
 
     @property
     def size(self) -> str:

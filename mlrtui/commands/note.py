@@ -147,4 +147,3 @@ def _lines(sweeps: Sequence[SweepRow]) -> Iterator[str]:
         yield f"{one_line(row.name)}{''.join(f' #{one_line(tag)}' for tag in row.tags)}"
         for one in row.notes:
             yield f"  {note_line(one)}"
-

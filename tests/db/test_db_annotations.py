@@ -88,7 +88,14 @@ def test_what_is_not_ours_in_the_folder_is_left_out(path: Path, tmp_path: Path) 
     (tmp_path / "elsewhere.json").write_text(fine)
     (folder / "a.json").symlink_to(tmp_path / "elsewhere.json")
     os.mkfifo(folder / "b.json")
-    texts = ["[", "[[]]", '[{"do": "drop"}]', "[" * 5000, fine.replace('"note"', '"spell"'), fine.replace("100.0", "NaN")]
+    texts = [
+        "[",
+        "[[]]",
+        '[{"do": "drop"}]',
+        "[" * 5000,
+        fine.replace('"note"', '"spell"'),
+        fine.replace("100.0", "NaN"),
+    ]
     texts += [fine.replace("a first look", "x" * 70_000), fine.replace("a first look", "y" * 5000)]
     for number, text in enumerate(texts):
         (folder / f"c{number}.json").write_text(text)

@@ -67,8 +67,13 @@ def test_a_real_driver_is_started_stopped_resumed_and_asked_for_more(
     (tmp_path / "long.toml").write_text(LONG)
     (tmp_path / "wrong.toml").write_text(SMALL.replace("width", "widht"))
     fake = b" --devices fake"
-    subprocess.run([*MLRTUI, "run", "small.toml", "--devices", "fake", "--no-tui"], cwd=tmp_path, check=True,
-                   capture_output=True, env=os.environ | {"MLRTUI_STORE": str(store)})
+    subprocess.run(
+        [*MLRTUI, "run", "small.toml", "--devices", "fake", "--no-tui"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        env=os.environ | {"MLRTUI_STORE": str(store)},
+    )
     terminal = screen("watch", "--store", str(store))
     terminal.wait_for(lambda: "tiny nets" in terminal.text())
 

@@ -102,7 +102,11 @@ def _resume(target: Target) -> Offer:
     what = f"sweep {sweep.name!r}" if named and sweep is not None else "all unfinished sweeps"
     does = (f"Starts a driver that goes on with {what} of {target.name}.", _OPTIONS)
     return Offer(
-        _TITLES["resume"], "resume", f"{named}{target.option} --detach", sentences=(*does, *_busy(target)), target=target
+        _TITLES["resume"],
+        "resume",
+        f"{named}{target.option} --detach",
+        sentences=(*does, *_busy(target)),
+        target=target,
     )
 
 
