@@ -1,7 +1,8 @@
 """Notes and tags of people on sweeps: read with the sweeps, written by the store's one writer alone.
 
-While a driver holds the store, a change is left for it as a small file in a folder beside the store; the driver takes it
-at its next look, within a second, as does whoever opens the store next. Each change may be done twice with the same end.
+While a driver holds the store, a change is left for it as a small file in a folder beside the store. The driver takes
+it at its next look, within a second, as does whoever opens the store next. Each change may be done twice with the same
+end.
 """
 
 import json

@@ -84,7 +84,7 @@ def quiet_workers(work: WorkRow | None, now: float) -> tuple[int, ...]:
 
 
 def crossed_at(trial: TrialRow | None, trace: Trace | None) -> tuple[str, int] | None:
-    """Where the sharpness of a running trial has risen above its edge; a trial that started above has not crossed it."""
+    """Where the sharpness of a running trial rose above its edge; one that started above has not crossed it."""
     if trial is None or trace is None or trial.edge is None or not trains(trial) or trace.trial_id != trial.trial_id:
         return None
     steps, ratio = ratio_points(trace, rates_of(trial), trial.edge)

@@ -136,7 +136,7 @@ class Reading:
     second: MeasureTrace | None = None  # the one that is wanted beside it
     work: WorkRow | None = None  # what the driver says of itself while it is at work
     seconds: Mapping[int, float] = field(default_factory=dict)  # by cell, where the grid shows them
-    alarms: Alarms = Alarms()
+    alarms: Alarms = field(default_factory=Alarms)
 
     @property
     def trouble(self) -> str:

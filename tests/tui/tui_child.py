@@ -1,8 +1,9 @@
 """The app on a fake store, to be started on a pty: `python tui_child.py FD [WORD...]`; FD gets a byte at every turn.
 
 Words: `ascii`; `auto` decides that by the terminal; `law` looks at a search, `wide` at a scan over widths, `talking` at
-a store with many events, `many` at one with eight sweeps, `alarming` at a scan with an alarm; `ticking` lets a second pass at every turn; `growing` gives
-the running trial ten steps at every turn; with `slow` every look at a sweep takes a while.
+a store with many events, `many` at one with eight sweeps, `alarming` at a scan with an alarm; `ticking` lets a second
+pass at every turn; `growing` gives the running trial ten steps at every turn; with `slow` every look at a sweep takes a
+while.
 """
 
 import os
