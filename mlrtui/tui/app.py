@@ -271,7 +271,8 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         if isinstance(self.screen, kind):
             self.pop_screen()
         elif not (isinstance(self.screen, ReadingScreen) and self.screen.PASSING):
-            self.push_screen(kind(*about))
+            make: Callable[..., ReadingScreen] = kind
+            self.push_screen(make(*about))
 
     def _to(self, mode: str) -> None:
         while len(self.screen_stack) > 1:
