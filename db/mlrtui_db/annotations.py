@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -113,7 +114,7 @@ def leave(store: Path, changes: Sequence[Change]) -> Path:
     Raises:
         StoreUnwritable: the folder of the store cannot be written.
     """
-    folder, name = folder_of(store), f"{os.getpid()}-{secrets.token_hex(8)}"
+    folder, name = folder_of(store), f"{time.time_ns():020}-{secrets.token_hex(8)}"  # done in the order of their names
     try:
         for _ in range(10):  # the writer may remove the empty folder at any moment
             with suppress(FileExistsError):

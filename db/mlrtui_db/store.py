@@ -134,7 +134,8 @@ class Store:
                     store = cls(target, connection, lock, host or socket.gethostname(), clock)
                 store.copy_of_older = copy
                 store._recover(None if ended else end)
-                store.take_changes()
+                with suppress(StoreBusy, StoreFull):  # what the store is opened for goes on without them
+                    store.take_changes()
             except BaseException:
                 connection.close()
                 raise
@@ -208,7 +209,11 @@ class Store:
                 self.take_changes()
 
     def take_changes(self) -> None:
-        """Store the notes and tags that `annotations.leave` has left beside the store, outside a transaction."""
+        """Store the notes and tags that `annotations.leave` has left beside the store, outside a transaction.
+
+        Raises:
+            StoreError: nothing was stored; what was left stays.
+        """
         found = list(left(self.path)) if self._transaction is None else []
         if not found:
             return

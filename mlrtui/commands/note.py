@@ -130,8 +130,8 @@ def _store(store: Path, changes: Sequence[Change]) -> None:
         while file.exists():
             try:
                 if not is_held(target):
-                    open_store(target).close()
-                    continue
+                    with open_store(target) as opened:
+                        opened.take_changes()
             except StoreLocked:  # by a driver that has just started
                 pass
             if time.monotonic() > deadline:

@@ -79,7 +79,7 @@ def test_a_real_driver_is_started_stopped_resumed_and_asked_for_more(
 
     # Extend seeds: the offer counts what is added, and esc starts nothing.
     terminal.press(b"E")
-    terminal.wait_for(lambda: "2 cells x 1 new seeds = 2 new nets" in terminal.text())
+    terminal.wait_for(lambda: "2 cells × 1 new seed = 2 new nets" in terminal.text())
     assert "mlrtui resume 'tiny nets' --store s.db --detach --set sweep.seeds=3" in terminal.text()
     back(terminal)
     assert _nets(store) == {"tiny nets": 4}
@@ -173,7 +173,7 @@ def test_seeds_that_are_not_counted_are_extended_as_a_list() -> None:
     words = shlex.split(found.arguments)
     assert words[words.index("--store") + 1] == "/elsewhere/a b.db"
     assert words[-2:] == ["--set", "sweep.seeds=[4, 7, 8]"]
-    assert found.about("--set sweep.seeds=5") == "3 cells x 3 new seeds = 9 new nets."
+    assert found.about("--set sweep.seeds=5") == "3 cells × 3 new seeds = 9 new nets."
     assert "ask for more" in found.about("--set sweep.seeds=2")
     assert "its own script" in offer("extend", Target("a.db", replace(sweep, mode="recorded"))).refusal
     assert offer("stop", None).refusal

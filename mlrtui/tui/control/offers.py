@@ -58,8 +58,7 @@ class Offer:
         added = int(asked[1]) - len(_seeds(sweep))
         if added <= 0:
             return f"{len(_seeds(sweep))} seeds are stored; ask for more."
-        nets = added * sweep.cells
-        return f"{sweep.cells} cells x {added} new seeds = {nets} new nets."
+        return f"{_many(sweep.cells, 'cell')} × {_many(added, 'new seed')} = {_many(added * sweep.cells, 'new net')}."
 
 
 def target_of(reading: Reading | None, store: int | None = None, sweep: SweepRow | None = None) -> Target | None:
@@ -141,6 +140,10 @@ KINDS: Mapping[str, Callable[[Target], Offer]] = MappingProxyType(
     {"stop": _stop, "resume": _resume, "run": _run, "extend": _extend}
 )
 """By the argument of the action `control`."""
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _busy(target: Target) -> Sequence[str]:
