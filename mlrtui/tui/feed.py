@@ -303,15 +303,15 @@ class Feed:
             work=self._work,
             seconds=self._seconds,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
-            alarms=self._alarms(now),
+            alarms=self._alarms(wanted, now),
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
         )
 
-    def _alarms(self, now: float) -> Alarms:
+    def _alarms(self, wanted: Wanted, now: float) -> Alarms:
         """Of a sweep in which something may still happen."""
         if self._snapshot is None or self._ended() or not self._snapshot.writer_alive:
             return Alarms()
-        place = self._stores[self._wanted.store].source.place
+        place = self._stores[wanted.store].source.place
         trial = next((one for one in self._snapshot.trials if one.trial_id == self._trial_id), None)
         return Alarms(
             low_space(place),
