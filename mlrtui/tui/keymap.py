@@ -70,7 +70,7 @@ KEYS: tuple[Key, ...] = (
     Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", _PANED),
     Key("stop", ("X",), "control('stop')", "stop", "stop training; asks first", "Control", ()),
     Key("resume", ("R",), "control('resume')", "resume", "resume; asks first", "Control", ()),
-    Key("run", ("F",), "control('run')", "run", "run a sweep file; asks", "Control", ()),
+    Key("run", ("N",), "control('run')", "run", "run a sweep file; asks", "Control", ()),
     Key("extend", ("E",), "control('extend')", "extend", "extend seeds; asks first", "Control", ()),
     Key("start", ("enter",), "start", "start", "start what is asked", "Control", ("control",), 10),
     Key("up", ("up", "k"), "move(0, -1)", "up", "up", "Grid and lists", _LISTS),

@@ -93,16 +93,16 @@ def test_a_real_driver_is_started_stopped_resumed_and_asked_for_more(
     terminal.press(b"X\r")
     terminal.wait_for(lambda: "no driver is running on s.db" in terminal.text())
     back(terminal)
-    terminal.press(b"Fwrong.toml\r")
+    terminal.press(b"Nwrong.toml\r")
     terminal.wait_for(lambda: "did you mean width?" in terminal.text() and "exit code 2" in terminal.text())
     back(terminal)
-    terminal.press(b"Flong.toml")
+    terminal.press(b"Nlong.toml")
     terminal.wait_for(lambda: "mlrtui run long.toml --store" in terminal.text())
     back(terminal)
     assert not lock.is_held(store)
 
     # A driver that is started here outlives the screen.
-    terminal.press(b"Flong.toml" + b"\x1b[F" + fake + b"\r")
+    terminal.press(b"Nlong.toml" + b"\x1b[F" + fake + b"\r")
     terminal.wait_for(lambda: "done; esc goes back" in terminal.text())
     assert lock.is_held(store)
     terminal.wait_for(lambda: "many nets" in _nets(store))
@@ -142,7 +142,7 @@ async def test_a_copy_is_not_controlled_from_here() -> None:
     store = scan_store()
     store.snapshots[1] = replace(store.snapshots[1], copied_at=NOW - 5)
     async with shown(store) as view:
-        for key in ("X", "R", "E", "F"):
+        for key in ("X", "R", "E", "N"):
             await view.press(key)
             assert "fake.db is a copy made by `mlrtui pull`" in view.text()
             assert "enter starts" not in view.text()
@@ -162,7 +162,7 @@ async def test_the_palette_and_the_help_lead_to_control() -> None:
 
 async def test_arguments_that_cannot_be_split_start_nothing() -> None:
     async with shown(scan_store()) as view:
-        await view.press("F", "apostrophe", "enter")
+        await view.press("N", "apostrophe", "enter")
         assert "not started: no closing quotation" in view.text()
         assert view.app.errands.running == 0
 
