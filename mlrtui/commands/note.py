@@ -11,6 +11,7 @@ from mlrtui.reading import documents
 from mlrtui.report import note_line
 from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import whole
 from mlrtui.text.printing import show
 from mlrtui_db import annotations
 from mlrtui_db.annotations import ADD, LONGEST_NOTE, LONGEST_TAG, REMOVE, REPLACE, Change
@@ -135,7 +136,9 @@ def _store(store: Path, changes: Sequence[Change]) -> None:
             except StoreLocked:  # by a driver that has just started
                 pass
             if time.monotonic() > deadline:
-                raise StoreTrouble(f"{store}: who writes it has not taken the note within {_PATIENCE:.0f} s: try again")
+                raise StoreTrouble(
+                    f"{store}: who writes it has not taken the note within {whole(_PATIENCE)} s: try again"
+                )
             time.sleep(_LOOK)
     except BaseException:
         annotations.taken(target, [file])
