@@ -16,6 +16,7 @@ from mlrtui.cli_options import (
     AsciiOption,
     BackupEveryOption,
     BackupToOption,
+    ChangeOption,
     DetachOption,
     DevicesOption,
     EngineOption,
@@ -236,6 +237,7 @@ def resume(
     backup_every: BackupEveryOption = None,
     notify: NotifyOption = None,
     no_tui: NoTuiOption = False,
+    overrides: ChangeOption = None,
     devices: DevicesOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",
@@ -252,7 +254,7 @@ def resume(
     shown = shown_fields(ascii_only, refresh, no_mouse)
     terms = given_terms(foreground, detach, until, backup_to, backup_every, notify)
     options = RunOptions(store_path(store), devices, workers, engine, detach, no_tui, allow_code, terms=terms, **shown)
-    options = replace(options, engine_options=engine_options(ray_address))
+    options = replace(options, engine_options=engine_options(ray_address), overrides=tuple(overrides or ()))
     raise typer.Exit(command.resume(tuple(sweeps or ()), options))
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "AsciiOption",
     "BackupEveryOption",
     "BackupToOption",
+    "ChangeOption",
     "DetachOption",
     "DevicesOption",
     "EngineOption",
@@ -161,6 +162,14 @@ AllowCodeOption = Annotated[
     typer.Option(
         "--allow-code",
         help="Allow code that a sweep file names as package.module:thing to run. Only for files that you trust.",
+    ),
+]
+ChangeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Ask the one sweep that is named for more first, as in sweep.seeds=8; repeat for several keys.",
     ),
 ]
 SweepsArgument = Annotated[list[str] | None, typer.Argument(help="Names of sweeps (default: all).", show_default=False)]

@@ -162,6 +162,34 @@ def compare_report(
         typer.echo(str(path))
 
 
+def note(
+    store: Annotated[Path, typer.Argument(help="The store.", show_default=False)],
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SWEEP] [TEXT]",
+            help="The sweep (default: the store's only one), and a note to add; neither: list them.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="Put this tag on the sweep; repeat.")] = None,
+    untag: Annotated[list[str] | None, typer.Option("--untag", help="Take this tag away; repeat.")] = None,
+    remove: Annotated[
+        int | None, typer.Option("--remove", metavar="NUMBER", help="Take the note of this number away.")
+    ] = None,
+    replace: Annotated[
+        int | None, typer.Option("--replace", metavar="NUMBER", help="Put the text in place of this note's.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put notes and tags on sweeps, also while they run, or list them."""
+    from mlrtui.commands import note as command
+
+    asked = command.Asked(tuple(words or ()), tuple(tag or ()), tuple(untag or ()), remove, replace)
+    raise typer.Exit(command.note(store, asked, as_json=as_json))
+
+
 COMMANDS: dict[str, Callable[..., Any]] = {
     "fit": fit,
     "rethreshold": rethreshold,
@@ -169,5 +197,6 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "plot": plot,
     "report": report,
     "compare-report": compare_report,
+    "note": note,
 }
 """In the order of the help."""

@@ -8,7 +8,7 @@ from mlrtui.analysis.exclusions import left_out
 from mlrtui.text import numbers
 from mlrtui.text.escape import one_line
 from mlrtui.text.working import doing
-from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow
+from mlrtui_db.models import FitRow, LiveSnapshot, NoteRow, SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_db.work import WorkRow
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:  # it imports NumPy, which a line about a sweep does not need
     from mlrtui.analysis.growth import Growth
     from mlrtui_db.records import FitRecord
 
-__all__ = ["fit_line", "growth_line", "report", "sweep_line", "term_line"]
+__all__ = ["fit_line", "growth_line", "note_line", "report", "sweep_line", "term_line"]
 
 
 def sweep_line(sweep: SweepRow, work: WorkRow | None = None) -> str:
     """One sweep in one line, with what its driver does, where one is at work on it."""
-    line = _progress(sweep)
+    line = _progress(sweep) + "".join(f" #{one_line(tag)}" for tag in sweep.tags)
     return f"{line} · {doing(work)}" if work is not None and work.sweep_id == sweep.sweep_id else line
 
 
@@ -36,6 +36,11 @@ def _progress(sweep: SweepRow) -> str:
         f"{one_line(sweep.name)}: {one_line(sweep.status)}{shard}, {sweep.nets_done}/{sweep.nets} nets, "
         f"{sweep.trials_done}/{sweep.trials} trials{failed}{draw}"
     )
+
+
+def note_line(note: NoteRow) -> str:
+    """A note in one line, with its number and time."""
+    return f"{note.number}  {numbers.moment(note.at)}  {one_line(note.text)}"
 
 
 def fit_line(fit: FitRow) -> str:

@@ -25,13 +25,15 @@ WITH n AS (
 ), t AS (
   SELECT cell_id, count(*) AS trials, sum(t.status IN ('done', 'failed')) AS trials_done,
          sum(t.status = 'running') AS trials_running, sum(t.status = 'failed') AS trials_failed,
-         sum(coalesce(t.verdict = 'diverged', 0)) AS diverged, max(t.rev) AS rev
+         sum(coalesce(t.verdict = 'diverged', 0)) AS diverged, max(t.rev) AS rev,
+         sum(coalesce(t.bad_kind <> 'threshold', 0)) AS nonfinite
   FROM net n JOIN trial t USING (net_id) WHERE cell_id IN ({cells}) GROUP BY cell_id
 )
 SELECT c.cell_id, label, depth, width, coalesce(nets, 0), coalesce(nets_done, 0), coalesce(trials, 0),
        coalesce(trials_done, 0), coalesce(trials_running, 0), coalesce(trials_failed, 0), coalesce(diverged, 0),
        ln_eta_star_mean, ln_eta_star_sd, coalesce(censored, 0), lambda0_mean,
-       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0)), coalesce(bound, ''), bound_eta
+       max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0)), coalesce(bound, ''), bound_eta,
+       coalesce(nonfinite, 0)
 FROM cell c LEFT JOIN n USING (cell_id) LEFT JOIN t USING (cell_id) WHERE c.cell_id IN ({cells}) ORDER BY position
 """
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from mlrtui_db._checked import Unreadable, json_list, json_object, record
+from mlrtui_db.annotations import annotated
 from mlrtui_db.models import CellRow, CellState, EventRow, FitRow, LogRow, MachineRow, NetRow, SweepRow, TrialRow
 
 # Where a store has one sweep, all of its nets, trials and attempts are of that one, and none is looked up.
@@ -106,7 +107,7 @@ def read_sweeps(
         spec = json_object(sweep.spec, f"sweep {sweep.sweep_id}: spec")
         if not isinstance(spec.get("sharpness", {}), dict):
             raise Unreadable(f"sweep {sweep.sweep_id}: spec.sharpness is not a table")
-    return sweeps
+    return annotated(connection, sweeps)
 
 
 def _is_alone(connection: sqlite3.Connection) -> bool:

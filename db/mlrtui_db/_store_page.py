@@ -108,6 +108,8 @@ WHAT = {
     "width_growth": "One row per trial of a scan whose rates follow a power of the width: how far outputs and last "
     "hidden layer grow in the first steps. The summary of a scan fits exponents over widths to it (Haas et al. 2025).",
     "exponents": "One row per fitted term.",
+    "annotations": "One row per note or tag that `mlrtui note` has put on a sweep.",
+    "annotation": "One row per note or tag of a sweep. The driver stores what `mlrtui note` asks for while it runs.",
     "axes": "The settings of a cell that may be an axis of the grid. Its columns are part of the views below.",
     "measured": "Table `measure` with names; the views `spectra`, `layers` and `measures` are made of it.",
     "sweep": "One row per sweep file that was run.",

@@ -254,6 +254,13 @@ TABLES: dict[str, Docs] = {
         "unit": ("text", "Unit; 1 for pure numbers, eta for learning rates, loss for values of the training loss."),
         "text": ("text", "Meaning."),
     },
+    "annotation": {
+        "annotation_id": ("id", "Number of the note or tag."),
+        **_SWEEP_ID,
+        "kind": ("text", "note or tag."),
+        "at": ("s (Unix time)", "When it was written."),
+        "text": ("text", "What it says."),
+    },
     "meta": {
         "key": (
             "text",
@@ -440,6 +447,7 @@ VIEWS: dict[str, Docs] = {
         **_AXES,
     },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},
+    "annotations": {"sweep": _NAMES["sweep"], **_pick(TABLES["annotation"], "kind", "text", "at", "annotation_id")},
 }
 
 

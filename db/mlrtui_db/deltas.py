@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 FORMAT = 1
-WHOLE = ("sweep", "fit", "series", "column_doc")
+WHOLE = ("sweep", "fit", "series", "annotation", "column_doc")
 """Small tables, sent whole when they differ."""
 KEYED = {"cell": "cell_id", "net": "net_id", "trial": "trial_id"}
 """Tables with a ``rev``, and their keys."""

@@ -23,6 +23,7 @@ from mlrtui_db._live import read_cell_states
 from mlrtui_db._schema import tables_of_trials
 from mlrtui_db._sqlite import Transaction, columns, dict_rows, insertion, translated
 from mlrtui_db._sweeps import free_name, move_cells, refresh_cell, search_again
+from mlrtui_db.annotations import ADD, Change, change
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.errors import MergeConflict, StoreLocked
 from mlrtui_db.lock import is_held
@@ -195,6 +196,7 @@ class _Merge:
         if known is None:
             for fit in dict_rows(self._source, "SELECT * FROM fit WHERE sweep_id = ?", sweep["sweep_id"]):
                 self._insert("fit", fit | {"sweep_id": sweep_id})
+        self._annotations(sweep["sweep_id"], sweep_id)
         self._events(sweep["sweep_id"], sweep_id)
         if known is not None:
             self._end(sweep, known)
@@ -337,6 +339,11 @@ class _Merge:
                     f"{self._path}: the training at rate {trial['eta']} (trial {trial['trial_id']}) has another "
                     f"{name.replace('_', ' ')} than in the stores before it: merge them into two stores"
                 )
+
+    def _annotations(self, sweep_id: int, new_id: int) -> None:
+        """Notes and tags of a sweep that are not there yet."""
+        for row in dict_rows(self._source, "SELECT * FROM annotation WHERE sweep_id = ?", sweep_id):
+            change(self._tx, Change(ADD, new_id, row["kind"], row["text"], row["at"]))
 
     def _events(self, sweep_id: int | None, new_id: int | None) -> None:
         """Events of a sweep, or of none, that are not there yet; they no longer name a trial."""

@@ -178,6 +178,23 @@ def _sixth(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE measure_6 RENAME TO measure")
 
 
+def _seventh(connection: sqlite3.Connection) -> None:
+    """What came with schema 7, each part by itself."""
+    _add_annotations(connection)
+
+
+def _add_annotations(connection: sqlite3.Connection) -> None:
+    """Notes and tags of people on sweeps."""
+    connection.execute("""
+        CREATE TABLE annotation (
+          annotation_id INTEGER PRIMARY KEY,
+          sweep_id      INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+          kind          TEXT NOT NULL CHECK (kind IN ('note', 'tag')),
+          at            REAL NOT NULL,
+          text          TEXT NOT NULL
+        ) STRICT""")
+
+
 def _replace(connection: sqlite3.Connection, table: str, name: str, kind: str) -> None:
     """Give a column another type or condition, in which ``{}`` stands for its name; the values stay."""
     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name}_5 {kind.format(f'{name}_5')}")
@@ -200,6 +217,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
     Migration(5, "measures, learning rates by step, recorded runs, every axis in the views", _fifth),
     Migration(6, "eigenvalues and layers as measures with parts", _sixth),
+    Migration(7, "notes and tags", _seventh),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

@@ -41,6 +41,15 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class NoteRow:
+    """A note of a person on a sweep."""
+
+    number: int
+    at: float  # s (Unix time)
+    text: str
+
+
+@dataclass(frozen=True)
 class SweepRow:
     """One sweep with its progress."""
 
@@ -61,6 +70,8 @@ class SweepRow:
     spec: str
     shard: str | None = None  # which shards of the sweep the store holds, as "1/4" or "0,2/4"; None: all of it
     repeatable: int | None = None  # 0: the first training of a user's own, run twice, reported other numbers
+    tags: tuple[str, ...] = ()  # sorted
+    notes: tuple[NoteRow, ...] = ()  # oldest first
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,7 @@ class CellRow:
     rev: int
     bound: str = ""  # how its nets are censored: at_max, at_min, none, "mixed"; "": not at all
     bound_eta: float | None = None  # of at_max the smallest eta* of them, of at_min the largest first failure
+    nonfinite: int = 0  # trials whose loss was NaN or infinite
 
     @property
     def size(self) -> str:

@@ -240,6 +240,14 @@ CREATE TABLE fit (
   PRIMARY KEY (sweep_id, fit, term)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE annotation (  -- what people write about sweeps
+  annotation_id INTEGER PRIMARY KEY,
+  sweep_id      INTEGER NOT NULL REFERENCES sweep ON DELETE CASCADE,
+  kind          TEXT NOT NULL CHECK (kind IN ('note', 'tag')),
+  at            REAL NOT NULL,
+  text          TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE column_doc (
   tbl  TEXT NOT NULL,
   col  TEXT NOT NULL,

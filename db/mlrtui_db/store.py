@@ -18,7 +18,8 @@ from mlrtui_db._schema import SCHEMA_VERSION, create_store
 from mlrtui_db._shape import check_schema
 from mlrtui_db._sqlite import Transaction, connect_writer, translated, wal_bytes
 from mlrtui_db._wal import Beside
-from mlrtui_db.errors import StoreIOError
+from mlrtui_db.annotations import change, left, taken
+from mlrtui_db.errors import StoreBusy, StoreFull, StoreIOError
 from mlrtui_db.lock import Lock, acquire, refuse_if_held
 from mlrtui_db.migrations import migrate
 from mlrtui_db.models import AppendResult, EndedTrial, NamedSweep, SweepState, WriterEnd
@@ -133,6 +134,8 @@ class Store:
                     store = cls(target, connection, lock, host or socket.gethostname(), clock)
                 store.copy_of_older = copy
                 store._recover(None if ended else end)
+                with suppress(StoreBusy, StoreFull):  # what the store is opened for goes on without them
+                    store.take_changes()
             except BaseException:
                 connection.close()
                 raise
@@ -191,7 +194,8 @@ class Store:
         self._lock.ends(at)
 
     def watch(self) -> None:
-        """Look about twice a second whether the store is where it was, and show in the lock file that its writer lives.
+        """Look about twice a second whether the store is where it was, show in the lock file that its writer lives, and
+        take what was left for it (`annotations.leave`).
 
         Raises:
             StoreMoved: the store was removed, moved or replaced.
@@ -201,6 +205,23 @@ class Store:
         if now - self._watched_at >= _WATCH_SECONDS:
             self._watched_at = now
             self._lock.watch()
+            with suppress(StoreBusy, StoreFull):  # then at a later look
+                self.take_changes()
+
+    def take_changes(self) -> None:
+        """Store the notes and tags that `annotations.leave` has left beside the store, outside a transaction.
+
+        Raises:
+            StoreError: nothing was stored; what was left stays.
+        """
+        found = list(left(self.path)) if self._transaction is None else []
+        if not found:
+            return
+        with self.transaction():
+            for _, changes in found:
+                for one in changes:
+                    change(self._tx(), one)
+        taken(self.path, [file for file, _ in found])
 
     def record_death(self, reason: str) -> None:
         """Keep of what this writer dies: in the store, or else in the lock file, which then stays. Never fails."""

@@ -192,3 +192,7 @@ CREATE VIEW exponents AS  -- one row per fitted term
 SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,
        f.excluded, f.method, f.intercept, f.f_equal, f.p_equal, f.warnings
 FROM fit f JOIN sweep s USING (sweep_id);
+
+CREATE VIEW annotations AS  -- one row per note or tag of a sweep
+SELECT s.name AS sweep, a.kind, a.text, a.at, a.annotation_id
+FROM annotation a JOIN sweep s USING (sweep_id);

@@ -49,6 +49,7 @@ class WorkerRow:
     memory: int | None = None  # bytes: of a CPU worker's process, of a GPU in use
     memory_total: int | None = None  # bytes: of a GPU
     ceiling: float | None = None  # part of the lane-steps a second that the device could do at most; None: not known
+    heard: float | None = None  # when its last record came, or its task began, s (Unix time); None: it has no task
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from mlrtui.driver.launch import log_path
 from mlrtui.driver.stopping import at_work
 from mlrtui.errors import BadInput, DriverDied
 from mlrtui.reading import documents
-from mlrtui.report import fit_line, sweep_line
+from mlrtui.report import fit_line, note_line, sweep_line
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import moment
 from mlrtui.text.printing import needs_ascii, show
@@ -227,5 +227,6 @@ def _lines(state: _State) -> Iterator[str]:
     for row in state.sweeps:
         created = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
         yield f"  {created}  {sweep_line(row, state.work)}"
+        yield from (f"      note {note_line(one)}" for one in row.notes)
         for fit in state.fits[row.sweep_id]:
             yield f"      {fit_line(fit)}"

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from pydantic import ValidationError
 
 from mlrtui import planning
 from mlrtui.commands.opening import open_current
-from mlrtui.commands.run import RunOptions, refuse_code, start
+from mlrtui.commands.run import RunOptions, refuse_code, run_specs, start
 from mlrtui.config import AnySweep, LoopSweep, read_sweep
+from mlrtui.config.files import apply_overrides
+from mlrtui.config.parsing import parse_sweep
 from mlrtui.driver import estimate
 from mlrtui.driver.shards import Shard
 from mlrtui.errors import BadInput, StoreTrouble
@@ -17,16 +20,20 @@ from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
 from mlrtui_db.models import SweepRow
 
-__all__ = ["rerun_failed", "resume", "stored_spec"]
+__all__ = ["changed_spec", "rerun_failed", "resume", "stored_spec"]
 
 
 def resume(names: Sequence[str], options: RunOptions) -> int:
     """Continue these sweeps, or all unfinished ones; returns the exit code.
 
+    With overrides in the options, the one sweep that is named is asked for more, as by its changed sweep file.
+
     Raises:
-        BadInput: the store has no sweep of this name.
+        BadInput: the store has no sweep of this name, or the change is none by which a sweep grows.
         StoreError: the store cannot be used.
     """
+    if options.overrides:
+        return _grow(names, options)
     with open_current(options.store) as reader:
         rows = chosen(reader, names) if names else [row for row in reader.sweeps() if row.status != "done"]
     ours = _ours(rows, names, "resume")
@@ -38,6 +45,29 @@ def resume(names: Sequence[str], options: RunOptions) -> int:
         print(f"nothing to resume: every sweep {where} is done")
         return 1 if any(row.trials_failed for row in ours) else 0
     return _start(unfinished, options)
+
+
+def _grow(names: Sequence[str], options: RunOptions) -> int:
+    """Run a sweep's stored settings with some of them changed: what running its changed sweep file does."""
+    if len(names) != 1:
+        raise BadInput(f"--set {one_line(options.overrides[0])}: changes one sweep; give the name of one")
+    with open_current(options.store) as reader:
+        (row,) = _ours(chosen(reader, names), names, "resume")
+    return run_specs([changed_spec(row, options.overrides)], replace(options, shard=_shard(row)))
+
+
+def changed_spec(row: SweepRow, overrides: Sequence[str]) -> AnySweep:
+    """The stored settings of a sweep with some keys changed.
+
+    Raises:
+        BadInput: a key or value that a sweep file may not have, or another name.
+    """
+    stored = stored_spec(row).model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    apply_overrides(stored, overrides)
+    spec = parse_sweep(stored, f"sweep {one_line(row.name)!r}")
+    if spec.sweep.name != row.name:
+        raise BadInput(f"--set sweep.name={spec.sweep.name!r}: the name says which sweep grows; leave it as it is")
+    return spec
 
 
 def rerun_failed(names: Sequence[str], options: RunOptions) -> int:

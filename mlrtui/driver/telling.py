@@ -256,6 +256,7 @@ class Telling:
         return WorkerRow(
             slot=slot,
             state=state,
+            heard=None if cell is None else time.time() - (now - one.heard),
             host=env.get("host", ""),
             device=self._slots.devices[slot],
             name=env.get("name", "") if kind_of(self._slots.devices[slot]) != "cpu" else "",

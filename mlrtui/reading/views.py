@@ -65,6 +65,10 @@ class Views:
         """One row per fitted term."""
         return self._view("exponents", columns, where)
 
+    def annotations(self, columns: Sequence[str] | None = None, where: str = "") -> Table:
+        """One row per note or tag that `mlrtui note` has put on a sweep."""
+        return self._view("annotations", columns, where)
+
     def _view(self, name: str, columns: Sequence[str] | None, where: str) -> Table:
         return self._table(Selection(name, tuple(columns or ()), where))
 

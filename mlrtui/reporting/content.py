@@ -18,7 +18,7 @@ from mlrtui.figures.predictions import band
 from mlrtui.figures.predictions import words as words_of
 from mlrtui.figures.rows import Row, number, text_of
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Section, Table, Text
-from mlrtui.text.numbers import decades, exact, interval, power, r_squared, span
+from mlrtui.text.numbers import decades, exact, interval, moment, power, r_squared, span
 from mlrtui.text.phrases import quantity
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
@@ -40,7 +40,7 @@ def section(reader: Reader, sweep: SweepRow, csv: Csv) -> Section:
     Raises:
         StoreError: the store cannot be read.
     """
-    blocks: list[Block] = [Text(_question(sweep))]
+    blocks: list[Block] = [Text(_question(sweep)), *_annotations(sweep)]
     if sweep.mode == "search":
         rows = view_rows(reader, "eta_star", [sweep])
         found = _laws(rows)
@@ -326,6 +326,14 @@ def _events(reader: Reader, sweep: SweepRow) -> Table:
     start = sweep.created_at
     rows = [(span(max(row.at - start, 0.0)), row.level, row.text) for row in found]
     return Table(f"The newest {len(rows)} events", ("after", "level", "event"), rows, sortable=False)
+
+
+def _annotations(sweep: SweepRow) -> Iterator[Block]:
+    """What people wrote about the sweep."""
+    if sweep.tags:
+        yield Text(f"Tags: {', '.join(sweep.tags)}.")
+    for note in sweep.notes:
+        yield Text(f"Note of {moment(note.at)}: {note.text}")
 
 
 def _repeat(sweep: SweepRow) -> Iterator[Block]:

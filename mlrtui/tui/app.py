@@ -15,6 +15,8 @@ from textual.worker import get_current_worker
 from mlrtui.text.marks import ASCII, UNICODE
 from mlrtui.tui.browse.bookmarks import Bookmarks
 from mlrtui.tui.choices import looked, set_look, set_wanted
+from mlrtui.tui.control.errands import Errand, Errands
+from mlrtui.tui.control.offers import offer
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.keeping import command_for, keep
 from mlrtui.tui.keyline import KeyedApp
@@ -37,7 +39,9 @@ _SETTLED = 0.3  # seconds after which the first picture has been sent, and other
 
 
 class MlrtuiApp(KeyedApp, inherit_bindings=False):
-    """Screens over the stores that were named. It never writes to a store and never signals a process."""
+    """Screens over the stores that were named. It never writes to a store and never signals a process: for that it
+    starts commands of the command line, after asking.
+    """
 
     ENABLE_COMMAND_PALETTE = False
     MODES = MODES
@@ -88,6 +92,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self._start = start
         self._choices = choices
         self._ahead = ahead
+        self.errands = Errands(self.set_timer, self._errand_ended)
         self._before_compare = "browse" if start == "browse" else "live"
         self._feed = (
             None if still else Feed(sources, self._post, self.wanted, refresh=refresh, clock=clock, machine=machine)
@@ -196,6 +201,16 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         """All commands of this screen over it, or away again."""
         self._over("palette", self._screen_name)
 
+    def action_control(self, kind: str) -> None:
+        """Ask whether a command is to be started on what the screen shows; one of `offers.KINDS`."""
+        if isinstance(self.screen, ReadingScreen):
+            self._over("control", offer(kind, self.screen.target()))
+
+    def _errand_ended(self, errand: Errand) -> None:
+        screen = self.screen
+        if not (isinstance(screen, ReadingScreen) and screen.ended(errand)):
+            self.say(errand.sentence())
+
     async def do_below(self, key: Key) -> None:
         """Close the palette and do a command on the screen below it."""
         self.pop_screen()
@@ -250,13 +265,14 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
             return reading is None or reading.wanted != self.wanted
         return screen.waits(key)
 
-    def _over(self, name: str, *about: str) -> None:
+    def _over(self, name: str, *about: object) -> None:
         """Put a screen over this one, or take it away again."""
         kind = screen_class(name)
         if isinstance(self.screen, kind):
             self.pop_screen()
         elif not (isinstance(self.screen, ReadingScreen) and self.screen.PASSING):
-            self.push_screen(kind(*about))
+            make: Callable[..., ReadingScreen] = kind
+            self.push_screen(make(*about))
 
     def _to(self, mode: str) -> None:
         while len(self.screen_stack) > 1:

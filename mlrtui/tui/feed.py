@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mlrtui.text.marks import trains
 from mlrtui.text.phrases import Freshness
+from mlrtui.tui.alarms import Alarms, crossed_at, low_space, nonfinite_trials, quiet_workers
 from mlrtui.tui.curves import MeasureTrace, Trace, read_measure, read_trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.measured import chosen_measure, preferred
@@ -302,7 +303,21 @@ class Feed:
             work=self._work,
             seconds=self._seconds,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
+            alarms=self._alarms(wanted, now),
             compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
+        )
+
+    def _alarms(self, wanted: Wanted, now: float) -> Alarms:
+        """Of a sweep in which something may still happen."""
+        if self._snapshot is None or self._ended() or not self._snapshot.writer_alive:
+            return Alarms()
+        place = self._stores[wanted.store].source.place
+        trial = next((one for one in self._snapshot.trials if one.trial_id == self._trial_id), None)
+        return Alarms(
+            low_space(place),
+            quiet_workers(self._work, now),
+            nonfinite_trials(self._snapshot),
+            crossed_at(trial, self._trace),
         )
 
     def _drop(self, store: _Open) -> None:

@@ -29,7 +29,7 @@ class Key:
     footer: int = 0  # order in the footer; 0: not shown there
 
 
-_LISTS = ("live", "trial", "browse", "compare", "help", "palette")
+_LISTS = ("live", "trial", "browse", "compare", "help", "palette", "control")
 _CHARTS = ("live", "trial", "compare")
 _ONE = ("live", "trial")
 _MARKING = ("live", "browse")
@@ -68,6 +68,11 @@ KEYS: tuple[Key, ...] = (
     Key("back", ("escape",), "back", "back", "close, or go back", "Everywhere", _LISTS, 50),
     Key("pane_next", ("tab",), "pane(1)", "pane", "next pane", "Everywhere", _PANED, 14),
     Key("pane_previous", ("shift+tab",), "pane(-1)", "pane", "previous pane", "Everywhere", _PANED),
+    Key("stop", ("X",), "control('stop')", "stop", "stop training; asks first", "Control", ()),
+    Key("resume", ("R",), "control('resume')", "resume", "resume; asks first", "Control", ()),
+    Key("run", ("N",), "control('run')", "run", "run a sweep file; asks", "Control", ()),
+    Key("extend", ("E",), "control('extend')", "extend", "extend seeds; asks first", "Control", ()),
+    Key("start", ("enter",), "start", "start", "start what is asked", "Control", ("control",), 10),
     Key("up", ("up", "k"), "move(0, -1)", "up", "up", "Grid and lists", _LISTS),
     Key("down", ("down", "j"), "move(0, 1)", "down", "down", "Grid and lists", _LISTS),
     Key("left", ("left", "h"), "move(-1, 0)", "left", "left", "Grid and lists", _CHARTS),
@@ -190,7 +195,7 @@ def command_of(name: str, screen: str, keys: Keys = _AS_BUILT) -> Key | None:
 
 def footer_keys(screen: str) -> list[Key]:
     """The commands that the footer of a screen names, most useful first."""
-    typing = screen == "palette"  # what is typed there is text
+    typing = screen in ("palette", "control")  # what is typed there is text
     usable = [key for key in KEYS if key.footer and (screen in key.screens or not (key.screens or typing))]
     return sorted(usable, key=lambda key: key.footer)
 

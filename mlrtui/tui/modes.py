@@ -14,7 +14,7 @@ from mlrtui.tui.state import Mark, Wanted
 __all__ = ["COMPOSED_AHEAD", "MODES", "OVER", "load_all", "screen_class", "screen_module", "wanted_for"]
 
 COMPOSED_AHEAD = ("exponents", "phases")  # whose widgets exist before a key asks for them
-OVER = ("trial", "help", "palette")  # screens that are put over others
+OVER = ("trial", "help", "palette", "control")  # screens that are put over others
 
 
 def screen_module(name: str) -> str:

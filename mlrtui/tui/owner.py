@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from mlrtui.tui.browse.bookmarks import Bookmarks
+from mlrtui.tui.control.errands import Errands
 from mlrtui.tui.keymap import Key
 from mlrtui.tui.state import Look, Mark, Reading, Wanted
 from mlrtui_db.models import TrialRow
@@ -18,6 +19,7 @@ class Owner(Protocol):
     wanted: Wanted
     reading: Reading | None
     bookmarks: Bookmarks
+    errands: Errands
 
     def take_choices(self, screen: object) -> Mapping[str, str]:
         """How the command line sets this screen, once."""

@@ -6,6 +6,8 @@ from typing import ClassVar, cast
 from textual.screen import Screen
 
 from mlrtui.text.lines import Line, fit, plain
+from mlrtui.tui.control.errands import Errand
+from mlrtui.tui.control.offers import Target, target_of
 from mlrtui.tui.keymap import Key
 from mlrtui.tui.owner import Owner
 from mlrtui.tui.state import Look, Reading
@@ -46,6 +48,14 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
     def tables(self) -> Sequence[Table]:
         """The data behind what is shown, for files."""
         return ()
+
+    def target(self) -> Target | None:
+        """What a command that is started from here acts on: the sweep that is looked at."""
+        return target_of(self.owner.reading)
+
+    def ended(self, errand: Errand) -> bool:
+        """A command that was started has ended; whether this screen shows what came of it."""
+        return False
 
     def trials(self) -> Sequence[int]:
         """The trials that are chosen or compared here, by number, for the command that shows them again."""

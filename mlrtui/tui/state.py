@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mlrtui.text.marks import Marks, trains
 from mlrtui.text.phrases import Freshness
+from mlrtui.tui.alarms import Alarms
 from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import Page
@@ -135,6 +136,7 @@ class Reading:
     second: MeasureTrace | None = None  # the one that is wanted beside it
     work: WorkRow | None = None  # what the driver says of itself while it is at work
     seconds: Mapping[int, float] = field(default_factory=dict)  # by cell, where the grid shows them
+    alarms: Alarms = field(default_factory=Alarms)
 
     @property
     def trouble(self) -> str:

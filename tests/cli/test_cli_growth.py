@@ -107,3 +107,25 @@ def test_another_threshold_says_what_is_decided_and_keeps_the_sweep_as_it_was(
     assert rows(store, TABLE.replace(" ORDER", " WHERE sweep = 'small search' ORDER")) == before
     again = rows(store, "SELECT count(*) FROM attempt WHERE json_extract(env, '$.derived_from') IS NULL")
     assert again == trained
+
+
+def test_a_stored_sweep_is_asked_for_more_without_its_file(made: Callable[..., Path], mlrtui: Mlrtui) -> None:
+    store = made(SMALL_SEARCH)
+    asked = ("resume", "small search", "--store", store, "--devices", "fake", "--no-tui", "--set")
+    done = mlrtui(*asked, "sweep.seeds=3")
+    assert done.returncode == 0, done.stderr
+    assert "small search: grown: sweep.seeds: [0, 1] -> [0, 1, 2] (4 new nets)" in done.stdout
+    assert rows(store, "SELECT count(*), max(seed) FROM eta_star") == [(12, 2)]
+    again = mlrtui(*asked, "sweep.seeds=3")
+    assert "already done; nothing was trained" in again.stdout
+    for change, said in (
+        ("sweep.seeds=2", "sweep.seeds: [0, 1, 2] -> [0, 1]"),
+        ("sweep.name=other", "--set sweep.name='other': the name says which sweep grows"),
+        ("model.widht=4", "model.widht = 4: unknown key; did you mean width?"),
+    ):
+        done = mlrtui(*asked, change)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+        assert said in done.stderr
+    done = mlrtui("resume", "--store", store, "--set", "sweep.seeds=4")
+    assert done.returncode == 2
+    assert "changes one sweep; give the name of one" in done.stderr

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from mlrtui_db.annotations import ADD, Change, leave
 from mlrtui_db.records import (
     BoundaryRecord,
     CellRecord,
@@ -228,6 +229,8 @@ def add_finished_sweep(path: Path, name: str, etas: Sequence[float]) -> int:
             store.replace_fits(sweep_id, [fit()])
             store.add_event("info", "all done", sweep_id)
             store.end_sweep(sweep_id, "done")
+        leave(path, [Change(ADD, sweep_id, "note", "as expected", 100.0), Change(ADD, sweep_id, "tag", "paper", 100.0)])
+        store.take_changes()
     return sweep_id
 
 

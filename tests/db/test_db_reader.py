@@ -35,6 +35,7 @@ VIEWS = {
     " accuracy_best eta_best eta_unstable",
     "width_growth": "sweep cell depth width seed eta eta_lambda0 trial_id factor power family logit_rms hidden_growth",
     "exponents": "sweep fit y term exponent low high r2 cells decades where_expr excluded method",
+    "annotations": "sweep kind text at annotation_id",
 }
 
 
@@ -45,7 +46,7 @@ def test_the_views_are_the_contract(tmp_path: Path) -> None:
         for view, promised in VIEWS.items():
             columns, rows = reader.query(view)
             assert list(columns)[: len(promised.split())] == promised.split()
-            assert view == "exponents" or {axis.column for axis in AXES} <= set(columns)
+            assert view in ("exponents", "annotations") or {axis.column for axis in AXES} <= set(columns)
             assert len(set(columns)) == len(columns)
             found = list(rows)
             assert found

@@ -78,7 +78,7 @@ def test_a_store_goes_on_from_every_step(old: Path, reached: int) -> None:
     assert check(old) == []
 
 
-EDGES = {4: {3.0, 3.8}, 5: {0.0, 2.0}}
+EDGES = {4: {3.0, 3.8}, 5: {0.0, 2.0}, 6: {0.0, 2.0}}
 
 
 def answers(reader: Reader) -> dict[str, list[dict[str, object]]]:
@@ -321,7 +321,7 @@ def test_a_kill_between_any_two_statements_of_the_newest_step_changes_nothing(tm
         assert version(path) == SCHEMA_VERSION - 1
         assert holds(path, before)
         assert {view: said_by_itself(path, view) for view in views} == views
-    assert at > 8  # the step has as many statements
+    assert at > 1  # the step has statements
     assert version(path) == SCHEMA_VERSION
     assert holds(path, before)
     assert check(path) == []

@@ -11,7 +11,7 @@ from tui_rows import make_curve
 
 from mlrtui_db.errors import StoreError, StoreMissing
 
-SCREENS = [name for name in WAYS if name not in ("help", "palette")]
+SCREENS = [name for name in WAYS if name not in ("help", "palette", "control")]
 
 
 @pytest.mark.parametrize("screen", SCREENS)

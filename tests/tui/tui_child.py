@@ -1,8 +1,9 @@
 """The app on a fake store, to be started on a pty: `python tui_child.py FD [WORD...]`; FD gets a byte at every turn.
 
 Words: `ascii`; `auto` decides that by the terminal; `law` looks at a search, `wide` at a scan over widths, `talking` at
-a store with many events, `many` at one with eight sweeps; `ticking` lets a second pass at every turn; `growing` gives
-the running trial ten steps at every turn; with `slow` every look at a sweep takes a while.
+a store with many events, `many` at one with eight sweeps, `alarming` at a scan with an alarm; `ticking` lets a second
+pass at every turn; `growing` gives the running trial ten steps at every turn; with `slow` every look at a sweep takes a
+while.
 """
 
 import os
@@ -61,7 +62,16 @@ def many_store() -> tui_fakes.FakeStore:
     return store
 
 
+def alarming_store() -> tui_fakes.FakeStore:
+    """A scan in which three trials had a loss that is not finite."""
+    store = tui_fakes.scan_store()
+    base = store.snapshots[1]
+    store.snapshots[1] = replace(base, cells=tuple(replace(cell, nonfinite=3) for cell in base.cells))
+    return store
+
+
 STORES = {
+    "alarming": alarming_store,
     "law": lambda: tui_laws.law_store("open", True),
     "wide": tui_laws.wide_scan_store,
     "talking": tui_laws.talking_store,

@@ -15,8 +15,9 @@ __all__ = ["NAMES", "SORTS", "Entry", "Found", "complete", "entries_of", "find"]
 
 _TEXTS = ("name", "status", "mode", "store")
 _NUMBERS = ("cells", "nets", "nets_done", "trials", "trials_done", "trials_running", "trials_failed", "exponent")
-NAMES = (*_TEXTS, *_NUMBERS, "marked", "bookmarked")
-"""What a filter may speak of. `marked` and `bookmarked` are 0 or 1; `exponent` is that of the main fit.
+NAMES = (*_TEXTS, *_NUMBERS, "marked", "bookmarked", "tag", "notes")
+"""What a filter may speak of. `marked` and `bookmarked` are 0 or 1; `exponent` is that of the main fit; `tag` equals
+each of the tags of a sweep; `notes` is their number.
 
 Besides, the settings of recorded runs by their own names; a run that lacks one is left out.
 """
@@ -43,6 +44,13 @@ class Entry:
         return Mark(self.store, self.sweep.sweep_id, None)
 
     @property
+    def words(self) -> str:
+        """What words are looked for in: name, tags and notes."""
+        sweep = self.sweep
+        tags, notes = (f"#{tag}" for tag in sweep.tags), (note.text for note in sweep.notes)
+        return "\n".join((sweep.name, *tags, *notes)).lower()
+
+    @property
     def key(self) -> str:
         """What a bookmark remembers."""
         return f"{self.place}#{self.sweep.name}"
@@ -54,6 +62,25 @@ class Found:
 
     entries: tuple[Entry, ...]
     trouble: str = ""
+
+
+class _Tags(str):
+    """Several tags as a text that is equal to each of them."""
+
+    def __new__(cls, tags: Sequence[str]) -> "_Tags":
+        made = super().__new__(cls, " ".join(tags))
+        made.tags = frozenset(tags)
+        return made
+
+    tags: frozenset[str]
+
+    def __eq__(self, other: object) -> bool:
+        return other in self.tags
+
+    def __ne__(self, other: object) -> bool:
+        return other not in self.tags
+
+    __hash__ = str.__hash__
 
 
 def _exponent(entry: Entry) -> float:
@@ -97,7 +124,7 @@ def find(
         return Found(tuple(ordered))
     if not _OPERATORS.search(words):
         parts = words.lower().split()
-        return Found(tuple(entry for entry in ordered if all(part in entry.sweep.name.lower() for part in parts)))
+        return Found(tuple(entry for entry in ordered if all(part in entry.words for part in parts)))
     try:
         settings = {entry.key: _settings(entry.sweep) for entry in ordered}
         own = {name: value for each in settings.values() for name, value in each.items() if name not in NAMES}
@@ -149,5 +176,6 @@ def _values(entry: Entry, marked: Sequence[Mark], bookmarks: frozenset[str]) -> 
     values["store"] = entry.label
     values["exponent"] = float("nan") if entry.fit is None else entry.fit.exponent
     values["marked"] = float(entry.mark in marked)
+    values["tag"], values["notes"] = _Tags(sweep.tags), float(len(sweep.notes))
     values["bookmarked"] = float(entry.key in bookmarks)
     return values

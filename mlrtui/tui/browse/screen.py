@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.tui.browse.filtering import SORTS, complete
 from mlrtui.tui.browse.sweep_list import SweepList
+from mlrtui.tui.control.offers import Target, target_of
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Look, Reading, StoreState
@@ -95,6 +96,11 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def choice_values(cls) -> dict[str, tuple[str, ...]]:
         """The orders."""
         return super().choice_values() | {"sort": tuple(name for name, _, _ in SORTS), "order": ("reversed",)}
+
+    def target(self) -> Target | None:
+        """The sweep under the cursor."""
+        entry = self.list.entry()
+        return super().target() if entry is None else target_of(self.owner.reading, entry.store, entry.sweep)
 
     def choices(self) -> dict[str, str]:
         """Filter and order."""

@@ -70,7 +70,9 @@ class SweepList(Pane):
             return ()
         sweep = entry.sweep
         failed = f" · {sweep.trials_failed} failed" if sweep.trials_failed else ""
-        return line(f"{clean(sweep.name)} · {sweep.status}{failed}")
+        newest = f" · {clean(sweep.notes[-1].text)}" if sweep.notes else ""
+        more = f" (1 of {len(sweep.notes)} notes)" if len(sweep.notes) > 1 else ""
+        return line(f"{_label(entry)} · {sweep.status}{failed}{newest}{more}")
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """Column names and sweeps."""
@@ -85,7 +87,7 @@ class SweepList(Pane):
         self._first = rows.start
         columns = _columns(width, several=len(self.reading.stores) > 1)
         used = sum(abs(column.width) + 1 for column in columns)
-        longest = max(len(clean(entry.sweep.name)) for entry in entries)
+        longest = max(len(_label(entry)) for entry in entries)
         name_width = max(min(longest, width - used - 6), 6)
         head = " ".join(_pad(column.name, column.width) for column in columns)
         lines = [line(f"     {'name':<{name_width}} {head}", "dim")]
@@ -163,9 +165,14 @@ def _row(entry: Entry, columns: Sequence[_Column], name_width: int, marks: Marks
         "done": ("done", marks.glyph("done")),
         "stopped": ("slow", marks.glyph("slow")),
     }.get(entry.sweep.status, ("running", marks.glyph("running")))
-    name = fit(line(clean(entry.sweep.name)), name_width)
+    name = fit(line(_label(entry)), name_width)
     rest = " ".join(_pad(column.text(entry, now), column.width) for column in columns)
     return ((f" {glyph} ", state), *name, (f" {rest}", ""))
+
+
+def _label(entry: Entry) -> str:
+    """Name and tags."""
+    return clean(" ".join((entry.sweep.name, *(f"#{tag}" for tag in entry.sweep.tags))))
 
 
 def _pad(text: str, width: int) -> str:

@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 
 from mlrtui.text.lines import Line, fit, flowed, holds, join, line, plain
 from mlrtui.text.marks import STATE_WORDS, Marks
+from mlrtui.tui.alarms import RULES
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
 from mlrtui.tui.live.sheets import PHASE_LETTERS
 from mlrtui.tui.screen import FilterScreen
@@ -103,7 +104,7 @@ def plain_help(width: int, look: Look) -> list[Line]:
         (*_key_line(shown_keys(key, ascii_only, look.keys), f"{key.help:<26}"), (f" {_where(key)}", "dim"))
         for key in KEYS
     ]
-    return rows + _explained(WORDS, width)
+    return rows + _explained((*RULES, *WORDS), width)
 
 
 def help_lines(width: int, marks: Marks, keys: Keys, about: str = "") -> list[Line]:
@@ -136,6 +137,7 @@ def help_lines(width: int, marks: Marks, keys: Keys, about: str = "") -> list[Li
     )
     cross = "x" if marks.ascii_only else "×"
     rows += _explained(((cross, "on a chart's edge: a value that is not finite; the line breaks there"),), width)
+    rows += [line(), line(" Alarms, under the header while a driver is at work", "title"), *_explained(RULES, width)]
     rows += [line(), line(" Words", "title"), *_explained(WORDS, width)]
     rows += [line(), line(" Charts keep the minimum and maximum of every column: a peak of one step is drawn.", "dim")]
     return rows

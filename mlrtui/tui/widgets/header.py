@@ -4,22 +4,34 @@ from mlrtui.text.lines import Line, clean, fit, line, width_of
 from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import moment, span
 from mlrtui.text.phrases import Freshness, fresh_text, progress
+from mlrtui.tui.alarms import strip
 from mlrtui.tui.state import Look, Reading
 from mlrtui.tui.widgets.pane import LinesWidget
 
 __all__ = ["Header", "freshness_line", "header_line"]
 
 
+_LEAST_ROWS = 16  # of a screen that has space for alarms
+
+
 class Header(LinesWidget):
-    """One row. `place` names the screen: "1 Live"."""
+    """One row, and under it another one while there are alarms. `place` names the screen: "1 Live"."""
 
     def __init__(self, look: Look, place: str) -> None:
         super().__init__(look, id="header")
         self.place = place
 
+    def show(self, reading: Reading | None, look: Look) -> None:
+        """Take new data; alarms take a row of their own, where the screen has one to spare."""
+        wanted = 2 if reading is not None and reading.alarms.words() and self.screen.size.height >= _LEAST_ROWS else 1
+        if self.size.height and self.size.height != wanted:
+            self.styles.height = wanted
+        super().show(reading, look)
+
     def lines(self, width: int, height: int) -> list[Line]:
-        """The row."""
-        return [header_line(self.place, self.reading, self.look, width)]
+        """The rows."""
+        top = header_line(self.place, self.reading, self.look, width)
+        return [top] if self.reading is None else [top, strip(self.reading.alarms, width)][:height]
 
 
 def header_line(place: str, reading: Reading | None, look: Look, width: int) -> Line:

@@ -1,0 +1,156 @@
+"""What a control key offers: the command line that it would start, what that does, or why it cannot be done here."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from mlrtui.tui.state import Reading
+from mlrtui_db.models import SweepRow
+
+__all__ = ["KINDS", "Offer", "Target", "offer", "target_of"]
+
+_SEEDS = re.compile(r"sweep\.seeds=(\d+)(?![\d.])")
+_AT_WORK = "A driver is at work on this store now; until it has ended, this command refuses."
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a command would act on."""
+
+    store: str  # the file
+    sweep: SweepRow | None
+    driver: bool = False  # one is at work on the store
+    copied: bool = False  # the store is a copy that `mlrtui pull` brings up to date
+
+    @property
+    def option(self) -> str:
+        """The store as an option of a command that starts in this folder."""
+        path, here = Path(self.store), Path.cwd()
+        return f"--store {shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))}"
+
+    @property
+    def name(self) -> str:
+        """The file without its folder."""
+        return Path(self.store).name
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A command of the command line, ready to be changed and started; with a refusal it cannot be."""
+
+    title: str
+    command: str = ""
+    arguments: str = ""  # may be changed before it is started
+    at: int | None = None  # where typing goes on; None: at their end
+    sentences: tuple[str, ...] = ()
+    refusal: str = ""
+    target: Target | None = None
+
+    def about(self, arguments: str) -> str:
+        """What the arguments, as they are typed now, come to; "" where there is nothing to count."""
+        asked, sweep = _SEEDS.search(arguments), None if self.target is None else self.target.sweep
+        if self.command != "resume" or asked is None or sweep is None:
+            return ""
+        added = int(asked[1]) - len(_seeds(sweep))
+        if added <= 0:
+            return f"{len(_seeds(sweep))} seeds are stored; ask for more."
+        return f"{_many(sweep.cells, 'cell')} × {_many(added, 'new seed')} = {_many(added * sweep.cells, 'new net')}."
+
+
+def target_of(reading: Reading | None, store: int | None = None, sweep: SweepRow | None = None) -> Target | None:
+    """What a reading shows, or of it this sweep of that store; None where no store is open."""
+    if reading is None or not reading.stores:
+        return None
+    at = reading.wanted.store if store is None else store
+    snapshot = reading.snapshot if at == reading.wanted.store else None
+    known = reading.stores[at]
+    return Target(
+        known.place or known.label,
+        sweep if sweep is not None or snapshot is None else snapshot.sweep,
+        driver=(snapshot is not None and snapshot.writer_alive) or known.has_driver,
+        copied=snapshot is not None and snapshot.copied_at is not None,
+    )
+
+
+def offer(kind: str, target: Target | None) -> Offer:
+    """What a key of control offers on this target."""
+    if target is None:
+        return Offer(_TITLES[kind], refusal="no store is open here")
+    if target.copied:
+        why = "a copy made by `mlrtui pull`: its driver is where the original is; use `mlrtui` on that machine"
+        return Offer(_TITLES[kind], refusal=f"{target.name} is {why}")
+    return KINDS[kind](target)
+
+
+def _stop(target: Target) -> Offer:
+    now = () if target.driver else ("No driver is seen at work on it now.",)
+    does = (
+        f"Asks the driver of {target.name} to end after its current commit; its workers end with it.",
+        "Trainings under way start again with `mlrtui resume`. With --now it is killed at once.",
+    )
+    return Offer(_TITLES["stop"], "stop", target.option, sentences=(*does, *now), target=target)
+
+
+def _resume(target: Target) -> Offer:
+    sweep = target.sweep
+    named = f"{shlex.quote(sweep.name)} " if sweep is not None and sweep.status != "done" else ""
+    what = f"sweep {sweep.name!r}" if named and sweep is not None else "all unfinished sweeps"
+    does = (f"Starts a driver that goes on with {what} of {target.name}.", _OPTIONS)
+    return Offer(
+        _TITLES["resume"],
+        "resume",
+        f"{named}{target.option} --detach",
+        sentences=(*does, *_busy(target)),
+        target=target,
+    )
+
+
+def _run(target: Target) -> Offer:
+    does = (f"Type the path of a sweep file. Starts a driver that trains it into {target.name}.", _OPTIONS)
+    arguments = f" {target.option} --detach"
+    return Offer(_TITLES["run"], "run", arguments, at=0, sentences=(*does, *_busy(target)), target=target)
+
+
+def _extend(target: Target) -> Offer:
+    sweep = target.sweep
+    if sweep is None:
+        return Offer(_TITLES["extend"], refusal=f"{target.name} has no sweep yet")
+    if sweep.mode == "recorded":
+        return Offer(_TITLES["extend"], refusal=f"{sweep.name!r} is a recorded run: its own script trains it")
+    seeds = _seeds(sweep)
+    counted = seeds == list(range(len(seeds)))
+    more = str(len(seeds) + 1) if counted else json.dumps([*seeds, max(seeds, default=0) + 1])
+    does = (
+        f"Asks sweep {sweep.name!r} for more seeds than its {len(seeds)}: new nets are trained, what is stored stays.",
+        _OPTIONS,
+    )
+    arguments = f"{shlex.quote(sweep.name)} {target.option} --detach --set {shlex.quote(f'sweep.seeds={more}')}"
+    return Offer(_TITLES["extend"], "resume", arguments, sentences=(*does, *_busy(target)), target=target)
+
+
+_OPTIONS = "More options may be added, such as --devices cuda:0 or --until +6h."
+_TITLES: Mapping[str, str] = MappingProxyType(
+    {"stop": "stop training", "resume": "resume training", "run": "run a sweep file", "extend": "extend seeds"}
+)
+KINDS: Mapping[str, Callable[[Target], Offer]] = MappingProxyType(
+    {"stop": _stop, "resume": _resume, "run": _run, "extend": _extend}
+)
+"""By the argument of the action `control`."""
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _busy(target: Target) -> Sequence[str]:
+    return (_AT_WORK,) if target.driver else ()
+
+
+def _seeds(sweep: SweepRow) -> list[int]:
+    """Those that the sweep's stored settings ask for."""
+    found = json.loads(sweep.spec).get("sweep", {}).get("seeds", [])
+    return found if isinstance(found, list) else list(range(int(found)))
