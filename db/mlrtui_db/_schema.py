@@ -15,7 +15,7 @@ from mlrtui_db.errors import StoreUnwritable
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, loss_state
 
 APPLICATION_ID = 0x6D6C7274  # "mlrt"
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 _SERVING = ("axes", "measured")
 """Views that only serve the others."""

@@ -107,6 +107,9 @@ WHAT = {
     "trained next to it, so that the true value lies between; and the grid rule of Haas et al. 2025.",
     "width_growth": "One row per trial of a scan whose rates follow a power of the width: how far outputs and last "
     "hidden layer grow in the first steps. The summary of a scan fits exponents over widths to it (Haas et al. 2025).",
+    "forks": "One row per net and step at which trainings fork from a base training: the largest learning rate that "
+    "survives when it is switched on there.",
+    "fork_trials": "One row per training of a fork.",
     "exponents": "One row per fitted term.",
     "axes": "The settings of a cell that may be an axis of the grid. Its columns are part of the views below.",
     "measured": "Table `measure` with names; the views `spectra`, `layers` and `measures` are made of it.",

@@ -178,6 +178,17 @@ def _sixth(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE measure_6 RENAME TO measure")
 
 
+def _seventh(connection: sqlite3.Connection) -> None:
+    """Forks."""
+    _add_forks(connection)
+
+
+def _add_forks(connection: sqlite3.Connection) -> None:
+    _added(connection, "cell", "fork_step INTEGER CHECK (fork_step >= 0)")
+    for name in ("base_eta", "base_lambda0", "base_loss", "fork_loss"):
+        _added(connection, "net", f"{name} REAL")
+
+
 def _replace(connection: sqlite3.Connection, table: str, name: str, kind: str) -> None:
     """Give a column another type or condition, in which ``{}`` stands for its name; the values stay."""
     connection.execute(f"ALTER TABLE {table} ADD COLUMN {name}_5 {kind.format(f'{name}_5')}")
@@ -200,6 +211,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
     Migration(5, "measures, learning rates by step, recorded runs, every axis in the views", _fifth),
     Migration(6, "eigenvalues and layers as measures with parts", _sixth),
+    Migration(7, "forks", _seventh),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

@@ -318,6 +318,7 @@ class EndedTrial(NamedTuple):
     n_steps: int  # stored; 0 where they were pruned
     last_step: int | None  # stored
     reached_at: int | None  # first stored step with that accuracy, of those that count; None: there is none
+    base_eta: float | None = None  # of a fork: the rate of its base
 
 
 class NetState(NamedTuple):
@@ -330,6 +331,7 @@ class NetState(NamedTuple):
     lambdas: "NetLambdas | None"
     start_eta: float | None
     eta_star: float | None  # of a search that is done and not censored
+    base_eta: float | None = None  # of forks, once it is known
 
 
 class TrialState(NamedTuple):

@@ -150,9 +150,11 @@ def _may_change(one: Difference) -> bool:
         return isinstance(old, float) and isinstance(new, float)  # they stay with it, in a sweep of their own
     if _is_of_grid(key) or key in FREE or key in _SEARCH or key.startswith("fit#"):
         return True  # of the grid's, the cells decide
+    if key.startswith("fork.") and old is None:
+        return True  # there were no forks, or cells of forks decide
     if old is None or new is None:
         return False
-    if key == "sweep.seeds" or key in _RATES:
+    if key in ("sweep.seeds", "fork.at") or key in _RATES:
         return set(listed(old)) <= set(listed(new))
     return key in RANGE and RANGE[key](new, old)
 

@@ -50,9 +50,7 @@ class Bases:
     loss: Floats  # [bases]; NaN where the base has diverged
 
 
-def start_of(
-    task: Round, model: Model, trials: Sequence[TrialSpec], samples: Samples, device: str
-) -> ForkStart | None:
+def start_of(task: Round, model: Model, trials: Sequence[TrialSpec], samples: Samples, device: str) -> ForkStart | None:
     """Where these trials of a round start; None: at initialisation, as they are no forks."""
     if task.fork is None:
         return None
@@ -102,9 +100,7 @@ def _losses(
 
 
 @torch.inference_mode()
-def _descend(
-    model: Model, weights: Weights, optimizer: Stepping, batches: Batches, how: TrainSpec, step: int
-) -> None:
+def _descend(model: Model, weights: Weights, optimizer: Stepping, batches: Batches, how: TrainSpec, step: int) -> None:
     loss, batch = LOSSES[how.loss], batches.at(step)
     trace = model.forward(weights, batch.x)
     signal = loss.signal(loss.start(trace.f, batch.y), batch.y)
