@@ -1,7 +1,8 @@
 """Forks of a sweep: when they may begin, at which rate their bases train, and which of them say nothing.
 
-A fork waits for its net: until λ₀ is known, or, where the base trains at a share of η*, until the net's search is done.
-Then the rate of its base is stored, and it is measured and searched like any other net.
+A fork waits until its net's search is done: η* says where the fork's own search starts, so that it takes fewer
+trainings, and the base may train at a share of it. Then the rate of the base is stored, and the fork is measured and
+searched like any other net.
 """
 
 from collections.abc import Callable, Iterable
@@ -77,7 +78,7 @@ def _rate(section: ForkSection, base: NetRun) -> float | str | None:
     """Of a base; why it has none; None: not known yet."""
     if base.failed:
         return "no forks: the net itself has failed"
-    if not base.is_measured:
+    if not base.closed:
         return None
     if section.base_eta is not None:
         return section.base_eta
@@ -88,8 +89,6 @@ def _rate(section: ForkSection, base: NetRun) -> float | str | None:
             if lambda0 is None
             else (section.base_eta_lambda0 / lambda0)
         )
-    if not base.closed:
-        return None
     if base.eta_star is None:
         return "no forks: the base needs η* of its net, which is censored"
     assert section.base_eta_star is not None

@@ -391,6 +391,8 @@ def _says_nothing(plan: Cell, net: NetRun) -> str | None:
     step = plan.fork.start.step
     if not math.isfinite(net.lambdas.loss):
         return f"no η*({step}): the base training had diverged before step {step}"
+    if net.lambdas.preconditioned == 0.0:
+        return f"no η*({step}): λ is 0 there, the base had lost its net (all units dead, or outputs saturated)"
     if net.lambdas.loss < FITTED * net.lambdas.loss_initial:
         return f"no η*({step}): the base has fitted its data, its loss is below {FITTED:g} of that at the start"
     return None
