@@ -2,17 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import groupby, product
 from typing import Any, Literal, NamedTuple
 
 from mlrtui import data
 from mlrtui.config import AnySweep, LoopSweep, SweepSpec, read_sweep
+from mlrtui.config.forks import ForkSection
 from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
-from mlrtui.fork_planning import ForkPlan, fork_cells
+from mlrtui.fork_planning import ForkPlan, fork_label, fork_plan, fork_settings, fork_train
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.loop_planning import LoopCell, planned
 from mlrtui_db.axes import AXES, AXIS, SIZES, label
@@ -163,10 +164,32 @@ def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Pla
             cells.append(cell)
             records.append(kin.record(cell))
     if spec.fork is not None:
-        forked = list(fork_cells(spec.fork, cells, records))
+        forked = list(_fork_cells(spec.fork, cells, records))
         cells += [cell for cell, _ in forked]
         records += [record for _, record in forked]
     return Plan(spec, _recorded(spec, records), tuple(cells), datasets)
+
+
+def _fork_cells(
+    section: ForkSection, cells: Sequence[CellPlan], records: Sequence[CellRecord]
+) -> Iterator[tuple[CellPlan, CellRecord]]:
+    """The cells of forks of these cells, by step, then in their order; they come after all of them."""
+    for number, (step, (cell, record)) in enumerate(
+        product(sorted(section.at), zip(cells, records, strict=True)), start=len(cells)
+    ):
+        label, train = fork_label(cell.label, step), fork_train(section, cell.train)
+        settings = json.loads(record.settings) | {"max_steps": train.max_steps, "fork": fork_settings(section, step)}
+        yield (
+            replace(cell, position=number, label=label, train=train, fork=fork_plan(section, step, cell.position)),
+            replace(
+                record,
+                position=number,
+                label=label,
+                settings=canonical_json(settings),
+                max_steps=train.max_steps,
+                fork_step=step,
+            ),
+        )
 
 
 def _recorded(spec: AnySweep, cells: Iterable[CellRecord]) -> SweepRecord:
