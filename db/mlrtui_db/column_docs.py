@@ -468,8 +468,8 @@ VIEWS: dict[str, Docs] = {
         "base_warmup_steps": ("steps", "Its warm-up; NULL: none."),
         "fitted": (
             "0 or 1",
-            "Whether the base has fitted its data: fork_loss is below 0.001 base_loss. A rate too large then needs more "
-            "steps to show, and eta_star may be too large.",
+            "Whether the base has fitted its data: fork_loss is below 0.001 base_loss. A rate that is too large then "
+            "needs more steps to show, and eta_star may be too large.",
         ),
         "state": ("text", "What the optimizer remembered at the start of the fork: keep, as the base left it; fresh."),
         "steps": ("steps", "Length of each training of the fork."),
