@@ -87,6 +87,7 @@ class CellRow:
     rev: int
     bound: str = ""  # how its nets are censored: at_max, at_min, none, "mixed"; "": not at all
     bound_eta: float | None = None  # of at_max the smallest eta* of them, of at_min the largest first failure
+    fork_step: int | None = None  # of forks: the step of their base at which they start; None: no forks
 
     @property
     def size(self) -> str:

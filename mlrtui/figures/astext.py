@@ -7,8 +7,7 @@ import numpy as np
 
 from mlrtui.analysis.prediction import Refusal
 from mlrtui.charts.plain import TextChart, TextSeries
-from mlrtui.figures import accuracies, forest, laws, optima, predictions, scans, searches, trainings
-from mlrtui.figures import forks as fork_curves
+from mlrtui.figures import accuracies, forest, fork_curves, laws, optima, predictions, scans, searches, trainings
 from mlrtui.figures.forest import condition_of, line, name_of
 from mlrtui.figures.laws import Law, words
 from mlrtui.figures.onset_marks import Onset
@@ -189,7 +188,7 @@ def transfer(found: Sequence[optima.Optima], x: str) -> TextChart:
 
 
 def forks(rows: Sequence[Row]) -> TextChart:
-    """See `forks.forks`."""
+    """See `fork_curves.forks`."""
     head, series = ["η*(t) over the step of the base, log; a line joins the edge 2/λ(t), . is the base's rate"], []
     for place, one in enumerate(fork_curves.curves(rows)):
         mark, (low, high) = _LETTERS[place % len(_LETTERS)], fork_curves.ratio_range(one)

@@ -13,7 +13,18 @@ import numpy as np
 from mlrtui.analysis.expressions import ExpressionError, cell_condition
 from mlrtui.charts.plain import TextChart
 from mlrtui.errors import BadInput
-from mlrtui.figures import accuracies, astext, forest, forks, laws, onset_marks, optima, scans, searches, trainings
+from mlrtui.figures import (
+    accuracies,
+    astext,
+    forest,
+    fork_curves,
+    laws,
+    onset_marks,
+    optima,
+    scans,
+    searches,
+    trainings,
+)
 from mlrtui.figures.groups import default_x
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui_db.axes import axis_values
@@ -313,5 +324,5 @@ FIGURES.register(
 FIGURES.register(
     "forks",
     Figure("the largest rate that survives along a training, over 2/λ(t)", ("search",), _forks,
-           lambda data, axes, _: forks.forks(data, axes), lambda data, _: astext.forks(data)),
+           lambda data, axes, _: fork_curves.forks(data, axes), lambda data, _: astext.forks(data)),
 )  # fmt: skip

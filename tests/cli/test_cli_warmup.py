@@ -14,7 +14,7 @@ from mlrtui.commands.warmup import Asked, suggest_warmup
 from mlrtui.config import parse_sweep
 from mlrtui.driver.loop import Driver
 from mlrtui.errors import BadInput
-from mlrtui.figures import forks as fork_figures
+from mlrtui.figures import fork_curves as fork_figures
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
 

@@ -15,6 +15,7 @@ from mlrtui.config import parse_sweep
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.fake import FakeEngine, fake_eta_star
+from mlrtui.report import report
 from mlrtui_db import invariants
 from mlrtui_db.errors import SweepConflict
 from mlrtui_db.reader import Reader
@@ -162,4 +163,18 @@ def test_what_live_shows_of_forks(tmp_path: Path) -> None:
         snapshot = reader.live()
         assert snapshot is not None
     assert [cell.label for cell in snapshot.cells] == ["1x4", "1x8", "1x4 t=0", "1x8 t=0", "1x4 t=6", "1x8 t=6"]
+    assert [cell.fork_step for cell in snapshot.cells] == [None, None, 0, 0, 6, 6]
     assert snapshot.sweep.nets == 12
+
+
+def test_the_summary_lists_forks_below_their_nets(tmp_path: Path) -> None:
+    store = tmp_path / "s.db"
+    drive(store, document())
+    with Reader.open(store) as reader:
+        snapshot = reader.live()
+        assert snapshot is not None
+        lines = report(reader, snapshot).splitlines()
+    heads = [line.split()[:3] for line in lines if line.startswith("cell")]
+    assert heads == [["cell", "seed", "η*"], ["cell", "seed", "step"]]
+    (last,) = [line for line in lines if line.split()[:3] == ["1x8", "1", "6"]]
+    assert float(last.split()[3]) / float(last.split()[4]) == pytest.approx(float(last.split()[5]), rel=0.01)
