@@ -22,7 +22,8 @@ def begin_forks(run: SweepRun, store: Store, commit: Callable[[Callable[[], None
     """Give bases their rates where these have become known since the last call; a line for each fork that has none."""
     if not run.forks_due:
         return ()
-    nets, run.forks_due = [net for net in run.forks_due if not net.closed and net.base_eta is None], set()
+    due, run.forks_due = sorted(run.forks_due, key=lambda net: net.net_id), set()
+    nets = [net for net in due if not net.closed and net.base_eta is None]
     assert isinstance(run.spec, SweepSpec)
     section = run.spec.fork
     assert section is not None
@@ -84,11 +85,9 @@ def _rate(section: ForkSection, base: NetRun) -> float | str | None:
         return section.base_eta
     if section.base_eta_lambda0 is not None:
         lambda0 = sound_lambda0(base.lambdas)
-        return (
-            "no forks: the base needs λ₀, which is no positive number"
-            if lambda0 is None
-            else (section.base_eta_lambda0 / lambda0)
-        )
+        if lambda0 is None:
+            return "no forks: the base needs λ₀, which is no positive number"
+        return section.base_eta_lambda0 / lambda0
     if base.eta_star is None:
         return "no forks: the base needs η* of its net, which is censored"
     assert section.base_eta_star is not None

@@ -315,7 +315,7 @@ class Driver:
         task_id = next(self._task_ids)
         if isinstance(cell, CellPlan):
             parts = (cell.data_id, cell.net, cell.train, cell.sharpness)
-            return Round(task_id, *parts, tuple(trials), thresholds, measure_spec(run.spec), fork_of(cell))
+            return Round(task_id, *parts, tuple(trials), thresholds, measure_spec(run.spec), fork=fork_of(cell))
         (trial,) = trials  # a process for each
         check, self._check_due = self._check_due, False
         return LoopRound(task_id, cell.loop, trial, check)
