@@ -86,12 +86,10 @@ def _suggestion(cell: str, rows: Sequence[Mapping[str, Any]]) -> Suggestion:
 
 
 def _survives(row: Mapping[str, Any]) -> bool | None:
-    """Whether the peak survives from a fork; None: not known. A base that has diverged leaves nothing to survive."""
-    if row["status"] == "failed":
-        return False if "diverged" in (row["reason"] or "") else None
+    """Whether the peak survives from a fork; None: not known."""
     if row["status"] != "done" or row["base_eta"] is None:
         return None
-    if row["eta_star"] is None:  # no rate of the range survives, or all below it fail
+    if row["eta_star"] is None:  # no rate of the range survives, or the base had diverged
         return False
     return bool(row["base_eta"] <= row["eta_star"]) if row["censored"] is None else _above(row)
 

@@ -6,16 +6,18 @@ searched like any other net.
 """
 
 from collections.abc import Callable, Iterable
-from math import nan
+from math import isfinite, nan
 
 from mlrtui.config import SweepSpec
 from mlrtui.config.forks import ForkSection
 from mlrtui.driver.sweep_run import Draft, NetRun, SweepRun, sound_lambda0
 from mlrtui.planning import CellPlan
+from mlrtui_db.records import BoundaryRecord
 from mlrtui_db.store import Store
+from mlrtui_trainer.search import ETA_RULE
 from mlrtui_trainer.spec import Fork, Probe
 
-__all__ = ["base_eta_of", "begin_forks", "fork_of", "probe_of"]
+__all__ = ["base_eta_of", "begin_forks", "fork_of", "give_up", "probe_of"]
 
 
 def begin_forks(run: SweepRun, store: Store, commit: Callable[[Callable[[], None]], None]) -> Iterable[str]:
@@ -73,6 +75,19 @@ def probe_of(task_id: int, draft: Draft) -> Probe:
     fork = fork_of(cell)
     bases = () if fork is None else tuple(map(base_eta_of, draft.probe))
     return Probe(task_id, cell.data_id, cell.net, cell.train, cell.sharpness, nets, fork, bases)
+
+
+def give_up(store: Store, net: NetRun, reason: str) -> None:
+    """Store that a measured net asks nothing; of a fork whose base has diverged or died: that no rate survives."""
+    known = net.lambdas
+    if net.base is None or known is None or (isfinite(known.loss) and known.preconditioned != 0.0):
+        store.fail_net(net.net_id, reason)
+        return
+    nothing = dict.fromkeys(("eta_star", "first_failure", "eta_area", "zone_octaves"))
+    store.close_net(
+        net.net_id,
+        BoundaryRecord(net.net_id, **nothing, reversals=0, censored="none", reason=reason, eta_rule=ETA_RULE),
+    )
 
 
 def _rate(section: ForkSection, base: NetRun) -> float | str | None:

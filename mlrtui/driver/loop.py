@@ -17,7 +17,7 @@ from mlrtui.driver.committing import Committer
 from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
 from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.forking import base_eta_of, begin_forks, fork_of, probe_of
+from mlrtui.driver.forking import base_eta_of, begin_forks, fork_of, give_up, probe_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.inbox import Inbox
 from mlrtui.driver.pruning import Pruning
@@ -424,7 +424,7 @@ class Driver:
                 if net.questions is not None:
                     self._store.open_net(net.net_id, net.start_eta)
             for net, reason in refused:
-                self._store.fail_net(net.net_id, reason)
+                give_up(self._store, net, reason)
             self._store.add_trials(trials)
 
         if nets:

@@ -102,12 +102,13 @@ def test_what_is_not_known_counts_for_nothing() -> None:
     rows = [
         row(0, 0, None, censored="none"),  # no rate survives
         row(10, 0, 0.9, censored="at_max"),  # at least that: the peak may survive
-        row(20, 0, None, status="failed", reason="no η*(20): the base training had diverged before step 20"),
+        row(20, 0, None, censored="none", reason="no η*(20): the base training had diverged before step 20"),
+        row(25, 0, None, status="failed", reason="a training failed: out of memory"),
         row(30, 0, None, status="open"),
         row(40, 0, 1.5, censored="at_max"),
     ]
     (found,) = suggestions(rows)
-    assert (found.steps, found.survivors, found.undecided) == ((0, 20, 40), (0, 0, 1), (10, 30))
+    assert (found.steps, found.survivors, found.undecided) == ((0, 20, 40), (0, 0, 1), (10, 25, 30))
     assert suggestions([row(0, 0, 1.0, base_schedule="constant")]) == []
 
 
