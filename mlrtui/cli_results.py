@@ -107,6 +107,26 @@ def predict(
     raise typer.Exit(command.predict_eta_star(tuple(sweeps or ()), asked, options))
 
 
+def suggest_warmup(
+    sweeps: SweepsArgument = None,
+    *,
+    store: StoreOption = None,
+    margin: Annotated[
+        float, typer.Option(help="Steps beyond the first from which on the peak survives, as a share of it.")
+    ] = 0.25,
+    check: Annotated[
+        bool, typer.Option("--check", help="Train nets of other seeds on the CPU, with and without the warm-up.")
+    ] = False,
+    nets: Annotated[int, typer.Option(help="How many of them.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """From forks of a warm-up: the steps from which its peak survives, and a shorter warm-up."""
+    from mlrtui.commands import warmup as command
+
+    asked = command.Asked(margin, check, nets, as_json)
+    raise typer.Exit(command.suggest_warmup(store_path(store), tuple(sweeps or ()), asked))
+
+
 def plot(
     kind: FigureArgument,
     sweeps: SweepsArgument = None,
@@ -194,6 +214,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "fit": fit,
     "rethreshold": rethreshold,
     "predict": predict,
+    "suggest-warmup": suggest_warmup,
     "plot": plot,
     "report": report,
     "compare-report": compare_report,

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import groupby, product
 from typing import Any, Literal, NamedTuple
 
 from mlrtui import data
 from mlrtui.config import AnySweep, LoopSweep, SweepSpec, read_sweep
+from mlrtui.config.forks import ForkSection
 from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
+from mlrtui.fork_planning import ForkPlan, fork_label, fork_plan, fork_settings, fork_train
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.loop_planning import LoopCell, planned
 from mlrtui_db.axes import AXES, AXIS, SIZES, label
@@ -66,6 +68,7 @@ class CellPlan:
     data_id: str
     samples: int  # how many train
     seeds: tuple[int, ...] = ()  # of its nets; in a shard, of its own
+    fork: ForkPlan | None = None  # of forks; None: its trainings start at initialisation
 
     @property
     def max_steps(self) -> int:
@@ -85,7 +88,8 @@ class CellPlan:
     @cached_property
     def in_keys(self) -> dict[str, object]:
         """What the keys of all its trials have in common."""
-        return {
+        forked = {} if self.fork is None else {"fork": asdict(self.fork.start)}
+        return forked | {
             "data": self.data_id,
             "net": _in_key(asdict(self.net), LATER_OF_NETS),
             "train": _in_key(asdict(self.train), LATER),
@@ -159,18 +163,48 @@ def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Pla
             cell = kin.cell(point, len(cells), name)
             cells.append(cell)
             records.append(kin.record(cell))
+    if spec.fork is not None:
+        forked = list(_fork_cells(spec.fork, cells, records))
+        cells += [cell for cell, _ in forked]
+        records += [record for _, record in forked]
     return Plan(spec, _recorded(spec, records), tuple(cells), datasets)
+
+
+def _fork_cells(
+    section: ForkSection, cells: Sequence[CellPlan], records: Sequence[CellRecord]
+) -> Iterator[tuple[CellPlan, CellRecord]]:
+    """The cells of forks of these cells, by step, then in their order; they come after all of them."""
+    for number, (step, (cell, record)) in enumerate(
+        product(sorted(section.at), zip(cells, records, strict=True)), start=len(cells)
+    ):
+        label, train = fork_label(cell.label, step), fork_train(section, cell.train)
+        settings = json.loads(record.settings) | {"max_steps": train.max_steps, "fork": fork_settings(section, step)}
+        yield (
+            replace(cell, position=number, label=label, train=train, fork=fork_plan(section, step, cell.position)),
+            replace(
+                record,
+                position=number,
+                label=label,
+                settings=canonical_json(settings),
+                max_steps=train.max_steps,
+                fork_step=step,
+            ),
+        )
 
 
 def _recorded(spec: AnySweep, cells: Iterable[CellRecord]) -> SweepRecord:
     return SweepRecord(spec.sweep.name, spec.sweep_key, spec.canonical(), spec.mode, code_id(), tuple(cells))
 
 
-def trial_key(cell: Cell, seed: int, eta: float) -> str:
-    """SHA-256 over everything that the numbers of a trial depend on. Raises ValueError for a plan without data."""
+def trial_key(cell: Cell, seed: int, eta: float, base_eta: float | None = None) -> str:
+    """SHA-256 over everything that the numbers of a trial depend on; of a fork also on the rate of its base.
+
+    Raises ValueError for a plan without data.
+    """
     if isinstance(cell, CellPlan) and not cell.data_id:
         raise ValueError("a plan without data has no trial keys")
     inside = cell.in_keys | {"numerics": NUMERICS_VERSION, "seed": seed, "eta": float(eta)}
+    inside |= {} if base_eta is None else {"base_eta": float(base_eta)}
     return digest(canonical_json(inside))
 
 
@@ -280,6 +314,7 @@ def at_size(spec: SweepSpec, label: str, depth: int, width: int, name: str) -> S
             section[key] = [value]
     settings["sweep"]["name"] = name
     settings.pop("fit", None)
+    settings.pop("fork", None)
     found = read_sweep(canonical_json(settings))
     assert isinstance(found, SweepSpec)
     return found

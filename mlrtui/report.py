@@ -69,6 +69,8 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
     sweep = snapshot.sweep
     lines = [sweep_line(sweep), ""]
     lines += _boundaries(reader, sweep.name) if sweep.mode == "search" else _phases(reader, sweep.name)
+    if forks := list(_forks(reader, sweep.name)) if sweep.mode == "search" else []:
+        lines += ["", *forks]
     if sweep.mode == "scan":
         lines += ["", *_onsets(reader, sweep.name), *_growths(reader, sweep.name)]
     if snapshot.fits:
@@ -91,6 +93,23 @@ def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
             f"{row['cell']:<16} {row['seed']:>4}  {_number(row['eta_star']):>9}  {_number(row['eta_star_se'], 2):>7}  "
             f"{_number(row['eta_last']):>12}  {_number(row['first_failure']):>13}  "
             f"{_number(row['lambda0']):>9}  {_number(row['eta_star_lambda0']):>7}  {row['trials']:>6}{note}"
+        )
+
+
+def _forks(reader: Reader, sweep: str) -> Iterator[str]:
+    columns, found = reader.query("forks", where_sweep=sweep)
+    rows = [dict(zip(columns, values, strict=True)) for values in found]
+    if rows:
+        heads = f"{'η*(t)':>9}  {'edge 2/λ(t)':>11}  {'ratio':>6}  {'base rate':>9}"
+        yield f"{'cell':<16} {'seed':>4} {'step t':>7}  {heads}  {'trials':>6}"
+    for row in rows:
+        note = "  the base has fitted its data" if row["fitted"] else ""
+        why = row["censored"] or ("failed" if row["reason"] else None)
+        note += "" if why is None else f"  {why}: {row['reason']}"
+        yield (
+            f"{row['cell']:<16} {row['seed']:>4} {row['step']:>7}  {_number(row['eta_star']):>9}  "
+            f"{_number(row['eta_edge']):>11}  {_number(row['kappa'], 3):>6}  {_number(row['base_eta_step']):>9}  "
+            f"{row['trials']:>6}{note}"
         )
 
 
@@ -168,7 +187,7 @@ def _scan_order(row: dict[str, object]) -> tuple[object, ...]:
 def _picture(snapshot: LiveSnapshot, ascii_only: bool) -> Iterator[str]:
     from mlrtui.charts.plain import loglog_text
 
-    known = [cell for cell in snapshot.cells if cell.ln_eta_star_mean is not None]
+    known = [cell for cell in snapshot.cells if cell.ln_eta_star_mean is not None and cell.fork_step is None]
     points = [
         (float(cell.depth * cell.width), math.exp(cell.ln_eta_star_mean or 0.0))
         for cell in known

@@ -33,7 +33,7 @@ SELECT c.cell_id, label, depth, width, coalesce(nets, 0), coalesce(nets_done, 0)
        coalesce(trials_done, 0), coalesce(trials_running, 0), coalesce(trials_failed, 0), coalesce(diverged, 0),
        ln_eta_star_mean, ln_eta_star_sd, coalesce(censored, 0), lambda0_mean,
        max(c.rev, coalesce(n.rev, 0), coalesce(t.rev, 0)), coalesce(bound, ''), bound_eta,
-       coalesce(nonfinite, 0)
+       coalesce(nonfinite, 0), fork_step
 FROM cell c LEFT JOIN n USING (cell_id) LEFT JOIN t USING (cell_id) WHERE c.cell_id IN ({cells}) ORDER BY position
 """
 

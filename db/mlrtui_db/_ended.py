@@ -11,7 +11,8 @@ SELECT t.trial_id, t.trial_key, n.cell_id, n.seed, t.eta, t.verdict, t.best_accu
        t.n_steps, t.last_step,
        CASE WHEN t.best_accuracy >= :threshold THEN
          (SELECT min(step) FROM step s WHERE s.trial_id = t.trial_id AND s.accuracy >= :threshold
-          AND s.step >= CASE c.accuracy_on WHEN 'own' THEN 0 ELSE 1 END) END
+          AND s.step >= CASE c.accuracy_on WHEN 'own' THEN 0 ELSE 1 END) END,
+       n.base_eta
 FROM cell c JOIN net n USING (cell_id) JOIN trial t USING (net_id)
 WHERE c.sweep_id = :sweep AND t.status = 'done' ORDER BY t.trial_id
 """

@@ -1,6 +1,6 @@
 """What the columns mean in which the results of nets and trials are kept; `column_docs` says the rest."""
 
-__all__ = ["BOUNDARY", "LAMBDA0", "MEASURED", "Docs"]
+__all__ = ["BOUNDARY", "FORK", "LAMBDA0", "MEASURED", "Docs"]
 
 Docs = dict[str, tuple[str, str]]  # column -> (unit, text)
 
@@ -13,6 +13,13 @@ LAMBDA0: Docs = {
     ),
     "lambda0_gauss_newton": ("1/eta", "Top eigenvalue of the Gauss-Newton matrix at initialisation."),
     "lambda0_hessian": ("1/eta", "Top eigenvalue of the Hessian at initialisation."),
+}
+
+FORK: Docs = {
+    "base_eta": ("eta", "Of forks: learning rate of their base, its peak under a schedule; NULL elsewhere."),
+    "base_lambda0": ("1/eta", "Of forks: lambda0_preconditioned of the base; lambda0 columns are those at the fork."),
+    "base_loss": ("loss", "Of forks: loss of the base at initialisation, over all training samples."),
+    "fork_loss": ("loss", "Of forks: that of the base where they start; NULL: it had diverged."),
 }
 
 BOUNDARY: Docs = {

@@ -107,6 +107,9 @@ WHAT = {
     "trained next to it, so that the true value lies between; and the grid rule of Haas et al. 2025.",
     "width_growth": "One row per trial of a scan whose rates follow a power of the width: how far outputs and last "
     "hidden layer grow in the first steps. The summary of a scan fits exponents over widths to it (Haas et al. 2025).",
+    "forks": "One row per net and step at which trainings fork from a base training: the largest learning rate that "
+    "survives when it is switched on there.",
+    "fork_trials": "One row per training of a fork.",
     "exponents": "One row per fitted term.",
     "annotations": "One row per note or tag that `mlrtui note` has put on a sweep.",
     "annotation": "One row per note or tag of a sweep. The driver stores what `mlrtui note` asks for while it runs.",

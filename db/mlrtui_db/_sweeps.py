@@ -25,6 +25,8 @@ _LAMBDA_COLUMNS = {
     "gauss_newton_residual": "lambda0_gauss_newton_residual",
     "hessian": "lambda0_hessian",
     "hessian_residual": "lambda0_hessian_residual",
+    "loss": "fork_loss",
+    "loss_initial": "base_loss",
 }
 
 
@@ -144,7 +146,7 @@ def sweep_state(tx: Transaction, sweep_id: int) -> SweepState:
         raise StoreError(f"the store holds no sweep number {sweep_id}")
     nets = execute(
         "SELECT net_id, n.cell_id, seed, status, start_eta, CASE WHEN censored IS NULL THEN eta_star END,"
-        f" lambda0_converged, {', '.join(_LAMBDA_COLUMNS.values())}"
+        f" base_eta, lambda0_converged, {', '.join(_LAMBDA_COLUMNS.values())}"
         " FROM cell c JOIN net n USING (cell_id) WHERE sweep_id = ? ORDER BY position, seed",
         (sweep_id,),
     )
@@ -191,6 +193,14 @@ def set_lambdas(tx: Transaction, lambdas: NetLambdas) -> None:
     tx.connection.execute(
         f"UPDATE net SET {assignments}, lambda0_converged = ?, rev = ? WHERE net_id = ?",
         (*values, int(lambdas.converged), tx.rev, lambdas.net_id),
+    )
+
+
+def set_base(tx: Transaction, net_id: int, base_eta: float, base_lambda0: float | None) -> None:
+    """See `Store.set_base`."""
+    tx.connection.execute(
+        "UPDATE net SET base_eta = ?, base_lambda0 = ?, rev = ? WHERE net_id = ?",
+        (float(base_eta), None if base_lambda0 is None else finite(base_lambda0), tx.rev, net_id),
     )
 
 
@@ -272,6 +282,7 @@ def _net_state(
     status: str,
     start_eta: float | None,
     eta_star: float | None,
+    base_eta: float | None,
     converged: int | None,
     *values: float | None,
 ) -> NetState:
@@ -281,7 +292,7 @@ def _net_state(
             name: math.nan if value is None else value for name, value in zip(_LAMBDA_COLUMNS, values, strict=True)
         }
         lambdas = NetLambdas(net_id=net_id, converged=bool(converged), **numbers)
-    return NetState(net_id, cell_id, seed, status, lambdas, start_eta, eta_star)
+    return NetState(net_id, cell_id, seed, status, lambdas, start_eta, eta_star, base_eta)
 
 
 def _inserted(row_id: int | None) -> int:

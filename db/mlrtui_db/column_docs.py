@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 
-from mlrtui_db._result_docs import BOUNDARY, LAMBDA0, MEASURED, Docs
+from mlrtui_db._result_docs import BOUNDARY, FORK, LAMBDA0, MEASURED, Docs
 from mlrtui_db._sqlite import columns
 from mlrtui_db.axes import AXES, AXIS, SIZES
 from mlrtui_db.flags import FLAG_ALL_SAMPLES, FLAGS, LOSS_STATES
@@ -53,6 +53,10 @@ _EIGENVALUE: Docs = {
     "rank": ("1", "1 for the largest, 2 for the next. A repeated eigenvalue is found once."),
     "value": ("1/eta", "The eigenvalue; NULL when not finite."),
     "residual": ("1", "Its relative residual ‖Av − λv‖ / |λ|."),
+}
+
+_FORK_STEP: Docs = {
+    "step": ("steps", "Updates of the base before the fork, t; its first one trains on the base's next batch."),
 }
 
 _LAYER: Docs = {
@@ -151,6 +155,12 @@ TABLES: dict[str, Docs] = {
         "ln_eta_star_sd": ("ln eta", "Sample standard deviation of the same; NULL below two nets."),
         **_REV,
         **_EDGE,
+        "fork_step": (
+            "steps",
+            "Updates of a base training after which the trainings of the cell start; NULL: they start at "
+            "initialisation. A cell of forks stands beside the cell of its nets, and is in the views forks and "
+            "fork_trials alone.",
+        ),
     },
     "net": {
         "net_id": ("id", "Number of the net: one initialisation of a cell."),
@@ -169,6 +179,7 @@ TABLES: dict[str, Docs] = {
         "start_eta": ("eta", "Learning rate at which the search started."),
         **BOUNDARY,
         **_REV,
+        **FORK,
     },
     "trial": {
         "trial_id": ("id", "Number of the trial: one training of a net at one learning rate."),
@@ -444,6 +455,42 @@ VIEWS: dict[str, Docs] = {
         **_pick(MEASURED, "hidden_growth", "verdict", "phase", "peak_smoothed", "final_accuracy"),
         "survives": ("0 or 1", "Whether the phase is lazy, stable, controlled, catapult or edge."),
         "bounded": ("0 or 1", "Whether the loss has a bounded gradient by the outputs: ce and mse-softmax."),
+        **_AXES,
+    },
+    "forks": {
+        **_NAMES,
+        **_SEED,
+        **_FORK_STEP,
+        **_pick(BOUNDARY, "eta_star_se", "eta_last", "first_failure", "window_low", "window_high", "successes"),
+        **_pick(BOUNDARY, "reversals", "eta_rule", "censored", "reason"),
+        "eta_star": ("eta", "η*(t): the largest rate that survives when it is switched on at step; NULL: none does."),
+        "trials": ("1", "Trainings of the fork that are done."),
+        "sharpness": ("1/eta", "λ(t): preconditioned sharpness of the base's weights at step."),
+        "eta_edge": ("eta", "edge / sharpness: the stability edge there, 2/λ(t) for sgd."),
+        "kappa": ("1", "eta_star over eta_edge."),
+        "kappa0": ("1", "eta_star over the stability edge at initialisation, edge / base_lambda0."),
+        **_pick(FORK, "base_eta", "base_lambda0", "base_loss", "fork_loss"),
+        "base_eta_step": ("eta", "Learning rate of the base at step, by its schedule."),
+        "base_schedule": ("text", "Schedule of the base."),
+        "base_warmup_steps": ("steps", "Its warm-up; NULL: none."),
+        "fitted": (
+            "0 or 1",
+            "Whether the base has fitted its data: fork_loss is below 0.001 base_loss. A rate that is too large then "
+            "needs more steps to show, and eta_star may be too large.",
+        ),
+        "state": ("text", "What the optimizer remembered at the start of the fork: keep, as the base left it; fresh."),
+        "steps": ("steps", "Length of each training of the fork."),
+        **_EDGE,
+        **_pick(TABLES["net"], "operator", "status", "net_id"),
+        **_AXES,
+    },
+    "fork_trials": {
+        **_NAMES,
+        **_TRIAL,
+        **_FORK_STEP,
+        "eta_lambda0": ("1", "eta × λ(t), preconditioned, at the start of the fork."),
+        **_pick(TABLES["trial"], "round", "status", "net_id"),
+        **_pick(MEASURED, "verdict", "phase", "loss_final", "peak_ratio", "peak_step", "bad_step"),
         **_AXES,
     },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},

@@ -181,6 +181,7 @@ def _sixth(connection: sqlite3.Connection) -> None:
 def _seventh(connection: sqlite3.Connection) -> None:
     """What came with schema 7, each part by itself."""
     _add_annotations(connection)
+    _add_forks(connection)
 
 
 def _add_annotations(connection: sqlite3.Connection) -> None:
@@ -193,6 +194,13 @@ def _add_annotations(connection: sqlite3.Connection) -> None:
           at            REAL NOT NULL,
           text          TEXT NOT NULL
         ) STRICT""")
+
+
+def _add_forks(connection: sqlite3.Connection) -> None:
+    """At which step of its base a net of forks begins, and what the base was."""
+    _added(connection, "cell", "fork_step INTEGER CHECK (fork_step >= 0)")
+    for name in ("base_eta", "base_lambda0", "base_loss", "fork_loss"):
+        _added(connection, "net", f"{name} REAL")
 
 
 def _replace(connection: sqlite3.Connection, table: str, name: str, kind: str) -> None:
@@ -217,7 +225,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
     Migration(5, "measures, learning rates by step, recorded runs, every axis in the views", _fifth),
     Migration(6, "eigenvalues and layers as measures with parts", _sixth),
-    Migration(7, "notes and tags", _seventh),
+    Migration(7, "notes and tags, forks", _seventh),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

@@ -99,6 +99,7 @@ class CellRow:
     bound: str = ""  # how its nets are censored: at_max, at_min, none, "mixed"; "": not at all
     bound_eta: float | None = None  # of at_max the smallest eta* of them, of at_min the largest first failure
     nonfinite: int = 0  # trials whose loss was NaN or infinite
+    fork_step: int | None = None  # of forks: the step of their base at which they start; None: no forks
 
     @property
     def size(self) -> str:
@@ -330,6 +331,7 @@ class EndedTrial(NamedTuple):
     n_steps: int  # stored; 0 where they were pruned
     last_step: int | None  # stored
     reached_at: int | None  # first stored step with that accuracy, of those that count; None: there is none
+    base_eta: float | None = None  # of a fork: the rate of its base
 
 
 class NetState(NamedTuple):
@@ -342,6 +344,7 @@ class NetState(NamedTuple):
     lambdas: "NetLambdas | None"
     start_eta: float | None
     eta_star: float | None  # of a search that is done and not censored
+    base_eta: float | None = None  # of forks, once it is known
 
 
 class TrialState(NamedTuple):

@@ -76,6 +76,7 @@ class CellRecord:
     dtype: str | None = None
     edge: float = 2.0  # eta × sharpness at which training is at the edge of stability; 0: none
     accuracy_on: str = "train"  # whose accuracy is stored: "train", "validation", or "own" of a user's training
+    fork_step: int | None = None  # of the base, after which trainings of the cell start; None: at initialisation
     nets: tuple[NetRecord, ...] = ()
 
 
@@ -94,7 +95,7 @@ class SweepRecord:
 
 @dataclass(frozen=True)
 class NetLambdas:
-    """λ at initialisation of one net. ``main`` is of the net's operator without layer rates."""
+    """λ of one net where its trainings start. ``main`` is of the net's operator without layer rates."""
 
     net_id: int
     main: float
@@ -106,6 +107,8 @@ class NetLambdas:
     hessian: float
     hessian_residual: float
     converged: bool
+    loss: float = nan  # of forks, where they start
+    loss_initial: float = nan  # of forks, of the base at initialisation
 
 
 @dataclass(frozen=True)

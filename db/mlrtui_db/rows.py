@@ -25,7 +25,7 @@ Row = tuple[Any, ...]
 Picture = Callable[[], AbstractContextManager[sqlite3.Connection]]
 
 _WINDOW = 20_000  # rows of a transaction of a long export: some 50 ms
-_ORDER = ("sweep", "depth", "width", "cell", "seed", "eta", "fit", "term", "annotation_id")
+_ORDER = ("sweep", "depth", "width", "cell", "seed", "step", "eta", "fit", "term", "annotation_id")
 _KINDS = {
     "INTEGER": frozenset({int, type(None)}),
     "REAL": frozenset({float, int, type(None)}),

@@ -381,6 +381,10 @@ class Store:
         """Store λ at initialisation of one net; non-finite values become NULL."""
         _sweeps.set_lambdas(self._tx(), lambdas)
 
+    def set_base(self, net_id: int, base_eta: float, base_lambda0: float | None) -> None:
+        """Store the rate of the base from which a net's trainings fork, and its preconditioned λ at initialisation."""
+        _sweeps.set_base(self._tx(), net_id, base_eta, base_lambda0)
+
     def open_net(self, net_id: int, start_eta: float | None) -> None:
         """Mark a net as being worked on; ``start_eta`` is where its search starts, None for scans."""
         _sweeps.open_net(self._tx(), net_id, start_eta)

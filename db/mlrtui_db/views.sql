@@ -1,4 +1,5 @@
 -- Views for people. Their names and columns are a contract: columns may be added, never renamed or removed.
+-- Forks and their trainings are in the views forks and fork_trials alone.
 -- An eigenvalue over its edge has no meaning for the ntk of a loss whose curvature it is not.
 
 CREATE VIEW axes AS  -- the settings of a cell that may be an axis of the grid; appended to every view below
@@ -27,7 +28,7 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
        n.eta_rule, CASE n.eta_rule WHEN 1 THEN n.eta_star ELSE n.eta_last END AS eta_last, n.eta_star_se,
        n.window_low, n.window_high, n.successes, axes.*
 FROM net n JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
-WHERE s.mode = 'search';
+WHERE s.mode = 'search' AND c.fork_step IS NULL;
 
 CREATE VIEW boundaries AS  -- one row per trial of a search: where success ends
 WITH w AS (  -- the successes of each net; of its window, once that is known (its ends are rates of trials)
@@ -43,7 +44,7 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
             ELSE 'within' END AS side, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id) LEFT JOIN w ON w.net_id = n.net_id
-WHERE s.mode = 'search';
+WHERE s.mode = 'search' AND c.fork_step IS NULL;
 
 CREATE VIEW grid AS  -- one row per cell; ln eta* is averaged over uncensored nets only
 WITH t AS (
@@ -59,7 +60,8 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, m.nets, m.nets_done,
        coalesce(t.trials, 0) AS trials, coalesce(t.trials_done, 0) AS trials_done, coalesce(t.diverged, 0) AS diverged,
        c.ln_eta_star_mean, c.ln_eta_star_sd, m.lambda0_mean, m.lambda0_preconditioned_mean, axes.*
 FROM cell c JOIN sweep s USING (sweep_id) JOIN m USING (cell_id) LEFT JOIN t USING (cell_id)
-     JOIN axes USING (cell_id);
+     JOIN axes USING (cell_id)
+WHERE c.fork_step IS NULL;
 
 CREATE VIEW curves AS  -- one row per stored step
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
@@ -69,7 +71,8 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
        p.flags & /* FLAG_SHARPNESS_NOT_CONVERGED of flags.py */ > 0 AS sharpness_not_converged, p.products, c.edge,
        coalesce(p.eta, t.eta) AS step_eta, axes.*
 FROM step p JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
-     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id);
+     JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
+WHERE c.fork_step IS NULL;
 
 CREATE VIEW spectra AS  -- one row per eigenvalue that is kept beside a step's sharpness
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
@@ -78,7 +81,7 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
          AS value_ratio, c.edge, axes.*
 FROM measured m JOIN step p USING (trial_id, step) JOIN trial t USING (trial_id) JOIN net n USING (net_id)
      JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
-WHERE m.shown_in = 'spectra';
+WHERE m.shown_in = 'spectra' AND c.fork_step IS NULL;
 
 CREATE VIEW layers AS  -- one row per weight layer at one of a trial's first steps
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
@@ -89,7 +92,7 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
        max(CASE m.measure WHEN 'propagating_rms' THEN m.value END) AS propagating_rms, axes.*
 FROM measured m JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
-WHERE m.shown_in = 'layers'
+WHERE m.shown_in = 'layers' AND c.fork_step IS NULL
 GROUP BY t.trial_id, m.step, m.part;
 
 CREATE VIEW measures AS  -- one row per value of a measure that a sweep asks for, or a recorder takes
@@ -98,7 +101,7 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
        m.products, m.forwards, m.status, m.note, m.seconds, nullif(m.part, '') AS part, axes.*
 FROM measured m JOIN trial t USING (trial_id) JOIN net n USING (net_id) JOIN cell c USING (cell_id)
      JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
-WHERE m.shown_in = 'measures';
+WHERE m.shown_in = 'measures' AND c.fork_step IS NULL;
 
 CREATE VIEW phases AS  -- one row per finished trial
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.verdict, t.phase,
@@ -109,7 +112,7 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
        t.drift, t.loss_constant, t.majority, axes.*
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
-WHERE t.status IN ('done', 'failed');
+WHERE t.status IN ('done', 'failed') AND c.fork_step IS NULL;
 
 CREATE VIEW onsets AS  -- one row per net with trials done: at which eta x lambda0 they change their kind
 WITH t AS (  -- a smoothed loss above limit x its start has risen; heavy ball's first step alone gives (1 + 2 beta)^2
@@ -117,7 +120,7 @@ WITH t AS (  -- a smoothed loss above limit x its start has risen; heavy ball's 
          coalesce(t.phase_rule, 1) AS rule,
          CASE WHEN c.batch >= c.samples THEN 1.000001 ELSE 1.5 END AS limit_,
          CASE c.optimizer WHEN 'momentum' THEN (c.edge - 1) * (c.edge - 1) ELSE 1 END AS transient
-  FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) WHERE t.status = 'done'
+  FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) WHERE t.status = 'done' AND c.fork_step IS NULL
 ), r AS (
   SELECT *, CASE
            WHEN bad_step IS NOT NULL THEN 1
@@ -187,6 +190,32 @@ SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_
 FROM t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN k USING (cell_id)
      JOIN f ON f.sweep_id = s.sweep_id AND f.place = t.place JOIN axes USING (cell_id)
 WHERE t.status = 'done';
+
+CREATE VIEW forks AS  -- one row per net and step at which trainings fork: the largest rate that survives from there
+SELECT s.name AS sweep, substr(c.label, 1, length(c.label) - length(' t=' || c.fork_step)) AS cell, c.depth, c.width,
+       n.seed, c.fork_step AS step, n.eta_star, n.eta_star_se, n.eta_last, n.first_failure, n.window_low, n.window_high,
+       n.successes, n.reversals, n.eta_rule, n.censored, n.reason,
+       (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.status = 'done') AS trials,
+       n.lambda0_preconditioned AS sharpness, c.edge / n.lambda0_preconditioned AS eta_edge,
+       n.eta_star * n.lambda0_preconditioned / nullif(c.edge, 0) AS kappa,
+       n.eta_star * n.base_lambda0 / nullif(c.edge, 0) AS kappa0,
+       n.base_eta, n.base_lambda0,
+       n.base_eta * min(1.0, coalesce((c.fork_step + 1.0) / json_extract(c.settings, '$.fork.warmup_steps'), 1.0))
+         AS base_eta_step,
+       json_extract(c.settings, '$.fork.schedule') AS base_schedule,
+       json_extract(c.settings, '$.fork.warmup_steps') AS base_warmup_steps,
+       n.base_loss, n.fork_loss, n.fork_loss < 0.001 * n.base_loss AS fitted,
+       json_extract(c.settings, '$.fork.state') AS state, c.max_steps AS steps, c.edge, n.operator, n.status, n.net_id, axes.*
+FROM net n JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN axes USING (cell_id)
+WHERE c.fork_step IS NOT NULL;
+
+CREATE VIEW fork_trials AS  -- one row per training of a fork
+SELECT s.name AS sweep, substr(c.label, 1, length(c.label) - length(' t=' || c.fork_step)) AS cell, c.depth, c.width,
+       n.seed, c.fork_step AS step, t.eta, t.eta_lambda0, t.round, t.status, t.verdict, t.phase, t.loss_final, t.peak_ratio,
+       t.peak_step, t.bad_step, t.trial_id, n.net_id, axes.*
+FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
+     JOIN axes USING (cell_id)
+WHERE c.fork_step IS NOT NULL;
 
 CREATE VIEW exponents AS  -- one row per fitted term
 SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,

@@ -154,7 +154,7 @@ def _keys(reader: Reader, sweep: SweepRow) -> Iterator[Finding]:
             one.cell_id
             for one in trials
             if one.cell_id not in planned
-            or one.trial_key != planning.trial_key(planned[one.cell_id], one.seed, one.eta)
+            or one.trial_key != planning.trial_key(planned[one.cell_id], one.seed, one.eta, one.base_eta)
         ]
         if not others:
             return

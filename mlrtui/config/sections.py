@@ -4,11 +4,11 @@ Every rule is a key's annotation; every help text and example is a row of the re
 the remedy in a message. Axis fields hold tuples, whatever was written.
 """
 
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ConfigDict
 
+from mlrtui.config.forks import ForkSection
 from mlrtui.config.mistakes import enumerate_words
 from mlrtui.config.rules import (
     axis,
@@ -24,6 +24,7 @@ from mlrtui.config.rules import (
     texts,
     whole,
 )
+from mlrtui.config.tables import Reals, Section, Whole, Words, make_key, section_of
 from mlrtui.data.images import WHICH
 from mlrtui.data.npz import CHANNELS_LAST, LAYOUT_HELP, LAYOUTS
 from mlrtui.data.shapes import FILES, SOURCES
@@ -41,6 +42,7 @@ __all__ = [
     "AnySweep",
     "DataSection",
     "FitSection",
+    "ForkSection",
     "LayerRates",
     "MeasuresSection",
     "ModelSection",
@@ -63,15 +65,6 @@ MANY_SEEDS, FINE, COARSE = 3, 0.05, 0.1
 
 THING, OWN = '"package.module:thing"', '"package.module:thing" (with --allow-code):'
 TITLES = {name: source.title for name, source in SOURCES.items()} | FILES
-
-Whole = tuple[int, ...]
-Reals = tuple[float, ...]
-Words = tuple[str, ...]
-
-
-def make_key(help: str, example: object, default: Any = ...) -> Any:
-    """A key of a table: what it means, a sound value, its default unless it is needed."""
-    return Field(default, description=help, examples=[example])
 
 
 def _texts(registry: Registry[Any]) -> str:
@@ -100,20 +93,6 @@ def _warming() -> str:
 _DECAYS = "".join(f"{one.default_decay:g} for {name}, " for name, one in _OURS.items() if one.default_decay)
 
 
-class Section(BaseModel):
-    """A table. ``later``: keys that the file format knows and this version does not do yet; ``never``: with why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-    later: ClassVar[tuple[str, ...]] = ()
-    never: ClassVar[dict[str, str]] = {}
-
-
-def section_of(field: FieldInfo) -> type[Section] | None:
-    """The table that a key holds, if it holds one rather than a value."""
-    kinds = get_args(field.annotation) or (field.annotation,)
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
-
-
 class SweepSection(Section):
     """What the sweep is called, and how many nets each grid point gets."""
 
@@ -130,7 +109,9 @@ class SweepSection(Section):
 class DataSection(Section):
     """What is learnt."""
 
-    never = {"download": "nothing is ever downloaded; put the files there yourself, and give their path"}
+    never: ClassVar[dict[str, str]] = {
+        "download": "nothing is ever downloaded; put the files there yourself, and give their path"
+    }
 
     name: Annotated[Words, axis(choice(*SOURCES, *FILES))] = make_key(
         "Data set: " + "; ".join(f"{name}, {title}" for name, title in TITLES.items()) + ".", "digits"
@@ -336,9 +317,9 @@ class SearchSection(Section):
         "auto",
         None,
     )
-    success: Annotated[str, choice("accuracy", "loss-below-initial", "finite")] = make_key(
+    success: Annotated[str, choice("accuracy", "loss-below-initial", "finite", "survives")] = make_key(
         "When a training counts: accuracy reaches the threshold at an epoch's end; the loss ends below its start; "
-        "nothing overflows.",
+        "nothing overflows; survives: as loss-below-initial, and the net has not collapsed (row 6 of the phases).",
         "accuracy",
         "accuracy",
     )
@@ -580,6 +561,7 @@ class SweepSpec(AnySweep):
     training: TrainingSection
     sharpness: SharpnessSection = SharpnessSection()
     measures: MeasuresSection | None = None
+    fork: ForkSection | None = None
 
     @property
     def code(self) -> list[tuple[str, str]]:

@@ -97,6 +97,8 @@ def asides(spec: AnySweep, stored: Iterable[NamedSweep]) -> list[Aside]:
 def at_threshold(cell: Cell, threshold: float) -> Cell:
     """The same cell of a sweep with another threshold."""
     if isinstance(cell, CellPlan):
+        if cell.fork is not None:
+            return cell
         return replace(cell, train=replace(cell.train, threshold=threshold))
     return replace(cell, loop=replace(cell.loop, threshold=threshold))
 
@@ -253,6 +255,8 @@ class Asides:
 
     def derivation(self, cell: Cell, seed: int, eta: float) -> Derivation | None:
         """How a training would end, where that is known."""
+        if isinstance(cell, CellPlan) and cell.fork is not None:
+            return None  # has no threshold
         for other in self._others:
             there = self._cells.get((other.sweep_id, cell.position))
             if there is None:

@@ -27,6 +27,9 @@ FREE = frozenset({"search.method", "search.points", "search.start", "training.ch
 _RATES = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
 """Rates, to which others may be added."""
 
+_LONGER = frozenset({"sweep.seeds", "fork.at"})
+"""Lists to which others may be added, each of which makes nets of its own."""
+
 RANGE: Mapping[str, Callable[[float, float], bool]] = {"search.eta_min": operator.le, "search.eta_max": operator.ge}
 """Ends of the range, and how a new one must stand to the old: the range may become larger."""
 
@@ -110,7 +113,7 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
 
 def is_added_to(key: str) -> bool:
     """Whether a sweep of which this key has more values than another's may hold all of the other."""
-    return _is_of_grid(key) or key == "sweep.seeds" or key in _RATES or key.startswith("fit#")
+    return _is_of_grid(key) or key in _LONGER or key in _RATES or key.startswith("fit#")
 
 
 def _matched(cells: Sequence[CellState], plan: Plan, *, same_settings: bool) -> dict[int, CellState]:
@@ -150,9 +153,11 @@ def _may_change(one: Difference) -> bool:
         return isinstance(old, float) and isinstance(new, float)  # they stay with it, in a sweep of their own
     if _is_of_grid(key) or key in FREE or key in _SEARCH or key.startswith("fit#"):
         return True  # of the grid's, the cells decide
+    if key.startswith("fork.") and old is None:
+        return True  # there were no forks, or cells of forks decide
     if old is None or new is None:
         return False
-    if key == "sweep.seeds" or key in _RATES:
+    if key in _LONGER or key in _RATES:
         return set(listed(old)) <= set(listed(new))
     return key in RANGE and RANGE[key](new, old)
 

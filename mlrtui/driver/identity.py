@@ -42,7 +42,7 @@ def refuse_other_keys(store: Store, state: SweepState, plan: Plan, known: Mappin
     some = state.trials[:_KEYS_TRIED]
     for trial, stored in zip(some, store.trial_keys([trial.trial_id for trial in some]), strict=True):
         net = nets[trial.net_id]
-        if stored != trial_key(cells[places[net.cell_id]], net.seed, trial.eta):
+        if stored != trial_key(cells[places[net.cell_id]], net.seed, trial.eta, net.base_eta):
             raise BadInput(
                 f"sweep.name = {plan.sweep.name!r}: cannot grow: its trainings were made by a version whose numbers "
                 f"differ ({state.code_id}); give the larger sweep a name of its own"

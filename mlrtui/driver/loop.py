@@ -17,6 +17,7 @@ from mlrtui.driver.committing import Committer
 from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
 from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
+from mlrtui.driver.forking import base_eta_of, begin_forks, fork_of, give_up, probe_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.inbox import Inbox
 from mlrtui.driver.pruning import Pruning
@@ -35,7 +36,6 @@ from mlrtui_trainer.spec import (
     LambdaAtInit,
     LoopRound,
     Outcome,
-    Probe,
     PruningThreshold,
     Repeated,
     Round,
@@ -171,6 +171,8 @@ class Driver:
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
             self._each_turn()
+            for refusal in begin_forks(run, self._store, self._commit):
+                self._event("error", refusal)
             self._hand_out(run)
             self._telling.turn()
             if self._fits_due is not None and self._clock() >= self._fits_due:
@@ -275,16 +277,13 @@ class Driver:
         rounds = {slot: self._opening(draft) for slot, draft in drafts.items() if draft.trainings}
         opened = self._commit(lambda: self._open(rounds)) if rounds else {}
         for slot, draft in drafts.items():
-            task, lanes = self._round(run, draft, rounds[slot], opened[slot]) if slot in rounds else self._probe(draft)
+            if slot in rounds:
+                task, lanes = self._round(run, draft, rounds[slot], opened[slot])
+            else:
+                task, lanes = probe_of(next(self._task_ids), draft), {}
             self._running[slot] = _Running(draft, lanes)
             self._telling.submitted(slot, draft, lanes)
             self._engine.submit(slot, task)
-
-    def _probe(self, draft: Draft) -> tuple[Task, dict[int, _Lane]]:
-        cell = draft.cell.plan
-        assert isinstance(cell, CellPlan)
-        nets = tuple((net.net_id, net.seed) for net in draft.probe)
-        return Probe(next(self._task_ids), cell.data_id, cell.net, cell.train, cell.sharpness, nets), {}
 
     def _opening(self, draft: Draft) -> _Opening:
         records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
@@ -307,7 +306,7 @@ class Driver:
         for (trial_id, attempt), (net, eta, _) in zip(opened.items(), draft.trainings, strict=True):
             lanes[trial_id] = _Lane(trial_id, attempt, net, eta)
             lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
-            trials.append(TrialSpec(trial_id, attempt, net.seed, eta, lambda0))
+            trials.append(TrialSpec(trial_id, attempt, net.seed, eta, lambda0, base_eta_of(net)))
         return self._task(run, draft.cell.plan, trials, opening.thresholds), lanes
 
     def _task(
@@ -316,7 +315,7 @@ class Driver:
         task_id = next(self._task_ids)
         if isinstance(cell, CellPlan):
             parts = (cell.data_id, cell.net, cell.train, cell.sharpness)
-            return Round(task_id, *parts, tuple(trials), thresholds, measure_spec(run.spec))
+            return Round(task_id, *parts, tuple(trials), thresholds, measure_spec(run.spec), fork=fork_of(cell))
         (trial,) = trials  # a process for each
         check, self._check_due = self._check_due, False
         return LoopRound(task_id, cell.loop, trial, check)
@@ -425,7 +424,7 @@ class Driver:
                 if net.questions is not None:
                     self._store.open_net(net.net_id, net.start_eta)
             for net, reason in refused:
-                self._store.fail_net(net.net_id, reason)
+                give_up(self._store, net, reason)
             self._store.add_trials(trials)
 
         if nets:

@@ -6,11 +6,12 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from mlrtui.config import AnySweep, LoopSweep, read_sweep
+from mlrtui.config import AnySweep, LoopSweep, SweepSpec, read_sweep
+from mlrtui.config.forks import ForkSection
 from mlrtui.config.sections import SearchSection
 from mlrtui.engines.devices import kind_of
 from mlrtui.errors import BadInput
-from mlrtui.planning import Cell, LoopCell
+from mlrtui.planning import Cell, CellPlan, LoopCell
 from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.search import SearchSpec
 
@@ -22,6 +23,10 @@ GPU_STEP = 1e9
 
 FEWEST, MOST = 3, 63
 """Rates of a question where a GPU sets their number: fewer gain no round, more gain little."""
+
+
+FORK_POINTS = 3
+"""Rates of a question about a fork: its base is trained once for all of them."""
 
 
 def chosen_for(spec: AnySweep, devices: Sequence[str]) -> AnySweep:
@@ -50,6 +55,10 @@ def search_rules(spec: AnySweep, cell: Cell) -> SearchSpec:
     """
     assert spec.search is not None
     search, seeds = _settled(spec.search, len(spec.sweep.seeds)), len(spec.sweep.seeds)
+    if isinstance(cell, CellPlan) and cell.fork is not None:
+        assert isinstance(spec, SweepSpec)
+        assert spec.fork is not None
+        return rules_of(_of_forks(search, spec.fork), FORK_POINTS)
     return rules_of(search, _free_points(cell, seeds) if search.points == "auto" else search.points)
 
 
@@ -57,6 +66,13 @@ def search_rules(spec: AnySweep, cell: Cell) -> SearchSpec:
 def _settled(search: SearchSection, seeds: int) -> SearchSection:
     """As `SweepSpec.settled`: once for a sweep, not for each of its cells."""
     return search.with_method("bisect", None, seeds)
+
+
+@lru_cache(maxsize=64)
+def _of_forks(search: SearchSection, fork: ForkSection) -> SearchSection:
+    """The range and margin of the sweep's searches, with the forks' own rule and lattice."""
+    own = {"success": fork.success, "tolerance": fork.tolerance, "method": "section"}
+    return search.model_copy(update=own)
 
 
 @lru_cache(maxsize=1024)

@@ -41,6 +41,8 @@ class Pruning:
         if self._chance == 0.0 or given_up_epoch is not None or verdict == "failed":
             return
         assert isinstance(plan, CellPlan)
+        if plan.fork is not None:
+            return
         kind = _alike(plan)
         for step, accuracy in self._accuracies(trial_id, evaluations(plan.train)).items():
             insort(self._seen.setdefault((kind, step), []), (accuracy, verdict == "reached"))
@@ -53,7 +55,7 @@ class Pruning:
 
     def thresholds(self, plan: Cell) -> tuple[PruningThreshold, ...]:
         """Where a training of this cell that starts now is pruned."""
-        if self._chance == 0.0 or not isinstance(plan, CellPlan):
+        if self._chance == 0.0 or not isinstance(plan, CellPlan) or plan.fork is not None:
             return ()
         kind = _alike(plan)
         found = ((step, threshold(self._seen.get((kind, step), ()), self._chance)) for step in evaluations(plan.train))

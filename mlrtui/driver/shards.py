@@ -10,7 +10,7 @@ from heapq import heapify, heapreplace
 
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.errors import BadInput
-from mlrtui.planning import Cell, LoopCell, Plan
+from mlrtui.planning import Cell, CellPlan, LoopCell, Plan
 
 __all__ = ["Shard", "dealt", "part"]
 
@@ -49,7 +49,8 @@ def part(plan: Plan, shard: Shard) -> Plan:
     own = dealt(plan, shard.count)
     cells, records = [], []
     for cell, record in zip(plan.cells, plan.sweep.cells, strict=True):
-        nets = tuple(net for net in record.nets if own[cell.position, net.seed] == shard.index)
+        home = cell.fork.base if isinstance(cell, CellPlan) and cell.fork is not None else cell.position
+        nets = tuple(net for net in record.nets if own[home, net.seed] == shard.index)  # forks go with their nets
         if nets:
             cells.append(replace(cell, seeds=tuple(net.seed for net in nets)))
             records.append(replace(record, nets=nets))

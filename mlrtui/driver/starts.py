@@ -7,6 +7,7 @@ same questions.
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import exp, log, log1p, sqrt
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from mlrtui.config.sections import SearchSection
 from mlrtui.planning import Cell, CellPlan, LoopCell
 from mlrtui_db.axes import SIZES
+from mlrtui_db.records import NetLambdas
 from mlrtui_trainer.losses import LOSS_KINDS
 from mlrtui_trainer.optimizers import OPTIMIZERS
 
@@ -21,6 +23,13 @@ __all__ = ["Starts", "kind_of"]
 
 NEWER = 1.02
 """A fit is taken anew once so many times as many nets are known: large grids would spend their time on it."""
+
+
+class Base(Protocol):
+    """What is known of the net that a fork starts from."""
+
+    eta_star: float | None
+    lambdas: NetLambdas | None
 
 
 class Starts:
@@ -70,6 +79,13 @@ class Starts:
         elif rate is None:
             rate = sqrt(self._search.eta_min * self._search.eta_max)
         return min(max(rate, self._search.eta_min), self._search.eta_max)
+
+    def of_fork(self, base: "Base | None", sharpness: float | None) -> float | None:
+        """Where a fork of a net starts: as many times above the edge as η* of the net was; None: elsewhere."""
+        if base is None or base.eta_star is None or base.lambdas is None or sharpness is None:
+            return None
+        rate = base.eta_star * base.lambdas.preconditioned / sharpness
+        return min(max(rate, self._search.eta_min), self._search.eta_max) if rate > 0.0 else None
 
     def _predicted(self, plan: Cell) -> float | None:
         kind = kind_of(plan)

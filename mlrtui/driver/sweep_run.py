@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
 from mlrtui.driver.sharing import Cost, Turn, cost_of, lanes_within
 from mlrtui.driver.starts import Starts
-from mlrtui.planning import Cell, LoopCell, Plan, trial_key
+from mlrtui.planning import Cell, CellPlan, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
 
@@ -26,6 +26,8 @@ MAX_LOST = 3
 
 DUE = 2.0
 """The costly cells are due when all that is left takes this many times as long as one of their nets at least takes."""
+FITTED = 1e-6
+"""Loss at a fork over that at initialisation below which a rate that is too large would not show within a budget."""
 SHARE = 0.5
 """A CPU worker takes at most this part of its equal share of all that is left: others are at work on some of it."""
 
@@ -47,6 +49,15 @@ class NetRun:
     lost: dict[float, int] = field(default_factory=dict)  # workers, by the rate that was trained alone; 0: a probe
     probing: bool = False
     closed: bool = False
+    failed: bool = False
+    eta_star: float | None = None  # once its search is done, unless it is censored
+    base: "NetRun | None" = None  # of a fork: the net whose weights it starts from
+    base_eta: float | None = None  # of a fork: the rate of its base training, once it is known
+
+    @property
+    def waits(self) -> bool:
+        """Whether it cannot be measured yet, since the rate of its base is not known."""
+        return self.base is not None and self.base_eta is None
 
     @property
     def is_measured(self) -> bool:
@@ -173,6 +184,7 @@ class SweepRun:
         self.plan = plan
         self.barred = 0  # cells that some slots are not given
         self.remarked: set[str] = set()  # what a person was told of users' nets
+        self.forks_due: set[NetRun] = set()  # whose nets have changed: the rates of their bases may be known now
         self._starts = None if spec.search is None else Starts(spec.search)
         by_cell: dict[int, list[NetRun]] = {}
         ids = {row.position: row.cell_id for row in state.cells}
@@ -181,7 +193,8 @@ class SweepRun:
         self.cell_of: dict[int, CellRun] = {}
         for row in state.nets:
             net = NetRun(row.net_id, row.seed, row.lambdas, probed=row.cell_id not in loops, start_eta=row.start_eta)
-            net.closed = row.status in {"done", "failed"}
+            net.closed, net.failed = row.status in {"done", "failed"}, row.status == "failed"
+            net.eta_star, net.base_eta = row.eta_star, row.base_eta
             self.nets[row.net_id] = net
             by_cell.setdefault(row.cell_id, []).append(net)
         runs = {
@@ -197,6 +210,8 @@ class SweepRun:
         for cell in self.cells:
             for net in cell.nets:
                 self.cell_of[net.net_id] = cell
+        self._forks = _forks_of(runs)
+        self.forks_due |= {net for nets in self._forks.values() for net in nets}
         self._left, self._open_cells = 0.0, len(self.cells)
         for row in state.nets:
             self._learn(self.nets[row.net_id], row.eta_star)
@@ -222,9 +237,12 @@ class SweepRun:
 
     def changed(self, nets: Iterable[NetRun]) -> None:
         """Something has happened to these nets: measured, told, set free, closed. Must follow whatever did it."""
+        nets = list(nets)
         for cell in {self.cell_of[net.net_id].cell_id: self.cell_of[net.net_id] for net in nets}.values():
             self._refresh(cell)
             self._look_again(cell)
+        if self._forks:
+            self.forks_due.update(fork for net in nets for fork in self._forks.get(net, ()))
 
     def begin(self, draft: Draft) -> None:
         """A slot is at work on this."""
@@ -264,9 +282,12 @@ class SweepRun:
         """Give a measured net its questions. Returns the reason when it can have none."""
         lambda0 = sound_lambda0(net.lambdas)
         cell = self.cell_of[net.net_id].plan
+        reason = _says_nothing(cell, net)
+        if reason is not None:
+            return reason
         if self._starts is not None:
             if net.start_eta is None:
-                net.start_eta = self._starts.rate(cell, lambda0)
+                net.start_eta = self._starts.of_fork(net.base, lambda0) or self._starts.rate(cell, lambda0)
             unfinished = self._unfinished.get(net.net_id, ())
             net.questions = SearchQuestions(search_rules(self.spec, cell), net.start_eta, unfinished)
             return None
@@ -281,14 +302,15 @@ class SweepRun:
     def close(self, net: NetRun) -> None:
         """A net has asked all that it wanted."""
         net.closed = True
-        self.changed([net])
         boundary = None if net.questions is None else net.questions.boundary()
         if boundary is not None and boundary.censored is None:
+            net.eta_star = boundary.eta_star
             self._learn(net, boundary.eta_star)
+        self.changed([net])
 
     def fail(self, net: NetRun) -> None:
         """A net will get no answer."""
-        net.closed = True
+        net.closed = net.failed = True
         self.changed([net])
 
     def next_draft(self, turn: Turn) -> Draft | None:
@@ -307,7 +329,7 @@ class SweepRun:
         return next((draft for work in works if (draft := work()) is not None), None)
 
     def _learn(self, net: NetRun, eta_star: float | None) -> None:
-        if self._starts is not None and eta_star is not None:
+        if self._starts is not None and eta_star is not None and net.base is None:
             self._starts.learn(self.cell_of[net.net_id].plan, eta_star)
 
     def _costly_is_due(self, turn: Turn) -> bool:
@@ -347,7 +369,33 @@ class SweepRun:
 
 
 def _unmeasured(cell: CellRun) -> list[NetRun]:
-    return [net for net in cell.nets if not net.is_measured and not net.closed and not net.probing]
+    return [net for net in cell.nets if not (net.is_measured or net.closed or net.probing or net.waits)]
+
+
+def _forks_of(cells: Mapping[int, CellRun]) -> dict[NetRun, list[NetRun]]:
+    """The forks of each net, which are told of it; ``cells`` by position."""
+    found: dict[NetRun, list[NetRun]] = {}
+    for cell in cells.values():
+        if isinstance(cell.plan, CellPlan) and cell.plan.fork is not None:
+            bases = {net.seed: net for net in cells[cell.plan.fork.base].nets}
+            for net in cell.nets:
+                net.base = bases[net.seed]
+                found.setdefault(net.base, []).append(net)
+    return found
+
+
+def _says_nothing(plan: Cell, net: NetRun) -> str | None:
+    """Why a fork whose start is measured gets no answer."""
+    if not isinstance(plan, CellPlan) or plan.fork is None or net.lambdas is None:
+        return None
+    step = plan.fork.start.step
+    if not math.isfinite(net.lambdas.loss):
+        return f"no η*({step}): the base training had diverged before step {step}"
+    if net.lambdas.preconditioned == 0.0:
+        return f"no η*({step}): λ is 0 there, the base had lost its net (all units dead, or outputs saturated)"
+    if net.lambdas.loss < FITTED * net.lambdas.loss_initial:
+        return f"no η*({step}): the base has fitted its data, its loss is below {FITTED:g} of that at the start"
+    return None
 
 
 def _wanted(cell: CellRun) -> list[tuple[NetRun, float, int]]:
@@ -359,7 +407,7 @@ def trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRe
     lambda0 = net.lambdas.preconditioned if net.lambdas else None
     return TrialRecord(
         net_id=net.net_id,
-        trial_key=trial_key(cell.plan, net.seed, eta),
+        trial_key=trial_key(cell.plan, net.seed, eta, net.base_eta),
         eta=eta,
         eta_lambda0=None if lambda0 is None else eta * lambda0,
         round=number,

@@ -1,7 +1,8 @@
 """An engine that trains nothing: it makes up curves by a known law, so that screens and driver can be tried at once.
 
 The law: λ₀ = 2·depth·width/64; a training succeeds below η* = 8/(depth·width)^0.75, and every curve is a smooth
-function of η·λ₀. Attempts made by it carry the device name "fake".
+function of η·λ₀. At step t of a base λ is 1 + t/50 times smaller, η* as much larger, whatever the base's rate. Attempts
+made by it carry the device name "fake".
 """
 
 import math
@@ -22,6 +23,7 @@ from mlrtui_trainer.phase_evidence import History, Ratios
 from mlrtui_trainer.schedules import rate_of
 from mlrtui_trainer.spec import (
     Dataset,
+    Fork,
     LambdaAtInit,
     LoopRound,
     Measured,
@@ -111,8 +113,14 @@ class FakeEngine:
         """Nothing to end."""
 
 
+def _flatter(fork: Fork | None) -> float:
+    """How many times smaller λ is where trainings start than at initialisation."""
+    return 1.0 if fork is None else 1.0 + fork.step / 50.0
+
+
 def _probe(task: Probe) -> Iterator[Message]:
-    value = fake_lambda0(task.net)
+    value = fake_lambda0(task.net) / _flatter(task.fork)
+    loss, loss_initial = (math.nan, math.nan) if task.fork is None else (2.3 / _flatter(task.fork), 2.3)
     for net_id, _ in task.nets:
         yield LambdaAtInit(
             net_id,
@@ -125,12 +133,16 @@ def _probe(task: Probe) -> Iterator[Message]:
             hessian=1.02 * value,
             hessian_residual=1e-6,
             converged=True,
+            loss=loss,
+            loss_initial=loss_initial,
         )
     yield TaskDone(task.task_id, 0.0)
 
 
 def _round(task: Round) -> Iterator[Message]:
-    curves = [_curve(task.net, task.train, trial) for trial in task.trials]
+    flatter = _flatter(task.fork)
+    curves = [_curve(task.net, task.train, replace(trial, eta=trial.eta / flatter)) for trial in task.trials]
+    curves = [_Curve(curve.loss, curve.sharpness / flatter) for curve in curves]
     for seq, start in enumerate(range(0, task.train.max_steps + 1, _ROWS_PER_MESSAGE)):
         stop = start + _ROWS_PER_MESSAGE
         living = [lane for lane in zip(task.trials, curves, strict=True) if start < len(lane[1].loss)]
@@ -223,6 +235,7 @@ def _outcome(task: Round, trial: TrialSpec, seq: int, curve: _Curve) -> Outcome:
     accuracy = 0.1 if diverged else 0.95
     evidence = _evidence(task, trial, verdict, curve, accuracy)
     phase = phases.label(evidence)
+    verdict = phases.survived(task.train.success, verdict, phase.label)
     return Outcome(
         trial_id=trial.trial_id,
         attempt=trial.attempt,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlrtui.figures.accuracies import accuracy
     from mlrtui.figures.forest import exponents
+    from mlrtui.figures.fork_curves import forks
     from mlrtui.figures.laws import eta_star
     from mlrtui.figures.onset_marks import onsets
     from mlrtui.figures.optima import best_rates, transfer
@@ -31,6 +32,7 @@ __all__ = [
     "catapult",
     "eta_star",
     "exponents",
+    "forks",
     "onsets",
     "phases",
     "sharpness",
@@ -46,6 +48,7 @@ _HOMES = {
     "catapult": "trainings",
     "eta_star": "laws",
     "exponents": "forest",
+    "forks": "fork_curves",
     "onsets": "onset_marks",
     "phases": "scans",
     "sharpness": "trainings",

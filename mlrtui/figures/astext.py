@@ -7,7 +7,7 @@ import numpy as np
 
 from mlrtui.analysis.prediction import Refusal
 from mlrtui.charts.plain import TextChart, TextSeries
-from mlrtui.figures import accuracies, forest, laws, optima, predictions, scans, searches, trainings
+from mlrtui.figures import accuracies, forest, fork_curves, laws, optima, predictions, scans, searches, trainings
 from mlrtui.figures.forest import condition_of, line, name_of
 from mlrtui.figures.laws import Law, words
 from mlrtui.figures.onset_marks import Onset
@@ -15,7 +15,18 @@ from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact, whole
 
-__all__ = ["accuracy", "boundary", "catapult", "eta_star", "exponents", "onsets", "phases", "sharpness", "transfer"]
+__all__ = [
+    "accuracy",
+    "boundary",
+    "catapult",
+    "eta_star",
+    "exponents",
+    "forks",
+    "onsets",
+    "phases",
+    "sharpness",
+    "transfer",
+]
 
 _LETTERS = "oxsdpqbk"
 _DIGITS = "0123456789ab"
@@ -174,6 +185,20 @@ def transfer(found: Sequence[optima.Optima], x: str) -> TextChart:
     if missing := sum(one.missing for one in found):
         head.append(f"   nets without a best rate yet: {missing}")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)
+
+
+def forks(rows: Sequence[Row]) -> TextChart:
+    """See `fork_curves.forks`."""
+    head, series = ["η*(t) over the step of the base, log; a line joins the edge 2/λ(t), . is the base's rate"], []
+    for place, one in enumerate(fork_curves.curves(rows)):
+        mark, (low, high) = _LETTERS[place % len(_LETTERS)], fork_curves.ratio_range(one)
+        head.append(one_line(f"{mark}  {one.cell}: η*(t) is {exact(low, 2)} to {exact(high, 2)} times the edge"))
+        series.append(TextSeries("line", list(zip(one.steps, one.edge, strict=True)), joined=True))
+        series.append(TextSeries(".", list(zip(one.steps, one.base, strict=True))))
+        series.append(TextSeries(mark, list(zip(one.steps, one.eta_star, strict=True))))
+        if one.left_out:
+            head.append(f"   forks without a value: {one.left_out}")
+    return TextChart(tuple(head), tuple(series), y_log=True)
 
 
 def accuracy(found: Sequence[Training]) -> TextChart:

@@ -13,7 +13,18 @@ import numpy as np
 from mlrtui.analysis.expressions import ExpressionError, cell_condition
 from mlrtui.charts.plain import TextChart
 from mlrtui.errors import BadInput
-from mlrtui.figures import accuracies, astext, forest, laws, onset_marks, optima, scans, searches, trainings
+from mlrtui.figures import (
+    accuracies,
+    astext,
+    forest,
+    fork_curves,
+    laws,
+    onset_marks,
+    optima,
+    scans,
+    searches,
+    trainings,
+)
 from mlrtui.figures.groups import default_x
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui_db.axes import axis_values
@@ -203,6 +214,15 @@ def _curves(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     return Loaded(found, notes)
 
 
+def _forks(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
+    rows = view_rows(reader, "forks", sweeps, asked.where)
+    cells = list(dict.fromkeys((text_of(row, "sweep"), text_of(row, "cell")) for row in rows))
+    kept = set(cells[:_MOST_CELLS])
+    left = f"shows {_MOST_CELLS} of {len(cells)} cells; choose others with --where"
+    shown = [row for row in rows if (text_of(row, "sweep"), text_of(row, "cell")) in kept]
+    return Loaded(shown, (left,) if len(cells) > _MOST_CELLS else ())
+
+
 def _tried(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     rows = view_rows(reader, "boundaries", sweeps, asked.where)
     nets = view_rows(reader, "eta_star", sweeps, asked.where)
@@ -300,4 +320,9 @@ FIGURES.register(
     "onsets",
     Figure("where loss and λ first rise, and what is survived, against a size", ("scan",), _onsets, _draw_onsets,
            _onsets_as_text, takes=frozenset({"x", "group_by"})),
+)  # fmt: skip
+FIGURES.register(
+    "forks",
+    Figure("the largest rate that survives along a training, over 2/λ(t)", ("search",), _forks,
+           lambda data, axes, _: fork_curves.forks(data, axes), lambda data, _: astext.forks(data)),
 )  # fmt: skip

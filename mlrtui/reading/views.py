@@ -61,6 +61,14 @@ class Views:
         """One row per trial of a scan whose rates follow a power of the width: growth of outputs and hidden layer."""
         return self._view("width_growth", columns, where)
 
+    def forks(self, columns: Sequence[str] | None = None, where: str = "") -> Table:
+        """One row per net and step of a base training: the largest rate that survives when switched on there."""
+        return self._view("forks", columns, where)
+
+    def fork_trials(self, columns: Sequence[str] | None = None, where: str = "") -> Table:
+        """One row per training of a fork."""
+        return self._view("fork_trials", columns, where)
+
     def exponents(self, columns: Sequence[str] | None = None, where: str = "") -> Table:
         """One row per fitted term."""
         return self._view("exponents", columns, where)

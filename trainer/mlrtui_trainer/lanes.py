@@ -21,6 +21,7 @@ from mlrtui_trainer.evaluation import Evaluation, Seen, StepNumbers, evaluate, i
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
 from mlrtui_trainer.fast.steps import CompiledSteps
+from mlrtui_trainer.forks import start_of
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
@@ -119,9 +120,13 @@ class _Chunk:
         self.samples, self.held_out, self.loss = samples, held_out, LOSSES[task.train.loss]
         seeds, etas = [trial.seed for trial in trials], [trial.eta for trial in trials]
         dtype = DTYPES[self.train.dtype]
-        self.weights = model.initial_weights(seeds, dtype, device)
-        self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
+        self.base = base = start_of(task, model, trials, samples, device)
+        self.weights = model.initial_weights(seeds, dtype, device) if base is None else base.weights
+        first = 0 if task.fork is None else task.fork.step
+        self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch, first)
         self.optimizer = optimizer_of(model, self.train, etas, dtype, device, rows=samples.rows)
+        if base is not None and base.optimizer is not None:
+            self.optimizer.continues(base.optimizer, base.lanes)
         self.gauges = Gauges(task, model, self.loss, self.weights, etas, samples)
         compiled = CompiledSteps.of(model, self.train, samples, etas)
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
@@ -167,7 +172,7 @@ class _Chunk:
         """Whether all lanes are evaluated before this step; a full batch is an evaluation anyway."""
         if step == self.train.max_steps:
             return True
-        return not self.batches.full and step % self.train.steps_per_epoch == 0
+        return not self.batches.full and self.batches.ends_epoch(step)
 
     def _judge(self, step: int) -> None:
         """Evaluate on all samples; end the lanes for which that decides."""
@@ -180,13 +185,14 @@ class _Chunk:
             if isinstance(self.model, InTraining):  # before the first step nothing is known of a batch's statistics
                 nets, of_lane = self._nets()
                 found = replace(found, loss=in_training(self.model, nets, self.samples, self.train.loss)[of_lane])
-            self.history = self._begun(found.loss)
+            start = found.loss if self.base is None else self.base.loss_initial  # of a fork the base's
+            self.history = self._begun(start)
         last = step == self.train.max_steps
         ends: dict[int, End] = {}
         for i, log in enumerate(self.logs):
             loss, share = float(found.loss[i]), float(found.accuracy[i])
             if step == 0:
-                log.start(loss)
+                log.start(float(start[i]))
             if not self.batches.full or last:  # else the step itself takes them
                 log.see_accuracy(share)
             end = log.end_at(step, loss, share, float(found.dead[i]))
@@ -239,7 +245,7 @@ class _Chunk:
             return 1
         count = min(self.block, spec.max_steps - step)
         if not self.batches.full:
-            count = min(count, spec.steps_per_epoch - step % spec.steps_per_epoch)
+            count = min(count, self.batches.steps_to_epoch(step))
         if every > 0:
             count = min(count, every - step % every)
         measured = self._measure(step, self.weights)
@@ -384,7 +390,7 @@ class _Chunk:
 
     def _is_evaluated(self, step: int) -> bool:
         """Whether an epoch of mini-batches ended before this step: its row has the loss over all samples."""
-        return not self.batches.full and step > 0 and step % self.train.steps_per_epoch == 0
+        return not self.batches.full and step > 0 and self.batches.ends_epoch(step)
 
     def _remember(self, step: int, numbers: StepNumbers) -> None:
         """Take steps of all lanes into their histories."""

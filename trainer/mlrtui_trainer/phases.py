@@ -25,6 +25,7 @@ __all__ = [
     "is_not_reached",
     "is_success",
     "label",
+    "survived",
     "verdict",
 ]
 
@@ -35,7 +36,8 @@ PHASES = {name: _BOUNDED if LOSS_KINDS[name].bounded else _UNBOUNDED for name in
 """Labels by loss. "lazy" is the name of stable where the gradient by the outputs is not bounded, as under mse;
 "catastrophic" that of divergent where it is."""
 
-SUCCESS_RULES = ("accuracy", "loss-below-initial", "finite")
+SUCCESS_RULES = ("accuracy", "loss-below-initial", "finite", "survives")
+"""survives: the loss ends below its start, and the net has not collapsed (row 6 of the rule table)."""
 
 RULE_EDITION = 2
 """Of the rule table; raised when the same evidence may get another label."""
@@ -159,8 +161,9 @@ def verdict(
 ) -> str:
     """How a trial ended, one of `VERDICTS` but never "failed", which is the machine's fault.
 
-    ``success`` is the rule of the search ("accuracy", "loss-below-initial", "finite") or None for a scan;
-    ``reached`` says that the accuracy threshold was met. Raises ValueError for an unknown rule.
+    ``success`` is the rule of the search, one of `SUCCESS_RULES`, or None for a scan; ``reached`` says that the
+    accuracy threshold was met. Of "survives" this decides by the loss alone: see `survived`.
+    Raises ValueError for an unknown rule.
     """
     if success is not None and success not in SUCCESS_RULES:
         raise ValueError(f"unknown success rule {success!r}: use one of {', '.join(SUCCESS_RULES)}")
@@ -176,6 +179,15 @@ def verdict(
     if success == "accuracy":
         return "not-reached" if improved else "stalled"
     return "reached" if improved else "stalled"
+
+
+def survived(success: str | None, verdict: str, phase: str) -> str:
+    """The verdict once the phase is known: a net that has collapsed does not survive, though its loss ended lower.
+
+    >>> survived("survives", "reached", "collapsed"), survived("loss-below-initial", "reached", "collapsed")
+    ('stalled', 'reached')
+    """
+    return "stalled" if success == "survives" and verdict == "reached" and phase == "collapsed" else verdict
 
 
 def label(evidence: Evidence) -> Phase:

@@ -175,7 +175,7 @@ class _Recording:
         self._optimizer.rates.zero_()
         self._optimizer.rates[:lanes].copy_(optimizer.rates)
         if self._clock is not None:
-            self._clock.fill_(float(step))
+            self._clock.fill_(float(optimizer.steps))
         rows = batches.block(step)
         if not self._full and batches.epoch != self._epoch:
             for a, b in zip(self._arrays, rows.arrays, strict=True):

@@ -161,7 +161,7 @@ class TrialLog:
         self.ended = False
 
     def start(self, loss: float) -> None:
-        """Take the loss over all training samples at initialisation."""
+        """Take the loss over all training samples at initialisation, of a fork that of its base."""
         self._loss_initial = loss
 
     @property
@@ -284,7 +284,7 @@ class TrialLog:
             trial_id=self.trial.trial_id,
             attempt=self.trial.attempt,
             seq=self._seq,
-            verdict=verdict,
+            verdict=phases.survived(success, verdict, phase.label),
             phase=phase.label,
             phase_rule=phases.RULE_EDITION,
             phase_basis=phase.basis,

@@ -118,11 +118,11 @@ def _order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int32]:
 class Batches:
     """What every lane sees at every step: a permutation of all samples per (seed, epoch), cut into whole batches.
 
-    A full batch is never permuted.
+    A full batch is never permuted. ``first``: the step of the whole training that step 0 here is, of forks.
     """
 
-    def __init__(self, samples: Samples, seeds: list[int], batch: int, steps_per_epoch: int) -> None:
-        self._samples, self._batch, self._steps = samples, batch, steps_per_epoch
+    def __init__(self, samples: Samples, seeds: list[int], batch: int, steps_per_epoch: int, first: int = 0) -> None:
+        self._samples, self._batch, self._steps, self._first = samples, batch, steps_per_epoch, first
         self._seeds = seeds
         self._epoch = -1
         self._arrays: Batch = samples.stored
@@ -137,7 +137,7 @@ class Batches:
         """The batches of all lanes at a step."""
         if self.full:
             return self._samples.all
-        epoch, place = divmod(step, self._steps)
+        epoch, place = divmod(self._first + step, self._steps)
         if epoch != self._epoch:
             self._permute(epoch)
         rows = slice(place * self._batch, (place + 1) * self._batch)
@@ -145,6 +145,14 @@ class Batches:
         if self._slot is not None:
             x, y, labels = x[self._slot], y[self._slot], labels[self._slot]
         return self._samples.batch(Batch(x, y, labels))
+
+    def steps_to_epoch(self, step: int) -> int:
+        """Steps from this one to the end of its epoch; a whole epoch where it is the first one."""
+        return self._steps - (self._first + step) % self._steps
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether an epoch has ended just before a step."""
+        return (self._first + step) % self._steps == 0
 
     @property
     def epoch(self) -> int:
@@ -163,7 +171,7 @@ class Batches:
         """
         if self.full:
             return EpochRows(self._samples.all, [0] * len(self._seeds), 0)
-        epoch, place = divmod(step, self._steps)
+        epoch, place = divmod(self._first + step, self._steps)
         if epoch != self._epoch:
             self._permute(epoch)
         slots = [self._distinct.index(seed) for seed in self._seeds]

@@ -27,6 +27,7 @@ __all__ = [
     "NUMERICS_VERSION",
     "SAME_NETS",
     "Dataset",
+    "Fork",
     "LambdaAtInit",
     "LoopRound",
     "LoopSpec",
@@ -116,7 +117,7 @@ class TrainSpec:
     weight_decay: float = 0.0
     schedule: str = "constant"  # a name of `schedules.SCHEDULES`; a trial's η is the peak
     warmup_steps: int = 0
-    success: str | None = None  # None: a scan. "accuracy" | "loss-below-initial" | "finite": a search
+    success: str | None = None  # None: a scan. A name of `phases.SUCCESS_RULES`: a search
     threshold: float = 0.5
     on: str = "train"  # whose accuracy is measured and decides: "train" | "validation", the samples held out
     record_every: int = 1
@@ -168,6 +169,20 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Fork:
+    """From where trainings start that do not start at initialisation: a base training, after so many of its steps.
+
+    The base trains the same net with the same optimizer at a rate of its own, and sees the same batches. Step 0 of a
+    training from there sees the batch that the base would have seen next.
+    """
+
+    step: int  # updates of the base before it
+    state: str = "keep"  # of the optimizer: "keep", as the base left it | "fresh", as at the start of a training
+    schedule: str = "constant"  # of the base's rate; a name of `schedules.SCHEDULES`
+    warmup_steps: int = 0  # of the base
+
+
+@dataclass(frozen=True)
 class TrialSpec:
     """One lane's training: net (by its seed) × learning rate."""
 
@@ -175,7 +190,8 @@ class TrialSpec:
     attempt: int
     seed: int
     eta: float
-    lambda0: float  # preconditioned λ at initialisation, or NaN
+    lambda0: float  # preconditioned λ where it starts, or NaN
+    base_eta: float = nan  # of a fork: the (peak) rate of its base
 
 
 class PruningThreshold(NamedTuple):
@@ -197,11 +213,12 @@ class Round:
     trials: tuple[TrialSpec, ...]
     thresholds: tuple[PruningThreshold, ...] = ()
     measures: MeasureSpec = MeasureSpec()
+    fork: Fork | None = None  # None: every trial starts at initialisation
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Measure λ at initialisation of several nets of one architecture."""
+    """Measure λ of several nets of one architecture, at initialisation or where a fork starts."""
 
     task_id: int
     data_id: str
@@ -209,6 +226,8 @@ class Probe:
     train: TrainSpec
     sharpness: SharpnessSpec
     nets: tuple[tuple[int, int], ...]  # (net_id, seed)
+    fork: Fork | None = None
+    base_etas: tuple[float, ...] = ()  # of a fork: the rate of each net's base
 
 
 @dataclass(frozen=True)
@@ -223,7 +242,7 @@ class LoopRound:
 
 @dataclass(frozen=True)
 class LambdaAtInit:
-    """λ at initialisation of one net, each value with its relative residual ‖Av − λv‖ / |λ|."""
+    """λ of one net where its trainings start, each value with its relative residual ‖Av − λv‖ / |λ|."""
 
     net_id: int
     main: float  # of SharpnessSpec.operator, without layer rates
@@ -237,6 +256,9 @@ class LambdaAtInit:
     converged: bool
     refused: tuple[tuple[str, str], ...] = ()  # operators whose λ cannot be trusted and is NaN here, each with why
     remarks: tuple[str, ...] = ()  # what a person should know of the cell's nets
+    # of a fork, over all training samples; NaN otherwise, and where the base had diverged
+    loss: float = nan  # where it starts
+    loss_initial: float = nan  # of its base, at initialisation
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
@@ -15,9 +16,10 @@ from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
 from mlrtui_trainer.curvature.verification import flags, refusals
 from mlrtui_trainer.devices import memory_of
 from mlrtui_trainer.fast import route
+from mlrtui_trainer.forks import trained_bases
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
-from mlrtui_trainer.models.base import Model
+from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.imported import admit
@@ -83,25 +85,41 @@ def _messages(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Me
     dtype = DTYPES[task.train.dtype]
     samples = Samples.of(dataset, dtype, device)
     if isinstance(task, Probe):
-        yield from _probe(task, measured_samples(samples, task.sharpness), device)
+        yield from _probe(task, samples, device)
         return
     held_out = Samples.held_out(dataset, dtype, device) if task.train.on == "validation" else None
     yield from train_round(task, samples, device, held_out)
 
 
 def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]:
-    model = build(task.net, task.train.optimizer, samples.x, batch=task.train.batch, precision=task.train.precision)
-    size = lanes_per_chunk(model, samples.count, samples.x.element_size(), device)
+    measured = measured_samples(samples, task.sharpness)
+    model = build(task.net, task.train.optimizer, measured.x, batch=task.train.batch, precision=task.train.precision)
+    size = lanes_per_chunk(model, measured.count, measured.x.element_size(), device)
     for first in range(0, len(task.nets), size):
-        yield from _probe_chunk(task, model, task.nets[first : first + size], samples, device)
+        nets, bases = task.nets[first : first + size], None
+        if task.fork is not None:
+            wanted = [(seed, eta) for (_, seed), eta in zip(nets, task.base_etas[first : first + size], strict=True)]
+            bases = trained_bases(task.train, task.fork, model, wanted, samples)
+        found = _probe_chunk(task, model, nets, measured, device, None if bases is None else bases.weights)
+        for i, one in enumerate(found):
+            if bases is None:
+                yield one
+            else:
+                yield replace(one, loss=float(bases.loss[i]), loss_initial=float(bases.loss_initial[i]))
 
 
 @torch.inference_mode()
 def _probe_chunk(
-    task: Probe, model: Model, nets: tuple[tuple[int, int], ...], samples: Samples, device: str
+    task: Probe,
+    model: Model,
+    nets: tuple[tuple[int, int], ...],
+    samples: Samples,
+    device: str,
+    start: Weights | None,
 ) -> list[LambdaAtInit]:
     seeds, dtype = [seed for _, seed in nets], samples.x.dtype
-    weights = model.initial_weights(seeds, DTYPES[task.train.dtype], device).to(dtype)
+    weights = start if start is not None else model.initial_weights(seeds, DTYPES[task.train.dtype], device)
+    weights = weights.to(dtype)
     cold = start_vectors(seeds, model.n_params, dtype, device)
     rates = model.rate_vector(dtype, device)
     tolerance = EXACT_TOLERANCE if task.sharpness.exact else min(task.sharpness.tolerance, INIT_TOLERANCE)

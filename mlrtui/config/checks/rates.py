@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from mlrtui.config.checks.known import Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words, toml_text
 from mlrtui.config.sections import FINE
+from mlrtui_trainer.phases import SUCCESS_RULES
 from mlrtui_trainer.search import SearchSpec
 
 __all__ = ["CHECKS"]
+
+
+_BY_LOSS = frozenset(SUCCESS_RULES) - {"accuracy"}
 
 
 def _mode(known: Known) -> Iterator[Mistake]:
@@ -26,12 +30,12 @@ def _search(known: Known) -> Iterator[Mistake]:
     if low is not None and high is not None and low >= high:
         yield Mistake("search.eta_min", low, f"must be below eta_max = {toml_text(high)}; lower it or raise eta_max")
     success = known.one("search.success")
-    if success in {"loss-below-initial", "finite"} and "search.threshold" in known.given:
+    if success in _BY_LOSS and "search.threshold" in known.given:
         yield Mistake(
             "search.threshold", known.one("search.threshold"), f'success = "{success}" has no threshold; remove it'
         )
     give_up = known.one("search.give_up")
-    if success in {"loss-below-initial", "finite"} and give_up and known.one("training.loop") is None:
+    if success in _BY_LOSS and give_up and known.one("training.loop") is None:
         yield Mistake(
             "search.give_up", give_up, f'is for success = "accuracy"; "{success}" has no threshold; remove it'
         )

@@ -109,7 +109,7 @@ class CompiledSteps:
         rows = batches.block(steps.start)
         x, y, labels = rows.arrays.x, rows.arrays.y, rows.arrays.labels
         watched = max(phases.LOGIT_STEPS + 1 - steps.start, 0)
-        span = Span(rows.first, batches.size, len(steps), watched, steps.start)
+        span = Span(rows.first, batches.size, len(steps), watched, optimizer.steps)
         sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
         seen = np.full((weights.lanes, len(steps), COLUMNS), np.nan)
         w, b = weights.addresses()

@@ -114,9 +114,19 @@ class Stepping:
             self._state = tuple(_mapped(weights, torch.zeros_like) for _ in self._optimizer.state)
         return self._state
 
+    @property
+    def steps(self) -> int:
+        """Steps taken so far, those before a fork included where its state was kept."""
+        return int(self._steps)
+
     def advance(self, steps: int) -> None:
         """Count steps that were taken elsewhere."""
         self._steps += steps
+
+    def continues(self, other: "Stepping", lanes: Tensor) -> None:
+        """Take over what the other remembers of these of its lanes, as a copy, and go on counting its steps."""
+        self._steps = other.steps
+        self._state = None if other._state is None else tuple(one.select(lanes) for one in other._state)
 
     def clock(self) -> Tensor | None:
         """Count steps in this number on the device from now on; None: no step depends on how many there were.
