@@ -183,10 +183,14 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.action_page(self._before_compare)
 
     def toggle(self, mark: Mark) -> None:
-        """Mark, or take the mark away; a seventh mark takes the place of the first."""
+        """Mark, or take the mark away; a seventh mark takes the place of the first of its kind."""
         marked = self.look.marked
         kept = tuple(other for other in marked if other != mark)
-        self.change(marked=kept if mark in marked else (*kept, mark)[-MOST_MARKS:])
+        if mark not in marked:
+            same = [other for other in kept if other.kind == mark.kind]
+            dropped = same[: max(len(same) + 1 - MOST_MARKS, 0)]
+            kept = (*(other for other in kept if other not in dropped), mark)
+        self.change(marked=kept)
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
@@ -207,7 +211,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
             return
         name = self._screen_name
         choices = looked(name, self.look, self.wanted) | self.screen.choices()
-        text = command_for(name, self.reading, self.wanted, self.screen.trials(), choices)
+        text = command_for(name, self.reading, self.wanted, self.screen.trials(), self.screen.sweeps(), choices)
         if text:
             self.copy_to_clipboard(text)
             self.say(f"copied: {text}")

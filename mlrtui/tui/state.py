@@ -1,21 +1,24 @@
 """What is on screen, as frozen data: what was asked for, what was read, how it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlrtui.text.marks import Marks, trains
 from mlrtui.text.phrases import Freshness
 from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.machine import Load
-from mlrtui.tui.pages import Page
+from mlrtui.tui.pages import FitPage, Page
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
 from mlrtui_db.work import WorkRow
 
 __all__ = [
     "GRID_VALUES",
+    "KINDS",
     "MOST_MARKS",
     "QUIET_AFTER",
     "Compared",
+    "ComparedNet",
+    "ComparedSweep",
     "Look",
     "Mark",
     "Reading",
@@ -30,6 +33,7 @@ __all__ = [
     "knows_cell",
     "knows_sweep",
     "knows_trial",
+    "marked_text",
     "neighbours",
     "starts",
 ]
@@ -41,17 +45,27 @@ QUIET_AFTER = 10.0
 STALE_AFTER = 600.0
 
 
+KINDS = ("trials", "nets", "sweeps")
+"""What Compare shows, one at a time. A recorded run, which is one training, counts as a trial."""
+
 # As many curves as can be told apart on one chart.
 MOST_MARKS = 6
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A trial that the user marked, or for `trial_id` None a sweep, for which a trial of it stands."""
+    """What the user marked: a trial, a net, or a sweep, which has neither number."""
 
     store: int
     sweep_id: int
     trial_id: int | None
+    net_id: int | None = None
+    cell_id: int | None = None  # of a net
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        return "trials" if self.trial_id is not None else "nets" if self.net_id is not None else "sweeps"
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,29 @@ class Compared:
     trace: Trace
     fit: FitRow | None  # the main fit of a marked sweep
     measured: MeasureTrace | None = None  # of a recorded run: the measure that is compared with its edge
+
+
+@dataclass(frozen=True)
+class ComparedNet:
+    """A marked net with its search."""
+
+    mark: Mark
+    details: TrialDetails  # of one of its trials, for the settings that all of them share
+    cell: CellRow
+    net: NetRow
+    trials: tuple[TrialRow, ...]  # by learning rate
+
+
+@dataclass(frozen=True)
+class ComparedSweep:
+    """A marked search or scan with its cells. Rows compare by identity."""
+
+    mark: Mark
+    store: str  # label
+    sweep: SweepRow
+    fits: tuple[FitRow, ...]
+    page: FitPage
+    nets: Sequence[Mapping[str, object]] = field(compare=False)  # of view `eta_star`; of a scan each net's best rate
 
 
 @dataclass(frozen=True)
@@ -129,6 +166,8 @@ class Reading:
     page: Page | None = None
     details: TrialDetails | None = None
     compared: tuple[Compared, ...] = ()
+    nets: tuple[ComparedNet, ...] = ()
+    sweeps: tuple[ComparedSweep, ...] = ()
     load: Load | None = None  # of this machine, when the store last moved
     measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
     measured: MeasureTrace | None = None  # the one that is wanted
@@ -314,6 +353,14 @@ def is_starting(reading: Reading | None) -> bool:
     if reading is None or reading.snapshot is not None or reading.trouble or reading.driver_end or not reading.stores:
         return False
     return reading.stores[reading.wanted.store].has_driver
+
+
+def marked_text(mark: Mark, marked: Sequence[Mark], name: str) -> str:
+    """What a key did to a mark, in words."""
+    if mark not in marked:
+        return f"{name} is no longer marked"
+    count = sum(other.kind == mark.kind for other in marked)
+    return f"{name} is marked, {count} of at most {MOST_MARKS}; = compares"
 
 
 def starts(reading: Reading | None, look: Look) -> Starting | None:

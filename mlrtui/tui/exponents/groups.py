@@ -6,18 +6,19 @@ from dataclasses import dataclass, replace
 from mlrtui.analysis.exclusions import OUTSIDE
 from mlrtui.analysis.fits import grouped
 from mlrtui.analysis.points import points
-from mlrtui.charts.scatter import Dot
+from mlrtui.charts.scatter import Dot, Stroke
 from mlrtui.text.lines import Line, clean
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import exponent
-from mlrtui.tui.exponents.fit import CellFit, Choice, Place, fit_cells, fit_rows, rows_of
+from mlrtui.tui.exponents.fit import CellFit, Choice, Place, fit_cells, fit_rows, fit_strokes, rows_of
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.tables import Table, finite
 from mlrtui_db.axes import AXIS
 
-__all__ = ["Group", "axes_of", "forest", "group_dots", "group_fits", "group_table"]
+__all__ = ["Group", "axes_of", "forest", "group_dots", "group_fits", "group_strokes", "group_table"]
 
 _SIGNS = (("●", "o"), ("■", "#"), ("▲", "A"), ("◆", "D"), ("▼", "V"), ("★", "*"))
+_DASHES = ((1, 0), (3, 1), (1, 1), (6, 2), (2, 3), (1, 3))
 _ROLES = ("curve", "curve-2", "curve-3", "curve-4", "curve-5", "curve-6")
 
 
@@ -37,6 +38,11 @@ class Group:
     def role(self) -> str:
         """Of its cells and its line."""
         return _ROLES[self.order % len(_ROLES)]
+
+    @property
+    def dashes(self) -> tuple[int, int]:
+        """Of its line."""
+        return _DASHES[self.order % len(_DASHES)]
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -77,6 +83,13 @@ def group_dots(groups: Sequence[Group], chosen: Place | None, ascii_only: bool) 
         )
         for group in groups
         for place in group.places
+    )
+
+
+def group_strokes(groups: Sequence[Group]) -> tuple[Stroke, ...]:
+    """The line of each group's fit, in its colour and dashes."""
+    return tuple(
+        replace(stroke, role=group.role, dashes=group.dashes) for group in groups for stroke in fit_strokes(group.fit)
     )
 
 
