@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["browse", "status", "watch"]
 
 
-def watch(store: Address, how: "How") -> int:
-    """A screen of that store; returns the exit code."""
-    sweep = () if how.sweep is None else (f"--sweep={how.sweep}",)
+def watch(stores: Sequence[Address | Path], how: "How") -> int:
+    """A screen of that store; returns the exit code.
+
+    Raises:
+        BadInput: more than one store, of which one is on another machine.
+    """
+    (store, *others) = stores
+    if others or not isinstance(store, Address):
+        shown = ", ".join(one_line(str(store)) for store in stores)
+        raise BadInput(f"{shown}: stores are compared on one machine; `mlrtui pull` copies one to here")
+    sweep = [f"--sweep={name}" for name in how.sweeps]
     screen = () if how.screen == "live" else (f"--screen={how.screen}",)
     trials = [f"--trial={number}" for number in how.trials]
     return _shown(store, ["watch", *screen, *sweep, *trials, *_shown_as(how), *_options(how), "--store"], how)

@@ -7,9 +7,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlrtui.driver.launch import log_path
 from mlrtui.driver.stopping import at_work
@@ -25,6 +26,9 @@ from mlrtui_db.models import FitRow, Replica, SweepRow, WriterEnd
 from mlrtui_db.reader import Reader
 from mlrtui_db.work import WorkRow
 
+if TYPE_CHECKING:
+    from mlrtui.tui.state import Mark, Wanted
+
 __all__ = ["How", "browse", "in_folders", "status", "watch"]
 
 
@@ -33,7 +37,7 @@ class How:
     """What `watch` and `browse` show, and how. ``screen`` is one of `mlrtui.tui.once.SCREENS`."""
 
     screen: str = "live"
-    sweep: str | None = None  # by name; None: the newest
+    sweeps: tuple[str, ...] = ()  # by name; none: the newest; several: for Compare
     trials: tuple[int, ...] = ()  # the one to look at; on Compare, all of them
     shown: tuple[str, ...] = ()  # how the screen is set, "x=depth"
     once: bool = False  # print the screen as text
@@ -44,18 +48,27 @@ class How:
     mouse: bool = True
 
 
-def watch(store: Path, how: How) -> int:
-    """A screen; where there is no terminal, progress lines until the driver ends."""
+def watch(stores: Sequence[Path], how: How) -> int:
+    """A screen; where there is no terminal, progress lines until the driver ends. Several stores: for Compare.
+
+    Raises:
+        BadInput: several stores or sweeps for another screen.
+    """
     _printed_size(how)
-    Reader.open(store).close()  # an unreadable store gives one line, not a screen
+    if how.screen != "compare" and max(len(stores), len(how.sweeps)) > 1:
+        name = "--store" if len(stores) > 1 else "--sweep"
+        raise BadInput(f"{name}: given more than once, which --screen compare takes alone; leave the others out")
+    for store in stores:
+        Reader.open(store).close()  # an unreadable store gives one line, not a screen
     if how.once or how.as_json:
-        return _print_once([store], how)
+        return _print_once(stores, how)
+    (store, *_) = stores
     if not sys.stdout.isatty():
         from mlrtui.commands.follow import follow
 
         follow(store, [], lambda: lock.is_held(store), how.ascii_only)
         return _ended(store)
-    return _show([store], how)
+    return _show(stores, how)
 
 
 def _ended(store: Path) -> int:
@@ -111,11 +124,10 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
 def _print_once(stores: Sequence[Path], how: How) -> int:
     from mlrtui.tui.choices import parse_choices
     from mlrtui.tui.once import data_once, read_once, render_once
-    from mlrtui.tui.starting import looked_at, store_source
+    from mlrtui.tui.starting import store_source
 
-    with Reader.open(stores[0]) as reader:
-        wanted, marks = looked_at(reader, how.sweep, how.trials)
     choices = parse_choices(how.screen, how.shown)
+    wanted, marks = _looked_at(stores, how, choices)
     sources = [store_source(store) for store in stores]
     reading = read_once(sources, how.screen, wanted, marks, choices=choices)
     if how.as_json:
@@ -146,10 +158,10 @@ def _printed_size(how: How) -> tuple[int, int]:
 
 def _show(stores: Sequence[Path], how: How) -> int:
     from mlrtui.tui.choices import parse_choices
-    from mlrtui.tui.starting import looked_at, run_app
+    from mlrtui.tui.starting import run_app
 
-    with Reader.open(stores[0]) as reader:
-        wanted, marks = looked_at(reader, how.sweep, how.trials)
+    choices = parse_choices(how.screen, how.shown)
+    wanted, marks = _looked_at(stores, how, choices)
     return run_app(
         list(stores),
         start=how.screen,
@@ -158,8 +170,27 @@ def _show(stores: Sequence[Path], how: How) -> int:
         refresh=how.refresh,
         ascii=how.ascii_only or None,
         mouse=how.mouse,
-        choices=parse_choices(how.screen, how.shown),
+        choices=choices,
     )
+
+
+def _looked_at(stores: Sequence[Path], how: How, choices: Mapping[str, str]) -> "tuple[Wanted, tuple[Mark, ...]]":
+    """What is looked at, and what is marked for Compare.
+
+    Raises:
+        BadInput: there is no such sweep or trial.
+    """
+    from mlrtui.tui.compare.marking import nets_of, sweeps_named
+    from mlrtui.tui.starting import looked_at
+
+    with ExitStack() as opened:
+        readers = [opened.enter_context(Reader.open(store)) for store in stores]
+        compares = how.screen == "compare" and not how.trials and how.sweeps
+        marked = sweeps_named(readers, how.sweeps) if compares else ()  # before: it knows the names of all stores
+        wanted, marks = looked_at(readers[0], next(iter(how.sweeps), None), how.trials)
+        if choices.get("kind") == "nets":
+            marks = nets_of(readers[0], marks)
+    return wanted, (*marks, *marked)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from mlrtui.reading.documents import plain, sweep_object, unpacked
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.choices import set_wanted
+from mlrtui.tui.compare.sweeps import ratios_of
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.modes import MODES, wanted_for
@@ -70,8 +71,18 @@ def data_once(reading: Reading) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"trouble": reading.trouble, "sweep": None}
     found["work"] = None if reading.work is None else asdict(reading.work)
-    if reading.compared:
+    if reading.wanted.compared:
         found["compared"] = [_named(asdict(one.details)) | {"curve": _columns(one.trace)} for one in reading.compared]
+        found["nets"] = [
+            _named(asdict(one.details))
+            | {"net": asdict(one.net), "cell": asdict(one.cell), "trials": [asdict(trial) for trial in one.trials]}
+            for one in reading.nets
+        ]
+        found["sweeps"] = [
+            {"store": one.store, "sweep": sweep_object(one.sweep, one.fits), "page": _page(one.page)}
+            for one in reading.sweeps
+        ]
+        found["ratios"] = asdict(ratios_of(reading.sweeps)) if len(reading.sweeps) > 1 else None
     elif reading.snapshot is not None:
         found |= asdict(reading.snapshot) | {
             "sweep": sweep_object(reading.snapshot.sweep, reading.snapshot.fits),

@@ -38,7 +38,8 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
         """
         focused = self.focused
         if isinstance(focused, Pane) and focused is not self.current:
-            self.focus_pane(str(self.current.id if self.single else focused.id))
+            hidden = self.single or focused.id not in self.panes()
+            self.focus_pane(str(self.current.id if hidden else focused.id))
 
     @property
     def current(self) -> Pane:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter
+from mlrtui.figures.forest import condition_of
 from mlrtui.text.lines import Line, Run, clean, line
 from mlrtui.text.numbers import exact
 from mlrtui.text.phrases import exponent, quantity
@@ -65,9 +66,10 @@ class FitsPane(Pane):
         made = self.view.laws
         if made is None:
             return line("fits", "title")
-        where = f"  where {spelled(made.choice.where)}" if made.choice.where else ""
+        condition = condition_of({"where_expr": made.choice.where})
+        where = f"  where {condition}" if condition else ""
         name = f"{quantity(made.choice.y)} against {spelled(made.choice.x)}"
-        return ((name, "title"), (f"  log-log{where}  [ ]", "dim"))
+        return ((name, "title"), (f"{where}  [ ]", "dim"))
 
     def caption(self) -> Line:
         """Whose sign is which."""
@@ -77,11 +79,12 @@ class FitsPane(Pane):
         ascii_only = self.look.marks.ascii_only
         runs: list[Run] = []
         for group in made.groups:
-            runs += [(f"{group.sign(ascii_only)} ", group.role), (f"{group.value}  ", "")]
+            name = names_of(self.view.sweeps)[group.order]
+            runs += [(f"{group.sign(ascii_only)} {group.value} ", group.role), (f"{name}  ", "")]
         bounds = sum(bool(place.point.censored) for group in made.groups for place in group.places)
         if bounds:
             runs.append((f"{bounds} censored, dim: in no fit  ", "dim"))
-        runs += [(f"{', '.join(made.lacking)}: this fit has a name that it lacks", "stale")] if made.lacking else []
+        runs += [(f"{', '.join(made.lacking)}: has no such fit", "stale")] if made.lacking else []
         return tuple(runs)
 
     def body(self, width: int, height: int) -> Sequence[Line]:
@@ -91,10 +94,9 @@ class FitsPane(Pane):
             return middle("no cell has a value yet", width, height)
         ascii_only = self.look.marks.ascii_only
         strokes = group_strokes(made.groups)
+        letters = {group.role: group.value for group in made.groups}
         ends = tuple(
-            Dot(float(stroke.x[-1]), float(stroke.y[-1]), letter, stroke.role)
-            for stroke in strokes
-            for letter in (next(g.value[0] for g in made.groups if g.role == stroke.role),)
+            Dot(float(stroke.x[-1]), float(stroke.y[-1]), letters[stroke.role], stroke.role) for stroke in strokes
         )
         dots = (*group_dots(made.groups, None, ascii_only), *ends)
         return draw_scatter(ScatterSpec(dots, strokes, empty="no cell has a value yet"), width, height, ascii_only)

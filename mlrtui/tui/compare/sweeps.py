@@ -1,10 +1,12 @@
 """What marked sweeps have in common and what not: their fits, their exponents, ratios by cell. No widgets."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import exp
 
 from mlrtui.analysis.expressions import ExpressionError
+from mlrtui.analysis.points import OF_A_SEARCH
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.rows import text_of
 from mlrtui.reading.comparing import (
@@ -94,17 +96,21 @@ def names_of(sweeps: Sequence[ComparedSweep]) -> tuple[str, ...]:
 
 
 def stored_choices(sweeps: Sequence[ComparedSweep]) -> list[Choice]:
-    """The stored fits of any of the sweeps, the main fit of the first one first."""
-    first = [first_choice(one.fits, one.sweep.mode == "search", one.page) for one in sweeps[:1]]
+    """The stored fits of any of the sweeps, the main fit of the first that has one first."""
+    ordered = sorted(sweeps, key=lambda one: not one.fits)  # a sweep without fits has no main one
+    first = [first_choice(one.fits, one.sweep.mode == "search", one.page) for one in ordered[:1]]
     return list(dict.fromkeys([*first, *(choice for one in sweeps for choice in stored(one.fits, one.page))]))
 
 
 def laws(sweeps: Sequence[ComparedSweep], choice: Choice) -> Laws:
-    """The choice fitted over the cells of each sweep."""
+    """The choice fitted over the cells of each sweep; scans have no η*."""
     groups, without = [], []
-    for order, (name, one) in enumerate(zip(names_of(sweeps), sweeps, strict=True)):
+    for order, one in enumerate(sweeps):
+        if choice.y in OF_A_SEARCH and one.sweep.mode != "search":
+            without.append(LETTERS[order])
+            continue
         try:
-            groups.append(Group(f"{LETTERS[order]} {name}", order, fit_cells(one.page, choice)))
+            groups.append(Group(LETTERS[order], order, fit_cells(one.page, choice)))
         except ExpressionError:
             without.append(LETTERS[order])
     return Laws(choice, tuple(groups), tuple(without))
@@ -210,7 +216,9 @@ def _value(spec: Mapping[str, object], name: str) -> str:
     value = spec[name]
     if isinstance(value, float):
         return number(value, 4)
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in value)
+    return str(value)
 
 
 def _main(one: ComparedSweep) -> str:
