@@ -155,7 +155,7 @@ def watch(
         as_json=as_json,
         **shown_fields(ascii_only, refresh, no_mouse),
     )
-    shown = [shown_store(place, one) for one in store or [None]]
+    shown = [shown_store(place, one) for one in store or ()] or [shown_store(place, None)]
     here = [path for path in shown if isinstance(path, Path)]
     raise typer.Exit(look.watch(here, how) if len(here) == len(shown) else afar.watch(shown, how))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mlrtui.text.marks import trains
 from mlrtui.text.phrases import Freshness
+from mlrtui.tui.browse.preview import read_preview
 from mlrtui.tui.compare.reading import Comparison
 from mlrtui.tui.curves import MeasureTrace, Trace, read_measure
 from mlrtui.tui.machine import Load
@@ -16,6 +17,7 @@ from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
     QUIET_AFTER,
+    Preview,
     Reading,
     StoreState,
     Wanted,
@@ -95,6 +97,7 @@ class Feed:
         self._measured: MeasureTrace | None = None
         self._second: MeasureTrace | None = None
         self._comparison = Comparison()
+        self._preview: Preview | None = None
         self._machine = machine
         self._load: Load | None = None
         self._work: WorkRow | None = None
@@ -214,6 +217,8 @@ class Feed:
         if moved and (wanted.browsing or not store.sweeps or forced):
             store.sweeps = tuple(store.reader.sweeps())
         store.has_driver = not store.sweeps and store.reader.has_driver()
+        if wanted.preview is not None and wanted.preview[0] == store.at:
+            self._read_preview(store, wanted.preview[1], moved)
         if wanted.browsing:
             if not moved and self._read_for is not None and not self._read_for.browsing:
                 store.sweeps = tuple(store.reader.sweeps())
@@ -231,6 +236,15 @@ class Feed:
                 self._read_live(store.reader, wanted, now)
                 self._read_for, self._read_at = wanted, now
         store.version = version
+
+    def _read_preview(self, store: _Open, sweep_id: int, moved: bool) -> None:
+        """The sweep under the cursor of Browse, if it is another one or may have changed."""
+        known = self._preview
+        row = next((row for row in store.sweeps if row.sweep_id == sweep_id), None)
+        if row is None or store.reader is None:
+            self._preview = None
+        elif moved or known is None or (known.store, known.sweep_id) != (store.at, sweep_id):
+            self._preview = read_preview(store.reader, store.at, row)
 
     def _read_live(self, reader: StoreReader, wanted: Wanted, now: float) -> None:
         """Read the snapshot and the new steps of the chosen trial; before many steps, post what is known."""
@@ -307,6 +321,7 @@ class Feed:
             compared=marked.trials,
             nets=marked.nets,
             sweeps=marked.sweeps,
+            preview=self._preview,
         )
 
     def _drop(self, store: _Open) -> None:

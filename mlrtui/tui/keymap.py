@@ -81,6 +81,8 @@ KEYS: tuple[Key, ...] = (
     Key("sort", ("s",), "sort", "sort", "sort by the next column", "Browse", ("browse",), 30),
     Key("sort_reverse", ("S",), "reverse", "reverse", "the other way round", "Browse", ("browse",)),
     Key("bookmark", ("b",), "bookmark", "bookmark", "bookmark, kept on disk", "Browse", ("browse",), 31),
+    Key("preview_more", ("pagedown",), "preview(6)", "more", "preview: further down", "Browse", ("browse",)),
+    Key("preview_less", ("pageup",), "preview(-6)", "less", "preview: further up", "Browse", ("browse",)),
     Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", _ONE),
     Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", _ONE),
     Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 
 from mlrtui.reading.documents import plain, sweep_object, unpacked
 from mlrtui.tui.app import MlrtuiApp
+from mlrtui.tui.browse.filtering import SORT_NAMES, entries_of, find
 from mlrtui.tui.choices import set_wanted
 from mlrtui.tui.compare.sweeps import ratios_of
 from mlrtui.tui.curves import Trace
@@ -40,8 +41,19 @@ def read_once(
     )
     feed.sweeps_alone = screen == "browse"
     feed.turn()
+    if screen == "browse" and (place := _under_cursor(readings[-1], choices)) is not None:
+        feed.want(replace(readings[-1].wanted, preview=place))
+        feed.turn()
     feed.close()
     return readings[-1]
+
+
+def _under_cursor(reading: Reading, choices: Mapping[str, str]) -> tuple[int, int] | None:
+    """Store and number of the sweep on which the cursor of Browse stands."""
+    sort = SORT_NAMES.index(choices["sort"]) if choices.get("sort") in SORT_NAMES else 0
+    entries = find(entries_of(reading.stores), choices.get("filter", ""), sort, choices.get("order") == "reversed")
+    first = next(iter(entries.entries), None)
+    return None if first is None else (first.store, first.sweep.sweep_id)
 
 
 def render_once(

@@ -8,7 +8,7 @@ from mlrtui.text.phrases import Freshness
 from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import FitPage, Page
-from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
+from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, MachineRow, NetRow, SweepRow, TrialDetails, TrialRow
 from mlrtui_db.work import WorkRow
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "ComparedSweep",
     "Look",
     "Mark",
+    "Preview",
     "Reading",
     "Starting",
     "StoreState",
@@ -103,6 +104,16 @@ class ComparedSweep:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What is read of the sweep under the cursor of Browse."""
+
+    store: int
+    sweep_id: int
+    fits: tuple[FitRow, ...]
+    machines: tuple[MachineRow, ...] | None  # None: too many trainings to look them up
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What the user looks at. None means: whatever is newest."""
 
@@ -117,6 +128,7 @@ class Wanted:
     seconds: bool = False  # the grid shows the time that cells took
     measure: str = ""  # what is drawn below the loss; "": the sharpness, of a recorded run the preferred measure
     beside: str = ""  # what Trial draws on the same axis
+    preview: tuple[int, int] | None = None  # store and sweep under the cursor of Browse
 
     @property
     def has_grid(self) -> bool:
@@ -168,6 +180,7 @@ class Reading:
     compared: tuple[Compared, ...] = ()
     nets: tuple[ComparedNet, ...] = ()
     sweeps: tuple[ComparedSweep, ...] = ()
+    preview: Preview | None = None
     load: Load | None = None  # of this machine, when the store last moved
     measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
     measured: MeasureTrace | None = None  # the one that is wanted

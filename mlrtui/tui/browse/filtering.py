@@ -11,7 +11,7 @@ from mlrtui.tui.state import Mark, StoreState
 from mlrtui_db.models import FitRow, SweepRow
 from mlrtui_db.own import own_values
 
-__all__ = ["NAMES", "SORTS", "Entry", "Found", "complete", "entries_of", "find"]
+__all__ = ["NAMES", "SORTS", "SORT_NAMES", "Entry", "Found", "complete", "entries_of", "find"]
 
 _TEXTS = ("name", "status", "mode", "store")
 _NUMBERS = ("cells", "nets", "nets_done", "trials", "trials_done", "trials_running", "trials_failed", "exponent")
@@ -70,6 +70,8 @@ SORTS: tuple[tuple[str, Callable[[Entry], float | str], bool], ...] = (
     ("exponent", _exponent, False),
 )
 """(name, key, whether the largest comes first)."""
+
+SORT_NAMES = tuple(name for name, _, _ in SORTS)
 
 
 def entries_of(stores: Sequence[StoreState]) -> list[Entry]:

@@ -1,11 +1,15 @@
 """Browse: every sweep of every store that was opened."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from textual import on
 from textual.app import ComposeResult
+from textual.containers import Container
 
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.tui.browse.filtering import SORTS, complete
+from mlrtui.tui.browse.preview import PreviewPane
 from mlrtui.tui.browse.sweep_list import SweepList
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.screen import ReadingScreen
@@ -54,7 +58,7 @@ class BrowseHeader(LinesWidget):
 
 
 class BrowseScreen(ReadingScreen, inherit_bindings=False):
-    """A list; enter opens the sweep in Live."""
+    """A list beside a preview of the sweep under its cursor; enter opens the sweep in Live."""
 
     CSS_PATH = "screen.tcss"
     BINDINGS = [*bindings("browse")]  # noqa: RUF012
@@ -63,7 +67,9 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """Header, filter, list, status, footer."""
         yield BrowseHeader(self.look)
         yield Entry(self.look, id="filter", hint=_HINT)
-        yield SweepList(self.look)
+        with Container(id="body"):
+            yield SweepList(self.look)
+            yield PreviewPane(self.look)
         yield StoreLine(self.look)
         yield Footer(self.look, "browse")
 
@@ -75,7 +81,20 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def show(self, reading: Reading | None) -> None:
         """New sweeps may fit the filter, or lift what was wrong with it."""
         super().show(reading)
+        self._follow()
         self._say()
+
+    def _follow(self) -> None:
+        """Preview the sweep under the cursor: what is known at once, the rest when it has been read."""
+        entry, pane = self.list.entry(), self.query_one(PreviewPane)
+        pane.entry = entry
+        pane.update_rows()
+        wanted = self.owner.wanted
+        if entry is None or not wanted.browsing or not pane.display:
+            return
+        place = entry.store, entry.sweep.sweep_id
+        if wanted.preview != place:
+            self.owner.want(replace(wanted, preview=place))
 
     @property
     def list(self) -> SweepList:
@@ -118,6 +137,7 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """The list follows every letter."""
         self.list.filter = text
         self.list.update_rows()
+        self._follow()
         self._say()
 
     async def entered(self, text: str) -> None:
@@ -131,6 +151,7 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
             self.prompt.put(options[0] if options else self.prompt.typed)
         elif key in ("up", "down"):
             self.list.move(0, -1 if key == "up" else 1)
+            self._follow()
         else:
             self.prompt.put("")
             self._leave_filter()
@@ -148,11 +169,13 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """By the next column."""
         self.list.sort = (self.list.sort + 1) % len(SORTS)
         self.list.update_rows()
+        self._follow()
 
     def action_reverse(self) -> None:
         """The other way round."""
         self.list.reverse = not self.list.reverse
         self.list.update_rows()
+        self._follow()
 
     def action_bookmark(self) -> None:
         """Remember the sweep in the user's state folder, or forget it."""
@@ -167,6 +190,16 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key."""
         self.list.move(dx, dy)
+        self._follow()
+
+    def action_preview(self, rows: int) -> None:
+        """Scroll the preview."""
+        self.query_one(PreviewPane).move(0, rows)
+
+    @on(SweepList.Chosen)
+    def preview_chosen(self) -> None:
+        """The sweep that was clicked."""
+        self._follow()
 
     def action_open(self) -> None:
         """Live on the sweep under the cursor."""

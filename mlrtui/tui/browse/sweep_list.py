@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
+from textual.message import Message
 
 from mlrtui.text.lines import Line, clean, fit, line
 from mlrtui.text.marks import Marks
@@ -46,6 +47,9 @@ class SweepList(Pane):
     """The sweeps, one a row, with a cursor."""
 
     OPENS = True
+
+    class Chosen(Message):
+        """Another row was clicked."""
 
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="sweeps", classes="pane")
@@ -113,6 +117,7 @@ class SweepList(Pane):
         entries = self.found().entries
         if event.y >= 2 and row < len(entries):
             self._go(entries, row)
+            self.post_message(self.Chosen())
 
     def chosen(self) -> Wanted | None:
         """What the cursor is on."""

@@ -41,7 +41,7 @@ def nets_of(reader: StoreReader, marks: Sequence[Mark]) -> tuple[Mark, ...]:
     for mark in marks:
         details = None if mark.trial_id is None else reader.trial_details(mark.trial_id)
         if details is not None:
-            net = dict(details.net)
+            net = dict(details.net) | dict(details.cell)
             net_id, cell_id = net["net_id"], net["cell_id"]
             assert isinstance(net_id, int)
             assert isinstance(cell_id, int)
