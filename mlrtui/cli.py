@@ -165,8 +165,8 @@ def browse(
     stores: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store); or one of "
-            "them on another machine: user@host:path."
+            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store), also on other "
+            "machines: user@host:path."
         ),
     ] = None,
     *,

@@ -35,12 +35,20 @@ def watch(stores: Sequence[Address | Path], how: "How") -> int:
 
 
 def browse(stores: Sequence[Address | Path], how: "How") -> int:
-    """The list of the sweeps there; returns the exit code."""
-    (first, *others) = stores
-    if others or not isinstance(first, Address):
-        shown = ", ".join(one_line(str(store)) for store in stores)
-        raise BadInput(f"{shown}: browse shows one store or folder of another machine at a time; name that alone")
-    return _shown(first, ["browse", *_shown_as(how), *_options(how)], how)
+    """The list of the sweeps of these stores, of which one or more are on other machines; returns the exit code.
+
+    A single one is shown by the machine there. Several are put together here from what each machine prints, and a row
+    of another machine is entered by its own screen.
+
+    Raises:
+        BadInput: there is no ssh.
+        StoreError: a store on this machine cannot be read.
+    """
+    if len(stores) == 1 and isinstance(stores[0], Address):
+        return _shown(stores[0], ["browse", *_shown_as(how), *_options(how)], how)
+    from mlrtui.commands.hosts import browse_several
+
+    return browse_several(stores, how)
 
 
 def status(store: Address, *, as_json: bool) -> int:

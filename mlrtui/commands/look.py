@@ -29,7 +29,7 @@ from mlrtui_db.work import WorkRow
 if TYPE_CHECKING:
     from mlrtui.tui.state import Mark, Wanted
 
-__all__ = ["How", "browse", "in_folders", "status", "watch"]
+__all__ = ["How", "browse", "in_folders", "printed_size", "status", "store_object", "watch"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def watch(stores: Sequence[Path], how: How) -> int:
     Raises:
         BadInput: several stores or sweeps for another screen.
     """
-    _printed_size(how)
+    printed_size(how)
     if how.screen != "compare" and max(len(stores), len(how.sweeps)) > 1:
         name = "--store" if len(stores) > 1 else "--sweep"
         raise BadInput(f"{name}: given more than once, which --screen compare takes alone; leave the others out")
@@ -83,11 +83,11 @@ def _ended(store: Path) -> int:
 
 def browse(stores: Sequence[Path], how: How) -> int:
     """The list of sweeps; where there is no terminal, as text."""
-    _printed_size(how)
+    printed_size(how)
     for store in stores:
         Reader.open(store).close()
     if how.as_json:
-        print(documents.text({"stores": [_read(store).as_object() for store in stores]}))
+        print(documents.text({"stores": [store_object(store) for store in stores]}))
         return 0
     if how.once:
         return _print_once(stores, how)
@@ -133,11 +133,11 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
     if how.as_json:
         print(documents.text(data_once(reading)))
     else:
-        print(render_once(reading, how.screen, _printed_size(how), needs_ascii(how.ascii_only), choices))
+        print(render_once(reading, how.screen, printed_size(how), needs_ascii(how.ascii_only), choices))
     return 0
 
 
-def _printed_size(how: How) -> tuple[int, int]:
+def printed_size(how: How) -> tuple[int, int]:
     """Columns and rows of a printed screen.
 
     Raises:
@@ -216,6 +216,11 @@ class _State:
             "copy_of": None if self.replica is None else dataclasses.asdict(self.replica),
             "sweeps": [documents.sweep_object(row, self.fits[row.sweep_id]) for row in self.sweeps],
         }
+
+
+def store_object(store: Path) -> dict[str, Any]:
+    """What a store contains and who writes it, for JSON."""
+    return _read(store).as_object()
 
 
 def _read(store: Path) -> _State:

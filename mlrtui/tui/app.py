@@ -14,6 +14,7 @@ from textual.worker import get_current_worker
 
 from mlrtui.text.marks import ASCII, UNICODE
 from mlrtui.tui.browse.bookmarks import Bookmarks
+from mlrtui.tui.browse.entering import entered
 from mlrtui.tui.choices import looked, set_look, set_wanted
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.keeping import command_for, keep
@@ -85,6 +86,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still
         self._latest: Reading | None = still
+        self._enters = [source.enter for source in sources]
         self._start = start
         self._choices = choices
         self._ahead = ahead
@@ -156,7 +158,11 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.change(note=words)
 
     def open_sweep(self, wanted: Wanted) -> None:
-        """Show a sweep in Live."""
+        """Show a sweep in Live; one of another machine by the screen there, on this terminal."""
+        enter = self._enters[wanted.store] if wanted.store < len(self._enters) else None
+        if enter is not None and wanted.sweep_id is not None:
+            self.say(entered(self, enter, wanted.sweep_id))
+            return
         self.want(wanted)
         self._before_compare = "live"
         self._to("live")

@@ -347,7 +347,14 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
 def _state(store: _Open) -> StoreState:
     known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
     return StoreState(
-        store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end, store.has_driver
+        store.source.label,
+        store.sweeps,
+        known,
+        store.trouble,
+        store.source.place,
+        store.driver_end,
+        store.has_driver,
+        store.source.enter is not None,
     )
 
 

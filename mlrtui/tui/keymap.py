@@ -75,7 +75,7 @@ KEYS: tuple[Key, ...] = (
     Key("mark", ("space",), "mark", "mark", "mark for comparing", "Grid and lists", _MARKING, 16),
     Key("overlay", ("equals_sign",), "overlay", "compare", "compare what is marked", "Grid and lists", _MARKING, 17),
     Key("unmark", ("backspace",), "unmark", "unmark", "take all marks away", "Grid and lists", (*_MARKING, "compare")),
-    Key("mark_net", ("n",), "mark_net", "mark net", "mark the net for comparing", "Grid and lists", ("live",), 18),
+    Key("mark_net", ("n",), "mark_net", "mark net", "mark its net to compare", "Grid and lists", ("live",), 18),
     Key("filter", ("slash",), "filter", "filter", "filter the sweeps", "Browse", ("browse",), 12),
     Key("help_filter", ("slash",), "type", "find", "find a key or a word", "Everywhere", ("help",), 12),
     Key("sort", ("s",), "sort", "sort", "sort by the next column", "Browse", ("browse",), 30),

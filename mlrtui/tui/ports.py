@@ -82,3 +82,4 @@ class StoreSource:
     label: str
     open: Callable[[], StoreReader]
     place: str = ""  # the file, for bookmarks
+    enter: Callable[[int], int] | None = None  # of another machine: shows a sweep there on this terminal, an exit code

@@ -152,6 +152,7 @@ class StoreState:
     place: str = ""  # the file, which tells stores of equal labels apart
     driver_end: str = ""  # how its last driver died, or ""
     has_driver: bool = False  # somebody writes it; asked only while it has no sweep
+    is_afar: bool = False  # on another machine, which shows its sweeps itself
 
 
 @dataclass(frozen=True)

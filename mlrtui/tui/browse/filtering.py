@@ -36,6 +36,7 @@ class Entry:
     place: str  # tells stores of equal names apart
     sweep: SweepRow
     fit: FitRow | None
+    is_afar: bool = False  # on another machine
 
     @property
     def mark(self) -> Mark:
@@ -79,7 +80,10 @@ def entries_of(stores: Sequence[StoreState]) -> list[Entry]:
     found = []
     for index, store in enumerate(stores):
         fits = dict(store.headlines)
-        found += [Entry(index, store.label, store.place, sweep, fits.get(sweep.sweep_id)) for sweep in store.sweeps]
+        found += [
+            Entry(index, store.label, store.place, sweep, fits.get(sweep.sweep_id), store.is_afar)
+            for sweep in store.sweeps
+        ]
     return found
 
 

@@ -103,8 +103,9 @@ class PreviewPane(RowsPane):
     def _head(self, sweep: SweepRow) -> str:
         failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
         part = f", shard {sweep.shard}" if sweep.shard else ""
+        cells = f"{sweep.cells} cell{'' if sweep.cells == 1 else 's'}"
         return (
-            f"{sweep.mode}, {sweep.status}{part}: {sweep.cells} cells, {sweep.nets_done} of {sweep.nets} nets, "
+            f"{sweep.mode}, {sweep.status}{part}: {cells}, {sweep.nets_done} of {sweep.nets} nets, "
             f"{sweep.trials_done} of {sweep.trials} trainings{failed}"
         )
 

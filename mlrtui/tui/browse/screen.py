@@ -35,7 +35,7 @@ class StoreLine(LinesWidget):
         """The row."""
         stores: Sequence[StoreState] = () if self.reading is None else self.reading.stores
         trouble = next((store.trouble for store in stores if store.trouble), "")
-        if trouble:
+        if trouble and len(stores) == 1:  # of several each is a row of the list
             return [((" ! ", "failed"), (clean(trouble), "failed"))]
         if self.look.note:
             return [line(f" {clean(self.look.note)}", "value")]
@@ -210,7 +210,9 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def action_mark(self) -> None:
         """Mark the sweep for comparing, or take its mark away."""
         entry = self.list.entry()
-        if entry is not None:
+        if entry is not None and entry.is_afar:
+            self.owner.say(f"sweeps of another machine are compared once `mlrtui pull {entry.label}` has copied them")
+        elif entry is not None:
             self.owner.toggle(entry.mark)
 
     def action_overlay(self) -> None:

@@ -11,7 +11,7 @@ from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import day
 from mlrtui.text.phrases import exponent, quantity
 from mlrtui.tui.browse.filtering import SORTS, Entry, Found, entries_of, find
-from mlrtui.tui.state import Look, Wanted
+from mlrtui.tui.state import Look, StoreState, Wanted
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import window
 
@@ -79,13 +79,16 @@ class SweepList(Pane):
     def body(self, width: int, height: int) -> Sequence[Line]:
         """Column names and sweeps."""
         entries = self.found().entries
+        unread = [] if self.reading is None or len(self.reading.stores) < 2 else _troubles(self.reading.stores)
         if self.reading is None or not entries:
+            if unread:
+                return unread
             words = (
                 "no sweep fits the filter; esc clears it" if self._all() else "no sweep yet; `mlrtui run` starts one"
             )
             return [line(), line(f"  {words}", "note")]
         at = self._place(entries)
-        rows = window(len(entries), at, height - 1)
+        rows = window(len(entries), at, height - 1 - len(unread))
         self._first = rows.start
         columns = _columns(width, several=len(self.reading.stores) > 1)
         used = sum(abs(column.width) + 1 for column in columns)
@@ -102,7 +105,7 @@ class SweepList(Pane):
             if index == at:
                 runs = (*runs[:3], *((text, "cursor") for text, _ in fit(runs, width)[3:]))
             lines.append(runs)
-        return lines
+        return [*lines, *unread]
 
     def move(self, dx: int, dy: int) -> bool:
         """Up and down the list; the cursor stays on its sweep when others come or the order is another one."""
@@ -161,6 +164,13 @@ def _columns(width: int, several: bool) -> tuple[_Column, ...]:
         return (_MODE, _WHEN, _NETS, _TRIALS, _EXPONENT)
     store = (_STORE,) if several else ()
     return (_MODE, _STATUS, _WHEN, _CELLS, _NETS, _TRIALS, _FAILED, _EXPONENT, *store)
+
+
+def _troubles(stores: Sequence[StoreState]) -> list[Line]:
+    """A row for each store that cannot be read, with why."""
+    return [
+        ((f"   ! {clean(store.label)}  ", "failed"), (clean(store.trouble), "")) for store in stores if store.trouble
+    ]
 
 
 def _row(entry: Entry, columns: Sequence[_Column], name_width: int, marks: Marks, now: float) -> Line:
