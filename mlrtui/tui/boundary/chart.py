@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mlrtui.charts import ticks
 from mlrtui.text.lines import Line, Run, fit, fit_plain, line, merge
+from mlrtui.text.marks import CHART_SIGNS
 
 __all__ = ["LEFT", "Bracket", "Probe", "Ragged", "draw_boundary", "drawable", "eta_axis", "eta_column", "eta_range"]
 
@@ -131,7 +132,7 @@ def _ragged_row(ragged: Ragged, low: float, high: float, plot_width: int, ascii_
         start, stop = (eta_column(eta, low, high, plot_width) for eta in (ragged.plateau, ragged.last_success))
         row[start : stop + 1] = [(":" if ascii_only else "░", "zone")] * (stop + 1 - start)
     if ragged.area is not None:
-        row[eta_column(ragged.area, low, high, plot_width)] = ("^" if ascii_only else "▲", "value")
+        row[eta_column(ragged.area, low, high, plot_width)] = (CHART_SIGNS["area"][ascii_only], "value")
     return merge([(f"{'zone':>{LEFT - 1}}" + ("|" if ascii_only else "│"), "axis"), *row])
 
 

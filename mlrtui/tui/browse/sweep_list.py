@@ -96,7 +96,7 @@ class SweepList(Pane):
         name_width = max(min(longest, width - used - 6), 6)
         head = " ".join(_pad(column.name, column.width) for column in columns)
         lines = [line(f"     {'name':<{name_width}} {head}", "dim")]
-        star = "+" if self.look.marks.ascii_only else "★"
+        star = "$" if self.look.marks.ascii_only else "★"
         for index in rows:
             entry = entries[index]
             runs = _row(entry, columns, name_width, self.look.marks, self.reading.at)
@@ -176,7 +176,7 @@ def _troubles(stores: Sequence[StoreState]) -> list[Line]:
 def _row(entry: Entry, columns: Sequence[_Column], name_width: int, marks: Marks, now: float) -> Line:
     state, glyph = {
         "done": ("done", marks.glyph("done")),
-        "stopped": ("slow", marks.glyph("slow")),
+        "stopped": ("stopped", marks.glyph("stopped")),
     }.get(entry.sweep.status, ("running", marks.glyph("running")))
     name = fit(line(clean(entry.sweep.name)), name_width)
     rest = " ".join(_pad(column.text(entry, now), column.width) for column in columns)

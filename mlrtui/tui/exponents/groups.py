@@ -8,6 +8,7 @@ from mlrtui.analysis.fits import grouped
 from mlrtui.analysis.points import points
 from mlrtui.charts.scatter import Dot, Stroke
 from mlrtui.text.lines import Line, clean
+from mlrtui.text.marks import CHART_SIGNS
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import exponent
 from mlrtui.tui.exponents.fit import CellFit, Choice, Place, fit_cells, fit_rows, fit_strokes, rows_of
@@ -17,7 +18,7 @@ from mlrtui_db.axes import AXIS
 
 __all__ = ["Group", "axes_of", "forest", "group_dots", "group_fits", "group_strokes", "group_table"]
 
-_SIGNS = (("●", "o"), ("■", "#"), ("▲", "A"), ("◆", "D"), ("▼", "V"), ("★", "*"))
+_SIGNS = (CHART_SIGNS["fitted"], ("■", "#"), ("▲", "K"), ("◆", "Z"), ("▼", "Y"), ("✶", "X"))
 _DASHES = ((1, 0), (3, 1), (1, 1), (6, 2), (2, 3), (1, 3))
 _ROLES = ("curve", "curve-2", "curve-3", "curve-4", "curve-5", "curve-6")
 
@@ -127,7 +128,7 @@ def _bar(
     if ends[0] is not None and ends[1] is not None:
         first, last = place(ends[0]), place(ends[1])
         cells[first : last + 1] = ["-" if ascii_only else "─"] * (last + 1 - first)
-    cells[place(value)] = "o" if ascii_only else "●"
+    cells[place(value)] = CHART_SIGNS["fitted"][ascii_only]
     return "".join(cells)
 
 

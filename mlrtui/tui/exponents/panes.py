@@ -9,7 +9,7 @@ import numpy as np
 from mlrtui.analysis.exclusions import NOT_YET, left_out
 from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.marks import Marks
+from mlrtui.text.marks import CHART_SIGNS, Marks
 from mlrtui.text.numbers import exact, factor, fixed, number, power
 from mlrtui.text.phrases import condition, exponent, fit_groups, fit_notes, fit_sentence, quantity
 from mlrtui.tui.exponents.extrapolation import Beyond
@@ -25,11 +25,11 @@ __all__ = ["CellPane", "FitPane", "FitView", "PlotPane", "ResidualPane", "place_
 
 # How a cell stands in a fit: role, sign, sign in ASCII.
 _SIGNS = {
-    "in": ("curve", "●", "o"),
-    "out": ("waiting", "○", "."),
-    "at least": ("slow", "↑", "^"),
-    "at most": ("slow", "↓", "v"),
-    "none": ("diverged", "∅", "0"),
+    "in": ("curve", *CHART_SIGNS["fitted"]),
+    "out": ("waiting", *CHART_SIGNS["out"]),
+    "at least": ("slow", *CHART_SIGNS["at least"]),
+    "at most": ("slow", *CHART_SIGNS["at most"]),
+    "none": ("diverged", *CHART_SIGNS["without"]),
 }
 _NAMES = (("in", "fitted"), ("out", "out"), ("at least", "at least"), ("at most", "at most"), ("none", "without"))
 
