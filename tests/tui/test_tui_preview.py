@@ -4,7 +4,6 @@ import pytest
 from test_tui_screens import shown
 from tui_fakes import both_sweeps
 from tui_laws import law_store
-from tui_rows import make_sweep
 
 from mlrtui.tui.browse.preview import axes_of, grid_sentence, settings_of
 from mlrtui.tui.once import read_once, render_once
@@ -19,7 +18,7 @@ SPEC = {
 
 def test_the_grid_is_what_has_several_values() -> None:
     assert [name for name, _ in axes_of(SPEC)] == ["model.depth", "model.layer_lr.input", "training.loss"]
-    assert grid_sentence(make_sweep(1, "x", "search"), SPEC) == "depth 2, 3 × input 0.1, 1 × loss ce, mse × 3 seeds"
+    assert grid_sentence(SPEC) == "depth 2, 3 × input 0.1, 1 × loss ce, mse × 3 seeds"
     settings = dict(settings_of(SPEC))
     assert settings == {
         "model.width": "64",
@@ -27,7 +26,7 @@ def test_the_grid_is_what_has_several_values() -> None:
         "training.epochs": "3",
         "sweep.seeds": "0, 1, 2",
     }
-    assert grid_sentence(make_sweep(1, "x", "scan", cells=4), {}) == "4 cells"
+    assert grid_sentence({}) == ""
 
 
 async def test_the_preview_follows_the_cursor_and_reads_only_what_it_rests_on() -> None:

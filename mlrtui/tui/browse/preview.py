@@ -43,13 +43,13 @@ def axes_of(spec: Mapping[str, Any]) -> list[tuple[str, Sequence[Any]]]:
     ]
 
 
-def grid_sentence(sweep: SweepRow, spec: Mapping[str, Any]) -> str:
-    """The grid in words: depth 2, 3, 4 × width 64, 128 × 2 seeds."""
+def grid_sentence(spec: Mapping[str, Any]) -> str:
+    """The grid in words: depth 2, 3, 4 × width 64, 128 × 2 seeds; "" for one net."""
     parts = [f"{name.rpartition('.')[2]} {_values(values)}" for name, values in axes_of(spec)]
     seeds = spec.get("sweep", {}).get("seeds", []) if isinstance(spec.get("sweep"), dict) else []
     if isinstance(seeds, list) and len(seeds) > 1:
         parts.append(f"{len(seeds)} seeds")
-    return " × ".join(parts) or f"{sweep.cells} cell{'' if sweep.cells == 1 else 's'}"
+    return " × ".join(parts)
 
 
 def settings_of(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -82,7 +82,7 @@ class PreviewPane(RowsPane):
         if known is not None and (known.store, known.sweep_id) != (entry.store, sweep.sweep_id):
             known = None
         rows: list[Line] = []
-        for words in (self._head(sweep), grid_sentence(sweep, spec)):
+        for words in filter(None, (self._head(sweep), grid_sentence(spec))):
             rows += sentence(words, "", width)
         rows += sentence(_duration(sweep, known), "", width)
         if known is not None and known.machines is None:
