@@ -74,7 +74,7 @@ def _documents(places: Sequence[Address | Path], questions: dict[Address, Questi
         except (ValueError, KeyError, TypeError):
             there, answer = None, MlrtuiError("no answer of mlrtui browse --json")
         found += [{"store": str(one), "trouble": str(answer), "sweeps": []}] if there is None else [
-            store | {"store": f"{one.host}:{store['store']}"} for store in there
+            store | {"store": str(Address(one.host, str(store["store"]), one.port))} for store in there
         ]  # fmt: skip
     return found
 

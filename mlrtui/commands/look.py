@@ -58,6 +58,8 @@ def watch(stores: Sequence[Path], how: How) -> int:
     if how.screen != "compare" and max(len(stores), len(how.sweeps)) > 1:
         name = "--store" if len(stores) > 1 else "--sweep"
         raise BadInput(f"{name}: given more than once, which --screen compare takes alone; leave the others out")
+    if len(stores) > 1 and not how.sweeps:
+        raise BadInput(f"--store: {len(stores)} stores; name the sweep of each, or the one that all have, by --sweep")
     for store in stores:
         Reader.open(store).close()  # an unreadable store gives one line, not a screen
     if how.once or how.as_json:
