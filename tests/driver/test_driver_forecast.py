@@ -151,8 +151,8 @@ def test_nothing_left_takes_no_time() -> None:
     assert not math.isnan(found.high)
 
 
-# A stored search of the quick start (2 nets a cell): what a training was guessed to take, how many there were, and which
-# part of their steps they did on average.
+# A stored search of the quick start (2 nets a cell): what a training was guessed to take, how many there were, and
+# which part of their steps they did on average.
 STORED = {
     "2x64": (0.012, 32, 0.73),
     "2x128": (0.033, 30, 0.55),
@@ -172,7 +172,7 @@ STORED = {
 }
 
 
-@pytest.mark.parametrize("ended", range(0, 12))
+@pytest.mark.parametrize("ended", range(12))
 def test_a_stored_search_is_foreseen_within_a_third_whichever_of_its_cells_have_ended(ended: int) -> None:
     needs, pace, rest = Needs(scan=False), Pace(True), []
     truth = 0.0
