@@ -33,6 +33,7 @@ from mlrtui.cli_options import (
     SetOption,
     ShownStoreArgument,
     ShownStoreOption,
+    ShownStoresOption,
     SizeOption,
     StoreOption,
     SweepsArgument,
@@ -128,9 +129,11 @@ def run(
 def watch(
     *,
     place: ShownStoreArgument = None,
-    store: ShownStoreOption = None,
+    store: ShownStoresOption = None,
     screen: Annotated[WatchScreen, typer.Option(help="The screen to open or print.")] = WatchScreen.live,
-    sweep: Annotated[str | None, typer.Option(help="Name of the sweep (default: the newest).")] = None,
+    sweep: Annotated[
+        list[str] | None, typer.Option(help="Name of the sweep (default: the newest); repeat for compare.")
+    ] = None,
     trial: Annotated[list[int] | None, typer.Option(help="Number of the trial; repeat for compare.")] = None,
     show: SetOption = None,
     once: OnceOption = False,
@@ -145,7 +148,7 @@ def watch(
 
     how = look.How(
         screen=screen.value,
-        sweep=sweep,
+        sweeps=tuple(sweep or ()),
         trials=tuple(trial or ()),
         shown=tuple(show or ()),
         once=once,
@@ -153,10 +156,9 @@ def watch(
         as_json=as_json,
         **shown_fields(ascii_only, refresh, no_mouse),
     )
-    shown = shown_store(place, store)
-    if isinstance(shown, Path):
-        raise typer.Exit(look.watch(shown, how))
-    raise typer.Exit(afar.watch(shown, how))
+    shown = [shown_store(place, one) for one in store or ()] or [shown_store(place, None)]
+    here = [path for path in shown if isinstance(path, Path)]
+    raise typer.Exit(look.watch(here, how) if len(here) == len(shown) else afar.watch(shown, how))
 
 
 @app.command()
@@ -164,8 +166,8 @@ def browse(
     stores: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store); or one of "
-            "them on another machine: user@host:path."
+            help="Stores, or folders whose stores (*.db) are meant (default: the one given by --store), also on other "
+            "machines: user@host:path."
         ),
     ] = None,
     *,

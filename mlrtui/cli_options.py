@@ -40,6 +40,7 @@ __all__ = [
     "ScreenJsonOption",
     "ShownStoreArgument",
     "ShownStoreOption",
+    "ShownStoresOption",
     "StoreOption",
     "StoresOption",
     "SweepsArgument",
@@ -64,6 +65,14 @@ StoresOption = Annotated[
     ),
 ]
 ShownStoreOption = Annotated[str | None, _STORE]
+ShownStoresOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--store",
+        help="The store (default: $MLRTUI_STORE, else mlrtui.db); for compare one for each --sweep.",
+        show_default=False,
+    ),
+]
 ShownStoreArgument = Annotated[
     str | None,
     typer.Argument(

@@ -20,6 +20,12 @@ _STEPS = (
     "SELECT step, ifnull(loss, 9e999), ifnull(accuracy, 9e999), ifnull(sharpness, 9e999),"
     " ifnull(sharpness_residual, 9e999), flags FROM step WHERE trial_id = ? AND step > ? ORDER BY step LIMIT ?"
 )
+_NUMBERS = ("loss", "accuracy", "sharpness", "sharpness_residual")
+_COUNTS = (
+    f"SELECT count(*), min(step), max(step), max(flags), {', '.join(f'count({name})' for name in _NUMBERS)}"
+    " FROM step WHERE trial_id = ?"
+)
+_LONG = 5_000  # steps from which it is worth it to count first
 _VALUES = (
     "SELECT part, step, ifnull(value, 9e999), ifnull(edge, 9e999), ifnull(edge_high, 9e999) FROM measured"
     " WHERE trial_id = ? AND step > ? AND measure = ? ORDER BY step"
@@ -45,13 +51,45 @@ _RATES = (
 
 def read_curve(connection: sqlite3.Connection, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
     """See `Reader.curve`."""
-    found = connection.execute("SELECT attempt FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
-    rows = connection.execute(_STEPS, (trial_id, after_step, limit))
+    found = connection.execute("SELECT attempt, n_steps FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
     try:
+        if found and limit < 0 and after_step < 0 and isinstance(found[1], int) and found[1] >= _LONG:
+            long = _read_long(connection, trial_id, int(found[0]))
+            if long is not None:
+                return long
+        rows = connection.execute(_STEPS, (trial_id, after_step, limit))
         cells = array("d", chain.from_iterable(rows))  # a list of all rows would take three times as long
         return _curve(trial_id, int(found[0]) if found else 0, cells)
     except (TypeError, ValueError, OverflowError):
         raise Unreadable(f"trial {trial_id}: a step of it is not made of numbers") from None
+
+
+def _read_long(connection: sqlite3.Connection, trial_id: int, attempt: int) -> Curve | None:
+    """A whole long curve whose steps follow one another; None for others.
+
+    To hand out a number takes longer than to look at it: so columns are counted first, and of each only what is there
+    is handed out.
+    """
+    counts = connection.execute(_COUNTS, (trial_id,)).fetchone()
+    rows, first, last, flags, *known = counts
+    if not isinstance(first, int) or not isinstance(last, int) or last - first + 1 != rows:
+        return None
+    names = (*_NUMBERS, "flags")
+    full = [name for name, count in zip(names, [*known, rows if flags else 0], strict=True) if count == rows]
+    cells = array("d")
+    if full:  # one walk over the rows for all of them
+        query = f"SELECT {', '.join(full)} FROM step WHERE trial_id = ? ORDER BY step"
+        cells.extend(chain.from_iterable(connection.execute(query, (trial_id,))))
+    columns = {name: cells[at :: len(full)] for at, name in enumerate(full)}
+    for name, count in zip(_NUMBERS, known, strict=True):
+        if count == rows:
+            continue
+        column = columns[name] = array("d", [math.nan]) * rows
+        query = f"SELECT step, {name} FROM step WHERE trial_id = ? AND {name} IS NOT NULL"
+        for step, value in connection.execute(query, (trial_id,)) if count else ():
+            column[step - first] = value
+    marks = array("q", map(int, columns.pop("flags"))) if flags else array("q", bytes(8 * rows))
+    return Curve(trial_id, attempt, array("q", range(first, last + 1)), flags=marks, **columns)
 
 
 def read_measures(connection: sqlite3.Connection, trial_id: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from mlrtui.charts.raster import dot_shape, draw_columns, to_text
 from mlrtui.charts.reference import crossed, gutter_width, line_char, row_of, y_labels
 from mlrtui.charts.spec import Axis, ChartSpec, Series
 from mlrtui.text.lines import Line, Run, fit, fit_plain, line
+from mlrtui.text.marks import CHART_SIGNS
 
 __all__ = ["Drawing", "draw", "sentence"]
 
@@ -146,7 +147,7 @@ def _put_rings(cells: list[list[_Cell]], series: Series, x_axis: Axis, y_axis: A
     """A ring where a hollow point lies, over the curve."""
     if series.hollow is None:
         return
-    ring = "o" if ascii_only else "○"
+    ring = CHART_SIGNS["missed"][ascii_only]
     shown = series.hollow & np.isfinite(series.y)
     _, dots = dot_shape(len(cells[0]), 1, ascii_only)
     per_cell = dots // len(cells[0])

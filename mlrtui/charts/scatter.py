@@ -31,12 +31,16 @@ class Dot:
 
 @dataclass(frozen=True, eq=False)
 class Stroke:
-    """A line through points [points], drawn behind all marks; `dotted` leaves every other dot column out."""
+    """A line through points [points], drawn behind all marks; `dotted` leaves every other dot column out.
+
+    `dashes` are numbers of cells that are drawn and left out in turn, so that lines differ without colour.
+    """
 
     x: Floats
     y: Floats
     role: str = _LINE
     dotted: bool = False
+    dashes: tuple[int, int] = (1, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +142,8 @@ def _put_stroke(cells: list[list[Run]], stroke: Stroke, x_axis: Axis, y_axis: Ax
     seen[seen] = (row[seen] > -0.5) & (row[seen] < dot_rows - 0.5)
     if stroke.dotted:
         seen &= column % (2 if ascii_only else 4) == 0
+    drawn, left_out = (number if ascii_only else 2 * number for number in stroke.dashes)
+    seen &= column % (drawn + left_out) < drawn
     grid = np.zeros((dot_rows, dot_columns), dtype=np.bool_)
     grid[np.rint(row[seen]).astype(np.intp), column[seen]] = True
     for at, text in enumerate(to_text(grid, ascii_only, "." if stroke.dotted else "-")):

@@ -18,21 +18,37 @@ if TYPE_CHECKING:
 __all__ = ["browse", "status", "watch"]
 
 
-def watch(store: Address, how: "How") -> int:
-    """A screen of that store; returns the exit code."""
-    sweep = () if how.sweep is None else (f"--sweep={how.sweep}",)
+def watch(stores: Sequence[Address | Path], how: "How") -> int:
+    """A screen of that store; returns the exit code.
+
+    Raises:
+        BadInput: more than one store, of which one is on another machine.
+    """
+    (store, *others) = stores
+    if others or not isinstance(store, Address):
+        shown = ", ".join(one_line(str(store)) for store in stores)
+        raise BadInput(f"{shown}: stores are compared on one machine; `mlrtui pull` copies one to here")
+    sweep = [f"--sweep={name}" for name in how.sweeps]
     screen = () if how.screen == "live" else (f"--screen={how.screen}",)
     trials = [f"--trial={number}" for number in how.trials]
     return _shown(store, ["watch", *screen, *sweep, *trials, *_shown_as(how), *_options(how), "--store"], how)
 
 
 def browse(stores: Sequence[Address | Path], how: "How") -> int:
-    """The list of the sweeps there; returns the exit code."""
-    (first, *others) = stores
-    if others or not isinstance(first, Address):
-        shown = ", ".join(one_line(str(store)) for store in stores)
-        raise BadInput(f"{shown}: browse shows one store or folder of another machine at a time; name that alone")
-    return _shown(first, ["browse", *_shown_as(how), *_options(how)], how)
+    """The list of the sweeps of these stores, of which one or more are on other machines; returns the exit code.
+
+    A single one is shown by the machine there. Several are put together here from what each machine prints, and a row
+    of another machine is entered by its own screen.
+
+    Raises:
+        BadInput: there is no ssh.
+        StoreError: a store on this machine cannot be read.
+    """
+    if len(stores) == 1 and isinstance(stores[0], Address):
+        return _shown(stores[0], ["browse", *_shown_as(how), *_options(how)], how)
+    from mlrtui.commands.hosts import browse_several
+
+    return browse_several(stores, how)
 
 
 def status(store: Address, *, as_json: bool) -> int:

@@ -7,9 +7,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlrtui.driver.launch import log_path
 from mlrtui.driver.stopping import at_work
@@ -25,7 +26,10 @@ from mlrtui_db.models import FitRow, Replica, SweepRow, WriterEnd
 from mlrtui_db.reader import Reader
 from mlrtui_db.work import WorkRow
 
-__all__ = ["How", "browse", "in_folders", "status", "watch"]
+if TYPE_CHECKING:
+    from mlrtui.tui.state import Mark, Wanted
+
+__all__ = ["How", "browse", "in_folders", "printed_size", "status", "store_object", "watch"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class How:
     """What `watch` and `browse` show, and how. ``screen`` is one of `mlrtui.tui.once.SCREENS`."""
 
     screen: str = "live"
-    sweep: str | None = None  # by name; None: the newest
+    sweeps: tuple[str, ...] = ()  # by name; none: the newest; several: for Compare
     trials: tuple[int, ...] = ()  # the one to look at; on Compare, all of them
     shown: tuple[str, ...] = ()  # how the screen is set, "x=depth"
     once: bool = False  # print the screen as text
@@ -44,18 +48,29 @@ class How:
     mouse: bool = True
 
 
-def watch(store: Path, how: How) -> int:
-    """A screen; where there is no terminal, progress lines until the driver ends."""
-    _printed_size(how)
-    Reader.open(store).close()  # an unreadable store gives one line, not a screen
+def watch(stores: Sequence[Path], how: How) -> int:
+    """A screen; where there is no terminal, progress lines until the driver ends. Several stores: for Compare.
+
+    Raises:
+        BadInput: several stores or sweeps for another screen.
+    """
+    printed_size(how)
+    if how.screen != "compare" and max(len(stores), len(how.sweeps)) > 1:
+        name = "--store" if len(stores) > 1 else "--sweep"
+        raise BadInput(f"{name}: given more than once, which --screen compare takes alone; leave the others out")
+    if len(stores) > 1 and not how.sweeps:
+        raise BadInput(f"--store: {len(stores)} stores; name the sweep of each, or the one that all have, by --sweep")
+    for store in stores:
+        Reader.open(store).close()  # an unreadable store gives one line, not a screen
     if how.once or how.as_json:
-        return _print_once([store], how)
+        return _print_once(stores, how)
+    (store, *_) = stores
     if not sys.stdout.isatty():
         from mlrtui.commands.follow import follow
 
         follow(store, [], lambda: lock.is_held(store), how.ascii_only)
         return _ended(store)
-    return _show([store], how)
+    return _show(stores, how)
 
 
 def _ended(store: Path) -> int:
@@ -70,11 +85,11 @@ def _ended(store: Path) -> int:
 
 def browse(stores: Sequence[Path], how: How) -> int:
     """The list of sweeps; where there is no terminal, as text."""
-    _printed_size(how)
+    printed_size(how)
     for store in stores:
         Reader.open(store).close()
     if how.as_json:
-        print(documents.text({"stores": [_read(store).as_object() for store in stores]}))
+        print(documents.text({"stores": [store_object(store) for store in stores]}))
         return 0
     if how.once:
         return _print_once(stores, how)
@@ -112,21 +127,20 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
     from mlrtui.tui.choices import parse_choices
     from mlrtui.tui.modes import screen_class
     from mlrtui.tui.once import data_once, read_once, render_once
-    from mlrtui.tui.starting import looked_at, store_source
+    from mlrtui.tui.starting import store_source
 
-    with Reader.open(stores[0]) as reader:
-        wanted, marks = looked_at(reader, how.sweep, how.trials)
     choices = parse_choices(how.screen, how.shown, screen_class(how.screen).choice_values())
+    wanted, marks = _looked_at(stores, how, choices)
     sources = [store_source(store) for store in stores]
     reading = read_once(sources, how.screen, wanted, marks, choices=choices)
     if how.as_json:
         print(documents.text(data_once(reading)))
     else:
-        print(render_once(reading, how.screen, _printed_size(how), needs_ascii(how.ascii_only), choices))
+        print(render_once(reading, how.screen, printed_size(how), needs_ascii(how.ascii_only), choices))
     return 0
 
 
-def _printed_size(how: How) -> tuple[int, int]:
+def printed_size(how: How) -> tuple[int, int]:
     """Columns and rows of a printed screen.
 
     Raises:
@@ -148,10 +162,10 @@ def _printed_size(how: How) -> tuple[int, int]:
 def _show(stores: Sequence[Path], how: How) -> int:
     from mlrtui.tui.choices import parse_choices
     from mlrtui.tui.modes import screen_class
-    from mlrtui.tui.starting import looked_at, run_app
+    from mlrtui.tui.starting import run_app
 
-    with Reader.open(stores[0]) as reader:
-        wanted, marks = looked_at(reader, how.sweep, how.trials)
+    choices = parse_choices(how.screen, how.shown, screen_class(how.screen).choice_values())
+    wanted, marks = _looked_at(stores, how, choices)
     return run_app(
         list(stores),
         start=how.screen,
@@ -160,8 +174,27 @@ def _show(stores: Sequence[Path], how: How) -> int:
         refresh=how.refresh,
         ascii=how.ascii_only or None,
         mouse=how.mouse,
-        choices=parse_choices(how.screen, how.shown, screen_class(how.screen).choice_values()),
+        choices=choices,
     )
+
+
+def _looked_at(stores: Sequence[Path], how: How, choices: Mapping[str, str]) -> "tuple[Wanted, tuple[Mark, ...]]":
+    """What is looked at, and what is marked for Compare.
+
+    Raises:
+        BadInput: there is no such sweep or trial.
+    """
+    from mlrtui.tui.compare.marking import nets_of, sweeps_named
+    from mlrtui.tui.starting import looked_at
+
+    with ExitStack() as opened:
+        readers = [opened.enter_context(Reader.open(store)) for store in stores]
+        compares = how.screen == "compare" and not how.trials and how.sweeps
+        marked = sweeps_named(readers, how.sweeps) if compares else ()  # before: it knows the names of all stores
+        wanted, marks = looked_at(readers[0], next(iter(how.sweeps), None), how.trials)
+        if choices.get("kind") == "nets":
+            marks = nets_of(readers[0], marks)
+    return wanted, (*marks, *marked)
 
 
 @dataclass(frozen=True)
@@ -187,6 +220,11 @@ class _State:
             "copy_of": None if self.replica is None else dataclasses.asdict(self.replica),
             "sweeps": [documents.sweep_object(row, self.fits[row.sweep_id]) for row in self.sweeps],
         }
+
+
+def store_object(store: Path) -> dict[str, Any]:
+    """What a store contains and who writes it, for JSON."""
+    return _read(store).as_object()
 
 
 def _read(store: Path) -> _State:

@@ -35,8 +35,11 @@ _FLOOR_SD = 0.06  # a machine is not as fast at every moment
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
 
 _BINS = 50  # of the parts of a training's steps
-_PRIOR_PART = 0.6
-"""Part of its steps that a training of a search does: those that learn end early, those that do not are pruned."""
+_PRIOR_PART = 0.45
+"""Part of its steps that a training of a search does: those that learn end early, those that do not are pruned. The
+mean over the examples, weighted by what their trainings cost."""
+
+_OWN = 4.0  # trainings of a cell after which its own part counts as much as that of all
 
 _PRIOR_WEIGHT = 2.0  # as of so many trainings
 _PRIOR_NETS = 1.0  # as of so many nets that are done
@@ -167,9 +170,19 @@ class Needs:
     _trained: dict[int, list[float]] = field(default_factory=dict)  # by net, in the order in which they ended
     _after: list[_Tally] = field(default_factory=list)  # by number of trainings
     done: int = 0  # nets
+    _cells: dict[int, tuple[int, float]] = field(default_factory=dict)  # by number: trainings, and their parts
 
-    def trained(self, net: int, part: float, told: int) -> None:
-        """A training has ended. ``told``: how many of its net had ended before, some of which cost nothing."""
+    def trained(self, net: int, part: float, told: int, cell: int = 0) -> None:
+        """A training has ended.
+
+        Args:
+            net: its number.
+            part: of its steps that it did.
+            told: how many of its net had ended before, some of which cost nothing.
+            cell: the number of the net's.
+        """
+        count, total = self._cells.get(cell, (0, 0.0))
+        self._cells[cell] = count + 1, total + part
         at = min(int(part * _BINS), _BINS - 1)
         self._parts[at] += 1
         self._parts_total[at] += part
@@ -200,6 +213,16 @@ class Needs:
         count, total = sum(self._parts[at + 1 :]), sum(self._parts_total[at + 1 :])
         return (total + 1.0) / (count + 1)
 
+    def factor(self, cell: int) -> float:
+        """The part that trainings of a cell do over that of all that have ended; 1 for a cell that nobody has trained:
+        size says little of it (a line over it foresaw half of what deep cells took).
+        """
+        count, total = self._cells.get(cell, (0, 0.0))
+        if self.scan or not count:
+            return 1.0
+        usual = sum(self._parts_total) / sum(self._parts)
+        return min((total + _OWN * usual) / (count + _OWN) / usual, 2.5) if usual > 0 else 1.0
+
     def mean_part(self, running: Sequence[float]) -> float:
         """The part of its steps that a training does, where these are running: the short ones end first."""
         known, total = sum(self._parts), sum(self._parts_total)
@@ -207,8 +230,16 @@ class Needs:
         total += sum(map(self.to_end, running)) + _PRIOR_WEIGHT * prior
         return total / (known + len(running) + _PRIOR_WEIGHT)
 
-    def after(self, told: int, cost: Cost, part: float, *, open_: bool) -> _After:
-        """What a net still takes after so many trainings. ``open_``: it is known to want at least one more."""
+    def after(self, told: int, cost: Cost, part: float, *, open_: bool, factor: float = 1.0) -> _After:
+        """What a net still takes after so many trainings.
+
+        Args:
+            told: trainings that have ended.
+            cost: of the cell.
+            part: of its steps that a training of this cell does.
+            open_: it is known to want at least one more.
+            factor: that of the cell, for what nets of other cells took.
+        """
         expected = max(cost.trainings - told, 1 if open_ else 0) * part
         if self.scan:
             return _After(expected, expected * part * 0.25)
@@ -219,8 +250,8 @@ class Needs:
         count = tally.count - (tally.ended if open_ else 0)
         if count <= 0:
             return prior
-        mean = (tally.total + _PRIOR_NETS * prior.mean) / (count + _PRIOR_NETS)
-        spread = max(tally.squares / count - (tally.total / count) ** 2, 0.0)
+        mean = (tally.total * factor + _PRIOR_NETS * prior.mean) / (count + _PRIOR_NETS)
+        spread = max(tally.squares / count - (tally.total / count) ** 2, 0.0) * factor**2
         return _After(mean, (count * spread + _PRIOR_NETS * prior.variance) / (count + _PRIOR_NETS))
 
 
@@ -270,17 +301,19 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
     if not trainings.known or slots.number < 1:
         return None
     running = [part for cell in cells for net in cell.nets for part in net.running]
-    part = needs.mean_part(running)
+    usual = needs.mean_part(running)
     work = variance = by_cell = unknown = chain = last = 0.0
     for one in cells:
         measures = probes.ratio(one.cell, one.cost.probe)[0]
         ratio, sd = trainings.ratio(one.cell, one.cost.training, measures)
         each, probe = one.cost.training * ratio, one.cost.probe * measures
+        factor = needs.factor(one.cell)
+        part = min(usual * factor, 1.0)
         last = max(last, each * part)
         here = measuring = 0.0
         for net, times in Counter(one.nets).items():  # many are alike
             begun = sum(needs.to_end(done) - done for done in net.running)
-            left = needs.after(net.told + len(net.running), one.cost, part, open_=not net.running)
+            left = needs.after(net.told + len(net.running), one.cost, part, open_=not net.running, factor=factor)
             here += times * (begun + left.mean) * each
             measuring += times * probe * net.probe
             variance += times * left.variance * each**2

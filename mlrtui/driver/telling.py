@@ -76,8 +76,9 @@ class Telling:
         self._probes = Pace(guessed)
         self._trainings = Pace(guessed, like=self._probes)
         self._needs, self._trains = Needs(run.spec.search is None), False
+        homes = {net.net_id: cell.cell_id for cell in run.cells for net in cell.nets}
         for net_id, last, most in self._store.steps_trained(sweep_id):
-            self._needs.trained(net_id, min(last / most, 1.0) if most else 1.0, 0)
+            self._needs.trained(net_id, min(last / most, 1.0) if most else 1.0, 0, homes.get(net_id, 0))
         for net in run.nets.values():
             if net.closed:
                 self._needs.ended(net.net_id)
@@ -166,7 +167,7 @@ class Telling:
         elif isinstance(message, Outcome) and (ended := one.lanes.pop(message.trial_id, None)) is not None:
             most = cell.plan.max_steps
             done = min(ended.step / most, 1.0) if most else 1.0
-            self._needs.trained(ended.net.net_id, done, ended.net.told)
+            self._needs.trained(ended.net.net_id, done, ended.net.told, cell.cell_id)
             if not most:
                 self._trained(one, cell, 1, now, True)
         else:

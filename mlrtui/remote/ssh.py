@@ -16,9 +16,20 @@ from typing import IO
 from mlrtui.errors import BadInput, ConnectionLost
 from mlrtui.remote.address import Address
 from mlrtui.remote.finding import backup_command, remote_command
+from mlrtui.text.escape import one_line
 from mlrtui.text.terminal import ascii_needed, ascii_output
 
-__all__ = ["LacksCommand", "Pipes", "RemoteFailed", "backup", "ending_orderly", "hand_over", "session", "wants_ascii"]
+__all__ = [
+    "LacksCommand",
+    "Pipes",
+    "Question",
+    "RemoteFailed",
+    "backup",
+    "ending_orderly",
+    "hand_over",
+    "session",
+    "wants_ascii",
+]
 
 PROGRAM = "MLRTUI_SSH"
 """The environment variable with another ssh, or options for it."""
@@ -35,6 +46,7 @@ _SAY_CONNECTED = ("-o", "PermitLocalCommand=yes", "-o", f"LocalCommand=sh -c 'ec
 _RESTORE = (
     "\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1004l\x1b[?2004l\x1b[<u\x1b[?1049l\x1b[0m\x1b[?25h"
 )
+_CONNECT, _ANSWER = 10, 60  # s, for a question in the background
 _PATIENCE = 2.0  # s for the last lines of an ssh that has ended
 
 
@@ -86,6 +98,53 @@ def hand_over(address: Address, words: Sequence[str], *, terminal: bool) -> int:
             sys.stdout.write(_RESTORE)
             sys.stdout.flush()
         raise running.lost()
+
+
+class Question:
+    """What mlrtui there prints for some words, asked in the background: ssh asks nobody for a password.
+
+    Made where the terminal is, asked from any thread.
+
+    Raises:
+        BadInput: there is no ssh.
+    """
+
+    def __init__(self, address: Address, words: Sequence[str]) -> None:
+        port = () if address.port is None else ("-p", str(address.port))
+        quiet = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT}")
+        self._address = address
+        self._words = [*_program(), "-T", *quiet, *port, address.host, _remote(address, words)]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def ask(self) -> str:
+        """The answer.
+
+        Raises:
+            ConnectionLost: none came; why, in one line.
+        """
+        try:
+            self._process = subprocess.Popen(
+                self._words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            out, errors = self._process.communicate(timeout=_ANSWER)
+        except OSError as error:
+            raise ConnectionLost(f"ssh cannot be run ({error.strerror})") from None
+        except subprocess.TimeoutExpired:
+            self.stop()
+            raise ConnectionLost(f"{self._address.host} does not answer within {_ANSWER} s") from None
+        if self._process.returncode == 0:
+            return out.decode(errors="replace")
+        said = [one.strip() for one in errors.decode(errors="replace").splitlines() if one.strip()]
+        why = one_line(said[-1]).removeprefix("mlrtui: ") if said else f"exit code {self._process.returncode}"
+        if _is_lost(self._process.returncode):
+            raise ConnectionLost(f"{self._address.host} cannot be reached: {why}")
+        raise ConnectionLost(f"{self._address.host}: {why}")
+
+    def stop(self) -> None:
+        """End an ssh that still waits."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            process.kill()
 
 
 @contextmanager

@@ -1,29 +1,33 @@
-"""Two sweeps side by side as a report: what differs in their settings, what in their results, what one of them lacks.
-
-Cells are the same where they agree in depth, width and every other axis that varies within one of the sweeps. What does
-not vary in either, such as the loss of two sweeps of one loss each, is what the comparison is about.
-"""
+"""Two sweeps side by side as a report: what differs in their settings and results, and what one of them lacks."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, hypot, isnan, log, sqrt
-from statistics import fmean, stdev
+from math import exp, isnan, log
+from statistics import stdev
 from typing import Any
 
-from mlrtui.analysis.fits import t_quantile
 from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.kinds import FIGURES, Asked, Loaded, view_rows
 from mlrtui.figures.optima import best_rates
 from mlrtui.figures.rows import Row, number, text_of
+from mlrtui.reading.comparing import (
+    Shared,
+    agreement,
+    differing,
+    flat,
+    geometric_cell,
+    lacking,
+    ln_mean,
+    matched,
+    mean_ratio,
+    spec_of,
+)
 from mlrtui.reporting.blocks import Block, Cell, Download, Folded, Picture, Report, Section, Table, Text
-from mlrtui.reporting.content import flat, geometric_cell, spec_of
 from mlrtui.text.numbers import exact, power
 from mlrtui.text.phrases import quantity
-from mlrtui_db.axes import AXIS, SIZES, axis_values
 from mlrtui_db.models import SweepRow
-from mlrtui_db.own import own_values
 from mlrtui_db.reader import Reader
 
 __all__ = ["Side", "compared"]
@@ -43,20 +47,6 @@ class Side:
     csv: Callable[[str, str], tuple[str, int]]  # the CSV of a view of a sweep, and its number of rows
 
 
-@dataclass(frozen=True)
-class Shared:
-    """A cell that both have: its nets there and here."""
-
-    label: str
-    nets: tuple[Sequence[Row], Sequence[Row]]
-
-    @property
-    def ratio(self) -> float | None:
-        """ln of the second's mean over the first's; None where one of them has none."""
-        means = [_mean(nets) for nets in self.nets]
-        return None if means[0] is None or means[1] is None else means[1] - means[0]
-
-
 def compared(first: Side, second: Side, intro: str) -> Report:
     """Two sweeps side by side.
 
@@ -72,7 +62,7 @@ def compared(first: Side, second: Side, intro: str) -> Report:
         raise BadInput(
             f"{first.name!r} is a {first.sweep.mode} and {second.name!r} a {second.sweep.mode}: compare two of a kind"
         )
-    shared, alone = _matched(sides)
+    shared, alone = matched((_nets(first), _nets(second)))
     sections = (
         Section("In short", tuple(_short(sides, shared, alone))),
         Section("Settings that differ", tuple(_settings(sides))),
@@ -94,58 +84,15 @@ def _nets(side: Side) -> list[Row]:
     return best_rates(view_rows(side.reader, "phases", [side.sweep]))
 
 
-def _mean(nets: Sequence[Row]) -> float | None:
-    """Of ln η* over a cell's nets; None where one of them is censored or not done."""
-    values = [number(row, "eta_star") for row in nets]
-    if not nets or any(text_of(row, "censored") for row in nets) or not all(value > 0 for value in values):
-        return None
-    return fmean(map(log, values))
-
-
-def _matched(sides: tuple[Side, Side]) -> tuple[list[Shared], list[list[str]]]:
-    """The cells that both have, and the labels of those that only one has."""
-    rows = _nets(sides[0]), _nets(sides[1])
-    varying = {name for its in rows for name in _varying(its)} | set(SIZES)
-    cells: list[dict[tuple[object, ...], list[Row]]] = [{}, {}]
-    for place, its in enumerate(rows):
-        for row in its:
-            values = _values(row)
-            key = tuple(values.get(name) for name in sorted(varying))
-            cells[place].setdefault(key, []).append(row)
-    shared = [
-        Shared(text_of(nets[0], "cell"), (nets, cells[1][key])) for key, nets in cells[0].items() if key in cells[1]
-    ]
-    return shared, [
-        [text_of(nets[0], "cell") for key, nets in cells[place].items() if key not in cells[1 - place]]
-        for place in (0, 1)
-    ]
-
-
-def _values(row: Row) -> dict[str, object]:
-    """The settings of a row's cell; None where one does not apply, so that it equals itself."""
-    every = own_values(row.get("own")) | axis_values(row)
-    return {
-        name: None if isinstance(value, float) and isnan(value) else value
-        for name, value in every.items()
-        if not (name in AXIS and AXIS[name].follows)
-    }
-
-
-def _varying(rows: Sequence[Row]) -> Iterator[str]:
-    values = [_values(row) for row in rows]
-    for name in {name for its in values for name in its}:
-        if len({its.get(name) for its in values}) > 1:
-            yield name
-
-
 def _short(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence[Sequence[str]]) -> Iterator[Block]:
     ratios = [one.ratio for one in shared if one.ratio is not None]
     what, names = _what(sides[0]), [side.name for side in sides]
-    if ratios:
-        ends = _interval_of_mean(ratios)
+    mean = mean_ratio(ratios)
+    if mean is not None:
+        between = "" if mean.low is None else f" [{exact(mean.low, 3)}, {exact(mean.high, 3)}], 95 % over cells"
         yield Text(
-            f"{what} of {names[1]} is {exact(exp(fmean(ratios)), 3)} times that of {names[0]}{ends}: geometric mean "
-            f"over {len(ratios)} shared cells, from {exact(exp(min(ratios)), 3)} to {exact(exp(max(ratios)), 3)}.",
+            f"{what} of {names[1]} is {exact(mean.value, 3)} times that of {names[0]}{between}: geometric mean "
+            f"over {mean.cells} shared cells, from {exact(mean.smallest, 3)} to {exact(mean.largest, 3)}.",
             "answer",
         )
     else:
@@ -176,17 +123,9 @@ def _short(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence[S
     yield Table("The two sweeps", ("", *names), rows, sortable=False)
 
 
-def _interval_of_mean(ratios: Sequence[float]) -> str:
-    if len(ratios) < 3:
-        return ""
-    mean, half = fmean(ratios), t_quantile(len(ratios) - 1) * stdev(ratios) / sqrt(len(ratios))
-    return f" [{exact(exp(mean - half), 3)}, {exact(exp(mean + half), 3)}], 95 % over cells"
-
-
 def _settings(sides: tuple[Side, Side]) -> Iterator[Block]:
     specs = [dict(flat("", spec_of(side.sweep))) for side in sides]
-    keys = [key for key in dict.fromkeys([*specs[0], *specs[1]]) if key != "sweep.name"]
-    differ = [key for key in keys if specs[0].get(key) != specs[1].get(key)]
+    differ = differing(specs)
     if not differ:
         yield Text("None: both sweeps have the same settings.")
         return
@@ -246,7 +185,7 @@ def _cells(sides: tuple[Side, Side], shared: Sequence[Shared]) -> Iterator[Block
 
 def _spread(nets: Sequence[Row]) -> float | None:
     logs = [log(number(row, "eta_star")) for row in nets if number(row, "eta_star") > 0]
-    return None if len(logs) < 2 or _mean(nets) is None else stdev(logs)
+    return None if len(logs) < 2 or ln_mean(nets) is None else stdev(logs)
 
 
 def _exponents(sides: tuple[Side, Side]) -> Iterator[Block]:
@@ -287,20 +226,18 @@ def _ends(low: float, high: float) -> str:
 def _agreement(pair: Sequence[Row | None]) -> str:
     if pair[0] is None or pair[1] is None:
         return "–"
-    values = [number(row, "exponent") for row in pair if row is not None]
-    halves = [(number(row, "high") - number(row, "low")) / 2 for row in pair if row is not None]
-    if any(map(isnan, [*values, *halves])):
+    found = agreement(pair[0], pair[1])
+    if found is None:
         return "not decided: no interval"
-    difference, half = values[1] - values[0], hypot(*halves)
-    ends = _ends(difference - half, difference + half)
-    return f"{'yes' if abs(difference) <= half else 'no'}, differ by {power(difference, signed=True)} {ends}"
+    ends = _ends(found.difference - found.half, found.difference + found.half)
+    return f"{'yes' if found.agree else 'no'}, differ by {power(found.difference, signed=True)} {ends}"
 
 
 def _missing(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence[Sequence[str]]) -> Iterator[Block]:
     rows: list[Sequence[Cell]] = [(label, "there", "not there") for label in alone[0]]
     rows += [(label, "not there", "there") for label in alone[1]]
     for one in shared:
-        states = [_state(nets) for nets in one.nets]
+        states = [lacking(nets) for nets in one.nets]
         if states != ["", ""]:
             rows.append((one.label, *(state or "complete" for state in states)))
         seeds = [{text_of(row, "seed") for row in nets} for nets in one.nets]
@@ -310,14 +247,3 @@ def _missing(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence
         yield Text("Nothing: both have the same cells and seeds, each with a value.")
         return
     yield Table("Cells, nets and seeds that one of them lacks", ("cell", *(side.name for side in sides)), rows)
-
-
-def _state(nets: Sequence[Row]) -> str:
-    """Which nets have no value; "" where all have one."""
-    censored = [text_of(row, "censored") for row in nets if text_of(row, "censored")]
-    waiting = sum(not text_of(row, "censored") and not number(row, "eta_star") > 0 for row in nets)
-    names = {"at_max": "succeed at every rate", "at_min": "at the lowest rate", "none": "succeed at no rate"}
-    parts = [f"{censored.count(kind)} {names.get(kind, kind)}" for kind in dict.fromkeys(censored)]
-    if waiting:
-        parts.append(f"{waiting} not done")
-    return f"of {len(nets)} nets: {', '.join(parts)}" if parts else ""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from math import exp, isnan, log
+from math import isnan
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,13 +17,14 @@ from mlrtui.figures.laws import PRODUCT, Law, laws, words
 from mlrtui.figures.predictions import band
 from mlrtui.figures.predictions import words as words_of
 from mlrtui.figures.rows import Row, number, text_of
+from mlrtui.reading.comparing import flat, geometric_cell, spec_of
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Section, Table, Text
 from mlrtui.text.numbers import decades, exact, interval, moment, power, r_squared, span
 from mlrtui.text.phrases import quantity
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["Csv", "flat", "geometric_cell", "section", "spec_of", "sweep_file"]
+__all__ = ["Csv", "section", "sweep_file"]
 
 Csv = Callable[[str, str], tuple[str, int]]
 """The CSV of a view of a sweep, and its number of rows."""
@@ -197,25 +198,6 @@ def _heat(law: Law, rows: Sequence[Row], named: bool) -> Table:
     return Table(f"η* by depth and width (geometric mean over seeds){group}", heads, shown, sortable=False)
 
 
-def geometric_cell(nets: Sequence[Row]) -> str:
-    """The geometric mean over a cell's nets; with a censored net the bound that it gives, and how many there are."""
-    values = [row for row in nets if not text_of(row, "censored") and number(row, "eta_star") > 0]
-    censored = [row for row in nets if text_of(row, "censored")]
-    if not nets or (not values and not censored):
-        return "–"
-    if not censored:
-        logs = [log(number(row, "eta_star")) for row in values]
-        return exact(exp(sum(logs) / len(logs)), 3)
-    above = [number(row, "eta_star") for row in censored if text_of(row, "censored") == "at_max"]
-    count = f" ({len(censored)} of {len(nets)} censored)"
-    if len(above) == len(censored) and above:
-        return f"≥ {exact(min([*above, *(number(row, 'eta_star') for row in values)]), 3)}{count}"
-    below = [number(row, "eta_star") for row in censored if text_of(row, "censored") == "at_min"]
-    if len(below) == len(censored) and not any(map(isnan, below)):  # in a scan, whose lowest rate may be the best
-        return f"≤ {exact(max([*below, *(number(row, 'eta_star') for row in values)]), 3)}{count}"
-    return f"none{count}"
-
-
 def _exponents(rows: Sequence[Row]) -> Iterator[Block]:
     if not rows:
         return
@@ -284,24 +266,6 @@ def _settings(sweep: SweepRow) -> Table:
     document = spec_of(sweep)
     rows = [(key, json.dumps(value, ensure_ascii=False)) for key, value in flat("", document)]
     return Table("Settings of the sweep", ("key", "value"), rows)
-
-
-def spec_of(sweep: SweepRow) -> dict[str, Any]:
-    """A sweep's stored settings; none where they cannot be read."""
-    try:
-        document = json.loads(sweep.spec)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Settings by their whole key: search.threshold."""
-    if isinstance(value, dict):
-        for name, inside in value.items():
-            yield from flat(f"{path}.{name}" if path else str(name), inside)
-    else:
-        yield path, value
 
 
 def _machines(reader: Reader, sweep: SweepRow) -> Table:

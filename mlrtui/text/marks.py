@@ -7,6 +7,7 @@ from mlrtui_db.models import CellRow, TrialRow
 
 __all__ = [
     "ASCII",
+    "CHART_SIGNS",
     "PHASE_STATES",
     "STATE_WORDS",
     "UNICODE",
@@ -47,10 +48,11 @@ UNICODE = Marks(
         ("diverged", "✗"),
         ("failed", "!"),
         ("waiting", "·"),
-        ("slow", "-"),
+        ("slow", "/"),
+        ("stopped", "‖"),
     ),
     live="●",
-    quiet="○",
+    quiet="◐",
     stale="◌",
 )
 ASCII = Marks(
@@ -66,13 +68,25 @@ ASCII = Marks(
         ("diverged", "x"),
         ("failed", "!"),
         ("waiting", "."),
-        ("slow", "-"),
+        ("slow", "/"),
+        ("stopped", "s"),
     ),
     live="*",
-    quiet="o",
+    quiet="q",
     stale="?",
 )
 
+
+CHART_SIGNS = {
+    "missed": ("○", "o"),
+    "fitted": ("●", "@"),
+    "out": ("◇", "&"),
+    "at least": ("↑", "n"),
+    "at most": ("↓", "v"),
+    "without": ("∅", "0"),
+    "area": ("a", "a"),
+}
+"""Signs of charts beside those of states, in Unicode and in ASCII: no two mean different things with one sign."""
 
 PHASE_STATES = {
     "lazy": "done",
@@ -97,6 +111,7 @@ STATE_WORDS = {
     "unfinished": "unfinished",
     "collapsed": "collapsed, dead",
     "slow": "goal not reached",
+    "stopped": "stopped",
     "diverged": "diverged",
     "failed": "failed",
     "waiting": "waiting",

@@ -14,6 +14,7 @@ from textual.worker import get_current_worker
 
 from mlrtui.text.marks import ASCII, UNICODE
 from mlrtui.tui.browse.bookmarks import Bookmarks
+from mlrtui.tui.browse.entering import entered
 from mlrtui.tui.choices import looked, set_look, set_wanted
 from mlrtui.tui.control.errands import Errand, Errands
 from mlrtui.tui.control.offers import offer
@@ -89,6 +90,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.bookmarks = bookmarks or Bookmarks()
         self.reading: Reading | None = still
         self._latest: Reading | None = still
+        self._enters = [source.enter for source in sources]
         self._start = start
         self._choices = choices
         self._ahead = ahead
@@ -161,7 +163,11 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.change(note=words)
 
     def open_sweep(self, wanted: Wanted) -> None:
-        """Show a sweep in Live."""
+        """Show a sweep in Live; one of another machine by the screen there, on this terminal."""
+        enter = self._enters[wanted.store] if wanted.store < len(self._enters) else None
+        if enter is not None and wanted.sweep_id is not None:
+            self.say(entered(self, enter, wanted.sweep_id))
+            return
         self.want(wanted)
         self._before_compare = "live"
         self._to("live")
@@ -188,10 +194,14 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
         self.action_page(self._before_compare)
 
     def toggle(self, mark: Mark) -> None:
-        """Mark, or take the mark away; a seventh mark takes the place of the first."""
+        """Mark, or take the mark away; a seventh mark takes the place of the first of its kind."""
         marked = self.look.marked
         kept = tuple(other for other in marked if other != mark)
-        self.change(marked=kept if mark in marked else (*kept, mark)[-MOST_MARKS:])
+        if mark not in marked:
+            same = [other for other in kept if other.kind == mark.kind]
+            dropped = same[: max(len(same) + 1 - MOST_MARKS, 0)]
+            kept = (*(other for other in kept if other not in dropped), mark)
+        self.change(marked=kept)
 
     def action_help(self) -> None:
         """The help over this screen, or away again."""
@@ -222,7 +232,7 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
             return
         name = self._screen_name
         choices = looked(name, self.look, self.wanted) | self.screen.choices()
-        text = command_for(name, self.reading, self.wanted, self.screen.trials(), choices)
+        text = command_for(name, self.reading, self.wanted, self.screen.trials(), self.screen.sweeps(), choices)
         if text:
             self.copy_to_clipboard(text)
             self.say(f"copied: {text}")

@@ -43,7 +43,7 @@ _CHARTS = ("steps", "loss", "ratio")
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "live": ("grid", "rows", "columns", *_CHARTS, "sharpness", "measure", "pane", "zoom"),
     "trial": (*_CHARTS, "measure", "beside", "time", "theory", "step", "window", "pane", "zoom"),
-    "compare": (*_CHARTS, "time", "group", "step", "settings", "pane", "zoom"),
+    "compare": ("kind", *_CHARTS, "time", "group", "step", "settings", "y", "x", "where", "pane", "zoom"),
     "boundary": ("cursor", "pane", "zoom"),
     "exponents": ("x", "y", "where", "group", "predict", "theory", "cell", "pane", "zoom"),
     "phases": ("x", "value", "theory", "pane", "zoom"),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlrtui.charts.spec import Floats
+from mlrtui.text.marks import CHART_SIGNS
 from mlrtui.text.numbers import number
 from mlrtui.tui.edges import Rates
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED, nonfinite
@@ -271,7 +272,7 @@ def not_converged(trace: Trace) -> NDArray[np.bool_]:
 def missed_words(hollow: NDArray[np.bool_], ascii_only: bool) -> str:
     """How many values missed their tolerance, with their mark; "" for none."""
     count = int(hollow.sum())
-    return f"{count} not converged ({'o' if ascii_only else '○'})" if count else ""
+    return f"{count} not converged ({CHART_SIGNS['missed'][ascii_only]})" if count else ""
 
 
 def ratio_points(trace: Trace, rates: Rates, edge: float) -> tuple[Floats, Floats]:

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field, replace
 from mlrtui.text.marks import trains
 from mlrtui.text.phrases import Freshness
 from mlrtui.tui.alarms import Alarms, crossed_at, low_space, nonfinite_trials, quiet_workers
-from mlrtui.tui.curves import MeasureTrace, Trace, read_measure, read_trace
+from mlrtui.tui.browse.preview import read_preview
+from mlrtui.tui.compare.reading import Comparison
+from mlrtui.tui.curves import MeasureTrace, Trace, read_measure
 from mlrtui.tui.machine import Load
-from mlrtui.tui.measured import chosen_measure, preferred
+from mlrtui.tui.measured import chosen_measure
 from mlrtui.tui.pages import Page, read_page
 from mlrtui.tui.ports import StoreReader, StoreSource
 from mlrtui.tui.state import (
     QUIET_AFTER,
-    Compared,
-    Mark,
+    Preview,
     Reading,
     StoreState,
     Wanted,
@@ -32,7 +33,7 @@ from mlrtui_db.errors import StoreError
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails, TrialRow
 from mlrtui_db.work import WorkRow
 
-__all__ = ["EVENTS", "LONG", "Comparison", "Feed"]
+__all__ = ["EVENTS", "LONG", "Feed"]
 
 EVENTS = 60  # how many events a reading carries
 
@@ -97,6 +98,7 @@ class Feed:
         self._measured: MeasureTrace | None = None
         self._second: MeasureTrace | None = None
         self._comparison = Comparison()
+        self._preview: Preview | None = None
         self._machine = machine
         self._load: Load | None = None
         self._work: WorkRow | None = None
@@ -216,6 +218,8 @@ class Feed:
         if moved and (wanted.browsing or not store.sweeps or forced):
             store.sweeps = tuple(store.reader.sweeps())
         store.has_driver = not store.sweeps and store.reader.has_driver()
+        if wanted.preview is not None and wanted.preview[0] == store.at:
+            self._read_preview(store, wanted.preview[1], moved)
         if wanted.browsing:
             if not moved and self._read_for is not None and not self._read_for.browsing:
                 store.sweeps = tuple(store.reader.sweeps())
@@ -233,6 +237,15 @@ class Feed:
                 self._read_live(store.reader, wanted, now)
                 self._read_for, self._read_at = wanted, now
         store.version = version
+
+    def _read_preview(self, store: _Open, sweep_id: int, moved: bool) -> None:
+        """The sweep under the cursor of Browse, if it is another one or may have changed."""
+        known = self._preview
+        row = next((row for row in store.sweeps if row.sweep_id == sweep_id), None)
+        if row is None or store.reader is None:
+            self._preview = None
+        elif moved or known is None or (known.store, known.sweep_id) != (store.at, sweep_id):
+            self._preview = read_preview(store.reader, store.at, row)
 
     def _read_live(self, reader: StoreReader, wanted: Wanted, now: float) -> None:
         """Read the snapshot and the new steps of the chosen trial; before many steps, post what is known."""
@@ -287,6 +300,9 @@ class Feed:
 
     def _reading(self, wanted: Wanted, now: float) -> Reading:
         snapshot = self._snapshot
+        marked = self._comparison.read(
+            wanted.compared, [(store.reader, store.version, store.source.label) for store in self._stores]
+        )
         return Reading(
             stores=tuple(_state(store) for store in self._stores),
             wanted=wanted,
@@ -304,7 +320,10 @@ class Feed:
             seconds=self._seconds,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,
             alarms=self._alarms(wanted, now),
-            compared=self._comparison.read(wanted.compared, [(store.reader, store.version) for store in self._stores]),
+            compared=marked.trials,
+            nets=marked.nets,
+            sweeps=marked.sweeps,
+            preview=self._preview,
         )
 
     def _alarms(self, wanted: Wanted, now: float) -> Alarms:
@@ -343,7 +362,14 @@ def _read_headlines(store: _Open, reader: StoreReader) -> None:
 def _state(store: _Open) -> StoreState:
     known = tuple((sweep_id, fit) for sweep_id, (_, fit) in store.headlines.items() if fit is not None)
     return StoreState(
-        store.source.label, store.sweeps, known, store.trouble, store.source.place, store.driver_end, store.has_driver
+        store.source.label,
+        store.sweeps,
+        known,
+        store.trouble,
+        store.source.place,
+        store.driver_end,
+        store.has_driver,
+        store.source.enter is not None,
     )
 
 
@@ -351,45 +377,3 @@ def _sentence(error: Exception) -> str:
     """What is wrong, in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if isinstance(error, StoreError) else f"The store cannot be read ({text}); trying again."
-
-
-class Comparison:
-    """Reads marks; used by the feed's thread alone. A mark whose trial is gone is left out."""
-
-    def __init__(self) -> None:
-        self._known: dict[Mark, tuple[int | None, Compared | None]] = {}
-
-    def read(
-        self, marks: Sequence[Mark], stores: Sequence[tuple[StoreReader | None, int | None]]
-    ) -> tuple[Compared, ...]:
-        """What is known of the marks, in their order; `stores` are readers with the data versions they show."""
-        self._known = {mark: known for mark, known in self._known.items() if mark in marks}
-        for mark in marks:
-            reader, version = stores[mark.store] if mark.store < len(stores) else (None, None)
-            known = self._known.get(mark, (None, None))
-            if reader is not None and known[0] != version:
-                self._known[mark] = version, _read(reader, mark, known[1])
-        found = [self._known.get(mark, (None, None))[1] for mark in marks]
-        return tuple(compared for compared in found if compared is not None)
-
-
-def _read(reader: StoreReader, mark: Mark, known: Compared | None) -> Compared | None:
-    trial_id, fit = mark.trial_id, None
-    if trial_id is None:
-        trial_id, fit = _stand_in(reader, mark.sweep_id)
-    details = None if trial_id is None else reader.trial_details(trial_id)
-    if trial_id is None or details is None:
-        return None
-    trace: Trace = read_trace(reader, trial_id, None if known is None else known.trace)
-    measured = None
-    if dict(details.sweep).get("mode") == "recorded" and (measure := preferred(reader.measures(trial_id))):
-        measured = read_measure(reader, trial_id, measure, None if known is None else known.measured)
-    return Compared(mark, details, trace, fit, measured)
-
-
-def _stand_in(reader: StoreReader, sweep_id: int) -> tuple[int | None, FitRow | None]:
-    """The trial that stands for a sweep, as Live would choose it, and the sweep's main fit."""
-    snapshot = reader.live(sweep_id, None, events=1)
-    if snapshot is None:
-        return None, None
-    return choose_trial(snapshot, Wanted(), None), headline(snapshot.fits)

@@ -55,10 +55,11 @@ def command_for(
     reading: Reading | None,
     wanted: Wanted,
     trials: Sequence[int],
+    sweeps: Sequence[tuple[int, int]] = (),
     choices: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """The command that shows a screen again: its store, its sweep, the trials that are chosen or compared, and how
-    it is set.
+    it is set. `sweeps` are those that are compared, by store and number.
 
     There is no comment behind it, since not every shell takes one at its prompt.
     """
@@ -69,6 +70,8 @@ def command_for(
         return " ".join(
             ["mlrtui browse", *(shlex.quote(other.place or other.label) for other in reading.stores), *shown]
         )
+    if sweeps:
+        return " ".join([*_compared(reading, sweeps), *shown])
     mark = Mark(wanted.store, reading.snapshot.sweep.sweep_id, None)
     if screen == "compare" and wanted.compared:  # what was marked may be of another store and sweep
         mark = wanted.compared[0]
@@ -78,3 +81,13 @@ def command_for(
     if screen in _WATCHED:
         parts.append(f"--screen {screen}")
     return " ".join([*parts, *(f"--trial {trial_id}" for trial_id in trials), *shown])
+
+
+def _compared(reading: Reading, sweeps: Sequence[tuple[int, int]]) -> list[str]:
+    """The command that compares sweeps: one store for all, or one for each."""
+    stores = [reading.stores[at] for at, _ in sweeps]
+    named = stores if len({at for at, _ in sweeps}) > 1 else stores[:1]
+    parts = ["mlrtui watch", *(f"--store {shlex.quote(store.place or store.label)}" for store in named)]
+    for store, (_, sweep_id) in zip(stores, sweeps, strict=True):
+        parts += [f"--sweep {shlex.quote(row.name)}" for row in store.sweeps if row.sweep_id == sweep_id]
+    return [*parts, "--screen compare"]

@@ -32,7 +32,7 @@ class Key:
 _LISTS = ("live", "trial", "browse", "compare", "help", "palette", "control")
 _CHARTS = ("live", "trial", "compare")
 _ONE = ("live", "trial")
-_MARKING = ("live", "browse")
+_MARKING = ("live", "browse", "boundary")
 
 _PAGES = ("boundary", "exponents", "phases", "log")
 _LONG = ("log", "workers")
@@ -80,11 +80,14 @@ KEYS: tuple[Key, ...] = (
     Key("mark", ("space",), "mark", "mark", "mark for comparing", "Grid and lists", _MARKING, 16),
     Key("overlay", ("equals_sign",), "overlay", "compare", "compare what is marked", "Grid and lists", _MARKING, 17),
     Key("unmark", ("backspace",), "unmark", "unmark", "take all marks away", "Grid and lists", (*_MARKING, "compare")),
+    Key("mark_net", ("n",), "mark_net", "mark net", "mark its net to compare", "Grid and lists", ("live",), 18),
     Key("filter", ("slash",), "filter", "filter", "filter the sweeps", "Browse", ("browse",), 12),
     Key("help_filter", ("slash",), "type", "find", "find a key or a word", "Everywhere", ("help",), 12),
     Key("sort", ("s",), "sort", "sort", "sort by the next column", "Browse", ("browse",), 30),
     Key("sort_reverse", ("S",), "reverse", "reverse", "the other way round", "Browse", ("browse",)),
     Key("bookmark", ("b",), "bookmark", "bookmark", "bookmark, kept on disk", "Browse", ("browse",), 31),
+    Key("preview_more", ("pagedown",), "preview(6)", "more", "preview: further down", "Browse", ("browse",)),
+    Key("preview_less", ("pageup",), "preview(-6)", "less", "preview: further up", "Browse", ("browse",)),
     Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", _ONE),
     Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", _ONE),
     Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),
@@ -110,6 +113,7 @@ KEYS: tuple[Key, ...] = (
     Key("closer", ("plus",), "zoom_x(0.5)", "zoom", "fewer steps at the cursor", "Trial", ("trial",), 32),
     Key("wider", ("minus",), "zoom_x(2.0)", "wider", "more steps", "Trial", ("trial",)),
     Key("whole", ("0",), "zoom_x(0.0)", "all", "all steps", "Trial", ("trial",), 33),
+    Key("kind", ("v",), "kind", "kind", "trials, nets or sweeps", "Compare", ("compare",), 13),
     Key("all_settings", ("d",), "all_settings", "all", "all or differing settings", "Compare", ("compare",), 12),
     # Boundary, Exponents, Phases and Log.
     Key("boundary", ("b",), "boundary", "boundary", "the search of this net", "Fits and log", ("live",), 16),
@@ -125,8 +129,8 @@ KEYS: tuple[Key, ...] = (
     Key("page_less", ("pageup",), "move(0, -20)", "less", "20 rows up", "Fits and log", _LONG),
     Key("seed_previous", ("left_square_bracket",), "seed(-1)", "seed", "previous seed", "Fits and log", ("boundary",)),
     Key("seed_next", ("right_square_bracket",), "seed(1)", "seed", "next seed", "Fits and log", ("boundary",), 20),
-    Key("fit_previous", ("left_square_bracket",), "fit(-1)", "fit", "previous stored fit", "Fits and log", _EXPONENTS),
-    Key("fit_next", ("right_square_bracket",), "fit(1)", "fit", "next stored fit", "Fits and log", _EXPONENTS, 20),
+    Key("fit_previous", ("left_square_bracket",), "fit(-1)", "fit", "previous stored fit", "Fits and log", _GROUPED),
+    Key("fit_next", ("right_square_bracket",), "fit(1)", "fit", "next stored fit", "Fits and log", _GROUPED, 20),
     Key("fit_x", ("x",), "quantity_x", "against", "against what", "Fits and log", ("exponents", "phases"), 22),
     Key("fit_y", ("y",), "quantity_y", "quantity", "what is fitted", "Fits and log", _EXPONENTS, 24),
     Key("group", ("g",), "group", "group", "group by the next axis", "Fits and log", _GROUPED, 23),

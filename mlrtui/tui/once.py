@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -10,7 +10,9 @@ from textual.pilot import Pilot
 
 from mlrtui.reading.documents import plain, sweep_object, unpacked
 from mlrtui.tui.app import MlrtuiApp
+from mlrtui.tui.browse.filtering import SORT_NAMES, entries_of, find
 from mlrtui.tui.choices import set_wanted
+from mlrtui.tui.compare.sweeps import ratios_of
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.modes import MODES, wanted_for
@@ -39,8 +41,19 @@ def read_once(
     )
     feed.sweeps_alone = screen == "browse"
     feed.turn()
+    if screen == "browse" and (place := _under_cursor(readings[-1], choices)) is not None:
+        feed.want(replace(readings[-1].wanted, preview=place))
+        feed.turn()
     feed.close()
     return readings[-1]
+
+
+def _under_cursor(reading: Reading, choices: Mapping[str, str]) -> tuple[int, int] | None:
+    """Store and number of the sweep on which the cursor of Browse stands."""
+    sort = SORT_NAMES.index(choices["sort"]) if choices.get("sort") in SORT_NAMES else 0
+    entries = find(entries_of(reading.stores), choices.get("filter", ""), sort, choices.get("order") == "reversed")
+    first = next(iter(entries.entries), None)
+    return None if first is None else (first.store, first.sweep.sweep_id)
 
 
 def render_once(
@@ -70,8 +83,18 @@ def data_once(reading: Reading) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"trouble": reading.trouble, "sweep": None}
     found["work"] = None if reading.work is None else asdict(reading.work)
-    if reading.compared:
+    if reading.wanted.compared:
         found["compared"] = [_named(asdict(one.details)) | {"curve": _columns(one.trace)} for one in reading.compared]
+        found["nets"] = [
+            _named(asdict(one.details))
+            | {"net": asdict(one.net), "cell": asdict(one.cell), "trials": [asdict(trial) for trial in one.trials]}
+            for one in reading.nets
+        ]
+        found["sweeps"] = [
+            {"store": one.store, "sweep": sweep_object(one.sweep, one.fits), "page": _page(one.page)}
+            for one in reading.sweeps
+        ]
+        found["ratios"] = asdict(ratios_of(reading.sweeps)) if len(reading.sweeps) > 1 else None
     elif reading.snapshot is not None:
         found |= asdict(reading.snapshot) | {
             "sweep": sweep_object(reading.snapshot.sweep, reading.snapshot.fits),

@@ -26,6 +26,10 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
         """The first pane is where a person starts."""
         self.focus_pane(self._current)
 
+    def panes(self) -> tuple[str, ...]:
+        """The panes that there are now."""
+        return self.PANES
+
     @on(DescendantFocus)
     def follow_focus(self) -> None:
         """Where all panes are visible the focused one is the current one.
@@ -34,7 +38,8 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
         """
         focused = self.focused
         if isinstance(focused, Pane) and focused is not self.current:
-            self.focus_pane(str(self.current.id if self.single else focused.id))
+            hidden = self.single or focused.id not in self.panes()
+            self.focus_pane(str(self.current.id if hidden else focused.id))
 
     @property
     def current(self) -> Pane:
@@ -66,11 +71,11 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
 
     def choices(self) -> dict[str, str]:
         """The pane that keys act on."""
-        return {} if self._current == self.PANES[0] else {"pane": self._current}
+        return {} if self._current == self.panes()[0] else {"pane": self._current}
 
     def choose(self, choices: Mapping[str, str]) -> None:
         """Another pane."""
-        if choices.get("pane") in self.PANES:
+        if choices.get("pane") in self.panes():
             self.focus_pane(choices["pane"])
 
     def action_move(self, dx: int, dy: int) -> None:
@@ -83,7 +88,7 @@ class PanesScreen(ReadingScreen, inherit_bindings=False):
 
     def action_pane(self, step: int) -> None:
         """The next pane that this layout has; with one pane at a time, all of them."""
-        reachable = [name for name in self.PANES if self.single or self.query_one(f"#{name}").display]
+        reachable = [name for name in self.panes() if self.single or self.query_one(f"#{name}").display]
         at = reachable.index(self._current) if self._current in reachable else -step
         self.focus_pane(reachable[(at + step) % len(reachable)])
 

@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mlrtui_db.models import Curve, FitRow, LiveSnapshot, LogRow, MeasureCurve, SweepRow, TrialDetails, WriterEnd
+from mlrtui_db.models import (
+    Curve,
+    FitRow,
+    LiveSnapshot,
+    LogRow,
+    MachineRow,
+    MeasureCurve,
+    SweepRow,
+    TrialDetails,
+    WriterEnd,
+)
 from mlrtui_db.work import WorkRow
 
 __all__ = ["StoreReader", "StoreSource"]
@@ -36,6 +46,9 @@ class StoreReader(Protocol):
 
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         """Columns and rows of a view for people."""
+
+    def machines(self, sweep_id: int) -> Sequence[MachineRow]:
+        """Where the trainings of a sweep ran."""
 
     def seconds(self, sweep_id: int) -> dict[int, float]:
         """Seconds of workers that the trainings of each cell of a sweep took so far, by its number."""
@@ -69,3 +82,4 @@ class StoreSource:
     label: str
     open: Callable[[], StoreReader]
     place: str = ""  # the file, for bookmarks
+    enter: Callable[[int], int] | None = None  # of another machine: shows a sweep there on this terminal, an exit code

@@ -66,6 +66,10 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
         """The values that its own choices take, by name; one that is not here takes any text."""
         return {}
 
+    def sweeps(self) -> Sequence[tuple[int, int]]:
+        """Store and number of the sweeps that are compared here."""
+        return ()
+
     def choices(self) -> dict[str, str]:
         """How the screen is set, where that is not how it opens: names of `choices.CHOICES` that are no part of the
         look.

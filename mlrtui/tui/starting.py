@@ -14,7 +14,7 @@ __all__ = ["is_light", "load_ahead", "looked_at", "run_app", "store_source"]
 
 
 def run_app(
-    store_paths: Sequence[Path],
+    stores: "Sequence[Path | StoreSource]",
     *,
     start: str = "live",
     wanted: "Wanted | None" = None,
@@ -46,7 +46,7 @@ def run_app(
     if ascii is None:
         ascii = ascii_needed() if chosen.ascii is None else chosen.ascii
     app = MlrtuiApp(
-        [store_source(path) for path in store_paths],
+        [store_source(store) if isinstance(store, Path) else store for store in stores],
         start=start,
         wanted=wanted,
         marked=marked,

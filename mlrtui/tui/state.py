@@ -1,6 +1,6 @@
 """What is on screen, as frozen data: what was asked for, what was read, how it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlrtui.text.marks import Marks, trains
@@ -8,17 +8,21 @@ from mlrtui.text.phrases import Freshness
 from mlrtui.tui.alarms import Alarms
 from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.machine import Load
-from mlrtui.tui.pages import Page
-from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, NetRow, SweepRow, TrialDetails, TrialRow
+from mlrtui.tui.pages import FitPage, Page
+from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, MachineRow, NetRow, SweepRow, TrialDetails, TrialRow
 from mlrtui_db.work import WorkRow
 
 __all__ = [
     "GRID_VALUES",
+    "KINDS",
     "MOST_MARKS",
     "QUIET_AFTER",
     "Compared",
+    "ComparedNet",
+    "ComparedSweep",
     "Look",
     "Mark",
+    "Preview",
     "Reading",
     "Starting",
     "StoreState",
@@ -31,6 +35,7 @@ __all__ = [
     "knows_cell",
     "knows_sweep",
     "knows_trial",
+    "marked_text",
     "neighbours",
     "starts",
 ]
@@ -42,17 +47,27 @@ QUIET_AFTER = 10.0
 STALE_AFTER = 600.0
 
 
+KINDS = ("trials", "nets", "sweeps")
+"""What Compare shows, one at a time. A recorded run, which is one training, counts as a trial."""
+
 # As many curves as can be told apart on one chart.
 MOST_MARKS = 6
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A trial that the user marked, or for `trial_id` None a sweep, for which a trial of it stands."""
+    """What the user marked: a trial, a net, or a sweep, which has neither number."""
 
     store: int
     sweep_id: int
     trial_id: int | None
+    net_id: int | None = None
+    cell_id: int | None = None  # of a net
+
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        return "trials" if self.trial_id is not None else "nets" if self.net_id is not None else "sweeps"
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,39 @@ class Compared:
     trace: Trace
     fit: FitRow | None  # the main fit of a marked sweep
     measured: MeasureTrace | None = None  # of a recorded run: the measure that is compared with its edge
+
+
+@dataclass(frozen=True)
+class ComparedNet:
+    """A marked net with its search."""
+
+    mark: Mark
+    details: TrialDetails  # of one of its trials, for the settings that all of them share
+    cell: CellRow
+    net: NetRow
+    trials: tuple[TrialRow, ...]  # by learning rate
+
+
+@dataclass(frozen=True)
+class ComparedSweep:
+    """A marked search or scan with its cells. Rows compare by identity."""
+
+    mark: Mark
+    store: str  # label
+    sweep: SweepRow
+    fits: tuple[FitRow, ...]
+    page: FitPage
+    nets: Sequence[Mapping[str, object]] = field(compare=False)  # of view `eta_star`; of a scan each net's best rate
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What is read of the sweep under the cursor of Browse."""
+
+    store: int
+    sweep_id: int
+    fits: tuple[FitRow, ...]
+    machines: tuple[MachineRow, ...] | None  # None: too many trainings to look them up
 
 
 @dataclass(frozen=True)
@@ -81,6 +129,7 @@ class Wanted:
     seconds: bool = False  # the grid shows the time that cells took
     measure: str = ""  # what is drawn below the loss; "": the sharpness, of a recorded run the preferred measure
     beside: str = ""  # what Trial draws on the same axis
+    preview: tuple[int, int] | None = None  # store and sweep under the cursor of Browse
 
     @property
     def has_grid(self) -> bool:
@@ -104,6 +153,7 @@ class StoreState:
     place: str = ""  # the file, which tells stores of equal labels apart
     driver_end: str = ""  # how its last driver died, or ""
     has_driver: bool = False  # somebody writes it; asked only while it has no sweep
+    is_afar: bool = False  # on another machine, which shows its sweeps itself
 
 
 @dataclass(frozen=True)
@@ -130,6 +180,9 @@ class Reading:
     page: Page | None = None
     details: TrialDetails | None = None
     compared: tuple[Compared, ...] = ()
+    nets: tuple[ComparedNet, ...] = ()
+    sweeps: tuple[ComparedSweep, ...] = ()
+    preview: Preview | None = None
     load: Load | None = None  # of this machine, when the store last moved
     measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
     measured: MeasureTrace | None = None  # the one that is wanted
@@ -316,6 +369,14 @@ def is_starting(reading: Reading | None) -> bool:
     if reading is None or reading.snapshot is not None or reading.trouble or reading.driver_end or not reading.stores:
         return False
     return reading.stores[reading.wanted.store].has_driver
+
+
+def marked_text(mark: Mark, marked: Sequence[Mark], name: str) -> str:
+    """What a key did to a mark, in words."""
+    if mark not in marked:
+        return f"{name} is no longer marked"
+    count = sum(other.kind == mark.kind for other in marked)
+    return f"{name} is marked, {count} of at most {MOST_MARKS}; = compares"
 
 
 def starts(reading: Reading | None, look: Look) -> Starting | None:

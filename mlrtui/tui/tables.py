@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from mlrtui.tui.boundary.search import rounds
 from mlrtui.tui.browse.filtering import Entry
 from mlrtui.tui.clocks import times
-from mlrtui.tui.compare.differences import LETTERS, curve_name, result_rows, setting_rows
+from mlrtui.tui.compare.differences import (
+    LETTERS,
+    by_rate,
+    curve_name,
+    net_name,
+    net_result_rows,
+    net_setting_rows,
+    result_rows,
+    setting_rows,
+)
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.edges import Rates, rates_of, stored_edge, stored_rates
 from mlrtui.tui.pages import Onsets, PhaseMark
-from mlrtui.tui.state import Compared, Reading
+from mlrtui.tui.state import Compared, ComparedNet, Reading
 from mlrtui_db.models import LogRow, NetRow, TrialRow
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "finite",
     "log_table",
     "measured_tables",
+    "net_tables",
     "onset_table",
     "phase_table",
     "search_tables",
@@ -122,6 +132,26 @@ def compared_tables(compared: Sequence[Compared]) -> tuple[Table, ...]:
     rows = [("curve", *(curve_name(one) for one in compared))]
     rows += [(row.name, *row.values) for row in (*setting_rows(compared), *result_rows(compared))]
     return curve_table(curves), Table(("name", *letters), tuple(rows) if compared else (), "settings")
+
+
+def net_tables(nets: Sequence[ComparedNet]) -> tuple[Table, ...]:
+    """What the searches found, the verdict at each rate, every trial, settings."""
+    if not nets:
+        return ()
+    letters = LETTERS[: len(nets)]
+    found = tuple((letter, *_picked(one.net, _NET)) for letter, one in zip(letters, nets, strict=True))
+    verdicts = tuple(
+        (eta, *(None if trial is None else trial.verdict or trial.status for trial in trials))
+        for eta, trials in by_rate(nets)
+    )
+    settings = [("net", *map(net_name, nets))]
+    settings += [(row.name, *row.values) for row in (*net_setting_rows(nets), *net_result_rows(nets))]
+    return (
+        Table(("letter", *_NET), found),
+        Table(("eta", *letters), verdicts, "verdicts"),
+        trials_table([trial for one in nets for trial in one.trials], "trials"),
+        Table(("name", *letters), tuple(settings), "settings"),
+    )
 
 
 def sweep_table(entries: Sequence[Entry]) -> Table:

@@ -260,6 +260,37 @@ def test_curves_can_be_read_bit_by_bit(tmp_path: Path) -> None:
         assert (reader.curve(1, limit=0).attempt, len(reader.curve(1, limit=0).step)) == (whole.attempt, 0)
 
 
+@pytest.mark.parametrize("without", [(), (4,)], ids=["each step", "one left out"])
+def test_a_long_curve_is_the_same_whichever_way_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: tuple[int, ...]
+) -> None:
+    path = tmp_path / "a.db"
+    samples.filled(path)
+    numbers = {0: (2.0, None, 8.0), 3: (None, 0.5, None), 7: (1.0, None, 9.0)}  # loss, accuracy, sharpness
+    with closing(sqlite3.connect(path)) as connection:
+        (columns,) = connection.execute("SELECT count(*) FROM pragma_table_info('step')").fetchone()
+        assert columns == 9
+        connection.execute("DELETE FROM step WHERE trial_id IN (1, 2)")
+        for step in (step for step in range(9) if step not in without):
+            row = numbers.get(step, (1.5 + step, None, None))
+            for trial_id, flags in ((1, step % 3), (2, 0)):
+                values = (trial_id, step, *row, None, None, flags, None)
+                connection.execute("INSERT INTO step VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        connection.execute("UPDATE trial SET n_steps = 9")
+        connection.commit()
+    with Reader.open(path) as reader:
+        plain = [reader.curve(trial_id) for trial_id in (1, 2)]
+        monkeypatch.setattr("mlrtui_db._curves._LONG", 1)
+        asked: list[str] = []
+        reader._connection.set_trace_callback(asked.append)
+        counted = [reader.curve(trial_id) for trial_id in (1, 2)]
+    assert any("count(sharpness)" in query for query in asked)
+    assert any("ifnull(loss" in query for query in asked) == bool(without)
+    for one, other in zip(plain, counted, strict=True):
+        for name in ("step", "loss", "accuracy", "sharpness", "sharpness_residual", "flags"):
+            assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
+
+
 def test_a_measure_is_a_curve_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     samples.filled(path)

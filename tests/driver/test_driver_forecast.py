@@ -149,3 +149,56 @@ def test_nothing_left_takes_no_time() -> None:
     assert found is not None
     assert (found.seconds, found.low, found.high) == (0.0, 0.0, 0.0)
     assert not math.isnan(found.high)
+
+
+# A stored search of the quick start (2 nets a cell): what a training was guessed to take, how many there were, and
+# which part of their steps they did on average.
+STORED = {
+    "2x64": (0.012, 32, 0.73),
+    "2x128": (0.033, 30, 0.55),
+    "2x256": (0.105, 34, 0.54),
+    "3x64": (0.017, 30, 0.43),
+    "3x128": (0.053, 33, 0.33),
+    "3x256": (0.185, 33, 0.37),
+    "4x64": (0.022, 32, 0.53),
+    "4x128": (0.073, 30, 0.33),
+    "4x256": (0.266, 28, 0.28),
+    "6x64": (0.032, 42, 0.60),
+    "6x128": (0.113, 32, 0.36),
+    "6x256": (0.427, 33, 0.29),
+    "8x64": (0.042, 49, 0.80),
+    "8x128": (0.154, 42, 0.67),
+    "8x256": (0.588, 34, 0.41),
+}
+
+
+@pytest.mark.parametrize("ended", range(12))
+def test_a_stored_search_is_foreseen_within_a_third_whichever_of_its_cells_have_ended(ended: int) -> None:
+    needs, pace, rest = Needs(scan=False), Pace(True), []
+    truth = 0.0
+    for cell, (training, trials, part) in enumerate(STORED.values()):
+        cost = Cost(0.0, training, trainings=16, questions=16)
+        if cell < ended:
+            for net in (2 * cell, 2 * cell + 1):
+                for _ in range(trials // 2):
+                    needs.trained(net, part, 0, cell)
+                needs.ended(net)
+            pace.add(cell, training * part, training * part, training)  # as fast as guessed
+        else:
+            rest.append(left(2, cost, cell))
+            truth += training * trials * part
+    found = forecast(rest, Pace(True), pace, needs, Workers(1))
+    assert found is not None
+    assert 0.7 < found.seconds / truth < 1.3
+    assert found.low < truth < found.high
+
+
+def test_a_cell_whose_trainings_are_short_takes_less_than_one_whose_are_long() -> None:
+    needs = Needs(scan=False)
+    for net, (cell, part) in enumerate([(1, 0.9), (2, 0.1)]):
+        for _ in range(8):
+            needs.trained(net, part, 0, cell)
+        needs.ended(net)
+    found = [forecast([left(1, cell=cell)], Pace(True), Pace(True), needs, Workers(1)) for cell in (1, 2, 3)]
+    long, short, unknown = (one.seconds for one in found if one is not None)
+    assert 2 * short < unknown < long

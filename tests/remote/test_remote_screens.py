@@ -74,9 +74,29 @@ def test_a_store_elsewhere_is_not_written(mlrtui: Callable[..., object]) -> None
         done = mlrtui(*words, "--store", "me@box:runs/a.db")
         assert done.returncode == 2  # type: ignore[attr-defined]
         assert "me@box:runs/a.db: a store on another machine can be shown" in done.stderr  # type: ignore[attr-defined]
-    done = mlrtui("browse", "me@box:a.db", "b.db")
-    assert done.returncode == 2  # type: ignore[attr-defined]
-    assert "one store or folder of another machine at a time" in done.stderr  # type: ignore[attr-defined]
+
+
+def test_several_machines_are_one_list_whose_rows_are_entered(
+    box: Box, odd: Path, tmp_path: Path, terminal: Callable[..., Terminal]
+) -> None:
+    install(box.home / ".local/bin/mlrtui")
+    here = tmp_path / "here.db"
+    here.write_bytes(odd.read_bytes())
+    places = (here, box.at(odd), "ssh://127.0.0.1:1/x.db")
+    data = json.loads(mlrtui("browse", *places, "--json").stdout)
+    assert [[sweep["name"] for sweep in store["sweeps"]] for store in data["stores"]] == [["small scan"]] * 2 + [[]]
+    assert data["stores"][2]["trouble"].startswith("127.0.0.1 cannot be reached: ")
+    shown = terminal("browse", *places, "--show", "filter=store != 'here.db'")
+    shown.wait_text("1 of 2 sweeps")  # the machine has answered
+    shown.wait_text("127.0.0.1 cannot be reached")
+    shown.press(b" ")
+    shown.wait_text("mlrtui pull")
+    shown.press(b"\r")
+    shown.wait_text("1 Live")  # the screen there
+    shown.press(b"q")
+    shown.wait_text("3 Browse")
+    shown.press(b"q")
+    assert shown.wait_end() == 0
 
 
 @pytest.fixture

@@ -63,14 +63,15 @@ async def test_a_mark_is_taken_away_by_the_same_key_and_a_seventh_replaces_the_f
         await view.until(lambda: "nothing is marked" in view.text())
 
 
-async def test_marked_sweeps_show_a_trial_and_the_fit() -> None:
+async def test_marked_sweeps_show_their_fits() -> None:
     async with shown(both_sweeps(), (160, 48), start="browse") as view:
         await view.until(lambda: "2 sweeps" in view.text())
         await view.press("space", "j", "space")
         assert view.text().count("•") == 2
         await view.press("equals_sign")
-        await view.until(lambda: len(view.reading.compared) == 2)
+        await view.until(lambda: len(view.reading.sweeps) == 2)
         assert "η* −0.71 [−0.85, −0.57]" in view.text()
+        assert "exponents, 95 %" in view.text()
         await view.press("escape")
         await view.until(lambda: isinstance(view.app.screen, BrowseScreen))
 

@@ -60,8 +60,8 @@ async def test_exponents_in_ascii_tells_groups_apart_without_colour() -> None:
         await view.press("2", "g")
         await view.until(lambda: "by depth" in view.text())
         assert view.text().isascii()
-        legend = next(row for row in view.text().splitlines() if row.startswith("+=") and "o 2" in row)
-        assert "# 3  A 4  D 6  V 8" in legend
+        legend = next(row for row in view.text().splitlines() if row.startswith("+=") and "@ 2" in row)
+        assert "# 3  K 4  Z 6  Y 8" in legend
 
 
 async def test_phases_goes_against_any_axis_that_varies(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from test_tui_trial import open_trial, read_out
 from tui_fakes import FakeStore, scan_store
 from tui_rows import make_curve
 
+from mlrtui.text.marks import ASCII, CHART_SIGNS, UNICODE, Marks
 from mlrtui.tui.state import Mark
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED
 
@@ -65,3 +66,13 @@ async def test_the_number_of_the_edge_stands_in_the_margin_where_a_curve_lies_on
         assert (f"2/η {2 / eta:.1f}▸" if eta else "2/η 1▸") in row
         after = row.split("▸")[1]
         assert sum(0x2800 < ord(char) < 0x2900 for char in after) > 30  # the line goes on under the curve
+
+
+@pytest.mark.parametrize("marks", [UNICODE, ASCII], ids=["unicode", "ascii"])
+def test_no_sign_has_two_meanings(marks: Marks) -> None:
+    of_states = [sign for _, sign in marks.glyphs] + [marks.quiet, marks.stale]
+    of_charts = [pair[marks.ascii_only] for pair in CHART_SIGNS.values()]
+    known = [*of_states, *of_charts, "$" if marks.ascii_only else "★"]
+    assert len(set(known)) == len(known)
+    assert all(sign.isascii() for sign in known) or not marks.ascii_only
+    assert {"-"} & set(known) == set()  # a value that is missing

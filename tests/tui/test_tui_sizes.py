@@ -10,7 +10,7 @@ from tui_fakes import scan_store
 from tui_laws import wide_scan_store
 from tui_rows import NOW
 
-from mlrtui.commands.look import How, _printed_size, browse
+from mlrtui.commands.look import How, browse, printed_size
 from mlrtui.errors import BadInput
 from mlrtui.text.lines import plain
 from mlrtui.text.marks import UNICODE
@@ -63,10 +63,10 @@ async def test_the_columns_of_compare_stand_below_their_letters(ascii_only: bool
 
 
 def test_the_size_of_a_printed_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _printed_size(How(once=True, size="120x36")) == (120, 36)
+    assert printed_size(How(once=True, size="120x36")) == (120, 36)
     monkeypatch.setenv("COLUMNS", "97")
     monkeypatch.setenv("LINES", "31")
-    assert _printed_size(How(once=True)) == (97, 31)
+    assert printed_size(How(once=True)) == (97, 31)
 
 
 @pytest.mark.parametrize("size", ["120", "x", "0x0", "120x36x1", "5000x20", "-3x4", "19x24"])

@@ -17,6 +17,7 @@ from mlrtui_db.models import (
     FitRow,
     LiveSnapshot,
     LogRow,
+    MachineRow,
     MeasureCurve,
     NetRow,
     PartCurve,
@@ -127,6 +128,11 @@ class FakeReader:
     def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         self._called("query", view, where_sweep)
         return view_rows(self.store, view, where_sweep)
+
+    def machines(self, sweep_id: int) -> tuple[MachineRow, ...]:
+        self._called("machines", sweep_id)
+        trials = self.store.snapshots[sweep_id].sweep.trials
+        return (MachineRow("here", "cpu", '{"torch": "2.9"}', trials, NOW - 900, NOW - 60),)
 
     def seconds(self, sweep_id: int) -> dict[int, float]:
         self._called("seconds", sweep_id)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from mlrtui.charts import ticks
 from mlrtui.text.lines import Line, Run, fit, fit_plain, line, merge
+from mlrtui.text.marks import CHART_SIGNS
 
-__all__ = ["Bracket", "Probe", "Ragged", "draw_boundary"]
+__all__ = ["LEFT", "Bracket", "Probe", "Ragged", "draw_boundary", "drawable", "eta_axis", "eta_column", "eta_range"]
 
-_LEFT = 7  # cells of the round numbers and the axis line
+LEFT = 7  # cells of the round numbers and the axis line
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,16 @@ def draw_boundary(
     there are more rounds than rows, neighbouring rounds share a row. `brackets` are drawn behind their rounds, `ragged`
     as a row of its own.
     """
-    plot_width, plot_height = width - _LEFT, height - 2 - (ragged is not None)
-    probes = [probe for probe in probes if _drawable(probe.eta)]
-    eta_star, first_failure = (eta if _drawable(eta) else None for eta in (eta_star, first_failure))
+    plot_width, plot_height = width - LEFT, height - 2 - (ragged is not None)
+    probes = [probe for probe in probes if drawable(probe.eta)]
+    eta_star, first_failure = (eta if drawable(eta) else None for eta in (eta_star, first_failure))
     if not probes or plot_width < 12 or plot_height < 2:
         words = "no room for this chart" if probes else "no trial yet: the search starts from the sharpness at init"
         rows = [fit((), width)] * height
         if height:
             rows[height // 2] = fit_plain(line(words.center(width), "note"), width, ascii_only)
         return rows
-    low, high = _range(probes, eta_star, first_failure)
+    low, high = eta_range(probes, eta_star, first_failure)
     first, last = min(probe.round for probe in probes), max(probe.round for probe in probes)
     rounds = last - first + 1
     per_row = math.ceil(rounds / plot_height)
@@ -75,17 +76,17 @@ def draw_boundary(
     cells: list[list[Run]] = [[(" ", "")] * plot_width for _ in range(plot_height)]
     for bracket in brackets:
         row = cells[min((bracket.round - first) // per_row * spread, plot_height - 1)]
-        start, stop = (_column(eta, low, high, plot_width) for eta in (bracket.low, bracket.high))
+        start, stop = (eta_column(eta, low, high, plot_width) for eta in (bracket.low, bracket.high))
         row[start : stop + 1] = [("-" if ascii_only else "─", "axis")] * (stop + 1 - start)
     bar = "|" if ascii_only else "┆"
     lines = [(first_failure, "diverged"), (eta_star, "done")]
     for eta, role in lines:
         if eta is not None:
             for row in cells:
-                row[_column(eta, low, high, plot_width)] = (bar, role)
+                row[eta_column(eta, low, high, plot_width)] = (bar, role)
     for probe in sorted(probes, key=lambda probe: probe.chosen):
         row_index = (probe.round - first) // per_row * spread
-        cells[row_index][_column(probe.eta, low, high, plot_width)] = (
+        cells[row_index][eta_column(probe.eta, low, high, plot_width)] = (
             probe.glyph,
             f"{probe.role}-chosen" if probe.chosen else probe.role,
         )
@@ -94,15 +95,15 @@ def draw_boundary(
     for row_index, row in enumerate(cells):
         shown = row_index % spread == 0 and row_index // spread < used
         name = f"r{first + row_index // spread * per_row}" if shown else ""
-        out.append(merge([(f"{name:>{_LEFT - 1}}{axis}", "axis"), *row]))
+        out.append(merge([(f"{name:>{LEFT - 1}}{axis}", "axis"), *row]))
     if ragged is not None:
         out.append(_ragged_row(ragged, low, high, plot_width, ascii_only))
     out.append(_names(eta_star, first_failure, low, high, plot_width, width, ascii_only))
-    out.append(_axis(low, high, plot_width, width))
+    out.append(eta_axis(low, high, plot_width, width))
     return out
 
 
-def _range(probes: Sequence[Probe], *extra: float | None) -> tuple[float, float]:
+def eta_range(probes: Sequence[Probe], *extra: float | None) -> tuple[float, float]:
     """The range of log10 η with a margin, at least half a decade wide."""
     known = [math.log10(probe.eta) for probe in probes]
     known += [math.log10(eta) for eta in extra if eta is not None and eta > 0]
@@ -111,11 +112,13 @@ def _range(probes: Sequence[Probe], *extra: float | None) -> tuple[float, float]
     return low - margin, high + margin
 
 
-def _drawable(eta: float | None) -> bool:
+def drawable(eta: float | None) -> bool:
+    """Whether a rate has a place on a log axis."""
     return eta is not None and 0 < eta < math.inf
 
 
-def _column(eta: float, low: float, high: float, width: int) -> int:
+def eta_column(eta: float, low: float, high: float, width: int) -> int:
+    """The cell of a rate among `width`, from 10^low to 10^high."""
     if not eta > 0:
         return 0
     share = (math.log10(eta) - low) / (high - low) if eta < math.inf else 1.0
@@ -126,11 +129,11 @@ def _ragged_row(ragged: Ragged, low: float, high: float, plot_width: int, ascii_
     """The zone as a shade, the area estimate as a mark on it."""
     row: list[Run] = [(" ", "")] * plot_width
     if ragged.plateau < ragged.last_success:
-        start, stop = (_column(eta, low, high, plot_width) for eta in (ragged.plateau, ragged.last_success))
+        start, stop = (eta_column(eta, low, high, plot_width) for eta in (ragged.plateau, ragged.last_success))
         row[start : stop + 1] = [(":" if ascii_only else "░", "zone")] * (stop + 1 - start)
     if ragged.area is not None:
-        row[_column(ragged.area, low, high, plot_width)] = ("^" if ascii_only else "▲", "value")
-    return merge([(f"{'zone':>{_LEFT - 1}}" + ("|" if ascii_only else "│"), "axis"), *row])
+        row[eta_column(ragged.area, low, high, plot_width)] = (CHART_SIGNS["area"][ascii_only], "value")
+    return merge([(f"{'zone':>{LEFT - 1}}" + ("|" if ascii_only else "│"), "axis"), *row])
 
 
 def _names(
@@ -148,18 +151,18 @@ def _names(
     at_star = at_failure = 0
     if eta_star is not None:
         left = "eta*" if ascii_only else "η*"
-        at_star = _LEFT + _column(eta_star, low, high, plot_width) - len(left) + 1
+        at_star = LEFT + eta_column(eta_star, low, high, plot_width) - len(left) + 1
         text[at_star : at_star + len(left)] = left
     if first_failure is not None:
         right = "fails"
-        at_failure = _LEFT + _column(first_failure, low, high, plot_width)
+        at_failure = LEFT + eta_column(first_failure, low, high, plot_width)
         at_failure = min(max(at_failure, at_star + len(left) + 1 if left else 0), width - len(right))
         if not left or at_failure > at_star + len(left):
             text[at_failure : at_failure + len(right)] = right
     return line("".join(text)[:width], "axis")
 
 
-def _axis(low: float, high: float, plot_width: int, width: int) -> Line:
+def eta_axis(low: float, high: float, plot_width: int, width: int) -> Line:
     """Labels of 1, 2 and 5 times powers of ten, as many as there is room for."""
     first, last = max(math.floor(low), -307), min(math.ceil(high), 308)
     decades = [10.0**k for k in range(first, last + 1)]
@@ -170,7 +173,7 @@ def _axis(low: float, high: float, plot_width: int, width: int) -> Line:
         if not (value < math.inf and low <= math.log10(value) <= high):
             continue
         name = ticks.label(value)
-        at = _LEFT + _column(value, low, high, plot_width) - (len(name) - 1) // 2
+        at = LEFT + eta_column(value, low, high, plot_width) - (len(name) - 1) // 2
         if at >= free and at + len(name) <= width:
             text[at : at + len(name)] = name
             free = at + len(name) + 1

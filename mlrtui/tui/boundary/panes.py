@@ -77,6 +77,7 @@ class SearchPane(SearchWidget):
             ("search", "title"),
             (f"  {clean(view.cell.label)} seed {view.net.seed}", ""),
             (f"  ({view.seeds} seed{'' if view.seeds == 1 else 's'}, [ ])", "dim"),
+            ("  • marked" if any(mark.net_id == view.net.net_id for mark in self.look.marked) else "", "strong"),
         )
 
     def caption(self) -> Line:

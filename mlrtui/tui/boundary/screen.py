@@ -9,7 +9,7 @@ from textual.containers import Container
 from mlrtui.tui.boundary.panes import FoundPane, RoundsPane, SearchPane, SearchView, SearchWidget
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pane_screen import PanesScreen
-from mlrtui.tui.state import Reading, knows_cell
+from mlrtui.tui.state import Mark, Reading, knows_cell, marked_text
 from mlrtui.tui.tables import Table, search_tables
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer, StatusLine
@@ -73,7 +73,7 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
     def waits(self, key: Key) -> bool:
         """Cursor and seeds wait for the trials of the cell."""
         reading = self.owner.reading
-        about_trials = key.action.startswith(("move", "open", "seed"))
+        about_trials = key.action.startswith(("move", "open", "seed", "mark"))
         return about_trials and (reading is None or not knows_cell(reading, self.owner.wanted))
 
     def move_cursor(self, dx: int, dy: int) -> None:
@@ -93,6 +93,23 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
         at = [net.net_id for net in nets].index(self._view.net.net_id)
         self._net_id, self._trial_id = nets[(at + step) % len(nets)].net_id, None
         self.show(reading)
+
+    def action_mark(self) -> None:
+        """Mark the net for comparing, or take its mark away."""
+        reading, net, cell = self.owner.reading, self._view.net, self._view.cell
+        if reading is not None and reading.snapshot is not None and net is not None and cell is not None:
+            sweep_id = reading.snapshot.sweep.sweep_id
+            mark = Mark(reading.wanted.store, sweep_id, None, net.net_id, net.cell_id)
+            self.owner.toggle(mark)
+            self.owner.say(marked_text(mark, self.look.marked, f"net {cell.size} seed {net.seed}"))
+
+    def action_overlay(self) -> None:
+        """What is marked, side by side."""
+        self.owner.action_page("compare")
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.owner.change(marked=())
 
     def action_open(self) -> None:
         """The curves of the trial under the cursor."""

@@ -11,7 +11,7 @@ from mlrtui.tui.state import Mark, StoreState
 from mlrtui_db.models import FitRow, SweepRow
 from mlrtui_db.own import own_values
 
-__all__ = ["NAMES", "SORTS", "Entry", "Found", "complete", "entries_of", "find"]
+__all__ = ["NAMES", "SORTS", "SORT_NAMES", "Entry", "Found", "complete", "entries_of", "find"]
 
 _TEXTS = ("name", "status", "mode", "store")
 _NUMBERS = ("cells", "nets", "nets_done", "trials", "trials_done", "trials_running", "trials_failed", "exponent")
@@ -37,6 +37,7 @@ class Entry:
     place: str  # tells stores of equal names apart
     sweep: SweepRow
     fit: FitRow | None
+    is_afar: bool = False  # on another machine
 
     @property
     def mark(self) -> Mark:
@@ -98,13 +99,18 @@ SORTS: tuple[tuple[str, Callable[[Entry], float | str], bool], ...] = (
 )
 """(name, key, whether the largest comes first)."""
 
+SORT_NAMES = tuple(name for name, _, _ in SORTS)
+
 
 def entries_of(stores: Sequence[StoreState]) -> list[Entry]:
     """All sweeps of all stores."""
     found = []
     for index, store in enumerate(stores):
         fits = dict(store.headlines)
-        found += [Entry(index, store.label, store.place, sweep, fits.get(sweep.sweep_id)) for sweep in store.sweeps]
+        found += [
+            Entry(index, store.label, store.place, sweep, fits.get(sweep.sweep_id), store.is_afar)
+            for sweep in store.sweeps
+        ]
     return found
 
 

@@ -1,11 +1,15 @@
 """Browse: every sweep of every store that was opened."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from textual import on
 from textual.app import ComposeResult
+from textual.containers import Container
 
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.tui.browse.filtering import SORTS, complete
+from mlrtui.tui.browse.preview import PreviewPane
 from mlrtui.tui.browse.sweep_list import SweepList
 from mlrtui.tui.control.offers import Target, target_of
 from mlrtui.tui.keymap import Key, bindings
@@ -32,7 +36,7 @@ class StoreLine(LinesWidget):
         """The row."""
         stores: Sequence[StoreState] = () if self.reading is None else self.reading.stores
         trouble = next((store.trouble for store in stores if store.trouble), "")
-        if trouble:
+        if trouble and len(stores) == 1:  # of several each is a row of the list
             return [((" ! ", "failed"), (clean(trouble), "failed"))]
         if self.look.note:
             return [line(f" {clean(self.look.note)}", "value")]
@@ -55,7 +59,7 @@ class BrowseHeader(LinesWidget):
 
 
 class BrowseScreen(ReadingScreen, inherit_bindings=False):
-    """A list; enter opens the sweep in Live."""
+    """A list beside a preview of the sweep under its cursor; enter opens the sweep in Live."""
 
     CSS_PATH = "screen.tcss"
     BINDINGS = [*bindings("browse")]  # noqa: RUF012
@@ -64,7 +68,9 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """Header, filter, list, status, footer."""
         yield BrowseHeader(self.look)
         yield Entry(self.look, id="filter", hint=_HINT)
-        yield SweepList(self.look)
+        with Container(id="body"):
+            yield SweepList(self.look)
+            yield PreviewPane(self.look)
         yield StoreLine(self.look)
         yield Footer(self.look, "browse")
 
@@ -76,7 +82,20 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def show(self, reading: Reading | None) -> None:
         """New sweeps may fit the filter, or lift what was wrong with it."""
         super().show(reading)
+        self._follow()
         self._say()
+
+    def _follow(self) -> None:
+        """Preview the sweep under the cursor: what is known at once, the rest when it has been read."""
+        entry, pane = self.list.entry(), self.query_one(PreviewPane)
+        pane.entry = entry
+        pane.update_rows()
+        wanted = self.owner.wanted
+        if entry is None or not wanted.browsing or not pane.display:
+            return
+        place = entry.store, entry.sweep.sweep_id
+        if wanted.preview != place:
+            self.owner.want(replace(wanted, preview=place))
 
     @property
     def list(self) -> SweepList:
@@ -129,6 +148,7 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """The list follows every letter."""
         self.list.filter = text
         self.list.update_rows()
+        self._follow()
         self._say()
 
     async def entered(self, text: str) -> None:
@@ -142,6 +162,7 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
             self.prompt.put(options[0] if options else self.prompt.typed)
         elif key in ("up", "down"):
             self.list.move(0, -1 if key == "up" else 1)
+            self._follow()
         else:
             self.prompt.put("")
             self._leave_filter()
@@ -159,11 +180,13 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
         """By the next column."""
         self.list.sort = (self.list.sort + 1) % len(SORTS)
         self.list.update_rows()
+        self._follow()
 
     def action_reverse(self) -> None:
         """The other way round."""
         self.list.reverse = not self.list.reverse
         self.list.update_rows()
+        self._follow()
 
     def action_bookmark(self) -> None:
         """Remember the sweep in the user's state folder, or forget it."""
@@ -178,6 +201,16 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def action_move(self, dx: int, dy: int) -> None:
         """An arrow key."""
         self.list.move(dx, dy)
+        self._follow()
+
+    def action_preview(self, rows: int) -> None:
+        """Scroll the preview."""
+        self.query_one(PreviewPane).move(0, rows)
+
+    @on(SweepList.Chosen)
+    def preview_chosen(self) -> None:
+        """The sweep that was clicked."""
+        self._follow()
 
     def action_open(self) -> None:
         """Live on the sweep under the cursor."""
@@ -188,7 +221,9 @@ class BrowseScreen(ReadingScreen, inherit_bindings=False):
     def action_mark(self) -> None:
         """Mark the sweep for comparing, or take its mark away."""
         entry = self.list.entry()
-        if entry is not None:
+        if entry is not None and entry.is_afar:
+            self.owner.say(f"sweeps of another machine are compared once `mlrtui pull {entry.label}` has copied them")
+        elif entry is not None:
             self.owner.toggle(entry.mark)
 
     def action_overlay(self) -> None:

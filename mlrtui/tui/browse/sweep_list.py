@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual import events
+from textual.message import Message
 
 from mlrtui.text.lines import Line, clean, fit, line
 from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import day
 from mlrtui.text.phrases import exponent, quantity
 from mlrtui.tui.browse.filtering import SORTS, Entry, Found, entries_of, find
-from mlrtui.tui.state import Look, Wanted
+from mlrtui.tui.state import Look, StoreState, Wanted
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import window
 
@@ -47,6 +48,9 @@ class SweepList(Pane):
 
     OPENS = True
 
+    class Chosen(Message):
+        """Another row was clicked."""
+
     def __init__(self, look: Look) -> None:
         super().__init__(look, id="sweeps", classes="pane")
         self.filter = ""
@@ -77,13 +81,16 @@ class SweepList(Pane):
     def body(self, width: int, height: int) -> Sequence[Line]:
         """Column names and sweeps."""
         entries = self.found().entries
+        unread = [] if self.reading is None or len(self.reading.stores) < 2 else _troubles(self.reading.stores)
         if self.reading is None or not entries:
+            if unread:
+                return unread
             words = (
                 "no sweep fits the filter; esc clears it" if self._all() else "no sweep yet; `mlrtui run` starts one"
             )
             return [line(), line(f"  {words}", "note")]
         at = self._place(entries)
-        rows = window(len(entries), at, height - 1)
+        rows = window(len(entries), at, height - 1 - len(unread))
         self._first = rows.start
         columns = _columns(width, several=len(self.reading.stores) > 1)
         used = sum(abs(column.width) + 1 for column in columns)
@@ -91,7 +98,7 @@ class SweepList(Pane):
         name_width = max(min(longest, width - used - 6), 6)
         head = " ".join(_pad(column.name, column.width) for column in columns)
         lines = [line(f"     {'name':<{name_width}} {head}", "dim")]
-        star = "+" if self.look.marks.ascii_only else "★"
+        star = "$" if self.look.marks.ascii_only else "★"
         for index in rows:
             entry = entries[index]
             runs = _row(entry, columns, name_width, self.look.marks, self.reading.at)
@@ -100,7 +107,7 @@ class SweepList(Pane):
             if index == at:
                 runs = (*runs[:3], *((text, "cursor") for text, _ in fit(runs, width)[3:]))
             lines.append(runs)
-        return lines
+        return [*lines, *unread]
 
     def move(self, dx: int, dy: int) -> bool:
         """Up and down the list; the cursor stays on its sweep when others come or the order is another one."""
@@ -115,6 +122,7 @@ class SweepList(Pane):
         entries = self.found().entries
         if event.y >= 2 and row < len(entries):
             self._go(entries, row)
+            self.post_message(self.Chosen())
 
     def chosen(self) -> Wanted | None:
         """What the cursor is on."""
@@ -160,10 +168,17 @@ def _columns(width: int, several: bool) -> tuple[_Column, ...]:
     return (_MODE, _STATUS, _WHEN, _CELLS, _NETS, _TRIALS, _FAILED, _EXPONENT, *store)
 
 
+def _troubles(stores: Sequence[StoreState]) -> list[Line]:
+    """A row for each store that cannot be read, with why."""
+    return [
+        ((f"   ! {clean(store.label)}  ", "failed"), (clean(store.trouble), "")) for store in stores if store.trouble
+    ]
+
+
 def _row(entry: Entry, columns: Sequence[_Column], name_width: int, marks: Marks, now: float) -> Line:
     state, glyph = {
         "done": ("done", marks.glyph("done")),
-        "stopped": ("slow", marks.glyph("slow")),
+        "stopped": ("stopped", marks.glyph("stopped")),
     }.get(entry.sweep.status, ("running", marks.glyph("running")))
     name = fit(line(_label(entry)), name_width)
     rest = " ".join(_pad(column.text(entry, now), column.width) for column in columns)

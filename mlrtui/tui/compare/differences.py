@@ -1,15 +1,29 @@
-"""What marked trials differ in, and how their results compare: tables of text."""
+"""What marked trials and nets differ in, and how their results compare: tables of text."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlrtui.text.lines import clean
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import exact, factor, number
 from mlrtui.text.phrases import exponent, quantity
+from mlrtui.tui.boundary.chart import drawable
+from mlrtui.tui.boundary.search import edge_so_far, eta_star_text
 from mlrtui.tui.edges import stored_edge, stored_rates
-from mlrtui.tui.state import Compared
+from mlrtui.tui.state import Compared, ComparedNet
+from mlrtui_db.models import TrialDetails, TrialRow
 
-__all__ = ["LETTERS", "Difference", "curve_name", "result_rows", "setting_rows"]
+__all__ = [
+    "LETTERS",
+    "Difference",
+    "by_rate",
+    "curve_name",
+    "net_name",
+    "net_result_rows",
+    "net_setting_rows",
+    "result_rows",
+    "setting_rows",
+]
 
 LETTERS = "ABCDEF"
 
@@ -25,6 +39,8 @@ _NO_SETTINGS = {
     "ln_eta_star_sd",
     "edge",
 }
+
+_SAME = 1e-6  # in ln η: rates of the same place in the lattice may differ by rounding
 
 Value = str | float | int | None
 
@@ -44,9 +60,7 @@ class Difference:
 
 def setting_rows(compared: Sequence[Compared]) -> list[Difference]:
     """Every setting of what is compared; what one of them lacks is "-"."""
-    settings = [_settings(one) for one in compared]
-    names = dict.fromkeys(name for known in settings for name in known)
-    return [Difference(name, tuple(known.get(name, "-") for known in settings)) for name in names]
+    return _rows([_settings(one.details) for one in compared])
 
 
 def result_rows(compared: Sequence[Compared]) -> list[Difference]:
@@ -64,8 +78,12 @@ def curve_name(one: Compared) -> str:
     return f"{name} η {number(eta if isinstance(eta, int | float) else None)}"
 
 
-def _settings(one: Compared) -> dict[str, str]:
-    details = one.details
+def _rows(settings: Sequence[Mapping[str, str]]) -> list[Difference]:
+    names = dict.fromkeys(name for known in settings for name in known)
+    return [Difference(name, tuple(known.get(name, "-") for known in settings)) for name in names]
+
+
+def _settings(details: TrialDetails) -> dict[str, str]:
     sweep, net, trial = dict(details.sweep), dict(details.net), dict(details.trial)
     found: dict[str, Value] = {"sweep": sweep.get("name"), "mode": sweep.get("mode")}
     found |= {name: value for name, value in details.cell if name not in _NO_SETTINGS}
@@ -115,4 +133,75 @@ _RESULTS: tuple[tuple[str, Callable[[Compared], str]], ...] = (
     ("eta* of the net", _stored("net", "eta_star")),
     ("steps", _stored("trial", "n_steps")),
     ("fit of the sweep", _main_fit),
+)
+
+
+def net_name(one: ComparedNet) -> str:
+    """Which net: 8×256 seed 1."""
+    return f"{clean(one.cell.size)} seed {one.net.seed}"
+
+
+def net_setting_rows(compared: Sequence[ComparedNet]) -> list[Difference]:
+    """Every setting of the nets, without the learning rate, which is what their searches are about."""
+    settings = [_settings(one.details) for one in compared]
+    return _rows([{name: text for name, text in its.items() if name not in _OF_TRIALS} for its in settings])
+
+
+def net_result_rows(compared: Sequence[ComparedNet]) -> list[Difference]:
+    """What the searches found; rows without any value are left out."""
+    rows = [Difference(name, tuple(text(one) for one in compared)) for name, text in _NET_RESULTS]
+    return [row for row in rows if set(row.values) != {"-"}]
+
+
+def by_rate(nets: Sequence[ComparedNet]) -> list[tuple[float, tuple[TrialRow | None, ...]]]:
+    """Every rate that any of the nets tried, rising, with the trial of each net at it."""
+    found: dict[int, list[TrialRow | None]] = {}
+    for place, one in enumerate(nets):
+        for trial in one.trials:
+            if drawable(trial.eta):
+                found.setdefault(round(math.log(trial.eta) / _SAME), [None] * len(nets))[place] = trial
+    rows = ((next(trial.eta for trial in row if trial is not None), tuple(row)) for row in found.values())
+    return sorted(rows, key=lambda row: row[0])
+
+
+def _eta_star(one: ComparedNet) -> str:
+    net = one.net
+    bound = {"at_max": "≥ ", "at_min": "≤ "}.get(net.censored or "", "")
+    if net.eta_star is not None:
+        return f"{bound}{eta_star_text(net)}"
+    return f"≤ {exact(net.first_failure, 3)}" if net.censored == "at_min" else "-"
+
+
+def _bracket(one: ComparedNet) -> str:
+    best, worst = edge_so_far(one.net, one.trials)
+    if best is None and worst is None:
+        return "-"
+    apart = f" ({factor(worst / best)})" if best and worst else ""
+    return f"{number(best)} – {number(worst)}{apart}"
+
+
+def _product(one: ComparedNet) -> str:
+    best, lambda0 = one.net.eta_star, one.net.lambda0_preconditioned
+    return "-" if best is None or lambda0 is None else number(best * lambda0)
+
+
+_OF_TRIALS = ("eta", "eta*lambda0")
+_CENSORED = {
+    "at_max": "every rate succeeds",
+    "at_min": "fails down to the lowest rate",
+    "none": "no rate succeeds",
+}
+_NET_RESULTS: tuple[tuple[str, Callable[[ComparedNet], str]], ...] = (
+    ("search", lambda one: one.net.status),
+    ("lambda0", lambda one: _text(one.net.lambda0)),
+    ("eta*", _eta_star),
+    ("eta* lambda0", _product),
+    ("last success – first failure", _bracket),
+    ("last success", lambda one: _text(one.net.eta_last)),
+    ("ragged zone, octaves", lambda one: _text(one.net.zone_octaves)),
+    ("turns back, times", lambda one: _text(one.net.reversals)),
+    ("censored", lambda one: "-" if one.net.censored is None else _CENSORED.get(one.net.censored, one.net.censored)),
+    ("why", lambda one: one.net.reason or "-"),
+    ("rounds", lambda one: str(max((trial.round for trial in one.trials), default=-1) + 1)),
+    ("trainings", lambda one: f"{sum(t.status in ('done', 'failed') for t in one.trials)} of {len(one.trials)}"),
 )

@@ -1,4 +1,4 @@
-"""The panes of the Compare screen: curves of all that is marked on the same axes, and a table of differences."""
+"""The panes of Compare for trials: their curves on the same axes, and the table of what differs."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, Run, ascii_line, clean, fit_plain, line
+from mlrtui.text.lines import Line, Run, clean
 from mlrtui.text.numbers import number, whole
 from mlrtui.text.phrases import no_sharpness
 from mlrtui.tui.clocks import time_names, times
 from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, result_rows, setting_rows
+from mlrtui.tui.compare.table import Differences, DifferenceTable, role_of
 from mlrtui.tui.curves import loss_points, missed_words, not_converged, ratio_points
 from mlrtui.tui.edges import Rates, edge_name, ratio_name, stored_edge, stored_rates
 from mlrtui.tui.live.charts import middle
@@ -20,16 +21,10 @@ from mlrtui.tui.measured import asked_every
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
 from mlrtui.tui.widgets.pointing import PointedPane
-from mlrtui.tui.widgets.rows import RowsPane
 
-__all__ = ["DifferenceTable", "Overlay", "role_of"]
+__all__ = ["Overlay", "TrialTable"]
 
-_NOTHING = "nothing is marked: space marks a trial in Live or a sweep in Browse, = compares"
-
-
-def role_of(order: int) -> str:
-    """The role of the curve at this place."""
-    return "curve" if order == 0 else f"curve-{order + 1}"
+_NOTHING = "nothing is marked: space marks a trial in Live, a net in Boundary, a sweep in Browse; = compares"
 
 
 class Overlay(PointedPane):
@@ -192,69 +187,18 @@ class Overlay(PointedPane):
         return self.drawn(spec, width, height)
 
 
-class DifferenceTable(RowsPane):
-    """One row a setting that differs, then the results; one column a curve."""
-
-    GROWS = True
+class TrialTable(DifferenceTable):
+    """Settings and results of the trials."""
 
     def __init__(self, look: Look) -> None:
-        super().__init__(look, id="table", classes="pane")
-        self.all_settings = False
+        super().__init__(look, "table")
 
-    def title(self) -> Line:
-        """How many settings differ."""
-        compared = self._compared()
-        settings = setting_rows(compared)
-        count = sum(row.differs for row in settings)
-        return line(f"what differs: {count} of {len(settings)} settings" if compared else "compare", "title")
-
-    def head(self, width: int) -> Sequence[Line]:
-        """Which column is which curve."""
-        compared = self._compared()
-        if not compared:
-            return ()
-        label, room = self._widths(width)
-        head: list[Run] = [(" " * (label + 3), "")]
-        for order, one in enumerate(compared):
-            name = ((f"{LETTERS[order]} ", role_of(order)), (curve_name(one), ""))
-            head += [*self._cell(name, room), (" ", "")]
-        return [tuple(head)]
-
-    def rows(self, width: int) -> Sequence[Line]:
-        """Settings, then results."""
-        if not self._compared():
-            return [line(" nothing is marked yet", "note")]
-        settings, results = self._differences()
-        label, room = self._widths(width)
-        return [
-            *(self._row(row, label, room, "") for row in settings),
-            *(self._row(row, label, room, "value") for row in results),
-        ]
-
-    def _row(self, row: Difference, label: int, room: int, role: str) -> Line:
-        runs: list[Run] = [*self._cell(line(row.name, "dim"), label + 1, " "), ("  ", "")]
-        for value in row.values:
-            runs += [*self._cell(line(clean(value), role), room), (" ", "")]
-        return tuple(runs)
-
-    def _cell(self, runs: Line, room: int, before: str = "") -> Line:
-        """Of exactly `room` cells; what ASCII spells longer is spelled before it is measured."""
-        spelled = ascii_line(runs) if self.look.marks.ascii_only else runs
-        return fit_plain(((before, ""), *spelled), room, self.look.marks.ascii_only)
-
-    def _compared(self) -> Sequence[Compared]:
-        return () if self.reading is None else self.reading.compared
-
-    def _widths(self, width: int) -> tuple[int, int]:
-        """Cells for a name and for each value."""
-        settings, results = self._differences()
-        label = min(max((len(row.name) for row in (*settings, *results)), default=8), 18)
-        return label, max((width - label - 3) // len(self._compared()) - 1, 4)
-
-    def _differences(self) -> tuple[list[Difference], list[Difference]]:
-        compared = self._compared()
-        settings = [row for row in setting_rows(compared) if self.all_settings or row.differs]
-        return settings, result_rows(compared)
+    def made(self) -> Differences:
+        """Of the curves."""
+        compared = () if self.reading is None else self.reading.compared
+        return Differences(
+            tuple(map(curve_name, compared)), tuple(setting_rows(compared)), tuple(result_rows(compared))
+        )
 
 
 def _values(

@@ -10,6 +10,7 @@ from mlrtui.analysis.exclusions import NOT_YET
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped, own_names, to_records
 from mlrtui.analysis.points import OF_A_SEARCH, points
+from mlrtui.charts.scatter import Stroke, padded
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import exact
 from mlrtui.tui.pages import FitPage
@@ -26,6 +27,7 @@ __all__ = [
     "first_choice",
     "fit_cells",
     "fit_rows",
+    "fit_strokes",
     "local_slopes",
     "rows_of",
     "stored",
@@ -178,6 +180,14 @@ def fit_rows(fit: CellFit) -> tuple[FitRow, ...]:
         )
         for record in to_records(fit.result)
     )
+
+
+def fit_strokes(fit: CellFit) -> list[Stroke]:
+    """The line of a fit from edge to edge."""
+    if not fit.result.terms:
+        return []
+    x = np.geomspace(*padded([at for _, at, _ in fit.result.inputs], True), 64)
+    return [Stroke(x, np.exp(fit.result.intercept + fit.result.terms[0].exponent * np.log(x)))]
 
 
 def band(result: FitResult, x: Floats) -> tuple[Floats, Floats] | None:

@@ -6,18 +6,20 @@ from dataclasses import dataclass, replace
 from mlrtui.analysis.exclusions import OUTSIDE
 from mlrtui.analysis.fits import grouped
 from mlrtui.analysis.points import points
-from mlrtui.charts.scatter import Dot
+from mlrtui.charts.scatter import Dot, Stroke
 from mlrtui.text.lines import Line, clean
+from mlrtui.text.marks import CHART_SIGNS
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import exponent
-from mlrtui.tui.exponents.fit import CellFit, Choice, Place, fit_cells, fit_rows, rows_of
+from mlrtui.tui.exponents.fit import CellFit, Choice, Place, fit_cells, fit_rows, fit_strokes, rows_of
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.tables import Table, finite
 from mlrtui_db.axes import AXIS
 
-__all__ = ["Group", "axes_of", "forest", "group_dots", "group_fits", "group_table"]
+__all__ = ["Group", "axes_of", "forest", "group_dots", "group_fits", "group_strokes", "group_table"]
 
-_SIGNS = (("●", "o"), ("■", "#"), ("▲", "A"), ("◆", "D"), ("▼", "V"), ("★", "*"))
+_SIGNS = (CHART_SIGNS["fitted"], ("■", "#"), ("▲", "K"), ("◆", "Z"), ("▼", "Y"), ("✶", "X"))
+_DASHES = ((1, 0), (3, 1), (1, 1), (6, 2), (2, 3), (1, 3))
 _ROLES = ("curve", "curve-2", "curve-3", "curve-4", "curve-5", "curve-6")
 
 
@@ -37,6 +39,11 @@ class Group:
     def role(self) -> str:
         """Of its cells and its line."""
         return _ROLES[self.order % len(_ROLES)]
+
+    @property
+    def dashes(self) -> tuple[int, int]:
+        """Of its line."""
+        return _DASHES[self.order % len(_DASHES)]
 
     @property
     def places(self) -> tuple[Place, ...]:
@@ -80,6 +87,13 @@ def group_dots(groups: Sequence[Group], chosen: Place | None, ascii_only: bool) 
     )
 
 
+def group_strokes(groups: Sequence[Group]) -> tuple[Stroke, ...]:
+    """The line of each group's fit, in its colour and dashes."""
+    return tuple(
+        replace(stroke, role=group.role, dashes=group.dashes) for group in groups for stroke in fit_strokes(group.fit)
+    )
+
+
 def forest(groups: Sequence[Group], axis: str, width: int, ascii_only: bool) -> list[Line]:
     """One group a row: its exponent with its interval, in numbers and, where there is space, as a bar."""
     terms = [group.fit.result.terms[0] if group.fit.result.terms else None for group in groups]
@@ -114,7 +128,7 @@ def _bar(
     if ends[0] is not None and ends[1] is not None:
         first, last = place(ends[0]), place(ends[1])
         cells[first : last + 1] = ["-" if ascii_only else "─"] * (last + 1 - first)
-    cells[place(value)] = "o" if ascii_only else "●"
+    cells[place(value)] = CHART_SIGNS["fitted"][ascii_only]
     return "".join(cells)
 
 

@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from mlrtui.analysis.exclusions import NOT_YET, left_out
-from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter, padded
+from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.marks import Marks
+from mlrtui.text.marks import CHART_SIGNS, Marks
 from mlrtui.text.numbers import exact, factor, fixed, number, power
 from mlrtui.text.phrases import condition, exponent, fit_groups, fit_notes, fit_sentence, quantity
 from mlrtui.tui.exponents.extrapolation import Beyond
-from mlrtui.tui.exponents.fit import CellFit, Place, SeedValue, band, fit_rows, local_slopes
-from mlrtui.tui.exponents.groups import Group, forest, group_dots
+from mlrtui.tui.exponents.fit import CellFit, Place, SeedValue, band, fit_rows, fit_strokes, local_slopes
+from mlrtui.tui.exponents.groups import Group, forest, group_dots, group_strokes
 from mlrtui.tui.exponents.infinite import Infinite
 from mlrtui.tui.state import Look
 from mlrtui.tui.widgets.pane import Pane
@@ -25,11 +25,11 @@ __all__ = ["CellPane", "FitPane", "FitView", "PlotPane", "ResidualPane", "place_
 
 # How a cell stands in a fit: role, sign, sign in ASCII.
 _SIGNS = {
-    "in": ("curve", "●", "o"),
-    "out": ("waiting", "○", "."),
-    "at least": ("slow", "↑", "^"),
-    "at most": ("slow", "↓", "v"),
-    "none": ("diverged", "∅", "0"),
+    "in": ("curve", *CHART_SIGNS["fitted"]),
+    "out": ("waiting", *CHART_SIGNS["out"]),
+    "at least": ("slow", *CHART_SIGNS["at least"]),
+    "at most": ("slow", *CHART_SIGNS["at most"]),
+    "none": ("diverged", *CHART_SIGNS["without"]),
 }
 _NAMES = (("in", "fitted"), ("out", "out"), ("at least", "at least"), ("at most", "at most"), ("none", "without"))
 
@@ -100,7 +100,7 @@ class PlotPane(FitWidget):
         theory = () if self.view.theory is None else self.view.theory.strokes
         if self.view.groups:
             shown = group_dots(self.view.groups, self.view.place, self.look.marks.ascii_only)
-            lines = [replace(stroke, role=group.role) for group in self.view.groups for stroke in _line(group.fit)]
+            lines = [*group_strokes(self.view.groups)]
         else:
             signed = [(place, _sign(place_state(place), self.look.marks)) for place in fit.places]
             shown = tuple(
@@ -242,17 +242,9 @@ def _sign(state: str, marks: Marks) -> tuple[str, str]:
     return role, plain_sign if marks.ascii_only else sign
 
 
-def _line(fit: CellFit) -> list[Stroke]:
-    """The line of a fit from edge to edge."""
-    if not fit.result.terms:
-        return []
-    x = np.geomspace(*padded([at for _, at, _ in fit.result.inputs], True), 64)
-    return [Stroke(x, np.exp(fit.result.intercept + fit.result.terms[0].exponent * np.log(x)))]
-
-
 def _strokes(fit: CellFit) -> list[Stroke]:
     """The line, and its interval behind it."""
-    lines = _line(fit)
+    lines = fit_strokes(fit)
     edges = band(fit.result, lines[0].x) if lines else None
     if edges is None:
         return lines

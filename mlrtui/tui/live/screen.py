@@ -14,7 +14,7 @@ from mlrtui.tui.live.plane import turned
 from mlrtui.tui.live.trial_table import TrialTable
 from mlrtui.tui.measured import next_measure
 from mlrtui.tui.pane_screen import PanesScreen
-from mlrtui.tui.state import GRID_VALUES, Mark, Reading, is_recorded, knows_cell, knows_sweep
+from mlrtui.tui.state import GRID_VALUES, Mark, Reading, is_recorded, knows_cell, knows_sweep, marked_text
 from mlrtui.tui.tables import Table, steps_table, trials_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import EventList, FitsPane, Footer, StatusLine
@@ -22,7 +22,7 @@ from mlrtui_db.models import TrialRow
 
 __all__ = ["LiveScreen"]
 
-_ABOUT_TRIALS = ("trial_previous", "trial_next", "mark", "boundary")
+_ABOUT_TRIALS = ("trial_previous", "trial_next", "mark", "mark_net", "boundary")
 _WITH_TRIAL = ("trials", "loss", "lower")  # panes of which enter opens the chosen trial
 
 
@@ -153,6 +153,19 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         reading, trial = self.owner.reading, self._chosen()
         if reading is not None and reading.snapshot is not None and trial is not None:
             self.owner.toggle(Mark(reading.wanted.store, reading.snapshot.sweep.sweep_id, trial.trial_id))
+
+    def action_mark_net(self) -> None:
+        """Mark the net of the trial under the cursor, or take its mark away."""
+        reading, trial = self.owner.reading, self._chosen()
+        if reading is not None and reading.snapshot is not None and trial is not None:
+            sweep = reading.snapshot.sweep
+            if sweep.mode != "search":
+                self.owner.say("only a search has nets to compare: space marks the trial")
+                return
+            mark = Mark(reading.wanted.store, sweep.sweep_id, None, trial.net_id, trial.cell_id)
+            self.owner.toggle(mark)
+            size = "" if reading.cell is None else f"{reading.cell.size} "
+            self.owner.say(marked_text(mark, self.look.marked, f"net {size}seed {trial.seed}"))
 
     def action_overlay(self) -> None:
         """What is marked, on the same axes."""

@@ -68,7 +68,7 @@ def header_line(place: str, reading: Reading | None, look: Look, width: int) -> 
 
 
 def freshness_line(fresh: Freshness, marks: Marks) -> Line:
-    """A glyph and words: ● live, ○ quiet since 12:04:31, ◌ stale since 11:50:02, ✓ done, ! no driver."""
+    """A glyph and words: ● live, ◐ quiet since 12:04:31, ◌ stale since 11:50:02, ✓ done, ! no driver."""
     if not fresh.state:
         return ()
     glyph, role = {
@@ -77,6 +77,6 @@ def freshness_line(fresh: Freshness, marks: Marks) -> Line:
         "stale": (marks.stale, "stale"),
         "done": (marks.glyph("done"), "done"),
         "copied": (marks.quiet, "quiet"),
-        "stopped": (marks.glyph("slow"), "slow"),
+        "stopped": (marks.glyph("stopped"), "stopped"),
     }.get(fresh.state, (marks.glyph("failed"), "failed"))
     return ((f"{glyph} {fresh_text(fresh)}", role),)
