@@ -1,0 +1,43 @@
+"""Chooses the kernel's tiles for an architecture. Nothing here imports Triton."""
+
+from mlrtui_trainer.kernels.records import ACTIVATIONS, EVALUATE, KINDS, LOSSES, OPTIMIZERS, Form
+from mlrtui_trainer.models.mlp import Mlp
+from mlrtui_trainer.spec import TrainSpec
+
+__all__ = ["form_of", "warps_of"]
+
+SMALLEST = 16  # of a product's sides
+
+
+def form_of(model: Mlp, train: TrainSpec, kind: str, mode: int) -> Form:
+    """What the kernel is compiled for: one form for all depths, rates, seeds and numbers of samples."""
+    hidden = model.layers > 1
+    width = model.sizes[1]
+    units = padded(width)
+    return Form(
+        inputs=model.sizes[0],
+        width=width,
+        outputs=model.sizes[-1],
+        hidden=int(hidden),
+        units=units,
+        classes=padded(model.sizes[-1]),
+        rows=64,
+        terms=16,
+        columns=min(units, 64),
+        activation=ACTIVATIONS.index(model.activation),
+        loss=LOSSES.index(train.loss),
+        kind=KINDS.index(kind),
+        optimizer=0 if mode == EVALUATE else OPTIMIZERS.index(train.optimizer),
+        bias=int(model.bias),
+        mode=mode,
+    )
+
+
+def padded(units: int) -> int:
+    """The next power of two, and at least the smallest side of a product."""
+    return max(SMALLEST, 1 << (units - 1).bit_length())
+
+
+def warps_of(form: Form) -> int:
+    """Groups of 32 threads of a program."""
+    return 4 if form.units <= 64 else 8
