@@ -1,10 +1,12 @@
 """Chooses the kernel's tiles for an architecture. Nothing here imports Triton."""
 
+from typing import Any
+
 from mlrtui_trainer.kernels.records import ACTIVATIONS, EVALUATE, KINDS, LOSSES, OPTIMIZERS, Form
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["form_of", "warps_of"]
+__all__ = ["form_of", "options_of"]
 
 SMALLEST = 16  # of a product's sides
 
@@ -38,6 +40,6 @@ def padded(units: int) -> int:
     return max(SMALLEST, 1 << (units - 1).bit_length())
 
 
-def warps_of(form: Form) -> int:
-    """Groups of 32 threads of a program."""
-    return 4 if form.units <= 64 else 8
+def options_of(form: Form) -> dict[str, Any]:
+    """What Triton is told beside the form. Loads are not made ahead of their use: other programs of an SM fill waits."""
+    return {"num_warps": 4 if form.units <= 64 else 8, "num_stages": 1, "enable_fp_fusion": True}

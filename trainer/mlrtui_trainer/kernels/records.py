@@ -1,5 +1,6 @@
 """Arguments of the kernel by name. Nothing here imports Triton."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -31,8 +32,9 @@ BATCHES, FULL, EVALUATE = 0, 1, 2
 """What a launch does: steps over mini-batches, steps over all samples, or losses of all samples in pieces."""
 
 
-class Form(NamedTuple):
-    """What the kernel is compiled for."""
+@dataclass(frozen=True)
+class Form:
+    """What the kernel is compiled for. Not a tuple: Triton would take one apart."""
 
     inputs: int
     width: int  # units of every hidden layer; without one, that of the outputs

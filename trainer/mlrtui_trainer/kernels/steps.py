@@ -13,7 +13,7 @@ from mlrtui_trainer import phases
 from mlrtui_trainer.evaluation import Evaluation, StepNumbers
 from mlrtui_trainer.fast.records import ACCURACY, COLUMNS, DEAD, LOSS
 from mlrtui_trainer.kernels import records
-from mlrtui_trainer.kernels.forms import form_of, warps_of
+from mlrtui_trainer.kernels.forms import form_of, options_of
 from mlrtui_trainer.kernels.records import BATCHES, EVALUATE, FULL, Data, Form, Lanes, Span, Work
 from mlrtui_trainer.kernels.route import is_asked_for, refusal
 from mlrtui_trainer.models.base import Model, Weights
@@ -130,7 +130,7 @@ class KernelSteps:
             size=size,
             numbers=numbers,
         )
-        train[(count,)](lanes, data, span, work, form, num_warps=warps_of(form), num_stages=1, enable_fp_fusion=True)
+        train[(count,)](lanes, data, span, work, form, **options_of(form))
         return numbers
 
     def _clock(self, span: Span) -> list[tuple[float, float, float]]:

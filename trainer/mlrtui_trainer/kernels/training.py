@@ -13,13 +13,14 @@ here depends on other lanes: a lane's bits are the same whatever runs beside it.
 import triton
 import triton.language as tl
 
-from mlrtui_trainer.fast import records as columns
+from mlrtui_trainer.fast import records as numbers
 from mlrtui_trainer.kernels import records
 
 __all__ = ["train"]
 
-COLUMNS, LOSS, ACCURACY, DEAD = (tl.constexpr(n) for n in (columns.COLUMNS, columns.LOSS, columns.ACCURACY, columns.DEAD))
-OUTPUTS, CENTRED, HIDDEN = (tl.constexpr(n) for n in (columns.OUTPUTS, columns.CENTRED, columns.HIDDEN))
+COLUMNS, LOSS = tl.constexpr(numbers.COLUMNS), tl.constexpr(numbers.LOSS)
+ACCURACY, DEAD = tl.constexpr(numbers.ACCURACY), tl.constexpr(numbers.DEAD)
+OUTPUTS, CENTRED, HIDDEN = (tl.constexpr(n) for n in (numbers.OUTPUTS, numbers.CENTRED, numbers.HIDDEN))
 PARTS = tl.constexpr(records.PARTS)
 BATCHES, FULL, EVALUATE = (tl.constexpr(n) for n in (records.BATCHES, records.FULL, records.EVALUATE))
 RELU, TANH = tl.constexpr(records.ACTIVATIONS.index("relu")), tl.constexpr(records.ACTIVATIONS.index("tanh"))
@@ -85,9 +86,10 @@ def _sums(h, ok, layer, lanes, work, FIRST: tl.constexpr, LAST: tl.constexpr, FO
     out: tl.constexpr = FORM.outputs if LAST else FORM.width
     wide: tl.constexpr = FORM.classes if LAST else FORM.units
     stride: tl.constexpr = FORM.inputs if FIRST else FORM.units
+    rows: tl.constexpr = FORM.rows
     w = _place(lanes, 0, layer, work, out * fan_in)
-    r, o = tl.arange(0, FORM.rows), tl.arange(0, wide)
-    z = tl.zeros((FORM.rows, wide), tl.float32)
+    r, o = tl.arange(0, rows), tl.arange(0, wide)
+    z = tl.zeros((rows, wide), tl.float32)
     for start in range(0, fan_in, FORM.terms):
         i = start + tl.arange(0, FORM.terms)
         if FIRST:
@@ -158,8 +160,10 @@ def _output(h, into, own, how, lanes, work, FORM: tl.constexpr):
     first: tl.constexpr = FORM.hidden == 0
     stride: tl.constexpr = FORM.inputs if FORM.hidden == 0 else FORM.units
     r, c, o = tl.arange(0, FORM.rows), tl.arange(0, FORM.classes), tl.arange(0, FORM.units)
-    losses, right, alive = tl.zeros((FORM.rows,), tl.float64), tl.zeros((FORM.rows,), tl.float32), tl.zeros((FORM.rows,), tl.float32)
-    size, spread, inner = tl.zeros((FORM.rows,), tl.float64), tl.zeros((FORM.rows,), tl.float64), tl.zeros((FORM.rows,), tl.float64)
+    rows: tl.constexpr = FORM.rows
+    losses, inner = tl.zeros((rows,), tl.float64), tl.zeros((rows,), tl.float64)
+    size, spread = tl.zeros((rows,), tl.float64), tl.zeros((rows,), tl.float64)
+    right, alive = tl.zeros((rows,), tl.float32), tl.zeros((rows,), tl.float32)
     for start in range(0, samples, FORM.rows):
         ok = start + r < samples
         f = _sums(h + start * stride, ok, work.layers - 1, lanes, work, first, True, FORM)
@@ -190,11 +194,13 @@ def _back(at, layer, samples, lanes, work, LAST: tl.constexpr, FORM: tl.constexp
     out: tl.constexpr = FORM.outputs if LAST else FORM.width
     wide: tl.constexpr = FORM.classes if LAST else FORM.units
     terms: tl.constexpr = min(FORM.terms, wide)
+    rows: tl.constexpr = FORM.rows
+    units: tl.constexpr = FORM.units
     w = _place(lanes, 0, layer, work, out * FORM.width)
     scale = tl.load(work.scales + 2 * layer)
     r, i = tl.arange(0, FORM.rows), tl.arange(0, FORM.units)
     for start in range(0, samples, FORM.rows):
-        back = tl.zeros((FORM.rows, FORM.units), tl.float32)
+        back = tl.zeros((rows, units), tl.float32)
         for first in range(0, wide, terms):
             o = first + tl.arange(0, terms)
             a = tl.load(delta + (start + r)[:, None] * wide + o[None, :])
@@ -243,16 +249,18 @@ def _learn(at, layer, how, lanes, work, FIRST: tl.constexpr, LAST: tl.constexpr,
     out: tl.constexpr = FORM.outputs if LAST else FORM.width
     wide: tl.constexpr = FORM.classes if LAST else FORM.units
     stride: tl.constexpr = FORM.inputs if FIRST else FORM.units
+    columns: tl.constexpr = FORM.columns
     scale = tl.load(work.scales + 2 * layer)
     o = tl.arange(0, wide)
     for first in range(0, fan_in, FORM.columns):
         i = first + tl.arange(0, FORM.columns)
-        g = tl.zeros((wide, FORM.columns), tl.float32)
+        g = tl.zeros((wide, columns), tl.float32)
         for start in range(0, samples, FORM.terms):
             s = start + tl.arange(0, FORM.terms)
             a = tl.load(delta + s[None, :] * wide + o[:, None])
             if FIRST:
-                b = tl.load(h + s[:, None] * stride + i[None, :], mask=(s < samples)[:, None] & (i < fan_in)[None, :], other=0.0)
+                some = (s < samples)[:, None] & (i < fan_in)[None, :]
+                b = tl.load(h + s[:, None] * stride + i[None, :], mask=some, other=0.0)
             else:
                 b = tl.load(h + s[:, None] * stride + i[None, :])
             g = tl.dot(a, b, g, input_precision="ieee")
