@@ -37,7 +37,9 @@ def quicken() -> None:
             self.scope.restore()
 
     def once(function: Any) -> Any:
-        languages = {name for name, value in vars(sys.modules[function.__module__]).items() if isinstance(value, ModuleType)}
+        languages = {
+            name for name, value in vars(sys.modules[function.__module__]).items() if isinstance(value, ModuleType)
+        }
         first = not done
         if languages <= done:
             return None
@@ -70,12 +72,17 @@ def run(case: Case, *, kernel: bool) -> dict[str, Any]:
         "launches": launches,
         "trials": [
             {
-                **{name: found.columns[i][name].tolist() for name in ("step", "loss", "accuracy", "sharpness", "flags")},
+                **{
+                    name: found.columns[i][name].tolist() for name in ("step", "loss", "accuracy", "sharpness", "flags")
+                },
                 **{
                     name: getattr(found.outcomes[i], name)
                     for name in ("verdict", "phase", "reached_epoch", "bad_step", "bad_kind", "peak_step")
                 },
-                **{name: getattr(found.outcomes[i], name) for name in ("logit_rms_peak", "hidden_growth", "best_accuracy")},
+                **{
+                    name: getattr(found.outcomes[i], name)
+                    for name in ("logit_rms_peak", "hidden_growth", "best_accuracy")
+                },
             }
             for i in range(len(trials))
         ],

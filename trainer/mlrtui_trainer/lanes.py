@@ -124,7 +124,9 @@ class _Chunk:
         self.batches = Batches(samples, seeds, self.train.batch, self.train.steps_per_epoch)
         self.optimizer = optimizer_of(model, self.train, etas, dtype, device, rows=samples.rows)
         self.gauges = Gauges(task, model, self.loss, self.weights, etas, samples)
-        compiled = KernelSteps.of(model, self.train, samples, etas) or CompiledSteps.of(model, self.train, samples, etas)
+        compiled = KernelSteps.of(model, self.train, samples, etas) or CompiledSteps.of(
+            model, self.train, samples, etas
+        )
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
         if isinstance(self.blocks, KernelSteps):

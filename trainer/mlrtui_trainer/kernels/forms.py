@@ -40,6 +40,13 @@ def padded(units: int) -> int:
     return max(SMALLEST, 1 << (units - 1).bit_length())
 
 
+REGISTERS = 168
+"""Of a thread of plain gradient descent, at most: an SM then holds three programs of 128 threads, of which one has work
+while others wait. What remembers more of each weight would spill."""
+
+
 def options_of(form: Form) -> dict[str, Any]:
     """What Triton is told beside the form. Loads are not made ahead of their use: other programs of an SM fill waits."""
-    return {"num_warps": 4 if form.units <= 64 else 8, "num_stages": 1, "enable_fp_fusion": True}
+    narrow = form.units <= 64 and form.classes <= 64
+    options = {"num_warps": 4 if narrow else 8, "num_stages": 1, "enable_fp_fusion": True}
+    return options | ({"maxnreg": REGISTERS} if narrow and OPTIMIZERS[form.optimizer] == "sgd" else {})

@@ -21,6 +21,10 @@ WIDEST = 128
 """Units of the widest layer: a tile of a wider one does not fit into registers."""
 
 
+OLDEST = (3, 7)
+"""Triton's version from which on the kernel is tested: that of torch 2.13 for CUDA."""
+
+
 def is_asked_for() -> bool:
     """Whether the kernel is asked for."""
     return os.environ.get(SWITCH) == "1"
@@ -49,6 +53,8 @@ def refusal(model: Model, train: TrainSpec, samples: Samples) -> str:
 def _without(device: torch.device) -> str:
     if not version():
         return "Triton is not installed (pip install 'mlrtui[gpu]')"
+    if tuple(int(part) for part in version().split(".")[:2]) < OLDEST:
+        return f"Triton {version()} is older than {'.'.join(map(str, OLDEST))}, which comes with torch 2.13 for CUDA"
     if device.type != "cuda" and not interprets():
         return f"{device} is no CUDA device"
     return ""

@@ -333,7 +333,7 @@ def train(lanes, data, span, work, FORM: tl.constexpr):
         tl.store(into + LOSS, loss)
         if FORM.mode != BATCHES:
             dead = 0.0
-            if FORM.hidden:
+            if FORM.hidden:  # noqa: SIM102 - Triton decides each while it compiles
                 if FORM.activation == RELU:
                     dead = tl.where(found[2] > 0.0, 0.0, 1.0)
             tl.store(into + DEAD, dead)
