@@ -11,8 +11,9 @@ import argparse
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +95,11 @@ def compiled(one: Form, arch: int) -> Compiled:
 
     from mlrtui_trainer.kernels.training import train
 
-    records = {
-        "lanes": Lanes("*i64", "*i32", "*fp32", "*fp64"),
-        "data": Data("*fp32", "*fp32", "*i64", "i32"),
-        "span": Span("i32", "i32", "i32", "i32", "i32"),
-        "work": Work("i32", "*fp32", "*fp32", "*fp32", "fp32", "*fp32", "i32", "*fp64"),
+    records: dict[str, tuple[Any, ...]] = {
+        "lanes": Lanes._make(("*i64", "*i32", "*fp32", "*fp64")),
+        "data": Data._make(("*fp32", "*fp32", "*i64", "i32")),
+        "span": Span._make(("i32", "i32", "i32", "i32", "i32")),
+        "work": Work._make(("i32", "*fp32", "*fp32", "*fp32", "fp32", "*fp32", "i32", "*fp64")),
     }
     attributes = {
         (at, place): DIVISIBLE
@@ -175,22 +176,18 @@ def lane_steps(found: Compiled, one: Form, depth: int, gpu: Gpu) -> float:
     return gpu.sms * gpu.ghz * 1e9 / cycles
 
 
-def rows(widths: Sequence[int], depths: Sequence[int]) -> list[dict[str, Any]]:
-    """The table."""
-    found = []
-    for width in widths:
-        for gpu in GPUS:
-            plain, worst = form(width), form(width, "adam", "tanh", bias=True)
-            one, other = compiled(plain, gpu.arch), compiled(worst, gpu.arch)
-            row = {"width": width, "GPU": f"{gpu.name} (sm_{gpu.arch})"}
-            row |= {"registers": f"{one.registers}, {other.registers}", "spilled": f"{one.spilled}, {other.spilled}"}
-            row |= {"shared": max(one.shared, other.shared), "programs an SM": one.programs(gpu)}
-            row |= {"products in loops": f"{one.share:.0%}"}
-            for depth in depths:
-                row[f"depth {depth}, at most"] = f"{lane_steps(one, plain, depth, gpu) / 1e6:.2f}"
-            found.append(row)
-            print("| " + " | ".join(str(value) for value in row.values()) + " |", flush=True)
-    return found
+def rows(widths: Sequence[int], depths: Sequence[int], optimizer: str) -> Iterator[dict[str, Any]]:
+    """The table; of plain gradient descent with relu, or of another optimizer with tanh and biases."""
+    for width, gpu in product(widths, GPUS):
+        plain = optimizer == "sgd"
+        one = form(width, optimizer, "relu" if plain else "tanh", bias=not plain)
+        found = compiled(one, gpu.arch)
+        row = {"width": width, "GPU": f"{gpu.name} (sm_{gpu.arch})", "registers": found.registers}
+        row |= {"spilled, bytes": found.spilled, "shared, bytes": found.shared, "programs an SM": found.programs(gpu)}
+        row |= {"products in loops": f"{found.share:.0%}"}
+        for depth in depths:
+            row[f"depth {depth}, at most"] = f"{lane_steps(found, one, depth, gpu) / 1e6:.2f}"
+        yield row
 
 
 def main() -> None:
@@ -198,11 +195,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kernel_limits", description=__doc__)
     parser.add_argument("--widths", type=int, nargs="+", default=[16, 32, 64, 128])
     parser.add_argument("--depths", type=int, nargs="+", default=[2, 4, 8])
+    parser.add_argument("--optimizer", default="sgd", help="another one than sgd: with tanh and biases")
     options = parser.parse_args()
-    names = ["width", "GPU", "registers", "spilled", "shared", "programs an SM", "products in loops"]
-    names += [f"depth {depth}, at most" for depth in options.depths]
-    print("| " + " | ".join(names) + " |\n" + "| --- " * len(names) + "|", flush=True)
-    rows(options.widths, options.depths)
+    for number, row in enumerate(rows(options.widths, options.depths, options.optimizer)):
+        if number == 0:
+            print("| " + " | ".join(row) + " |\n" + "| --- " * len(row) + "|")
+        print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
 
 
 if __name__ == "__main__":

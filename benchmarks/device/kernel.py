@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from itertools import product
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.device.loops import by_jax, has_jax
 from benchmarks.device.stages import Report, Setting
@@ -33,7 +35,7 @@ def run(setting: Setting, report: Report) -> None:
         data, jax = digits(setting.pick(BATCH, 2 * BATCH, 1024)), has_jax(setting, report)
         rate, _ = ceilings(setting.device, setting.pick(256, 256, 8192))
         widths = setting.pick((16,), (16, 32), (16, 32, 64, 128))
-        lanes, epochs = setting.pick(2, 2, 1024), setting.pick(1, 1, 8)
+        lanes, epochs = setting.pick(1, 2, 1024), setting.pick(1, 1, 8)
         for width, depth in setting.while_time(product(widths, setting.pick((1,), (2,), (2, 4, 8))), report):
             _compare(setting, report, Case(depth, width, lanes, epochs), data, rate, jax=jax)
 
@@ -50,8 +52,8 @@ def _compare(setting: Setting, report: Report, case: Case, data: Dataset, rate: 
     for name, seconds in in_turn(works, setting.device, setting.pick(1, 1, 3)):
         spent.setdefault(name, []).append(seconds)
     each = {name: statistics.median(seconds) for name, seconds in spent.items()}
-    if jax and (seconds := by_jax(case, setting)) is not None:
-        each["JAX"] = seconds
+    if jax and (others := by_jax(case, setting)) is not None:
+        each["JAX"] = others
     steps = case.trainings * task.train.max_steps
     columns: dict[str, object] = {f"{name}, lane-steps/s": steps / seconds for name, seconds in each.items()}
     if "kernel" in each:
@@ -77,7 +79,7 @@ def _train(found: dict[str, Ran], task: Round, data: Dataset, device: str, switc
         found["kernel" if switch == "1" else "graphs"] = Ran.of(task, data, device)
 
 
-def _apart(a: "np.ndarray", b: "np.ndarray") -> float:  # type: ignore[type-arg]
+def _apart(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
     """Largest relative difference of the losses of a training."""
     if len(a) != len(b):
         return float("inf")

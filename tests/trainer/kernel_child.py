@@ -16,14 +16,13 @@ import numpy as np
 from kernel_cases import CASES, Case
 from trainer_runs import digits, run_trials, trial
 
-
 from mlrtui_trainer.kernels import route
 from mlrtui_trainer.kernels.steps import KernelSteps
 from mlrtui_trainer.spec import Dataset
 
 
 def quicken() -> None:
-    """Have the interpreter make the language its own once a launch, not at every call of a function: 10 times as fast."""
+    """Have the interpreter make the language its own once a launch, not at every call of a function."""
     from triton.runtime import interpreter
 
     whole, done = interpreter._patch_lang, set()

@@ -46,7 +46,7 @@ while others wait. What remembers more of each weight would spill."""
 
 
 def options_of(form: Form) -> dict[str, Any]:
-    """What Triton is told beside the form. Loads are not made ahead of their use: other programs of an SM fill waits."""
+    """What Triton is told beside the form. Loads are not made ahead: other programs of an SM fill waits."""
     narrow = form.units <= 64 and form.classes <= 64
     options = {"num_warps": 4 if narrow else 8, "num_stages": 1, "enable_fp_fusion": True}
     return options | ({"maxnreg": REGISTERS} if narrow and OPTIMIZERS[form.optimizer] == "sgd" else {})

@@ -26,7 +26,7 @@ from mlrtui_trainer.spec import TrainSpec
 __all__ = ["LAUNCH", "KernelSteps"]
 
 LAUNCH = 256
-"""Steps of a launch, at most: the host's part of a launch is then a hundredth of it, and rows still come every second."""
+"""Steps of a launch, at most: the host's part is then small, and rows still come every second."""
 
 PIECE = 1024
 """Samples that are evaluated at a time."""
