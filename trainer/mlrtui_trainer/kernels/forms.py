@@ -6,7 +6,7 @@ from mlrtui_trainer.kernels.records import ACTIVATIONS, EVALUATE, KINDS, LOSSES,
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["form_of", "options_of"]
+__all__ = ["ROWS", "form_of", "options_of"]
 
 SMALLEST = 16  # of a product's sides
 
@@ -23,7 +23,7 @@ def form_of(model: Mlp, train: TrainSpec, kind: str, mode: int) -> Form:
         hidden=int(hidden),
         units=units,
         classes=padded(model.sizes[-1]),
-        rows=64,
+        rows=ROWS if mode == EVALUATE else min(ROWS, padded(train.batch)),
         terms=16,
         columns=min(units, 64),
         activation=ACTIVATIONS.index(model.activation),
@@ -39,6 +39,9 @@ def padded(units: int) -> int:
     """The next power of two, and at least the smallest side of a product."""
     return max(SMALLEST, 1 << (units - 1).bit_length())
 
+
+ROWS = 64
+"""Samples in a tile, at most."""
 
 REGISTERS = 168
 """Of a thread of plain gradient descent, at most: an SM then holds three programs of 128 threads, of which one has work

@@ -13,7 +13,7 @@ from mlrtui_trainer import phases
 from mlrtui_trainer.evaluation import Evaluation, StepNumbers
 from mlrtui_trainer.fast.records import ACCURACY, COLUMNS, DEAD, LOSS
 from mlrtui_trainer.kernels import records
-from mlrtui_trainer.kernels.forms import form_of, options_of
+from mlrtui_trainer.kernels.forms import ROWS, form_of, options_of
 from mlrtui_trainer.kernels.records import BATCHES, EVALUATE, FULL, Data, Form, Lanes, Span, Work
 from mlrtui_trainer.kernels.route import is_asked_for, refusal
 from mlrtui_trainer.models.base import Model, Weights
@@ -28,8 +28,8 @@ __all__ = ["LAUNCH", "KernelSteps"]
 LAUNCH = 256
 """Steps of a launch, at most: the host's part is then small, and rows still come every second."""
 
-PIECE = 1024
-"""Samples that are evaluated at a time."""
+PIECE = 256
+"""Samples that are evaluated at a time, at most; no more than a batch or two tiles have, for which memory suffices."""
 
 ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
 
@@ -98,7 +98,7 @@ class KernelSteps:
     def evaluate(self, weights: Weights, samples: Samples) -> Evaluation:
         """See `evaluation.evaluate`."""
         device, count = samples.x.device, weights.lanes
-        piece = min(PIECE, samples.count)
+        piece = min(PIECE, max(self.train_spec.batch, 2 * ROWS), samples.count)
         lanes = Lanes(
             places=_places(weights, ()).to(device),
             slots=torch.zeros(count, dtype=torch.int32, device=device),
