@@ -6,12 +6,13 @@ LINT_IMPORTS := .venv/bin/python -c "from importlinter.cli import lint_imports_c
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test oracle slurm check check-format check-lint check-types check-contracts fix bench docs
+.PHONY: help run test oracle kernel slurm check check-format check-lint check-types check-contracts fix bench docs
 
 help:
 	@echo "make run    install into .venv and run the quick start with the live screen (more: ARGS=\"...\")"
 	@echo "make test   install with the test tools and run all tests (some: ARGS=\"tests/store -k lock\")"
 	@echo "make oracle install an independent library of curvature, which some tests compare with"
+	@echo "make kernel install Triton (190 MB), whose interpreter runs the GPU's kernel in some tests"
 	@echo "make slurm  install Slurm for its tests, as root (Debian, Ubuntu)"
 	@echo "make check  format, lint, types and import contracts"
 	@echo "make fix    put format and imports in order"
@@ -28,6 +29,9 @@ test:
 
 oracle:
 	@$(PYTHON) scripts/bootstrap.py oracle
+
+kernel:
+	@$(PYTHON) scripts/bootstrap.py gpu
 
 slurm:
 	@bash tests/slurm/install.sh

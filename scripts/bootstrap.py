@@ -31,7 +31,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 OLDEST_TORCH = (2, 6)  # as in pyproject.toml
-EXTRAS = ("check", "docs", "oracle", "test")
+EXTRAS = ("check", "docs", "gpu", "oracle", "test")
 STAMP = "mlrtui-stamp.json"
 UNFINISHED = "mlrtui-unfinished"  # lies in an environment of ours from its first moment until its stamp is written
 TORCH_PTH = "zz_mlrtui_torch.pth"
@@ -108,9 +108,11 @@ def torch_works(python: Path) -> bool:
 
 
 def constraint_lines(text: str, torch: Torch) -> str:
-    """constraints.txt, less its torch line where torch comes from somewhere else."""
+    """constraints.txt, less the lines of torch and of its Triton where torch comes from somewhere else."""
     keep = torch.how == "pinned"
-    return "".join(line for line in text.splitlines(keepends=True) if keep or not line.startswith("torch=="))
+    return "".join(
+        line for line in text.splitlines(keepends=True) if keep or not line.startswith(("torch==", "triton=="))
+    )
 
 
 def read_stamp(venv: Path) -> Stamp | None:

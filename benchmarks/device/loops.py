@@ -26,6 +26,8 @@ from benchmarks.trainings import BATCH, Case, evaluate, plain_epoch, plain_net, 
 from mlrtui_trainer.search import Search, SearchSpec
 from mlrtui_trainer.spec import Dataset, NetSpec, TrainSpec
 
+__all__ = ["by_jax", "has_jax", "run"]
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,7 +37,7 @@ def run(setting: Setting, report: Report) -> None:
     depths = setting.pick((2,), (2,), (2, 4, 8))
     widths = setting.pick((16,), (32,), (32, 64, 128, 256, 512))
     trainings, epochs = setting.pick(2, 4, 64), setting.pick(1, 1, 2)
-    jax = _jax(setting, report)
+    jax = has_jax(setting, report)
     for width, depth in setting.while_time(product(widths, depths), report):
         _trainings(setting, report, Case(depth, width, trainings, epochs), data, jax)
     cells = list(product(setting.pick((16,), (32,), (32, 64, 128)), setting.pick((1,), (2,), (2, 4))))
@@ -65,7 +67,7 @@ def _trainings(setting: Setting, report: Report, case: Case, data: Dataset, jax:
         spent.setdefault(name, []).append(seconds)
     counts = {"lanes": case.trainings, "plain loop": len(few), "torch.vmap": case.trainings, "torch.compile": 1}
     each = {name: statistics.median(seconds) / counts[name] for name, seconds in spent.items()}
-    if jax and (found := _by_jax(case, setting)) is not None:
+    if jax and (found := by_jax(case, setting)) is not None:
         each["JAX"] = found / case.trainings
     report.row("trainings: seconds of one, and the speed-up of lanes", depth=case.depth, width=case.width,
                trainings=case.trainings, **{f"{name}, s": value for name, value in each.items()},
@@ -118,14 +120,15 @@ def _by_vmap(case: Case, x: Tensor, labels: Tensor) -> None:
         torch.stack(losses).cpu()
 
 
-def _jax(setting: Setting, report: Report) -> bool:
+def has_jax(setting: Setting, report: Report) -> bool:
+    """Whether JAX is compared; says where it is not installed."""
     if importlib.util.find_spec("jax") is None:
         report.note("JAX is not installed: not compared")
         return False
     return setting.size != "tiny"
 
 
-def _by_jax(case: Case, setting: Setting) -> float | None:
+def by_jax(case: Case, setting: Setting) -> float | None:
     """Seconds of all lanes in a process of its own; None where it fails."""
     question = {
         "depth": case.depth, "width": case.width, "epochs": case.epochs, "batch": BATCH,

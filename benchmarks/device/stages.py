@@ -134,11 +134,12 @@ STAGES: Sequence[Stage] = (
     Stage(1, "versions, and the trainer's tests on the device", "benchmarks.device.versions", 90.0),
     Stage(2, "agreement with the CPU", "benchmarks.device.agreement", 90.0),
     Stage(3, "CUDA graphs", "benchmarks.device.graphs", 40.0),
-    Stage(4, "throughput", "benchmarks.device.throughput", 120.0),
-    Stage(5, "other programs on the same device", "benchmarks.device.loops", 110.0),
+    Stage(4, "throughput", "benchmarks.device.throughput", 100.0),
+    Stage(5, "other programs on the same device", "benchmarks.device.loops", 90.0),
     Stage(6, "sharpness at every step", "benchmarks.device.sharpness", 50.0),
     Stage(7, "memory, and two workers", "benchmarks.device.memory", 50.0),
     Stage(8, "an example file end to end", "benchmarks.device.whole", 50.0),
+    Stage(9, "the kernel of Triton beside CUDA graphs and JAX", "benchmarks.device.kernel", 40.0),
 )
 
 

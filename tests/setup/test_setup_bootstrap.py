@@ -110,7 +110,7 @@ def test_a_torch_is_found_without_importing_it(
 
 
 def test_only_a_pinned_torch_leaves_the_constraints_whole() -> None:
-    text = "torch==2.13.0\ntorchlike==1.0\ntextual==8.2.8\n"
+    text = "torch==2.13.0\ntorchlike==1.0\ntriton==3.7.1\ntextual==8.2.8\n"
     assert bootstrap.constraint_lines(text, Torch("pinned")) == text
     for how in ("kept", "requested", "own"):
         assert bootstrap.constraint_lines(text, Torch(how)) == "torchlike==1.0\ntextual==8.2.8\n"

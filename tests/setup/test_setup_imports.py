@@ -17,6 +17,7 @@ ROOMS = {
     "mlrtui_trainer": ROOT / "trainer" / "mlrtui_trainer",
     "mlrtui_db": ROOT / "db" / "mlrtui_db",
 }
+EXTRAS = ("numba", "llvmlite", "ray", "triton")  # of what trains: "fast", "ray" and "gpu"
 HEAVY = ("torch", "sklearn", "scipy", "pandas", "plotext", "sqlite_utils")
 
 
@@ -110,6 +111,14 @@ def test_the_data_of_scikit_learn_are_read_without_it() -> None:
     assert not digits & {"sklearn", "scipy", "pandas"}
 
 
+def test_only_the_kernel_imports_triton_and_only_where_it_is_asked_for() -> None:
+    assert files_that_import("triton") == {
+        f"trainer/mlrtui_trainer/kernels/{name}.py" for name in ("route", "training")
+    }
+    without = "import sys; sys.modules['triton'] = None"  # every import of it fails
+    loaded_after(f"{without}; import mlrtui.cli, mlrtui_trainer.worker, mlrtui_trainer.kernels.steps")
+
+
 def test_ray_is_imported_only_where_it_is_used() -> None:
     used = {f"mlrtui/engines/ray/{name}.py" for name in ("cluster", "probe", "relay")}
     assert files_that_import("ray") == {*used, "trainer/mlrtui_trainer/remote.py"}
@@ -128,7 +137,7 @@ def test_at_most_one_file_imports_plotext() -> None:
     ("room", "allowed"),
     [
         ("mlrtui_db", set[str]()),
-        ("mlrtui_trainer", {"numpy", "torch", "numba", "llvmlite", "ray"}),  # the last three: extras "fast" and "ray"
+        ("mlrtui_trainer", {"numpy", "torch", *EXTRAS}),
     ],
 )
 def test_a_lower_room_imports_only_the_standard_library_and(room: str, allowed: set[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from mlrtui_trainer.curvature import lanczos
 from mlrtui_trainer.curvature import tracker as tracker_module
 from mlrtui_trainer.curvature.lanczos import largest, start_vectors
 from mlrtui_trainer.curvature.stopping import AUDITED, FALLEN, RULES, rules_of
@@ -331,3 +332,22 @@ class _Diagonal:
 
     def select(self, keep: Tensor) -> "_Diagonal":
         return _Diagonal(self.values[keep])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_ahead_of_a_wait_change_no_bit(dtype, monkeypatch):
+    rng = np.random.default_rng(5)
+    spectra = [np.sort(rng.exponential(size=60))[::-1] * scale for scale in (1.0, 3.0)]
+    nan = np.full(60, 1.0)
+    nan[7] = np.nan  # a lane that ends by itself
+    matrix = torch.tensor(np.stack([*spectra, np.ones(60), nan]), dtype=dtype)
+    single = solve(Diagonal(matrix), 1e-5, 50, dtype=dtype)
+    for ahead in (2, 4, 7):
+        monkeypatch.setattr(lanczos._Run, "_ahead", lambda run, n=ahead: min(n, run.max_products - run.depth))
+        several = solve(Diagonal(matrix), 1e-5, 50, dtype=dtype)
+        for name in ("values", "residuals"):
+            assert np.array_equal(getattr(several, name), getattr(single, name), equal_nan=True)
+        assert several.products.tolist() == single.products.tolist()
+        assert several.rule.tolist() == single.rule.tolist()
+        assert torch.equal(several.space.nan_to_num(7.0), single.space.nan_to_num(7.0))
+    assert len(set(single.products.tolist())) > 1

@@ -22,6 +22,7 @@ from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.forks import start_of
+from mlrtui_trainer.kernels.steps import LAUNCH, KernelSteps
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
@@ -128,9 +129,13 @@ class _Chunk:
         if base is not None and base.optimizer is not None:
             self.optimizer.continues(base.optimizer, base.lanes)
         self.gauges = Gauges(task, model, self.loss, self.weights, etas, samples)
-        compiled = CompiledSteps.of(model, self.train, samples, etas)
+        # the kernel begins at a net's first step, with an optimizer that has no state
+        kernel = None if base is not None else KernelSteps.of(model, self.train, samples, etas)
+        compiled = kernel or CompiledSteps.of(model, self.train, samples, etas)
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
+        if isinstance(self.blocks, KernelSteps):
+            self.block = LAUNCH
         self.logs = [TrialLog(trial, self.train, samples.count, task.thresholds, facts) for trial in trials]
         self.accuracy = self.loss_of_all = np.full(len(trials), nan)  # over all samples at this very step, if measured
         self.closed: list[TrialLog] = []
@@ -299,10 +304,12 @@ class _Chunk:
         self._remember(step, seen.numbers)
         self._drop_ended()
 
-    def _ends(self, step: int, numbers: StepNumbers) -> list[End]:
-        """Whether and why one step ends each lane, by its own numbers."""
+    def _ends(self, step: int, numbers: StepNumbers, only: Sequence[bool] | None = None) -> list[End]:
+        """Whether and why one step ends each lane, or only these of the lanes, by its own numbers."""
         columns = (numbers.loss[0].tolist(), numbers.accuracy[0].tolist(), numbers.dead[0].tolist())
-        return [log.end_at(step, *own) for log, *own in zip(self.logs, *columns, strict=True)]
+        asked = only or [True] * len(self.logs)
+        each = zip(self.logs, asked, *columns, strict=True)
+        return [log.end_at(step, *own) if wanted else End() for log, wanted, *own in each]
 
     def _measure_sharpness(self, lanes: Sequence[int]) -> dict[int, Sharpness]:
         """λ of lanes that end here, by lane."""
@@ -314,7 +321,7 @@ class _Chunk:
         """What the measures that are due at this step say of all lanes, by lane."""
         return self.gauges.measure(step, weights, self.batches.at(step)) if self.gauges.are_due(step) else {}
 
-    def _block(self, blocks: CompiledSteps | RecordedSteps, step: int, count: int) -> StepNumbers:
+    def _block(self, blocks: KernelSteps | CompiledSteps | RecordedSteps, step: int, count: int) -> StepNumbers:
         """Steps taken elsewhere; one at a time where accuracy is that of held-out samples."""
         elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
         limits = [log.limit for log in self.logs]
@@ -359,7 +366,10 @@ class _Chunk:
         uncertain = [not log.add_block(block, i) for i, log in enumerate(self.logs)]
         self.accuracy[np.logical_not(uncertain)] = nan
         if any(uncertain):
+            unsure = [log for log, one in zip(self.logs, uncertain, strict=True) if one]
             for k in block.steps:
+                if all(log.ended for log in unsure):
+                    break  # what a lane's steps after its end hold is of no use
                 self._log_step(k, numbers.step(k - step), {}, {}, only=uncertain)
         self._remember(step, numbers)
 
@@ -372,7 +382,7 @@ class _Chunk:
         only: Sequence[bool] | None = None,
     ) -> None:
         """Write one step of all lanes that have not ended."""
-        evaluated, ends = self._is_evaluated(step), self._ends(step, numbers)
+        evaluated, ends = self._is_evaluated(step), self._ends(step, numbers, only)
         for i, (log, end) in enumerate(zip(self.logs, ends, strict=True)):
             if log.ended or (only is not None and not only[i]):
                 continue

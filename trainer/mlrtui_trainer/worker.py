@@ -17,6 +17,7 @@ from mlrtui_trainer.curvature.verification import flags, refusals
 from mlrtui_trainer.devices import memory_of
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.forks import trained_bases
+from mlrtui_trainer.kernels import route as kernel
 from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
 from mlrtui_trainer.models.base import Model, Weights
@@ -46,6 +47,8 @@ def describe(device: str) -> dict[str, str]:
     }
     if kind.type == "cuda":
         info["steps"] = "recorded as CUDA graphs" if recorded.in_use(device) else "one by one"
+        if kernel.is_asked_for() and kernel.version():
+            info["steps"] = f"by a kernel of Triton {kernel.version()}, others {info['steps']}"
         info |= {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
         return info | {"memory": str(memory_of(device))}
     compiled = route.version()

@@ -18,6 +18,7 @@ from mlrtui_trainer.models.gemm import accumulate_, matmul
 from mlrtui_trainer.seeds import generator
 
 __all__ = [
+    "AHEAD",
     "LINE",
     "MIN_PRODUCTS",
     "NOISE_EPS",
@@ -34,6 +35,9 @@ __all__ = [
 MIN_PRODUCTS = 3
 NOISE_EPS = 50.0
 """In units of rounding, of the operator's norm: a new direction that is shorter is rounding."""
+
+AHEAD = 4
+"""Products of a solve on a GPU between two waits of the host: the last ones may be in vain, and change no answer."""
 
 LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
 
@@ -151,14 +155,32 @@ class _Run:
         self.space = start.new_full((lanes, rows, self.size), torch.nan)
 
     def step(self) -> None:
-        """One product for every lane in the batch."""
-        j = self.depth
-        w, alpha, beta = self._extend()
-        self.depth = j + 1
+        """Some products for every lane in the batch, and one wait; a lane leaves at the product that it needs."""
+        first, batch = self.depth, self.lanes
+        w, found = self._reach(self._ahead())
+        places = np.arange(batch.size)  # in the batch, of the lanes that have not left
+        for at, (alpha, beta) in enumerate(found):
+            self.depth, self.lanes = first + at + 1, batch[places]
+            places = places[~self._judge(places, alpha[places], beta[places])]
+            if not places.size:
+                break
+        self.lanes = batch[places]
+        if places.size:
+            self._advance(w, found[-1, 1], places)
+
+    def _ahead(self) -> int:
+        """Products until the next wait. A CPU waits for nothing, and none is made in vain there."""
+        if self.recurrence or self.basis.device.type == "cpu":
+            return 1
+        return min(AHEAD, self.max_products - self.depth)
+
+    def _judge(self, places: npt.NDArray[np.intp], alpha: Floats, beta: Floats) -> npt.NDArray[np.bool_]:
+        """Which of the lanes, at these places in the batch, leave after the product that gave them α and β."""
+        j = self.depth - 1
         self.alpha[self.lanes, j], self.beta[self.lanes, j] = alpha, beta
         self.products[self.lanes] = j + 1
         finite = np.isfinite(alpha) & np.isfinite(beta)
-        leaves = ~finite
+        leaves: npt.NDArray[np.bool_] = ~finite
         k = min(self.top, j + 1)
         weights = np.zeros((self.lanes.size, min(self.rows, j + 1), j + 1))  # of the Ritz vectors in the basis
         if finite.any():
@@ -176,14 +198,26 @@ class _Run:
             weights[finite] = s
             leaves[finite] = done
         if leaves.any():
-            self._release(leaves & finite, weights)
-        stays = ~leaves
-        if stays.any():
-            self._advance(w, beta, stays)
-        self.lanes = self.lanes[stays]
+            self._release(places, leaves & finite, weights)
+        return leaves
 
-    def _extend(self) -> tuple[Tensor, Floats, Floats]:
-        """A q orthogonalised against the basis, with the tridiagonal's new α and β."""
+    def _reach(self, count: int) -> tuple[Tensor, Floats]:
+        """So many products: the last one orthogonalised against the basis, and every one's α and β, [count, 2, lanes].
+
+        Only the last is not in the basis yet: it is known whom it serves once α and β are with the host.
+        """
+        w, both = self._extend()
+        found = [both]
+        for j in range(self.depth + 1, self.depth + count):
+            self._grow(j)
+            torch.mul(w, (1.0 / both[1]).to(w.dtype)[:, None], out=self.basis[:, j])
+            self.depth = j
+            w, both = self._extend()
+            found.append(both)
+        return w, torch.stack(found).cpu().numpy()
+
+    def _extend(self) -> tuple[Tensor, Tensor]:
+        """A q orthogonalised against the basis, with the tridiagonal's new α and β, [2, lanes]."""
         used = self.basis[:, : self.depth + 1]  # [lanes, depth + 1, padded]
         w = torch.zeros_like(self.basis[:, 0])
         w[:, : self.size] = self.operator.apply(self.basis[:, self.depth, : self.size])
@@ -192,8 +226,7 @@ class _Run:
         second = matmul(row, used.mT)  # once is not enough when w almost lies in the basis
         accumulate_(row, second, used, alpha=-1.0)
         alpha = first[:, 0, -1].double() + second[:, 0, -1].double()
-        both = torch.stack([alpha, length(w)]).cpu().numpy()
-        return w, both[0], both[1]
+        return w, torch.stack([alpha, length(w)])
 
     def _projection(self, row: Tensor, used: Tensor) -> Tensor:
         """Take the whole basis out of the row; returns its coefficients."""
@@ -230,9 +263,9 @@ class _Run:
         rule[beta <= self.noise * np.abs(values).max(axis=1)] = "exhausted"
         return rule
 
-    def _release(self, leaves: npt.NDArray[np.bool_], weights: Floats) -> None:
+    def _release(self, places: npt.NDArray[np.intp], leaves: npt.NDArray[np.bool_], weights: Floats) -> None:
         """Write down the Ritz vectors of the lanes that leave; weights [lanes, rows, depth]."""
-        index = torch.from_numpy(np.flatnonzero(leaves)).to(self.basis.device)
+        index = torch.from_numpy(places[leaves]).to(self.basis.device)
         at = torch.from_numpy(self.lanes[leaves]).to(self.basis.device)
         for row in range(weights.shape[1]):
             self.space[at, row] = self._combined(index, weights[leaves, row])
@@ -245,18 +278,22 @@ class _Run:
         ritz = matmul(s, basis)[:, 0, : self.size]  # [leaving, size]
         return ritz / length(ritz)[:, None].to(ritz.dtype)
 
-    def _advance(self, w: Tensor, beta: Floats, stays: npt.NDArray[np.bool_]) -> None:
-        """Take w / β as the next basis vector of the lanes that stay."""
-        if not stays.all():
-            keep = torch.from_numpy(np.flatnonzero(stays)).to(w.device)
+    def _advance(self, w: Tensor, beta: Floats, places: npt.NDArray[np.intp]) -> None:
+        """Take w / β as the next basis vector of the lanes that stay, by their places in the batch."""
+        if places.size < len(w):
+            keep = torch.from_numpy(places).to(w.device)
             self.basis, w, self.operator = self.basis[keep], w[keep], self.operator.select(keep)
-        if self.depth == self.basis.shape[1]:
-            capacity = min(2 * self.depth, self.max_products)
-            grown = self.basis.new_zeros(self.basis.shape[0], capacity, self.basis.shape[2])
-            grown[:, : self.depth] = self.basis
-            self.basis = grown
-        scale = torch.from_numpy(1.0 / beta[stays]).to(w.dtype).to(w.device)
+        self._grow(self.depth)
+        scale = torch.from_numpy(1.0 / beta[places]).to(w.dtype).to(w.device)
         torch.mul(w, scale[:, None], out=self.basis[:, self.depth])
+
+    def _grow(self, depth: int) -> None:
+        """Have space for a basis vector more than these."""
+        if depth == self.basis.shape[1]:
+            capacity = min(2 * depth, self.max_products)
+            grown = self.basis.new_zeros(self.basis.shape[0], capacity, self.basis.shape[2])
+            grown[:, :depth] = self.basis
+            self.basis = grown
 
 
 def length(v: Tensor) -> Tensor:

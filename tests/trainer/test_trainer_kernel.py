@@ -1,0 +1,57 @@
+"""The kernel of Triton, run on the CPU by Triton's interpreter, does what the general steps do, to rounding."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernel_cases import CASES, WILD, Case
+
+pytest.importorskip("triton", reason="needs Triton: pip install -c constraints.txt 'mlrtui[gpu]'")
+
+HERE = Path(__file__).parent
+APART = 2e-5  # relative, of losses after some steps in single precision
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """What one process found of all cases."""
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(HERE)}
+    command = [sys.executable, "-W", "error", str(HERE / "kernel_child.py")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    pairs = [json.loads(line) for line in done.stdout.splitlines()]
+    return {pair["name"]: pair for pair in pairs}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_kernel_trains_as_the_general_steps_do(case: Case, found: dict[str, Any]) -> None:
+    pair = found[case.name]
+    assert sum(pair["kernel"]["launches"]) >= case.train.max_steps
+    assert pair["general"]["launches"] == []
+    for eta, ours, theirs in zip(case.etas, pair["kernel"]["trials"], pair["general"]["trials"], strict=True):
+        for name in ("verdict", "phase", "step", "flags", "reached_epoch", "bad_step", "bad_kind", "peak_step"):
+            assert ours[name] == theirs[name], name
+        assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=1e-12, nan_ok=True)
+        if eta == WILD:
+            assert theirs["verdict"] == "diverged"
+            continue
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=APART)
+        assert ours["sharpness"] == pytest.approx(theirs["sharpness"], rel=1e-3, nan_ok=True)
+        for name in ("logit_rms_peak", "hidden_growth", "best_accuracy"):
+            assert ours[name] == pytest.approx(theirs[name], rel=APART, nan_ok=True), name
+
+
+def test_many_steps_are_one_launch(found: dict[str, Any]) -> None:
+    assert 4 in found["ce-sgd-relu"]["kernel"]["launches"]
+    assert found["ce-sgd-relu"]["kernel"]["trials"][1]["step"][-1] < 4  # diverged on the way
+
+
+def test_a_rate_reaches_its_threshold_on_the_way(found: dict[str, Any]) -> None:
+    reached, slow = found["reached"]["kernel"]["trials"]
+    assert reached["verdict"] == "reached" or reached["reached_epoch"] is not None
+    assert reached["step"][-1] < slow["step"][-1]

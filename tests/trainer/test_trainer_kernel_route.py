@@ -1,0 +1,64 @@
+"""Where the kernel of Triton is asked for and cannot train something, one line says why, and it trains as without."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from trainer_runs import digits, run_trials, trial
+
+from mlrtui_trainer.kernels import route
+from mlrtui_trainer.kernels.steps import KernelSteps
+from mlrtui_trainer.models.building import build
+from mlrtui_trainer.samples import Samples
+from mlrtui_trainer.spec import NetSpec, TrainSpec
+
+NET, TRAIN = NetSpec("mlp", 64, 10, 2, 16), TrainSpec("ce", 32, 2, 1)
+
+
+def why(net: NetSpec = NET, train: TrainSpec = TRAIN) -> str:
+    samples = Samples.of(digits(32), torch.float32, "cpu")
+    return route.refusal(build(net, train.optimizer), train, samples)
+
+
+def test_it_is_off_where_nobody_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(route.SWITCH, raising=False)
+    samples = Samples.of(digits(32), torch.float32, "cpu")
+    assert KernelSteps.of(build(NET), TRAIN, samples, [0.1]) is None  # and no warning, which would be an error
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("", "Triton is not installed"), ("3.2.0", "Triton 3.2.0 is older than 3.7"), ("3.7.1", "cpu is no CUDA device")],
+)
+def test_what_is_missing_is_said_and_training_goes_on(
+    version: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route, "version", lambda: version)
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    without = run_trials(digits(32), NET, TRAIN, [trial(0, 0.1)])
+    monkeypatch.setenv(route.SWITCH, "1")
+    with pytest.warns(UserWarning, match=words) as said:
+        asked = run_trials(digits(32), NET, TRAIN, [trial(0, 0.1)])
+    assert len(said) == 1
+    assert "\n" not in str(said[0].message)
+    assert asked.bits(0) == without.bits(0)
+
+
+@pytest.mark.parametrize(
+    ("net", "train", "words"),
+    [
+        (NET, TRAIN, ""),
+        (replace(NET, width=128), TRAIN, ""),
+        (replace(NET, width=129), TRAIN, "129 units is wider than 128"),
+        (replace(NET, activation="gelu"), TRAIN, "activation 'gelu' is not in the kernel"),
+        (NET, replace(TRAIN, loss="mse-softmax"), "loss 'mse-softmax'"),
+        (NET, replace(TRAIN, optimizer="muon"), "optimizer 'muon'"),
+        (NET, replace(TRAIN, dtype="float64"), "dtype 'float64'"),
+        (NET, replace(TRAIN, weight_decay=0.1), "no weight decay"),
+    ],
+)
+def test_what_it_does_not_train(net: NetSpec, train: TrainSpec, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")  # so that the device is none of the reasons
+    assert words in why(net, train)
+    assert bool(why(net, train)) == bool(words)

@@ -1,0 +1,1 @@
+"""Training on a GPU by a kernel of Triton: one program a lane, many steps a launch."""
