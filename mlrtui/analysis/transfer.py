@@ -136,14 +136,16 @@ def certify(
     usable = [point for point in points if not point.censored and point.ln_y and all(map(isfinite, point.ln_y))]
     if not usable:
         return Refusal(f"no cell has a {what} in every net")
-    grown = [name for name in ("width", "depth") if len({point.values[name] for point in usable}) > 1]
-    along = next((name for name in grown if target[name] > min(float(p.values[name]) for p in usable)), None)
-    if along is None:
-        return Refusal("the asked size is not larger than the smallest cell")
-    same = [p for p in usable if all(float(p.values[name]) == target[name] for name in target if name != along)]
-    if not same:
+    same: list[CellPoint] = []
+    along = ""
+    for along in ("width", "depth"):
         (other,) = (name for name in target if name != along)
-        return Refusal(f"no cell has {other} {target[other]:g}, beside which {along} grows")
+        same = [p for p in usable if float(p.values[other]) == target[other]]
+        if any(float(p.values[along]) < target[along] for p in same):
+            break
+    else:
+        said = ", ".join(f"{name} {value:g}" for name, value in target.items())
+        return Refusal(f"no cell is smaller than {said} in one of them and equal in the other")
     smallest = min(same, key=lambda point: float(point.values[along]))
     base = {name: float(smallest.values[name]) for name in target}
     asked = {name: float(value) for name, value in target.items()}

@@ -43,6 +43,7 @@ def certificates(
     where: str = "",
     level: float = LEVEL,
     factor: float = FACTOR,
+    option: Callable[[str], str] = "--{}".format,
 ) -> dict[tuple[str, str], Certificate | Refusal]:
     """One for every group of cells that agree in all but their sizes, by sweep and by the group's condition.
 
@@ -52,10 +53,10 @@ def certificates(
     rows = chosen(reader, names)
     found: dict[tuple[str, str], Certificate | Refusal] = {}
     for row in rows:
-        groups = grouped_where(cell_points(reader, row), where)
+        groups = grouped_where(cell_points(reader, row), where, option)
         if not groups:
             if names:
-                raise BadInput(f"--where {where!r}: no cell of {row.name!r} is left")
+                raise BadInput(f"{option('where')} {where!r}: no cell of {row.name!r} is left")
             continue
         trials = _rows(reader, "phases", row)
         layers = _rows(reader, "layers", row)
