@@ -152,9 +152,20 @@ def certify(
     prediction = predict(points, asked, level, resolution, what)
     moved = drift(points, base, asked, level, resolution, what)
     certificate = Certificate(
-        what, along, base, asked, exp(sum(smallest.ln_y) / len(smallest.ln_y)), prediction, moved, factor,
-        tuple(layers), tuple(lost), "undecided", None, "",
-    )  # fmt: skip
+        what=what,
+        along=along,
+        base=base,
+        target=asked,
+        base_value=exp(sum(smallest.ln_y) / len(smallest.ln_y)),
+        prediction=prediction,
+        drift=moved,
+        factor=factor,
+        layers=tuple(layers),
+        lost=tuple(lost),
+        verdict="undecided",
+        fails_at=None,
+        reason="",
+    )
     if isinstance(prediction, Refusal) or isinstance(moved, Refusal):
         refused = prediction if isinstance(prediction, Refusal) else moved
         return replace(certificate, reason=getattr(refused, "reason", ""))
