@@ -32,7 +32,7 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | done, but something failed: trials, the last backup, a claim, a check of `doctor`; no prediction, or a wrong one |
+| 1 | done, but something failed: trials, the last backup, a claim, a check of `doctor`; no prediction, no certificate |
 | 2 | bad input: a sweep file, an option or a value. Every mistake is listed; nothing was started |
 | 3 | the store cannot be used |
 | 4 | the driver died: an unexpected error, all workers lost, or killed. The log beside the store has the traceback |

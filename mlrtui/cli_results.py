@@ -127,6 +127,33 @@ def suggest_warmup(
     raise typer.Exit(command.suggest_warmup(store_path(store), tuple(sweeps or ()), asked))
 
 
+def certify(
+    *,
+    sweeps: SweepsArgument = None,
+    depth: Annotated[int, typer.Option(help="Hidden layers of the net.")],
+    width: Annotated[int, typer.Option(help="Units of each hidden layer.")],
+    store: StoreOption = None,
+    where: Annotated[str, typer.Option(help="Cells to judge by: a condition, such as 'width >= 64'.")] = "",
+    within: Annotated[float, typer.Option(help="Factor that the rate may move by, up or down.")] = 2.0,
+    level: Annotated[float, typer.Option(help="Chance that the intervals hold.")] = 0.9,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Train that net, as a sweep of its own, and let it decide.")
+    ] = False,
+    devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    allow_code: AllowCodeOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say whether η* or the best rate of the smallest nets holds at a larger size: holds, fails or undecided."""
+    from mlrtui.commands import certify as command
+    from mlrtui.commands.run import RunOptions
+
+    options = RunOptions(store_path(store), devices, workers, engine, plain=True, allow_code=allow_code)
+    asked = command.Asked(depth, width, where, within, level, confirm, as_json)
+    raise typer.Exit(command.certify(tuple(sweeps or ()), asked, options))
+
+
 def plot(
     kind: FigureArgument,
     sweeps: SweepsArgument = None,
@@ -215,6 +242,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "rethreshold": rethreshold,
     "predict": predict,
     "suggest-warmup": suggest_warmup,
+    "certify": certify,
     "plot": plot,
     "report": report,
     "compare-report": compare_report,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mlrtui.analysis.fits import CellPoint, t_quantile
 from mlrtui_db.axes import SIZES
 
-__all__ = ["LEVEL", "MAX_OCTAVES", "Path", "Prediction", "Refusal", "predict", "predicted_path"]
+__all__ = ["LEVEL", "MAX_OCTAVES", "Drift", "Path", "Prediction", "Refusal", "drift", "predict", "predicted_path"]
 
 LEVEL = 0.9
 """Chance with which the mean over seeds falls into the interval."""
@@ -68,13 +68,58 @@ class Path:
         return f"{name} {value:g}, {self.along} {first:g} to {last:g}"
 
 
-def predict(points: Sequence[CellPoint], target: Mapping[str, float], level: float = LEVEL) -> Prediction | Refusal:
+@dataclass(frozen=True)
+class Drift:
+    """The law's ratio between two places, and where it lies with the chance ``level``."""
+
+    ratio: float
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True)
+class _Law:
+    """Least squares of mean ln y on the logarithms of the sizes that vary."""
+
+    varying: tuple[str, ...]
+    line: _Floats  # intercept, then a power for each size
+    shape: _Floats  # inverse of designᵀ·design
+    variance: float  # of a cell's mean
+    freedom: int
+    ends: Mapping[str, tuple[float, float]]  # range of ln size
+
+    def row(self, at: Mapping[str, float]) -> _Floats:
+        """The regressors at a place, by logarithms of its sizes."""
+        return np.array([1.0, *(at[name] for name in self.varying)])
+
+    def octaves(self, at: Mapping[str, float]) -> dict[str, float]:
+        """How far a place lies beyond the cells."""
+        return {name: max(low - at[name], at[name] - high, 0.0) / log(2.0) for name, (low, high) in self.ends.items()}
+
+    def half(self, row: _Floats, at: Mapping[str, float], level: float, own: float) -> float:
+        """Half the interval of ``row`` times the line; ``own`` is 1 with the scatter of a new cell, 0 without."""
+        spread = own + float(row @ self.shape @ row)
+        bend = sum((PER_OCTAVE * beyond) ** 2 for beyond in self.octaves(at).values())
+        return t_quantile(self.freedom, level) * sqrt(self.variance * spread * INSIDE**2 + bend)
+
+
+def predict(
+    points: Sequence[CellPoint],
+    target: Mapping[str, float],
+    level: float = LEVEL,
+    resolution: float = 0.0,
+    what: str = "η*",
+) -> Prediction | Refusal:
     """Predict η* at a depth and width from cells that agree in everything else.
 
     Args:
         points: cells of one group (`fits.grouped`), with ln η* of their nets.
         target: "depth" and "width".
         level: above 0 and below 1.
+        resolution: width of the steps of ln y, where y is one of a list of rates: cells that agree to a step do not
+            prove that they agree exactly.
+        what: what y is, for a refusal.
 
     >>> cells = [CellPoint(f"{w}", {"depth": 2.0, "width": float(w)}, (-log(w) + e,)) for w, e in
     ...          ((16, 0.01), (32, -0.01), (64, 0.0), (128, 0.01), (256, -0.01))]
@@ -82,25 +127,61 @@ def predict(points: Sequence[CellPoint], target: Mapping[str, float], level: flo
     >>> round(found.eta_star * 48, 1), found.low < 1 / 48 < found.high
     (1.0, True)
     """
-    usable = [point for point in points if not point.censored and point.ln_y and all(map(isfinite, point.ln_y))]
-    if len(usable) < MIN_CELLS:
-        return Refusal(f"{len(usable)} cells with η* in every net; a prediction needs {MIN_CELLS}")
-    sizes = {name: np.log([_size(point, name) for point in usable]) for name in SIZES}  # [cells] each
+    law = _law(points, target, resolution, what)
+    if isinstance(law, Refusal):
+        return law
     goal = {name: log(target[name]) for name in SIZES}
-    varying = [name for name in SIZES if float(np.ptp(sizes[name])) > 0.0]
-    for name in SIZES:
-        if name not in varying and goal[name] != sizes[name][0]:
-            return Refusal(f"all cells have {name} {exp(sizes[name][0]):g}: how η* depends on {name} is not known")
-    octaves = {name: _beyond(goal[name], sizes[name]) for name in SIZES}
+    octaves = law.octaves(goal)
     for name, beyond in octaves.items():
         if beyond > MAX_OCTAVES + 1e-9:
-            low, high = (exp(end) for end in (sizes[name].min(), sizes[name].max()))
+            low, high = map(exp, law.ends[name])
             return Refusal(
                 f"{name} {target[name]:g} is {beyond:.2g} octaves outside {low:g} to {high:g}; at most {MAX_OCTAVES:g}"
             )
+    usable = _usable(points)
     if nearer := _censored_nearby(points, usable, goal):
-        return Refusal(f"the nearest cell {nearer} is censored: η* there is not known")
-    return _predicted(usable, varying, goal, octaves, level)
+        return Refusal(f"the nearest cell {nearer} is censored: {what} there is not known")
+    row = law.row(goal)
+    middle, half = float(row @ law.line), law.half(row, goal, level, 1.0)
+    return Prediction(
+        eta_star=exp(middle),
+        low=exp(middle - half),
+        high=exp(middle + half),
+        level=level,
+        terms=tuple((name, float(slope)) for name, slope in zip(law.varying, law.line[1:], strict=True)),
+        cells=len(usable),
+        octaves=octaves,
+        spread_of_nets=_spread(usable),
+    )
+
+
+def drift(
+    points: Sequence[CellPoint],
+    base: Mapping[str, float],
+    target: Mapping[str, float],
+    level: float = LEVEL,
+    resolution: float = 0.0,
+    what: str = "η*",
+) -> Drift | Refusal:
+    """How far the law moves from one place to another: what a rate that was chosen at ``base`` is wrong by.
+
+    Args:
+        points, target, level, resolution, what: as in `predict`.
+        base: "depth" and "width" of a cell.
+
+    >>> cells = [CellPoint(f"{w}", {"depth": 2.0, "width": float(w)}, (-log(w) + e,)) for w, e in
+    ...          ((16, 0.01), (32, -0.01), (64, 0.0), (128, 0.01), (256, -0.01))]
+    >>> found = drift(cells, {"depth": 2, "width": 16}, {"depth": 2, "width": 256})
+    >>> round(found.ratio * 16, 1), found.low < 1 / 16 < found.high
+    (1.0, True)
+    """
+    law = _law(points, target, resolution, what)
+    if isinstance(law, Refusal):
+        return law
+    first, goal = ({name: log(place[name]) for name in SIZES} for place in (base, target))
+    row = law.row(goal) - law.row(first)  # the intercept goes
+    middle, half = float(row @ law.line), law.half(row, goal, level, 0.0)
+    return Drift(exp(middle), exp(middle - half), exp(middle + half), level)
 
 
 def predicted_path(points: Sequence[CellPoint], level: float = LEVEL, octave_steps: int = 4) -> Path | Refusal:
@@ -139,13 +220,19 @@ def predicted_path(points: Sequence[CellPoint], level: float = LEVEL, octave_ste
     return Path(along, (other, fixed), tuple(found), "")
 
 
-def _predicted(
-    usable: Sequence[CellPoint],
-    varying: Sequence[str],
-    goal: Mapping[str, float],
-    octaves: Mapping[str, float],
-    level: float,
-) -> Prediction | Refusal:
+def _usable(points: Sequence[CellPoint]) -> list[CellPoint]:
+    return [point for point in points if not point.censored and point.ln_y and all(map(isfinite, point.ln_y))]
+
+
+def _law(points: Sequence[CellPoint], target: Mapping[str, float], resolution: float, what: str) -> _Law | Refusal:
+    usable = _usable(points)
+    if len(usable) < MIN_CELLS:
+        return Refusal(f"{len(usable)} cells with {what} in every net; a prediction needs {MIN_CELLS}")
+    sizes = {name: np.log([_size(point, name) for point in usable]) for name in SIZES}  # [cells] each
+    varying = tuple(name for name in SIZES if float(np.ptp(sizes[name])) > 0.0)
+    for name in SIZES:
+        if name not in varying and log(target[name]) != sizes[name][0]:
+            return Refusal(f"all cells have {name} {exp(sizes[name][0]):g}: how {what} depends on {name} is not known")
     ln_y = np.array([sum(point.ln_y) / len(point.ln_y) for point in usable])
     design = np.array([[1.0, *(log(_size(point, name)) for name in varying)] for point in usable])  # [cells, 1 + terms]
     freedom = len(ln_y) - design.shape[1]
@@ -154,31 +241,13 @@ def _predicted(
     if np.linalg.matrix_rank(design - design.mean(axis=0)) < len(varying):
         return Refusal(f"the cells do not tell {' and '.join(varying)} apart")
     line, *_ = np.linalg.lstsq(design, ln_y, rcond=None)
-    variance = float(np.sum((ln_y - design @ line) ** 2)) / freedom
-    at = np.array([1.0, *(goal[name] for name in varying)])
-    leverage = float(at @ np.linalg.solve(design.T @ design, at))
-    bend = sum((PER_OCTAVE * beyond) ** 2 for beyond in octaves.values())
-    half = t_quantile(freedom, level) * sqrt(variance * (1.0 + leverage) * INSIDE**2 + bend)
-    middle = float(at @ line)
-    return Prediction(
-        eta_star=exp(middle),
-        low=exp(middle - half),
-        high=exp(middle + half),
-        level=level,
-        terms=tuple((name, float(slope)) for name, slope in zip(varying, line[1:], strict=True)),
-        cells=len(ln_y),
-        octaves=octaves,
-        spread_of_nets=_spread(usable),
-    )
+    variance = max(float(np.sum((ln_y - design @ line) ** 2)) / freedom, resolution**2 / 12.0)  # of a uniform error
+    ends = {name: (float(found.min()), float(found.max())) for name, found in sizes.items()}
+    return _Law(varying, line, np.linalg.inv(design.T @ design), variance, freedom, ends)
 
 
 def _size(point: CellPoint, name: str) -> float:
     return float(point.values[name])
-
-
-def _beyond(at: float, known: _Floats) -> float:
-    """Octaves from a range of logarithms; 0 inside."""
-    return max(float(known.min()) - at, at - float(known.max()), 0.0) / log(2.0)
 
 
 def _censored_nearby(points: Sequence[CellPoint], usable: Sequence[CellPoint], goal: Mapping[str, float]) -> str | None:

@@ -22,7 +22,7 @@ from mlrtui.text.numbers import exact, power
 from mlrtui_db.axes import SIZES, variant
 from mlrtui_db.reader import Reader
 
-__all__ = ["Asked", "predict_eta_star"]
+__all__ = ["Asked", "predict_eta_star", "train_alike"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,20 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
     return 1 if failed or not any(isinstance(answer, Prediction) for answer in answers.values()) else 0
 
 
+def train_alike(spec: AnySweep, cell: CellPoint, depth: int, width: int, options: RunOptions) -> tuple[str, int]:
+    """Train a net of this size, in all else like a cell, as a sweep of one cell; its name, and the code of the run.
+
+    Raises:
+        BadInput: the cell is of a training of the user's own.
+    """
+    if not isinstance(spec, SweepSpec):
+        raise BadInput("--confirm: trains nets of [model]; run a sweep of this size for a training of your own")
+    alike = variant(cell.label, *(int(cell.values[name]) for name in SIZES))
+    name = f"{spec.sweep.name}: {' '.join(filter(None, (f'{depth}x{width}', alike)))}"
+    with redirect_stdout(sys.stderr):  # progress; the answer alone goes to the output
+        return name, run_specs([at_size(spec, cell.label, depth, width, name)], options)
+
+
 def _confirmed(
     spec: AnySweep, cell: CellPoint, asked: Asked, answer: Prediction | Refusal, options: RunOptions
 ) -> Trained | int:
@@ -97,13 +111,7 @@ def _confirmed(
 
     The exit code of `mlrtui run` where it did not come to its end.
     """
-    if not isinstance(spec, SweepSpec):
-        raise BadInput("--confirm: trains nets of [model]; run a sweep of this size for a training of your own")
-    alike = variant(cell.label, *(int(cell.values[name]) for name in SIZES))
-    size = f"{asked.depth}x{asked.width}"
-    name = f"{spec.sweep.name}: {' '.join(filter(None, (size, alike)))}"
-    with redirect_stdout(sys.stderr):  # progress; the answer alone goes to the output
-        code = run_specs([at_size(spec, cell.label, asked.depth, asked.width, name)], options)
+    name, code = train_alike(spec, cell, asked.depth, asked.width, options)
     if code not in (0, 1):  # stopped or died: half of the nets would be another mean
         return code
     with Reader.open(options.store) as reader:

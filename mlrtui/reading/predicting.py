@@ -8,12 +8,13 @@ from mlrtui.analysis.fits import CellPoint
 from mlrtui.analysis.points import points
 from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal, predict
 from mlrtui.errors import BadInput
+from mlrtui.figures.optima import best_rates
 from mlrtui.reading.fitting import chosen
 from mlrtui.text.numbers import exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["LARGEST", "cell_points", "groups_of", "predictions", "refuse_sizes", "searches"]
+__all__ = ["LARGEST", "cell_points", "grouped_where", "groups_of", "predictions", "refuse_sizes", "searches"]
 
 LARGEST = 1_000_000
 """The largest depth and width that may be asked for."""
@@ -44,9 +45,12 @@ def refuse_sizes(depth: int, width: int, level: float, option: Callable[[str], s
 
 
 def cell_points(reader: Reader, row: SweepRow) -> list[CellPoint]:
-    """The cells of a search with ln η* of their nets."""
-    columns, found = reader.query("eta_star", where_sweep=row.name)
-    return points([dict(zip(columns, one, strict=True)) for one in found], "eta_star", reader.sizes(row.sweep_id))
+    """The cells of a search with ln η* of their nets, or of a scan with ln of their best rates."""
+    columns, found = reader.query("eta_star" if row.mode == "search" else "phases", where_sweep=row.name)
+    rows: list[Mapping[str, object]] = [dict(zip(columns, one, strict=True)) for one in found]
+    if row.mode != "search":
+        rows = list(best_rates(rows))
+    return points(rows, "eta_star", reader.sizes(row.sweep_id))
 
 
 def groups_of(
@@ -57,7 +61,7 @@ def groups_of(
     Raises:
         BadInput: as `searches`, or a condition that cannot be read or holds for no cell.
     """
-    found = {row.name: _groups(cell_points(reader, row), where, option) for row in searches(reader, names)}
+    found = {row.name: grouped_where(cell_points(reader, row), where, option) for row in searches(reader, names)}
     empty = [name for name, each in found.items() if not each]
     if empty and (names or len(empty) == len(found)):
         raise BadInput(f"{option('where')} {where!r}: no cell of {empty[0]!r} is left")
@@ -75,8 +79,14 @@ def predictions(
     return {key: predict(cells, target, level) for key, cells in groups.items()}
 
 
-def _groups(cells: list[CellPoint], where: str, option: Callable[[str], str]) -> dict[str, list[CellPoint]]:
-    """The cells that meet the condition, by group; none where none does."""
+def grouped_where(
+    cells: list[CellPoint], where: str, option: Callable[[str], str] = "--{}".format
+) -> dict[str, list[CellPoint]]:
+    """The cells that meet the condition, by group; none where none does.
+
+    Raises:
+        BadInput: the condition cannot be read.
+    """
     if where.strip():
         try:
             condition = cell_condition(where, fits.own_names(cells))

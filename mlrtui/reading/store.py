@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from mlrtui.analysis.prediction import LEVEL, Refusal
+from mlrtui.analysis.transfer import FACTOR
 from mlrtui.errors import BadInput
-from mlrtui.reading import predicting
+from mlrtui.reading import certifying, predicting
 from mlrtui.reading.fitting import Question, answers, chosen
 from mlrtui.reading.plots import Plots
 from mlrtui.reading.table import Table
@@ -163,6 +164,48 @@ class Store(Views):
             rows.append((sweep, group, depth, width, answer.eta_star, answer.low, answer.high, level, *rest))
         return Table(_Given("predictions", str(self.path), _PREDICTION, tuple(rows)))
 
+    def certify(
+        self,
+        *,
+        depth: int,
+        width: int,
+        where: str = "",
+        within: float = FACTOR,
+        level: float = LEVEL,
+        sweeps: Sequence[str] = (),
+    ) -> Table:
+        """Whether η* or the best rate of the smallest nets holds at a larger size, as `mlrtui certify` does.
+
+        One row per sweep and group of cells.
+
+        Args:
+            depth, width: of the larger net.
+            where: a condition on the cells to judge by, such as ``"width >= 64"``.
+            within: factor that the rate may move by, up or down.
+            level: chance with which the intervals hold.
+            sweeps: names of sweeps; none: all.
+
+        Raises:
+            BadInput: an unknown name, or a value or condition that cannot be used.
+        """
+        predicting.refuse_sizes(depth, width, level, "{}=".format)
+        certifying.refuse_factor(within, "{}=".format)
+        target = {"depth": depth, "width": width}
+        found = certifying.certificates(self._reader, sweeps, target, where, level, within, "{}=".format)
+        rows: list[tuple[Any, ...]] = []
+        for (sweep, group), one in found.items():
+            head = (sweep, group, depth, width)
+            if isinstance(one, Refusal):
+                rows.append((*head, "undecided", one.reason, *(None,) * 9))
+                continue
+            predicted: tuple[float | None, ...] = (None,) * 3
+            if not isinstance(one.prediction, Refusal):
+                predicted = one.prediction.eta_star, one.prediction.low, one.prediction.high
+            moved = (None,) * 3 if isinstance(one.drift, Refusal) else (one.drift.ratio, one.drift.low, one.drift.high)
+            base = one.what, one.base_value
+            rows.append((*head, one.verdict, one.reason, one.fails_at, *base, *predicted, *moved))
+        return Table(_Given("certificates", str(self.path), _CERTIFICATE, tuple(rows)))
+
     @property
     def plot(self) -> Plots:
         """Figures of all sweeps that have them: ``store.plot.eta_star(ax)``."""
@@ -257,6 +300,13 @@ class Sweep(Views):
     def predict(self, *, depth: int, width: int, where: str = "", level: float = LEVEL) -> Table:
         """Predict η* from the cells of this sweep; see `Store.predict`."""
         return self._store.predict(depth=depth, width=width, where=where, level=level, sweeps=(self.name,))
+
+    def certify(
+        self, *, depth: int, width: int, where: str = "", within: float = FACTOR, level: float = LEVEL
+    ) -> Table:
+        """Whether the rate of this sweep's smallest nets holds at a larger size; see `Store.certify`."""
+        asked: dict[str, Any] = {"depth": depth, "width": width, "where": where, "within": within, "level": level}
+        return self._store.certify(**asked, sweeps=(self.name,))
 
     @property
     def plot(self) -> Plots:
@@ -367,6 +417,24 @@ _PREDICTION = (
     Column("cells", "INTEGER", "1", "Cells that it is predicted from."),
     Column("spread_of_nets", "REAL", "1", "Standard deviation of ln η* between nets of a cell; NULL: one net a cell."),
     Column("refused", "TEXT", "text", "Why there is no prediction; NULL: there is one."),
+)
+
+_CERTIFICATE = (
+    Column("sweep", "TEXT", "text", "Name of the sweep."),
+    Column("group", "TEXT", "text", "Condition that the cells of the group meet; empty: there is one group."),
+    Column("depth", "INTEGER", "1", "Hidden layers that were asked for."),
+    Column("width", "INTEGER", "1", "Units of each hidden layer that were asked for."),
+    Column("verdict", "TEXT", "text", "holds, fails or undecided: of the smallest net's rate at the asked size."),
+    Column("reason", "TEXT", "text", "What decided."),
+    Column("fails_at", "REAL", "1", "Size from which on it fails; NULL: it does not, or it is not decided."),
+    Column("what", "TEXT", "text", "The rate: η*, or best rate of a scan (lowest loss at the end)."),
+    Column("base_value", "REAL", "eta", "Geometric mean over seeds at the smallest size."),
+    Column("predicted", "REAL", "eta", "Predicted rate at the asked size; NULL: refused."),
+    Column("low", "REAL", "eta", "Lower end of its interval."),
+    Column("high", "REAL", "eta", "Upper end of its interval."),
+    Column("drift", "REAL", "1", "The law's ratio from the smallest size to the asked one; NULL: refused."),
+    Column("drift_low", "REAL", "1", "Lower end of its interval."),
+    Column("drift_high", "REAL", "1", "Upper end of its interval."),
 )
 
 _FIT = _fit_columns()

@@ -1,0 +1,148 @@
+"""Certificates of transfer from stored sweeps: what `mlrtui certify` prints and `Store.certify` gives."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import exp, log
+from statistics import median
+
+from mlrtui.analysis.fits import CellPoint
+from mlrtui.analysis.prediction import LEVEL, Refusal
+from mlrtui.analysis.transfer import FACTOR, Certificate, LayerTrend, Measured, certify, trends
+from mlrtui.errors import BadInput
+from mlrtui.figures.rows import Row, by_net, number, text_of
+from mlrtui.figures.trainings import LOST
+from mlrtui.reading.fitting import chosen
+from mlrtui.reading.predicting import cell_points, grouped_where
+from mlrtui.text.numbers import exact
+from mlrtui_db.axes import SIZES
+from mlrtui_db.models import SweepRow
+from mlrtui_db.reader import Reader
+
+__all__ = ["ALIKE", "certificates", "measured_of", "refuse_factor", "what_of"]
+
+ALIKE = 1.25
+"""Trainings at rates within this factor stand for one rate, where rates are no list."""
+
+
+def what_of(row: SweepRow) -> str:
+    """What the rate of a sweep is."""
+    return "η*" if row.mode == "search" else "best rate"
+
+
+def refuse_factor(factor: float, option: Callable[[str], str] = "--{}".format) -> None:
+    """Raise BadInput for a factor that a rate cannot stay within."""
+    if not 1.0 < factor <= 1000.0:
+        raise BadInput(f"{option('within')} {exact(factor)}: use a factor above 1, such as 2")
+
+
+def certificates(
+    reader: Reader,
+    names: Sequence[str],
+    target: Mapping[str, int],
+    where: str = "",
+    level: float = LEVEL,
+    factor: float = FACTOR,
+    option: Callable[[str], str] = "--{}".format,
+) -> dict[tuple[str, str], Certificate | Refusal]:
+    """One for every group of cells that agree in all but their sizes, by sweep and by the group's condition.
+
+    Raises:
+        BadInput: an unknown name, a condition that cannot be read or holds for no cell, or no sweep to speak of.
+    """
+    rows = chosen(reader, names)
+    found: dict[tuple[str, str], Certificate | Refusal] = {}
+    for row in rows:
+        groups = grouped_where(cell_points(reader, row), where, option)
+        if not groups:
+            if names:
+                raise BadInput(f"{option('where')} {where!r}: no cell of {row.name!r} is left")
+            continue
+        trials = _rows(reader, "phases", row)
+        layers = _rows(reader, "layers", row)
+        for text, cells in groups.items():
+            if not names and len(rows) > 1 and len(cells) < 2:
+                continue  # a net that was trained to check another certificate
+            found[row.name, text] = _certificate(row, cells, trials, layers, (target, level, factor))
+    if not found:
+        raise BadInput(f"{reader.path}: no cell of its sweeps is left to speak of{f' ({where})' if where else ''}")
+    return found
+
+
+def measured_of(reader: Reader, row: SweepRow) -> Measured | None:
+    """The rate of a sweep's only cell; None: its nets have none."""
+    (cell,) = cell_points(reader, row)
+    if cell.ln_y and not cell.censored:
+        return Measured(exp(sum(cell.ln_y) / len(cell.ln_y)))
+    return None if cell.at_least is None else Measured(exp(cell.at_least), "at least")
+
+
+def _rows(reader: Reader, view: str, row: SweepRow) -> list[Row]:
+    columns, found = reader.query(view, where_sweep=row.name)
+    return [dict(zip(columns, one, strict=True)) for one in found]
+
+
+def _certificate(
+    row: SweepRow,
+    cells: Sequence[CellPoint],
+    trials: Sequence[Row],
+    layers: Sequence[Row],
+    asked: tuple[Mapping[str, int], float, float],
+) -> Certificate | Refusal:
+    (target, level, factor), labels = asked, {cell.label for cell in cells}
+    sizes = {name: float(value) for name, value in target.items()}
+    its = [one for one in trials if text_of(one, "cell") in labels]
+    resolution = 0.0 if row.mode == "search" else _resolution(its)
+    about = partial(certify, cells, sizes, what=what_of(row), level=level, factor=factor, resolution=resolution)
+    plain = about()
+    if isinstance(plain, Refusal):
+        return plain
+    beside = {cell.label for cell in cells if all(_same(cell, plain, name) for name in SIZES if name != plain.along)}
+    at = _at_rate([one for one in its if text_of(one, "cell") in beside], plain.base_value, resolution)
+    moved = _trends(layers, at, plain.along)
+    lost = _lost(at) if row.mode == "scan" else []  # η* is an edge: beside it nets differ
+    return about(moved, lost=lost)
+
+
+def _same(cell: CellPoint, certificate: Certificate, name: str) -> bool:
+    return float(cell.values[name]) == certificate.target[name]
+
+
+def _resolution(trials: Sequence[Row]) -> float:
+    """Width of a step between the rates of a list, in ln η."""
+    steps = []
+    for its in by_net(trials).values():
+        tried = sorted({number(one, "eta") for one in its})
+        steps += [log(after / before) for before, after in itertools.pairwise(tried) if before > 0]
+    return median(steps) if steps else 0.0
+
+
+def _at_rate(trials: Sequence[Row], rate: float, resolution: float) -> list[Row]:
+    """Of each net the training nearest to a rate, if it is near enough."""
+    found = []
+    for its in by_net(trials).values():
+        tried = [one for one in its if number(one, "eta") > 0]
+        nearest = min(tried, key=lambda one: abs(log(number(one, "eta") / rate)), default=None)
+        if nearest is not None and abs(log(number(nearest, "eta") / rate)) <= max(resolution, log(ALIKE)) + 1e-9:
+            found.append(nearest)
+    return found
+
+
+def _lost(trials: Sequence[Row]) -> list[str]:
+    """Cells most of whose nets diverge there."""
+    by_cell: dict[str, list[bool]] = {}
+    for one in trials:
+        gone = text_of(one, "phase") in LOST or text_of(one, "verdict") in ("diverged", "dead")
+        by_cell.setdefault(text_of(one, "cell"), []).append(gone)
+    return [cell for cell, gone in by_cell.items() if sum(gone) * 2 > len(gone)]
+
+
+def _trends(layers: Sequence[Row], trials: Sequence[Row], along: str) -> tuple[LayerTrend, ...]:
+    """At the last step that every one of the trials has."""
+    ids = {one["trial_id"] for one in trials}
+    its = [row for row in layers if row["trial_id"] in ids]
+    last: dict[object, int] = {}
+    for row in its:
+        last[row["trial_id"]] = max(int(number(row, "step")), last.get(row["trial_id"], 0))
+    step = min(last.values(), default=0)
+    return trends([row for row in its if number(row, "step") == step], along) if step else ()
