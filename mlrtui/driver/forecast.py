@@ -36,8 +36,8 @@ _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard
 
 _BINS = 50  # of the parts of a training's steps
 _PRIOR_PART = 0.45
-"""Part of its steps that a training of a search does: those that learn end early, those that do not are pruned. The
-mean over the examples, weighted by what their trainings cost."""
+"""Part of its steps that a training of a search does: those that learn end early, those that do not are pruned.
+From the stored quick start and a ragged search; what a sweep itself shows soon outweighs it."""
 
 _OWN = 4.0  # trainings of a cell after which its own part counts as much as that of all
 
