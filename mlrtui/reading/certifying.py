@@ -13,7 +13,7 @@ from mlrtui.errors import BadInput
 from mlrtui.figures.rows import Row, by_net, number, text_of
 from mlrtui.figures.trainings import LOST
 from mlrtui.reading.fitting import chosen
-from mlrtui.reading.predicting import cell_points, grouped_where
+from mlrtui.reading.predicting import cell_points, grouped_where, net_rows
 from mlrtui.text.numbers import exact
 from mlrtui_db.axes import SIZES
 from mlrtui_db.models import SweepRow
@@ -70,11 +70,16 @@ def certificates(
 
 
 def measured_of(reader: Reader, row: SweepRow) -> Measured | None:
-    """The rate of a sweep's only cell; None: its nets have none."""
-    (cell,) = cell_points(reader, row)
-    if cell.ln_y and not cell.censored:
-        return Measured(exp(sum(cell.ln_y) / len(cell.ln_y)))
-    return None if cell.at_least is None else Measured(exp(cell.at_least), "at least")
+    """The rate of a sweep's only cell; None: it is not known of every net, not even as a bound to one side."""
+    nets = net_rows(reader, row)
+    rates = [number(net, "eta_star") for net in nets]
+    kinds = {text_of(net, "censored") for net in nets}
+    bound = {frozenset(): "", frozenset({"at_max"}): "at least", frozenset({"at_min"}): "at most"}.get(
+        frozenset(kinds - {""})
+    )
+    if bound is None or not rates or not all(rate > 0 for rate in rates):
+        return None
+    return Measured(exp(sum(map(log, rates)) / len(rates)), bound)
 
 
 def _rows(reader: Reader, view: str, row: SweepRow) -> list[Row]:

@@ -14,7 +14,16 @@ from mlrtui.text.numbers import exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["LARGEST", "cell_points", "grouped_where", "groups_of", "predictions", "refuse_sizes", "searches"]
+__all__ = [
+    "LARGEST",
+    "cell_points",
+    "grouped_where",
+    "groups_of",
+    "net_rows",
+    "predictions",
+    "refuse_sizes",
+    "searches",
+]
 
 LARGEST = 1_000_000
 """The largest depth and width that may be asked for."""
@@ -46,11 +55,14 @@ def refuse_sizes(depth: int, width: int, level: float, option: Callable[[str], s
 
 def cell_points(reader: Reader, row: SweepRow) -> list[CellPoint]:
     """The cells of a search with ln η* of their nets, or of a scan with ln of their best rates."""
+    return points(net_rows(reader, row), "eta_star", reader.sizes(row.sweep_id))
+
+
+def net_rows(reader: Reader, row: SweepRow) -> list[Mapping[str, object]]:
+    """A row for each net, with its η* or its best rate in ``eta_star``, and whether that is a bound in ``censored``."""
     columns, found = reader.query("eta_star" if row.mode == "search" else "phases", where_sweep=row.name)
     rows: list[Mapping[str, object]] = [dict(zip(columns, one, strict=True)) for one in found]
-    if row.mode != "search":
-        rows = list(best_rates(rows))
-    return points(rows, "eta_star", reader.sizes(row.sweep_id))
+    return rows if row.mode == "search" else list(best_rates(rows))
 
 
 def groups_of(

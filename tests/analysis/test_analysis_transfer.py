@@ -104,6 +104,8 @@ def test_too_far_or_too_few_is_undecided() -> None:
         (Measured(0.1), "fails", False),
         (Measured(0.9, "at least"), "fails", False),
         (Measured(0.2, "at least"), "undecided", None),
+        (Measured(0.1, "at most"), "fails", False),
+        (Measured(0.4, "at most"), "undecided", None),
     ],
 )
 def test_what_is_measured_at_the_size_decides(measured: Measured, verdict: str, inside: bool | None) -> None:
