@@ -5,6 +5,7 @@ a link to a file that is no page goes to the repository. Zensical builds them, s
 anchor and resource of the built pages is looked up (scripts/site_links.py).
 """
 
+import json
 import os
 import re
 import shutil
@@ -111,15 +112,20 @@ def navigation() -> Iterator[str]:
         for label, name in re.findall(r"^\| \[(.+?)\]\(([^)#]+\.md)\)", rest, flags=re.MULTILINE):
             path = (index.parent / name).resolve()
             if path.name != "README.md":
-                yield f'      - "{label}": {places[path]}'
+                yield f"      - {_plain(label)}: {places[path]}"
                 continue
-            yield f'      - "{label}":'
+            yield f"      - {_plain(label)}:"
             yield f"          - {places[path]}"
             yield from (f"          - {places[child]}" for child in sorted(path.parent.glob("*.md")) if child != path)
     yield "  - Project:"
     for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md"):
         label = "Measuring speed: " if name.startswith("benchmarks") else ""  # its own title is another page's
         yield f"      - {label}{PROJECT_PAGES[name]}"
+
+
+def _plain(label: str) -> str:
+    r"""A label of Markdown as a text of YAML, whose quotes know other escapes than ``\*``."""
+    return json.dumps(re.sub(r"\\([*_`])", r"\1", label), ensure_ascii=False)
 
 
 def main() -> int:
