@@ -155,6 +155,10 @@ async def test_a_copy_is_not_controlled_from_here() -> None:
 def test_a_store_on_another_machine_is_not_controlled_from_here() -> None:
     reading = read_once([scan_store().source()], "browse")
     afar = replace(reading, stores=(replace(reading.stores[0], place="me@box:runs", is_afar=True),))
+    here = target_of(reading, 0)
+    assert here is not None
+    assert here.driver is None  # the list does not ask, so nothing is said of it
+    assert not any("No driver" in words for words in offer("stop", here).sentences)
     for kind in KINDS:
         found = offer(kind, target_of(afar, 0, make_sweep(1, "a", "search")))
         assert found.refusal.startswith("me@box:runs is on another machine")

@@ -23,7 +23,7 @@ class Target:
 
     store: str  # the file
     sweep: SweepRow | None
-    driver: bool = False  # one is at work on the store
+    driver: bool | None = None  # whether one is at work on the store; None: not known here
     copied: bool = False  # the store is a copy that `mlrtui pull` brings up to date
     afar: bool = False  # the store is on another machine
 
@@ -74,10 +74,15 @@ def target_of(reading: Reading | None, store: int | None = None, sweep: SweepRow
     at = reading.wanted.store if store is None else store
     snapshot = reading.snapshot if at == reading.wanted.store else None
     known = reading.stores[at]
+    driver: bool | None = None
+    if known.has_driver or not known.sweeps:
+        driver = known.has_driver
+    elif snapshot is not None and not reading.wanted.browsing:  # the list of sweeps does not ask for drivers
+        driver = snapshot.writer_alive
     return Target(
         known.place or known.label,
         sweep if sweep is not None or snapshot is None else snapshot.sweep,
-        driver=(snapshot is not None and snapshot.writer_alive) or known.has_driver,
+        driver=driver,
         copied=snapshot is not None and snapshot.copied_at is not None,
         afar=known.is_afar,
     )
@@ -97,7 +102,7 @@ def offer(kind: str, target: Target | None) -> Offer:
 
 
 def _stop(target: Target) -> Offer:
-    now = () if target.driver else ("No driver is seen at work on it now.",)
+    now = () if target.driver is not False else ("No driver is seen at work on it now.",)
     does = (
         f"Asks the driver of {target.name} to end after its current commit; its workers end with it.",
         "Trainings under way start again with `mlrtui resume`. With --now it is killed at once.",
