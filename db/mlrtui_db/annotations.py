@@ -30,6 +30,7 @@ __all__ = [
     "Change",
     "annotated",
     "change",
+    "is_text",
     "leave",
     "left",
     "taken",
@@ -103,6 +104,11 @@ def annotated(connection: sqlite3.Connection, sweeps: Sequence[SweepRow]) -> tup
     )
 
 
+def is_text(text: str) -> bool:
+    """Whether SQLite can store it: no half of a surrogate pair, which stands for a byte that is no UTF-8."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 def folder_of(store: Path) -> Path:
     """Where changes lie for the writer."""
     return store.with_name(store.name + ".notes")
@@ -112,8 +118,11 @@ def leave(store: Path, changes: Sequence[Change]) -> Path:
     """Leave changes for the writer of a store; returns the file that is gone once they were taken.
 
     Raises:
-        StoreUnwritable: the folder of the store cannot be written.
+        StoreUnwritable: the folder of the store cannot be written, or the changes are more than a writer reads at once.
     """
+    text = json.dumps([asdict(one) for one in changes], ensure_ascii=False)
+    if len(text.encode()) > _LONGEST:
+        raise StoreUnwritable(f"{len(changes)} changes are too long for one command: give some of them in another one")
     folder, name = folder_of(store), f"{time.time_ns():020}-{secrets.token_hex(8)}"  # done in the order of their names
     try:
         for _ in range(10):  # the writer may remove the empty folder at any moment
@@ -121,7 +130,7 @@ def leave(store: Path, changes: Sequence[Change]) -> Path:
                 folder.mkdir()
             with suppress(FileNotFoundError):
                 draft = folder / f".{name}"
-                draft.write_text(json.dumps([asdict(one) for one in changes]), encoding="utf-8")
+                draft.write_text(text, encoding="utf-8")
                 return draft.rename(folder / f"{name}.json")
     except OSError as error:
         raise StoreUnwritable(f"{folder} cannot be written ({error.strerror}): check its permissions") from None
@@ -166,4 +175,4 @@ def _is_ours(one: Change) -> bool:
     kinds = [type(one.sweep_id), type(one.number), type(one.text), type(one.at)] == [int, int, str, float]
     known = one.do in (ADD, REMOVE, REPLACE) and one.kind in _KINDS
     numbers = kinds and all(0 <= number < 2**53 for number in (one.sweep_id, one.number, one.at))
-    return kinds and known and numbers and len(one.text) <= LONGEST_NOTE
+    return kinds and known and numbers and len(one.text) <= LONGEST_NOTE and is_text(one.text)

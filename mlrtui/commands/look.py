@@ -52,12 +52,15 @@ def watch(stores: Sequence[Path], how: How) -> int:
     """A screen; where there is no terminal, progress lines until the driver ends. Several stores: for Compare.
 
     Raises:
-        BadInput: several stores or sweeps for another screen.
+        BadInput: several stores or sweeps for another screen, or with trials.
     """
     printed_size(how)
     if how.screen != "compare" and max(len(stores), len(how.sweeps)) > 1:
         name = "--store" if len(stores) > 1 else "--sweep"
-        raise BadInput(f"{name}: given more than once, which --screen compare takes alone; leave the others out")
+        raise BadInput(f"{name}: given more than once, which only --screen compare takes; leave the others out")
+    if how.trials and max(len(stores), len(how.sweeps)) > 1:
+        name = "stores" if len(stores) > 1 else "sweeps"
+        raise BadInput(f"--trial {how.trials[0]}: with several {name}; compare trials of one, or leave --trial out")
     if len(stores) > 1 and not how.sweeps:
         raise BadInput(f"--store: {len(stores)} stores; name the sweep of each, or the one that all have, by --sweep")
     for store in stores:

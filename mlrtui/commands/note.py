@@ -113,6 +113,8 @@ def _text(text: str) -> str:
     kept = text.strip()
     if not kept or len(kept) > LONGEST_NOTE:
         raise BadInput(f"a note of {len(kept)} characters: give one of 1 to {LONGEST_NOTE}")
+    if not annotations.is_text(kept):
+        raise BadInput(f"note {one_line(kept[:60])!r}: has bytes that are no UTF-8; write it in UTF-8")
     return kept
 
 

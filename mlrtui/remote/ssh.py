@@ -130,7 +130,8 @@ class Question:
         except OSError as error:
             raise ConnectionLost(f"ssh cannot be run ({error.strerror})") from None
         except subprocess.TimeoutExpired:
-            self.stop()
+            self._process.kill()
+            self._process.wait()
             raise ConnectionLost(f"{self._address.host} does not answer within {_ANSWER} s") from None
         if self._process.returncode == 0:
             return out.decode(errors="replace")

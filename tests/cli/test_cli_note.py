@@ -48,6 +48,7 @@ def test_notes_and_tags_are_put_listed_replaced_and_removed(made: Made, mlrtui: 
         (["--untag", "x"], "--untag x: 'small search' has no such tag"),
         (["--tag", "two words"], "--tag 'two words': give a word of 1 to 60 characters"),
         (["--remove", "9"], "--remove 9: no note of 'small search' has this number; it has none"),
+        (["small search", "\udcff"], "bytes that are no UTF-8"),
         (["x" * 4001], "a note of 4001 characters: give one of 1 to 4000"),
     ],
 )

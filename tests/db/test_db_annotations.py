@@ -95,6 +95,7 @@ def test_what_is_not_ours_in_the_folder_is_left_out(path: Path, tmp_path: Path) 
         "[" * 5000,
         fine.replace('"note"', '"spell"'),
         fine.replace("100.0", "NaN"),
+        fine.replace("a first look", r"\udcff"),  # nothing that SQLite can store
     ]
     texts += [fine.replace("a first look", "x" * 70_000), fine.replace("a first look", "y" * 5000)]
     for number, text in enumerate(texts):

@@ -133,7 +133,7 @@ def test_fits_of_sweeps_are_made_over_their_own_cells_and_each_has_its_sign_and_
     assert len({group.sign(True) for group in made.groups}) == 2
     plain = render_once(reading, "compare", (120, 40), ascii=True)
     assert plain.isascii()
-    assert "o A" in plain
+    assert "@ A" in plain
     assert "# B" in plain
 
 
@@ -208,6 +208,7 @@ def test_a_search_and_a_scan_can_be_compared_as_far_as_they_have_the_same() -> N
     [
         (["a", "b", "c"], 2, "3 names for 2 stores"),
         (["catapult scan", "catapult scan"], 1, "given twice"),
+        (["nothing", "catapult scan", "catapult scan"], 1, "'catapult scan': given twice"),
         (["nothing"], 1, "not in this store; it has 'catapult scan'"),
         (["catapult scan", "no"], 2, "not in store 2"),
         (["a"] * 7, 1, "compare at most 6"),

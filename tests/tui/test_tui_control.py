@@ -14,8 +14,9 @@ from test_tui_screens import shown
 from tui_fakes import scan_store
 from tui_rows import NOW, make_sweep
 
-from mlrtui.tui.control.offers import Target, offer
+from mlrtui.tui.control.offers import KINDS, Target, offer, target_of
 from mlrtui.tui.live.screen import LiveScreen
+from mlrtui.tui.once import read_once
 from mlrtui_db import lock
 from mlrtui_db.reader import Reader
 
@@ -107,6 +108,7 @@ def test_a_real_driver_is_started_stopped_resumed_and_asked_for_more(
     assert lock.is_held(store)
     terminal.wait_for(lambda: "many nets" in _nets(store))
     back(terminal)
+    terminal.wait_for(lambda: "many nets" in terminal.text() and "live" in terminal.text())
     terminal.press(b"R")
     terminal.wait_for(lambda: "A driver is at work on this store now" in terminal.text())
     terminal.press(b"\r")
@@ -150,6 +152,19 @@ async def test_a_copy_is_not_controlled_from_here() -> None:
             assert isinstance(view.app.screen, LiveScreen)
 
 
+def test_a_store_on_another_machine_is_not_controlled_from_here() -> None:
+    reading = read_once([scan_store().source()], "browse")
+    afar = replace(reading, stores=(replace(reading.stores[0], place="me@box:runs", is_afar=True),))
+    here = target_of(reading, 0)
+    assert here is not None
+    assert here.driver is None  # the list does not ask, so nothing is said of it
+    assert not any("No driver" in words for words in offer("stop", here).sentences)
+    for kind in KINDS:
+        found = offer(kind, target_of(afar, 0, make_sweep(1, "a", "search")))
+        assert found.refusal.startswith("me@box:runs is on another machine")
+        assert not found.command
+
+
 async def test_the_palette_and_the_help_lead_to_control() -> None:
     async with shown(scan_store()) as view:
         await view.press("colon", *"stop tr", "enter")
@@ -173,8 +188,10 @@ def test_seeds_that_are_not_counted_are_extended_as_a_list() -> None:
     words = shlex.split(found.arguments)
     assert words[words.index("--store") + 1] == "/elsewhere/a b.db"
     assert words[-2:] == ["--set", "sweep.seeds=[4, 7, 8]"]
-    assert found.about("--set sweep.seeds=5") == "3 cells × 3 new seeds = 9 new nets."
-    assert "ask for more" in found.about("--set sweep.seeds=2")
+    assert found.about(found.arguments) == "3 cells × 1 new seed = 3 new nets."
+    assert found.about("--set sweep.seeds=8") == "3 cells × 6 new seeds = 18 new nets."
+    assert "Stored seed 7 is not among these" in found.about("--set sweep.seeds=5")
+    assert "ask for more" in found.about("--set 'sweep.seeds=[4]'")
     assert "its own script" in offer("extend", Target("a.db", replace(sweep, mode="recorded"))).refusal
     assert offer("stop", None).refusal
 

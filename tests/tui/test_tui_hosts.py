@@ -8,7 +8,8 @@ import pytest
 from tui_fakes import both_sweeps
 from tui_rows import make_fit, make_sweep
 
-from mlrtui.errors import ConnectionLost
+from mlrtui.errors import BadInput, ConnectionLost
+from mlrtui.tui.browse.filtering import entries_of
 from mlrtui.tui.browse.hosts import Host, Unreachable, rows_of_answer
 from mlrtui.tui.once import read_once, render_once
 from mlrtui.tui.state import StoreState
@@ -53,7 +54,27 @@ def test_an_answer_of_another_version_is_read_as_far_as_it_goes() -> None:
     assert fits == (make_fit(),)
 
 
-@pytest.mark.parametrize("text", ["no JSON", "{}", '{"stores": [{"store": "a"}]}', "[]"])
+def test_notes_and_tags_of_another_machine_are_shown_and_found() -> None:
+    document = json.loads(answer("/a.db"))
+    document["stores"][0]["sweeps"][0] |= {"tags": ["paper"], "notes": [{"number": 1, "at": 5.0, "text": "odd"}]}
+    one = host(lambda: json.dumps(document))
+    one.look()
+    (entry,) = entries_of([state(one)])
+    assert entry.words == "far away\n#paper\nodd"
+    assert "#paper" in render_once(read_once([one.source()], "browse"), "browse", (120, 36))
+
+
+def test_a_sweep_that_is_gone_there_is_a_sentence() -> None:
+    one = host(lambda: answer("/a.db"), [])
+    one.look()
+    with pytest.raises(BadInput, match="no longer there"):
+        one.enter(99)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no JSON", "{}", '{"stores": [{"store": "a"}]}', "[]", '{"stores": [{"store": "a", "sweeps": [{"notes": 1}]}]}'],
+)
 def test_what_is_no_answer_is_a_sentence(text: str) -> None:
     one = host(lambda: text)
     one.look()

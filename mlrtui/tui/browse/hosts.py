@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from typing import Any, TypeVar
 
+from mlrtui.errors import BadInput
 from mlrtui.text.escape import one_line
 from mlrtui.tui.ports import StoreSource
 from mlrtui_db.errors import StoreError
@@ -19,6 +20,7 @@ from mlrtui_db.models import (
     LogRow,
     MachineRow,
     MeasureCurve,
+    NoteRow,
     SweepRow,
     TrialDetails,
     WriterEnd,
@@ -27,7 +29,7 @@ from mlrtui_db.work import WorkRow
 
 __all__ = ["Host", "Unreachable", "rows_of_answer"]
 
-Row = TypeVar("Row", SweepRow, FitRow)
+Row = TypeVar("Row", SweepRow, FitRow, NoteRow)
 
 EVERY = 30.0  # s between two questions
 
@@ -50,7 +52,7 @@ def rows_of_answer(text: str) -> list[tuple[str, SweepRow, tuple[FitRow, ...]]]:
         return [
             (
                 str(store["store"]),
-                _made(SweepRow, sweep | {"spec": json.dumps(sweep["spec"])}),
+                _sweep(sweep),
                 tuple(_made(FitRow, fit | {"excluded": tuple(fit["excluded"])}) for fit in sweep["fits"]),
             )
             for store in stores
@@ -88,8 +90,15 @@ class Host:
         return StoreSource(self.label, self._open, self.label, self.enter)
 
     def enter(self, sweep_id: int) -> int:
-        """Show a sweep there; its exit code."""
-        return self._enter(*self._places[sweep_id])
+        """Show a sweep there; its exit code.
+
+        Raises:
+            BadInput: the last answer no longer has it.
+        """
+        place = self._places.get(sweep_id)
+        if place is None:
+            raise BadInput(f"{self.label}: the sweep is no longer there; the list shows what is")
+        return self._enter(*place)
 
     def look(self) -> None:
         """Ask once."""
@@ -200,6 +209,13 @@ class _HostReader:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _sweep(values: Mapping[str, Any]) -> SweepRow:
+    """A sweep, with its notes as rows."""
+    notes = tuple(_made(NoteRow, note) for note in values.get("notes", ()))
+    tags = tuple(map(str, values.get("tags", ())))
+    return _made(SweepRow, {**values, "spec": json.dumps(values["spec"]), "tags": tags, "notes": notes})
 
 
 def _made(kind: type[Row], values: Mapping[str, Any]) -> Row:

@@ -117,7 +117,8 @@ class PreviewPane(RowsPane):
         groups.sort(key=lambda terms: first is None or terms[0].fit != first.fit)
         rows: list[Line] = []
         for at, terms in enumerate(groups[:_FITS]):
-            text = " ".join(filter(None, (fit_sentence(terms), f"{terms[0].cells} cells", condition(terms[0]))))
+            cells = f"{terms[0].cells} cell{'' if terms[0].cells == 1 else 's'}"
+            text = " ".join(filter(None, (fit_sentence(terms), cells, condition(terms[0]))))
             rows += sentence(text, "dim" if at else "value", width)
         if len(groups) > _FITS:
             rows += sentence(f"and {len(groups) - _FITS} other fits", "dim", width)
@@ -143,7 +144,7 @@ def _machine(machine: MachineRow) -> str:
         env = {}
     name = env.get("name") if isinstance(env, dict) else None
     called = f" ({name})" if isinstance(name, str) and name and name != machine.device else ""
-    return f"{machine.host} {machine.device}{called}: {machine.trials} trainings"
+    return f"{machine.host} {machine.device}{called}: {machine.trials} training{'' if machine.trials == 1 else 's'}"
 
 
 def _values(values: Sequence[Any]) -> str:

@@ -21,7 +21,8 @@ def sweeps_named(readers: Sequence[StoreReader], names: Sequence[str]) -> tuple[
     if max(len(names), stores) > MOST_MARKS:
         raise BadInput(f"--sweep: {max(len(names), stores)} sweeps; compare at most {MOST_MARKS}")
     if stores == 1 and len(set(names)) < len(names):
-        raise BadInput(f"--sweep {names[0]!r}: given twice; name another sweep, or a --store for each")
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadInput(f"--sweep {twice!r}: given twice; name another sweep, or a --store for each")
     found = []
     for place in range(max(len(names), stores)):
         at, name = min(place, stores - 1), names[min(place, len(names) - 1)]

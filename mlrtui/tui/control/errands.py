@@ -1,5 +1,6 @@
 """Commands that a screen has started: processes of their own, which go on when the screen ends."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from mlrtui.text.lines import clean
 
 __all__ = ["Errand", "Errands"]
 
-_LOOK = 0.1  # seconds between two looks whether one has ended; none are made while nothing runs
+_LOOK = 0.1  # seconds between two checks whether one has ended; none are made while nothing runs
 _MOST = 100_000  # bytes of its output that are read
 
 
@@ -39,10 +40,9 @@ class Errand:
 
     def lines(self) -> tuple[str, ...]:
         """What it has printed so far, of that the last part."""
-        self._output.seek(0, 2)
-        start = max(self._output.tell() - _MOST, 0)
-        self._output.seek(start)
-        text = self._output.read().decode("utf-8", "replace")
+        file = self._output.fileno()
+        start = max(os.fstat(file).st_size - _MOST, 0)
+        text = os.pread(file, _MOST, start).decode("utf-8", "replace")  # never a seek: the command writes at this place
         return tuple(clean(row) for row in text.splitlines() if row.strip())
 
     def sentence(self) -> str:

@@ -13,7 +13,7 @@ from mlrtui_db.models import SweepRow
 
 __all__ = ["KINDS", "Offer", "Target", "offer", "target_of"]
 
-_SEEDS = re.compile(r"sweep\.seeds=(\d+)(?![\d.])")
+_SEEDS = re.compile(r"sweep\.seeds=(\d{1,5}(?![\d.])|\[[\d, ]*\])")
 _AT_WORK = "A driver is at work on this store now; until it has ended, this command refuses."
 
 
@@ -23,8 +23,9 @@ class Target:
 
     store: str  # the file
     sweep: SweepRow | None
-    driver: bool = False  # one is at work on the store
+    driver: bool | None = None  # whether one is at work on the store; None: not known here
     copied: bool = False  # the store is a copy that `mlrtui pull` brings up to date
+    afar: bool = False  # the store is on another machine
 
     @property
     def option(self) -> str:
@@ -52,12 +53,17 @@ class Offer:
 
     def about(self, arguments: str) -> str:
         """What the arguments, as they are typed now, come to; "" where there is nothing to count."""
-        asked, sweep = _SEEDS.search(arguments), None if self.target is None else self.target.sweep
-        if self.command != "resume" or asked is None or sweep is None:
+        if self.command == "run" and arguments.lstrip().startswith("-"):
+            return "Without a file this trains the quick start."
+        found, sweep = _SEEDS.search(arguments), None if self.target is None else self.target.sweep
+        if self.command != "resume" or found is None or sweep is None:
             return ""
-        added = int(asked[1]) - len(_seeds(sweep))
-        if added <= 0:
-            return f"{len(_seeds(sweep))} seeds are stored; ask for more."
+        known, asked = set(_seeds(sweep)), _asked(found[1])
+        if asked <= known:
+            return f"{len(known)} seeds are stored; ask for more."
+        if left_out := known - asked:
+            return f"Stored seed {min(left_out)} is not among these, so it will be refused; list all stored seeds, too."
+        added = len(asked - known)
         return f"{_many(sweep.cells, 'cell')} × {_many(added, 'new seed')} = {_many(added * sweep.cells, 'new net')}."
 
 
@@ -68,11 +74,17 @@ def target_of(reading: Reading | None, store: int | None = None, sweep: SweepRow
     at = reading.wanted.store if store is None else store
     snapshot = reading.snapshot if at == reading.wanted.store else None
     known = reading.stores[at]
+    driver: bool | None = None
+    if known.has_driver or not known.sweeps:
+        driver = known.has_driver
+    elif snapshot is not None and not reading.wanted.browsing:  # the list of sweeps does not ask for drivers
+        driver = snapshot.writer_alive
     return Target(
         known.place or known.label,
         sweep if sweep is not None or snapshot is None else snapshot.sweep,
-        driver=(snapshot is not None and snapshot.writer_alive) or known.has_driver,
+        driver=driver,
         copied=snapshot is not None and snapshot.copied_at is not None,
+        afar=known.is_afar,
     )
 
 
@@ -80,6 +92,9 @@ def offer(kind: str, target: Target | None) -> Offer:
     """What a key of control offers on this target."""
     if target is None:
         return Offer(_TITLES[kind], refusal="no store is open here")
+    if target.afar:
+        why = "is on another machine: enter one of its sweeps; the screen there has this key"
+        return Offer(_TITLES[kind], refusal=f"{target.store} {why}")
     if target.copied:
         why = "a copy made by `mlrtui pull`: its driver is where the original is; use `mlrtui` on that machine"
         return Offer(_TITLES[kind], refusal=f"{target.name} is {why}")
@@ -87,7 +102,7 @@ def offer(kind: str, target: Target | None) -> Offer:
 
 
 def _stop(target: Target) -> Offer:
-    now = () if target.driver else ("No driver is seen at work on it now.",)
+    now = () if target.driver is not False else ("No driver is seen at work on it now.",)
     does = (
         f"Asks the driver of {target.name} to end after its current commit; its workers end with it.",
         "Trainings under way start again with `mlrtui resume`. With --now it is killed at once.",
@@ -148,6 +163,11 @@ def _many(count: int, what: str) -> str:
 
 def _busy(target: Target) -> Sequence[str]:
     return (_AT_WORK,) if target.driver else ()
+
+
+def _asked(typed: str) -> set[int]:
+    """The seeds of a count, or of a list as it is typed."""
+    return set(map(int, re.findall(r"\d+", typed))) if typed.startswith("[") else set(range(int(typed)))
 
 
 def _seeds(sweep: SweepRow) -> list[int]:
