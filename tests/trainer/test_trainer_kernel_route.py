@@ -44,6 +44,16 @@ def test_what_is_missing_is_said_and_training_goes_on(
     assert asked.bits(0) == without.bits(0)
 
 
+def test_triton_needs_a_compiler_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    assert "no C compiler" in route.missing(torch.device("cuda"))
+    monkeypatch.setenv("CC", "tcc")
+    assert route.missing(torch.device("cuda")) == ""
+
+
 @pytest.mark.parametrize(
     ("net", "train", "words"),
     [

@@ -3,6 +3,7 @@
 import os
 from functools import cache
 from importlib.util import find_spec
+from shutil import which
 
 import torch
 
@@ -60,6 +61,8 @@ def missing(device: torch.device) -> str:
         return f"Triton {version()} is older than {'.'.join(map(str, OLDEST))}, which comes with torch 2.13 for CUDA"
     if device.type != "cuda" and not interprets():
         return f"{device} is no CUDA device"
+    if not (interprets() or os.environ.get("CC") or which("gcc") or which("clang")):
+        return "Triton finds no C compiler: install gcc or clang, or name one in CC"
     return ""
 
 
