@@ -66,7 +66,7 @@ class Certificate:
     drift: Drift | Refusal
     factor: float
     layers: tuple[LayerTrend, ...]
-    lost: tuple[str, ...]  # cells where the rate of the smallest one diverges
+    lost: tuple[str, ...]  # larger cells, up to the asked size, where the rate of the smallest one diverges
     verdict: str  # "holds", "fails" or "undecided"
     fails_at: float | None  # the size from which on it fails
     reason: str
@@ -84,10 +84,20 @@ class Certificate:
             return False if value < low else None
         return low <= value <= high
 
-    def confirmed(self, measured: Measured) -> "Certificate":
-        """The certificate once the net of the asked size is trained; what was measured decides."""
-        size, ratio = f"{self.along} {self.target[self.along]:g}", measured.value / self.base_value
-        known = replace(self, measured=measured)
+    def confirmed(self, measured: Measured | None) -> "Certificate":
+        """The certificate once the net of the asked size is trained; what was measured decides.
+
+        None: its nets have no such rate, so that nothing holds. Where the rate of the smallest diverges at a trained
+        size it still does.
+        """
+        size, known = f"{self.along} {self.target[self.along]:g}", replace(self, measured=measured)
+        if measured is None:
+            if self.verdict != "holds":
+                return known
+            return replace(known, verdict="undecided", reason=f"trained at {size}: its nets have no {self.what}")
+        if self.lost:
+            return known
+        ratio = measured.value / self.base_value
         said = f"{measured.bound + ' ' if measured.bound else ''}{ratio:.2g} times the {self.what} of the smallest"
         beyond = ratio > self.factor if measured.bound != "at most" else False
         below = ratio < 1.0 / self.factor if measured.bound != "at least" else False
@@ -118,7 +128,7 @@ def certify(
         points: cells of one group (`fits.grouped`), with ln of the rate of their nets.
         target: "depth" and "width", of which one is beyond the smallest cell.
         layers: `trends` of their updates at the rate of the smallest.
-        lost: labels of cells where that rate diverges: there it does not hold, wherever the law lies.
+        lost: labels of cells where that rate diverges: there it does not hold, whatever the law says.
         what: what the rate is.
         level: chance with which the intervals hold.
         factor: how far the rate may move.
@@ -135,7 +145,9 @@ def certify(
     """
     usable = [point for point in points if not point.censored and point.ln_y and all(map(isfinite, point.ln_y))]
     if not usable:
-        return Refusal(f"no cell has a {what} in every net")
+        return Refusal(f"no cell has its {what} in every net")
+    if unknown := [name for name in target if not any(isfinite(float(p.values[name])) for p in usable)]:
+        return Refusal(f"the cells have no {unknown[0]}: a training of your own needs it among its arguments")
     same: list[CellPoint] = []
     along = ""
     for along in ("width", "depth"):
@@ -151,6 +163,8 @@ def certify(
     asked = {name: float(value) for name, value in target.items()}
     prediction = predict(points, asked, level, resolution, what)
     moved = drift(points, base, asked, level, resolution, what)
+    sizes = {point.label: float(point.values[along]) for point in points}
+    gone = [cell for cell in lost if cell in sizes and base[along] < sizes[cell] <= asked[along]]
     certificate = Certificate(
         what=what,
         along=along,
@@ -161,19 +175,19 @@ def certify(
         drift=moved,
         factor=factor,
         layers=tuple(layers),
-        lost=tuple(lost),
+        lost=tuple(gone),
         verdict="undecided",
         fails_at=None,
         reason="",
     )
+    if gone:
+        first = min(sizes[cell] for cell in gone)
+        reason = f"the {what} of the smallest diverges at {along} {first:g}"
+        return replace(certificate, verdict="fails", fails_at=first, reason=reason)
     if isinstance(prediction, Refusal) or isinstance(moved, Refusal):
         refused = prediction if isinstance(prediction, Refusal) else moved
         return replace(certificate, reason=getattr(refused, "reason", ""))
     size, span = f"{along} {asked[along]:g}", f"{moved.low:.2g} to {moved.high:.2g} times that of the smallest"
-    sizes = {point.label: float(point.values[along]) for point in points}
-    if gone := sorted(sizes[cell] for cell in lost if cell in sizes and base[along] < sizes[cell] <= asked[along]):
-        reason = f"the {what} of the smallest diverges at {along} {gone[0]:g}"
-        return replace(certificate, verdict="fails", fails_at=gone[0], reason=reason)
     if _is_beyond(moved, factor):
         first = next(
             at for at in _octaves(base[along], asked[along])

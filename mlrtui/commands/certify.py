@@ -11,9 +11,9 @@ from mlrtui.commands.resume import stored_spec
 from mlrtui.commands.run import RunOptions
 from mlrtui.errors import BadInput
 from mlrtui.reading import documents
-from mlrtui.reading.certifying import certificates, measured_of, refuse_factor
+from mlrtui.reading.certifying import certificates, finished_cells, measured_of, refuse_factor
 from mlrtui.reading.fitting import chosen
-from mlrtui.reading.predicting import cell_points, grouped_where, refuse_sizes
+from mlrtui.reading.predicting import grouped_where, refuse_sizes
 from mlrtui.text.escape import one_line
 from mlrtui.text.numbers import exact, power
 from mlrtui_db.reader import Reader
@@ -72,14 +72,14 @@ def certify(names: Sequence[str], asked: Asked, options: RunOptions) -> int:
 def _confirmed(key: _Key, answer: Certificate, asked: Asked, options: RunOptions) -> tuple[str, Certificate] | int:
     with Reader.open(options.store) as reader:
         (row,) = chosen(reader, [key[0]])
-        groups = grouped_where(cell_points(reader, row), asked.where)
+        groups = grouped_where(finished_cells(reader, row), asked.where)
     name, code = train_alike(stored_spec(row), groups[key[1]][0], asked.depth, asked.width, options)
     if code not in (0, 1):
         return code
     with Reader.open(options.store) as reader:
         (row,) = (row for row in reader.sweeps() if row.name == name)
         measured = measured_of(reader, row)
-    return name, answer if measured is None else answer.confirmed(measured)
+    return name, answer.confirmed(measured)
 
 
 def _print(key: _Key, one: Certificate | Refusal, asked: Asked, trained: str | None) -> None:

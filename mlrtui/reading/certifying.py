@@ -19,7 +19,7 @@ from mlrtui_db.axes import SIZES
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["ALIKE", "certificates", "measured_of", "refuse_factor", "what_of"]
+__all__ = ["ALIKE", "certificates", "finished_cells", "measured_of", "refuse_factor", "what_of"]
 
 ALIKE = 1.25
 """Trainings at rates within this factor stand for one rate, where rates are no list."""
@@ -48,15 +48,20 @@ def certificates(
     """One for every group of cells that agree in all but their sizes, by sweep and by the group's condition.
 
     Raises:
-        BadInput: an unknown name, a condition that cannot be read or holds for no cell, or no sweep to speak of.
+        BadInput: an unknown name, a recorded run, a condition that cannot be read or holds for no cell, or no sweep to
+            speak of.
     """
     rows = chosen(reader, names)
+    if names and (runs := [row for row in rows if row.mode == "recorded"]):
+        raise BadInput(f"{runs[0].name!r}: a recorded run has one rate; name a search or a scan")
+    rows = [row for row in rows if row.mode != "recorded"]
     found: dict[tuple[str, str], Certificate | Refusal] = {}
     for row in rows:
-        groups = grouped_where(cell_points(reader, row), where, option)
+        groups = grouped_where(finished_cells(reader, row), where, option)
         if not groups:
             if names:
-                raise BadInput(f"{option('where')} {where!r}: no cell of {row.name!r} is left")
+                said = f"{option('where')} {where!r}: no cell of {row.name!r} is left"
+                raise BadInput(said if where.strip() else f"{row.name!r}: no cell of it is done yet")
             continue
         trials = _rows(reader, "phases", row)
         layers = _rows(reader, "layers", row)
@@ -82,6 +87,15 @@ def measured_of(reader: Reader, row: SweepRow) -> Measured | None:
     return Measured(exp(sum(map(log, rates)) / len(rates)), bound)
 
 
+def finished_cells(reader: Reader, row: SweepRow) -> list[CellPoint]:
+    """The cells of a sweep; of a scan those that are done, since a best rate is the best of all rates."""
+    cells = cell_points(reader, row)
+    if row.mode == "search":
+        return cells
+    at_work = {text_of(one, "cell") for one in _rows(reader, "grid", row) if one["nets_done"] != one["nets"]}
+    return [cell for cell in cells if cell.label not in at_work]
+
+
 def _rows(reader: Reader, view: str, row: SweepRow) -> list[Row]:
     columns, found = reader.query(view, where_sweep=row.name)
     return [dict(zip(columns, one, strict=True)) for one in found]
@@ -103,9 +117,14 @@ def _certificate(
     if isinstance(plain, Refusal):
         return plain
     beside = {cell.label for cell in cells if all(_same(cell, plain, name) for name in SIZES if name != plain.along)}
-    at = _at_rate([one for one in its if text_of(one, "cell") in beside], plain.base_value, resolution)
-    moved = _trends(layers, at, plain.along)
-    lost = _lost(at) if row.mode == "scan" else []  # η* is an edge: beside it nets differ
+    near = [one for one in its if text_of(one, "cell") in beside and text_of(one, "verdict") != "failed"]
+    moved = _trends(layers, _at_rate(near, plain.base_value, resolution), plain.along)
+    lost: list[str] = []
+    if row.mode == "scan":  # η* is an edge: beside it nets differ
+        below = [
+            one for one in near if number(one, "eta") <= plain.base_value * (1.0 + 1e-9)
+        ]  # a mean lies between rates
+        lost = _lost(_at_rate(below, plain.base_value, resolution))
     return about(moved, lost=lost)
 
 

@@ -64,7 +64,26 @@ def test_cells_that_agree_to_a_step_are_not_known_exactly() -> None:
 
 def test_a_rate_that_diverges_at_a_trained_size_does_not_hold_there() -> None:
     found = certified(family(0.0), lost=["2x256", "2x384", "1x64"])
-    assert (found.verdict, found.fails_at) == ("fails", 256.0)
+    assert (found.verdict, found.fails_at, found.lost) == ("fails", 256.0, ("2x256", "2x384"))
+    assert found.confirmed(Measured(0.3)).verdict == "fails"
+    few = certified(family(0.0)[:3], lost=["2x96"])  # no prediction, but it was seen to diverge
+    assert isinstance(few.prediction, Refusal)
+    assert (few.verdict, few.fails_at) == ("fails", 96.0)
+    assert certify(family(0.0), {"depth": 2, "width": 192}, lost=["2x256"]).verdict == "holds"  # type: ignore[union-attr]
+
+
+def test_a_net_without_any_such_rate_takes_a_holds_back() -> None:
+    found = certified(family(0.0)).confirmed(None)
+    assert (found.verdict, found.inside) == ("undecided", None)
+    assert found.reason == "trained at width 1024: its nets have no η*"
+    assert certified(family(-1.0)).confirmed(None).verdict == "fails"
+
+
+def test_cells_whose_depth_is_not_known_are_refused() -> None:
+    cells = [CellPoint(p.label, {**p.values, "depth": float("nan")}, p.ln_y) for p in family(0.0)]
+    found = certify(cells, TARGET)
+    assert isinstance(found, Refusal)
+    assert "the cells have no depth" in found.reason
 
 
 def test_depth_grows_where_the_width_is_that_of_a_cell() -> None:

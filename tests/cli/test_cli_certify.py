@@ -4,12 +4,18 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable
+from math import log
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from conftest import SMALL_SEARCH, Mlrtui
 
 import mlrtui as package
+from mlrtui.analysis.fits import CellPoint
+from mlrtui.analysis.transfer import Certificate
+from mlrtui.reading import certifying
 
 SCAN = """
 [sweep]
@@ -71,6 +77,14 @@ def test_scans_are_judged_by_their_best_rates_and_one_is_trained_to_check(
     assert rows == [("1x48",)]
     assert checked["verdict"] in ("holds", "fails", "undecided")
     assert checked["trained"]["value"] is None or "measured at width 48" in checked["reason"]
+    with sqlite3.connect(store) as connection:
+        connection.execute(
+            "UPDATE net SET status = 'open' WHERE cell_id = (SELECT cell_id FROM cell WHERE label = '1x8 mup')"
+        )
+    partial = {one["group"]: one for one in json.loads(mlrtui(*asked, "--json").stdout)["certificates"]}
+    assert partial["parametrization == 'mup'"]["base"]["width"] == 12.0  # of a part of its rates the best is not known
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE net SET status = 'done'")
     again = json.loads(mlrtui(*asked, "--json").stdout)["certificates"]  # the net that checks is no family
     assert {one["group"]: one for one in again} == found
 
@@ -86,6 +100,23 @@ def test_searches_are_judged_by_eta_star(made: Callable[..., Path], mlrtui: Mlrt
     assert said.returncode in (0, 1)
     assert "η*" in said.stdout
     assert "coordinate check: not recorded" in said.stdout
+
+
+@pytest.mark.parametrize(("diverges", "fails"), [(0.2, False), (0.1, True)])
+def test_what_diverges_above_the_mean_of_the_best_rates_says_nothing_of_it(diverges: float, *, fails: bool) -> None:
+    best = (log(0.1), log(0.2))
+    cells = [CellPoint(f"1x{w}", {"depth": 1.0, "width": float(w)}, best) for w in (8, 12, 16, 24, 32)]
+    trials = [
+        {"sweep": "rates", "cell": cell.label, "seed": seed, "eta": eta, "trial_id": 0, "phase": "stable"}
+        | ({"phase": "divergent"} if cell.label == "1x32" and eta >= diverges else {})
+        for cell in cells
+        for seed in (0, 1)
+        for eta in (0.05, 0.2, 0.1)
+    ]
+    scan = cast("Any", SimpleNamespace(mode="scan"))
+    found = certifying._certificate(scan, cells, trials, [], ({"depth": 1, "width": 48}, 0.9, 2.0))
+    assert isinstance(found, Certificate)
+    assert (found.verdict == "fails") is fails, found.reason
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,10 @@ def test_commands_say_whose_a_recorded_run_is(mlrtui: Mlrtui, runs: Path, tmp_pa
     done = mlrtui("run", tmp_path / "sweep.toml", "--store", runs, "--no-tui")
     assert done.returncode == 2
     assert "has a recorded run of this name, a script's own" in done.stderr
+    done = mlrtui("certify", "warm", "--store", runs, "--depth", 1, "--width", 8)
+    assert done.returncode == 2
+    assert done.stderr == "mlrtui: 'warm': a recorded run has one rate; name a search or a scan\n"
+    assert mlrtui("certify", "--store", runs, "--depth", 1, "--width", 8).returncode == 2
     assert runs.read_bytes() == before
     status = mlrtui("status", "--store", runs)
     assert [line.split("  ")[-1] for line in status.stdout.splitlines()[1:]] == [

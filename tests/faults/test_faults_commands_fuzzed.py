@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SMALL_SCAN, SMALL_SEARCH
+from conftest import FULL, SMALL_SCAN, SMALL_SEARCH
 from faults_values import DEEP, NOT_UTF8, VALUES, columns, put
 
 from mlrtui_db import lock
@@ -31,7 +31,6 @@ from mlrtui_db import lock
 Made = Callable[..., Path]
 pytestmark = pytest.mark.timeout(3600)
 
-FULL = bool(os.environ.get("MLRTUI_TEST_FULL"))
 SEED = int(os.environ.get("MLRTUI_FUZZ_SEED", "16"))
 CASES = 200 if FULL else 2  # of each kind
 PATIENCE = 120.0  # seconds without an answer after which a command that uses no CPU time counts as hanging

@@ -3,18 +3,16 @@
 Seeded. `MLRTUI_TEST_FULL=1` tries every kind of value in every column, and a thousand damaged files.
 """
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui
+from conftest import FULL, SMALL_SCAN, SMALL_SEARCH, Mlrtui
 from faults_values import DEEP, HUGE, NOT_UTF8, VALUES, columns, put
 
 Made = Callable[..., Path]
 
-FULL = bool(os.environ.get("MLRTUI_TEST_FULL"))
 SEED = 16
 READERS = (
     ("status",),

@@ -71,10 +71,11 @@ def test_grown_in_three_steps_with_kills_is_the_sweep_asked_at_once(
 ) -> None:
     store, killed_workers, killed_drivers = tmp_path / "grown.db", 0, 0
     for step, whom in zip(STEPS, WHOM, strict=True):
-        spec = load_sweep(sweep_file(step)).canonical()
+        spec, known = load_sweep(sweep_file(step)).canonical(), done_trials(store) if store.exists() else {}
         workers, drivers = killed(store, spec, whom)
         killed_workers, killed_drivers = killed_workers + workers, killed_drivers + drivers
         before = done_trials(store)
+        assert known.items() <= before.items()
         if "driver" in whom:
             assert launch.launch(store, [spec], ["cpu"]).process.wait() == 0
         assert before.items() <= done_trials(store).items()  # nothing that was done is trained again

@@ -3,7 +3,6 @@
 The process that is killed is a fork of the test, which counts its statements. `MLRTUI_TEST_FULL=1` kills at each.
 """
 
-import os
 import random
 import sys
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SCAN, SMALL_SEARCH
+from conftest import FULL, SMALL_SCAN, SMALL_SEARCH
 from faults_tools import one, rows
 from killing import killed_at, statements_of
 
@@ -27,7 +26,6 @@ from db_versions import DUMPS, restore
 
 Made = Callable[..., Path]
 
-FULL = bool(os.environ.get("MLRTUI_TEST_FULL"))
 KILLS = 4
 (OLDER,) = (dump for dump in DUMPS if dump.stem == "3-first")
 OF_OLDER = (

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SEARCH, Mlrtui
+from conftest import FULL, SMALL_SEARCH, Mlrtui
 from faults_tools import (
     CURVES,
     ETA_STAR,
@@ -42,7 +42,6 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-FULL = os.environ.get("MLRTUI_TEST_FULL") == "1"
 full_only = pytest.mark.skipif(not FULL, reason="Ray takes a minute to notice: MLRTUI_TEST_FULL=1 runs it")
 
 SweepFile = Callable[..., Path]

@@ -20,6 +20,8 @@ class Case:
     samples: int = 40
     every: int = 0
     kind: str = ""  # of the data, where it is not its own
+    held_out: int = 0  # of the samples
+    by_column: bool = False  # how the inputs lie in memory
 
 
 def _plain() -> list[Case]:
@@ -55,6 +57,15 @@ CASES = [
     Case("regression", replace(_NET, depth=1), replace(_TRAIN, loss="mse"), (0.05,), kind="regression"),
     Case("a schedule", _NET, replace(_TRAIN, schedule="cosine", warmup_steps=2), (0.2,)),
     Case("reached", replace(_NET, depth=1, width=16), _REACHED, (0.5, 0.02)),
+    Case(
+        "accuracy of samples held out",
+        replace(_NET, depth=1, width=16),
+        replace(_REACHED, on="validation", threshold=0.5),
+        (0.2,),
+        60,
+        held_out=20,
+    ),
+    Case("inputs column by column", _NET, _TRAIN, (0.1,), by_column=True),
     Case(
         "λ at some steps",
         replace(_NET, depth=1, width=8),

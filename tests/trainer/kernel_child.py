@@ -52,7 +52,8 @@ def data_of(case: Case) -> Dataset:
     """Some pixels of real digits, or images of 784 pixels that are made of them."""
     data = digits(case.samples, "parity" if case.net.outputs == 1 else "classes")
     x = np.tile(data.x, (1, 13))[:, : case.net.inputs]
-    return replace(data, x=x, kind=case.kind or data.kind)
+    x = np.asfortranarray(x) if case.by_column else np.ascontiguousarray(x)
+    return replace(data, x=x, kind=case.kind or data.kind, held_out=case.held_out)
 
 
 def run(case: Case, *, kernel: bool) -> dict[str, Any]:

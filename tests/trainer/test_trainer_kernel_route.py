@@ -44,6 +44,16 @@ def test_what_is_missing_is_said_and_training_goes_on(
     assert asked.bits(0) == without.bits(0)
 
 
+def test_triton_needs_a_compiler_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    assert "no C compiler" in route.missing(torch.device("cuda"))
+    monkeypatch.setenv("CC", "tcc")
+    assert route.missing(torch.device("cuda")) == ""
+
+
 @pytest.mark.parametrize(
     ("net", "train", "words"),
     [
@@ -54,6 +64,7 @@ def test_what_is_missing_is_said_and_training_goes_on(
         (NET, replace(TRAIN, loss="mse-softmax"), "loss 'mse-softmax'"),
         (NET, replace(TRAIN, optimizer="muon"), "optimizer 'muon'"),
         (NET, replace(TRAIN, dtype="float64"), "dtype 'float64'"),
+        (replace(NET, inputs=16), TRAIN, "other numbers of inputs"),
         (NET, replace(TRAIN, weight_decay=0.1), "no weight decay"),
     ],
 )
@@ -62,3 +73,13 @@ def test_what_it_does_not_train(net: NetSpec, train: TrainSpec, words: str, monk
     monkeypatch.setenv("TRITON_INTERPRET", "1")  # so that the device is none of the reasons
     assert words in why(net, train)
     assert bool(why(net, train)) == bool(words)
+
+
+def test_forks_are_trained_without_it_and_the_log_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setenv(route.SWITCH, "1")
+    samples = Samples.of(digits(32), torch.float32, "cpu")
+    with pytest.warns(UserWarning, match="starts at initialisation, and a fork does not"):
+        assert KernelSteps.of(build(NET), TRAIN, samples, [0.1], forked=True) is None
+    assert KernelSteps.of(build(NET), TRAIN, samples, [0.1]) is not None

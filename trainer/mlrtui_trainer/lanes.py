@@ -129,8 +129,7 @@ class _Chunk:
         if base is not None and base.optimizer is not None:
             self.optimizer.continues(base.optimizer, base.lanes)
         self.gauges = Gauges(task, model, self.loss, self.weights, etas, samples)
-        # the kernel begins at a net's first step, with an optimizer that has no state
-        kernel = None if base is not None else KernelSteps.of(model, self.train, samples, etas)
+        kernel = KernelSteps.of(model, self.train, samples, etas, forked=base is not None)
         compiled = kernel or CompiledSteps.of(model, self.train, samples, etas)
         self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
         self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK

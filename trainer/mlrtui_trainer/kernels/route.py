@@ -3,6 +3,7 @@
 import os
 from functools import cache
 from importlib.util import find_spec
+from shutil import which
 
 import torch
 
@@ -12,7 +13,7 @@ from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["SWITCH", "WIDEST", "is_asked_for", "refusal", "version"]
+__all__ = ["SWITCH", "WIDEST", "is_asked_for", "missing", "refusal", "version"]
 
 SWITCH = "MLRTUI_TRITON"
 """Environment variable: "1" takes training steps to the kernel. Off by default until it has been timed on a GPU."""
@@ -45,18 +46,23 @@ def interprets() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
-def refusal(model: Model, train: TrainSpec, samples: Samples) -> str:
-    """Why the kernel does not train this; "" where it does."""
-    return _without(samples.x.device) or _of_net(model, train, samples)
+def refusal(model: Model, train: TrainSpec, samples: Samples, *, forked: bool = False) -> str:
+    """Why the kernel does not train this; "" where it does. ``forked``: it starts at a trained net."""
+    if why := missing(samples.x.device) or _of_net(model, train, samples):
+        return why
+    return "the kernel starts at initialisation, and a fork does not" if forked else ""
 
 
-def _without(device: torch.device) -> str:
+def missing(device: torch.device) -> str:
+    """What the kernel lacks on a device, whatever is trained; "": nothing."""
     if not version():
         return "Triton is not installed (pip install 'mlrtui[gpu]')"
     if tuple(int(part) for part in version().split(".")[:2]) < OLDEST:
         return f"Triton {version()} is older than {'.'.join(map(str, OLDEST))}, which comes with torch 2.13 for CUDA"
     if device.type != "cuda" and not interprets():
         return f"{device} is no CUDA device"
+    if not (interprets() or os.environ.get("CC") or which("gcc") or which("clang")):
+        return "Triton finds no C compiler: install gcc or clang, or name one in CC"
     return ""
 
 
@@ -77,6 +83,8 @@ def _of_net(model: Model, train: TrainSpec, samples: Samples) -> str:
             return f"{what} {name!r} is not in the kernel, which has {', '.join(known)}"
     if widest > WIDEST:
         return f"a layer of {widest} units is wider than {WIDEST}"
+    if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
+        return "the data have other numbers of inputs or outputs than the net"
     if train.weight_decay > 0.0 or train.clip > 0.0:
         return "the kernel has no weight decay and no clipping"
     return ""

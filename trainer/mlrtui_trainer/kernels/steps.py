@@ -45,11 +45,13 @@ class KernelSteps:
     etas: tuple[float, ...]
 
     @classmethod
-    def of(cls, model: Model, train: TrainSpec, samples: Samples, etas: Sequence[float]) -> "KernelSteps | None":
+    def of(
+        cls, model: Model, train: TrainSpec, samples: Samples, etas: Sequence[float], *, forked: bool = False
+    ) -> "KernelSteps | None":
         """The steps of a round's lanes; None where it is not asked for, or not possible: then a warning says why."""
         if not is_asked_for():
             return None
-        why = refusal(model, train, samples)
+        why = refusal(model, train, samples, forked=forked)
         if why:
             warnings.warn(f"trained without the kernel of MLRTUI_TRITON=1: {why}", stacklevel=2)
             return None
@@ -87,8 +89,10 @@ class KernelSteps:
         watched = max(phases.LOGIT_STEPS + 1 - steps.start, 0)
         span = Span(rows.first, spec.batch, len(steps), watched, steps.start)
         arrays = rows.arrays
-        data = Data(arrays.x, arrays.y, arrays.labels, arrays.x.shape[1])
-        enough = _enough(spec.threshold, spec.batch) if spec.success == "accuracy" else inf
+        data = _data(arrays.x, arrays.y, arrays.labels, arrays.x.shape[1])
+        # accuracy of samples that are held out is not known here: their lanes are ended by whoever asks for the steps
+        decides = spec.success == "accuracy" and spec.on == "train"
+        enough = _enough(spec.threshold, spec.batch) if decides else inf
         seen = self._launch(self.form, lanes, data, span, enough)
         optimizer.advance(len(steps))
         seen[:, :, [LOSS, ACCURACY]] /= spec.batch
@@ -105,7 +109,7 @@ class KernelSteps:
             factors=torch.zeros(count, dtype=torch.float32, device=device),
             limits=torch.zeros(count, dtype=torch.float64, device=device),
         )
-        data = Data(samples.x, samples.y, samples.labels, samples.count)
+        data = _data(samples.x, samples.y, samples.labels, samples.count)
         form = form_of(self.model, self.train_spec, samples.kind, EVALUATE)
         seen = self._launch(form, lanes, data, Span(0, piece, -(-samples.count // piece), 0, 0), inf)
         found = torch.stack([seen[:, :, LOSS].sum(1), seen[:, :, ACCURACY].sum(1), seen[:, :, DEAD].amin(1)])
@@ -147,6 +151,11 @@ class KernelSteps:
         spec = self.train_spec
         first = spec.momentum if spec.optimizer == "momentum" else spec.beta1
         return (first, spec.beta2, spec.eps, 1.0 - first, 1.0 - spec.beta2)
+
+
+def _data(x: Tensor, y: Tensor, labels: Tensor, rows: int) -> Data:
+    """Samples row by row: the kernel knows no strides, and a user's array may lie column by column."""
+    return Data(x.contiguous(), y.contiguous(), labels.contiguous(), rows)
 
 
 def _numbers(values: Sequence[object], dtype: torch.dtype, device: torch.device) -> Tensor:
