@@ -123,21 +123,22 @@ class Question:
             ConnectionLost: none came; why, in one line.
         """
         try:
-            self._process = subprocess.Popen(
+            process = self._process = subprocess.Popen(
                 self._words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
-            out, errors = self._process.communicate(timeout=_ANSWER)
         except OSError as error:
             raise ConnectionLost(f"ssh cannot be run ({error.strerror})") from None
+        try:
+            out, errors = process.communicate(timeout=_ANSWER)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
             raise ConnectionLost(f"{self._address.host} does not answer within {_ANSWER} s") from None
-        if self._process.returncode == 0:
+        if process.returncode == 0:
             return out.decode(errors="replace")
         said = [one.strip() for one in errors.decode(errors="replace").splitlines() if one.strip()]
-        why = one_line(said[-1]).removeprefix("mlrtui: ") if said else f"exit code {self._process.returncode}"
-        if _is_lost(self._process.returncode):
+        why = one_line(said[-1]).removeprefix("mlrtui: ") if said else f"exit code {process.returncode}"
+        if _is_lost(process.returncode):
             raise ConnectionLost(f"{self._address.host} cannot be reached: {why}")
         raise ConnectionLost(f"{self._address.host}: {why}")
 
