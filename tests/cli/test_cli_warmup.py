@@ -105,10 +105,11 @@ def test_what_is_not_known_counts_for_nothing() -> None:
         row(20, 0, None, censored="none", reason="no η*(20): the base training had diverged before step 20"),
         row(25, 0, None, status="failed", reason="a training failed: out of memory"),
         row(30, 0, None, status="open"),
+        row(35, 0, None, reason="no η*(35): the base has fitted its data"),
         row(40, 0, 1.5, censored="at_max"),
     ]
     (found,) = suggestions(rows)
-    assert (found.steps, found.survivors, found.undecided) == ((0, 20, 40), (0, 0, 1), (10, 25, 30))
+    assert (found.steps, found.survivors, found.undecided) == ((0, 20, 40), (0, 0, 1), (10, 25, 30, 35))
     assert suggestions([row(0, 0, 1.0, base_schedule="constant")]) == []
 
 

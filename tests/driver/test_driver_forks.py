@@ -140,6 +140,23 @@ def test_a_base_that_diverges_leaves_its_forks_without_an_answer(tmp_path: Path)
     assert all("had diverged before step 6" in reason for *_, reason, _ in reasons[2:])
 
 
+def test_a_base_that_has_fitted_its_data_leaves_its_forks_without_a_number_and_says_so(tmp_path: Path) -> None:
+    store, wanted = tmp_path / "s.db", document(at=[0, 60])
+    wanted |= {"data": {"name": "unit"}, "model": {"kind": "two-layer-linear", "width": 16}}
+    assert drive(store, wanted, RealEngine()).failed == 0
+    named = "step, status, censored, eta_star IS NULL, trials, reason"
+    found = rows(store, f"SELECT {named} FROM forks ORDER BY step, seed")
+    assert [row[:4] for row in found] == [*[(0, "done", None, 0)] * 2, *[(60, "done", None, 1)] * 2]
+    assert all(trials == 0 and "the base has fitted its data" in reason for *_, trials, reason in found[2:])
+    assert invariants.check(store) == []
+    with Reader.open(store) as reader:
+        snapshot = reader.live()
+        assert snapshot is not None
+        text = report(reader, snapshot)
+    assert text.count("the base has fitted its data") == 2
+    assert "failed" not in text
+
+
 def test_killed_anywhere_a_sweep_with_forks_is_made_whole(tmp_path: Path) -> None:
     """Real trainings; what a killed driver held of bases is gone, and is trained again to the same bits."""
     wanted = document()
