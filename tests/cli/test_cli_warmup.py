@@ -123,5 +123,7 @@ def test_the_figure_has_means_ranges_and_both_lines(store: Path) -> None:
         assert low <= mean <= high
     assert curves.edge[0] < curves.edge[-1]  # λ has fallen
     assert [one / curves.base[-1] for one in curves.base] == pytest.approx([1 / 160, 21 / 160, 121 / 160, 1.0])
+    both = [*found, *(one | {"sweep": "other"} for one in found)]
+    assert [one.cell for one in fork_figures.curves(both)] == ["warm, 1x128", "other, 1x128"]
     with pytest.raises(BadInput, match="no fork is done"):
         fork_figures.curves([])
