@@ -105,7 +105,8 @@ def _forks(reader: Reader, sweep: str) -> Iterator[str]:
     for row in rows:
         note = "  the base has fitted its data" if row["fitted"] and not row["reason"] else ""
         why = row["censored"] or ("failed" if row["status"] == "failed" else "")
-        note += "".join(f"  {part}" for part in (": ".join(filter(None, (why, row["reason"]))),) if part)
+        if text := ": ".join(filter(None, (why, row["reason"]))):
+            note += f"  {text}"
         yield (
             f"{row['cell']:<16} {row['seed']:>4} {row['step']:>7}  {_number(row['eta_star']):>9}  "
             f"{_number(row['eta_edge']):>11}  {_number(row['kappa'], 3):>6}  {_number(row['base_eta_step']):>9}  "
