@@ -103,9 +103,10 @@ def _forks(reader: Reader, sweep: str) -> Iterator[str]:
         heads = f"{'η*(t)':>9}  {'edge 2/λ(t)':>11}  {'ratio':>6}  {'base rate':>9}"
         yield f"{'cell':<16} {'seed':>4} {'step t':>7}  {heads}  {'trials':>6}"
     for row in rows:
-        note = "  the base has fitted its data" if row["fitted"] else ""
-        why = row["censored"] or ("failed" if row["reason"] else None)
-        note += "" if why is None else f"  {why}: {row['reason']}"
+        note = "  the base has fitted its data" if row["fitted"] and not row["reason"] else ""
+        why = row["censored"] or ("failed" if row["status"] == "failed" else "")
+        if text := ": ".join(filter(None, (why, row["reason"]))):
+            note += f"  {text}"
         yield (
             f"{row['cell']:<16} {row['seed']:>4} {row['step']:>7}  {_number(row['eta_star']):>9}  "
             f"{_number(row['eta_edge']):>11}  {_number(row['kappa'], 3):>6}  {_number(row['base_eta_step']):>9}  "

@@ -462,8 +462,14 @@ VIEWS: dict[str, Docs] = {
         **_SEED,
         **_FORK_STEP,
         **_pick(BOUNDARY, "eta_star_se", "eta_last", "first_failure", "window_low", "window_high", "successes"),
-        **_pick(BOUNDARY, "reversals", "eta_rule", "censored", "reason"),
-        "eta_star": ("eta", "η*(t): the largest rate that survives when it is switched on at step; NULL: none does."),
+        **_pick(BOUNDARY, "reversals", "eta_rule"),
+        "censored": (BOUNDARY["censored"][0], f"{BOUNDARY['censored'][1]} NULL without eta_star: see reason."),
+        "reason": ("text", "Why eta_star is censored or not known, or why the fork failed."),
+        "eta_star": (
+            "eta",
+            "η*(t): the largest rate that survives when it is switched on at step; NULL: none does, or the base has "
+            "fitted its data so closely that none can be told.",
+        ),
         "trials": ("1", "Trainings of the fork that are done."),
         "sharpness": ("1/eta", "λ(t): preconditioned sharpness of the base's weights at step."),
         "eta_edge": ("eta", "edge / sharpness: the stability edge there, 2/λ(t) for sgd."),

@@ -89,8 +89,8 @@ def _survives(row: Mapping[str, Any]) -> bool | None:
     """Whether the peak survives from a fork; None: not known."""
     if row["status"] != "done" or row["base_eta"] is None:
         return None
-    if row["eta_star"] is None:  # no rate of the range survives, or the base had diverged
-        return False
+    if row["eta_star"] is None:  # "none": no rate of the range survives, or the base had diverged; else it is fitted
+        return False if row["censored"] == "none" else None
     return bool(row["base_eta"] <= row["eta_star"]) if row["censored"] is None else _above(row)
 
 

@@ -44,7 +44,7 @@ class Checked:
 def suggest_warmup(store: Path, names: Sequence[str], asked: Asked) -> int:
     """Print from which steps of stored warm-ups on their peak survives, and a shorter warm-up.
 
-    Returns 1 if no cell has a suggestion, or if a suggested one fails its check in more than one net of ten.
+    Returns 1 if no cell has a suggestion, or if any suggested one fails its check in more than one net of ten.
 
     Raises:
         BadInput: no sweep has forks of a warm-up, or one cannot be trained here.
@@ -55,7 +55,7 @@ def suggest_warmup(store: Path, names: Sequence[str], asked: Asked) -> int:
     if not 1 <= asked.nets <= 1000:
         raise BadInput(f"--nets {asked.nets}: use a whole number from 1 to 1000")
     answers: list[dict[str, Any]] = []
-    fine = False
+    suggested, holds = False, True
     with Reader.open(store) as reader:
         found = [(sweep, one) for sweep in chosen(reader, names) for one in _suggestions(reader, sweep)]
     if not found:
@@ -67,10 +67,11 @@ def suggest_warmup(store: Path, names: Sequence[str], asked: Asked) -> int:
             for line in _lines(sweep.name, one, asked, checked):
                 print(one_line(line))
         answers.append(_as_json(sweep.name, one, asked, checked))
-        fine |= one.first is not None and (checked is None or _holds(checked))
+        suggested |= one.first is not None
+        holds &= checked is None or _holds(checked)
     if asked.as_json:
         print(documents.text({"warmups": answers}))
-    return 0 if fine else 1
+    return 0 if suggested and holds else 1
 
 
 def _named(names: Sequence[str]) -> str:
@@ -87,8 +88,11 @@ def _lines(name: str, one: Suggestion, asked: Asked, checked: Checked | None) ->
     for step, count in zip(one.steps, one.survivors, strict=True):
         yield f"  from step {step}: the peak survives in {count} of {one.nets} nets"
     if one.undecided:
-        yield f"  no answer yet for all nets: step {', '.join(map(str, one.undecided))}"
+        yield f"  no answer for some nets: step {', '.join(map(str, one.undecided))}"
     switch = one.switch_at(asked.margin)
+    if switch is None and not one.steps:
+        yield "  no suggestion: no step has an answer for all nets; see the view forks for why"
+        return
     if switch is None:
         yield "  no shorter warm-up: the peak does not survive from the last step; lower it, or fork later steps"
         return
@@ -96,6 +100,8 @@ def _lines(name: str, one: Suggestion, asked: Asked, checked: Checked | None) ->
         yield "  not monotone: the peak survives from an earlier step, too, but not from all after it"
     if switch == 0:
         yield "  suggested: no warm-up; the peak survives from the start"
+    elif switch >= one.warmup_steps:
+        yield f"  suggested: the whole warm-up; the peak survives from step {one.first} on"
     else:
         yield (
             f"  suggested: the same warm-up up to step {switch}, then the peak at once "

@@ -5,6 +5,7 @@
 
 import sys
 from collections.abc import Iterator
+from inspect import getdoc
 
 from pydantic.fields import FieldInfo
 
@@ -144,7 +145,7 @@ def _lines() -> Iterator[str]:
 
 
 def _table(title: str, kind: type[Section], level: str = "##") -> Iterator[str]:
-    yield f"{level} `{title}`\n\n{kind.__doc__}\n"
+    yield f"{level} `{title}`\n\n{getdoc(kind)}\n"
     yield "| key | value | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for key, field in kind.model_fields.items():

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from mlrtui.driver.methods import search_rules
+from mlrtui.driver.methods import FORK_POINTS, search_rules
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan, Plan
 from mlrtui_trainer.models.kinds import forward_work
@@ -62,18 +62,20 @@ def seconds_per_training(cell: CellPlan, work: int | None = None) -> float:
     ``work``: its net's `forward_work`, where that is known.
     """
     work, how = forward_work(cell.net) if work is None else work, cell.sharpness
-    step = _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
+    step = _seconds_per_step(cell, work)
+    base = _base_steps(cell) * step / FORK_POINTS  # trained once for the rates of a question
     if how.every:
         products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
         step += products * 8 * work * (how.samples or cell.samples) / _FLOPS_PER_CORE
-    return cell.train.max_steps * step
+    return base + cell.train.max_steps * step
 
 
 def seconds_per_probe(cell: CellPlan, work: int | None = None) -> float:
-    """Rough time of one net's λ at initialisation on one CPU core, in seconds; ``work`` as above."""
+    """Rough time of one net's λ where its trainings start on one CPU core, in seconds; ``work`` as above."""
     samples = cell.sharpness.samples or cell.samples
     work = forward_work(cell.net) if work is None else work
-    return _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * work * samples / _FLOPS_PER_CORE
+    base = _base_steps(cell) * _seconds_per_step(cell, work)
+    return base + _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * work * samples / _FLOPS_PER_CORE
 
 
 def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
@@ -101,6 +103,16 @@ def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
         f"about {rows / 1e3:.0f} thousand rows/s would be stored, one store takes about {WRITER_ROWS // 1000} thousand,"
         f" so trainings would wait for it: set record.every = {every}, or use --shard on several machines"
     )
+
+
+def _seconds_per_step(cell: CellPlan, work: int) -> float:
+    """Of a training, without λ."""
+    return _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
+
+
+def _base_steps(cell: CellPlan) -> int:
+    """Steps of the base before a fork's trainings start."""
+    return 0 if cell.fork is None else cell.fork.start.step
 
 
 def _trainings_of(plan: Plan, cell: Cell) -> int:

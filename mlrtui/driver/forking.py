@@ -17,7 +17,7 @@ from mlrtui_db.store import Store
 from mlrtui_trainer.search import ETA_RULE
 from mlrtui_trainer.spec import Fork, Probe
 
-__all__ = ["base_eta_of", "begin_forks", "fork_of", "give_up", "probe_of"]
+__all__ = ["base_eta_of", "begin_forks", "fork_of", "give_up", "is_answered", "probe_of"]
 
 
 def begin_forks(run: SweepRun, store: Store, commit: Callable[[Callable[[], None]], None]) -> Iterable[str]:
@@ -77,16 +77,26 @@ def probe_of(task_id: int, draft: Draft) -> Probe:
     return Probe(task_id, cell.data_id, cell.net, cell.train, cell.sharpness, nets, fork, bases)
 
 
+def is_answered(net: NetRun) -> bool:
+    """Whether a net that asks nothing is a measured fork, of which that is an answer; any other net has failed."""
+    return net.base is not None and net.lambdas is not None
+
+
 def give_up(store: Store, net: NetRun, reason: str) -> None:
-    """Store that a measured net asks nothing; of a fork whose base has diverged or died: that no rate survives."""
+    """Store that a net asks nothing, see `is_answered`.
+
+    From a base that has diverged or died no rate survives. From one that has fitted its data it is not known which do.
+    """
     known = net.lambdas
-    if net.base is None or known is None or (isfinite(known.loss) and known.preconditioned != 0.0):
+    if not is_answered(net) or known is None:
         store.fail_net(net.net_id, reason)
         return
+    fitted = isfinite(known.loss) and known.preconditioned != 0.0
     nothing = dict.fromkeys(("eta_star", "first_failure", "eta_area", "zone_octaves"))
+    censored = None if fitted else "none"
     store.close_net(
         net.net_id,
-        BoundaryRecord(net.net_id, **nothing, reversals=0, censored="none", reason=reason, eta_rule=ETA_RULE),
+        BoundaryRecord(net.net_id, **nothing, reversals=0, censored=censored, reason=reason, eta_rule=ETA_RULE),
     )
 
 

@@ -17,7 +17,7 @@ from mlrtui.driver.committing import Committer
 from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
 from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.forking import base_eta_of, begin_forks, fork_of, give_up, probe_of
+from mlrtui.driver.forking import base_eta_of, begin_forks, fork_of, give_up, is_answered, probe_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.inbox import Inbox
 from mlrtui.driver.pruning import Pruning
@@ -431,7 +431,8 @@ class Driver:
             self._commit(write)
         for net, reason in refused:
             run.fail(net)
-            self._event("error", f"{run.cell_of[net.net_id].plan.label} seed {net.seed}: {reason}")
+            level = "warning" if is_answered(net) else "error"
+            self._event(level, f"{run.cell_of[net.net_id].plan.label} seed {net.seed}: {reason}")
 
     def _close_answered(self, run: SweepRun, told: Iterable[NetRun]) -> None:
         """Close those of these nets that have asked all they wanted."""

@@ -49,8 +49,7 @@ def part(plan: Plan, shard: Shard) -> Plan:
     own = dealt(plan, shard.count)
     cells, records = [], []
     for cell, record in zip(plan.cells, plan.sweep.cells, strict=True):
-        home = cell.fork.base if isinstance(cell, CellPlan) and cell.fork is not None else cell.position
-        nets = tuple(net for net in record.nets if own[home, net.seed] == shard.index)  # forks go with their nets
+        nets = tuple(net for net in record.nets if own[_home(cell), net.seed] == shard.index)
         if nets:
             cells.append(replace(cell, seeds=tuple(net.seed for net in nets)))
             records.append(replace(record, nets=nets))
@@ -63,11 +62,14 @@ def part(plan: Plan, shard: Shard) -> Plan:
 def dealt(plan: Plan, count: int) -> dict[tuple[int, int], int]:
     """The shard of every net (position of its cell, seed): the costliest first, each to the shard with the least.
 
-    Costs are whole nanoseconds from shapes alone, so that machines agree; ties go to the first shard.
+    Forks go with their nets, and are part of their costs. Costs are whole nanoseconds from shapes alone, so that
+    machines agree; ties go to the first shard.
     """
-    nets = sorted(
-        (-cost, cell.position, seed) for cell in plan.cells for cost in (_cost(plan, cell),) for seed in cell.seeds
-    )
+    costs: dict[int, int] = {}
+    for cell in plan.cells:
+        costs[_home(cell)] = costs.get(_home(cell), 0) + _cost(plan, cell)
+    homes = (cell for cell in plan.cells if _home(cell) == cell.position)
+    nets = sorted((-costs[cell.position], cell.position, seed) for cell in homes for seed in cell.seeds)
     loads = [(0, shard) for shard in range(count)]
     heapify(loads)
     shards = {}
@@ -76,6 +78,11 @@ def dealt(plan: Plan, count: int) -> dict[tuple[int, int], int]:
         shards[position, seed] = shard
         heapreplace(loads, (load - negative, shard))
     return shards
+
+
+def _home(cell: Cell) -> int:
+    """Position of the cell with whose nets its own go."""
+    return cell.fork.base if isinstance(cell, CellPlan) and cell.fork is not None else cell.position
 
 
 def _cost(plan: Plan, cell: Cell) -> int:

@@ -189,10 +189,13 @@ def transfer(found: Sequence[optima.Optima], x: str) -> TextChart:
 
 def forks(rows: Sequence[Row]) -> TextChart:
     """See `fork_curves.forks`."""
-    head, series = ["η*(t) over the step of the base, log; a line joins the edge 2/λ(t), . is the base's rate"], []
+    head, series = ["η*(t) over step t, log; line: the edge 2/λ(t), dots: the base's rate"], []
     for place, one in enumerate(fork_curves.curves(rows)):
         mark, (low, high) = _LETTERS[place % len(_LETTERS)], fork_curves.ratio_range(one)
-        head.append(one_line(f"{mark}  {one.cell}: η*(t) is {exact(low, 2)} to {exact(high, 2)} times the edge"))
+        said = "no step where all nets have η*(t)"
+        if low <= high:
+            said = f"η*(t) is {exact(low, 2)} to {exact(high, 2)} times the edge"
+        head.append(one_line(f"{mark}  {one.cell}: {said}"))
         series.append(TextSeries("line", list(zip(one.steps, one.edge, strict=True)), joined=True))
         series.append(TextSeries(".", list(zip(one.steps, one.base, strict=True))))
         series.append(TextSeries(mark, list(zip(one.steps, one.eta_star, strict=True))))

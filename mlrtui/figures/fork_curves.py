@@ -19,7 +19,7 @@ __all__ = ["ForkCurves", "curves", "forks", "ratio_range"]
 class ForkCurves:
     """One cell's forks, by step; means are geometric, over its nets."""
 
-    cell: str
+    cell: str  # its label, after the name of its sweep where there are several
     steps: tuple[int, ...]
     eta_star: tuple[float, ...]  # NaN where a net has none, or only a bound
     low: tuple[float, ...]  # the smallest of the nets; NaN where none is known
@@ -43,7 +43,9 @@ def curves(rows: Sequence[Row]) -> list[ForkCurves]:
         BadInput: no fork has a value.
     """
     cells = dict.fromkeys((text_of(row, "sweep"), text_of(row, "cell")) for row in rows)
-    found = [_curves(cell, [row for row in rows if (text_of(row, "sweep"), text_of(row, "cell")) == (sweep, cell)])
+    several = len({sweep for sweep, _ in cells}) > 1
+    found = [_curves(f"{sweep}, {cell}" if several else cell,
+                     [row for row in rows if (text_of(row, "sweep"), text_of(row, "cell")) == (sweep, cell)])
              for sweep, cell in cells]  # fmt: skip
     if not any(value > 0 for one in found for value in one.high):
         raise BadInput("no fork is done: nothing to draw; train a sweep with [fork] first")

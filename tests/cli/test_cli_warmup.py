@@ -105,10 +105,11 @@ def test_what_is_not_known_counts_for_nothing() -> None:
         row(20, 0, None, censored="none", reason="no η*(20): the base training had diverged before step 20"),
         row(25, 0, None, status="failed", reason="a training failed: out of memory"),
         row(30, 0, None, status="open"),
+        row(35, 0, None, reason="no η*(35): the base has fitted its data"),
         row(40, 0, 1.5, censored="at_max"),
     ]
     (found,) = suggestions(rows)
-    assert (found.steps, found.survivors, found.undecided) == ((0, 20, 40), (0, 0, 1), (10, 25, 30))
+    assert (found.steps, found.survivors, found.undecided) == ((0, 20, 40), (0, 0, 1), (10, 25, 30, 35))
     assert suggestions([row(0, 0, 1.0, base_schedule="constant")]) == []
 
 
@@ -122,5 +123,7 @@ def test_the_figure_has_means_ranges_and_both_lines(store: Path) -> None:
         assert low <= mean <= high
     assert curves.edge[0] < curves.edge[-1]  # λ has fallen
     assert [one / curves.base[-1] for one in curves.base] == pytest.approx([1 / 160, 21 / 160, 121 / 160, 1.0])
+    both = [*found, *(one | {"sweep": "other"} for one in found)]
+    assert [one.cell for one in fork_figures.curves(both)] == ["warm, 1x128", "other, 1x128"]
     with pytest.raises(BadInput, match="no fork is done"):
         fork_figures.curves([])

@@ -12,6 +12,7 @@ from stored_rows import rows
 import mlrtui
 from mlrtui import data, planning
 from mlrtui.config import parse_sweep
+from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
 from mlrtui.driver.loop import Driver, SweepEnd
 from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.fake import FakeEngine, fake_eta_star
@@ -118,12 +119,22 @@ def test_forks_go_to_the_shard_of_their_net() -> None:
     plan = planning.plan(parse_sweep(document(), "f").settled, None)
     parts = [part(plan, Shard(index, 3)) for index in range(3)]
     assert sum(one.nets for one in parts) == plan.nets
+    assert [part(plan, Shard(index, 2)).nets for index in range(2)] == [plan.nets // 2] * 2
     for one in parts:
         cells = {cell.position: cell for cell in one.cells}
         for cell in one.cells:
             assert isinstance(cell, planning.CellPlan)
             if cell.fork is not None:
                 assert set(cell.seeds) <= set(cells[cell.fork.base].seeds)
+
+
+def test_the_time_of_a_fork_has_that_of_its_base() -> None:
+    *_, early = planning.plan(parse_sweep(document(at=[0]), "f").settled, None).cells
+    *_, late = planning.plan(parse_sweep(document(at=[60]), "f").settled, None).cells
+    assert isinstance(early, planning.CellPlan)
+    assert isinstance(late, planning.CellPlan)
+    assert seconds_per_training(late) == pytest.approx(2 * seconds_per_training(early))  # 20 steps, and 60 for 3 rates
+    assert seconds_per_probe(late) > 2 * seconds_per_training(early)
 
 
 def test_a_base_that_diverges_leaves_its_forks_without_an_answer(tmp_path: Path) -> None:
@@ -138,6 +149,23 @@ def test_a_base_that_diverges_leaves_its_forks_without_an_answer(tmp_path: Path)
         *[(6, "none", 1)] * 2,
     ]
     assert all("had diverged before step 6" in reason for *_, reason, _ in reasons[2:])
+
+
+def test_a_base_that_has_fitted_its_data_leaves_its_forks_without_a_number_and_says_so(tmp_path: Path) -> None:
+    store, wanted = tmp_path / "s.db", document(at=[0, 60])
+    wanted |= {"data": {"name": "unit"}, "model": {"kind": "two-layer-linear", "width": 16}}
+    assert drive(store, wanted, RealEngine()).failed == 0
+    named = "step, status, censored, eta_star IS NULL, trials, reason"
+    found = rows(store, f"SELECT {named} FROM forks ORDER BY step, seed")
+    assert [row[:4] for row in found] == [*[(0, "done", None, 0)] * 2, *[(60, "done", None, 1)] * 2]
+    assert all(trials == 0 and "the base has fitted its data" in reason for *_, trials, reason in found[2:])
+    assert invariants.check(store) == []
+    with Reader.open(store) as reader:
+        snapshot = reader.live()
+        assert snapshot is not None
+        text = report(reader, snapshot)
+    assert text.count("the base has fitted its data") == 2
+    assert "failed" not in text
 
 
 def test_killed_anywhere_a_sweep_with_forks_is_made_whole(tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ from mlrtui_trainer.phase_evidence import History, PhaseFacts, window
 from mlrtui_trainer.recorded import RecordedSteps
 from mlrtui_trainer.rows import Block, End, Row, Sharpness, TrialLog, close_ended, step_batch
 from mlrtui_trainer.samples import Batches, Samples
-from mlrtui_trainer.spec import Measured, Outcome, Round, StepBatch, TrialSpec
+from mlrtui_trainer.spec import Measured, Outcome, Round, StepBatch, TrainSpec, TrialSpec
 
-__all__ = ["DTYPES", "bytes_per_lane", "lanes_per_chunk", "train_round"]
+__all__ = ["DTYPES", "bytes_per_lane", "chunk_of", "lanes_per_chunk", "train_round"]
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -82,6 +82,12 @@ def lanes_per_chunk(
     return max(1, min(budget // bytes_per_lane(model, samples, itemsize, states), MOST_LANES[kind]))
 
 
+def chunk_of(model: Model, train: TrainSpec, samples: Samples, device: str) -> int:
+    """How many lanes of such trainings train together."""
+    itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
+    return lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=held(train))
+
+
 def bytes_per_lane(model: Model, samples: int, itemsize: int, states: int = 0) -> int:
     """Working set of a lane by plan: weights, updates, the optimizer's states, activations and signals."""
     return itemsize * ((2 + states) * model.n_params + 2 * samples * model.units)
@@ -96,10 +102,8 @@ def train_round(
     """
     train = task.train
     model = build(task.net, train.optimizer, samples.x, batch=train.batch, precision=train.precision)
-    itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
-    states = held(train)
     facts = facts_of(task, samples, held_out)
-    size = lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=states)
+    size = chunk_of(model, train, samples, device)
     for first in range(0, len(task.trials), size):
         yield from _Chunk(task, model, task.trials[first : first + size], samples, device, held_out, facts).run()
 

@@ -18,7 +18,7 @@ from mlrtui_trainer.devices import memory_of
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.forks import trained_bases
 from mlrtui_trainer.kernels import route as kernel
-from mlrtui_trainer.lanes import DTYPES, lanes_per_chunk, train_round
+from mlrtui_trainer.lanes import DTYPES, chunk_of, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.building import build
@@ -98,6 +98,8 @@ def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]
     measured = measured_samples(samples, task.sharpness)
     model = build(task.net, task.train.optimizer, measured.x, batch=task.train.batch, precision=task.train.precision)
     size = lanes_per_chunk(model, measured.count, measured.x.element_size(), device)
+    if task.fork is not None:
+        size = min(size, chunk_of(model, task.train, samples, device))  # bases train here, too
     for first in range(0, len(task.nets), size):
         nets, bases = task.nets[first : first + size], None
         if task.fork is not None:

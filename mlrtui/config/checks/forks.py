@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mlrtui.config.checks.known import MAX_NETS, Check, Known
+from mlrtui.config.checks.known import MAX_CELLS, MAX_NETS, Check, Known
 from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words
 
 __all__ = ["BASE_RATES", "CHECKS"]
@@ -47,7 +47,10 @@ def _size(known: Known) -> Iterator[Mistake]:
     """Each step is a cell of its own."""
     at = known.axis("fork.at")
     nets = known.cells * max(len(known.axis("sweep.seeds")), 1) * (1 + len(at))
-    if at and nets > MAX_NETS:
+    cells = known.cells * (1 + len(at))
+    if at and cells > MAX_CELLS:
+        yield Mistake("fork.at", NO_VALUE, f"{cells} cells with those of forks; at most {MAX_CELLS}, use fewer steps")
+    elif at and nets > MAX_NETS:
         yield Mistake("fork.at", NO_VALUE, f"{nets} nets with their forks; at most {MAX_NETS}, use fewer steps")
 
 
