@@ -56,6 +56,9 @@ VARIED: dict[str, tuple[list[Any], dict[str, Any]]] = {
 
 Row = dict[str, object]
 
+ABOUT_SWEEPS = {"exponents", "annotations"}
+"""Views whose rows are about a sweep, not a cell of it."""
+
 
 def settings(section: type[Section], at: str) -> Iterator[str]:
     """Dotted keys of a section that may be lists."""
@@ -101,7 +104,7 @@ def written(axis: Axis, folder: Path) -> tuple[list[str], dict[str, list[Row]], 
     with Reader.open(folder / "s.db") as reader:
         found = {view: reader.query(view) for view in reader.views()}
         rows = {view: [dict(zip(names, row, strict=True)) for row in part] for view, (names, part) in found.items()}
-        assert all({axis.column for axis in AXES} <= set(found[view][0]) for view in found if view != "exponents")
+        assert all({axis.column for axis in AXES} <= set(found[view][0]) for view in set(found) - ABOUT_SWEEPS)
         cells = points(rows["grid"], "lambda0", reader.sizes(1))
     return [cell.label for cell in plan.cells], rows, cells
 

@@ -27,6 +27,9 @@ from mlrtui_trainer.spec import NetSpec, Round, SharpnessSpec, TrialSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# curvlinops, where it is installed, imports a library that has not followed torch yet
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+
 
 @pytest.mark.parametrize(
     ("module", "options", "cases"),
