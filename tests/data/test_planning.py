@@ -183,7 +183,14 @@ def test_records_hold_the_plan() -> None:
         (7, "hessian", "all"),
     ]
     settings = json.loads(record.settings)
-    columns = {field.name for field in fields(CellRecord)} - {"position", "label", "settings", "nets", "edge"}
+    columns = {field.name for field in fields(CellRecord)} - {
+        "position",
+        "label",
+        "settings",
+        "nets",
+        "edge",
+        "fork_step",
+    }
     assert set(settings) == columns | {"hidden_lr", "output_lr", "base_width"}
     assert all(settings[name] == getattr(record, name) for name in columns)
 
