@@ -252,7 +252,7 @@ def test_a_sign_has_one_meaning_and_a_legend_as_far_as_there_is_room() -> None:
         assert len(set(signs)) == len(signs)
         assert {state for state, _ in marks.glyphs} == set(STATE_WORDS)
     text = "".join(part for part, _ in legend(UNICODE, ("diverged", "done", "slow"), 80))
-    assert text == "✓ done, reached  - goal not reached  ✗ diverged"
+    assert text == "✓ done, reached  / goal not reached  ✗ diverged"
     assert "".join(part for part, _ in legend(UNICODE, ("diverged", "done", "slow"), 20)) == "✓ done, reached"
 
 
