@@ -88,7 +88,7 @@ async def test_the_map_shows_marks_ranges_and_theory() -> None:
         assert not any(" 4▸" in row for row in rows)  # of relu nets theory says no such thing
         plot = "\n".join(row.split("┃")[1] for row in rows if row.startswith("┃"))
         assert plot.count("✗") == 3
-        assert "✓ lazy 12  ~ catapult 6  ✗ divergent 3  - dead 3" in text
+        assert "✓ lazy 12  ~ catapult 6  ✗ divergent 3  / dead 3" in text
         assert "catapult 2 2.14 – 2.55" in text
 
 
