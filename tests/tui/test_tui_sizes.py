@@ -25,7 +25,7 @@ async def test_phases_of_80_columns_counts_every_phase() -> None:
         await view.press("6")
         await view.until(lambda: "ranges of" in view.text())
         edge = next(row for row in view.text().splitlines() if row.startswith("┗"))
-        assert "✓ 12  ~ 6  ✗ 3  - 3 ━┛" in edge
+        assert "✓ 12  ~ 6  ✗ 3  / 3 ━┛" in edge
         text = view.text()
         for names in ("lazy 4", "catapult 2", "divergent 1", "dead 1"):  # what the signs mean
             assert names in text
