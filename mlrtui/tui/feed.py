@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from mlrtui.text.marks import trains
 from mlrtui.text.phrases import Freshness
 from mlrtui.tui.alarms import Alarms, crossed_at, low_space, nonfinite_trials, quiet_workers
-from mlrtui.tui.browse.preview import read_preview
 from mlrtui.tui.compare.reading import Comparison
 from mlrtui.tui.curves import MeasureTrace, Trace, read_measure
 from mlrtui.tui.machine import Load
@@ -245,6 +244,8 @@ class Feed:
         if row is None or store.reader is None:
             self._preview = None
         elif moved or known is None or (known.store, known.sweep_id) != (store.at, sweep_id):
+            from mlrtui.tui.browse.preview import read_preview  # its fits are nothing that the first picture needs
+
             self._preview = read_preview(store.reader, store.at, row)
 
     def _read_live(self, reader: StoreReader, wanted: Wanted, now: float) -> None:

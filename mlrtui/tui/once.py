@@ -12,7 +12,6 @@ from mlrtui.reading.documents import plain, sweep_object, unpacked
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.browse.filtering import SORT_NAMES, entries_of, find
 from mlrtui.tui.choices import set_wanted
-from mlrtui.tui.compare.sweeps import ratios_of
 from mlrtui.tui.curves import Trace
 from mlrtui.tui.feed import Feed
 from mlrtui.tui.modes import MODES, wanted_for
@@ -94,6 +93,8 @@ def data_once(reading: Reading) -> dict[str, Any]:
             {"store": one.store, "sweep": sweep_object(one.sweep, one.fits), "page": _page(one.page)}
             for one in reading.sweeps
         ]
+        from mlrtui.tui.compare.sweeps import ratios_of  # only a comparison needs it
+
         found["ratios"] = asdict(ratios_of(reading.sweeps)) if len(reading.sweeps) > 1 else None
     elif reading.snapshot is not None:
         found |= asdict(reading.snapshot) | {

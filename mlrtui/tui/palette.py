@@ -53,7 +53,7 @@ _ROLES: Mapping[str, Style] = MappingProxyType(
         "failed": Style(color=_RED, bold=True, underline=True),
         "waiting": Style(dim=True),
         "slow": Style(color=_ORANGE),
-        "stopped": Style(color=_ORANGE),
+        "stopped": Style(color=_ORANGE, bold=True),
         "live": Style(color=_GREEN),
         "quiet": Style(dim=True),
         "stale": Style(color=_ORANGE),

@@ -73,7 +73,7 @@ def test_ascii_mode_sends_ascii_alone(start: Callable[..., Terminal]) -> None:
     terminal = start((80, 24), "ascii")
     terminal.wait_for(lambda: "peak 20.4 @14" in terminal.text())
     terminal.press(b"?")
-    terminal.wait_for(lambda: "Grid and lists" in terminal.text())
+    terminal.wait_for(lambda: "training; asks first" in terminal.text())
     assert terminal.sent.isascii()
 
 
