@@ -85,7 +85,7 @@ FigureArgument = Annotated[
     str,
     typer.Argument(
         metavar="KIND",
-        help="eta-star, exponents, catapult, sharpness, phases, boundary, transfer, accuracy or onsets.",
+        help="eta-star, exponents, catapult, sharpness, phases, boundary, transfer, accuracy, onsets or forks.",
         show_default=False,
     ),
 ]

@@ -26,6 +26,14 @@ from mlrtui.reading.store import open_store as mlrtui_open
 from mlrtui_db.errors import StoreError
 from mlrtui_db.reader import Reader
 
+FORKS = f"""{SMALL_SEARCH.replace("small search", "small forks")}
+[fork]
+at = [0, 6]
+base_eta_lambda0 = 0.5
+steps = 20
+tolerance = 0.3
+"""
+
 
 @pytest.fixture
 def store(made: Callable[..., Path]) -> Path:
@@ -34,6 +42,12 @@ def store(made: Callable[..., Path]) -> Path:
         connection.execute("UPDATE step SET accuracy = 1.0 - 1.0 / (step + 2) WHERE accuracy IS NULL")
         connection.commit()
     return found
+
+
+@pytest.fixture
+def store_for(made: Callable[..., Path], store: Path) -> Callable[[str], Path]:
+    """One that has what a figure draws."""
+    return lambda kind: made(FORKS) if kind == "forks" else store
 
 
 def draw(store: Path, kind: str, out: Path, size: str = "single") -> bytes:
@@ -46,7 +60,10 @@ def draw(store: Path, kind: str, out: Path, size: str = "single") -> bytes:
 
 
 @pytest.mark.parametrize("kind", FIGURES.ours)
-def test_a_figure_is_the_same_bytes_twice_in_every_format(store: Path, tmp_path: Path, kind: str) -> None:
+def test_a_figure_is_the_same_bytes_twice_in_every_format(
+    store_for: Callable[[str], Path], tmp_path: Path, kind: str
+) -> None:
+    store = store_for(kind)
     for ending in ENDINGS:
         first = draw(store, kind, tmp_path / f"a{ending}")
         assert draw(store, kind, tmp_path / f"b{ending}") == first
@@ -141,7 +158,8 @@ def test_nothing_loads_matplotlib_unasked() -> None:
 
 
 @pytest.mark.parametrize("kind", FIGURES.ours)
-def test_text_fits_the_terminal_and_ascii_is_ascii(mlrtui: Mlrtui, store: Path, kind: str) -> None:
+def test_text_fits_the_terminal_and_ascii_is_ascii(mlrtui: Mlrtui, store_for: Callable[[str], Path], kind: str) -> None:
+    store = store_for(kind)
     done = mlrtui("plot", kind, "--text", "--ascii", "--store", store)
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
