@@ -85,7 +85,11 @@ def test_no_screen_sends_a_colour_with_no_color(start: Start) -> None:
     for key, words in SCREENS.items():
         terminal.press(b"1" + key)
         terminal.wait_for(lambda words=words: words in terminal.text())  # type: ignore[misc]
-    terminal.press(b"2/width > 64\r")
+    terminal.press(b"12")
+    terminal.wait_for(
+        lambda: "where: width >= 16*depth" in terminal.text()
+    )  # of the stored fit, which is there to edit
+    terminal.press(b"/\x15width > 64\r")
     terminal.wait_for(lambda: "where: width > 64" in terminal.text())
     assert not colours(terminal.sent)
     coloured = start((100, 30), "law")
