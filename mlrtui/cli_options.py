@@ -20,6 +20,7 @@ __all__ = [
     "BackupEveryOption",
     "BackupToOption",
     "ChangeOption",
+    "DepthOption",
     "DetachOption",
     "DevicesOption",
     "EngineOption",
@@ -46,6 +47,7 @@ __all__ = [
     "SweepsArgument",
     "UntilOption",
     "WatchScreen",
+    "WidthOption",
     "WorkersOption",
     "engine_options",
     "given_terms",
@@ -81,6 +83,8 @@ ShownStoreArgument = Annotated[
         show_default=False,
     ),
 ]
+DepthOption = Annotated[int, typer.Option(help="Hidden layers of the net.")]
+WidthOption = Annotated[int, typer.Option(help="Units of each hidden layer.")]
 FigureArgument = Annotated[
     str,
     typer.Argument(

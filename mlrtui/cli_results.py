@@ -9,6 +9,7 @@ import typer
 from mlrtui.cli_options import (
     AllowCodeOption,
     AsciiOption,
+    DepthOption,
     DevicesOption,
     EngineOption,
     FigureArgument,
@@ -21,6 +22,7 @@ from mlrtui.cli_options import (
     StoreOption,
     StoresOption,
     SweepsArgument,
+    WidthOption,
     WorkersOption,
     store_path,
 )
@@ -84,8 +86,8 @@ def rethreshold(
 def predict(
     *,
     sweeps: SweepsArgument = None,
-    depth: Annotated[int, typer.Option(help="Hidden layers of the net.")],
-    width: Annotated[int, typer.Option(help="Units of each hidden layer.")],
+    depth: DepthOption,
+    width: WidthOption,
     store: StoreOption = None,
     where: Annotated[str, typer.Option(help="Cells to predict from: a condition, such as 'width >= 64'.")] = "",
     level: Annotated[float, typer.Option(help="Chance that the interval holds.")] = 0.9,
@@ -130,8 +132,8 @@ def suggest_warmup(
 def certify(
     *,
     sweeps: SweepsArgument = None,
-    depth: Annotated[int, typer.Option(help="Hidden layers of the net.")],
-    width: Annotated[int, typer.Option(help="Units of each hidden layer.")],
+    depth: DepthOption,
+    width: WidthOption,
     store: StoreOption = None,
     where: Annotated[str, typer.Option(help="Cells to judge by: a condition, such as 'width >= 64'.")] = "",
     within: Annotated[float, typer.Option(help="Factor that the rate may move by, up or down.")] = 2.0,
@@ -150,7 +152,7 @@ def certify(
     from mlrtui.commands.run import RunOptions
 
     options = RunOptions(store_path(store), devices, workers, engine, plain=True, allow_code=allow_code)
-    asked = command.Asked(depth, width, where, within, level, confirm, as_json)
+    asked = command.Asked(depth, width, where, level, confirm, as_json, within)
     raise typer.Exit(command.certify(tuple(sweeps or ()), asked, options))
 
 

@@ -16,7 +16,18 @@ import numpy.typing as npt
 from mlrtui.analysis.fits import CellPoint, t_quantile
 from mlrtui_db.axes import SIZES
 
-__all__ = ["LEVEL", "MAX_OCTAVES", "Drift", "Path", "Prediction", "Refusal", "drift", "predict", "predicted_path"]
+__all__ = [
+    "LEVEL",
+    "MAX_OCTAVES",
+    "Drift",
+    "Path",
+    "Prediction",
+    "Refusal",
+    "drift",
+    "predict",
+    "predicted_path",
+    "usable_points",
+]
 
 LEVEL = 0.9
 """Chance with which the mean over seeds falls into the interval."""
@@ -138,7 +149,7 @@ def predict(
             return Refusal(
                 f"{name} {target[name]:g} is {beyond:.2g} octaves outside {low:g} to {high:g}; at most {MAX_OCTAVES:g}"
             )
-    usable = _usable(points)
+    usable = usable_points(points)
     if nearer := _censored_nearby(points, usable, goal):
         return Refusal(f"the nearest cell {nearer} is censored: {what} there is not known")
     row = law.row(goal)
@@ -220,12 +231,13 @@ def predicted_path(points: Sequence[CellPoint], level: float = LEVEL, octave_ste
     return Path(along, (other, fixed), tuple(found), "")
 
 
-def _usable(points: Sequence[CellPoint]) -> list[CellPoint]:
+def usable_points(points: Sequence[CellPoint]) -> list[CellPoint]:
+    """The cells in which every net has a value."""
     return [point for point in points if not point.censored and point.ln_y and all(map(isfinite, point.ln_y))]
 
 
 def _law(points: Sequence[CellPoint], target: Mapping[str, float], resolution: float, what: str) -> _Law | Refusal:
-    usable = _usable(points)
+    usable = usable_points(points)
     if len(usable) < MIN_CELLS:
         return Refusal(f"{len(usable)} cells with {what} in every net; a prediction needs {MIN_CELLS}")
     sizes = {name: np.log([_size(point, name) for point in usable]) for name in SIZES}  # [cells] each

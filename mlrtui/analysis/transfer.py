@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import exp, isfinite, log
 
 from mlrtui.analysis.fits import CellPoint, FitSpec, FitTerm, fit
-from mlrtui.analysis.prediction import LEVEL, Drift, Prediction, Refusal, drift, predict
+from mlrtui.analysis.prediction import LEVEL, Drift, Prediction, Refusal, drift, predict, usable_points
 
 __all__ = ["FACTOR", "KEEPS", "PARTS", "Certificate", "LayerTrend", "Measured", "certify", "trends"]
 
@@ -143,15 +143,13 @@ def certify(
     >>> found.verdict, found.fails_at
     ('fails', 64.0)
     """
-    usable = [point for point in points if not point.censored and point.ln_y and all(map(isfinite, point.ln_y))]
+    usable = usable_points(points)
     if not usable:
         return Refusal(f"no cell has its {what} in every net")
     if unknown := [name for name in target if not any(isfinite(float(p.values[name])) for p in usable)]:
         return Refusal(f"the cells have no {unknown[0]}: a training of your own needs it among its arguments")
     same: list[CellPoint] = []
-    along = ""
-    for along in ("width", "depth"):
-        (other,) = (name for name in target if name != along)
+    for along, other in (("width", "depth"), ("depth", "width")):
         same = [p for p in usable if float(p.values[other]) == target[other]]
         if any(float(p.values[along]) < target[along] for p in same):
             break
@@ -184,9 +182,10 @@ def certify(
         first = min(sizes[cell] for cell in gone)
         reason = f"the {what} of the smallest diverges at {along} {first:g}"
         return replace(certificate, verdict="fails", fails_at=first, reason=reason)
-    if isinstance(prediction, Refusal) or isinstance(moved, Refusal):
-        refused = prediction if isinstance(prediction, Refusal) else moved
-        return replace(certificate, reason=getattr(refused, "reason", ""))
+    if isinstance(prediction, Refusal):
+        return replace(certificate, reason=prediction.reason)
+    if isinstance(moved, Refusal):
+        return replace(certificate, reason=moved.reason)
     size, span = f"{along} {asked[along]:g}", f"{moved.low:.2g} to {moved.high:.2g} times that of the smallest"
     if _is_beyond(moved, factor):
         first = next(

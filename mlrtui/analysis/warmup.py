@@ -91,9 +91,6 @@ def _survives(row: Mapping[str, Any]) -> bool | None:
         return None
     if row["eta_star"] is None:  # "none": no rate of the range survives, or the base had diverged; else it is fitted
         return False if row["censored"] == "none" else None
-    return bool(row["base_eta"] <= row["eta_star"]) if row["censored"] is None else _above(row)
-
-
-def _above(row: Mapping[str, Any]) -> bool | None:
-    """Of a fork whose η* is a lower bound alone."""
-    return True if row["base_eta"] <= row["eta_star"] else None
+    if row["base_eta"] <= row["eta_star"]:
+        return True
+    return False if row["censored"] is None else None  # of a lower bound alone nothing is known above it

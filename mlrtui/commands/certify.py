@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mlrtui.analysis.prediction import LEVEL, Refusal
+from mlrtui.analysis.prediction import Refusal
 from mlrtui.analysis.transfer import FACTOR, Certificate
-from mlrtui.commands.predict import train_alike
+from mlrtui.commands import predict
+from mlrtui.commands.predict import refuse_several, train_alike
 from mlrtui.commands.resume import stored_spec
 from mlrtui.commands.run import RunOptions
-from mlrtui.errors import BadInput
 from mlrtui.reading import documents
 from mlrtui.reading.certifying import certificates, finished_cells, measured_of, refuse_factor
 from mlrtui.reading.fitting import chosen
@@ -24,16 +24,10 @@ _Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(predict.Asked):
     """What is asked for."""
 
-    depth: int
-    width: int
-    where: str = ""
     within: float = FACTOR
-    level: float = LEVEL
-    confirm: bool = False
-    as_json: bool = False
 
 
 def certify(names: Sequence[str], asked: Asked, options: RunOptions) -> int:
@@ -52,9 +46,7 @@ def certify(names: Sequence[str], asked: Asked, options: RunOptions) -> int:
         found = certificates(reader, names, target, asked.where, asked.level, asked.within)
     trained: dict[_Key, str] = {}
     if asked.confirm:
-        if len(found) != 1:
-            listed = "; ".join(f"{name}{f': {text}' if text else ''}" for name, text in found)
-            raise BadInput(f"--confirm: {len(found)} groups ({one_line(listed)}): choose one by sweep and --where")
+        refuse_several(found)
         ((key, answer),) = found.items()
         if isinstance(answer, Certificate):
             ended = _confirmed(key, answer, asked, options)

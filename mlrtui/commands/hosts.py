@@ -81,13 +81,12 @@ def _documents(places: Sequence[Address | Path], questions: dict[Address, Questi
 
 def _shown(places: Sequence[Address | Path], questions: dict[Address, Question], how: "How") -> int:
     from mlrtui.tui.browse.hosts import Host
-    from mlrtui.tui.choices import parse_choices
-    from mlrtui.tui.modes import screen_class
+    from mlrtui.tui.modes import read_choices
     from mlrtui.tui.once import read_once, render_once
     from mlrtui.tui.starting import run_app, store_source
     from mlrtui.tui.state import Wanted
 
-    choices = parse_choices("browse", how.shown, screen_class("browse").choice_values())
+    choices = read_choices("browse", how.shown)
     hosts = {one: Host(str(one), question.ask, _entering(one, how)) for one, question in questions.items()}
     sources = [store_source(one) if isinstance(one, Path) else hosts[one].source() for one in places]
     if how.once or not sys.stdout.isatty():

@@ -127,12 +127,11 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.choices import parse_choices
-    from mlrtui.tui.modes import screen_class
+    from mlrtui.tui.modes import read_choices
     from mlrtui.tui.once import data_once, read_once, render_once
     from mlrtui.tui.starting import store_source
 
-    choices = parse_choices(how.screen, how.shown, screen_class(how.screen).choice_values())
+    choices = read_choices(how.screen, how.shown)
     wanted, marks = _looked_at(stores, how, choices)
     sources = [store_source(store) for store in stores]
     reading = read_once(sources, how.screen, wanted, marks, choices=choices)
@@ -163,11 +162,10 @@ def printed_size(how: How) -> tuple[int, int]:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.choices import parse_choices
-    from mlrtui.tui.modes import screen_class
+    from mlrtui.tui.modes import read_choices
     from mlrtui.tui.starting import run_app
 
-    choices = parse_choices(how.screen, how.shown, screen_class(how.screen).choice_values())
+    choices = read_choices(how.screen, how.shown)
     wanted, marks = _looked_at(stores, how, choices)
     return run_app(
         list(stores),

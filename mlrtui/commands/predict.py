@@ -1,7 +1,7 @@
 """`mlrtui predict`: η* of a net that was not trained, from a sweep's fit; on request that net is trained to check."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from math import exp, log
@@ -22,7 +22,7 @@ from mlrtui.text.numbers import exact, power
 from mlrtui_db.axes import SIZES, variant
 from mlrtui_db.reader import Reader
 
-__all__ = ["Asked", "predict_eta_star", "train_alike"]
+__all__ = ["Asked", "predict_eta_star", "refuse_several", "train_alike"]
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,8 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
         groups = groups_of(reader, names, asked.where)
         rows = chosen(reader, [name for name, _ in groups]) if asked.confirm else []
     answers = predictions(groups, asked.depth, asked.width, asked.level)
-    if asked.confirm and len(groups) != 1:
-        listed = "; ".join(f"{name}{f': {text}' if text else ''}" for name, text in groups)
-        raise BadInput(f"--confirm: {len(groups)} groups ({one_line(listed)}): choose one by sweep and --where")
+    if asked.confirm:
+        refuse_several(groups)
     if not asked.as_json:
         _print(answers, asked)
     trained: Trained | None = None
@@ -88,6 +87,13 @@ def predict_eta_star(names: Sequence[str], asked: Asked, options: RunOptions) ->
         print(documents.text({"predictions": [_as_json(*key, answer, trained) for key, answer in answers.items()]}))
     failed = trained is not None and trained.inside is not True
     return 1 if failed or not any(isinstance(answer, Prediction) for answer in answers.values()) else 0
+
+
+def refuse_several(groups: Collection[tuple[str, str]]) -> None:
+    """Raise BadInput where a net is to be trained to check and there is not one group of cells, by sweep and text."""
+    if len(groups) != 1:
+        listed = "; ".join(f"{name}{f': {text}' if text else ''}" for name, text in groups)
+        raise BadInput(f"--confirm: {len(groups)} groups ({one_line(listed)}): choose one by sweep and --where")
 
 
 def train_alike(spec: AnySweep, cell: CellPoint, depth: int, width: int, options: RunOptions) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from mlrtui.driver.starts import Starts
 from mlrtui.planning import Cell, CellPlan, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
+from mlrtui_trainer.phases import FITTED
 
 __all__ = ["MAX_LOST", "CellRun", "Draft", "NetRun", "SweepRun", "sound_lambda0", "trial_record"]
 
@@ -26,8 +27,6 @@ MAX_LOST = 3
 
 DUE = 2.0
 """The costly cells are due when all that is left takes this many times as long as one of their nets at least takes."""
-FITTED = 1e-6
-"""Loss at a fork over that at initialisation below which a rate that is too large would not show within a budget."""
 SHARE = 0.5
 """A CPU worker takes at most this part of its equal share of all that is left: others are at work on some of it."""
 

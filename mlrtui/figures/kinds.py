@@ -27,6 +27,7 @@ from mlrtui.figures import (
 )
 from mlrtui.figures.groups import default_x
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
+from mlrtui.figures.rows import view_rows as rows_of_view
 from mlrtui_db.axes import axis_values
 from mlrtui_db.flags import nonfinite
 from mlrtui_db.models import SweepRow, TrialRow
@@ -100,8 +101,7 @@ def view_rows(reader: Reader, view: str, sweeps: Sequence[SweepRow], where: str 
     """
     found: list[Row] = []
     for sweep in sweeps:
-        columns, rows = reader.query(view, where_sweep=sweep.name)
-        found += [dict(zip(columns, row, strict=True)) for row in rows]
+        found += rows_of_view(reader, view, sweep.name)
     if not where.strip() or not found:
         return found
     own = {name: value for row in found for name, value in own_values(row.get("own")).items()}

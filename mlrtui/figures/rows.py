@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Row", "Training", "by_net", "number", "several", "shown", "text_of"]
+    from mlrtui_db.reader import Reader
+
+__all__ = ["Row", "Training", "by_net", "number", "several", "shown", "text_of", "view_rows"]
 
 Row = Mapping[str, object]
 """One row of a view, by column."""
@@ -34,6 +36,12 @@ class Training:
     cell: str = ""
     seed: int = 0
     eta_along: "npt.NDArray[np.float64] | None" = field(default=None)  # rate of each step, under a schedule
+
+
+def view_rows(reader: "Reader", view: str, sweep: str) -> list[Row]:
+    """All rows of a view that are about the sweep of this name."""
+    columns, found = reader.query(view, where_sweep=sweep)
+    return [dict(zip(columns, row, strict=True)) for row in found]
 
 
 def number(row: Row, name: str) -> float:

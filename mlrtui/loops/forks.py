@@ -8,15 +8,15 @@ import numpy as np
 from mlrtui.errors import BadInput
 from mlrtui_trainer.loops.code import Train
 from mlrtui_trainer.loops.reports import Reports
-from mlrtui_trainer.phases import COLLAPSED, EXCURSION_MINI, FLAT
+from mlrtui_trainer.phases import COLLAPSED, EXCURSION_MINI, FITTED, FLAT
 
 if TYPE_CHECKING:
     from mlrtui_trainer.gauge import Snapshot
 
 __all__ = ["Forks"]
 
-_FITTED, _NEARLY_FITTED = 1e-6, 1e-3
-"""Loss at a snapshot, as a share of the loss with which the training began: forks are refused, or doubted."""
+_NEARLY_FITTED = 1e-3
+"""Loss at a snapshot, as a share of that at the start, below which forks are doubted; below `FITTED` refused."""
 _TAIL = 10
 """Steps of the last quarter, at least, that show a drift."""
 
@@ -51,7 +51,7 @@ class Forks:
     def _judge(self, loss: float) -> None:
         """Growth from a loss of almost 0 does not show within the steps of a fork."""
         share = loss / self.loss_initial
-        if share < _FITTED:
+        if share < FITTED:
             raise BadInput(
                 f"at: the net is fitted (loss {loss:.3g}, at the start {self.loss_initial:.3g}): no fork shows its "
                 "edge; take the snapshot earlier"

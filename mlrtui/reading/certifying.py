@@ -10,7 +10,7 @@ from mlrtui.analysis.fits import CellPoint
 from mlrtui.analysis.prediction import LEVEL, Refusal
 from mlrtui.analysis.transfer import FACTOR, Certificate, LayerTrend, Measured, certify, trends
 from mlrtui.errors import BadInput
-from mlrtui.figures.rows import Row, by_net, number, text_of
+from mlrtui.figures.rows import Row, by_net, number, text_of, view_rows
 from mlrtui.figures.trainings import LOST
 from mlrtui.reading.fitting import chosen
 from mlrtui.reading.predicting import cell_points, grouped_where, net_rows
@@ -23,6 +23,9 @@ __all__ = ["ALIKE", "certificates", "finished_cells", "measured_of", "refuse_fac
 
 ALIKE = 1.25
 """Trainings at rates within this factor stand for one rate, where rates are no list."""
+
+
+_BOUNDS = {"at_max": "at least", "at_min": "at most"}
 
 
 def what_of(row: SweepRow) -> str:
@@ -57,14 +60,14 @@ def certificates(
     rows = [row for row in rows if row.mode != "recorded"]
     found: dict[tuple[str, str], Certificate | Refusal] = {}
     for row in rows:
-        groups = grouped_where(finished_cells(reader, row), where, option)
+        trials = view_rows(reader, "phases", row.name)
+        groups = grouped_where(finished_cells(reader, row, trials), where, option)
         if not groups:
             if names:
                 said = f"{option('where')} {where!r}: no cell of {row.name!r} is left"
                 raise BadInput(said if where.strip() else f"{row.name!r}: no cell of it is done yet")
             continue
-        trials = _rows(reader, "phases", row)
-        layers = _rows(reader, "layers", row)
+        layers = view_rows(reader, "layers", row.name)
         for text, cells in groups.items():
             if not names and len(rows) > 1 and len(cells) < 2:
                 continue  # a net that was trained to check another certificate
@@ -78,27 +81,22 @@ def measured_of(reader: Reader, row: SweepRow) -> Measured | None:
     """The rate of a sweep's only cell; None: it is not known of every net, not even as a bound to one side."""
     nets = net_rows(reader, row)
     rates = [number(net, "eta_star") for net in nets]
-    kinds = {text_of(net, "censored") for net in nets}
-    bound = {frozenset(): "", frozenset({"at_max"}): "at least", frozenset({"at_min"}): "at most"}.get(
-        frozenset(kinds - {""})
-    )
-    if bound is None or not rates or not all(rate > 0 for rate in rates):
+    kinds = {text_of(net, "censored") for net in nets} - {""}
+    if not rates or not all(rate > 0 for rate in rates) or len(kinds) > 1 or not kinds <= _BOUNDS.keys():
         return None
-    return Measured(exp(sum(map(log, rates)) / len(rates)), bound)
+    return Measured(exp(sum(map(log, rates)) / len(rates)), "".join(map(_BOUNDS.__getitem__, kinds)))
 
 
-def finished_cells(reader: Reader, row: SweepRow) -> list[CellPoint]:
-    """The cells of a sweep; of a scan those that are done, since a best rate is the best of all rates."""
-    cells = cell_points(reader, row)
+def finished_cells(reader: Reader, row: SweepRow, trials: Sequence[Row] | None = None) -> list[CellPoint]:
+    """The cells of a sweep; of a scan those that are done, since a best rate is the best of all rates.
+
+    ``trials``: as in `net_rows`.
+    """
+    cells = cell_points(reader, row, trials)
     if row.mode == "search":
         return cells
-    at_work = {text_of(one, "cell") for one in _rows(reader, "grid", row) if one["nets_done"] != one["nets"]}
+    at_work = {text_of(one, "cell") for one in view_rows(reader, "grid", row.name) if one["nets_done"] != one["nets"]}
     return [cell for cell in cells if cell.label not in at_work]
-
-
-def _rows(reader: Reader, view: str, row: SweepRow) -> list[Row]:
-    columns, found = reader.query(view, where_sweep=row.name)
-    return [dict(zip(columns, one, strict=True)) for one in found]
 
 
 def _certificate(
@@ -116,20 +114,16 @@ def _certificate(
     plain = about()
     if isinstance(plain, Refusal):
         return plain
-    beside = {cell.label for cell in cells if all(_same(cell, plain, name) for name in SIZES if name != plain.along)}
+    (other,) = (name for name in SIZES if name != plain.along)
+    beside = {cell.label for cell in cells if float(cell.values[other]) == plain.target[other]}
     near = [one for one in its if text_of(one, "cell") in beside and text_of(one, "verdict") != "failed"]
     moved = _trends(layers, _at_rate(near, plain.base_value, resolution), plain.along)
     lost: list[str] = []
     if row.mode == "scan":  # η* is an edge: beside it nets differ
-        below = [
-            one for one in near if number(one, "eta") <= plain.base_value * (1.0 + 1e-9)
-        ]  # a mean lies between rates
+        # a mean lies between rates: one above it may diverge where the mean does not
+        below = [one for one in near if number(one, "eta") <= plain.base_value * (1.0 + 1e-9)]
         lost = _lost(_at_rate(below, plain.base_value, resolution))
     return about(moved, lost=lost)
-
-
-def _same(cell: CellPoint, certificate: Certificate, name: str) -> bool:
-    return float(cell.values[name]) == certificate.target[name]
 
 
 def _resolution(trials: Sequence[Row]) -> float:

@@ -9,6 +9,7 @@ from mlrtui.analysis.points import points
 from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal, predict
 from mlrtui.errors import BadInput
 from mlrtui.figures.optima import best_rates
+from mlrtui.figures.rows import Row, view_rows
 from mlrtui.reading.fitting import chosen
 from mlrtui.text.numbers import exact
 from mlrtui_db.models import SweepRow
@@ -53,16 +54,19 @@ def refuse_sizes(depth: int, width: int, level: float, option: Callable[[str], s
         raise BadInput(f"{option('level')} {exact(level)}: use a chance above 0 and below 1, such as 0.9")
 
 
-def cell_points(reader: Reader, row: SweepRow) -> list[CellPoint]:
+def cell_points(reader: Reader, row: SweepRow, trials: Sequence[Row] | None = None) -> list[CellPoint]:
     """The cells of a search with ln η* of their nets, or of a scan with ln of their best rates."""
-    return points(net_rows(reader, row), "eta_star", reader.sizes(row.sweep_id))
+    return points(net_rows(reader, row, trials), "eta_star", reader.sizes(row.sweep_id))
 
 
-def net_rows(reader: Reader, row: SweepRow) -> list[Mapping[str, object]]:
-    """A row for each net, with its η* or its best rate in ``eta_star``, and whether that is a bound in ``censored``."""
-    columns, found = reader.query("eta_star" if row.mode == "search" else "phases", where_sweep=row.name)
-    rows: list[Mapping[str, object]] = [dict(zip(columns, one, strict=True)) for one in found]
-    return rows if row.mode == "search" else list(best_rates(rows))
+def net_rows(reader: Reader, row: SweepRow, trials: Sequence[Row] | None = None) -> list[Row]:
+    """A row for each net, with its η* or its best rate in ``eta_star``, and whether that is a bound in ``censored``.
+
+    ``trials``: the sweep's rows of the view `phases`, where they have been read already.
+    """
+    if row.mode == "search":
+        return view_rows(reader, "eta_star", row.name)
+    return best_rates(view_rows(reader, "phases", row.name) if trials is None else trials)
 
 
 def groups_of(

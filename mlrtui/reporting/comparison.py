@@ -10,7 +10,6 @@ from typing import Any
 from mlrtui.errors import BadInput
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.kinds import FIGURES, Asked, Loaded, view_rows
-from mlrtui.figures.optima import best_rates
 from mlrtui.figures.rows import Row, number, text_of
 from mlrtui.reading.comparing import (
     Shared,
@@ -24,6 +23,7 @@ from mlrtui.reading.comparing import (
     mean_ratio,
     spec_of,
 )
+from mlrtui.reading.predicting import net_rows
 from mlrtui.reporting.blocks import Block, Cell, Download, Folded, Picture, Report, Section, Table, Text
 from mlrtui.text.numbers import exact, power
 from mlrtui.text.phrases import quantity
@@ -79,9 +79,7 @@ def _what(side: Side) -> str:
 
 
 def _nets(side: Side) -> list[Row]:
-    if side.sweep.mode == "search":
-        return view_rows(side.reader, "eta_star", [side.sweep])
-    return best_rates(view_rows(side.reader, "phases", [side.sweep]))
+    return net_rows(side.reader, side.sweep)
 
 
 def _short(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence[Sequence[str]]) -> Iterator[Block]:

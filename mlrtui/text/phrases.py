@@ -1,5 +1,6 @@
 """Phrases about trials, sweeps and fits, the same on every screen."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ __all__ = [
     "outcome",
     "progress",
     "quantity",
+    "setting",
 ]
 
 _QUANTITIES = {
@@ -141,3 +143,18 @@ def fit_notes(terms: Sequence[FitRow]) -> list[str]:
 def _term(term: str) -> str:
     name = quantity(term.replace("*", "·")) if "*" not in term else term.replace("*", "·")
     return f"({name})" if any(sign in name for sign in "·+-/ ") else name
+
+
+def setting(value: object) -> str:
+    """A stored setting as people write it; of a list its values.
+
+    >>> setting([2, 0.10000000000000001, True, 'sgd'])
+    '2, 0.1, yes, sgd'
+    """
+    if isinstance(value, list):
+        return ", ".join(map(setting, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value, 4)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -49,7 +49,7 @@ class Alarms:
         if self.quiet:
             many = "worker " if len(self.quiet) == 1 else "workers "
             listed = ", ".join(map(str, self.quiet[:4])) + (", ..." if len(self.quiet) > 4 else "")
-            found.append((f"no record from {many}{listed} for 60 s", "failed"))
+            found.append((f"no record from {many}{listed} for {QUIET_WORKER:.0f} s", "failed"))
         if self.nonfinite:
             found.append((f"NaN or inf in {self.nonfinite} trial{'' if self.nonfinite == 1 else 's'}", "stale"))
         if self.crossed is not None:

@@ -1,17 +1,18 @@
 """The screens by name: their classes, imported when they are needed, and what each needs to be read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from textual.screen import Screen
 
+from mlrtui.tui.choices import parse_choices
 from mlrtui.tui.pages import PAGES, load_fitting
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.state import Mark, Wanted
 
-__all__ = ["COMPOSED_AHEAD", "MODES", "OVER", "load_all", "screen_class", "screen_module", "wanted_for"]
+__all__ = ["COMPOSED_AHEAD", "MODES", "OVER", "load_all", "read_choices", "screen_class", "screen_module", "wanted_for"]
 
 COMPOSED_AHEAD = ("exponents", "phases")  # whose widgets exist before a key asks for them
 OVER = ("trial", "help", "palette", "control")  # screens that are put over others
@@ -26,6 +27,11 @@ def screen_class(name: str) -> type[ReadingScreen]:
     """The class of the screen of this name; the first frame needs one of them only."""
     found: type[ReadingScreen] = getattr(import_module(screen_module(name)), f"{name.capitalize()}Screen")
     return found
+
+
+def read_choices(name: str, texts: Sequence[str]) -> dict[str, str]:
+    """The choices of a command line for the screen of this name, see `choices.parse_choices`."""
+    return parse_choices(name, texts, screen_class(name).choice_values())
 
 
 def _made(name: str) -> Screen[Any]:

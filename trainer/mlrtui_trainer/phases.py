@@ -70,6 +70,10 @@ explained."""
 CHANCE = 0.1
 """Accuracy above the majority's share up to which a net has learnt nothing."""
 
+FITTED = 1e-6
+"""Loss where a fork starts, as a share of that at initialisation, below which a rate that is too large would not show
+within the steps of a fork."""
+
 FLAT = 0.03
 """Drift of ln(smoothed loss) over the last quarter below which a loss stands still. Without it 11 of 293 trainings cut
 at 10 steps were called collapsed and learnt afterwards."""

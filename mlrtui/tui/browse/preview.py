@@ -9,8 +9,8 @@ from typing import Any
 
 from mlrtui.reading.comparing import flat, spec_of
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.numbers import moment, number, span
-from mlrtui.text.phrases import condition, fit_groups, fit_sentence
+from mlrtui.text.numbers import moment, span
+from mlrtui.text.phrases import condition, fit_groups, fit_sentence, setting
 from mlrtui.tui.browse.filtering import Entry
 from mlrtui.tui.ports import StoreReader
 from mlrtui.tui.state import Look, Preview, headline
@@ -45,7 +45,7 @@ def axes_of(spec: Mapping[str, Any]) -> list[tuple[str, Sequence[Any]]]:
 
 def grid_sentence(spec: Mapping[str, Any]) -> str:
     """The grid in words: depth 2, 3, 4 × width 64, 128 × 2 seeds; "" for one net."""
-    parts = [f"{name.rpartition('.')[2]} {_values(values)}" for name, values in axes_of(spec)]
+    parts = [f"{name.rpartition('.')[2]} {setting(values)}" for name, values in axes_of(spec)]
     seeds = spec.get("sweep", {}).get("seeds", []) if isinstance(spec.get("sweep"), dict) else []
     if isinstance(seeds, list) and len(seeds) > 1:
         parts.append(f"{len(seeds)} seeds")
@@ -57,7 +57,7 @@ def settings_of(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     axes = {name for name, _ in axes_of(spec)}
     for name, value in flat("", spec):
         if name not in axes and not name.startswith(_NEVER) and value not in (None, "", [], {}):
-            yield name, _values(value) if isinstance(value, list) else _value(value)
+            yield name, setting(value)
 
 
 class PreviewPane(RowsPane):
@@ -145,15 +145,3 @@ def _machine(machine: MachineRow) -> str:
     name = env.get("name") if isinstance(env, dict) else None
     called = f" ({name})" if isinstance(name, str) and name and name != machine.device else ""
     return f"{machine.host} {machine.device}{called}: {machine.trials} training{'' if machine.trials == 1 else 's'}"
-
-
-def _values(values: Sequence[Any]) -> str:
-    return ", ".join(map(_value, values))
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return number(value, 4)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,5 @@
 """What marked sweeps have in common and what not: their fits, their exponents, ratios by cell. No widgets."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import exp
@@ -22,8 +21,8 @@ from mlrtui.reading.comparing import (
     spec_of,
 )
 from mlrtui.text.lines import clean
-from mlrtui.text.numbers import exact, number, power
-from mlrtui.text.phrases import exponent, quantity
+from mlrtui.text.numbers import exact, power
+from mlrtui.text.phrases import exponent, quantity, setting
 from mlrtui.tui.compare.differences import LETTERS, Difference
 from mlrtui.tui.exponents.fit import Choice, first_choice, fit_cells, stored
 from mlrtui.tui.exponents.groups import Group
@@ -202,23 +201,12 @@ def sweep_setting_rows(sweeps: Sequence[ComparedSweep]) -> list[Difference]:
     names = dict.fromkeys(name for spec in specs for name in spec if name != "sweep.name")
     wanted = set(differing(specs)) if specs else set()
     ordered = sorted(names, key=lambda name: name not in wanted)
-    return [Difference(name, tuple(_value(spec, name) for spec in specs)) for name in ordered]
+    return [Difference(name, tuple(setting(spec[name]) if name in spec else "-" for spec in specs)) for name in ordered]
 
 
 def sweep_result_rows(sweeps: Sequence[ComparedSweep]) -> list[Difference]:
     """How far the sweeps are, and their main fits."""
     return [Difference(name, tuple(text(one) for one in sweeps)) for name, text in _RESULTS]
-
-
-def _value(spec: Mapping[str, object], name: str) -> str:
-    if name not in spec:
-        return "-"
-    value = spec[name]
-    if isinstance(value, float):
-        return number(value, 4)
-    if isinstance(value, list):
-        return ", ".join(one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in value)
-    return str(value)
 
 
 def _main(one: ComparedSweep) -> str:

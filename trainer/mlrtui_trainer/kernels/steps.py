@@ -139,13 +139,10 @@ class KernelSteps:
 
     def _clock(self, span: Span) -> list[tuple[float, float, float]]:
         """Of every step: part of η by the schedule, and Adam's two corrections."""
-        spec = self.train_spec
+        spec, times = self.train_spec, range(span.before, span.before + span.steps)
         if spec.optimizer != "adam":
-            return [(rate_of(spec, t), 1.0, 1.0) for t in range(span.before, span.before + span.steps)]
-        return [
-            (rate_of(spec, t), 1.0 - spec.beta1 ** (t + 1), sqrt(1.0 - spec.beta2 ** (t + 1)))
-            for t in range(span.before, span.before + span.steps)
-        ]
+            return [(rate_of(spec, t), 1.0, 1.0) for t in times]
+        return [(rate_of(spec, t), 1.0 - spec.beta1 ** (t + 1), sqrt(1.0 - spec.beta2 ** (t + 1))) for t in times]
 
     def _settings(self) -> tuple[float, ...]:
         spec = self.train_spec
