@@ -10,6 +10,7 @@ import numpy as np
 
 from mlrtui.text.lines import Line, line, width_of
 from mlrtui.text.marks import trains
+from mlrtui.text.numbers import whole
 from mlrtui.tui.curves import Trace, ratio_points
 from mlrtui.tui.edges import rates_of, ratio_name
 from mlrtui_db.models import LiveSnapshot, TrialRow
@@ -49,7 +50,7 @@ class Alarms:
         if self.quiet:
             many = "worker " if len(self.quiet) == 1 else "workers "
             listed = ", ".join(map(str, self.quiet[:4])) + (", ..." if len(self.quiet) > 4 else "")
-            found.append((f"no record from {many}{listed} for {QUIET_WORKER:.0f} s", "failed"))
+            found.append((f"no record from {many}{listed} for {whole(QUIET_WORKER)} s", "failed"))
         if self.nonfinite:
             found.append((f"NaN or inf in {self.nonfinite} trial{'' if self.nonfinite == 1 else 's'}", "stale"))
         if self.crossed is not None:
