@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from mlrtui.analysis.quantities import QUANTITIES
 from mlrtui.config.forks import ForkSection
 from mlrtui.config.mistakes import enumerate_words
 from mlrtui.config.rules import (
@@ -476,10 +477,9 @@ class FitSection(Section):
 
     y: Annotated[
         str,
-        choice("eta_star", "eta_last", "lambda0", "lambda0_preconditioned", later=("eta_stable", "logit_rms")),
+        choice(*QUANTITIES),
     ] = make_key(
-        "What is explained: η*, the largest rate that succeeded (it depends on how many rates were tried), λ₀, or the "
-        "λ₀ that counts layers by their rates (a frozen one for nothing).",
+        "What is explained. " + "; ".join(f"{name}: {quantity.text}" for name, quantity in QUANTITIES.items()) + ".",
         "eta_star",
     )
     x: Annotated[Words, texts(200, 5)] = make_key(

@@ -29,6 +29,7 @@ _QUANTITIES = {
     "eta_star": "η*",
     "eta_last": "η last",
     "lambda0": "λ₀",
+    "best_rate": "η_best",
     "eta_stable": "η_max",
     "logit_rms": "logit RMS",
 }

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from math import exp
 
 from mlrtui.analysis.expressions import ExpressionError
-from mlrtui.analysis.points import OF_A_SEARCH
+from mlrtui.analysis.quantities import lacks
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.rows import text_of
 from mlrtui.reading.comparing import (
@@ -102,10 +102,10 @@ def stored_choices(sweeps: Sequence[ComparedSweep]) -> list[Choice]:
 
 
 def laws(sweeps: Sequence[ComparedSweep], choice: Choice) -> Laws:
-    """The choice fitted over the cells of each sweep; scans have no η*."""
+    """The choice fitted over the cells of each sweep that has the quantity."""
     groups, without = [], []
     for order, one in enumerate(sweeps):
-        if choice.y in OF_A_SEARCH and one.sweep.mode != "search":
+        if lacks(choice.y, one.sweep.mode):
             without.append(LETTERS[order])
             continue
         try:

@@ -9,7 +9,7 @@ from textual.containers import Container
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
 from mlrtui.charts.memo import Kept
 from mlrtui.tui.exponents.extrapolation import Beyond, beyond
-from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, fit_cells, stored, xs
+from mlrtui.tui.exponents.fit import Choice, first_choice, fit_cells, quantities, stored, xs
 from mlrtui.tui.exponents.groups import Group, axes_of, group_fits, group_table
 from mlrtui.tui.exponents.infinite import infinite
 from mlrtui.tui.exponents.panes import CellPane, FitPane, FitView, FitWidget, PlotPane, ResidualPane
@@ -150,7 +150,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         if self._choice is None or reading is None or reading.snapshot is None:
             return
         search = reading.snapshot.sweep.mode == "search"
-        y = _next(QUANTITIES if search else ("lambda0",), self._choice.y)
+        y = _next(quantities(self._page(), search), self._choice.y)
         x = self._choice.x if self._choice.x != y else xs((), y)[0]
         self._choose(replace(self._choice, y=y, x=x))
 
