@@ -80,13 +80,13 @@ def _mlp(net: NetSpec, optimizer: str) -> "Model":
 def _cnn(net: NetSpec, optimizer: str) -> "Model":
     from mlrtui_trainer.models.cnn import cnn
 
-    return cnn(net)
+    return cnn(net, optimizer)
 
 
 def _transformer(net: NetSpec, optimizer: str) -> "Model":
     from mlrtui_trainer.models.transformer import transformer
 
-    return transformer(net)
+    return transformer(net, optimizer)
 
 
 for _name, _kind in {
@@ -106,6 +106,7 @@ for _name, _kind in {
         images=True,
         activation=None,
         biases="",
+        scaled=True,
     ),
     "transformer": ModelKind(
         "image rows as tokens",
@@ -114,6 +115,7 @@ for _name, _kind in {
         images=True,
         activation="gelu",
         biases="has none",
+        scaled=True,
     ),
 }.items():
     MODEL_KINDS.register(_name, _kind)
