@@ -195,7 +195,7 @@ class ModelSection(Section):
         [2, 4, 8],
         (),
     )
-    width: Annotated[Whole, axis(whole(1, 65_536))] = make_key(
+    width: Annotated[Whole, axis(whole(1, 1_048_576))] = make_key(
         "Units of every hidden layer (cnn: channels; transformer: numbers per token).", [64, 128]
     )
     activation: Annotated[Words, axis(choice("relu", "linear", "tanh", "gelu"))] = make_key(
@@ -206,11 +206,12 @@ class ModelSection(Section):
     bias: Annotated[tuple[bool, ...], axis(flag())] = make_key("Biases, zero at the start.", False, (False,))
     parametrization: Annotated[Words, axis(named(PARAMETRIZATIONS))] = make_key(
         "sp: normal initial weights of variance 2/fan_in (He; 1/fan_in where linear), one learning rate. The others "
-        "scale the layers' rates and the output weights with width / base_width, as tabulated in numerics.md.",
+        "scale the layers' rates and the output weights with width / base_width, as tabulated in numerics.md; "
+        "a module of yours names its layers' roles (mlrtui_roles).",
         "sp",
         ("sp",),
     )
-    base_width: Annotated[Whole, axis(whole(1, 65_536))] = make_key(
+    base_width: Annotated[Whole, axis(whole(1, 1_048_576))] = make_key(
         "Width at which every parametrization is the standard one.", 64, (64,)
     )
     init_variance: Annotated[Reals | None, axis(number(0.0, 100.0, above=True))] = make_key(

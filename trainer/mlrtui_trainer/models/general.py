@@ -24,7 +24,18 @@ from mlrtui_trainer.samples import one_hot
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import NetSpec
 
-__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Layers", "Made", "Network", "drawn", "general", "recordable"]
+__all__ = [
+    "PIECE_BYTES",
+    "General",
+    "GeneralTrace",
+    "Layers",
+    "Made",
+    "Network",
+    "drawn",
+    "general",
+    "recordable",
+    "scaling",
+]
 
 PIECE_BYTES = 1 << 27
 """Numbers of one forward pass that λ looks at in one go, per lane: a product holds several times as much."""
@@ -250,10 +261,7 @@ def general(
 
     Raises ValueError for a parametrization that has no rates under the optimizer.
     """
-    scaling, ratio = PARAMETRIZATIONS[net.parametrization], net.width / net.base_width
-    scaled = zip(net.layer_lr, scaling.rates(len(ROLES), ratio, optimizer), strict=True)
-    by_role = {role: own * rate for role, (own, rate) in zip(ROLES, scaled, strict=True)}
-    top = scaling.output_factor(len(ROLES), ratio)
+    by_role, top = scaling(net, optimizer)
     return General(
         network,
         tuple(one.shape for one in table),
@@ -263,6 +271,17 @@ def general(
         dies=dies,
         layers=layers,
     )
+
+
+def scaling(net: NetSpec, optimizer: str) -> tuple[dict[str, float], float]:
+    """Multiplier of the learning rate by role, and factor of the output weights' initial deviation.
+
+    Raises ValueError for a parametrization that has no rates under the optimizer.
+    """
+    table, ratio = PARAMETRIZATIONS[net.parametrization], net.width / net.base_width
+    rates = table.rates(len(ROLES), ratio, optimizer)
+    by_role = {role: own * rate for role, own, rate in zip(ROLES, net.layer_lr, rates, strict=True)}
+    return by_role, table.output_factor(len(ROLES), ratio)
 
 
 def recordable(values: Tensor) -> Tensor:
