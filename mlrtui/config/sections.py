@@ -65,6 +65,8 @@ MANY_SEEDS, FINE, COARSE = 3, 0.05, 0.1
 """From so many seeds on the coarse tolerance: their spread hides what the fine one adds, see numerics.md."""
 
 THING, OWN = '"package.module:thing"', '"package.module:thing" (with --allow-code):'
+WRITTEN = '"width^(0.5, 0, -1)"'
+"""How a parametrization is named that is not a known one."""
 TITLES = {name: source.title for name, source in SOURCES.items()} | FILES
 
 
@@ -204,10 +206,11 @@ class ModelSection(Section):
         ("relu",),
     )
     bias: Annotated[tuple[bool, ...], axis(flag())] = make_key("Biases, zero at the start.", False, (False,))
-    parametrization: Annotated[Words, axis(named(PARAMETRIZATIONS))] = make_key(
+    parametrization: Annotated[Words, axis(named(PARAMETRIZATIONS, shown=WRITTEN))] = make_key(
         "sp: normal initial weights of variance 2/fan_in (He; 1/fan_in where linear), one learning rate. The others "
         "scale the layers' rates and the output weights with width / base_width, as tabulated in numerics.md; "
-        "a module of yours names its layers' roles (mlrtui_roles).",
+        "a module of yours names its layers' roles (mlrtui_roles). width^(a, b, c): the rates of input, hidden and "
+        "output layers go with these powers; width^(a, b, c; d): and the deviation of initial output weights with d.",
         "sp",
         ("sp",),
     )
