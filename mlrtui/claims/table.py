@@ -58,6 +58,7 @@ SP = "width scaling: standard parametrization on digits"
 MUP = "width scaling: mup and full alignment on digits"
 GRID_RULE = "width scaling: grid rule on digits"
 OPTIMIZERS = "width scaling: adam and momentum on digits"
+TEACHER = "width scaling: two classes of a teacher"
 BEST_RATE = "width scaling: best rate of adamw on digits"
 SOFTMAX = "width scaling: squared loss of the softmax on digits"
 ROOT, INVERSE = "controlled divergence: eta = 6 / sqrt(width)", "controlled divergence: eta = 16 / width"
@@ -309,6 +310,13 @@ _WIDTHS = (
     Claim(SOFTMAX, "the largest rate falls about like the root of the width", HAAS, -0.7, -0.3, exponent("width")),
     Claim(SOFTMAX, "... less steeply than under the squared loss itself: the gap", HAAS, 0.3, 1.0,
           difference(exponent("width"), elsewhere(SP, _SP_MSE))),
+    # The authors' code draws -1 for the teacher under the softmax's squared loss; two other seeds had -0.60 and -1.36.
+    Claim(TEACHER, "a teacher's classes, cross-entropy: about like the root of the width", HAAS, -0.75, -0.3,
+          exponent("width", "loss == 'ce'")),
+    Claim(TEACHER, "... the softmax's squared loss: like the width", HAAS, -1.4, -0.75,
+          exponent("width", "loss == 'mse-softmax'")),
+    Claim(TEACHER, "... the gap between the two", HAAS, 0.3, 1.0,
+          difference(exponent("width", "loss == 'ce'"), exponent("width", "loss == 'mse-softmax'"))),
     *_growing("ce", "cross-entropy", (0.3, 1.0), (0.95, 1.0), (0.95, 1.0)),
     *_growing("mse-softmax", "the softmax's squared loss", (0.2, 0.8), (0.9, 1.0), (0.75, 1.0)),
     Claim(CONTROL, "the squared loss: outputs grow with width too: exponent of their RMS", HAAS, 0.3, 0.9,
