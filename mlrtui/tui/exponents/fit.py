@@ -13,6 +13,7 @@ from mlrtui.analysis.points import OF_A_SEARCH, points
 from mlrtui.charts.scatter import Stroke, padded
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import exact
+from mlrtui.tui.choices import among
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.state import headline
 from mlrtui_db.models import FitRow
@@ -29,6 +30,7 @@ __all__ = [
     "fit_rows",
     "fit_strokes",
     "local_slopes",
+    "misread",
     "rows_of",
     "stored",
     "xs",
@@ -121,6 +123,19 @@ def _readable(choice: Choice, own: Mapping[str, float | str]) -> bool:
     except ExpressionError:
         return False
     return True
+
+
+def misread(choices: Mapping[str, str], page: FitPage, search: bool) -> dict[str, str]:
+    """What is wrong with `y`, `x` and `where` among choices, a sentence by name; `search`: the sweep has an η*."""
+    found = among(choices, {"y": QUANTITIES if search else [y for y in QUANTITIES if y not in OF_A_SEARCH]})
+    own = own_names(points(rows_of(page), "lambda0", dict(page.sizes)))
+    for name, read in (("x", cell_number), ("where", cell_condition)):
+        if name in choices and (choices[name] or name == "x"):
+            try:
+                read(choices[name], own)
+            except ExpressionError as error:
+                found[name] = str(error)
+    return found
 
 
 def xs(fits: Sequence[FitRow], y: str, page: FitPage | None = None) -> list[str]:
