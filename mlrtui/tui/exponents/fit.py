@@ -13,6 +13,7 @@ from mlrtui.analysis.points import BOUNDED, points
 from mlrtui.charts.scatter import Stroke, padded
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import exact
+from mlrtui.tui.choices import among
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.state import headline
 from mlrtui_db.models import FitRow
@@ -28,6 +29,7 @@ __all__ = [
     "fit_rows",
     "fit_strokes",
     "local_slopes",
+    "misread",
     "quantities",
     "rows_of",
     "stored",
@@ -127,6 +129,19 @@ def _readable(choice: Choice, own: Mapping[str, float | str]) -> bool:
     except ExpressionError:
         return False
     return True
+
+
+def misread(choices: Mapping[str, str], page: FitPage, search: bool) -> dict[str, str]:
+    """What is wrong with `y`, `x` and `where` among choices, a sentence by name; `search`: the sweep has an η*."""
+    found = among(choices, {"y": quantities(page, search)})
+    own = own_names(points(rows_of(page), "lambda0", dict(page.sizes)))
+    for name, read in (("x", cell_number), ("where", cell_condition)):
+        if name in choices and (choices[name] or name == "x"):
+            try:
+                read(choices[name], own)
+            except ExpressionError as error:
+                found[name] = str(error)
+    return found
 
 
 def xs(fits: Sequence[FitRow], y: str, page: FitPage | None = None) -> list[str]:
