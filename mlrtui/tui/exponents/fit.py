@@ -134,7 +134,7 @@ def _readable(choice: Choice, own: Mapping[str, float | str]) -> bool:
 def misread(choices: Mapping[str, str], page: FitPage, search: bool) -> dict[str, str]:
     """What is wrong with `y`, `x` and `where` among choices, a sentence by name; `search`: the sweep has an η*."""
     found = among(choices, {"y": quantities(page, search)})
-    own = own_names(points(rows_of(page), "lambda0", dict(page.sizes)))
+    own = own_names(points(rows_of(page, "lambda0"), "lambda0", dict(page.sizes)))
     for name, read in (("x", cell_number), ("where", cell_condition)):
         if name in choices and (choices[name] or name == "x"):
             try:
