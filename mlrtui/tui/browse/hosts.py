@@ -159,7 +159,7 @@ class _HostReader:
         """Nothing: the sweep is shown by the machine there."""
         return None
 
-    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1, residuals: bool = True) -> Curve:
         """Never asked for, since there is no trial."""
         raise Unreachable(f"{self._host.label}: shown by the machine there")
 
