@@ -298,9 +298,9 @@ _WIDTHS = (
     # Best rates: the bands are guesses around the limits, -1 under sp and 0 under muP; no runs were made before.
     Claim(BEST_RATE, "adamw: the best rate falls with width under the standard parametrization", HAAS,
           -1.25, -0.4, _best("sp", 0)),
-    Claim(BEST_RATE, "... with weight decay, too", HAAS, -1.25, -0.4, _best("sp", 1)),
+    Claim(BEST_RATE, "... with weight decay, too: it falls", HAAS, -1.25, -0.4, _best("sp", 1)),
     Claim(BEST_RATE, "adamw, muP: the best rate does not depend on the width", HAAS, -0.25, 0.25, _best("mup", 0)),
-    Claim(BEST_RATE, "... with weight decay, too", HAAS, -0.25, 0.25, _best("mup", 1)),
+    Claim(BEST_RATE, "... with weight decay, too: it does not", HAAS, -0.25, 0.25, _best("mup", 1)),
     Claim(BEST_RATE, "... a gap between the two parametrizations", HAAS, 0.3, 1.25,
           difference(_best("mup", 0), _best("sp", 0))),
     Claim(BEST_RATE, "the longer the training, the smaller the best rate: exponent of the epochs, muP", EVERETT,
