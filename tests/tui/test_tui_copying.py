@@ -159,6 +159,8 @@ def test_a_choice_that_is_none_is_refused_with_those_that_there_are(screen: str,
         ("exponents", "group", "colour", "group is one of "),
         ("phases", "x", "colour", "x is one of width"),
         ("boundary", "cursor", "999999", "cursor is one of"),
+        ("compare", "kind", "sweeps", "no sweep is compared; add --sweep NAME"),
+        ("compare", "y", "lambda0", "y is about sweeps; trials are compared here"),
     ],
 )
 def test_a_choice_that_the_data_lack_is_refused(store: Path, screen: str, name: str, value: str, words: str) -> None:
