@@ -76,7 +76,7 @@ class Batch:
     def cut(self, segment: Segment) -> Columns:
         """The rows of one segment. A column that holds nothing in the whole batch, loss and flags apart, is empty."""
         part = slice(segment.start, segment.stop)
-        return Columns(*[column[part] for column in self._whole])
+        return Columns._make(column[part] for column in self._whole)
 
 
 def measured(
