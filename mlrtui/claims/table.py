@@ -6,6 +6,7 @@ other code and other seeds, said as "near ...".
 
 from collections.abc import Callable
 
+from mlrtui.claims.along import ALONG
 from mlrtui.claims.check import Claim, Row
 from mlrtui.claims.measures import (
     Measure,
@@ -342,4 +343,13 @@ _EDGE = (
           farthest(1.02, "curves", _late_edge)),
 )  # fmt: skip
 
-CLAIMS = (*_QUICK, *_MAXIMAL, *_CATAPULTS, *_WIDTHS, *_moves(MOVES_ROOT, 0.5), *_moves(MOVES_INVERSE, 1.0), *_EDGE)
+CLAIMS = (
+    *_QUICK,
+    *_MAXIMAL,
+    *_CATAPULTS,
+    *_WIDTHS,
+    *_moves(MOVES_ROOT, 0.5),
+    *_moves(MOVES_INVERSE, 1.0),
+    *_EDGE,
+    *ALONG,
+)

@@ -19,7 +19,7 @@ from mlrtui.config import load_sweep
 if TYPE_CHECKING:
     import subprocess
 
-PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability"}
+PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability", "warm-up"}
 OTHERS = {"real-training", "forks"}
 OWN = "your-own-training"
 CHOSEN = [201, 202, 203]
@@ -27,6 +27,14 @@ LATER = {
     "width scaling: transfer of the best rate on digits": [601, 602, 603],
     "width scaling: best rate of adamw on digits": [611, 612, 613],
     "width scaling: two classes of a teacher": [621, 622, 623],
+    "warm-up: one hidden relu layer on digits": [631, 632, 633],
+    "warm-up: three hidden relu layers on digits": [631, 632, 633],
+    "warm-up: three hidden tanh layers on digits": [631, 632, 633],
+    "warm-up: three hidden tanh layers in 120 steps on digits": [631, 632, 633],
+    "warm-up: forks of one hidden relu layer on digits": [631, 632, 633],
+    "warm-up: forks of three hidden relu layers on digits": [631, 632, 633],
+    "warm-up: forks under cross-entropy on digits": [631, 632, 633],
+    "warm-up: forks of three hidden tanh layers on digits": [631, 632, 633],
 }
 """Files that came later, with seeds of their own."""
 

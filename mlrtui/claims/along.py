@@ -1,0 +1,139 @@
+"""Claims about λ and the largest rate along training: the edge of stability, forks, and warm-up.
+
+Bands stand here before the examples are run; they come from runs with seeds below 10 or above 900.
+"""
+
+from collections.abc import Callable, Sequence
+from statistics import fmean
+
+from mlrtui.analysis.warmup import suggestions
+from mlrtui.claims.check import Claim, Measured, Results, Row
+from mlrtui.claims.measures import Measure, average, number, share
+
+__all__ = ["ALONG"]
+
+KALRA = "Kalra and Barkeshli (2024)"
+
+PEAK_ONE = "warm-up: one hidden relu layer on digits"
+PEAK_THREE = "warm-up: three hidden relu layers on digits"
+PEAK_TANH = "warm-up: three hidden tanh layers on digits"
+PEAK_SHORT = "warm-up: three hidden tanh layers in 120 steps on digits"
+FORK_ONE = "warm-up: forks of one hidden relu layer on digits"
+FORK_THREE = "warm-up: forks of three hidden relu layers on digits"
+FORK_CE = "warm-up: forks under cross-entropy on digits"
+FORK_TANH = "warm-up: forks of three hidden tanh layers on digits"
+
+
+def _of_nets(values: Sequence[float]) -> Measured:
+    """Mean over nets, with the smallest and the largest."""
+    if not values:
+        return Measured(None, note="no such rows in this store")
+    return Measured(fmean(values), min(values), max(values), f"of {len(values)}", is_range=True)
+
+
+# Warm-up --------------------------------------------------------------------------------------------------------------
+
+
+def _peak(row: Row) -> float | None:
+    """The largest peak that survives, over 2/λ₀."""
+    return None if row["eta_star_lambda0"] is None else 0.5 * number(row["eta_star_lambda0"])
+
+
+def _peaks(steps: int, **where: object) -> Measure:
+    return average("eta_star", _peak, warmup_steps=steps, **where)
+
+
+def _gain(steps: int, **where: object) -> Measure:
+    """The peak after a warm-up of so many steps over that at a constant rate, net by net."""
+
+    def measure(results: Results) -> Measured:
+        found = [
+            {
+                row["seed"]: value
+                for row in results.view("eta_star", warmup_steps=length, **where)
+                if (value := _peak(row))
+            }
+            for length in (1, steps)
+        ]
+        constant, warmed = found
+        return _of_nets([warmed[seed] / constant[seed] for seed in warmed.keys() & constant.keys()])
+
+    return measure
+
+
+def _first_step(results: Results) -> Measured:
+    """The step of the warm-up from which on its peak survives in every net."""
+    (one, *_), rows = suggestions(results.view("forks")) or (None,), results.view("forks")
+    if one is None or one.first is None:
+        return Measured(None, note="the peak survives from no step on" if rows else "no such rows in this store")
+    return Measured(float(one.first), note=f"of {one.warmup_steps} steps")
+
+
+def _fork(name: str) -> Callable[[Row], float | None]:
+    """A fork's column, but not of its first step, t = 0."""
+    return lambda row: None if row[name] is None or not row["step"] else number(row[name])
+
+
+def _flatter(row: Row) -> float | None:
+    """λ(t) over λ₀ where the warm-up ends."""
+    ends = row["step"] == row["base_warmup_steps"] and row["sharpness"] is not None
+    return number(row["sharpness"]) / number(row["base_lambda0"]) if ends else None
+
+
+def _fails(row: Row) -> bool | None:
+    """Whether the peak is too large from a step in the first half of the warm-up, its start left out."""
+    asked = 40 < number(row["step"]) <= 120 and row["eta_star"] is not None
+    return number(row["eta_star"]) < number(row["base_eta"]) if asked else None
+
+
+def _changes(row: Row) -> float | None:
+    """η*(t) over η*(0): κ₀ at a step in units of the edge at the start."""
+    return None if row["kappa0"] is None else number(row["kappa0"])
+
+
+# Other seeds and other code, each warm-up followed by 100 steps at its peak (here: 340 steps in all), in units of 2/λ₀:
+# 1×512 relu 1.7, 1.7, 1.7, 2.0 to 2.3, 5.4 to 6.2 at 1, 5, 20, 80, 240 steps; 3×128 relu 5.4 to 7.1, 16 to 25, 66 to 101,
+# above 230; cross-entropy 14 to 16, 14 to 22, 16 to 22, 50 to 66, 176 to 268; tanh 2.3, 2.3 to 2.7, 1.5 to 2.0, 1.5 to
+# 2.3, 3.5 to 4.0. These files with seed 7: 1.8, 1.8, 1.8, 2.2, 6.8; 7.1, 25, 93, 292; 15, 27, 33, 103; 2.6, 2.6, 2.4,
+# 2.6, 4.6.
+_WARM_UP = (
+    Claim(PEAK_ONE, "one hidden relu layer, mse: largest peak over 2/λ₀ at a constant rate", KALRA, 1.6, 2.0,
+          _peaks(1)),
+    Claim(PEAK_ONE, "... after 5 steps of warm-up", KALRA, 1.6, 2.0, _peaks(5)),
+    Claim(PEAK_ONE, "... after 20", KALRA, 1.6, 2.0, _peaks(20)),
+    Claim(PEAK_ONE, "... after 80", KALRA, 1.9, 2.6, _peaks(80)),
+    Claim(PEAK_ONE, "... after 240", KALRA, 5.0, 7.5, _peaks(240)),
+    Claim(PEAK_THREE, "three hidden relu layers, mse: largest peak over 2/λ₀ at a constant rate", KALRA, 5.0, 8.0,
+          _peaks(1, training_loss="mse")),
+    Claim(PEAK_THREE, "... after 5 steps of warm-up", KALRA, 14.0, 30.0, _peaks(5, training_loss="mse")),
+    Claim(PEAK_THREE, "... after 20", KALRA, 60.0, 120.0, _peaks(20, training_loss="mse")),
+    Claim(PEAK_THREE, "... after 80", KALRA, 200.0, 450.0, _peaks(80, training_loss="mse")),
+    Claim(PEAK_THREE, "the same under cross-entropy at a constant rate", KALRA, 13.0, 18.0,
+          _peaks(1, training_loss="ce")),
+    Claim(PEAK_THREE, "... after 5 steps of warm-up", KALRA, 13.0, 30.0, _peaks(5, training_loss="ce")),
+    Claim(PEAK_THREE, "... after 20", KALRA, 15.0, 40.0, _peaks(20, training_loss="ce")),
+    Claim(PEAK_THREE, "... after 80", KALRA, 50.0, 130.0, _peaks(80, training_loss="ce")),
+    Claim(PEAK_TANH, "three hidden tanh layers, mse: largest peak over 2/λ₀ at a constant rate", KALRA, 2.1, 2.8,
+          _peaks(1)),
+    Claim(PEAK_TANH, "... after 240 steps of warm-up", KALRA, 3.3, 5.2, _peaks(240)),
+    Claim(PEAK_TANH, "a warm-up of 20 steps costs: its peak over that of a constant rate", KALRA, 0.6, 0.97, _gain(20)),
+    Claim(PEAK_SHORT, "... in 120 steps instead of 340", KALRA, 0.6, 0.97, _gain(20)),
+    # Forks of warm-ups. κ is η*(t) over 2/λ(t): 1.8 ± 0.1 of one hidden layer, along lazy and catapult bases alike.
+    Claim(FORK_ONE, "along a warm-up the largest rate follows 2/λ(t): κ, one hidden relu layer", KALRA, 1.61, 1.99,
+          average("forks", _fork("kappa"))),
+    Claim(FORK_ONE, "... while λ falls: λ over λ₀ at its end", KALRA, 0.2, 0.45, average("forks", _flatter)),
+    Claim(FORK_ONE, "the peak, 4 · 2/λ₀, survives from step 72 to 168 of 240 on", KALRA, 72.0, 168.0, _first_step),
+    Claim(FORK_THREE, "three hidden relu layers: λ over λ₀ at the end of a warm-up to 40 · 2/λ₀", KALRA, 0.02, 0.3,
+          average("forks", _flatter)),
+    Claim(FORK_THREE, "... and the peak survives from step 5 to 30 of 40 on", KALRA, 5.0, 30.0, _first_step),
+    Claim(FORK_CE, "cross-entropy: λ over λ₀ at the end of a warm-up to 40 · 2/λ₀", KALRA, 0.01, 0.3,
+          average("forks", _flatter)),
+    Claim(FORK_CE, "... and the peak survives from step 24 to 56 of 80 on", KALRA, 24.0, 56.0, _first_step),
+    Claim(FORK_TANH, "tanh: λ grows along the first part of a warm-up, and η*(60) falls: over 2/λ₀", KALRA, 1.0, 2.1,
+          average("forks", _changes, step=60)),
+    Claim(FORK_TANH, "... where at the start it is", KALRA, 2.1, 2.8, average("forks", _changes, step=0)),
+    Claim(FORK_TANH, "... and a peak of 2.8 · 2/λ₀ fails from steps 60 and 120 of 240: part of them", KALRA, 0.8, 1.0,
+          share("forks", _fails)),
+)  # fmt: skip
+
+ALONG = (*_WARM_UP,)
