@@ -4,15 +4,17 @@ Bands stand here before the examples are run; they come from runs with seeds bel
 """
 
 from collections.abc import Callable, Sequence
+from math import log
 from statistics import fmean
 
 from mlrtui.analysis.warmup import suggestions
 from mlrtui.claims.check import Claim, Measured, Results, Row
-from mlrtui.claims.measures import Measure, average, number, share
+from mlrtui.claims.measures import Measure, average, column, farthest, number, share
 
 __all__ = ["ALONG"]
 
 KALRA = "Kalra and Barkeshli (2024)"
+LEWKOWYCZ = "Lewkowycz et al. (2020)"
 
 PEAK_ONE = "warm-up: one hidden relu layer on digits"
 PEAK_THREE = "warm-up: three hidden relu layers on digits"
@@ -22,6 +24,7 @@ FORK_ONE = "warm-up: forks of one hidden relu layer on digits"
 FORK_THREE = "warm-up: forks of three hidden relu layers on digits"
 FORK_CE = "warm-up: forks under cross-entropy on digits"
 FORK_TANH = "warm-up: forks of three hidden tanh layers on digits"
+LAZY, CATAPULT, SOLVABLE = "forks: a lazy training, CPU", "forks: a catapult, CPU", "forks: the solvable model, CPU"
 
 
 def _of_nets(values: Sequence[float]) -> Measured:
@@ -29,6 +32,11 @@ def _of_nets(values: Sequence[float]) -> Measured:
     if not values:
         return Measured(None, note="no such rows in this store")
     return Measured(fmean(values), min(values), max(values), f"of {len(values)}", is_range=True)
+
+
+def _of_base(row: Row) -> float | None:
+    """λ(t) over λ₀."""
+    return None if row["sharpness"] is None else number(row["sharpness"]) / number(row["base_lambda0"])
 
 
 # Warm-up --------------------------------------------------------------------------------------------------------------
@@ -76,8 +84,7 @@ def _fork(name: str) -> Callable[[Row], float | None]:
 
 def _flatter(row: Row) -> float | None:
     """λ(t) over λ₀ where the warm-up ends."""
-    ends = row["step"] == row["base_warmup_steps"] and row["sharpness"] is not None
-    return number(row["sharpness"]) / number(row["base_lambda0"]) if ends else None
+    return _of_base(row) if row["step"] == row["base_warmup_steps"] else None
 
 
 def _fails(row: Row) -> bool | None:
@@ -92,8 +99,8 @@ def _changes(row: Row) -> float | None:
 
 
 # Other seeds and other code, each warm-up followed by 100 steps at its peak (here: 340 steps in all), in units of 2/λ₀:
-# 1×512 relu 1.7, 1.7, 1.7, 2.0 to 2.3, 5.4 to 6.2 at 1, 5, 20, 80, 240 steps; 3×128 relu 5.4 to 7.1, 16 to 25, 66 to 101,
-# above 230; cross-entropy 14 to 16, 14 to 22, 16 to 22, 50 to 66, 176 to 268; tanh 2.3, 2.3 to 2.7, 1.5 to 2.0, 1.5 to
+# 1×512 relu 1.7, 1.7, 1.7, 2.0 to 2.3, 5.4 to 6.2 at 1, 5, 20, 80, 240 steps; 3×128 relu 5.4 to 7.1, 16 to 25,
+# 66 to 101, above 230; cross-entropy 14 to 16, 14 to 22, 16 to 22, 50 to 66; tanh 2.3, 2.3 to 2.7, 1.5 to 2.0, 1.5 to
 # 2.3, 3.5 to 4.0. These files with seed 7: 1.8, 1.8, 1.8, 2.2, 6.8; 7.1, 25, 93, 292; 15, 27, 33, 103; 2.6, 2.6, 2.4,
 # 2.6, 4.6.
 _WARM_UP = (
@@ -136,4 +143,35 @@ _WARM_UP = (
           share("forks", _fails)),
 )  # fmt: skip
 
-ALONG = (*_WARM_UP,)
+
+# Forks ----------------------------------------------------------------------------------------------------------------
+
+
+def _start_apart(results: Results) -> Measured:
+    """How far η*(0) of a fork lies from η* of its net's own search: the largest |ln|."""
+    own = {(row["width"], row["seed"]): row["eta_star"] for row in results.view("eta_star")}
+    forks = [row for row in results.view("forks", step=0) if row["eta_star"] is not None]
+    apart = [abs(log(number(row["eta_star"]) / number(own[row["width"], row["seed"]]))) for row in forks]
+    if not apart:
+        return Measured(None, note="no forks from step 0 in this store")
+    return Measured(max(apart), note=f"of {len(apart)}")
+
+
+def _one_hidden(sweep: str, base: str) -> tuple[Claim, ...]:
+    return (
+        Claim(sweep, f"1×512 relu, {base}: κ = η*(t)·λ(t)/2 at every t", KALRA, 1.61, 1.99, average("forks", _KAPPA)),
+        Claim(sweep, "... and a fork from step 0 finds η* itself: largest |ln|", KALRA, 0.0, 0.0, _start_apart),
+    )
+
+
+_KAPPA = column("kappa")
+_FORKS = (
+    *_one_hidden(LAZY, "a lazy base"),
+    *_one_hidden(CATAPULT, "a catapult, also in mid-flight"),
+    Claim(CATAPULT, "... while λ falls: λ(80) over λ₀", KALRA, 0.4, 0.6, average("forks", _of_base, step=80)),
+    # κ = 4/λ(t) over 2/λ(t) is 2, less what 400 steps leave unseen: 1.99 with other seeds, on a grid of 0.02.
+    Claim(SOLVABLE, "the solvable model: 4/λ(t) is the largest rate in every state: κ farthest from 1.99", LEWKOWYCZ,
+          1.94, 2.04, farthest(1.99, "forks", _KAPPA)),
+)  # fmt: skip
+
+ALONG = (*_WARM_UP, *_FORKS)
