@@ -3,17 +3,19 @@
 Bands stand here before the examples are run; they come from runs with seeds below 10 or above 900.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import log
-from statistics import fmean
+from statistics import fmean, linear_regression
 
 from mlrtui.analysis.warmup import suggestions
 from mlrtui.claims.check import Claim, Measured, Results, Row
 from mlrtui.claims.measures import Measure, average, column, farthest, number, share
+from mlrtui.text.numbers import fixed
 
 __all__ = ["ALONG"]
 
 KALRA = "Kalra and Barkeshli (2024)"
+COHEN = "Cohen et al. (2021)"
 LEWKOWYCZ = "Lewkowycz et al. (2020)"
 
 PEAK_ONE = "warm-up: one hidden relu layer on digits"
@@ -24,6 +26,10 @@ FORK_ONE = "warm-up: forks of one hidden relu layer on digits"
 FORK_THREE = "warm-up: forks of three hidden relu layers on digits"
 FORK_CE = "warm-up: forks under cross-entropy on digits"
 FORK_TANH = "warm-up: forks of three hidden tanh layers on digits"
+RATES = "edge of stability by learning rate on digits"
+MOMENTUM = "edge of stability with momentum on digits"
+NESTEROV = "edge of stability with nesterov momentum on digits"
+CROSS = "edge of stability under cross-entropy on digits"
 LAZY, CATAPULT, SOLVABLE = "forks: a lazy training, CPU", "forks: a catapult, CPU", "forks: the solvable model, CPU"
 
 
@@ -174,4 +180,89 @@ _FORKS = (
           1.94, 2.04, farthest(1.99, "forks", _KAPPA)),
 )  # fmt: skip
 
-ALONG = (*_WARM_UP, *_FORKS)
+
+# The edge of stability ------------------------------------------------------------------------------------------------
+
+
+def _of_curves(
+    column: str, summary: Callable[[list[float]], float], first: int = 0, c: float | None = None, **where: object
+) -> Measure:
+    """A number of each training from its values at step ``first`` and later; mean and range over trainings.
+
+    ``c`` chooses trainings by η·λ₀.
+    """
+
+    def measure(results: Results) -> Measured:
+        rows = [row for row in results.view("curves", **where) if c is None or _is_at(c, row)]
+        return _of_nets([summary(values) for values in _curves(rows, column, first).values()])
+
+    return measure
+
+
+def _is_at(c: float, row: Row) -> bool:
+    return abs(number(row["eta_lambda0"]) - c) < 1e-3 * c
+
+
+def _curves(rows: Iterable[Row], column: str, first: int) -> dict[tuple[float, float], list[float]]:
+    """Values by seed and rate."""
+    found: dict[tuple[float, float], list[float]] = {}
+    for row in rows:
+        if row[column] is not None and number(row["step"]) >= first:
+            found.setdefault((number(row["seed"]), number(row["eta"])), []).append(number(row[column]))
+    return found
+
+
+def _plateau(first: int, **where: object) -> Measure:
+    """Exponent of η in the mean λ from step ``first`` on, net by net."""
+
+    def measure(results: Results) -> Measured:
+        nets: dict[float, list[tuple[float, float]]] = {}
+        for (seed, eta), values in _curves(results.view("curves", **where), "sharpness", first).items():
+            nets.setdefault(seed, []).append((log(eta), log(fmean(values))))
+        return _of_nets([linear_regression(*zip(*points, strict=True)).slope for points in nets.values()])
+
+    return measure
+
+
+def _risen(values: Sequence[float]) -> float:
+    """The largest over the first."""
+    return max(values) / values[0]
+
+
+def _fallen(values: Sequence[float]) -> float:
+    """The last over the largest."""
+    return values[-1] / max(values)
+
+
+_EDGE = (
+    *(
+        Claim(RATES, f"λη/2 rises from {fixed(c / 2)} at the start to 1 and stays: mean from step 800 on", COHEN,
+              0.97, 1.07, _of_curves("sharpness_ratio", fmean, 800, c=c, init_variance=0.5))
+        for c in (0.6667, 0.9428, 1.3333)
+    ),
+    Claim(RATES, "... so that λ there goes like 1/η: exponent", COHEN, -1.05, -0.95, _plateau(800, init_variance=0.5)),
+    Claim(RATES, "progressive sharpening: largest λ over λ₀ at the smallest rate", COHEN, 2.8, 3.7,
+          _of_curves("sharpness", _risen, c=0.6667, init_variance=0.5)),
+    Claim(RATES, "the phase of all of them is the edge: part of the trainings", COHEN, 0.95, 1.0,
+          share("phases", lambda row: row["phase"] == "edge", init_variance=0.5)),
+    # Seed 7 at the smallest rate: λη/2 stayed at 0.33 for 8000 steps.
+    Claim(RATES, "with He's variance of 2 λ hardly rises: largest λ over λ₀", COHEN, 1.0, 1.3,
+          _of_curves("sharpness", _risen, init_variance=2.0)),
+    *(
+        Claim(sweep, f"{name}, β = {beta:g}: λη over {edge} rises to 1 and stays: mean from step 500 on", COHEN,
+              0.95, 1.07, _of_curves("sharpness_ratio", fmean, 500, momentum=beta))
+        for sweep, name, edge in (
+            (MOMENTUM, "heavy ball", "2(1 + β)"), (NESTEROV, "Nesterov", "2(1 + β)/(1 + 2β)"),
+        )
+        for beta in (0.5, 0.9)
+    ),
+    # Seed 7: 0.95 of the edge at step 50, then less and less.
+    Claim(CROSS, "cross-entropy from 2/3 of the edge: the largest λη/2", COHEN, 0.9, 1.3,
+          _of_curves("sharpness_ratio", max, c=1.3333)),
+    Claim(CROSS, "... then λ falls as the data are fitted: the last over the largest", COHEN, 0.0, 0.4,
+          _of_curves("sharpness", _fallen, c=1.3333)),
+    Claim(CROSS, "from 1/3 of the edge it falls before it gets there: the largest λη/2", COHEN, 0.3, 0.7,
+          _of_curves("sharpness_ratio", max, c=0.6667)),
+)  # fmt: skip
+
+ALONG = (*_WARM_UP, *_FORKS, *_EDGE)
