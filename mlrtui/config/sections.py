@@ -146,8 +146,8 @@ class DataSection(Section):
         ("global",),
     )
     validation: Annotated[float | Literal["test"] | None, or_word(number(0.0, 0.9, above=True), "test")] = make_key(
-        'Held out of training, for [search] on = "validation": a share of the samples, the last ones; or "test", the '
-        "arrays x_test and y_test of an npz file, standardised as x is.",
+        'Held out of training, for on = "validation" in [search] or [scan]: a share of the samples, the last ones; or '
+        '"test", the arrays x_test and y_test of an npz file, standardised as x is.',
         0.2,
         None,
     )
@@ -402,6 +402,11 @@ class ScanSection(Section):
     eta_width: WidthRates | None = make_key(
         "Learning rates that follow a power of the width, as eta_width = { factor = [4.0, 8.0], power = -0.5 }.",
         {"factor": [4.0, 8.0], "power": -0.5},
+        None,
+    )
+    on: Annotated[str | None, choice("train", "validation")] = make_key(
+        "Whose accuracy is stored: the training samples' (as without it), or that of those held out (data.validation).",
+        "validation",
         None,
     )
 

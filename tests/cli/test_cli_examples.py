@@ -27,6 +27,8 @@ LATER = {
     "width scaling: transfer of the best rate on digits": [601, 602, 603],
     "width scaling: best rate of adamw on digits": [611, 612, 613],
     "width scaling: two classes of a teacher": [621, 622, 623],
+    "catapult: test accuracy on digits": [671, 672, 673],
+    "catapult: weight decay and a decayed rate on digits": [671, 672, 673],
     "edge of stability by learning rate on digits": [651, 652, 653],
     "edge of stability with momentum on digits": [651, 652, 653],
     "edge of stability with nesterov momentum on digits": [651, 652, 653],
