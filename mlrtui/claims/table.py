@@ -9,6 +9,7 @@ from collections.abc import Callable
 from mlrtui.claims.along import ALONG
 from mlrtui.claims.catapults import MORE_CATAPULTS
 from mlrtui.claims.check import Claim, Row
+from mlrtui.claims.layers import BY_LAYER
 from mlrtui.claims.measures import (
     Measure,
     average,
@@ -345,4 +346,5 @@ CLAIMS = (
     *_EDGE,
     *ALONG,
     *MORE_CATAPULTS,
+    *BY_LAYER,
 )

@@ -29,6 +29,8 @@ LATER = {
     "width scaling: two classes of a teacher": [621, 622, 623],
     "catapult: test accuracy on digits": [671, 672, 673],
     "catapult: weight decay and a decayed rate on digits": [671, 672, 673],
+    "width scaling: per-layer rates of sgd on digits": [691, 692, 693],
+    "width scaling: per-layer rates of adam on digits": [691, 692, 693],
     "edge of stability by learning rate on digits": [651, 652, 653],
     "edge of stability with momentum on digits": [651, 652, 653],
     "edge of stability with nesterov momentum on digits": [651, 652, 653],

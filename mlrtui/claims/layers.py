@@ -1,0 +1,51 @@
+"""Claims of Everett et al. (2024): exponents of the best rate by optimizer, with one rate and with rates of each layer."""
+
+from math import inf
+from statistics import fmean
+
+from mlrtui.claims.check import Claim, Measured, Results
+from mlrtui.claims.measures import Measure, difference, exponent, number
+
+__all__ = ["BY_LAYER"]
+
+EVERETT = "Everett et al. (2024)"
+SGD, ADAM = ("width scaling: per-layer rates of sgd on digits", "width scaling: per-layer rates of adam on digits")
+
+
+def _best(parametrization: str) -> Measure:
+    return exponent("width", f"parametrization == '{parametrization}'", "best_rate")
+
+
+def _lowest(results: Results, parametrization: str, width: int) -> float:
+    """The lowest mean final loss over the rates of a scan; infinite without one."""
+    rates: dict[float, list[float]] = {}
+    for row in results.view("phases", parametrization=parametrization, width=width):
+        loss = inf if row["loss_final"] is None else number(row["loss_final"])
+        rates.setdefault(number(row["eta"]), []).append(loss)
+    return min(map(fmean, rates.values()), default=inf)
+
+
+def _compared(results: Results) -> Measured:
+    """The lowest loss of sp with rates of each layer over that of muP, at the largest width."""
+    own, other = (_lowest(results, name, 512) for name in ("sp-full-align", "mup"))
+    if inf in (own, other):
+        return Measured(None, note="no such rows in this store")
+    return Measured(own / other, note="of means over the nets")
+
+
+# Near runs had: adamw under sp -0.70 (4 epochs), under muP -0.13; sgd under sp -0.26, under muP 0.03. Nothing was run
+# before of sp with rates of each layer.
+BY_LAYER = (
+    Claim(ADAM, "adam: one rate for all layers falls with the width: exponent", EVERETT, -1.1, -0.4, _best("sp")),
+    Claim(ADAM, "... rates of each layer make sp transfer", EVERETT, -0.3, 0.3, _best("sp-full-align")),
+    Claim(ADAM, "... as they do muP", EVERETT, -0.3, 0.3, _best("mup")),
+    Claim(ADAM, "... a gap between the two kinds of sp", EVERETT, 0.3, 1.2,
+          difference(_best("sp-full-align"), _best("sp"))),
+    Claim(ADAM, "... and sp with them is no worse than muP: lowest loss over muP's at width 512", EVERETT, 0.0, 1.05,
+          _compared),
+    Claim(SGD, "sgd: one rate for all layers falls with the width: exponent", EVERETT, -0.7, -0.1, _best("sp")),
+    Claim(SGD, "... rates of each layer make sp transfer", EVERETT, -0.3, 0.3, _best("sp-full-align")),
+    Claim(SGD, "... as they do muP", EVERETT, -0.3, 0.3, _best("mup")),
+    Claim(SGD, "... and sp with them is no worse than muP: lowest loss over muP's at width 512", EVERETT, 0.0, 1.05,
+          _compared),
+)  # fmt: skip
