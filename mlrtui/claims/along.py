@@ -15,6 +15,7 @@ from mlrtui.text.numbers import fixed
 __all__ = ["ALONG"]
 
 KALRA = "Kalra and Barkeshli (2024)"
+IYER = "Iyer, Hanin and Rolnick (2022)"
 COHEN = "Cohen et al. (2021)"
 LEWKOWYCZ = "Lewkowycz et al. (2020)"
 
@@ -30,6 +31,7 @@ RATES = "edge of stability by learning rate on digits"
 MOMENTUM = "edge of stability with momentum on digits"
 NESTEROV = "edge of stability with nesterov momentum on digits"
 CROSS = "edge of stability under cross-entropy on digits"
+LATE = "eta* at the start and late in training on digits"
 LAZY, CATAPULT, SOLVABLE = "forks: a lazy training, CPU", "forks: a catapult, CPU", "forks: the solvable model, CPU"
 
 
@@ -170,6 +172,19 @@ def _one_hidden(sweep: str, base: str) -> tuple[Claim, ...]:
     )
 
 
+def _late(name: str) -> Measure:
+    """A fork's column at step 200 over the same at the start, net by net."""
+
+    def measure(results: Results) -> Measured:
+        start, late = (
+            {(row["cell"], row["seed"]): number(row[name]) for row in results.view("forks", step=step) if row[name]}
+            for step in (0, 200)
+        )
+        return _of_nets([late[net] / start[net] for net in sorted(late.keys() & start.keys(), key=str)])
+
+    return measure
+
+
 _KAPPA = column("kappa")
 _FORKS = (
     *_one_hidden(LAZY, "a lazy base"),
@@ -178,6 +193,12 @@ _FORKS = (
     # κ = 4/λ(t) over 2/λ(t) is 2, less what 400 steps leave unseen: 1.99 with other seeds, on a grid of 0.02.
     Claim(SOLVABLE, "the solvable model: 4/λ(t) is the largest rate in every state: κ farthest from 1.99", LEWKOWYCZ,
           1.94, 2.04, farthest(1.99, "forks", _KAPPA)),
+    # 3×128 in batches of 64 of 512, base at half of 2/λ₀, other seeds: κ 16, at step 200 2.6; η*(200) is 0.7 η*.
+    Claim(LATE, "cross-entropy: η* at the start is many times 2/λ₀: κ", IYER, 10.0, 25.0,
+          average("forks", _KAPPA, step=0)),
+    Claim(LATE, "... later the largest rate lies nearer to the edge: κ at step 200 over that at the start", IYER,
+          0.08, 0.4, _late("kappa")),
+    Claim(LATE, "... and is not larger than η*: η*(200) over η*", IYER, 0.4, 1.1, _late("eta_star")),
 )  # fmt: skip
 
 

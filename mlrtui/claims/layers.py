@@ -1,4 +1,4 @@
-"""Claims of Everett et al. (2024): exponents of the best rate by optimizer, with one rate and with rates of each layer."""
+"""Claims of Everett et al. (2024): exponents of the best rate by optimizer, with one rate or one for each layer."""
 
 from math import inf
 from statistics import fmean

@@ -31,6 +31,7 @@ LATER = {
     "catapult: weight decay and a decayed rate on digits": [671, 672, 673],
     "width scaling: per-layer rates of sgd on digits": [691, 692, 693],
     "width scaling: per-layer rates of adam on digits": [691, 692, 693],
+    "eta* at the start and late in training on digits": [701, 702, 703],
     "edge of stability by learning rate on digits": [651, 652, 653],
     "edge of stability with momentum on digits": [651, 652, 653],
     "edge of stability with nesterov momentum on digits": [651, 652, 653],
