@@ -1,5 +1,7 @@
 """From the trainer's rows to the views: what a sweep file asks for arrives in the store."""
 
+from pathlib import Path
+
 import pytest
 from conftest import SMALL_SCAN
 
@@ -22,10 +24,10 @@ ASKED = (
 )
 
 
-def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), ASKED), data.load)
+def trained(plan: planning.Plan, path: Path) -> int:
+    """Train one trial of the first cell into a new store, and give its number."""
     cell = plan.cells[0]
-    path = tmp_path / "a.db"
+    assert isinstance(cell, planning.CellPlan)
     with Store.open(path, host="here") as store:
         with store.transaction():
             sweep_id = store.add_sweep(plan.sweep)
@@ -43,6 +45,14 @@ def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  
                 elif isinstance(message, Outcome):
                     assert store.finish_trial(conversion.trial_outcome(message))
     assert check(path) == []
+    return trial_id
+
+
+def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), ASKED), data.load)
+    cell = plan.cells[0]
+    path = tmp_path / "a.db"
+    trial_id = trained(plan, path)
     with Reader.open(path) as reader:
         curve = reader.curve(trial_id)
         names, rows = reader.query("spectra")
@@ -64,3 +74,13 @@ def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  
     assert all(row["effective_rms"] > 0 for row in layers if row["step"] > 0)
     assert live is not None
     assert live.nets[0].sharpness_samples == f"first 20 of {cell.data.samples}: another loss"
+
+
+def test_a_transformer_has_its_outputs_last(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    asked = ("record.layers=true", "model.kind=transformer")
+    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), asked), data.load)
+    trained(plan, tmp_path / "a.db")
+    with Reader.open(tmp_path / "a.db") as reader:
+        names, rows = reader.query("layers")
+        first = [row[names.index("role")] for row in rows if row[names.index("step")] == 0]
+    assert first == ["input", *["hidden"] * 4 * plan.cells[0].columns["depth"], "output"]
