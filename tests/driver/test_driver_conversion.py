@@ -77,10 +77,10 @@ def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  
 
 
 def test_a_transformer_has_its_outputs_last(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    asked = ("record.layers=true", "model.kind=transformer")
+    asked = ("record.layers=true", "model.kind=transformer", "model.depth=1")
     plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), asked), data.load)
     trained(plan, tmp_path / "a.db")
     with Reader.open(tmp_path / "a.db") as reader:
         names, rows = reader.query("layers")
         first = [row[names.index("role")] for row in rows if row[names.index("step")] == 0]
-    assert first == ["input", *["hidden"] * 4 * plan.cells[0].columns["depth"], "output"]
+    assert first == ["input", *["hidden"] * 4, "output"]
