@@ -30,6 +30,7 @@ FORK_TANH = "warm-up: forks of three hidden tanh layers on digits"
 RATES = "edge of stability by learning rate on digits"
 MOMENTUM = "edge of stability with momentum on digits"
 NESTEROV = "edge of stability with nesterov momentum on digits"
+GENTLE = "edge of stability under cross-entropy at small rates on digits"
 CROSS = "edge of stability under cross-entropy on digits"
 LATE = "eta* at the start and late in training on digits"
 LAZY, CATAPULT, SOLVABLE = "forks: a lazy training, CPU", "forks: a catapult, CPU", "forks: the solvable model, CPU"
@@ -284,6 +285,17 @@ _EDGE = (
           _of_curves("sharpness", _fallen, c=1.3333)),
     Claim(CROSS, "from 1/3 of the edge it falls before it gets there: the largest λη/2", COHEN, 0.3, 0.7,
           _of_curves("sharpness_ratio", max, c=0.6667)),
+    # Seed 7: from 0.05 to 0.19 and from 0.10 to 0.38 at step 20, then down to 0.02 at step 600.
+    *(
+        claim
+        for c, high in ((0.1, 0.3), (0.2, 0.55))
+        for claim in (
+            Claim(GENTLE, f"cross-entropy, λη/2 = {fixed(c / 2)} at the start: λ rises first: the largest λη/2", COHEN,
+                  1.25 * c, high, _of_curves("sharpness_ratio", max, c=c)),
+            Claim(GENTLE, "... then falls as the data are fitted: the last over the largest", COHEN, 0.0, 0.4,
+                  _of_curves("sharpness", _fallen, c=c)),
+        )
+    ),
 )  # fmt: skip
 
 ALONG = (*_WARM_UP, *_FORKS, *_EDGE)

@@ -39,6 +39,7 @@ LATER = {
     "edge of stability with momentum on digits": [651, 652, 653],
     "edge of stability with nesterov momentum on digits": [651, 652, 653],
     "edge of stability under cross-entropy on digits": [651, 652, 653],
+    "edge of stability under cross-entropy at small rates on digits": [711, 712, 713],
     "warm-up: one hidden relu layer on digits": [631, 632, 633],
     "warm-up: three hidden relu layers on digits": [631, 632, 633],
     "warm-up: three hidden tanh layers on digits": [631, 632, 633],
