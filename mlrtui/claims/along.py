@@ -143,7 +143,7 @@ _WARM_UP = (
           average("forks", _flatter)),
     Claim(FORK_THREE, "... and the peak survives from step 5 to 30 of 40 on", KALRA, 5.0, 30.0, _first_step),
     Claim(FORK_CE, "cross-entropy: λ over λ₀ at the end of a warm-up to 40 · 2/λ₀", KALRA, 0.01, 0.3,
-          average("forks", _flatter)),
+          average("forks", _flatter), digits=3),
     Claim(FORK_CE, "... and the peak survives from step 24 to 56 of 80 on", KALRA, 24.0, 56.0, _first_step),
     Claim(FORK_TANH, "tanh: λ grows along the first part of a warm-up, and η*(60) falls: over 2/λ₀", KALRA, 1.0, 2.1,
           average("forks", _changes, step=60)),
