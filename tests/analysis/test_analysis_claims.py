@@ -95,6 +95,7 @@ def judged(low: float | None, value: float | None, high: float | None) -> Findin
     [
         (2.1, 2.5, 2.9, "holds"),
         (2.0, 2.5, 3.0, "holds"),
+        (1.9999999999999998, 2.5, 3.0000000000000004, "holds"),  # rounding
         (1.9, 2.5, 2.9, "undecided"),
         (1.0, 2.5, 4.0, "undecided"),
         (1.5, 1.9, 2.1, "undecided"),  # the point misses, the interval does not
