@@ -27,6 +27,7 @@ LATER = {
     "width scaling: transfer of the best rate on digits": [601, 602, 603],
     "width scaling: best rate of adamw on digits": [611, 612, 613],
     "width scaling: two classes of a teacher": [621, 622, 623],
+    "catapult: networks and their linearization on digits": [691, 692, 693],
 }
 """Files that came later, with seeds of their own."""
 PARTNERS = {
