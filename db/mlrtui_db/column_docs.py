@@ -161,6 +161,7 @@ TABLES: dict[str, Docs] = {
             "initialisation. A cell of forks stands beside the cell of its nets, and is in the views forks and "
             "fork_trials alone.",
         ),
+        "map_value": ("1", "Of rows of a map: the value of its other axis; NULL: the cell is no such row."),
     },
     "net": {
         "net_id": ("id", "Number of the net: one initialisation of a cell."),
@@ -497,6 +498,18 @@ VIEWS: dict[str, Docs] = {
         "eta_lambda0": ("1", "eta × λ(t), preconditioned, at the start of the fork."),
         **_pick(TABLES["trial"], "round", "status", "net_id"),
         **_pick(MEASURED, "verdict", "phase", "loss_final", "peak_ratio", "peak_step", "bad_step"),
+        **_AXES,
+    },
+    "maps": {
+        **_NAMES,
+        **_SEED,
+        **{name: text for name, text in _TRIAL.items() if name in ("eta", "trial_id")},
+        "map": ("1", "Number of the map in its sweep, from 1: its rows agree in all settings but the axis."),
+        "axis": ("text", "The map's other axis, by its key in the sweep file."),
+        "value": ("1", "Its value there."),
+        "success": ("0 or 1", "Whether the training meets the rule of [map]; NULL: not known yet, or it failed."),
+        **_pick(TABLES["trial"], "status", "net_id"),
+        **_pick(MEASURED, "verdict", "phase", "loss_initial", "loss_final", "peak_ratio", "bad_step"),
         **_AXES,
     },
     "exponents": {"sweep": _NAMES["sweep"], **_FIT},

@@ -125,6 +125,7 @@ class TrainSpec:
     precision: str = ""  # "bf16": forward and backward passes under autocast; λ never is
     code: tuple[tuple[str, str], ...] = ()  # things of the user's code that it names, with their sources' SHA-256
     code_path: str = ""  # folder in which their modules are sought beside the installed packages
+    curves: bool = True  # whether steps are reported, or of each training the last one alone
     record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps: measures
 
     @property
