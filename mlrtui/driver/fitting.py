@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.points import points
-from mlrtui.config import AnySweep, read_sweep
+from mlrtui.config import AnySweep, SweepSpec, read_sweep
 from mlrtui.driver.sweep_run import SweepRun
 from mlrtui.planning import CellPlan
 from mlrtui_db.reader import Reader
@@ -24,6 +24,8 @@ _Row = dict[str, object]
 def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]]:
     """The fits that the committed rows of a sweep allow, and a sentence for each that is refused: it would mix numbers
     that are not alike."""
+    if run.maps:
+        return [], []
     plans = [cell.plan for cell in run.cells]
     n_params = {plan.label: count(plan.net) if isinstance(plan, CellPlan) else 0 for plan in plans}
     with Reader.open(store) as reader:
@@ -61,6 +63,8 @@ def fit_records(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) 
 
 
 def _results(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
+    if isinstance(spec, SweepSpec) and spec.map is not None:
+        return  # a map has neither η* nor λ₀
     rows = list(rows)
     wanted = [fits.FitSpec(fit.y, tuple(fit.x), fit.where, fit.mixed_rules, fit.censored) for fit in spec.fit]
     search = spec.search is not None

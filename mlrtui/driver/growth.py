@@ -30,8 +30,13 @@ _RATES = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
 _LONGER = frozenset({"sweep.seeds", "fork.at"})
 """Lists to which others may be added, each of which makes nets of its own."""
 
-RANGE: Mapping[str, Callable[[float, float], bool]] = {"search.eta_min": operator.le, "search.eta_max": operator.ge}
-"""Ends of the range, and how a new one must stand to the old: the range may become larger."""
+RANGE: Mapping[str, Callable[[float, float], bool]] = {
+    "search.eta_min": operator.le,
+    "search.eta_max": operator.ge,
+    "map.levels": operator.ge,
+    "map.margin": operator.ge,
+}
+"""Ends of the range, and how a new one must stand to the old: the range may become larger, a map finer."""
 
 _THRESHOLD = "search.threshold"
 """Kept apart: what is stored stays a sweep at its threshold; see `deriving`."""

@@ -40,6 +40,7 @@ __all__ = [
     "PruningThreshold",
     "Repeated",
     "Round",
+    "Rounds",
     "Segment",
     "SharpnessSpec",
     "StepBatch",
@@ -218,6 +219,19 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Rounds:
+    """Rounds over the same data that one worker takes one after the other, as a single task."""
+
+    task_id: int
+    rounds: tuple[Round, ...]
+
+    @property
+    def data_id(self) -> str:
+        """Of all of them."""
+        return self.rounds[0].data_id
+
+
+@dataclass(frozen=True)
 class Probe:
     """Measure λ of several nets of one architecture, at initialisation or where a fork starts."""
 
@@ -377,5 +391,5 @@ class WorkerLoad:
     memory_total: int | None = None  # bytes: of a GPU
 
 
-Task = Round | Probe | LoopRound
+Task = Round | Rounds | Probe | LoopRound
 Message = LambdaAtInit | StepBatch | Outcome | Repeated | WorkerLoad | TaskDone | TaskFailed

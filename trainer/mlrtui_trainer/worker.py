@@ -27,7 +27,7 @@ from mlrtui_trainer.models.imported import admit
 from mlrtui_trainer.models.modes import InTraining
 from mlrtui_trainer.raised import is_out_of_memory, said_in_short
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, TaskDone, TaskFailed
+from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, Rounds, TaskDone, TaskFailed
 
 __all__ = ["describe", "run_task"]
 
@@ -56,14 +56,15 @@ def describe(device: str) -> dict[str, str]:
     return info | {"name": torch.backends.cpu.get_cpu_capability()}
 
 
-def run_task(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Message]:
+def run_task(task: Round | Rounds | Probe, dataset: Dataset, device: str) -> Iterator[Message]:
     """Measure λ at initialisation (`Probe`) or train (`Round`); the last message is `TaskDone` or `TaskFailed`.
 
     Never raises for a lane that overflows, nor for a task that cannot be done: that is a `TaskFailed` with one line.
     """
     begun = monotonic()
     try:
-        yield from _messages(task, dataset, device)
+        for part in task.rounds if isinstance(task, Rounds) else (task,):
+            yield from _messages(part, dataset, device)
     except Exception as error:
         short = is_out_of_memory(error)
         failure = TaskFailed(task.task_id, f"out of memory on {device}" if short else said_in_short(error), short)

@@ -32,7 +32,9 @@ def _windows(known: Known) -> Iterator[Mistake]:
     if axis not in WINDOWS or not window:
         return
     if known.one("map.scale") == "log" and window[0] == 0.0:
-        yield Mistake("map.window", list(window), 'has no equal ratios from 0; raise its lower end, or use scale = "linear"')
+        yield Mistake(
+            "map.window", list(window), 'has no equal ratios from 0; raise its lower end, or use scale = "linear"'
+        )
     highest = _HIGHEST.get(axis, max(window))
     if max(window) > highest or (axis == "init_variance" and window[0] == 0.0):
         text = f"{axis} is at most {toml_text(highest)}" if max(window) > highest else f"{axis} is above 0"
@@ -45,7 +47,7 @@ def _axis(known: Known) -> Iterator[Mistake]:
     if "map" not in known.given or axis is None:
         return
     key = {**WINDOWS, **LISTED}[axis]
-    section, _, name = key.partition(".")
+    name = key.rpartition(".")[2]
     spelled = [key, "model.layer_lr.input"] if axis == "input_lr" else [key]
     given = next((one for one in spelled if one in known.given), None)
     windowed = "map.window" in known.given
