@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mlrtui.analysis.quantities import QUANTITIES
 from mlrtui.cli_options import (
     AllowCodeOption,
     AsciiOption,
@@ -34,9 +35,7 @@ def fit(
     *,
     sweeps: SweepsArgument = None,
     store: StoresOption = None,
-    y: Annotated[
-        str, typer.Option(help="What is fitted: eta_star, eta_last, lambda0 or lambda0_preconditioned.")
-    ] = "eta_star",
+    y: Annotated[str, typer.Option(help=f"What is fitted: {', '.join(QUANTITIES)}.")] = "eta_star",
     x: Annotated[
         list[str] | None, typer.Option(help="A variable; repeat for one exponent each (default: depth*width).")
     ] = None,

@@ -54,7 +54,7 @@ def term_line(fit: "FitRow | FitRecord") -> str:
     parts = [f"exponent of {fit.term} {_slope(fit.exponent)} {interval}"]
     if fit.r2 is not None and math.isfinite(fit.r2):
         parts.append(numbers.r_squared(fit.r2, 3))
-    parts.append(f"{fit.cells} cells over {numbers.decades(fit.decades)}")
+    parts.append(f"{numbers.counted(fit.cells, 'cell')} over {numbers.decades(fit.decades)}")
     if fit.p_equal is not None:
         parts.append(f"equal exponents: F test p = {numbers.exact(fit.p_equal, 2)}")
     if fit.warnings:

@@ -276,7 +276,7 @@ class Curve:
     loss: "array[float]"  # typecode d
     accuracy: "array[float]"
     sharpness: "array[float]"
-    sharpness_residual: "array[float]"
+    sharpness_residual: "array[float]"  # empty if it was not asked for
     flags: "array[int]"  # typecode q
 
 

@@ -178,14 +178,14 @@ class Reader:
                 copied_at=None if replica is None else replica.at,
             )
 
-    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1, residuals: bool = True) -> Curve:
         """The stored steps of a trial after a step, the first `limit` of them or all; attempt 0 and no steps when
-        there is no such trial.
+        there is no such trial. Without ``residuals``, `Curve.sharpness_residual` is empty, which is read faster.
 
         When ``attempt`` is not the one of the steps that the caller has, those are gone and all must be read anew.
         """
         with self._picture() as connection:
-            return read_curve(connection, trial_id, after_step, limit)
+            return read_curve(connection, trial_id, after_step, limit, residuals)
 
     def measures(self, trial_id: int) -> tuple[str, ...]:
         """Names of the measures that a trial has values of, sorted; of a recorded run "learning rate" at the end."""

@@ -1,19 +1,20 @@
-"""Rows of the store's views `eta_star` and `grid` to the points that a fit sees: one a cell."""
+"""Rows of the store's views `eta_star` and `grid`, or of `derived`, to the points that a fit sees: one a cell."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from mlrtui.analysis.fits import CellPoint
+from mlrtui.analysis.quantities import QUANTITIES
 from mlrtui_db.axes import axis_values
 from mlrtui_db.own import own_values
 
-__all__ = ["OF_A_SEARCH", "Row", "points"]
+__all__ = ["BOUNDED", "Row", "points"]
 
 Row = Mapping[str, object]
 """One row of a view by column name."""
 
-OF_A_SEARCH = ("eta_star", "eta_last")
-"""Columns of a net that are bounds only where its search is censored."""
+BOUNDED = ("eta_star", "eta_last", *(name for name, quantity in QUANTITIES.items() if quantity.derive))
+"""Columns of a net that are only bounds where its column ``censored`` says so."""
 
 
 def points(rows: Sequence[Row], y: str, n_params: Mapping[str, int]) -> list[CellPoint]:
@@ -33,7 +34,7 @@ def _point(label: str, nets: list[Row], y: str, n_params: int) -> CellPoint:
     lambda0 = _positive(row.get("lambda0", row.get("lambda0_mean")) for row in nets)
     if lambda0:
         values["lambda0"] = math.exp(sum(map(math.log, lambda0)) / len(lambda0))
-    if y not in OF_A_SEARCH:
+    if y not in BOUNDED:
         measured = _positive(row.get(y, row.get(f"{y}_mean")) for row in nets)
         return CellPoint(label, values, tuple(map(math.log, measured)), 0, waits=_waits(nets))
     sound = [row for row in nets if row["censored"] is None and _positive([row.get(y)])]

@@ -54,8 +54,8 @@ def reduce_columns(x: Floats, y: Floats, x_axis: Axis, y_axis: Axis, columns: in
     good = np.isfinite(y) & (y > 0) if y_axis.log else np.isfinite(y)
     low_bad = ~good & (y == -np.inf if not y_axis.log else ~(np.isnan(y) | (y == np.inf)))
     high_bad = ~good & ~low_bad
-    row = dot_row(y[good], y_axis, rows)  # [good]
-    kept = column[good]
+    whole = bool(good.all())  # then nothing has to be taken out of either
+    values, kept = (y, column) if whole else (y[good], column[good])  # [good]
     if not kept.size:
         none = np.empty(0, dtype=np.intp)
         return Columns(
@@ -72,14 +72,18 @@ def reduce_columns(x: Floats, y: Floats, x_axis: Axis, y_axis: Axis, columns: in
         )
     starts = _starts(kept)  # [columns]
     ends = np.r_[starts[1:], kept.size] - 1
-    bad_before = np.cumsum(~good)[good]  # [good]
-    joined = np.r_[False, bad_before[starts[1:]] == bad_before[ends[:-1]]]
+    joined = np.r_[False, np.ones(starts.size - 1, dtype=np.bool_)]
+    if not whole:
+        bad_before = np.cumsum(~good)[good]  # [good]
+        joined[1:] = bad_before[starts[1:]] == bad_before[ends[:-1]]
     return Columns(
         column=kept[starts],
-        top=np.minimum.reduceat(row, starts),
-        bottom=np.maximum.reduceat(row, starts),
-        first=row[starts],
-        last=row[ends],
+        top=dot_row(
+            np.maximum.reduceat(values, starts), y_axis, rows
+        ),  # rows fall as values grow, so the few are enough
+        bottom=dot_row(np.minimum.reduceat(values, starts), y_axis, rows),
+        first=dot_row(values[starts], y_axis, rows),
+        last=dot_row(values[ends], y_axis, rows),
         joined=joined,
         bad_high=_distinct(column[high_bad]),
         bad_low=_distinct(column[low_bad]),

@@ -10,7 +10,7 @@ from mlrtui.driver.joining import join
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.reading.fitting import chosen
 from mlrtui.stores import open_store
-from mlrtui.text.numbers import megabytes
+from mlrtui.text.numbers import counted, megabytes
 from mlrtui_db import copies, merging
 from mlrtui_db.errors import StoreIOError
 
@@ -33,7 +33,7 @@ def merge(out: Path, stores: Sequence[Path]) -> None:
     if twice:
         raise BadInput(f"{twice[0]}: cannot be merged into itself; choose another name for the new store")
     made = merging.merge(out, stores, refit_merged, join=join)
-    print(f"{out}: {made.sweeps} sweeps, {made.trials} trials, {made.steps} steps")
+    print(f"{out}: {counted(made.sweeps, 'sweep')}, {counted(made.trials, 'trial')}, {counted(made.steps, 'step')}")
 
 
 def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:

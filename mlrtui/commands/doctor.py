@@ -18,7 +18,7 @@ from mlrtui.driver.stopping import at_work
 from mlrtui.engines.devices import cpu_cores
 from mlrtui.errors import MlrtuiError
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import gibibytes
+from mlrtui.text.numbers import counted, gibibytes
 from mlrtui_db import filesystem, invariants, lock, sqlite_version
 from mlrtui_db.errors import StoreDamaged, StoreError
 from mlrtui_db.models import SweepRow
@@ -89,7 +89,9 @@ def store(path: Path) -> Iterator[Finding]:
             sweeps, broken = (), [str(error)]
     broken += invariants.check(path)
     remedy = "; `mlrtui browse` can still show it, but train into a new store or restore a copy made by `mlrtui backup`"
-    yield Finding("store", not broken, f"{len(sweeps)} sweeps, whole" if not broken else "; ".join(broken) + remedy)
+    yield Finding(
+        "store", not broken, f"{counted(len(sweeps), 'sweep')}, whole" if not broken else "; ".join(broken) + remedy
+    )
     if not broken:
         yield from _all_keys(path, sweeps)
     if foreign:

@@ -127,7 +127,7 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.modes import read_choices
+    from mlrtui.tui.modes import check_choices, read_choices
     from mlrtui.tui.once import data_once, read_once, render_once
     from mlrtui.tui.starting import store_source
 
@@ -135,6 +135,7 @@ def _print_once(stores: Sequence[Path], how: How) -> int:
     wanted, marks = _looked_at(stores, how, choices)
     sources = [store_source(store) for store in stores]
     reading = read_once(sources, how.screen, wanted, marks, choices=choices)
+    check_choices(how.screen, choices, reading)
     if how.as_json:
         print(documents.text(data_once(reading)))
     else:
@@ -162,11 +163,16 @@ def printed_size(how: How) -> tuple[int, int]:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.modes import read_choices
-    from mlrtui.tui.starting import run_app
+    from mlrtui.tui.modes import check_choices, read_choices
+    from mlrtui.tui.starting import run_app, store_source
 
     choices = read_choices(how.screen, how.shown)
     wanted, marks = _looked_at(stores, how, choices)
+    if choices:
+        from mlrtui.tui.once import read_once
+
+        sources = [store_source(store) for store in stores]
+        check_choices(how.screen, choices, read_once(sources, how.screen, wanted, marks, choices=choices))
     return run_app(
         list(stores),
         start=how.screen,

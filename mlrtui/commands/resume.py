@@ -18,6 +18,7 @@ from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.reading.fitting import chosen
 from mlrtui.stores import open_store
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import counted
 from mlrtui_db.models import SweepRow
 
 __all__ = ["changed_spec", "rerun_failed", "resume", "stored_spec"]
@@ -89,7 +90,7 @@ def rerun_failed(names: Sequence[str], options: RunOptions) -> int:
             trials, nets = store.requeue_failed(row.sweep_id)
             if nets:
                 again.append(row)
-                text = f"queued again: {trials} trials, {nets} nets that had failed"
+                text = f"queued again: {counted(trials, 'trial')}, {counted(nets, 'net')} that had failed"
                 store.add_event("info", text, row.sweep_id)
                 print(f"{one_line(row.name)}: {text}")
     if not again:

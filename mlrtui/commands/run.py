@@ -30,6 +30,7 @@ from mlrtui.engines.registry import engine_of
 from mlrtui.errors import BadInput, DriverDied
 from mlrtui.report import report
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import counted
 from mlrtui.text.printing import needs_ascii, show
 from mlrtui_db import filesystem, lock
 from mlrtui_db.models import NamedSweep, SweepRow
@@ -432,8 +433,8 @@ def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]], worker
 
 def _grid_words(plan: planning.Plan, nets: int) -> str:
     if plan.sweep.shard is not None:
-        return f"shard {plan.sweep.shard}: {nets} nets in {len(plan.cells)} cells"
-    return f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {nets} nets"
+        return f"shard {plan.sweep.shard}: {counted(nets, 'net')} in {counted(len(plan.cells), 'cell')}"
+    return f"{counted(len(plan.cells), 'cell')} x {counted(len(plan.seeds), 'seed')} = {counted(nets, 'net')}"
 
 
 def _head(label: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from mlrtui.analysis.quantities import QUANTITIES
 from mlrtui.config.forks import ForkSection
 from mlrtui.config.maps import MapSection
 from mlrtui.config.mistakes import enumerate_words
@@ -66,6 +67,8 @@ MANY_SEEDS, FINE, COARSE = 3, 0.05, 0.1
 """From so many seeds on the coarse tolerance: their spread hides what the fine one adds, see numerics.md."""
 
 THING, OWN = '"package.module:thing"', '"package.module:thing" (with --allow-code):'
+WRITTEN = '"width^(0.5, 0, -1)"'
+"""How a parametrization is named that is not a known one."""
 TITLES = {name: source.title for name, source in SOURCES.items()} | FILES
 
 
@@ -196,7 +199,7 @@ class ModelSection(Section):
         [2, 4, 8],
         (),
     )
-    width: Annotated[Whole, axis(whole(1, 65_536))] = make_key(
+    width: Annotated[Whole, axis(whole(1, 1_048_576))] = make_key(
         "Units of every hidden layer (cnn: channels; transformer: numbers per token).", [64, 128]
     )
     activation: Annotated[Words, axis(choice("relu", "linear", "tanh", "gelu"))] = make_key(
@@ -205,13 +208,15 @@ class ModelSection(Section):
         ("relu",),
     )
     bias: Annotated[tuple[bool, ...], axis(flag())] = make_key("Biases, zero at the start.", False, (False,))
-    parametrization: Annotated[Words, axis(named(PARAMETRIZATIONS))] = make_key(
+    parametrization: Annotated[Words, axis(named(PARAMETRIZATIONS, shown=WRITTEN))] = make_key(
         "sp: normal initial weights of variance 2/fan_in (He; 1/fan_in where linear), one learning rate. The others "
-        "scale the layers' rates and the output weights with width / base_width, as tabulated in numerics.md.",
+        "scale the layers' rates and the output weights with width / base_width, as tabulated in numerics.md; "
+        "a module of yours names its layers' roles (mlrtui_roles). width^(a, b, c): the rates of input, hidden and "
+        "output layers go with these powers; width^(a, b, c; d): and the deviation of initial output weights with d.",
         "sp",
         ("sp",),
     )
-    base_width: Annotated[Whole, axis(whole(1, 65_536))] = make_key(
+    base_width: Annotated[Whole, axis(whole(1, 1_048_576))] = make_key(
         "Width at which every parametrization is the standard one.", 64, (64,)
     )
     init_variance: Annotated[Reals | None, axis(number(0.0, 100.0, above=True))] = make_key(
@@ -478,10 +483,9 @@ class FitSection(Section):
 
     y: Annotated[
         str,
-        choice("eta_star", "eta_last", "lambda0", "lambda0_preconditioned", later=("eta_stable", "logit_rms")),
+        choice(*QUANTITIES),
     ] = make_key(
-        "What is explained: η*, the largest rate that succeeded (it depends on how many rates were tried), λ₀, or the "
-        "λ₀ that counts layers by their rates (a frozen one for nothing).",
+        "What is explained. " + "; ".join(f"{name}: {quantity.text}" for name, quantity in QUANTITIES.items()) + ".",
         "eta_star",
     )
     x: Annotated[Words, texts(200, 5)] = make_key(

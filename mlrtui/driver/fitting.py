@@ -1,24 +1,23 @@
 """Redo a sweep's fits from what the store shows in its views, so that anyone can redo them from the same rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from mlrtui.analysis import fits
-from mlrtui.analysis.points import points
+from mlrtui.analysis.points import Row, points
 from mlrtui.config import AnySweep, SweepSpec, read_sweep
 from mlrtui.driver.sweep_run import SweepRun
 from mlrtui.planning import CellPlan
+from mlrtui.reading.quantities import quantity_rows
 from mlrtui_db.reader import Reader
 from mlrtui_db.records import FitRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.models.kinds import n_params as count
 
-__all__ = ["current_fits", "fit_records", "refit_merged"]
-
-_Row = dict[str, object]
+__all__ = ["current_fits", "refit_merged"]
 
 
 def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]]:
@@ -29,7 +28,7 @@ def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]
     plans = [cell.plan for cell in run.cells]
     n_params = {plan.label: count(plan.net) if isinstance(plan, CellPlan) else 0 for plan in plans}
     with Reader.open(store) as reader:
-        rows = _rows(reader, "eta_star" if run.spec.search is not None else "grid", run.spec.sweep.name)
+        rows = _rows(reader, run.spec)
     results = list(_results(run.spec, rows, n_params))
     refused = [f"{result.spec.name}: {result.warnings[0]}" for result in results if result.refused]
     return [record for result in results for record in fits.to_records(result)], refused
@@ -49,32 +48,29 @@ def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
             )
             with suppress(ValidationError):
                 spec = read_sweep(sweep.spec)
-                view = "eta_star" if spec.search is not None else "grid"
-                found = fit_records(spec, _rows(reader, view, sweep.name), reader.sizes(sweep_id))
+                found = [
+                    record
+                    for result in _results(spec, _rows(reader, spec), reader.sizes(sweep_id))
+                    for record in fits.to_records(result)
+                ]
                 text = "its fits were computed anew from the rows of all stores"
         with store.transaction():
             store.replace_fits(sweep_id, found or [])
             store.add_event("info" if found is not None else "warning", f"merged: {text}", sweep_id)
 
 
-def fit_records(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) -> list[FitRecord]:
+def _rows(reader: Reader, spec: AnySweep) -> dict[str, list[Row]]:
+    """What the fits of a sweep are made from, by quantity: those of its file, else the usual ones."""
+    usual = ("eta_star", "lambda0") if spec.search is not None else ("lambda0",)
+    return quantity_rows(reader, spec.sweep.name, spec.mode, dict.fromkeys((*usual, *(fit.y for fit in spec.fit))))
+
+
+def _results(spec: AnySweep, rows: Mapping[str, list[Row]], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     """All fits of a sweep: those of its file, or the standard ones."""
-    return [record for result in _results(spec, rows, n_params) for record in fits.to_records(result)]
-
-
-def _results(spec: AnySweep, rows: Iterable[_Row], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     if isinstance(spec, SweepSpec) and spec.map is not None:
         return  # a map has neither η* nor λ₀
-    rows = list(rows)
     wanted = [fits.FitSpec(fit.y, tuple(fit.x), fit.where, fit.mixed_rules, fit.censored) for fit in spec.fit]
-    search = spec.search is not None
-    usual = ("eta_star", "lambda0") if search else ("lambda0",)
-    cells = {y: points(rows, y, n_params) for y in (*usual, *(fit.y for fit in wanted))}
-    standard = fits.standard_fits(cells[usual[0]], search)
+    cells = {y: points(found, y, n_params) for y, found in rows.items()}
+    standard = fits.standard_fits(next(iter(cells.values())), spec.search is not None)
     for fit in dict.fromkeys(wanted) or standard:
         yield fits.fit(cells[fit.y], fit)
-
-
-def _rows(reader: Reader, view: str, sweep: str) -> list[_Row]:
-    columns, rows = reader.query(view, where_sweep=sweep)
-    return [dict(zip(columns, row, strict=True)) for row in rows]

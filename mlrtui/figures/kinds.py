@@ -143,7 +143,7 @@ def _around_changes(its: Sequence[Row]) -> list[Row]:
 
 
 def _training(reader: Reader, row: Row) -> Training:
-    curve = reader.curve(int(number(row, "trial_id")))
+    curve = reader.curve(int(number(row, "trial_id")), residuals=False)
     flags = np.asarray(curve.flags, dtype=np.int64)
     columns = {name: np.array(getattr(curve, name), dtype=np.float64) for name in ("loss", "sharpness", "accuracy")}
     for name, values in columns.items():

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from math import exp, isnan, log, nan
 from typing import TYPE_CHECKING
 
+from mlrtui.analysis.quantities import best_rates
 from mlrtui.errors import BadInput
 from mlrtui.figures import style
 from mlrtui.figures.groups import Group, groups, size_axis
-from mlrtui.figures.rows import Row, by_net, number, shown, text_of
-from mlrtui.figures.trainings import LOST
+from mlrtui.figures.rows import Row, number, shown, text_of
 from mlrtui.text.numbers import exact
 
 if TYPE_CHECKING:
@@ -47,33 +47,6 @@ class Optima:
     nets: tuple[Net, ...]
     means: tuple[tuple[float, float, float, float], ...]  # (x, geometric mean, lowest, highest); NaN: no mean there
     missing: int  # nets without an answer yet, or whose cell has no x
-
-
-def best_rates(rows: Sequence[Row]) -> list[Row]:
-    """For each net of scans the rate with the lowest final loss, as a row like those of the view `eta_star`.
-
-    Args:
-        rows: of the view `phases`. Trainings that the machine failed count as not tried.
-    """
-    found: list[Row] = []
-    for its in by_net(row for row in rows if text_of(row, "verdict") != "failed").values():
-        tried = sorted({number(row, "eta") for row in its})
-        kept = [
-            row for row in its
-            if not isnan(number(row, "loss_final")) and text_of(row, "phase") not in LOST
-            and text_of(row, "verdict") not in ("diverged", "dead")
-        ]  # fmt: skip
-        best = min(kept, key=lambda row: (number(row, "loss_final"), number(row, "eta")), default=None)
-        eta = None if best is None else number(best, "eta")
-        kind = None
-        if eta is None:
-            kind = "none"
-        elif len(tried) < 2:
-            kind = "alone"
-        elif eta in (tried[0], tried[-1]):
-            kind = "at_min" if eta == tried[0] else "at_max"
-        found.append({**its[0], "eta_star": eta, "censored": kind})
-    return found
 
 
 def optima(

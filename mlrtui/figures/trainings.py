@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from mlrtui.analysis.quantities import DIVERGED
 from mlrtui.errors import BadInput
 from mlrtui.figures import style
 from mlrtui.figures.rows import Training
@@ -33,7 +34,7 @@ __all__ = [
     "thinned",
 ]
 
-LOST = ("divergent", "catastrophic")
+LOST = DIVERGED
 """Phases of trainings that set no limits of an axis: they end in a triangle."""
 
 Floats = npt.NDArray[np.float64]

@@ -4,18 +4,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from mlrtui.analysis import fits
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.points import points
+from mlrtui.analysis.quantities import QUANTITIES, Row, lacks
 from mlrtui.errors import BadInput
+from mlrtui.reading.quantities import quantity_rows
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
 __all__ = ["EXPLAINED", "Question", "answers", "chosen", "fitted"]
 
-EXPLAINED = ("eta_star", "eta_last", "lambda0", "lambda0_preconditioned")
+EXPLAINED = tuple(QUANTITIES)
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ def _refuse_unreadable(asked: Question, own: Mapping[str, float | str], option: 
 
 def _rows(
     readers: Sequence[Reader], sweeps: Sequence[str], y: str, option: Callable[[str], str]
-) -> tuple[list[dict[str, Any]], dict[str, int]]:
+) -> tuple[list[Row], dict[str, int]]:
     """Rows of all chosen sweeps, whose cells are named apart where there are several; and parameters by cell."""
-    found: list[tuple[str, str, dict[str, Any]]] = []
+    found: list[tuple[str, str, Row]] = []
     sizes: dict[tuple[str, str], int] = {}
     held: set[str] = set()
     for reader in readers:
@@ -106,15 +107,14 @@ def _rows(
         wanted = [name for name in sweeps if name in there]
         for sweep in chosen(reader, wanted) if wanted or not sweeps else ():
             name = f"{reader.path.name}: {sweep.name}" if len(readers) > 1 else sweep.name
-            lacks = _lacks(sweep, y)
-            if lacks and sweeps:
-                raise BadInput(f"{option('y')} {y!r}: {lacks}")
-            if lacks:
+            missing = _lacks(sweep, y)
+            if missing and sweeps:
+                raise BadInput(f"{option('y')} {y!r}: {missing}")
+            if missing:
                 continue
-            columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", where_sweep=sweep.name)
             searched = _searched(sweep)
-            named = (dict(zip(columns, row, strict=True)) | searched for row in rows)
-            found += [(name, str(row["cell"]), row) for row in named]
+            rows = quantity_rows(reader, sweep.name, sweep.mode, [y])[y]
+            found += [(name, str(row["cell"]), {**row, **searched}) for row in rows]
             sizes |= {(name, label): size for label, size in reader.sizes(sweep.sweep_id).items()}
     if unknown := [name for name in sweeps if name not in held]:
         raise BadInput(
@@ -123,7 +123,7 @@ def _rows(
     several = len({name for name, _, _ in found}) > 1
     shown = {key: f"{key[0]}: {key[1]}" if several else key[1] for key in sizes}
     return (
-        [row | {"cell": shown[name, label]} for name, label, row in found],
+        [{**row, "cell": shown[name, label]} for name, label, row in found],
         {shown[key]: size for key, size in sizes.items()},
     )
 
@@ -139,6 +139,14 @@ def _lacks(sweep: SweepRow, y: str) -> str:
     """Why a sweep has no such quantity; "" where it may have it."""
     if sweep.mode == "recorded":
         return f"{sweep.name!r} is a recorded run, which has no grid to fit over"
-    if sweep.mode != "search" and y.startswith("eta"):
-        return f"sweep {sweep.name!r} is a {sweep.mode}; only searches have η*"
-    return ""
+    missing = lacks(y, sweep.mode)
+    if y == "logit_rms" and not missing and (rates := _rates(sweep)) > 1:
+        missing = f"needs one rate for each net, and this [scan] has {rates}"
+    return f"sweep {sweep.name!r}: {missing}" if missing else ""
+
+
+def _rates(sweep: SweepRow) -> int:
+    """Trainings of each net of a scan."""
+    scan = json.loads(sweep.spec)["scan"]
+    by_width = scan.get("eta_width") or {}
+    return len(scan.get("eta") or scan.get("eta_lambda0") or by_width.get("factor") or ())

@@ -7,8 +7,8 @@ from mlrtui.analysis.expressions import ExpressionError, cell_condition
 from mlrtui.analysis.fits import CellPoint
 from mlrtui.analysis.points import points
 from mlrtui.analysis.prediction import LEVEL, Prediction, Refusal, predict
+from mlrtui.analysis.quantities import best_rates
 from mlrtui.errors import BadInput
-from mlrtui.figures.optima import best_rates
 from mlrtui.figures.rows import Row, view_rows
 from mlrtui.reading.fitting import chosen
 from mlrtui.text.numbers import exact

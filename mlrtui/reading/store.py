@@ -107,7 +107,8 @@ class Store(Views):
         """Fit ln y as a sum of exponents times ln x, as `mlrtui fit` does: one row per group and variable.
 
         Args:
-            y: eta_star, eta_last, lambda0 or lambda0_preconditioned.
+            y: of searches eta_star or eta_last, of all sweeps lambda0 or lambda0_preconditioned, of scans best_rate,
+                eta_stable or logit_rms; docs/sweep-file.md says what they are.
             x: an expression of the cell's settings, such as ``"depth*width"``, or several, with an exponent each.
             where: a condition on cells, such as ``"width >= 64 and loss == 'ce'"``.
             group_by: axes whose values are fitted apart; None: all that vary but depth and width; (): one fit.

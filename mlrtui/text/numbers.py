@@ -2,7 +2,7 @@
 
 Short: `number`. In full, as in "η 0.0312451": `exact`. With fixed places: `power`, `interval`, `r_squared`, `decades`,
 `accuracy`, `factor`, `fixed`. Whole numbers that come as floats: `whole`. Sizes: `megabytes`, `gibibytes`. Times:
-`clock`, `moment`, `day`, `span`, `about`. Of many: `many`.
+`clock`, `moment`, `day`, `span`, `about`. Of many: `many`, and with what is counted `counted`.
 """
 
 import math
@@ -12,6 +12,7 @@ __all__ = [
     "about",
     "accuracy",
     "clock",
+    "counted",
     "day",
     "decades",
     "exact",
@@ -166,6 +167,16 @@ def many(value: float) -> str:
         if value >= size * 0.9995:
             return f"{value / size:.3g}{sign}"
     return f"{value:.0f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things: 1 trial, 12 trials; the noun is given in the singular.
+
+    Example:
+        >>> counted(1, "net"), counted(0, "net"), counted(2, "width")
+        ('1 net', '0 nets', '2 widths')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def clock(at: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mlrtui.analysis.exclusions import left_out
 from mlrtui.text.lines import clean
 from mlrtui.text.marks import trains
-from mlrtui.text.numbers import clock, decades, moment, number, power, r_squared
+from mlrtui.text.numbers import clock, counted, decades, moment, number, power, r_squared
 from mlrtui_db.models import FitRow, SweepRow, TrialRow
 
 __all__ = [
@@ -29,6 +29,7 @@ _QUANTITIES = {
     "eta_star": "η*",
     "eta_last": "η last",
     "lambda0": "λ₀",
+    "best_rate": "η_best",
     "eta_stable": "η_max",
     "logit_rms": "logit RMS",
 }
@@ -82,7 +83,7 @@ def quantity(name: str) -> str:
 def progress(sweep: SweepRow) -> str:
     """Progress of a sweep. A search is counted in nets, since its number of trials is not known in advance."""
     if sweep.mode == "search":
-        return f"nets {sweep.nets_done}/{sweep.nets} · {sweep.trials_done} trials"
+        return f"nets {sweep.nets_done}/{sweep.nets} · {counted(sweep.trials_done, 'trial')}"
     if sweep.mode == "recorded":
         return "recorded"
     return f"{sweep.trials_done}/{sweep.trials} trials"
@@ -128,7 +129,7 @@ def fit_notes(terms: Sequence[FitRow]) -> list[str]:
     """Quality of the fit and excluded cells, one note per line."""
     fit = terms[0]
     r2 = "" if fit.r2 is None else f"{r_squared(fit.r2)} · "
-    notes = [f"{r2}{fit.cells} cells · {decades(fit.decades)}"]
+    notes = [f"{r2}{counted(fit.cells, 'cell')} · {decades(fit.decades)}"]
     if fit.where_expr:
         notes.append(condition(fit))
     if fit.p_equal is not None:

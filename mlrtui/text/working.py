@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mlrtui.text.lines import clean
-from mlrtui.text.numbers import about, exact, gibibytes, many, number, whole
+from mlrtui.text.numbers import about, counted, exact, gibibytes, many, number, whole
 from mlrtui_db.work import WorkerRow, WorkRow
 
 __all__ = ["doing", "load_of", "pace", "size_of_memory", "time_left", "worker_place", "workers_in_short"]
@@ -20,7 +20,7 @@ def doing(work: WorkRow) -> str:
     if work.stage == "data":
         parts = [f"reading the data of {clean(work.sweep)}"]
     elif work.stage == "workers":
-        parts = [f"starting workers {work.ready}/{work.slots}", f"{work.nets} nets"]
+        parts = [f"starting workers {work.ready}/{work.slots}", counted(work.nets, "net")]
     elif work.stage == "lambda0":
         parts = [f"λ₀ {work.measured}/{work.to_measure}", _rate(work.rate, "nets/s")]
     elif work.stage == "ending":
@@ -58,7 +58,7 @@ def worker_place(worker: WorkerRow) -> str:
 def workers_in_short(work: WorkRow) -> str:
     """All workers in a few words: 2 of 2 workers at work · cpu 97–99 % · 4.1k steps/s."""
     busy = sum(worker.state in ("training", "lambda0") for worker in work.workers)
-    words = f"{busy} of {work.slots} workers at work" if not work.unlisted else f"{work.slots} workers"
+    words = f"{busy} of {work.slots} workers at work" if not work.unlisted else counted(work.slots, "worker")
     return " · ".join(part for part in (words, _loads(work.workers), _rate(work.rate, _unit(work))) if part)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlrtui.text.lines import Line, line, width_of
 from mlrtui.text.marks import trains
-from mlrtui.text.numbers import whole
+from mlrtui.text.numbers import counted, whole
 from mlrtui.tui.curves import Trace, ratio_points
 from mlrtui.tui.edges import rates_of, ratio_name
 from mlrtui_db.models import LiveSnapshot, TrialRow
@@ -52,7 +52,7 @@ class Alarms:
             listed = ", ".join(map(str, self.quiet[:4])) + (", ..." if len(self.quiet) > 4 else "")
             found.append((f"no record from {many}{listed} for {whole(QUIET_WORKER)} s", "failed"))
         if self.nonfinite:
-            found.append((f"NaN or inf in {self.nonfinite} trial{'' if self.nonfinite == 1 else 's'}", "stale"))
+            found.append((f"NaN or inf in {counted(self.nonfinite, 'trial')}", "stale"))
         if self.crossed is not None:
             found.append((f"{self.crossed[0]} above 1 first at step {self.crossed[1]}", "stale"))
         return found

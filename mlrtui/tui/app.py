@@ -232,6 +232,9 @@ class MlrtuiApp(KeyedApp, inherit_bindings=False):
             return
         name = self._screen_name
         choices = looked(name, self.look, self.wanted) | self.screen.choices()
+        if self.reading is not None:  # what was chosen for another sweep is not on the screen
+            wrong = self.screen.misfits(choices, self.reading)
+            choices = {name: value for name, value in choices.items() if name not in wrong}
         text = command_for(name, self.reading, self.wanted, self.screen.trials(), self.screen.sweeps(), choices)
         if text:
             self.copy_to_clipboard(text)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from mlrtui.errors import BadInput
 from mlrtui.tui.state import GRID_VALUES, Look, Wanted
 
-__all__ = ["CHOICES", "looked", "parse_choices", "said", "set_look", "set_wanted"]
+__all__ = ["CHOICES", "among", "looked", "parse_choices", "said", "set_look", "set_wanted"]
 
 _SCALES = {"log": True, "linear": False}
 _YES = {"yes": True, "no": False}
@@ -78,7 +78,18 @@ def parse_choices(
         if name == "window" and not _is_window(value):
             raise BadInput(f"--show {text!r}: window is two steps, the smaller first, such as 3:120")
         found[name] = value
+    if found.get("rows", "") == found.get("columns"):
+        raise BadInput(f"--show 'columns={found['columns']}': the rows have this axis; columns take another one")
     return found
+
+
+def among(choices: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """A sentence for each choice whose value is none of those that what was read has; by the choice's name."""
+    return {
+        name: f"{name} is one of {', '.join(values)}" if values else f"there is no {name} to choose here"
+        for name, values in known.items()
+        if name in choices and choices[name] not in values
+    }
 
 
 def _is_window(text: str) -> bool:

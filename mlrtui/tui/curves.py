@@ -39,7 +39,7 @@ _LOSS_BAD, _SHARPNESS_BAD = nonfinite("loss"), nonfinite("sharpness")
 class CurveReader(Protocol):
     """What a trace is read from."""
 
-    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1, residuals: bool = True) -> Curve:
         """The steps of a trial's newest attempt after a step, the first `limit` of them or all."""
 
 
@@ -128,10 +128,10 @@ def read_trace(reader: CurveReader, trial_id: int, known: Trace | None, limit: i
     With a `limit` at most so many steps are read, and the curve may be a beginning.
     """
     if known is not None and known.trial_id == trial_id:
-        more = reader.curve(trial_id, after_step=known.last_step, limit=limit)
+        more = reader.curve(trial_id, after_step=known.last_step, limit=limit, residuals=False)
         if more.attempt == known.attempt:
             return known.extended(more)
-    return Trace.of(reader.curve(trial_id, limit=limit))
+    return Trace.of(reader.curve(trial_id, limit=limit, residuals=False))
 
 
 class PartTrace(NamedTuple):
@@ -314,6 +314,10 @@ def caption(step: Floats, values: Floats, log: bool) -> str:
 
 def _points(trace: Trace, values: Floats, bad: dict[int, float]) -> tuple[Floats, Floats]:
     """The measured points of one column; flag bits turn missing values into what they were."""
+    known = ~np.isnan(values)
+    if not (trace.flags & sum(bad)).any():  # of most curves all is there
+        steps = trace.step.astype(np.float64)
+        return (steps, values) if known.all() else (steps[known], values[known])
     shown = values.copy()
     for bit, value in bad.items():
         shown[(trace.flags & bit) > 0] = value

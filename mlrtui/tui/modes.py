@@ -1,18 +1,29 @@
 """The screens by name: their classes, imported when they are needed, and what each needs to be read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from textual.screen import Screen
 
+from mlrtui.errors import BadInput
 from mlrtui.tui.choices import parse_choices
 from mlrtui.tui.pages import PAGES, load_fitting
 from mlrtui.tui.screen import ReadingScreen
-from mlrtui.tui.state import Mark, Wanted
+from mlrtui.tui.state import Mark, Reading, Wanted
 
-__all__ = ["COMPOSED_AHEAD", "MODES", "OVER", "load_all", "read_choices", "screen_class", "screen_module", "wanted_for"]
+__all__ = [
+    "COMPOSED_AHEAD",
+    "MODES",
+    "OVER",
+    "check_choices",
+    "load_all",
+    "read_choices",
+    "screen_class",
+    "screen_module",
+    "wanted_for",
+]
 
 COMPOSED_AHEAD = ("exponents", "phases")  # whose widgets exist before a key asks for them
 OVER = ("trial", "help", "palette", "control")  # screens that are put over others
@@ -32,6 +43,17 @@ def screen_class(name: str) -> type[ReadingScreen]:
 def read_choices(name: str, texts: Sequence[str]) -> dict[str, str]:
     """The choices of a command line for the screen of this name, see `choices.parse_choices`."""
     return parse_choices(name, texts, screen_class(name).choice_values())
+
+
+def check_choices(name: str, choices: Mapping[str, str], reading: Reading) -> None:
+    """Whether the data have what a command line chose for the screen of this name.
+
+    Raises:
+        BadInput: they do not, with what there is to choose.
+    """
+    wrong = screen_class(name).misfits(choices, reading) if choices and not reading.trouble else {}
+    if wrong:
+        raise BadInput("; ".join(f"--show {f'{one}={choices[one]}'!r}: {words}" for one, words in wrong.items()))
 
 
 def _made(name: str) -> Screen[Any]:

@@ -1,8 +1,11 @@
 """What a screen needs of a store beside the snapshot of Live: whole views, as frozen rows."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from mlrtui.analysis.quantities import QUANTITIES, Row
+from mlrtui.reading.quantities import derives, quantity_rows
 from mlrtui.report import growth_line
 from mlrtui.tui.ports import StoreReader
 from mlrtui_db.axes import AXES, SIZES
@@ -32,6 +35,7 @@ class FitPage:
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
     sizes: tuple[tuple[str, int], ...]  # (label, trained parameters)
+    derived: tuple[tuple[str, tuple[Row, ...]], ...] = ()  # what a scan's [[fit]] explains by its trainings, and rows
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,17 @@ def load_fitting() -> None:
 def _read_fits(reader: StoreReader, sweep: SweepRow, known: Page | None) -> FitPage:
     load_fitting()
     columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", sweep.name)
-    return FitPage(sweep.sweep_id, columns, tuple(rows), tuple(reader.sizes(sweep.sweep_id).items()))
+    asked = {str(fit.get("y")) for fit in json.loads(sweep.spec).get("fit", ())}
+    asked |= {fit.y for fit in reader.fits(sweep.sweep_id)}
+    wanted = [y for y in QUANTITIES if y in asked and derives(y)] if sweep.mode == "scan" else []
+    more = quantity_rows(reader, sweep.name, sweep.mode, wanted) if wanted else {}
+    return FitPage(
+        sweep.sweep_id,
+        columns,
+        tuple(rows),
+        tuple(reader.sizes(sweep.sweep_id).items()),
+        tuple((y, tuple(found)) for y, found in more.items()),
+    )
 
 
 _MARK_COLUMNS = (

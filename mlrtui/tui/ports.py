@@ -35,7 +35,7 @@ class StoreReader(Protocol):
     def live(self, sweep_id: int | None = None, cell_id: int | None = None, events: int = 30) -> LiveSnapshot | None:
         """What the Live screen shows; None in a store without sweeps."""
 
-    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1, residuals: bool = True) -> Curve:
         """The steps of a trial's newest attempt after a step, the first `limit` of them or all."""
 
     def measures(self, trial_id: int) -> Sequence[str]:

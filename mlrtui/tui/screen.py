@@ -66,6 +66,11 @@ class ReadingScreen(Screen[None], inherit_bindings=False):
         """The values that its own choices take, by name; one that is not here takes any text."""
         return {}
 
+    @classmethod
+    def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
+        """What is wrong with choices that only the data can tell, a sentence by the choice's name."""
+        return {}
+
     def sweeps(self) -> Sequence[tuple[int, int]]:
         """Store and number of the sweeps that are compared here."""
         return ()

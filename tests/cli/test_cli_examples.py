@@ -23,7 +23,11 @@ PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability"
 OTHERS = {"real-training", "forks"}
 OWN = "your-own-training"
 CHOSEN = [201, 202, 203]
-LATER = {"width scaling: transfer of the best rate on digits": [601, 602, 603]}
+LATER = {
+    "width scaling: transfer of the best rate on digits": [601, 602, 603],
+    "width scaling: best rate of adamw on digits": [611, 612, 613],
+    "width scaling: two classes of a teacher": [621, 622, 623],
+}
 """Files that came later, with seeds of their own."""
 
 

@@ -272,7 +272,7 @@ def test_dry_run_says_what_it_understood_and_trains_nothing(
     planned = mlrtui("run", path, "--dry-run", "--allow-code")
     assert planned.returncode == 0, planned.stderr
     for words in (
-        "2 cells x 1 seeds = 2 nets, about",
+        "2 cells x 1 seed = 2 nets, about",
         "own:quadratic(lr: float, report: Any, seed: int, width: int = 4, scale: float = 1.0)",
         "arguments: width = [2, 8] (left as they are: scale = 1.0)",
         "the first training is run twice",

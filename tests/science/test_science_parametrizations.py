@@ -61,6 +61,17 @@ def test_ntk_has_no_rates_under_adam():
         net("ntk", 256, optimizer="adam")
 
 
+def test_a_parametrization_can_be_written_out():
+    written = net("width^(1, 0, -1; -0.5)", 256, layer_lr=(0.5, 2.0, 3.0))
+    assert written == net("mup", 256, layer_lr=(0.5, 2.0, 3.0))
+    assert net("width^(0, -1, -1; -0.5)", 256, optimizer="adam") == net("mup", 256, optimizer="adam")
+    assert net("width^(0.5, -0.25, -1)", 256).rate == (2.0, 4**-0.25, 4**-0.25, 0.25)
+    for wrong in ("width^(0.50, 0, -1)", "width^(0, 0)", "width^(0,0,0)", "width^(99, 0, 0)", "width^(0, 0, 0; 0)"):
+        assert wrong not in PARAMETRIZATIONS
+        with pytest.raises(ValueError, match="is not built"):
+            net(wrong, 256)
+
+
 def test_all_are_the_same_net_at_the_base_width():
     standard = net("sp", BASE)
     for name in POWERS:

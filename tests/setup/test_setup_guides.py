@@ -83,7 +83,7 @@ def test_a_model_of_your_own_is_built_as_the_guide_writes_it(mlrtui: Mlrtui, tmp
     named = [word for key, name in own.items() for word in ("--set", f"training.{key}=mine:{name}")]
     built = mlrtui("run", tmp_path / "nets.toml", "--dry-run", "--allow-code", *named)
     assert built.returncode == 0, built.stderr
-    assert "guide: search, 2 cells x 1 seeds" in built.stdout
+    assert "guide: search, 2 cells x 1 seed" in built.stdout
 
 
 def test_a_training_of_your_own_is_understood_as_the_guide_writes_it(mlrtui: Mlrtui, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Nets of a user's function: what it makes is trained as torch would, and what is wrong with it is said in one line."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -145,6 +146,14 @@ WRONG = {
         + "return N(inputs, outputs)",
         r"gives other outputs every time",
     ),
+    "role": (
+        BODY + "n = nn.Linear(inputs, outputs); n.mlrtui_roles = {'weight': 'top'}; return n",
+        r"must give names of",
+    ),
+    "named": (
+        BODY + "n = nn.Linear(inputs, outputs); n.mlrtui_roles = {'w': 'input'}; return n",
+        r"mlrtui_roles names 'w'",
+    ),
     "counts": (
         "class N(nn.Linear):\n    def __init__(self, *sizes):\n        super().__init__(*sizes)\n"
         "        self.register_buffer('seen', torch.zeros(1))\n"
@@ -154,6 +163,47 @@ WRONG = {
         r"the module \(N\) itself changes the buffer 'seen', and its outputs depend on it",
     ),
 }
+
+
+ROLES = GOOD.replace(
+    "super().__init__()", 'super().__init__()\n            self.mlrtui_roles = {"first": "input", "last": "output"}'
+)
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_rates_go_by_the_roles_that_a_module_names(mode: str, tmp_path: Path) -> None:
+    plain = replace(spec_of(tmp_path, ROLES, f"made_roles_{mode}"), mode=mode)
+    net = replace(plain, parametrization="mup", base_width=2, layer_lr=(0.5, 1.0, 3.0))
+    model = made(net)
+    assert model.rate == (2.0, 2.0, 0.75, 0.75)  # width / base width is 4
+    theirs, ours = made(plain).draw(3), model.draw(3)
+    assert [bool((a == b).all()) for a, b in zip(ours, theirs, strict=True)] == [True, True, False, False]
+    assert all((a == b * 0.5).all() for a, b in zip(ours[2:], theirs[2:], strict=True))
+    data = digits(16)
+    run = run_trials(data, net, TrainSpec("mse", 16, 3, 1), [trial(0, 0.1, seed=3)])
+    module = nn.Module()
+    module.first, module.last = nn.Linear(64, 8), nn.Linear(8, 10)
+    for parameter, drawn in zip(module.parameters(), ours, strict=True):
+        parameter.data = torch.from_numpy(drawn).float()
+    groups = [{"params": module.first.parameters(), "lr": 0.2}, {"params": module.last.parameters(), "lr": 0.075}]
+    optimizer, losses = torch.optim.SGD(groups), []
+    x, y = torch.from_numpy(data.x).float(), torch.from_numpy(data.y).float()
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = 0.5 * (module.last(0.5 * torch.tanh(module.first(x))) - y).square().sum(1).mean()
+        losses.append(loss.item())
+        loss.backward()
+        optimizer.step()
+    assert run.columns[0]["loss"][:3].tolist() == pytest.approx(losses, rel=1e-5)
+
+
+def test_the_longest_name_tells_the_role_and_all_others_are_hidden(tmp_path: Path) -> None:
+    source = ROLES.replace('"first": "input"', '"last.bias": "input"')
+    net = replace(spec_of(tmp_path, source, "made_longest"), layer_lr=(5.0, 1.0, 3.0))
+    assert made(net).rate == (1.0, 1.0, 3.0, 5.0)
+    bare = replace(spec_of(tmp_path, GOOD, "made_no_roles"), layer_lr=(5.0, 1.0, 1.0))
+    with pytest.raises(FactoryError, match="give the module an attribute mlrtui_roles"):
+        made(bare)
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -70,7 +70,7 @@ async def test_a_key_goes_through_the_kinds_of_what_is_marked() -> None:
     marks = (Mark(0, 2, 100), *NETS)
     async with shown(law_store(), (160, 48), marked=marks, start="compare") as view:
         await view.until(lambda: len(view.reading.nets) == 2)
-        assert "1 trials marked, too: v" in view.text()
+        assert "1 trial marked, too: v" in view.text()
         await view.press("v")
         assert "edge at 1" in view.text()
         assert "2 nets marked, too" in view.text()

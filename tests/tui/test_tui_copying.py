@@ -13,7 +13,8 @@ from mlrtui.errors import BadInput
 from mlrtui.text.marks import UNICODE
 from mlrtui.tui.app import MlrtuiApp
 from mlrtui.tui.choices import CHOICES, parse_choices, set_look
-from mlrtui.tui.modes import screen_class
+from mlrtui.tui.modes import check_choices, screen_class
+from mlrtui.tui.once import read_once
 from mlrtui.tui.screen import ReadingScreen
 from mlrtui.tui.starting import store_source
 from mlrtui.tui.state import Look
@@ -146,6 +147,26 @@ async def test_every_copied_command_prints_the_same_screen(store: Path, monkeypa
 def test_a_choice_that_is_none_is_refused_with_those_that_there_are(screen: str, text: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         parse_choices(screen, [text], screen_class(screen).choice_values())
+
+
+@pytest.mark.parametrize(
+    ("screen", "name", "value", "words"),
+    [
+        ("live", "rows", "colour", "rows is one of depth, width, in"),
+        ("live", "measure", "grad_norm", "there is no measure to choose here"),
+        ("exponents", "y", "eta", "y is one of eta_star, lambda0"),
+        ("exponents", "x", "dept", "dept"),
+        ("exponents", "group", "colour", "group is one of "),
+        ("phases", "x", "colour", "x is one of width"),
+        ("boundary", "cursor", "999999", "cursor is one of"),
+        ("compare", "kind", "sweeps", "no sweep is compared; add --sweep NAME"),
+        ("compare", "y", "lambda0", "y is about sweeps; trials are compared here"),
+    ],
+)
+def test_a_choice_that_the_data_lack_is_refused(store: Path, screen: str, name: str, value: str, words: str) -> None:
+    choices = {name: value}
+    with pytest.raises(BadInput, match=words):
+        check_choices(screen, choices, read_once([store_source(store)], screen, choices=choices))
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,15 @@ def test_what_is_no_answer_is_a_sentence(text: str) -> None:
         rows_of_answer(text)
 
 
+@pytest.mark.parametrize(("field", "value"), [("name", 5), ("created_at", "now"), ("cells", [1]), ("nets_done", True)])
+def test_an_answer_of_other_types_is_a_sentence(field: str, value: object) -> None:
+    document = json.loads(answer("/a.db"))
+    document["stores"][0]["sweeps"][0][field] = value
+    one = host(lambda: json.dumps(document))
+    one.look()
+    assert f"an answer whose {field} is" in one.trouble
+
+
 def test_a_machine_that_is_lost_keeps_its_reason_and_comes_back() -> None:
     answers: list[str | ConnectionLost] = [answer("/a.db"), ConnectionLost("box cannot be reached: no route")]
 

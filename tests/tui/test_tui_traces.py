@@ -148,11 +148,13 @@ def test_reading_ahead_stops_as_soon_as_something_is_wanted(monkeypatch: pytest.
     watched.turn()
     pieces: list[int] = []
 
-    def a_key(reader: FakeReader, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    def a_key(
+        reader: FakeReader, trial_id: int, after_step: int = -1, limit: int = -1, residuals: bool = True
+    ) -> Curve:
         pieces.append(after_step)
         if len(pieces) == 2:
             watched.feed.want(Wanted(cell_id=1, trial_id=4))
-        return original(reader, trial_id, after_step, limit)
+        return original(reader, trial_id, after_step, limit, residuals)
 
     original: Callable[..., Curve] = FakeReader.curve
     monkeypatch.setattr(FakeReader, "curve", a_key)

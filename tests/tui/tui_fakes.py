@@ -96,7 +96,7 @@ class FakeReader:
             events=snapshot.events[:events],
         )
 
-    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1, residuals: bool = True) -> Curve:
         self._called("curve", trial_id, after_step)
         curve = self.store.curves.get(trial_id) or make_curve(trial_id, [])
         start = sum(step <= after_step for step in curve.step)

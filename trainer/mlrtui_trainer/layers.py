@@ -6,6 +6,7 @@ input. The first part is the layer's own, the effective update; the second is pa
 
 from collections.abc import Sequence
 from copy import copy
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -13,10 +14,11 @@ from torch import Tensor
 from mlrtui_trainer.measures import LAYER_SIZES
 from mlrtui_trainer.models.base import Weights
 from mlrtui_trainer.models.gemm import matmul
+from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.mlp import Mlp, forward
 from mlrtui_trainer.samples import Samples
 
-__all__ = ["PROBE_SAMPLES", "LayerCheck"]
+__all__ = ["PROBE_SAMPLES", "LayerCheck", "knows_layers"]
 
 PROBE_SAMPLES = 64
 """The first so many training samples are the fixed batch."""
@@ -25,17 +27,24 @@ PROBE_SAMPLES = 64
 class LayerCheck:
     """Sizes of activations and updates of some lanes. Lanes are numbered as the weights stack them."""
 
-    def __init__(self, mlp: Mlp, initial: Weights, samples: Samples) -> None:
-        self._mlp = mlp
+    def __init__(self, model: Mlp | General, initial: Weights, samples: Samples) -> None:
+        """``model``: one whose layers are known, see `knows_layers`."""
+        self._model = model
         self._x = samples.first(PROBE_SAMPLES).x[None]  # [1, samples, inputs]
         self._initial = Weights(tuple(w.clone() for w in initial.w), tuple(b.clone() for b in initial.b))
 
     @torch.inference_mode()
     def measure(self, weights: Weights) -> dict[str, dict[str, Tensor]]:
         """By the names of `LAYER_SIZES`: by weight layer, from the input layer "1" on, the size, [lanes]."""
-        together = self._x.device.type != "cpu" or self._mlp.runs_together(self._x.shape[1], self._x.element_size())
-        pairs = [(weights.lane(i), self._initial.lane(i)) for i in range(weights.lanes)] if not together else []
-        parts = [self._sizes(now, start) for now, start in pairs or [(weights, self._initial)]]
+        pairs = [(weights.lane(i), self._initial.lane(i)) for i in range(weights.lanes)]
+        if isinstance(self._model, Mlp):
+            one = self._x.element_size()
+            together = self._x.device.type != "cpu" or self._model.runs_together(self._x.shape[1], one)
+            parts = [
+                _sizes(self._model, *pair, self._x) for pair in ([(weights, self._initial)] if together else pairs)
+            ]
+        else:
+            parts = [_general_sizes(self._model, *pair, self._x[0]) for pair in pairs]
         numbers = torch.cat(parts, dim=2)  # [layers, 3, lanes]
         return {
             name: {str(layer): sizes[k] for layer, sizes in enumerate(numbers, 1)} for k, name in enumerate(LAYER_SIZES)
@@ -47,20 +56,40 @@ class LayerCheck:
         part._initial = self._initial.select(torch.tensor(keep, dtype=torch.int64, device=self._x.device))
         return part
 
-    def _sizes(self, weights: Weights, initial: Weights) -> Tensor:
-        """RMS over samples and units of activation, effective and propagating update, [layers, 3, lanes]."""
-        mlp, now, start = self._mlp, forward(self._mlp, weights, self._x), forward(self._mlp, initial, self._x)
-        outputs = (*now.h[1:], now.f)
-        found = []
-        for layer in range(mlp.layers):
-            effective = matmul(now.h[layer], (weights.w[layer] - initial.w[layer]).mT) * mlp.scale[layer]
-            if mlp.bias:
-                effective += weights.b[layer] - initial.b[layer]
-            propagating = matmul(now.h[layer] - start.h[layer], initial.w[layer].mT) * mlp.scale[layer]
-            found.append(torch.stack([_rms(outputs[layer]), _rms(effective), _rms(propagating)]))
-        return torch.stack(found)
+
+def knows_layers(model: object) -> TypeGuard[Mlp | General]:
+    """Whether the layers of a model can be looked at: those of a user's net are not known."""
+    return isinstance(model, Mlp) or (isinstance(model, General) and model.layers is not None)
+
+
+def _sizes(mlp: Mlp, weights: Weights, initial: Weights, x: Tensor) -> Tensor:
+    """RMS over samples and units of activation, effective and propagating update, [layers, 3, lanes]."""
+    now, start = forward(mlp, weights, x), forward(mlp, initial, x)
+    outputs = (*now.h[1:], now.f)
+    found = []
+    for layer in range(mlp.layers):
+        effective = matmul(now.h[layer], (weights.w[layer] - initial.w[layer]).mT) * mlp.scale[layer]
+        if mlp.bias:
+            effective += weights.b[layer] - initial.b[layer]
+        propagating = matmul(now.h[layer] - start.h[layer], initial.w[layer].mT) * mlp.scale[layer]
+        found.append(torch.stack([_rms(outputs[layer]), _rms(effective), _rms(propagating)]))
+    return torch.stack(found)
+
+
+def _general_sizes(model: General, weights: Weights, initial: Weights, x: Tensor) -> Tensor:
+    """The same of one lane, for x [samples, inputs]; over the places where a layer is applied, too: [layers, 3, 1]."""
+    assert model.layers is not None
+    now, start = [w[0] for w in weights.w], [w[0] for w in initial.w]
+    moved = [after - before for after, before in zip(now, start, strict=True)]
+    pairs = zip(model.layers.passed(now, x), model.layers.passed(start, x), strict=True)
+    found = []
+    for layer, ((h, output), (h_start, _)) in enumerate(pairs):
+        effective = model.layers.apply(layer, h, moved, True)
+        propagating = model.layers.apply(layer, h - h_start, start, False)
+        found.append(torch.stack([_rms(one[None]) for one in (output, effective, propagating)]))
+    return torch.stack(found)
 
 
 def _rms(values: Tensor) -> Tensor:
-    """Root mean square over samples and units: [lanes, samples, units] → [lanes], summed in double precision."""
-    return (values * values).sum((1, 2), dtype=torch.float64).div_(values[0].numel()).sqrt_()
+    """Root mean square over samples and units: [lanes, samples, ...] → [lanes], summed in double precision."""
+    return (values * values).sum(tuple(range(1, values.dim())), dtype=torch.float64).div_(values[0].numel()).sqrt_()

@@ -52,7 +52,7 @@ class Moment(Protocol):
     def layer_sizes(self) -> Mapping[str, Mapping[str, Any]]:
         """By the names of `LAYER_SIZES`: by weight layer ("1": the input layer) the size, [lanes]. See `layers`.
 
-        Of fully connected nets, whose trainings record them (``record_layers``).
+        Of nets of our kinds, whose trainings record them (``record_layers``).
         """
 
 

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.layers import LayerCheck
+from mlrtui_trainer.layers import LayerCheck, knows_layers
 from mlrtui_trainer.measures import LAYER_SIZES, MEASURES, Measure
 from mlrtui_trainer.models.base import Model, Weights, flatten
 from mlrtui_trainer.models.losses import Loss
-from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.samples import Batch, Samples
 from mlrtui_trainer.spec import Measured, Round
 
@@ -75,7 +74,7 @@ class LanesAt:
     def layer_sizes(self) -> Mapping[str, Mapping[str, Any]]:
         """See `measures.Moment`."""
         if self._check is None:
-            raise ValueError("sizes of layers are measured of fully connected nets whose trainings record them")
+            raise ValueError("sizes of layers are measured of nets of ours whose trainings record them")
         return self._check.measure(self._lanes)
 
     def _gradient(self, weights: Weights, batch: Batch) -> Tensor:
@@ -103,7 +102,7 @@ class Gauges:
         """``weights`` are the initial ones. Raises UnknownNameError for a measure that is not installed here."""
         asked = [(name, task.measures.every) for name in task.measures.names]
         self._check: LayerCheck | None = None
-        if task.train.record_layers and isinstance(model, Mlp):  # sweep files ask it of no other
+        if task.train.record_layers and knows_layers(model):  # sweep files ask it of no other
             self._check = LayerCheck(model, weights, samples)
             asked += [(name, 1) for name in LAYER_SIZES]
         self._gauges = [_Gauge(name, MEASURES[name], every) for name, every in asked]

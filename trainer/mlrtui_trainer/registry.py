@@ -13,12 +13,21 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-__all__ = ["CODE", "Registry", "UnknownNameError"]
+__all__ = ["CODE", "Registry", "UnknownNameError", "names_code"]
 
 CODE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 """How a thing of the user's own code is named: "package.module:thing"."""
 
 T = TypeVar("T")
+
+
+def names_code(name: str) -> bool:
+    """Whether a name is that of the user's own code.
+
+    >>> names_code("my_nets.big:make"), names_code("mlp")
+    (True, False)
+    """
+    return re.fullmatch(CODE, name) is not None
 
 
 class UnknownNameError(ValueError):
@@ -28,13 +37,19 @@ class UnknownNameError(ValueError):
 class Registry(Mapping[str, T], Generic[T]):
     """Specs by name, in the order in which they were registered; those of entry points come last, by name."""
 
-    def __init__(self, kind: str, group: str | None = None, own: Callable[[str], T] | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        group: str | None = None,
+        own: Callable[[str], T] | None = None,
+        is_own: Callable[[str], bool] = names_code,
+    ) -> None:
         """``kind`` is what one of them is called, as in "optimizer"; ``group`` the entry points that add to them.
 
         ``own`` says what is known of "package.module:thing" of the user's code before that code is run; with it such
-        names are known too, though not listed.
+        names are known too, though not listed. ``is_own``: another form of names that tell what they mean.
         """
-        self.kind, self.group, self._own = kind, group, own
+        self.kind, self.group, self._own, self._named_so = kind, group, own, is_own
         self._here: dict[str, T] = {}
         self._here_of_code: dict[str, T] = {}
         self._elsewhere: dict[str, EntryPoint] | None = None
@@ -96,7 +111,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return name in self._here or self._is_code(name) or name in self._points()
 
     def _is_code(self, name: object) -> bool:
-        return self._own is not None and isinstance(name, str) and re.fullmatch(CODE, name) is not None
+        return self._own is not None and isinstance(name, str) and self._named_so(name)
 
     def _points(self) -> dict[str, EntryPoint]:
         if self._elsewhere is None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
+from mlrtui.analysis.quantities import lacks, of_mode
 from mlrtui.config.checks.known import Check, Known
-from mlrtui.config.mistakes import NO_VALUE, Mistake
+from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words, toml_text
 from mlrtui.config.sections import FitSection
 
 __all__ = ["CHECKS"]
@@ -13,8 +14,12 @@ __all__ = ["CHECKS"]
 def _fits(known: Known) -> Iterator[Mistake]:
     seen: dict[FitSection, str] = {}
     for where, fit in known.fits.items():
-        if "scan" in known.given and "search" not in known.given and fit.y in ("eta_star", "eta_last"):
-            yield Mistake(f"{where}.y", fit.y, f'a [scan] finds no {fit.y}; use y = "lambda0"')
+        given = {"search", "scan"} & known.given
+        mode = given.pop() if len(given) == 1 else None
+        if mode is not None and (missing := lacks(fit.y, mode)):
+            yield Mistake(f"{where}.y", fit.y, f"{missing}; use {enumerate_words(map(toml_text, of_mode(mode)))}")
+        if fit.y == "logit_rms" and known.scan_rates > 1:
+            yield Mistake(f"{where}.y", fit.y, f"needs one rate for each net, and [scan] has {known.scan_rates}")
         for text in fit.x:
             yield from _expression(f"{where}.x", text, fit.y, known.own)
         if fit.where:

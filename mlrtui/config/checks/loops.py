@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from mlrtui.analysis.quantities import QUANTITIES
 from mlrtui.config.checks.known import Check, Known
 from mlrtui.config.loops import IN_SCRIPT, NOT_HERE
 from mlrtui.config.mistakes import NO_VALUE, Mistake
@@ -40,8 +41,9 @@ def _widths(known: Known) -> Iterator[Mistake]:
 
 def _fits(known: Known) -> Iterator[Mistake]:
     for where, fit in known.fits.items():
-        if fit.y.startswith("lambda0"):
-            yield Mistake(f"{where}.y", fit.y, 'is not measured of a training of yours; use y = "eta_star"')
+        if QUANTITIES[fit.y].of_our_nets:
+            known_here = "best_rate" if "scan" in known.given else "eta_star"
+            yield Mistake(f"{where}.y", fit.y, f'is not measured of a training of yours; use y = "{known_here}"')
         for text in fit.x:
             if "n_params" in text or "lambda0" in text:
                 yield Mistake(f"{where}.x", list(fit.x), "n_params and lambda0 of a training of yours are not known")

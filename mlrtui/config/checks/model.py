@@ -87,15 +87,12 @@ def _images(known: Known) -> Iterator[Mistake]:
 
 
 def _general(known: Known) -> Iterator[Mistake]:
-    """What is built for fully connected nets only, and what a kind fixes."""
+    """What is built for our kinds only, and what a kind fixes."""
     for name in known.axis("model.kind"):
         kind = MODEL_KINDS[name]
-        if kind.scaled:
+        if name == "two-layer-linear":  # told apart: `_solvable_model`
             continue
-        for parametrization in known.axis("model.parametrization"):
-            if parametrization != "sp":
-                yield Mistake("model.parametrization", parametrization, f'kind "{name}" has its own; use "sp"')
-        if known.one("record.layers"):
+        if known.one("record.layers") and not kind.layered:
             yield Mistake("record.layers", True, f'is not built for kind "{name}"; remove it')
         if kind.biases and True in known.axis("model.bias"):
             yield Mistake("model.bias", True, f'kind "{name}" {kind.biases}; use bias = false')
@@ -119,8 +116,6 @@ def _factory(known: Known) -> Iterator[Mistake]:
         if kind in coded and path is not None and source_of(module, path) is None:
             remedy = f"no module {module} in the folder {Path(path).name} or installed; set model.path to its folder"
             yield Mistake("model.kind", kind, remedy)
-        if any(rates != (1.0,) for rates in known.rates.values()):
-            yield Mistake("model.layer_lr", NO_VALUE, f'the layers\' roles in "{kind}" are not known; remove the rates')
         for where, fit in known.fits.items():
             if any("n_params" in _names(text) for text in fit.x):
                 yield Mistake(f"{where}.x", list(fit.x), f'n_params of "{kind}" is not known; use depth and width')

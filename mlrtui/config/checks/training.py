@@ -115,7 +115,7 @@ def _precision(known: Known) -> Iterator[Mistake]:
     if precision is None:
         return
     for name in known.axis("model.kind"):
-        if MODEL_KINDS[name].scaled:
+        if MODEL_KINDS[name].by_hand:
             text = f'kind "{name}" has derivatives by hand, in training.dtype alone; remove it'
             yield Mistake("training.precision", precision, text)
     for dtype in known.axis("training.dtype"):

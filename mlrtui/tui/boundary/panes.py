@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import legend
-from mlrtui.text.numbers import accuracy, exact, number
+from mlrtui.text.numbers import accuracy, counted, exact, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import RoundRow, brackets, edge_so_far, findings, probe_of, ragged, rounds, side
@@ -76,7 +76,7 @@ class SearchPane(SearchWidget):
         return (
             ("search", "title"),
             (f"  {clean(view.cell.label)} seed {view.net.seed}", ""),
-            (f"  ({view.seeds} seed{'' if view.seeds == 1 else 's'}, [ ])", "dim"),
+            (f"  ({counted(view.seeds, 'seed')}, [ ])", "dim"),
             ("  • marked" if any(mark.net_id == view.net.net_id for mark in self.look.marked) else "", "strong"),
         )
 

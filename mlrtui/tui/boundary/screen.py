@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.tui.boundary.panes import FoundPane, RoundsPane, SearchPane, SearchView, SearchWidget
+from mlrtui.tui.choices import among
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pane_screen import PanesScreen
 from mlrtui.tui.state import Mark, Reading, knows_cell, marked_text
@@ -69,6 +70,12 @@ class BoundaryScreen(PanesScreen, inherit_bindings=False):
         super().choose(choices)
         if choices.get("cursor", "").isdecimal():
             self._place, self._trial_id = self.owner.wanted.place, int(choices["cursor"])
+
+    @classmethod
+    def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
+        """The trials of the search."""
+        trials = SearchView.of(reading, None, None).trials
+        return among(choices, {"cursor": [str(trial.trial_id) for trial in trials]}) if reading.snapshot else {}
 
     def waits(self, key: Key) -> bool:
         """Cursor and seeds wait for the trials of the cell."""

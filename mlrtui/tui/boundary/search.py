@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlrtui.text.marks import Marks, trial_state
-from mlrtui.text.numbers import exact, factor, number
+from mlrtui.text.numbers import counted, exact, factor, number
 from mlrtui.tui.boundary.chart import Bracket, Probe, Ragged
 from mlrtui_db.models import NetRow, TrialRow
 
@@ -108,7 +108,7 @@ def findings(net: NetRow, trials: Sequence[TrialRow]) -> list[tuple[str, str]]:
     best, worst = edge_so_far(net, trials)
     asked = max((trial.round for trial in trials), default=-1) + 1
     ended = sum(trial.status in ("done", "failed") for trial in trials)
-    says = [("dim", f"{net.status}: {asked} rounds, {ended} of {len(trials)} trials ended")]
+    says = [("dim", f"{net.status}: {counted(asked, 'round')}, {ended} of {len(trials)} trials ended")]
     by_area = net.eta_rule >= 2
     if net.eta_star is not None:
         name = "η*" if by_area else "η*, last success"

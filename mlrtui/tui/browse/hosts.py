@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from mlrtui.errors import BadInput
 from mlrtui.text.escape import one_line
@@ -159,7 +159,7 @@ class _HostReader:
         """Nothing: the sweep is shown by the machine there."""
         return None
 
-    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1) -> Curve:
+    def curve(self, trial_id: int, after_step: int = -1, limit: int = -1, residuals: bool = True) -> Curve:
         """Never asked for, since there is no trial."""
         raise Unreachable(f"{self._host.label}: shown by the machine there")
 
@@ -218,12 +218,26 @@ def _sweep(values: Mapping[str, Any]) -> SweepRow:
     return _made(SweepRow, {**values, "spec": json.dumps(values["spec"]), "tags": tags, "notes": notes})
 
 
+_PLAIN: Mapping[Any, tuple[type, ...]] = {
+    int: (int,),
+    float: (int, float),
+    str: (str,),
+    int | None: (int,),
+    float | None: (int, float),
+    str | None: (str,),
+}
+"""What JSON has for a field of this type; what an older version lacks is None."""
+
+
 def _made(kind: type[Row], values: Mapping[str, Any]) -> Row:
     """A row of what there is: other fields are left out, missing ones have their default, else None."""
-    known = {}
+    known, hints = {}, get_type_hints(kind)
     for field in fields(kind):
         if field.name in values:
-            known[field.name] = values[field.name]
+            value = known[field.name] = values[field.name]
+            wanted = _PLAIN.get(hints[field.name])
+            if wanted is not None and value is not None and (not isinstance(value, wanted) or isinstance(value, bool)):
+                raise ValueError(f"an answer whose {field.name} is {one_line(repr(value))[:40]}")
         elif field.default is MISSING and field.default_factory is MISSING:
             known[field.name] = None
     return kind(**known)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlrtui.reading.comparing import flat, spec_of
 from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.numbers import moment, span
+from mlrtui.text.numbers import counted, moment, span
 from mlrtui.text.phrases import condition, fit_groups, fit_sentence, setting
 from mlrtui.tui.browse.filtering import Entry
 from mlrtui.tui.ports import StoreReader
@@ -48,7 +48,7 @@ def grid_sentence(spec: Mapping[str, Any]) -> str:
     parts = [f"{name.rpartition('.')[2]} {setting(values)}" for name, values in axes_of(spec)]
     seeds = spec.get("sweep", {}).get("seeds", []) if isinstance(spec.get("sweep"), dict) else []
     if isinstance(seeds, list) and len(seeds) > 1:
-        parts.append(f"{len(seeds)} seeds")
+        parts.append(counted(len(seeds), "seed"))
     return " × ".join(parts)
 
 
@@ -103,7 +103,7 @@ class PreviewPane(RowsPane):
     def _head(self, sweep: SweepRow) -> str:
         failed = f", {sweep.trials_failed} failed" if sweep.trials_failed else ""
         part = f", shard {sweep.shard}" if sweep.shard else ""
-        cells = f"{sweep.cells} cell{'' if sweep.cells == 1 else 's'}"
+        cells = counted(sweep.cells, "cell")
         return (
             f"{sweep.mode}, {sweep.status}{part}: {cells}, {sweep.nets_done} of {sweep.nets} nets, "
             f"{sweep.trials_done} of {sweep.trials} trainings{failed}"
@@ -117,11 +117,11 @@ class PreviewPane(RowsPane):
         groups.sort(key=lambda terms: first is None or terms[0].fit != first.fit)
         rows: list[Line] = []
         for at, terms in enumerate(groups[:_FITS]):
-            cells = f"{terms[0].cells} cell{'' if terms[0].cells == 1 else 's'}"
+            cells = counted(terms[0].cells, "cell")
             text = " ".join(filter(None, (fit_sentence(terms), cells, condition(terms[0]))))
             rows += sentence(text, "dim" if at else "value", width)
         if len(groups) > _FITS:
-            rows += sentence(f"and {len(groups) - _FITS} other fits", "dim", width)
+            rows += sentence(f"and {counted(len(groups) - _FITS, 'other fit')}", "dim", width)
         return rows
 
 
@@ -144,4 +144,4 @@ def _machine(machine: MachineRow) -> str:
         env = {}
     name = env.get("name") if isinstance(env, dict) else None
     called = f" ({name})" if isinstance(name, str) and name and name != machine.device else ""
-    return f"{machine.host} {machine.device}{called}: {machine.trials} training{'' if machine.trials == 1 else 's'}"
+    return f"{machine.host} {machine.device}{called}: {counted(machine.trials, 'training')}"

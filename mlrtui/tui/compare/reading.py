@@ -89,7 +89,7 @@ def _sweep(reader: StoreReader, mark: Mark, label: str, sweep: SweepRow) -> Comp
     assert isinstance(page, FitPage)
     rows = [dict(zip(page.columns, row, strict=True)) for row in page.rows]
     if sweep.mode == "scan":
-        from mlrtui.figures.optima import best_rates
+        from mlrtui.analysis.quantities import best_rates
 
         columns, trials = reader.query("phases", sweep.name)
         rows = [dict(row) for row in best_rates([dict(zip(columns, row, strict=True)) for row in trials])]

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from mlrtui.text.numbers import counted
+from mlrtui.tui.choices import among
 from mlrtui.tui.compare.differences import setting_rows
 from mlrtui.tui.compare.nets import NetTable, SearchesPane, VerdictsPane
 from mlrtui.tui.compare.panes import Overlay, TrialTable
 from mlrtui.tui.compare.sweep_panes import ExponentsPane, FitsPane, RatiosPane, SweepTable, SweepView
 from mlrtui.tui.compare.sweeps import laws, ratios_of, stored_choices, sweep_tables
 from mlrtui.tui.compare.table import DifferenceTable
-from mlrtui.tui.exponents.fit import Choice
+from mlrtui.tui.exponents.fit import Choice, misread
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pane_screen import PanesScreen
 from mlrtui.tui.state import KINDS, ComparedSweep, Reading
@@ -28,6 +30,14 @@ _PANES = {
     "trials": ("loss", "ratio", "table"),
     "nets": ("searches", "verdicts", "found"),
     "sweeps": ("fits", "exponents", "ratios", "settings"),
+}
+
+
+_OF_KIND = {"group": "trials", "step": "trials", "y": "sweeps", "x": "sweeps", "where": "sweeps"}
+_NAMED_BY = {
+    "trials": "no trial is named; add --trial NUMBER",
+    "nets": "nets are named by one of their trials; add --trial NUMBER for each",
+    "sweeps": "no sweep is compared; add --sweep NAME for each, without --trial",
 }
 
 
@@ -87,7 +97,7 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         for pane in self.query("FitsPane, ExponentsPane, RatiosPane, SweepTable"):
             assert isinstance(pane, FitsPane | ExponentsPane | RatiosPane | SweepTable)
             pane.view = view
-        others = ", ".join(f"{count} {name}" for name, count in there.items() if name != kind)
+        others = ", ".join(counted(count, name[:-1]) for name, count in there.items() if name != kind)
         status = self.query_one(StatusLine)
         status.note = f"{others} marked, too: v" if others else "the same axes for all · = compares what space marks"
         super().show(reading)
@@ -163,6 +173,29 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
             overlay.sight, overlay.axis_of_groups = moving.sight_of(choices), choices.get("group", "")
         for table in self.query(DifferenceTable):
             table.all_settings = choices.get("settings") == "all"
+
+    @classmethod
+    def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
+        """Kinds of which something is compared, and what only one kind is asked."""
+        there = _there(reading)
+        if reading.snapshot is None and not there:
+            return {}
+        found = among(choices, {"kind": tuple(there)})
+        if "kind" in found:
+            found["kind"] = _NAMED_BY[choices["kind"]]
+            return found
+        kind = choices.get("kind") or _last(reading, there)
+        found = among(choices, {"pane": _PANES[kind]})
+        for name in _OF_KIND.keys() & choices.keys():
+            if _OF_KIND[name] != kind:
+                found[name] = f"{name} is about {_OF_KIND[name]}; {kind} are compared here"
+        if kind == "sweeps":  # what one of them lacks is said beside its letter
+            wrong = [misread(choices, one.page, one.sweep.mode == "search") for one in reading.sweeps]
+            found |= {name: text for name, text in wrong[0].items() if all(name in one for one in wrong)}
+        elif kind == "trials":
+            differing = [row.name for row in setting_rows(reading.compared) if row.differs]
+            found = among(choices, {"group": differing}) | found
+        return found
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for the curves."""

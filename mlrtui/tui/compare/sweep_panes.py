@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter
 from mlrtui.figures.forest import condition_of
 from mlrtui.text.lines import Line, Run, clean, line
-from mlrtui.text.numbers import exact
+from mlrtui.text.numbers import counted, exact
 from mlrtui.text.phrases import exponent, quantity
 from mlrtui.tui.compare.differences import LETTERS
 from mlrtui.tui.compare.sweeps import (
@@ -123,7 +123,7 @@ class ExponentsPane(RowsPane):
         for one in exponents_of(sweeps):
             rows += [line(), *sentence(f"{one.y} on {one.term}, {one.where or 'all cells'}", "dim", width)]
             for at, row in enumerate(one.rows):
-                text = "no such fit" if row is None else f"{exponent(row)}  {row.cells} cells"
+                text = "no such fit" if row is None else f"{exponent(row)}  {counted(row.cells, 'cell')}"
                 rows.append(((f"   {LETTERS[at]} ", role_of(at)), (text, "value" if row else "note")))
                 if at and (verdict := agreement_text(one.rows[0], row)):
                     rows += sentence(verdict, "stale" if verdict.startswith("differ") else "", width, "     ", "     ")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from math import exp
 
 from mlrtui.analysis.expressions import ExpressionError
-from mlrtui.analysis.points import OF_A_SEARCH
+from mlrtui.analysis.quantities import lacks
 from mlrtui.figures.forest import condition_of, name_of
 from mlrtui.figures.rows import text_of
 from mlrtui.reading.comparing import (
@@ -21,7 +21,7 @@ from mlrtui.reading.comparing import (
     spec_of,
 )
 from mlrtui.text.lines import clean
-from mlrtui.text.numbers import exact, power
+from mlrtui.text.numbers import counted, exact, power
 from mlrtui.text.phrases import exponent, quantity, setting
 from mlrtui.tui.compare.differences import LETTERS, Difference
 from mlrtui.tui.exponents.fit import Choice, first_choice, fit_cells, stored
@@ -102,10 +102,10 @@ def stored_choices(sweeps: Sequence[ComparedSweep]) -> list[Choice]:
 
 
 def laws(sweeps: Sequence[ComparedSweep], choice: Choice) -> Laws:
-    """The choice fitted over the cells of each sweep; scans have no η*."""
+    """The choice fitted over the cells of each sweep that has the quantity."""
     groups, without = [], []
     for order, one in enumerate(sweeps):
-        if choice.y in OF_A_SEARCH and one.sweep.mode != "search":
+        if lacks(choice.y, one.sweep.mode):
             without.append(LETTERS[order])
             continue
         try:
@@ -181,13 +181,13 @@ def ratio_sentences(ratios: Ratios) -> list[str]:
             ends = "" if mean.low is None else f" [{exact(mean.low, 3)}, {exact(mean.high, 3)}]"
             said.append(
                 f"{letter}: {ratios.what} is {exact(mean.value, 3)}{ends} times that of A: geometric mean over "
-                f"{mean.cells} cells, {exact(mean.smallest, 3)} to {exact(mean.largest, 3)}"
+                f"{counted(mean.cells, 'cell')}, {exact(mean.smallest, 3)} to {exact(mean.largest, 3)}"
             )
         found = (row[2][at].reason for row in ratios.cells)
         reasons = [" and ".join(part.split(":")[0] for part in reason.split("; ")) for reason in found if ":" in reason]
         if reasons:
             counts = ", ".join(f"{reasons.count(reason)} {reason}" for reason in dict.fromkeys(reasons))
-            said.append(f"{letter}: {len(reasons)} shared cells without a ratio: {counts}")
+            said.append(f"{letter}: {counted(len(reasons), 'shared cell')} without a ratio: {counts}")
         here, there = ratios.alone[at]
         only = [f"{count} in {name} only" for count, name in ((here, "A"), (there, letter)) if count]
         if only:

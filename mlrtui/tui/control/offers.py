@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from mlrtui.text.numbers import counted
 from mlrtui.tui.state import Reading
 from mlrtui_db.models import SweepRow
 
@@ -60,11 +61,12 @@ class Offer:
             return ""
         known, asked = set(_seeds(sweep)), _asked(found[1])
         if asked <= known:
-            return f"{len(known)} seeds are stored; ask for more."
+            return f"{counted(len(known), 'seed')} {'is' if len(known) == 1 else 'are'} stored; ask for more."
         if left_out := known - asked:
             return f"Stored seed {min(left_out)} is not among these, so it will be refused; list all stored seeds, too."
         added = len(asked - known)
-        return f"{_many(sweep.cells, 'cell')} × {_many(added, 'new seed')} = {_many(added * sweep.cells, 'new net')}."
+        grown = f"{counted(sweep.cells, 'cell')} × {counted(added, 'new seed')}"
+        return f"{grown} = {counted(added * sweep.cells, 'new net')}."
 
 
 def target_of(reading: Reading | None, store: int | None = None, sweep: SweepRow | None = None) -> Target | None:
@@ -155,10 +157,6 @@ KINDS: Mapping[str, Callable[[Target], Offer]] = MappingProxyType(
     {"stop": _stop, "resume": _resume, "run": _run, "extend": _extend}
 )
 """By the argument of the action `control`."""
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _busy(target: Target) -> Sequence[str]:

@@ -9,16 +9,16 @@ import numpy as np
 from mlrtui.analysis.exclusions import NOT_YET
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.fits import CellPoint, FitResult, FitSpec, fit, grouped, own_names, to_records
-from mlrtui.analysis.points import OF_A_SEARCH, points
+from mlrtui.analysis.points import BOUNDED, points
 from mlrtui.charts.scatter import Stroke, padded
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import exact
+from mlrtui.tui.choices import among
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.state import headline
 from mlrtui_db.models import FitRow
 
 __all__ = [
-    "QUANTITIES",
     "CellFit",
     "Choice",
     "Place",
@@ -29,12 +29,14 @@ __all__ = [
     "fit_rows",
     "fit_strokes",
     "local_slopes",
+    "misread",
+    "quantities",
     "rows_of",
     "stored",
     "xs",
 ]
 
-QUANTITIES = ("eta_star", "lambda0", "eta_last")
+_OF_A_SEARCH = ("eta_star", "lambda0", "eta_last")
 _XS = ("depth*width", "(depth-1)*width", "depth", "width", "lambda0")
 _APART = ("depth", "width")
 
@@ -100,15 +102,21 @@ def first_choice(fits: Sequence[FitRow], search: bool, page: FitPage) -> Choice:
     main = headline(tuple(row for row in fits if Choice(row.y, row.term, row.where_expr) in usable))
     if main is not None:
         return Choice(main.y, main.term, main.where_expr)
-    y = QUANTITIES[0] if search else QUANTITIES[1]
-    return Choice(y, _XS[0], next(iter(grouped(points(rows_of(page), y, dict(page.sizes)))), ""))
+    y = quantities(page, search)[0]
+    return Choice(y, _XS[0], next(iter(grouped(points(rows_of(page, y), y, dict(page.sizes)))), ""))
+
+
+def quantities(page: FitPage | None, search: bool) -> tuple[str, ...]:
+    """What can be fitted: of a scan λ₀ and what its file asks to be fitted."""
+    return _OF_A_SEARCH if search else ("lambda0", *(y for y, _ in (page.derived if page else ())))
 
 
 def stored(fits: Sequence[FitRow], page: FitPage | None = None) -> list[Choice]:
     """The stored fits of one term, in their order; those that can be read, with a page's own names where it has any."""
-    own = {} if page is None else own_names(points(rows_of(page), "lambda0", dict(page.sizes)))
+    own = {} if page is None else own_names(points(rows_of(page, "lambda0"), "lambda0", dict(page.sizes)))
+    derived = [y for y, _ in page.derived] if page else []
     names = [row.fit for row in fits]
-    single = [row for row in fits if names.count(row.fit) == 1 and row.y in QUANTITIES]
+    single = [row for row in fits if names.count(row.fit) == 1 and (row.y in _OF_A_SEARCH or row.y in derived)]
     choices = dict.fromkeys(Choice(row.y, row.term, row.where_expr) for row in single)
     return [choice for choice in choices if _readable(choice, own)]
 
@@ -123,6 +131,19 @@ def _readable(choice: Choice, own: Mapping[str, float | str]) -> bool:
     return True
 
 
+def misread(choices: Mapping[str, str], page: FitPage, search: bool) -> dict[str, str]:
+    """What is wrong with `y`, `x` and `where` among choices, a sentence by name; `search`: the sweep has an η*."""
+    found = among(choices, {"y": quantities(page, search)})
+    own = own_names(points(rows_of(page, "lambda0"), "lambda0", dict(page.sizes)))
+    for name, read in (("x", cell_number), ("where", cell_condition)):
+        if name in choices and (choices[name] or name == "x"):
+            try:
+                read(choices[name], own)
+            except ExpressionError as error:
+                found[name] = str(error)
+    return found
+
+
 def xs(fits: Sequence[FitRow], y: str, page: FitPage | None = None) -> list[str]:
     """What y may be drawn against: the usual expressions and those of stored fits."""
     known = dict.fromkeys([*_XS, *(choice.x for choice in stored(fits, page))])
@@ -131,7 +152,7 @@ def xs(fits: Sequence[FitRow], y: str, page: FitPage | None = None) -> list[str]
 
 def fit_cells(page: FitPage, choice: Choice) -> CellFit:
     """Fit the choice over the cells of a page. Raises ExpressionError for a condition that cannot be read."""
-    rows = rows_of(page)
+    rows = rows_of(page, choice.y)
     cells = points(rows, choice.y, dict(page.sizes))
     result = fit(cells, choice.spec)
     apart = None
@@ -152,8 +173,11 @@ def fit_cells(page: FitPage, choice: Choice) -> CellFit:
     return CellFit(choice, result, apart, tuple(ordered), len(places) - len(known))
 
 
-def rows_of(page: FitPage) -> list[dict[str, object]]:
-    """The rows of a page by column name."""
+def rows_of(page: FitPage, y: str) -> list[dict[str, object]]:
+    """The rows of a page that tell a quantity, by column name."""
+    for name, derived in page.derived:
+        if name == y:
+            return [dict(row) for row in derived]
     return [dict(zip(page.columns, row, strict=True)) for row in page.rows]
 
 
@@ -267,5 +291,5 @@ def _seed(net: dict[str, object], y: str) -> SeedValue:
     return SeedValue(
         seed if isinstance(seed, int) else None,
         float(value) if isinstance(value, int | float) else None,
-        str(censored) if censored is not None and y in OF_A_SEARCH else None,
+        str(censored) if censored is not None and y in BOUNDED else None,
     )

@@ -53,13 +53,13 @@ class Group:
 
 def axes_of(page: FitPage, choice: Choice) -> list[str]:
     """The axes that differ between cells, depth and width among them."""
-    cells = points(rows_of(page), choice.y, dict(page.sizes))
+    cells = points(rows_of(page, choice.y), choice.y, dict(page.sizes))
     return [name for name in AXIS if len(grouped(cells, [name])) > 1]
 
 
 def group_fits(page: FitPage, choice: Choice, axis: str) -> tuple[Group, ...]:
     """The choice, fitted for each value of the axis. A condition that is itself one value of it is left out."""
-    cells = points(rows_of(page), choice.y, dict(page.sizes))
+    cells = points(rows_of(page, choice.y), choice.y, dict(page.sizes))
     conditions = grouped(cells, [axis])
     also = "" if choice.where in conditions else choice.where
     found = []

@@ -8,8 +8,9 @@ from textual.containers import Container
 
 from mlrtui.analysis.expressions import CELL_NUMBERS, CELL_TEXTS, ExpressionError
 from mlrtui.charts.memo import Kept
+from mlrtui.tui.choices import among
 from mlrtui.tui.exponents.extrapolation import Beyond, beyond
-from mlrtui.tui.exponents.fit import QUANTITIES, Choice, first_choice, fit_cells, stored, xs
+from mlrtui.tui.exponents.fit import Choice, first_choice, fit_cells, misread, quantities, stored, xs
 from mlrtui.tui.exponents.groups import Group, axes_of, group_fits, group_table
 from mlrtui.tui.exponents.infinite import infinite
 from mlrtui.tui.exponents.panes import CellPane, FitPane, FitView, FitWidget, PlotPane, ResidualPane
@@ -98,6 +99,17 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         if self._wished and self._asked is None:
             self._asked = ""
 
+    @classmethod
+    def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
+        """Names and expressions that its cells know, axes that vary, and labels of cells."""
+        page, snapshot = reading.page, reading.snapshot
+        if not isinstance(page, FitPage) or snapshot is None or not page.rows:
+            return {}
+        search = snapshot.sweep.mode == "search"
+        axes = axes_of(page, first_choice(snapshot.fits, search, page))
+        labels = [cell.label for cell in snapshot.cells]
+        return misread(choices, page, search) | among(choices, {"group": axes, "cell": labels})
+
     def waits(self, key: Key) -> bool:
         """Cursor and choices wait for the cells."""
         reading = self.owner.reading
@@ -150,7 +162,7 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
         if self._choice is None or reading is None or reading.snapshot is None:
             return
         search = reading.snapshot.sweep.mode == "search"
-        y = _next(QUANTITIES if search else ("lambda0",), self._choice.y)
+        y = _next(quantities(self._page(), search), self._choice.y)
         x = self._choice.x if self._choice.x != y else xs((), y)[0]
         self._choose(replace(self._choice, y=y, x=x))
 

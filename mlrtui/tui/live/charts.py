@@ -12,7 +12,7 @@ from mlrtui.charts.ticks import limits
 from mlrtui.text import phrases
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.marks import trains
-from mlrtui.text.numbers import number
+from mlrtui.text.numbers import counted, number
 from mlrtui.tui.boundary.chart import draw_boundary
 from mlrtui.tui.boundary.search import edge_so_far, eta_star_text, probe_of
 from mlrtui.tui.curves import (
@@ -237,7 +237,7 @@ def no_curve(reading: Reading | None) -> str:
     trial = None if reading is None else reading.trial
     if is_starting(reading):
         return "the driver loads the data"
-    return "no trial yet" if trial is None else f"reading {trial.n_steps} steps"
+    return "no trial yet" if trial is None else f"reading {counted(trial.n_steps, 'step')}"
 
 
 def no_sharpness(reading: Reading | None) -> str:

@@ -1,16 +1,17 @@
 """Live: one sweep as a grid, the trials of a cell, the curves of a trial."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from mlrtui.tui.choices import among
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.live.charts import LossChart, LowerChart
 from mlrtui.tui.live.grid import SweepGrid
-from mlrtui.tui.live.plane import turned
+from mlrtui.tui.live.plane import axis_names, turned
 from mlrtui.tui.live.trial_table import TrialTable
 from mlrtui.tui.measured import next_measure
 from mlrtui.tui.pane_screen import PanesScreen
@@ -53,6 +54,15 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         reading = self.owner.reading
         listed = () if reading is None or reading.snapshot is None else reading.snapshot.trials
         return steps_table(reading), trials_table(listed, "trials")
+
+    @classmethod
+    def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
+        """Axes of the grid, and measures of a recorded run."""
+        if reading.snapshot is None:
+            return {}
+        axes = axis_names(reading.snapshot.cells)
+        measures = reading.measures if is_recorded(reading) else ()
+        return among(choices, {"rows": axes, "columns": axes, "measure": measures})
 
     def trials(self) -> Sequence[int]:
         """The trial under the cursor."""

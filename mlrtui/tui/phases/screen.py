@@ -6,6 +6,7 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from mlrtui.tui.choices import among
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pages import PhaseMark, PhasePage
 from mlrtui.tui.pane_screen import PanesScreen
@@ -74,6 +75,12 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         super().choose(choices)
         self._axis = choices.get("x", self._axis)
         self._value = next((value for value, text in SPELLED.items() if text == choices.get("value")), VALUES[0])
+
+    @classmethod
+    def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
+        """Axes that vary."""
+        page = reading.page
+        return among(choices, {"x": _varying(page.marks)}) if isinstance(page, PhasePage) and page.marks else {}
 
     def waits(self, key: Key) -> bool:
         """Cursor and axis wait for the trials."""

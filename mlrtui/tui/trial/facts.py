@@ -8,7 +8,7 @@ import numpy as np
 from mlrtui.charts.spec import Axis, Floats
 from mlrtui.text.lines import Line, clean, join, line, width_of
 from mlrtui.text.marks import trial_state
-from mlrtui.text.numbers import exact, moment, number
+from mlrtui.text.numbers import counted, exact, moment, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.curves import loss_points, sharpness_points
 from mlrtui.tui.edges import edge_name, rates_of, ratio_name
@@ -126,7 +126,9 @@ class TrialFacts(RowsPane):
         loss, sharp = loss_points(reading.trace)[1], sharpness_points(reading.trace)[1]
         steps = reading.trace.step.size
         bad = int((~np.isfinite(loss)).sum()), int((~np.isfinite(sharp)).sum())
-        return f"{steps} steps · not finite: {bad[0]} loss, {bad[1]} λ · λ not measured at {steps - sharp.size}"
+        return (
+            f"{counted(steps, 'step')} · not finite: {bad[0]} loss, {bad[1]} λ · λ not measured at {steps - sharp.size}"
+        )
 
 
 class SettingsPane(RowsPane):

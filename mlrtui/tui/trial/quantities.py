@@ -10,7 +10,18 @@ from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.edges import rates_of
 from mlrtui.tui.state import Reading, is_recorded
 
-__all__ = ["ACCURACY", "RATE", "SHARPNESS", "beside", "chosen", "next_name", "others", "points_of", "threshold_lines"]
+__all__ = [
+    "ACCURACY",
+    "RATE",
+    "SHARPNESS",
+    "beside",
+    "chosen",
+    "next_name",
+    "others",
+    "points_of",
+    "quantities",
+    "threshold_lines",
+]
 
 SHARPNESS, ACCURACY, RATE = "λ", "accuracy", "learning rate"
 

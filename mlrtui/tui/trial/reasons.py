@@ -3,7 +3,7 @@
 import json
 
 from mlrtui.text.lines import clean
-from mlrtui.text.numbers import accuracy, number
+from mlrtui.text.numbers import accuracy, counted, number
 from mlrtui_db.models import Pairs, TrialDetails, TrialRow
 from mlrtui_trainer import phases
 
@@ -45,7 +45,7 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
         return f"not reached: the budget was spent below the goal, yet the loss fell{ends}"
     if trial.verdict == "stalled":
         return f"stalled: finite, but no better than at the start{ends}"
-    return f"finished all {trial.max_steps} steps{ends}" if trial.max_steps else f"finished{ends}"
+    return f"finished all {counted(trial.max_steps, 'step')}{ends}" if trial.max_steps else f"finished{ends}"
 
 
 def _recorded_reason(trial: TrialRow, facts: dict[str, str | float | int | None]) -> str:
@@ -53,7 +53,7 @@ def _recorded_reason(trial: TrialRow, facts: dict[str, str | float | int | None]
     if trial.status == "running":
         return f"running: step {max(trial.last_step or 0, 0)}, recorded by its own script"
     losses = [number(_number(facts, name)) for name in ("loss_initial", "loss_final")]
-    ends = f"{trial.n_steps} steps recorded (loss {losses[0]} → {losses[1]})"
+    ends = f"{counted(trial.n_steps, 'step')} recorded (loss {losses[0]} → {losses[1]})"
     if trial.verdict == "diverged":
         return f"{ends}; the loss was not finite at step {trial.bad_step}"
     return f"{clean(str(facts['error']))}; {ends}" if facts.get("error") else ends

@@ -7,6 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
+from mlrtui.tui.choices import among
 from mlrtui.tui.curves import peak_of
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pane_screen import PanesScreen
@@ -16,7 +17,7 @@ from mlrtui.tui.trial import cursor as moving
 from mlrtui.tui.trial.charts import LossView, SharpnessView, TrialChart, axis_end
 from mlrtui.tui.trial.cursor import Sight
 from mlrtui.tui.trial.facts import ReadOut, SettingsPane, TrialFacts, neighbours
-from mlrtui.tui.trial.quantities import next_name
+from mlrtui.tui.trial.quantities import next_name, quantities
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.pointing import PointedPane
@@ -76,6 +77,14 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
         """Cursor and visible steps."""
         super().choose(choices)
         self.sight = moving.sight_of(choices)
+
+    @classmethod
+    def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
+        """What the trial has values of."""
+        if reading.trial is None:
+            return {}
+        known = quantities(reading)
+        return among(choices, {"measure": known, "beside": known})
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for its curve, the neighbours in η for the trials of the cell."""

@@ -6,7 +6,7 @@ from itertools import accumulate
 from textual import events
 
 from mlrtui.text.lines import Line, clean, fit, line, width_of
-from mlrtui.text.numbers import clock, r_squared
+from mlrtui.text.numbers import clock, counted, r_squared
 from mlrtui.text.phrases import condition, fit_groups, fit_notes, fit_sentence
 from mlrtui.text.working import doing, workers_in_short
 from mlrtui.tui.keymap import Key, footer_keys, shown_keys
@@ -113,7 +113,7 @@ class StatusLine(LinesWidget):
         terms = [fit for fit in reading.snapshot.fits if fit.fit == main.fit]
         sentence = fit_sentence(terms)
         r2 = "" if main.r2 is None else f"  {r_squared(main.r2)}"
-        cells, where = f"{main.cells} cells", condition(main)
+        cells, where = counted(main.cells, "cell"), condition(main)
         whole = f"{sentence}{r2}  {cells} {where} " if where else ""
         for text in filter(None, (whole, f"{sentence}{r2}  {cells} ", f"{sentence}{r2} ", f"{sentence} ")):
             right = line(clean(text), "value")

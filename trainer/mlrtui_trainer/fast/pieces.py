@@ -6,7 +6,7 @@ import numpy as np
 from numba import carray
 
 from mlrtui_trainer.fast.basics import pointer, quick
-from mlrtui_trainer.fast.tiles import VECTOR, dot
+from mlrtui_trainer.fast.tiles import VECTOR, dot, rectify
 
 __all__ = ["activate", "add", "add_bias", "add_sums", "inner", "length_of", "pull", "scalar_product", "times"]
 
@@ -17,9 +17,11 @@ RELU, LINEAR, TANH = range(3)  # as `fast.route.ACTIVATIONS` has them
 def activate(z, activation):
     """z ← φ(z); what is not finite stays so."""
     if activation == RELU:
-        for i in range(z.size):
-            if z[i] <= 0.0:
-                z[i] = 0.0
+        zero = z.dtype.type(0.0)
+        vectors = z.size * z.itemsize // VECTOR
+        rectify(z, z.ctypes.data, vectors)
+        for i in range(vectors * (VECTOR // z.itemsize), z.size):
+            z[i] = zero if z[i] <= zero else z[i]
     elif activation == TANH:
         for i in range(z.size):
             z[i] = np.tanh(z[i])
@@ -29,9 +31,9 @@ def activate(z, activation):
 def pull(delta, h, activation):
     """δ ← δ φ'(z), by h = φ(z)."""
     if activation == RELU:
+        zero = delta.dtype.type(0.0)
         for i in range(delta.size):
-            if not h[i] > 0.0:
-                delta[i] = 0.0
+            delta[i] = delta[i] if h[i] > zero else zero
     elif activation == TANH:
         one = delta.dtype.type(1.0)
         for i in range(delta.size):

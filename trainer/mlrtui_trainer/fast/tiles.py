@@ -25,6 +25,7 @@ __all__ = [
     "dot",
     "multiply",
     "multiply_at",
+    "rectify",
     "stride",
     "transpose",
     "whole",
@@ -43,6 +44,7 @@ def _vector() -> int:
 VECTOR = _vector()
 FEW = VECTOR == 32  # vector registers: x86 has 16 of that size, 32 of the largest, as ARM has
 ROWS, VECTORS = (6, 2) if FEW else (4, 4)  # of a tile: its sums, a row of vectors and one number take 15 and 21
+NEAR = 3  # rows of A that are addressed from one register
 DOTS = 4  # vectors of sums that a dot product goes by: one would wait for itself
 
 
@@ -81,6 +83,15 @@ def _multiply_add(builder, kind, number):
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
 
 
+def _moving(builder, address):
+    """A place for an address that moves, of which the compiler does not know how it came about: it would reckon one
+    row of A from the other, a chain of additions that takes longer than the products."""
+    same = ir.InlineAsm(ir.FunctionType(address.type, [address.type]), "", "=r,0", side_effect=False)
+    place = cgutils.alloca_once(builder, address.type)
+    builder.store(builder.call(same, [address]), place)
+    return place
+
+
 def _integers(context, builder, kind, value):
     """The fields of a NamedTuple of integers, 64 bits each."""
     fields = [builder.extract_value(value, i) for i in range(len(kind))]
@@ -110,15 +121,20 @@ def _tile(typingctx, rows, vectors, terms, factor, a, b, c, added):
         for each in (each for row in sums for each in row):
             builder.store(ir.Constant(kind, None), each)
         columns = [ir.Constant(i64, j * kind.count) for j in range(across)]
-        with cgutils.for_range(builder, count) as loop:
-            along = builder.mul(loop.index, b_row)
-            own = builder.mul(loop.index, a_column)
-            right = [builder.load(at(b, builder.add(along, j), kind), align=bytes_of) for j in columns]
+        starts = [at(a, builder.mul(a_row, ir.Constant(i64, i)), number) for i in range(0, down, NEAR)]
+        rows = [_moving(builder, builder.ptrtoint(start, i64)) for start in starts]
+        along = _moving(builder, b)
+        steps = [builder.mul(stride, ir.Constant(i64, bytes_of)) for stride in (a_column, b_row)]
+        with cgutils.for_range(builder, count):
+            place = builder.load(along)
+            right = [builder.load(at(place, j, kind), align=bytes_of) for j in columns]
             for i, row in enumerate(sums):
-                place = builder.add(own, builder.mul(a_row, ir.Constant(i64, i)))
-                left = _spread(builder, builder.load(at(a, place, number)), kind)
+                near = builder.mul(a_row, ir.Constant(i64, i % NEAR))
+                left = _spread(builder, builder.load(at(builder.load(rows[i // NEAR]), near, number)), kind)
                 for each, vector in zip(row, right, strict=True):
                     builder.store(builder.call(fma, [left, vector, builder.load(each)]), each)
+            for moving, step in [*((row, steps[0]) for row in rows), (along, steps[1])]:
+                builder.store(builder.add(builder.load(moving), step), moving)
         by = _spread(builder, factor, kind)
         adds = builder.icmp_signed("!=", added, ir.Constant(added.type, 0))
         for keep in (True, False):
@@ -216,12 +232,39 @@ def dot(typingctx, total, count, like, a, b):
     return exact(exact, i, like, i, i), build
 
 
+@intrinsic
+def rectify(typingctx, like, address, count):
+    """So many whole vectors at an address: what is at most 0 becomes 0, NaN stays.
+
+    Written out, since the compiler makes of a choice in place a store under a mask, which is slow without AVX-512.
+    """
+
+    def build(context, builder, signature, args):
+        _, address, count = args
+        kind, _ = _vector_of(context, like.dtype)
+        at, bytes_of = _pointers(builder, like.dtype), like.dtype.bitwidth // 8
+        zero = ir.Constant(kind, None)
+        with cgutils.for_range(builder, count) as loop:
+            place = at(address, builder.mul(loop.index, ir.Constant(ir.IntType(64), kind.count)), kind)
+            value = builder.load(place, align=bytes_of)
+            chosen = builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
+            builder.store(chosen, place, align=bytes_of)
+        return context.get_dummy_value()
+
+    i = types.int64
+    return types.void(like, i, i), build
+
+
 def _rows(rows, vectors):
-    """From row i on as many tiles of so many rows and vectors as fit; the first row that is left."""
+    """From row i on as many tiles of so many rows and vectors as fit; the first row that is left.
+
+    Two rows beside six are four and four: a tile of two waits for its own sums.
+    """
+    spared = rows + 2 if rows == 6 else 0
 
     @quick
     def tiled(i, item, extent, factor, a, b, c, added):
-        while i + rows <= extent.rows:
+        while i + rows <= extent.rows and extent.rows - i != spared:
             left, into = Strided(a.at + item * i * a.row, a.row, a.column), Rows(c.at + item * i * c.row, c.row)
             _tile(rows, vectors, extent.terms, factor, left, b, into, added)
             i += rows
@@ -232,11 +275,13 @@ def _rows(rows, vectors):
 
 def _strip(vectors):
     """The product for columns of C that ``vectors`` vectors hold."""
-    most, two, one = _rows(ROWS, vectors), _rows(2, vectors), _rows(1, vectors)
+    most, four, two, one = (_rows(rows, vectors) for rows in (ROWS, 4, 2, 1))
 
     @quick
     def strip(item, extent, factor, a, b, c, added):
         i = most(0, item, extent, factor, a, b, c, added)
+        if ROWS > 4:
+            i = four(i, item, extent, factor, a, b, c, added)
         i = two(i, item, extent, factor, a, b, c, added)
         one(i, item, extent, factor, a, b, c, added)
 

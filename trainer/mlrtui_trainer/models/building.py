@@ -38,4 +38,4 @@ def _built(net: NetSpec, optimizer: str, x: Tensor | None, batch: int) -> Model:
         return kind.build(net, optimizer)
     if x is None:
         raise ValueError(f"{net.kind}: a factory's nets are tried on samples, and there are none")
-    return from_factory(net, x, batch)
+    return from_factory(net, x, batch, optimizer)

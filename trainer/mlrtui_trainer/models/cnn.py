@@ -4,13 +4,14 @@ After the first convolution each has stride 2 while the image has more than 4 ro
 8×8, 28×28 and 32×32 images to about 4×4.
 """
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlrtui_trainer.models.general import General, general
+from mlrtui_trainer.models.general import General, Layers, general
 from mlrtui_trainer.models.parameters import cnn_parameters, cnn_strides
 from mlrtui_trainer.spec import NetSpec
 
@@ -24,18 +25,32 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def cnn(net: NetSpec) -> General:
-    """The convolutional network of a spec whose ``shape`` is (channels, rows, columns)."""
+def cnn(net: NetSpec, optimizer: str = "sgd") -> General:
+    """The convolutional network of a spec whose ``shape`` is (channels, rows, columns).
+
+    Its rates are those under an optimizer.
+    """
     table = cnn_parameters(net)
     strides, phi, step = cnn_strides(net), ACTIVATIONS[net.activation], 2 if net.bias else 1
 
-    def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-        h = x.reshape(-1, *net.shape)  # [samples, channels, rows, columns]
-        biases = parameters[1::2] if net.bias else [None] * len(parameters)
-        *layers, head = zip(parameters[::step], biases, strict=True)
-        for (w, b), stride in zip(layers, strides, strict=True):
-            h = phi(functional.conv2d(h, w, b, stride=stride, padding=1))  # [samples, width, rows, columns]
-        pooled = h.mean((2, 3))  # [samples, width]
-        return functional.linear(pooled, *head), pooled
+    def apply(layer: int, h: Tensor, parameters: Sequence[Tensor], biased: bool = True) -> Tensor:
+        w, b = parameters[layer * step], parameters[layer * step + 1] if net.bias and biased else None
+        if layer == net.depth:
+            return functional.linear(h, w, b)
+        return functional.conv2d(h, w, b, stride=strides[layer], padding=1)  # [samples, width, rows, columns]
 
-    return general(net, network, table, dies=net.activation == "relu")
+    def layers(parameters: Sequence[Tensor], x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Input and output of every layer, the head's last."""
+        h = x.reshape(-1, *net.shape)  # [samples, channels, rows, columns]
+        for layer in range(net.depth):
+            into, h = h, phi(apply(layer, h, parameters))
+            yield into, h
+        pooled = h.mean((2, 3))  # [samples, width]
+        yield pooled, apply(net.depth, pooled, parameters)
+
+    def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        pooled, f = deque(layers(parameters, x), maxlen=1)[0]
+        return f, pooled
+
+    known = Layers(lambda parameters, x: list(layers(parameters, x)), apply)
+    return general(net, network, table, known, optimizer, dies=net.activation == "relu")

@@ -3,14 +3,17 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from mlrtui_trainer.curvature.double_backward import custom_functions, with_second_derivatives, wrong_layer
-from mlrtui_trainer.models.general import General, Made
+from mlrtui_trainer.models.general import General, Made, scaling
 from mlrtui_trainer.models.imported import imported
 from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.modes import in_training
@@ -33,14 +36,15 @@ KEPT_NUMBERS = 1 << 26
 _models: OrderedDict[tuple[NetSpec, bytes, str], tuple[General, UserNets]] = OrderedDict()  # tried, the newest last
 
 
-def from_factory(net: NetSpec, x: Tensor, batch: int = 0) -> General:
+def from_factory(net: NetSpec, x: Tensor, batch: int = 0, optimizer: str = "sgd") -> General:
     """The model that ``factory(inputs=, outputs=, depth=, width=)`` makes: an nn.Module of x [samples, inputs].
 
     ``x`` [samples, inputs] are the samples that train, on the device where they will: the net is tried on the first of
     them. What is trained is what the factory returned, the module of each seed with all that it holds: the global
     generators of torch (by (seed, "weights")), NumPy and Python are seeded while it is made and while it sees its
     first samples, on the CPU, so that every device starts from the same net. Parameters that need no gradient are
-    part of the net, not of λ. With mode = "train" steps are in training mode, in batches of ``batch``.
+    part of the net, not of λ. Parametrizations and layers' rates go by the roles that the module gives its parameters
+    (``mlrtui_roles``). With mode = "train" steps are in training mode, in batches of ``batch``.
 
     Raises FactoryError where anything of this fails, and for modules whose outputs (with mode = "train", in evaluation
     mode) are not a function of weights and sample alone, which is tested and not read off their types (`trying`).
@@ -59,7 +63,26 @@ def from_factory(net: NetSpec, x: Tensor, batch: int = 0) -> General:
             raise FactoryError(
                 f'{net.kind}: x has whole numbers up to {largest:.0f}, not all exact in float32; use dtype = "float64"'
             )
+    model = _scaled(model, nets, net, optimizer)
     return in_training(model, nets, batch or x.shape[0]) if net.mode == "train" else model
+
+
+def _scaled(model: General, nets: UserNets, net: NetSpec, optimizer: str) -> General:
+    """The model with the rates and initial output weights of its parametrization."""
+    by_role, top = scaling(net, optimizer)
+    if top == 1.0 and set(by_role.values()) == {1.0}:
+        return model
+    if not nets.roles:
+        raise FactoryError(
+            f"{nets.call}: which of its layers are input and output is not known; give the module an attribute "
+            'mlrtui_roles, such as {"embedding": "input", "head": "output"}'
+        )
+
+    def draw(seed: int) -> list[npt.NDArray[np.float64]]:
+        drawn = model.draw(seed)
+        return [w * top if role == "output" else w for w, role in zip(drawn, nets.roles, strict=True)]
+
+    return replace(model, rate=tuple(by_role[role] for role in nets.roles), draw=draw)
 
 
 def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[General, UserNets]:

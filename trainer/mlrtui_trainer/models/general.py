@@ -18,18 +18,43 @@ from torch import Tensor
 from mlrtui_trainer.curvature.autograd import AutogradCurvature, PieceByPiece
 from mlrtui_trainer.models.base import Weights, flatten, stacked
 from mlrtui_trainer.models.losses import Loss, mean_loss
-from mlrtui_trainer.models.parameters import Parameter
+from mlrtui_trainer.models.parameters import ROLES, Parameter
+from mlrtui_trainer.models.parametrizations import PARAMETRIZATIONS
 from mlrtui_trainer.samples import one_hot
 from mlrtui_trainer.seeds import generator
 from mlrtui_trainer.spec import NetSpec
 
-__all__ = ["PIECE_BYTES", "General", "GeneralTrace", "Made", "Network", "drawn", "general", "recordable"]
+__all__ = [
+    "PIECE_BYTES",
+    "General",
+    "GeneralTrace",
+    "Layers",
+    "Made",
+    "Network",
+    "drawn",
+    "general",
+    "recordable",
+    "scaling",
+]
 
 PIECE_BYTES = 1 << 27
 """Numbers of one forward pass that λ looks at in one go, per lane: a product holds several times as much."""
 
 Network = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, Tensor]]
 """Parameters and x [samples, inputs] → the outputs [samples, outputs] and the last hidden layer [samples, units]."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The linear maps of a network, for what looks at each of them."""
+
+    passed: Callable[[Sequence[Tensor], Tensor], list[tuple[Tensor, Tensor]]]
+    """Parameters and x [samples, inputs] → input and output of each, from the first on: [samples, ...]. The output is
+    taken behind the activation, where one follows."""
+
+    apply: Callable[[int, Tensor, Sequence[Tensor], bool], Tensor]
+    """Number of a map, its input and the net's parameters → its output before the activation, with or without what is
+    added to it (biases, positions)."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,7 @@ class General:
     draw: Callable[[int], Sequence[npt.NDArray[np.float64]]]  # seed → initial parameters
     units: int
     dies: bool  # whether a last hidden layer that is zero everywhere can never come back: ReLU
+    layers: Layers | None = None  # None: a user's net, whose layers are not known
     layered: bool = True  # whether the network's second result is its last hidden layer; a user's own may not say
     of_net: Callable[[int], Network] | None = None  # seed → its network, where seeds differ in more than parameters
     recording: Callable[[], AbstractContextManager[object]] = nullcontext  # around what is differentiated twice
@@ -228,17 +254,34 @@ def drawn(table: Sequence[Parameter]) -> Callable[[int], list[npt.NDArray[np.flo
     return draw
 
 
-def general(net: NetSpec, network: Network, table: Sequence[Parameter], *, dies: bool) -> General:
-    """The model of a network that has these parameters; every one's learning rate goes by its role."""
-    by_role = dict(zip(("input", "hidden", "output"), net.layer_lr, strict=True))
+def general(
+    net: NetSpec, network: Network, table: Sequence[Parameter], layers: Layers, optimizer: str, *, dies: bool
+) -> General:
+    """The model of a network that has these parameters; every one's learning rate goes by its role.
+
+    Raises ValueError for a parametrization that has no rates under the optimizer.
+    """
+    by_role, top = scaling(net, optimizer)
     return General(
         network,
         tuple(one.shape for one in table),
         tuple(by_role[one.role] for one in table),
-        drawn(table),
+        drawn([replace(one, std=one.std * top) if one.role == "output" else one for one in table]),
         units=sum(one.shape[0] * one.uses for one in table) + net.inputs,
         dies=dies,
+        layers=layers,
     )
+
+
+def scaling(net: NetSpec, optimizer: str) -> tuple[dict[str, float], float]:
+    """Multiplier of the learning rate by role, and factor of the output weights' initial deviation.
+
+    Raises ValueError for a parametrization that has no rates under the optimizer.
+    """
+    table, ratio = PARAMETRIZATIONS[net.parametrization], net.width / net.base_width
+    rates = table.rates(len(ROLES), ratio, optimizer)
+    by_role = {role: own * rate for role, own, rate in zip(ROLES, net.layer_lr, rates, strict=True)}
+    return by_role, table.output_factor(len(ROLES), ratio)
 
 
 def recordable(values: Tensor) -> Tensor:

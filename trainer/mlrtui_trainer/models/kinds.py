@@ -41,7 +41,8 @@ class ModelKind:
     images: bool = False  # needs samples that are images
     activation: str | None = "own"  # the one that it fixes; None: the sweep file's
     biases: str = "decides by itself"  # what it says to bias = true; "": it can have them
-    scaled: bool = False  # whether parametrizations, and sizes of layers, are built for it
+    layered: bool = False  # whether sizes of its layers can be recorded
+    by_hand: bool = False  # whether its derivatives are written out, in one precision
     coded: bool = False  # whether it is code that a sweep file names
 
     @property
@@ -80,24 +81,27 @@ def _mlp(net: NetSpec, optimizer: str) -> "Model":
 def _cnn(net: NetSpec, optimizer: str) -> "Model":
     from mlrtui_trainer.models.cnn import cnn
 
-    return cnn(net)
+    return cnn(net, optimizer)
 
 
 def _transformer(net: NetSpec, optimizer: str) -> "Model":
     from mlrtui_trainer.models.transformer import transformer
 
-    return transformer(net)
+    return transformer(net, optimizer)
 
 
 for _name, _kind in {
-    "mlp": ModelKind("fully connected", build=_mlp, stretches=dense, activation=None, biases="", scaled=True),
+    "mlp": ModelKind(
+        "fully connected", build=_mlp, stretches=dense, activation=None, biases="", layered=True, by_hand=True
+    ),
     "two-layer-linear": ModelKind(
         "f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.",
         build=_mlp,
         stretches=dense,
         activation="linear",
         biases="has none",
-        scaled=True,
+        layered=True,
+        by_hand=True,
     ),
     "cnn": ModelKind(
         "3x3 convolutions, mean over the image, linear head",
@@ -106,6 +110,7 @@ for _name, _kind in {
         images=True,
         activation=None,
         biases="",
+        layered=True,
     ),
     "transformer": ModelKind(
         "image rows as tokens",
@@ -114,6 +119,7 @@ for _name, _kind in {
         images=True,
         activation="gelu",
         biases="has none",
+        layered=True,
     ),
 }.items():
     MODEL_KINDS.register(_name, _kind)

@@ -7,6 +7,7 @@ from mlrtui_trainer.spec import NetSpec
 
 __all__ = [
     "GAINS",
+    "ROLES",
     "Parameter",
     "Stretches",
     "cnn_parameters",
@@ -21,6 +22,9 @@ __all__ = [
 GAINS = {"relu": 2.0, "linear": 1.0, "tanh": 2.0, "gelu": 2.0}
 """Initial weights before an activation have variance gain / fan_in."""
 
+ROLES = ("input", "hidden", "output")
+"""Of parameters, by what grows with the width: the outputs of their layer, its inputs too, the inputs alone."""
+
 KERNEL = 3
 SMALLEST = 4
 """Rows and columns of an image at which a network stops to halve it."""
@@ -33,7 +37,7 @@ class Parameter:
     """One tensor of parameters, normal around 0 at the start. ``uses``: places of a sample where it is applied."""
 
     shape: tuple[int, ...]  # [out, ...]
-    role: str  # "input" | "hidden" | "output"
+    role: str  # one of `ROLES`
     std: float
     uses: int = 1
 

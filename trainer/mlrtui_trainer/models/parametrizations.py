@@ -8,6 +8,7 @@ learning rate is η times its rate; λ is measured with these rates, so the opti
     mine = "my_package:MINE"          # a `Parametrization`
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -56,8 +57,42 @@ class Parametrization:
         return 1.0 if layers == 1 else ratio**self.output_std
 
 
-PARAMETRIZATIONS = Registry[Parametrization]("parametrization", group="mlrtui.parametrizations")
-"""All parametrizations by their names in sweep files."""
+_POWER = r"(-?\d+(?:\.\d+)?)"
+_WRITTEN = re.compile(rf"width\^\({_POWER}, {_POWER}, {_POWER}(?:; {_POWER})?\)")
+_STEEPEST = 10.0
+
+
+def _powers(name: str) -> tuple[float, ...] | None:
+    """The powers that a name writes out, that of the output deviation last; None where it is no such name."""
+    match = _WRITTEN.fullmatch(name)
+    if match is None:
+        return None
+    powers = tuple(float(text or 0.0) + 0.0 for text in match.groups())
+    *rates, deviation = (f"{power:g}" for power in powers)
+    plain = f"width^({', '.join(rates)}{f'; {deviation}' if deviation != '0' else ''})"
+    return powers if name == plain and max(map(abs, powers)) <= _STEEPEST else None  # one spelling: names are keys
+
+
+def _written(name: str) -> Parametrization:
+    powers = _powers(name)
+    assert powers is not None, name
+    into, hidden, out, deviation = powers
+    return Parametrization(name, deviation, (into, hidden, out))
+
+
+PARAMETRIZATIONS = Registry[Parametrization](
+    "parametrization", group="mlrtui.parametrizations", own=_written, is_own=lambda name: _powers(name) is not None
+)
+"""All parametrizations by their names in sweep files, and those that a name writes out.
+
+It does so by powers of width / base width.
+
+"width^(0.5, 0, -1)" has these powers for the rates of input, hidden and output layers. "width^(1, 0, -1; -0.5)" has one
+for the initial deviation of the output layer, too: it is muP under sgd.
+
+>>> PARAMETRIZATIONS["width^(1, 0, -1; -0.5)"].rates(3, 4.0), PARAMETRIZATIONS["width^(1, 0, -1; -0.5)"].output_std
+((4.0, 1.0, 0.25), -0.5)
+"""
 
 
 def with_rates(optimizer: str, among: Iterable[str] | None = None) -> list[str]:

@@ -3,38 +3,64 @@
 Normalisations have no parameters of their own, and nothing has biases.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from math import sqrt
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mlrtui_trainer.models.general import General, general
+from mlrtui_trainer.models.general import General, Layers, general
 from mlrtui_trainer.models.parameters import heads, transformer_parameters
 from mlrtui_trainer.spec import NetSpec
 
 __all__ = ["transformer"]
 
 
-def transformer(net: NetSpec) -> General:
-    """The transformer of a spec whose ``shape`` is (channels, rows, columns): ``depth`` blocks of d_model = width."""
+def transformer(net: NetSpec, optimizer: str = "sgd") -> General:
+    """The transformer of a spec whose ``shape`` is (channels, rows, columns): ``depth`` blocks of d_model = width.
+
+    Its rates are those under an optimizer.
+    """
     table = transformer_parameters(net)
     channels, rows, columns = net.shape
     count = heads(net.width)
 
-    def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
-        embedding, positions, *blocks, head = parameters
-        tokens = x.reshape(-1, channels, rows, columns).transpose(1, 2).flatten(2)  # [samples, rows, channels·columns]
-        h = functional.linear(tokens, embedding) + positions  # [samples, rows, width]
-        for first in range(0, len(blocks), 4):
-            qkv, out, up, down = blocks[first : first + 4]
-            h = h + functional.linear(_attention(functional.linear(_norm(h), qkv), count), out)
-            h = h + functional.linear(functional.gelu(functional.linear(_norm(h), up)), down)
-        pooled = _norm(h).mean(1)  # [samples, width]
-        return functional.linear(pooled, head), pooled
+    def apply(layer: int, h: Tensor, parameters: Sequence[Tensor], biased: bool = True) -> Tensor:
+        if layer > 0:
+            return functional.linear(h, parameters[layer + 1])
+        tokens = functional.linear(h, parameters[0])
+        return tokens + parameters[1] if biased else tokens  # the positions
 
-    return general(net, network, table, dies=False)
+    def layers(parameters: Sequence[Tensor], x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Input and output of every linear map, the head's last."""
+        tokens = x.reshape(-1, channels, rows, columns).transpose(1, 2).flatten(2)  # [samples, rows, channels·columns]
+        h = apply(0, tokens, parameters)  # [samples, rows, width]
+        yield tokens, h
+        for first in range(1, 4 * net.depth, 4):
+            normed = _norm(h)
+            qkv = apply(first, normed, parameters)
+            yield normed, qkv
+            mixed = _attention(qkv, count)
+            out = apply(first + 1, mixed, parameters)
+            yield mixed, out
+            h = h + out
+            normed = _norm(h)
+            up = functional.gelu(apply(first + 2, normed, parameters))
+            yield normed, up
+            down = apply(first + 3, up, parameters)
+            yield up, down
+            h = h + down
+        pooled = _norm(h).mean(1)  # [samples, width]
+        yield pooled, apply(4 * net.depth + 1, pooled, parameters)
+
+    def network(parameters: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        pooled, f = deque(layers(parameters, x), maxlen=1)[0]
+        return f, pooled
+
+    known = Layers(lambda parameters, x: list(layers(parameters, x)), apply)
+    return general(net, network, table, known, optimizer, dies=False)
 
 
 def _attention(qkv: Tensor, count: int) -> Tensor:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from mlrtui_trainer.models.parameters import ROLES
 from mlrtui_trainer.models.user_code import FactoryError, as_factory_error, eagerly, keyed, seeded
 
 __all__ = ["Lane", "UserNets", "as_pairs", "attributes"]
@@ -67,6 +68,7 @@ class UserNets:
         self.names = tuple(trained)
         self.complex = frozenset(name for name, one in trained.items() if one.is_complex())
         self.shapes = tuple(as_pairs(one).shape for one in trained.values())
+        self.roles = self._roles(first)  # of the trained parameters; empty: the module names none
         self.frozen = sum(one.numel() for one in first.parameters() if not one.requires_grad)
         self.keep(0, first)
 
@@ -216,6 +218,22 @@ class UserNets:
             return f, f
 
         return network
+
+    def _roles(self, module: nn.Module) -> tuple[str, ...]:
+        """Each trained parameter's role by the module's ``mlrtui_roles``: the longest name that leads to it counts."""
+        said = getattr(module, "mlrtui_roles", None)
+        if said is None:
+            return ()
+        if not isinstance(said, Mapping) or not said or not set(said.values()) <= set(ROLES):
+            raise FactoryError(
+                f"{self.call}: mlrtui_roles is {said!r}; it must give names of submodules or parameters a role each, "
+                f"{', '.join(map(repr, ROLES))}"
+            )
+        found = {name: [one for one in said if name == one or name.startswith(f"{one}.")] for name in self.names}
+        unused = sorted(set(map(str, said)) - {one for its in found.values() for one in its})
+        if unused:
+            raise FactoryError(f"{self.call}: mlrtui_roles names {unused[0]!r}, which no trained parameter begins with")
+        return tuple(said[max(its, key=len)] if its else "hidden" for its in found.values())
 
     def _new(self) -> nn.Module:
         with as_factory_error(self.call):
