@@ -155,6 +155,13 @@ def certify(
     raise typer.Exit(command.certify(tuple(sweeps or ()), asked, options))
 
 
+def boundary_map(sweeps: SweepsArgument = None, *, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Say what maps of where training succeeds hold: trainings, shares, the box dimension of the boundary."""
+    from mlrtui.commands import maps as command
+
+    command.boundary_map(store_path(store), tuple(sweeps or ()), as_json=as_json)
+
+
 def plot(
     kind: FigureArgument,
     sweeps: SweepsArgument = None,
@@ -244,6 +251,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "predict": predict,
     "suggest-warmup": suggest_warmup,
     "certify": certify,
+    "map": boundary_map,
     "plot": plot,
     "report": report,
     "compare-report": compare_report,

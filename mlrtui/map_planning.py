@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
+from mlrtui.analysis.fields import Grid
 from mlrtui.config.maps import LISTED, WINDOWS, MapSection
 from mlrtui_db.axes import AXES
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["MapRow", "axis_field", "map_train"]
+__all__ = ["MapRow", "axis_field", "grid_of", "map_train"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ def axis_field(section: MapSection) -> str:
     """
     key = {**WINDOWS, **LISTED}[section.axis].replace("model.input_lr", "model.layer_lr.input")
     return next(axis.field for axis in AXES if axis.key == key)
+
+
+def grid_of(section: MapSection, rows: int) -> Grid:
+    """The grid of a map with so many rows: those of a list are all of the coarse grid."""
+    return Grid(rows, section.points, section.levels, section.margin, both=section.window is not None)
 
 
 def map_train(section: MapSection, train: TrainSpec) -> TrainSpec:

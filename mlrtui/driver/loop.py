@@ -372,7 +372,7 @@ class Driver:
             self._event("warning", text)
         self._open_measured(run, measured)
         self._derive(run, [*measured, *told])
-        run.changed([*measured, *told])
+        run.changed(run.kin([*measured, *told]))
         self._close_answered(run, [*measured, *told])
         self._watch_wal()
 

@@ -5,19 +5,14 @@ from math import log
 
 from mlrtui.analysis.fields import Field, Grid
 from mlrtui.config import AnySweep, SweepSpec
-from mlrtui.config.maps import MapSection
+from mlrtui.map_planning import grid_of
 from mlrtui.planning import Cell, CellPlan
 from mlrtui_trainer.phases import is_success
 
-__all__ = ["MapQuestions", "Maps", "grid_of"]
+__all__ = ["MapQuestions", "Maps"]
 
 NEAR = 1e-9
 """Relative difference within which a rate is a column's: powers are not the same to the last bit everywhere."""
-
-
-def grid_of(section: MapSection, rows: int) -> Grid:
-    """The grid of a map with so many rows."""
-    return Grid(rows, section.points, section.levels, section.margin, both=section.window is not None)
 
 
 class _Map:

@@ -244,7 +244,7 @@ class SweepRun:
 
     def changed(self, nets: Iterable[NetRun]) -> None:
         """Something has happened to these nets: measured, told, set free, closed. Must follow whatever did it."""
-        nets = self.kin(nets)
+        nets = list(nets)
         for cell in {self.cell_of[net.net_id].cell_id: self.cell_of[net.net_id] for net in nets}.values():
             self._refresh(cell)
             self._look_again(cell)
@@ -259,8 +259,10 @@ class SweepRun:
             net.running.add(eta)
         self._look_again(draft.cell)
         if self.maps:
-            for net, _, _ in draft.trainings:
-                self._look_again(self.cell_of[net.net_id])
+            for cell in {
+                id(cell): cell for net, _, _ in draft.trainings if (cell := self.cell_of[net.net_id])
+            }.values():
+                self._look_again(cell)
 
     def kin(self, nets: Iterable[NetRun]) -> list[NetRun]:
         """These nets; of rows of maps all others, too, since an outcome in one row may settle any."""

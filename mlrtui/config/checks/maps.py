@@ -1,6 +1,7 @@
 """What [map] must not say: a window that is none, an axis that is given twice or has no values."""
 
 from collections.abc import Iterator
+from math import inf
 
 from mlrtui.config.checks.known import MAX_CELLS, MAX_NETS, Check, Known
 from mlrtui.config.maps import LISTED, WINDOWS
@@ -55,7 +56,9 @@ def _axis(known: Known) -> Iterator[Mistake]:
         yield Mistake("map.window", NO_VALUE, f"{axis} has whole numbers; remove it, and list them: {name} = [16, 32]")
     elif windowed and given is not None:
         yield Mistake(given, NO_VALUE, f"is the axis of [map], which has a window; remove {given}, or the window")
-    elif not windowed and len(_listed(known, key)) < 2:
+    elif not windowed and list(listed := _listed(known, key)) != sorted(listed, key=_height):
+        yield Mistake(key, list(listed), "is the axis of [map]: its rows; list the values in rising order")
+    elif not windowed and len(listed) < 2:
         remedy = f"list two or more values as {key}" + ("" if axis in LISTED else ", or write window = [0.1, 10.0]")
         yield Mistake("map.axis", axis, f"has no values; {remedy}")
     if axis == "init_variance":
@@ -68,6 +71,11 @@ def _axis(known: Known) -> Iterator[Mistake]:
                 first = owners_of(axis, OPTIMIZERS.ours)[0]
                 text = f'has no momentum, the axis of [map]; use optimizer = "{first}"'
                 yield Mistake("training.optimizer", optimizer, text)
+
+
+def _height(value: object) -> float:
+    """Of a row; a full batch is the highest."""
+    return float(value) if isinstance(value, int | float) else inf
 
 
 def _listed(known: Known, key: str) -> tuple[object, ...]:
