@@ -84,12 +84,22 @@ class Field:
         asked = np.zeros(self.known.shape, bool)
         rows, columns = self.grid.strides(0)
         asked[::rows, ::columns] = True
+        mixed = self._mixed()
         for level in range(self.grid.levels):
             rows, columns = self.grid.strides(level)
-            refined = _widened(_mixed(self.known, rows, columns), self.grid.margin)
+            refined = _widened(mixed[level], self.grid.margin)
             finer = self.grid.strides(level + 1)
             asked[:: finer[0], :: finer[1]] |= _corners(_split(refined, rows // finer[0], columns // finer[1]))
         return asked
+
+    def _mixed(self) -> list[Bools]:
+        """Of each level which squares hold a success and a failure, at their borders or inside."""
+        held = [_squares(self.known == SUCCESS), _squares(self.known == FAILURE)]  # of the finest level
+        found = [held[0] & held[1]]
+        for _ in range(self.grid.levels):
+            held = [_halved(one, both=self.grid.both) for one in held]
+            found.append(held[0] & held[1])
+        return found[::-1]
 
     def filled(self) -> Values:
         """Every point's value, where it is not known that of the coarser square that holds it, [rows, columns].
@@ -119,7 +129,7 @@ def boxes(filled: Values) -> dict[int, int]:
     Args:
         filled: the values of all points, [rows, columns].
     """
-    pieces = _mixed(filled, 1, 1)
+    pieces = _squares(filled == SUCCESS) & _squares(filled == FAILURE)
     found: dict[int, int] = {}
     side = 1
     while min(pieces.shape) >= 4 * side and not any(length % side for length in pieces.shape):
@@ -129,19 +139,15 @@ def boxes(filled: Values) -> dict[int, int]:
     return found
 
 
-def _mixed(known: Values, rows: int, columns: int) -> Bools:
-    """Which squares of such sides hold a success and a failure, at their borders or inside."""
-    return _holds(known == SUCCESS, rows, columns) & _holds(known == FAILURE, rows, columns)
+def _squares(points: Bools) -> Bools:
+    """Which squares have such a point at a corner."""
+    return points[:-1, :-1] | points[1:, :-1] | points[:-1, 1:] | points[1:, 1:]
 
 
-def _holds(points: Bools, rows: int, columns: int) -> Bools:
-    """Which squares hold such a point; borders belong to the squares on both sides."""
-    down, across = ((length - 1) // step for length, step in zip(points.shape, (rows, columns), strict=True))
-    found: Bools = points[:-1, :-1].reshape(down, rows, across, columns).any((1, 3))
-    found |= points[:-1, columns::columns].reshape(down, rows, across).any(1)
-    found |= points[rows::rows, :-1].reshape(down, across, columns).any(2)
-    found |= points[rows::rows, columns::columns]
-    return found
+def _halved(squares: Bools, *, both: bool) -> Bools:
+    """Which squares of the level before hold one of these."""
+    wide = squares[:, ::2] | squares[:, 1::2]
+    return wide[::2] | wide[1::2] if both else wide
 
 
 def _widened(squares: Bools, margin: int) -> Bools:

@@ -21,6 +21,7 @@ class _Map:
     def __init__(self, grid: Grid, etas: Sequence[float]) -> None:
         self.field = Field(grid)
         self.etas = etas
+        self.rows: list[MapQuestions] = []
         self._columns = {eta: column for column, eta in enumerate(etas)}
         self._open: dict[int, tuple[float, ...]] | None = None
 
@@ -61,27 +62,27 @@ class MapQuestions:
     """What the row of a map wants to know: the rates whose outcomes decide where its boundary is."""
 
     def __init__(self, whole: _Map, row: int) -> None:
-        self._map, self._row = whole, row
+        self.whole, self.row = whole, row
         self.told = 0
 
     @property
     def round(self) -> int:
         """The coarsest level of which something is wanted."""
-        return self._map.field.level
+        return self.whole.field.level
 
     @property
     def closed(self) -> bool:
         """Nothing is wanted of any row of the map: an answer elsewhere may ask for more of this one."""
-        return self._map.closed
+        return self.whole.closed
 
     def ask(self) -> tuple[float, ...]:
         """The rates that are wanted now."""
-        return self._map.wanted(self._row)
+        return self.whole.wanted(self.row)
 
     def tell(self, eta: float, verdict: str) -> None:
         """The outcome of a training."""
         self.told += 1
-        self._map.tell(self._row, eta, verdict)
+        self.whole.tell(self.row, eta, verdict)
 
     def boundary(self) -> None:
         """A row alone has no boundary."""
@@ -102,6 +103,11 @@ class Maps:
     def __bool__(self) -> bool:
         return self._section is not None
 
+    def kin(self, told: Iterable[MapQuestions]) -> list[MapQuestions]:
+        """The rows of whose maps something was told, and that want something, or all once nothing is wanted."""
+        maps = dict.fromkeys(row.whole for row in told)
+        return [row for one in maps for row in one.rows if one.closed or one.wanted(row.row)]
+
     def questions(self, cell: Cell, seed: int) -> MapQuestions:
         """Of the net of a row."""
         assert self._section is not None
@@ -110,4 +116,6 @@ class Maps:
         key = cell.row.home, seed
         if key not in self._maps:
             self._maps[key] = _Map(grid_of(self._section, self._rows[cell.row.home]), self._etas)
-        return MapQuestions(self._maps[key], cell.row.row)
+        whole = self._maps[key]
+        whole.rows.append(MapQuestions(whole, cell.row.row))
+        return whole.rows[-1]

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from mlrtui.config import AnySweep
-from mlrtui.driver.mapping import Maps
+from mlrtui.driver.mapping import MapQuestions, Maps
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
@@ -193,6 +193,7 @@ class SweepRun:
         self.forks_due: set[NetRun] = set()  # whose nets have changed: the rates of their bases may be known now
         self._starts = None if spec.search is None else Starts(spec.search)
         self.maps = Maps(spec, plan.cells)
+        self._asking: dict[MapQuestions, NetRun] = {}
         by_cell: dict[int, list[NetRun]] = {}
         ids = {row.position: row.cell_id for row in state.cells}
         unprobed = {ids[cell.position] for cell in plan.cells if isinstance(cell, LoopCell) or cell.row is not None}
@@ -265,8 +266,12 @@ class SweepRun:
                 self._look_again(cell)
 
     def kin(self, nets: Iterable[NetRun]) -> list[NetRun]:
-        """These nets; of rows of maps all others, too, since an outcome in one row may settle any."""
-        return list(self.nets.values()) if self.maps else list(nets)
+        """These nets, and those rows of their maps that outcomes of these make want something, or settle."""
+        nets = list(nets)
+        if not self.maps:
+            return nets
+        kin = self.maps.kin(net.questions for net in nets if isinstance(net.questions, MapQuestions))
+        return list(dict.fromkeys([*nets, *(self._asking[one] for one in kin)]))
 
     def bar(self, cell: CellRun, slots: set[int], in_use: Iterable[int]) -> bool:
         """Give a cell to none of these slots any more; whether others are left for it."""
@@ -302,7 +307,8 @@ class SweepRun:
         if reason is not None:
             return reason
         if self.maps:
-            net.questions = self.maps.questions(cell, net.seed)
+            net.questions = asking = self.maps.questions(cell, net.seed)
+            self._asking[asking] = net
             return None
         if self._starts is not None:
             if net.start_eta is None:
