@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="figures need the extra plot")
 
-from conftest import SMALL_SCAN, SMALL_SEARCH, Mlrtui, file_size_limit
+from conftest import SMALL_MAP, SMALL_SCAN, SMALL_SEARCH, Mlrtui, file_size_limit
 
 from mlrtui.errors import BadInput
 from mlrtui.figures.kinds import FIGURES, MOST_CURVES, Asked, read_trainings, view_rows
@@ -47,7 +47,7 @@ def store(made: Callable[..., Path]) -> Path:
 @pytest.fixture
 def store_for(made: Callable[..., Path], store: Path) -> Callable[[str], Path]:
     """One that has what a figure draws."""
-    return lambda kind: made(FORKS) if kind == "forks" else store
+    return lambda kind: made(FORKS) if kind == "forks" else made(SMALL_MAP) if kind == "map" else store
 
 
 def draw(store: Path, kind: str, out: Path, size: str = "single") -> bytes:
