@@ -1,5 +1,7 @@
 """The field of a map: what is asked for, whatever the order of the answers; what follows; what boxes say of it."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,7 +115,7 @@ def koch_dimension() -> float:
         points = np.append(np.stack(parts, 1).ravel(), points[-1])
     x = np.linspace(-1.25, 1.25, 513)
     inside = np.zeros((513, 513), bool)
-    for start, end in zip(points[:-1], points[1:], strict=True):  # crossings to the left of each point of a row
+    for start, end in itertools.pairwise(points):  # crossings to the left of each point of a row
         low, high = sorted((start.imag, end.imag))
         rows = np.flatnonzero((x >= low) & (x < high))
         at = start.real + (x[rows] - start.imag) / (end.imag - start.imag) * (end.real - start.real) if len(rows) else 0
