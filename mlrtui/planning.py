@@ -202,9 +202,10 @@ def _map_rows(
 ) -> tuple[list[CellPlan], list[CellRecord]]:
     """The cells, each the row of a map; those that agree in all else are one map."""
     field, homes = axis_field(section), dict[tuple[object, ...], list[int]]()
+    place = _Point._fields.index(field)
     found: list[CellPlan] = []
     for point, cell in zip(points, cells, strict=True):
-        rows = homes.setdefault(point._replace(**{field: None}), [])
+        rows = homes.setdefault((*point[:place], *point[place + 1 :]), [])
         rows.append(cell.position)
         value = cell.train.batch if field == "batch" else getattr(point, field)
         found.append(replace(cell, row=MapRow(rows[0], len(rows) - 1, float(value))))

@@ -66,7 +66,7 @@ class MapSection(Section):
     @property
     def points(self) -> int:
         """Points of the finest grid along an axis that is refined."""
-        return self.squares * 2**self.levels + 1
+        return (self.squares << self.levels) + 1
 
     @property
     def etas(self) -> tuple[float, ...]:

@@ -137,5 +137,5 @@ def map_trainings(section: MapSection) -> int:
     width, points = 2 * (1 + 2 * section.margin), section.points
     if section.window is None:
         return min(section.squares + 1 + width * section.levels, points)
-    bands = sum(width * section.squares * 2**level for level in range(1, section.levels + 1))
+    bands = sum(width * (section.squares << level) for level in range(1, section.levels + 1))
     return min(math.ceil(((section.squares + 1) ** 2 + bands) / points), points)

@@ -13,8 +13,7 @@ from mlrtui.figures.success_maps import read_maps
 from mlrtui.planning import CellPlan
 from mlrtui_db.reader import Reader
 from mlrtui_db.store import Store
-from mlrtui_trainer.spec import LambdaAtInit, Probe, SharpnessSpec
-from mlrtui_trainer.worker import run_task
+from mlrtui_trainer.models.mlp import Mlp, draw
 
 
 def test_every_point_is_on_its_side_of_a_known_boundary_or_within_one_square_of_it(tmp_path: Path) -> None:
@@ -34,10 +33,10 @@ def test_every_point_is_on_its_side_of_a_known_boundary_or_within_one_square_of_
         (one,) = (found for sweep in reader.sweeps() for found in read_maps(reader, sweep))
     cell = plan.cells[0]
     assert isinstance(cell, CellPlan)
-    asked = Probe(1, cell.data_id, cell.net, cell.train, SharpnessSpec(exact=True), ((1, 11),))
-    probe, _ = run_task(asked, plan.datasets[cell.data_id], "cpu")
-    assert isinstance(probe, LambdaAtInit)
-    edge = 2.0 * (1.0 + np.array(one.values)[:, None]) / probe.preconditioned  # of η, [rows, 1]
+    _, last = draw(Mlp.of(cell.net), 11)
+    x = plan.datasets[cell.data_id].x
+    sharpness = float((last**2).sum() * np.linalg.eigvalsh(x @ x.T / len(x))[-1])  # of the first layer's weights
+    edge = 2.0 * (1.0 + np.array(one.values)[:, None]) / sharpness  # of η, [rows, 1]
     above = np.log(np.array(one.etas)[None] / edge) / log(one.etas[1] / one.etas[0])  # columns above the boundary
     assert (one.filled[above < -1.0] == 1).all()
     assert (one.filled[above > 1.0] == 0).all()

@@ -54,8 +54,8 @@ def packed(task: Round | Rounds | Probe) -> tuple[SourceFiles, ...]:
 def unpacked(task: Round | Rounds | Probe, files: Iterable[SourceFiles]) -> Round | Rounds | Probe:
     """The task with folders that exist on this machine."""
     if isinstance(task, Rounds):
-        some = tuple(files)
-        parts = (unpacked(one, some) for one in task.rounds)
+        sources = tuple(files)
+        parts = (unpacked(one, sources) for one in task.rounds)
         return replace(task, rounds=tuple(one for one in parts if isinstance(one, Round)))
     folders: dict[str, str] = {}
     for some in files:
