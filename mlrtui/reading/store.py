@@ -9,7 +9,7 @@ from typing import Any, Self
 from mlrtui.analysis.prediction import LEVEL, Refusal
 from mlrtui.analysis.transfer import FACTOR
 from mlrtui.errors import BadInput
-from mlrtui.reading import certifying, mapping, predicting
+from mlrtui.reading import certifying, predicting
 from mlrtui.reading.fitting import Question, answers, chosen
 from mlrtui.reading.plots import Plots
 from mlrtui.reading.table import Table
@@ -219,6 +219,8 @@ class Store(Views):
         Raises:
             BadInput: an unknown name, or no map.
         """
+        from mlrtui.reading import mapping  # it reads settings of sweeps, with pydantic
+
         rows = [mapping.as_row(one) for one in mapping.boundary_maps(self._reader, sweeps)]
         names = tuple(column.name for column in mapping.COLUMNS)
         values = tuple(tuple(row[name] for name in names) for row in rows)
