@@ -1,7 +1,7 @@
 """The list of Browse: sweeps with a cursor, filtered and sorted."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import events
 from textual.message import Message
@@ -40,6 +40,9 @@ _NETS = _Column("nets", 7, lambda entry, now: f"{entry.sweep.nets_done}/{entry.s
 _TRIALS = _Column("trials", 6, lambda entry, now: str(entry.sweep.trials_done))
 _FAILED = _Column("failed", 6, lambda entry, now: str(entry.sweep.trials_failed))
 _EXPONENT = _Column("exponent of η*", -22, _main_fit)
+_LONGEST_EXPONENT = 32
+_ROOM = 48  # for a name, before other columns are dropped
+_MARGIN = 6  # marks before the name, and a space behind it
 _STORE = _Column("store", -16, lambda entry, now: clean(entry.label))
 
 
@@ -92,11 +95,11 @@ class SweepList(Pane):
         at = self._place(entries)
         rows = window(len(entries), at, height - 1 - len(unread))
         self._first = rows.start
-        columns = _columns(width, several=len(self.reading.stores) > 1)
+        columns = _columns(entries, width, several=len(self.reading.stores) > 1)
         used = sum(abs(column.width) + 1 for column in columns)
         longest = max(len(_label(entry)) for entry in entries)
-        name_width = max(min(longest, width - used - 6), 6)
-        head = " ".join(_pad(column.name, column.width) for column in columns)
+        name_width = max(min(longest, width - used - _MARGIN), 6)
+        head = " ".join(_pad(column.name, column.width) for column in columns).rstrip()
         lines = [line(f"     {'name':<{name_width}} {head}", "dim")]
         star = "$" if self.look.marks.ascii_only else "★"
         for index in rows:
@@ -158,14 +161,27 @@ class SweepList(Pane):
         return f"by {name}, {'largest' if largest_first != self.reverse else 'smallest'} first"
 
 
-def _columns(width: int, several: bool) -> tuple[_Column, ...]:
-    """What there is room for beside the name."""
-    if width < 60:
-        return (_NETS, _EXPONENT)
-    if width < 96:
-        return (_MODE, _WHEN, _NETS, _TRIALS, _EXPONENT)
-    store = (_STORE,) if several else ()
-    return (_MODE, _STATUS, _WHEN, _CELLS, _NETS, _TRIALS, _FAILED, _EXPONENT, *store)
+def _columns(entries: Sequence[Entry], width: int, several: bool) -> tuple[_Column, ...]:
+    """What there is room for beside the longest name: the name comes first, then what is needed most."""
+    exponents = max(len(_main_fit(entry, 0.0)) for entry in entries)
+    exponent_of = replace(_EXPONENT, width=-min(max(exponents, len(_EXPONENT.name)), _LONGEST_EXPONENT))
+    shown = (_MODE, _STATUS, _WHEN, _CELLS, _NETS, _TRIALS, _FAILED, exponent_of, *((_STORE,) if several else ()))
+    needed = [_NETS, exponent_of, _WHEN, *shown[8:], _TRIALS, _MODE, _FAILED, _CELLS, _STATUS]
+    left = width - _MARGIN - min(max(len(_label(entry)) for entry in entries), _ROOM)
+    kept = needed[:2]
+    for column in needed[2:]:
+        if sum(abs(one.width) + 1 for one in (*kept, column)) > left:
+            break
+        kept.append(column)
+    return tuple(column for column in shown if column in kept)
+
+
+def _cut(text: str, width: int) -> str:
+    """A name that is too long without its middle: those of one family begin alike, and end apart."""
+    if len(text) <= width or width < 9:
+        return text
+    head = (width - 1) // 3
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
 
 
 def _troubles(stores: Sequence[StoreState]) -> list[Line]:
@@ -180,8 +196,8 @@ def _row(entry: Entry, columns: Sequence[_Column], name_width: int, marks: Marks
         "done": ("done", marks.glyph("done")),
         "stopped": ("stopped", marks.glyph("stopped")),
     }.get(entry.sweep.status, ("running", marks.glyph("running")))
-    name = fit(line(_label(entry)), name_width)
-    rest = " ".join(_pad(column.text(entry, now), column.width) for column in columns)
+    name = fit(line(_cut(_label(entry), name_width)), name_width)
+    rest = " ".join(_pad(column.text(entry, now), column.width) for column in columns).rstrip()
     return ((f" {glyph} ", state), *name, (f" {rest}", ""))
 
 
