@@ -63,7 +63,7 @@ def read_curve(
     found = connection.execute("SELECT attempt, n_steps FROM trial WHERE trial_id = ?", (trial_id,)).fetchone()
     try:
         if found and limit < 0 and after_step < 0 and isinstance(found[1], int) and found[1] >= _LONG:
-            long = _read_long(connection, trial_id, int(found[0]), residuals)
+            long = _read_long(connection, trial_id, int(found[0]), found[1], residuals)
             if long is not None:
                 return long
         rows = connection.execute(_STEPS, (trial_id, after_step, limit))
@@ -73,7 +73,9 @@ def read_curve(
         raise Unreadable(f"trial {trial_id}: a step of it is not made of numbers") from None
 
 
-def _read_long(connection: sqlite3.Connection, trial_id: int, attempt: int, residuals: bool) -> Curve | None:
+def _read_long(
+    connection: sqlite3.Connection, trial_id: int, attempt: int, n_steps: int, residuals: bool
+) -> Curve | None:
     """A whole long curve whose steps follow one another; None for others.
 
     To hand out a number takes longer than to look at it: so of columns that most steps have all is handed out, in one
@@ -81,16 +83,18 @@ def _read_long(connection: sqlite3.Connection, trial_id: int, attempt: int, resi
     """
     names = (*(_NUMBERS if residuals else _NUMBERS[:-1]), "flags")
     first, last = connection.execute(_BOUNDS, {"trial": trial_id}).fetchone()
+    if not isinstance(first, int) or not isinstance(last, int) or last - first + 1 != n_steps:
+        return None
     sampled, *counts = connection.execute(_SAMPLED, (trial_id, _SAMPLE)).fetchone()
     dense = [name for name in names if 2 * counts[_COUNTED.index(name)] > sampled]
     rest = [name for name in names if name not in dense]
-    if not isinstance(first, int) or not isinstance(last, int) or not dense:
+    if not dense:
         return None
     asked = ", ".join(f"ifnull({name}, 9e999)" for name in dense)
     query = f"SELECT {asked} FROM step WHERE trial_id = ? ORDER BY step"
     cells = array("d", chain.from_iterable(connection.execute(query, (trial_id,))))
     rows = len(cells) // len(dense)
-    if last - first + 1 != rows:
+    if rows != n_steps:  # a store of anybody's
         return None
     columns = {name: _with_nan(cells[at :: len(dense)]) for at, name in enumerate(dense)}
     flags = array("q", map(int, columns.pop("flags"))) if "flags" in dense else array("q", bytes(8 * rows))

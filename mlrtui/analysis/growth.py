@@ -6,11 +6,12 @@ shows none of this, so the label ``controlled`` of a trial marks an onset only; 
 cells of a sweep that differ in width alone. Rows are those of the view `width_growth`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite, log, log2
 
 from mlrtui.analysis.fits import CellPoint, FitSpec, FitTerm, fit
+from mlrtui.analysis.rows import Row
 
 __all__ = [
     "FEWEST_OCTAVES",
@@ -34,8 +35,6 @@ SURVIVAL = 0.8
 FEWEST_WIDTHS = 3
 FEWEST_OCTAVES = 3.0
 """Below them an exponent of 0.25 is a factor of 1.7 or less between the ends, which seeds alone can make."""
-
-Row = Mapping[str, object]
 
 
 @dataclass(frozen=True)

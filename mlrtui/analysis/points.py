@@ -5,13 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mlrtui.analysis.fits import CellPoint
 from mlrtui.analysis.quantities import QUANTITIES
+from mlrtui.analysis.rows import Row
 from mlrtui_db.axes import axis_values
 from mlrtui_db.own import own_values
 
-__all__ = ["BOUNDED", "Row", "points"]
-
-Row = Mapping[str, object]
-"""One row of a view by column name."""
+__all__ = ["BOUNDED", "points"]
 
 BOUNDED = ("eta_star", "eta_last", *(name for name, quantity in QUANTITIES.items() if quantity.derive))
 """Columns of a net that are only bounds where its column ``censored`` says so."""

@@ -4,16 +4,15 @@ A quantity of a scan is derived from the rows of the view `phases`, one row a ne
 the view `eta_star` marks it (column ``censored``).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
-from math import isfinite, nan
+from math import isnan, nan
 
-__all__ = ["DIVERGED", "QUANTITIES", "Quantity", "best_rates", "derived", "lacks", "of_mode", "view_of"]
+from mlrtui.analysis.rows import Row, by_net, number
 
-Row = Mapping[str, object]
-"""One row of a view by column name."""
+__all__ = ["DIVERGED", "QUANTITIES", "Quantity", "best_rates", "derived", "derives", "lacks", "of_mode", "view_of"]
 
 DIVERGED = ("divergent", "catastrophic")
 """Phases of trainings whose loss left all bounds."""
@@ -30,6 +29,7 @@ class Quantity:
     modes: tuple[str, ...] = ("search", "scan")  # kinds of sweeps that have it
     derive: Callable[[Sequence[Row]], list[Row]] | None = None  # from `phases`; None: a column of `eta_star` or `grid`
     of_our_nets: bool = False  # not measured of a training of the user's
+    of_one_rate: bool = False  # a net that is trained at several rates has none
 
 
 def best_rates(rows: Sequence[Row], column: str = "eta_star") -> list[Row]:
@@ -40,36 +40,36 @@ def best_rates(rows: Sequence[Row], column: str = "eta_star") -> list[Row]:
         column: where the rate is put.
     """
     found: list[Row] = []
-    for its in _by_net(rows):
-        tried = _rates(its)
+    for its in _tried(rows):
         kept = [
-            (_number(row, "loss_final"), _number(row, "eta"))
+            (number(row, "loss_final"), number(row, "eta"))
             for row in its
-            if isfinite(_number(row, "loss_final"))
+            if not isnan(number(row, "loss_final"))
             and row.get("phase") not in DIVERGED
             and row.get("verdict") not in ("diverged", "dead")
         ]
         _, eta = min(kept, default=(nan, None))
-        found.append({**its[0], column: eta, "censored": _end(eta, tried)})
+        found.append({**its[0], column: eta, "censored": _end(eta, sorted({number(row, "eta") for row in its}))})
     return found
 
 
 def stable_rates(rows: Sequence[Row]) -> list[Row]:
     """For each net of scans the largest rate that is survived below the first that is lost, in ``eta_stable``.
 
-    The rule is that of c_max in the view `onsets`. A lower bound ("at_max") where no rate above it is lost, or where a
-    training above it was too short to tell.
+    The rule is that of c_max in the view `onsets` for phases of the present edition. A lower bound ("at_max") where no
+    rate above it is lost, or where a training above it was too short to tell.
     """
     found: list[Row] = []
-    for its in _by_net(rows):
-        below = list(takewhile(lambda row: row.get("phase") not in _LOST, sorted(its, key=_eta)))
-        survived = [_eta(row) for row in below if row.get("phase") in _SURVIVED]
-        eta = survived[-1] if survived else None
-        doubt = len(below) == len(its) or any(
-            row.get("phase") == "unfinished" and (eta is None or _eta(row) > eta) for row in below
-        )
-        censored = "none" if eta is None else "at_max" if doubt else None
-        found.append({**its[0], "eta_stable": eta, "censored": censored})
+    for its in _tried(rows):
+        its = sorted(its, key=lambda row: number(row, "eta"))
+        below = list(takewhile(lambda row: row.get("phase") not in _LOST, its))
+        survived = [at for at, row in enumerate(below) if row.get("phase") in _SURVIVED]
+        if not survived:
+            found.append({**its[0], "eta_stable": None, "censored": "none"})
+            continue
+        unclear = any(row.get("phase") == "unfinished" for row in below[survived[-1] :])
+        censored = "at_max" if unclear or len(below) == len(its) else None
+        found.append({**its[0], "eta_stable": number(below[survived[-1]], "eta"), "censored": censored})
     return found
 
 
@@ -79,10 +79,10 @@ def output_sizes(rows: Sequence[Row]) -> list[Row]:
     As in the view `width_growth`. A net with several rates has as many sizes, and none that a fit could take.
     """
     found: list[Row] = []
-    for its in _by_net(rows):
-        growth = _number(its[0], "logit_growth") * _number(its[0], "logit_rms_initial")
-        size = growth if isfinite(growth) else _number(its[0], "logit_rms_peak")
-        known = len(its) == 1 and isfinite(size)
+    for its in _tried(rows):
+        growth = number(its[0], "logit_growth") * number(its[0], "logit_rms_initial")
+        size = number(its[0], "logit_rms_peak") if isnan(growth) else growth
+        known = len(its) == 1 and not isnan(size)
         found.append({**its[0], "logit_rms": size if known else None, "censored": None if known else "none"})
     return found
 
@@ -108,6 +108,7 @@ QUANTITIES: dict[str, Quantity] = {
         ("scan",),
         output_sizes,
         of_our_nets=True,
+        of_one_rate=True,
     ),
 }
 """By the name that files and commands use."""
@@ -118,10 +119,22 @@ def of_mode(mode: str) -> list[str]:
     return [name for name, quantity in QUANTITIES.items() if mode in quantity.modes]
 
 
-def lacks(y: str, mode: str) -> str:
-    """Why a sweep of this kind ("search", "scan") has no such quantity; "" where it may have it."""
-    kinds = QUANTITIES[y].modes
-    return "" if mode in kinds else f"a [{mode}] has no {y}, only a [{kinds[0]}] has"
+def lacks(y: str, mode: str, rates: int = 1) -> str:
+    """Why a sweep of this kind ("search", "scan") has no such quantity; "" where it may have it.
+
+    ``rates``: at how many a scan trains each net.
+    """
+    quantity = QUANTITIES[y]
+    if mode not in quantity.modes:
+        return f"a [{mode}] has no {y}, only a [{quantity.modes[0]}] has"
+    if quantity.of_one_rate and rates > 1:
+        return f"needs one rate for each net, and this [scan] has {rates}"
+    return ""
+
+
+def derives(y: str) -> bool:
+    """Whether a quantity is told by the trainings of a scan, and not by a column."""
+    return y in QUANTITIES and QUANTITIES[y].derive is not None
 
 
 def view_of(mode: str) -> str:
@@ -149,17 +162,9 @@ def derived(y: str, cells: Iterable[Row], trials: Sequence[Row]) -> list[Row]:
     return [*nets, *({**row, "censored": None} for label, row in state.items() if label not in there)]
 
 
-def _by_net(rows: Iterable[Row]) -> Iterable[list[Row]]:
+def _tried(rows: Iterable[Row]) -> Iterable[list[Row]]:
     """Trainings of each net together, without those that the machine failed."""
-    found: dict[tuple[object, ...], list[Row]] = {}
-    for row in rows:
-        if row.get("verdict") != "failed":
-            found.setdefault((row.get("sweep"), row.get("cell"), row.get("seed")), []).append(row)
-    return found.values()
-
-
-def _rates(rows: Iterable[Row]) -> list[float]:
-    return sorted({_eta(row) for row in rows})
+    return by_net(row for row in rows if row.get("verdict") != "failed").values()
 
 
 def _end(eta: float | None, tried: Sequence[float]) -> str | None:
@@ -171,13 +176,3 @@ def _end(eta: float | None, tried: Sequence[float]) -> str | None:
     if eta in (tried[0], tried[-1]):
         return "at_min" if eta == tried[0] else "at_max"
     return None
-
-
-def _eta(row: Row) -> float:
-    return _number(row, "eta")
-
-
-def _number(row: Row, name: str) -> float:
-    """A number of a row; NaN where there is none."""
-    value = row.get(name)
-    return float(value) if isinstance(value, int | float) else nan

@@ -76,12 +76,11 @@ def reduce_columns(x: Floats, y: Floats, x_axis: Axis, y_axis: Axis, columns: in
     if not whole:
         bad_before = np.cumsum(~good)[good]  # [good]
         joined[1:] = bad_before[starts[1:]] == bad_before[ends[:-1]]
+    low, high = np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)
     return Columns(
         column=kept[starts],
-        top=dot_row(
-            np.maximum.reduceat(values, starts), y_axis, rows
-        ),  # rows fall as values grow, so the few are enough
-        bottom=dot_row(np.minimum.reduceat(values, starts), y_axis, rows),
+        top=dot_row(high, y_axis, rows),  # rows fall as values grow, so these few are enough
+        bottom=dot_row(low, y_axis, rows),
         first=dot_row(values[starts], y_axis, rows),
         last=dot_row(values[ends], y_axis, rows),
         joined=joined,

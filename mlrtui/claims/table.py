@@ -35,7 +35,7 @@ LEWKOWYCZ = "Lewkowycz et al. (2020)"
 HAAS = "Haas, Bordt, von Luxburg and Vankadara (2025)"
 KALRA = "Kalra and Barkeshli (2023)"
 COHEN = "Cohen et al. (2021)"
-EVERETT = "Everett et al. (2024)"
+BJORCK = "Bjorck et al. (2024)"
 
 CATAPULT = "quick start: catapult on digits"
 ETA_STAR = "quick start: eta* on digits"
@@ -303,9 +303,9 @@ _WIDTHS = (
     Claim(BEST_RATE, "... with weight decay, too: it does not", HAAS, -0.25, 0.25, _best("mup", 1)),
     Claim(BEST_RATE, "... a gap between the two parametrizations", HAAS, 0.3, 1.25,
           difference(_best("mup", 0), _best("sp", 0))),
-    Claim(BEST_RATE, "the longer the training, the smaller the best rate: exponent of the epochs, muP", EVERETT,
+    Claim(BEST_RATE, "the longer the training, the smaller the best rate: exponent of the epochs, muP", BJORCK,
           -1.0, 0.0, _horizon("mup")),
-    Claim(BEST_RATE, "... and under the standard parametrization", EVERETT, -1.0, 0.0, _horizon("sp")),
+    Claim(BEST_RATE, "... and under the standard parametrization", BJORCK, -1.0, 0.0, _horizon("sp")),
     # The authors' code draws CIFAR-10 with -1/2 (and a teacher's classes with -1); the band is that of cross-entropy.
     Claim(SOFTMAX, "the largest rate falls about like the root of the width", HAAS, -0.7, -0.3, exponent("width")),
     Claim(SOFTMAX, "... less steeply than under the squared loss itself: the gap", HAAS, 0.3, 1.0,

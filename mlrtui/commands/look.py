@@ -27,7 +27,7 @@ from mlrtui_db.reader import Reader
 from mlrtui_db.work import WorkRow
 
 if TYPE_CHECKING:
-    from mlrtui.tui.state import Mark, Wanted
+    from mlrtui.tui.state import Mark, Reading, Wanted
 
 __all__ = ["How", "browse", "in_folders", "printed_size", "status", "store_object", "watch"]
 
@@ -127,20 +127,29 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _print_once(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.modes import check_choices, read_choices
-    from mlrtui.tui.once import data_once, read_once, render_once
-    from mlrtui.tui.starting import store_source
+    from mlrtui.tui.modes import read_choices
+    from mlrtui.tui.once import data_once, render_once
 
     choices = read_choices(how.screen, how.shown)
-    wanted, marks = _looked_at(stores, how, choices)
-    sources = [store_source(store) for store in stores]
-    reading = read_once(sources, how.screen, wanted, marks, choices=choices)
-    check_choices(how.screen, choices, reading)
+    reading = _screen_reading(stores, how.screen, *_looked_at(stores, how, choices), choices)
     if how.as_json:
         print(documents.text(data_once(reading)))
     else:
         print(render_once(reading, how.screen, printed_size(how), needs_ascii(how.ascii_only), choices))
     return 0
+
+
+def _screen_reading(
+    stores: Sequence[Path], screen: str, wanted: "Wanted", marks: "tuple[Mark, ...]", choices: Mapping[str, str]
+) -> "Reading":
+    """What a screen shows of these stores; BadInput where they lack what was chosen for it."""
+    from mlrtui.tui.modes import check_choices
+    from mlrtui.tui.once import read_once
+    from mlrtui.tui.starting import store_source
+
+    reading = read_once([store_source(store) for store in stores], screen, wanted, marks, choices=choices)
+    check_choices(screen, choices, reading)
+    return reading
 
 
 def printed_size(how: How) -> tuple[int, int]:
@@ -163,16 +172,13 @@ def printed_size(how: How) -> tuple[int, int]:
 
 
 def _show(stores: Sequence[Path], how: How) -> int:
-    from mlrtui.tui.modes import check_choices, read_choices
-    from mlrtui.tui.starting import run_app, store_source
+    from mlrtui.tui.modes import read_choices
+    from mlrtui.tui.starting import run_app
 
     choices = read_choices(how.screen, how.shown)
     wanted, marks = _looked_at(stores, how, choices)
-    if choices:
-        from mlrtui.tui.once import read_once
-
-        sources = [store_source(store) for store in stores]
-        check_choices(how.screen, choices, read_once(sources, how.screen, wanted, marks, choices=choices))
+    if choices:  # read once more, so that a fault is a line on this terminal and no screen
+        _screen_reading(stores, how.screen, wanted, marks, choices)
     return run_app(
         list(stores),
         start=how.screen,

@@ -481,10 +481,7 @@ class MeasuresSection(Section):
 class FitSection(Section):
     """A scaling law to be fitted; repeat the table for more. Without any, sensible fits are made."""
 
-    y: Annotated[
-        str,
-        choice(*QUANTITIES),
-    ] = make_key(
+    y: Annotated[str, choice(*QUANTITIES)] = make_key(
         "What is explained. " + "; ".join(f"{name}: {quantity.text}" for name, quantity in QUANTITIES.items()) + ".",
         "eta_star",
     )

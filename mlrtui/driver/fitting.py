@@ -1,13 +1,14 @@
 """Redo a sweep's fits from what the store shows in its views, so that anyone can redo them from the same rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from mlrtui.analysis import fits
-from mlrtui.analysis.points import Row, points
+from mlrtui.analysis.points import points
+from mlrtui.analysis.rows import Row
 from mlrtui.config import AnySweep, SweepSpec, read_sweep
 from mlrtui.driver.sweep_run import SweepRun
 from mlrtui.planning import CellPlan
@@ -31,7 +32,7 @@ def current_fits(store: Path, run: SweepRun) -> tuple[list[FitRecord], list[str]
         rows = _rows(reader, run.spec)
     results = list(_results(run.spec, rows, n_params))
     refused = [f"{result.spec.name}: {result.warnings[0]}" for result in results if result.refused]
-    return [record for result in results for record in fits.to_records(result)], refused
+    return _records(results), refused
 
 
 def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
@@ -48,11 +49,7 @@ def refit_merged(store: Store, sweep_ids: Sequence[int]) -> None:
             )
             with suppress(ValidationError):
                 spec = read_sweep(sweep.spec)
-                found = [
-                    record
-                    for result in _results(spec, _rows(reader, spec), reader.sizes(sweep_id))
-                    for record in fits.to_records(result)
-                ]
+                found = _records(_results(spec, _rows(reader, spec), reader.sizes(sweep_id)))
                 text = "its fits were computed anew from the rows of all stores"
         with store.transaction():
             store.replace_fits(sweep_id, found or [])
@@ -65,12 +62,16 @@ def _rows(reader: Reader, spec: AnySweep) -> dict[str, list[Row]]:
     return quantity_rows(reader, spec.sweep.name, spec.mode, dict.fromkeys((*usual, *(fit.y for fit in spec.fit))))
 
 
+def _records(results: Iterable[fits.FitResult]) -> list[FitRecord]:
+    return [record for result in results for record in fits.to_records(result)]
+
+
 def _results(spec: AnySweep, rows: Mapping[str, list[Row]], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     """All fits of a sweep: those of its file, or the standard ones."""
     if isinstance(spec, SweepSpec) and spec.map is not None:
         return  # a map has neither η* nor λ₀
     wanted = [fits.FitSpec(fit.y, tuple(fit.x), fit.where, fit.mixed_rules, fit.censored) for fit in spec.fit]
     cells = {y: points(found, y, n_params) for y, found in rows.items()}
-    standard = fits.standard_fits(next(iter(cells.values())), spec.search is not None)
-    for fit in dict.fromkeys(wanted) or standard:
+    search = spec.search is not None
+    for fit in dict.fromkeys(wanted) or fits.standard_fits(cells["eta_star" if search else "lambda0"], search):
         yield fits.fit(cells[fit.y], fit)

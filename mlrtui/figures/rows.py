@@ -1,22 +1,18 @@
 """Rows of the store's views as figures read them. A store may come from anybody: text is shown on one line, plain."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, nan
-from typing import TYPE_CHECKING
+from math import nan
+from typing import TYPE_CHECKING, Any, Protocol
 
+from mlrtui.analysis.rows import Row, by_net, number, text_of
 from mlrtui.text.escape import one_line
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from mlrtui_db.reader import Reader
-
-__all__ = ["Row", "Training", "by_net", "number", "several", "shown", "text_of", "view_rows"]
-
-Row = Mapping[str, object]
-"""One row of a view, by column."""
+__all__ = ["Queried", "Row", "Training", "by_net", "number", "several", "shown", "text_of", "view_rows"]
 
 _LONGEST = 44
 
@@ -38,38 +34,23 @@ class Training:
     eta_along: "npt.NDArray[np.float64] | None" = field(default=None)  # rate of each step, under a schedule
 
 
-def view_rows(reader: "Reader", view: str, sweep: str) -> list[Row]:
+class Queried(Protocol):
+    """What gives rows of the store's views."""
+
+    def query(self, view: str, where_sweep: str | None = None) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+        """Columns and rows of a view."""
+
+
+def view_rows(reader: Queried, view: str, sweep: str) -> list[Row]:
     """All rows of a view that are about the sweep of this name."""
     columns, found = reader.query(view, where_sweep=sweep)
     return [dict(zip(columns, row, strict=True)) for row in found]
-
-
-def number(row: Row, name: str) -> float:
-    """A finite number of a row; NaN where there is none."""
-    value = row.get(name)
-    return float(value) if isinstance(value, int | float) and isfinite(value) else nan
-
-
-def text_of(row: Row, name: str) -> str:
-    """A text of a row; "" where there is none."""
-    value = row.get(name)
-    return "" if value is None else str(value)
 
 
 def shown(text: str, longest: int = _LONGEST) -> str:
     """Text for a label: on one line, not too long, and never read as markup (matplotlib takes $ for mathematics)."""
     line = one_line(text).replace("$", r"\$")
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
-
-
-def by_net(rows: Iterable[Row]) -> dict[tuple[str, str, int], list[Row]]:
-    """Rows of each net together, by sweep, cell and seed, in the order in which they come."""
-    found: dict[tuple[str, str, int], list[Row]] = {}
-    for row in rows:
-        seed = row.get("seed")
-        key = text_of(row, "sweep"), text_of(row, "cell"), int(seed) if isinstance(seed, int | float) else 0
-        found.setdefault(key, []).append(row)
-    return found
 
 
 def several(rows: Sequence[Row], name: str) -> bool:

@@ -8,15 +8,14 @@ from functools import partial
 from mlrtui.analysis import fits
 from mlrtui.analysis.expressions import ExpressionError, cell_condition, cell_number
 from mlrtui.analysis.points import points
-from mlrtui.analysis.quantities import QUANTITIES, Row, lacks
+from mlrtui.analysis.quantities import QUANTITIES, lacks
+from mlrtui.analysis.rows import Row
 from mlrtui.errors import BadInput
 from mlrtui.reading.quantities import quantity_rows
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["EXPLAINED", "Question", "answers", "chosen", "fitted"]
-
-EXPLAINED = tuple(QUANTITIES)
+__all__ = ["Question", "answers", "chosen", "fitted"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,8 @@ def answers(
         BadInput: an unknown sweep, axis or quantity, or an expression that cannot be read.
         StoreError: a store cannot be read.
     """
-    if asked.y not in EXPLAINED:
-        raise BadInput(f"{option('y')} {asked.y!r}: use one of {', '.join(EXPLAINED)}")
+    if asked.y not in QUANTITIES:
+        raise BadInput(f"{option('y')} {asked.y!r}: use one of {', '.join(QUANTITIES)}")
     if asked.censored not in (fits.DROP, fits.BOUND):
         raise BadInput(f"{option('censored')} {asked.censored!r}: use {fits.DROP} or {fits.BOUND}")
     rows, sizes = _rows(readers, sweeps, asked.y, option)
@@ -139,14 +138,12 @@ def _lacks(sweep: SweepRow, y: str) -> str:
     """Why a sweep has no such quantity; "" where it may have it."""
     if sweep.mode == "recorded":
         return f"{sweep.name!r} is a recorded run, which has no grid to fit over"
-    missing = lacks(y, sweep.mode)
-    if y == "logit_rms" and not missing and (rates := _rates(sweep)) > 1:
-        missing = f"needs one rate for each net, and this [scan] has {rates}"
+    missing = lacks(y, sweep.mode, _rates(sweep))
     return f"sweep {sweep.name!r}: {missing}" if missing else ""
 
 
 def _rates(sweep: SweepRow) -> int:
-    """Trainings of each net of a scan."""
-    scan = json.loads(sweep.spec)["scan"]
+    """Trainings of each net of a scan; 0: it is none."""
+    scan = json.loads(sweep.spec).get("scan") or {}
     by_width = scan.get("eta_width") or {}
     return len(scan.get("eta") or scan.get("eta_lambda0") or by_width.get("factor") or ())

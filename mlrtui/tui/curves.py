@@ -314,9 +314,8 @@ def caption(step: Floats, values: Floats, log: bool) -> str:
 
 def _points(trace: Trace, values: Floats, bad: dict[int, float]) -> tuple[Floats, Floats]:
     """The measured points of one column; flag bits turn missing values into what they were."""
-    known = ~np.isnan(values)
     if not (trace.flags & sum(bad)).any():  # of most curves all is there
-        steps = trace.step.astype(np.float64)
+        steps, known = trace.step.astype(np.float64), ~np.isnan(values)
         return (steps, values) if known.all() else (steps[known], values[known])
     shown = values.copy()
     for bit, value in bad.items():

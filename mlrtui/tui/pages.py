@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mlrtui.analysis.quantities import QUANTITIES, Row
-from mlrtui.reading.quantities import derives, quantity_rows
+from mlrtui.analysis.quantities import QUANTITIES, derived, derives, view_of
+from mlrtui.analysis.rows import Row
+from mlrtui.figures.rows import view_rows
 from mlrtui.report import growth_line
 from mlrtui.tui.ports import StoreReader
 from mlrtui_db.axes import AXES, SIZES
@@ -120,17 +121,19 @@ def load_fitting() -> None:
 
 def _read_fits(reader: StoreReader, sweep: SweepRow, known: Page | None) -> FitPage:
     load_fitting()
-    columns, rows = reader.query("eta_star" if sweep.mode == "search" else "grid", sweep.name)
+    columns, found = reader.query(view_of(sweep.mode), sweep.name)
+    rows = tuple(found)
     asked = {str(fit.get("y")) for fit in json.loads(sweep.spec).get("fit", ())}
     asked |= {fit.y for fit in reader.fits(sweep.sweep_id)}
     wanted = [y for y in QUANTITIES if y in asked and derives(y)] if sweep.mode == "scan" else []
-    more = quantity_rows(reader, sweep.name, sweep.mode, wanted) if wanted else {}
+    cells = [dict(zip(columns, row, strict=True)) for row in rows] if wanted else []
+    trials = view_rows(reader, "phases", sweep.name) if wanted else []
     return FitPage(
         sweep.sweep_id,
         columns,
-        tuple(rows),
+        rows,
         tuple(reader.sizes(sweep.sweep_id).items()),
-        tuple((y, tuple(found)) for y, found in more.items()),
+        tuple((y, tuple(derived(y, cells, trials))) for y in wanted),
     )
 
 

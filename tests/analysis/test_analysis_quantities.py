@@ -1,5 +1,6 @@
 """Quantities that the trainings of a scan tell: rules, bounds, and their fits from a real store."""
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,10 +9,8 @@ from typing import Any
 import pytest
 from conftest import SMALL_SCAN, Mlrtui
 
-from mlrtui.analysis.quantities import QUANTITIES, derived
-from mlrtui.reading.fitting import EXPLAINED
+from mlrtui.analysis.quantities import QUANTITIES, derived, lacks, of_mode
 from mlrtui.reading.quantities import quantity_rows
-from mlrtui.text.numbers import exact
 from mlrtui_db.reader import Reader
 
 PHASES = {
@@ -94,9 +93,12 @@ def test_a_cell_at_work_waits_and_one_without_trainings_is_there() -> None:
     ]
 
 
-def test_every_quantity_can_be_asked_for() -> None:
-    assert set(EXPLAINED) == set(QUANTITIES)
-    assert {mode for quantity in QUANTITIES.values() for mode in quantity.modes} == {"search", "scan"}
+def test_a_kind_of_sweep_lacks_what_the_other_alone_has() -> None:
+    for mode in ("search", "scan"):
+        assert [y for y in QUANTITIES if not lacks(y, mode)] == of_mode(mode)
+    assert set(of_mode("search")) & set(of_mode("scan")) == {"lambda0", "lambda0_preconditioned"}
+    assert not lacks("logit_rms", "scan", 1)
+    assert "this [scan] has 2" in lacks("logit_rms", "scan", 2)
 
 
 def test_fits_of_a_scan_explain_what_its_views_show(made: Callable[..., Path], mlrtui: Mlrtui) -> None:
@@ -113,9 +115,12 @@ def test_fits_of_a_scan_explain_what_its_views_show(made: Callable[..., Path], m
     for row in onsets:
         assert stable[row["cell"]] == pytest.approx(row["c_max"] / row["lambda0_preconditioned"], rel=1e-9)
     assert set(fits) == {"best_rate", "eta_stable"}
-    told = mlrtui("fit", "--y", "eta_stable", "--x", "width", "--censored", "bound")
-    assert told.returncode == 0, told.stderr
-    assert exact(fits["eta_stable"].exponent, 2).removeprefix("-") in told.stdout
+    for y, fit in fits.items():
+        told = mlrtui("fit", "--y", y, "--x", "width", "--censored", "bound", "--json")
+        assert told.returncode == 0, told.stderr
+        (group,) = json.loads(told.stdout)["fits"]
+        (term,) = group["terms"]
+        assert term["exponent"] == fit.exponent
     refused = mlrtui("fit", "small scan", "--y", "logit_rms", "--x", "width")
     assert (refused.returncode, refused.stderr) == (
         2,

@@ -154,6 +154,10 @@ WRONG = {
         BODY + "n = nn.Linear(inputs, outputs); n.mlrtui_roles = {'w': 'input'}; return n",
         r"mlrtui_roles names 'w'",
     ),
+    "unhashable": (
+        BODY + "n = nn.Linear(inputs, outputs); n.mlrtui_roles = {'weight': ['input']}; return n",
+        r"must give names of",
+    ),
     "counts": (
         "class N(nn.Linear):\n    def __init__(self, *sizes):\n        super().__init__(*sizes)\n"
         "        self.register_buffer('seen', torch.zeros(1))\n"

@@ -36,15 +36,14 @@ class LayerCheck:
     @torch.inference_mode()
     def measure(self, weights: Weights) -> dict[str, dict[str, Tensor]]:
         """By the names of `LAYER_SIZES`: by weight layer, from the input layer "1" on, the size, [lanes]."""
-        pairs = [(weights.lane(i), self._initial.lane(i)) for i in range(weights.lanes)]
-        if isinstance(self._model, Mlp):
-            one = self._x.element_size()
-            together = self._x.device.type != "cpu" or self._model.runs_together(self._x.shape[1], one)
-            parts = [
-                _sizes(self._model, *pair, self._x) for pair in ([(weights, self._initial)] if together else pairs)
-            ]
+        model, x = self._model, self._x
+        if isinstance(model, Mlp) and (x.device.type != "cpu" or model.runs_together(x.shape[1], x.element_size())):
+            pairs = [(weights, self._initial)]
         else:
-            parts = [_general_sizes(self._model, *pair, self._x[0]) for pair in pairs]
+            pairs = [(weights.lane(i), self._initial.lane(i)) for i in range(weights.lanes)]
+        parts = [
+            _sizes(model, *pair, x) if isinstance(model, Mlp) else _general_sizes(model, *pair, x[0]) for pair in pairs
+        ]
         numbers = torch.cat(parts, dim=2)  # [layers, 3, lanes]
         return {
             name: {str(layer): sizes[k] for layer, sizes in enumerate(numbers, 1)} for k, name in enumerate(LAYER_SIZES)

@@ -86,7 +86,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         if name in self._here:
             return self._here[name]
-        if self._is_code(name):
+        if self._is_own(name):
             assert self._own is not None
             return self._here_of_code[name] if name in self._here_of_code else self._own(name)
         point = self._points().get(name)
@@ -108,9 +108,9 @@ class Registry(Mapping[str, T], Generic[T]):
         return len(self._here.keys() | self._points().keys())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._here or self._is_code(name) or name in self._points()
+        return name in self._here or self._is_own(name) or name in self._points()
 
-    def _is_code(self, name: object) -> bool:
+    def _is_own(self, name: object) -> bool:
         return self._own is not None and isinstance(name, str) and self._named_so(name)
 
     def _points(self) -> dict[str, EntryPoint]:

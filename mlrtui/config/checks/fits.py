@@ -16,10 +16,9 @@ def _fits(known: Known) -> Iterator[Mistake]:
     for where, fit in known.fits.items():
         given = {"search", "scan"} & known.given
         mode = given.pop() if len(given) == 1 else None
-        if mode is not None and (missing := lacks(fit.y, mode)):
-            yield Mistake(f"{where}.y", fit.y, f"{missing}; use {enumerate_words(map(toml_text, of_mode(mode)))}")
-        if fit.y == "logit_rms" and known.scan_rates > 1:
-            yield Mistake(f"{where}.y", fit.y, f"needs one rate for each net, and [scan] has {known.scan_rates}")
+        if mode is not None and (missing := lacks(fit.y, mode, known.scan_rates)):
+            others = [name for name in of_mode(mode) if not lacks(name, mode, known.scan_rates)]
+            yield Mistake(f"{where}.y", fit.y, f"{missing}; use {enumerate_words(map(toml_text, others))}")
         for text in fit.x:
             yield from _expression(f"{where}.x", text, fit.y, known.own)
         if fit.where:

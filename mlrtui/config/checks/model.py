@@ -92,7 +92,7 @@ def _general(known: Known) -> Iterator[Mistake]:
         kind = MODEL_KINDS[name]
         if name == "two-layer-linear":  # told apart: `_solvable_model`
             continue
-        if known.one("record.layers") and not kind.layered:
+        if known.one("record.layers") and kind.is_tried:
             yield Mistake("record.layers", True, f'is not built for kind "{name}"; remove it')
         if kind.biases and True in known.axis("model.bias"):
             yield Mistake("model.bias", True, f'kind "{name}" {kind.biases}; use bias = false')

@@ -229,9 +229,12 @@ _PLAIN: Mapping[Any, tuple[type, ...]] = {
 """What JSON has for a field of this type; what an older version lacks is None."""
 
 
+_HINTS = {kind: get_type_hints(kind) for kind in (SweepRow, FitRow, NoteRow)}
+
+
 def _made(kind: type[Row], values: Mapping[str, Any]) -> Row:
     """A row of what there is: other fields are left out, missing ones have their default, else None."""
-    known, hints = {}, get_type_hints(kind)
+    known, hints = {}, _HINTS[kind]
     for field in fields(kind):
         if field.name in values:
             value = known[field.name] = values[field.name]

@@ -95,10 +95,9 @@ class SweepList(Pane):
         at = self._place(entries)
         rows = window(len(entries), at, height - 1 - len(unread))
         self._first = rows.start
-        columns = _columns(entries, width, several=len(self.reading.stores) > 1)
-        used = sum(abs(column.width) + 1 for column in columns)
         longest = max(len(_label(entry)) for entry in entries)
-        name_width = max(min(longest, width - used - _MARGIN), 6)
+        columns = _columns(entries, width - _MARGIN - min(longest, _ROOM), several=len(self.reading.stores) > 1)
+        name_width = max(min(longest, width - _MARGIN - _used(columns)), 6)
         head = " ".join(_pad(column.name, column.width) for column in columns).rstrip()
         lines = [line(f"     {'name':<{name_width}} {head}", "dim")]
         star = "$" if self.look.marks.ascii_only else "★"
@@ -162,18 +161,18 @@ class SweepList(Pane):
 
 
 def _columns(entries: Sequence[Entry], width: int, several: bool) -> tuple[_Column, ...]:
-    """What there is room for beside the longest name: the name comes first, then what is needed most."""
+    """What there is room for in what the longest name leaves: the two that are needed most, and others by need."""
     exponents = max(len(_main_fit(entry, 0.0)) for entry in entries)
     exponent_of = replace(_EXPONENT, width=-min(max(exponents, len(_EXPONENT.name)), _LONGEST_EXPONENT))
-    shown = (_MODE, _STATUS, _WHEN, _CELLS, _NETS, _TRIALS, _FAILED, exponent_of, *((_STORE,) if several else ()))
-    needed = [_NETS, exponent_of, _WHEN, *shown[8:], _TRIALS, _MODE, _FAILED, _CELLS, _STATUS]
-    left = width - _MARGIN - min(max(len(_label(entry)) for entry in entries), _ROOM)
-    kept = needed[:2]
-    for column in needed[2:]:
-        if sum(abs(one.width) + 1 for one in (*kept, column)) > left:
-            break
-        kept.append(column)
-    return tuple(column for column in shown if column in kept)
+    store = (_STORE,) if several else ()
+    needed = (_NETS, exponent_of, _WHEN, *store, _TRIALS, _MODE, _FAILED, _CELLS, _STATUS)
+    count = next((count for count in range(len(needed), 2, -1) if _used(needed[:count]) <= width), 2)
+    shown = (_MODE, _STATUS, _WHEN, _CELLS, _NETS, _TRIALS, _FAILED, exponent_of, *store)
+    return tuple(column for column in shown if column in needed[:count])
+
+
+def _used(columns: Sequence[_Column]) -> int:
+    return sum(abs(column.width) + 1 for column in columns)
 
 
 def _cut(text: str, width: int) -> str:

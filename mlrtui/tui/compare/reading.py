@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlrtui.analysis.quantities import best_rates
+from mlrtui.figures.rows import view_rows
 from mlrtui.tui.curves import Trace, read_measure, read_trace
 from mlrtui.tui.measured import preferred
 from mlrtui.tui.pages import FitPage, read_page
@@ -89,10 +91,7 @@ def _sweep(reader: StoreReader, mark: Mark, label: str, sweep: SweepRow) -> Comp
     assert isinstance(page, FitPage)
     rows = [dict(zip(page.columns, row, strict=True)) for row in page.rows]
     if sweep.mode == "scan":
-        from mlrtui.analysis.quantities import best_rates
-
-        columns, trials = reader.query("phases", sweep.name)
-        rows = [dict(row) for row in best_rates([dict(zip(columns, row, strict=True)) for row in trials])]
+        rows = [dict(row) for row in best_rates(view_rows(reader, "phases", sweep.name))]
     return ComparedSweep(mark, label, sweep, tuple(reader.fits(sweep.sweep_id)), page, rows)
 
 

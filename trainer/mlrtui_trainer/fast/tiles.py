@@ -83,12 +83,17 @@ def _multiply_add(builder, kind, number):
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name)
 
 
-def _moving(builder, address):
-    """A place for an address that moves, of which the compiler does not know how it came about: it would reckon one
-    row of A from the other, a chain of additions that takes longer than the products."""
+def _hidden(builder, address):
+    """The same address, of which the compiler does not know how it came about."""
     same = ir.InlineAsm(ir.FunctionType(address.type, [address.type]), "", "=r,0", side_effect=False)
+    return builder.call(same, [address])
+
+
+def _moving(builder, address):
+    """A place for an address that moves, hidden: the compiler would reckon one row of A from the other, a chain of
+    additions that takes longer than the products."""
     place = cgutils.alloca_once(builder, address.type)
-    builder.store(builder.call(same, [address]), place)
+    builder.store(_hidden(builder, address), place)
     return place
 
 
@@ -236,19 +241,20 @@ def dot(typingctx, total, count, like, a, b):
 def rectify(typingctx, like, address, count):
     """So many whole vectors at an address: what is at most 0 becomes 0, NaN stays.
 
-    Written out, since the compiler makes of a choice in place a store under a mask, which is slow without AVX-512.
+    It is stored through a hidden address: the compiler makes of a choice in place a store under a mask, which is slow
+    without AVX-512.
     """
 
     def build(context, builder, signature, args):
         _, address, count = args
         kind, _ = _vector_of(context, like.dtype)
         at, bytes_of = _pointers(builder, like.dtype), like.dtype.bitwidth // 8
-        zero = ir.Constant(kind, None)
+        zero, into = ir.Constant(kind, None), _hidden(builder, address)
         with cgutils.for_range(builder, count) as loop:
-            place = at(address, builder.mul(loop.index, ir.Constant(ir.IntType(64), kind.count)), kind)
-            value = builder.load(place, align=bytes_of)
+            first = builder.mul(loop.index, ir.Constant(ir.IntType(64), kind.count))
+            value = builder.load(at(address, first, kind), align=bytes_of)
             chosen = builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
-            builder.store(chosen, place, align=bytes_of)
+            builder.store(chosen, at(into, first, kind), align=bytes_of)
         return context.get_dummy_value()
 
     i = types.int64

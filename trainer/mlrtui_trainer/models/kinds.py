@@ -41,7 +41,6 @@ class ModelKind:
     images: bool = False  # needs samples that are images
     activation: str | None = "own"  # the one that it fixes; None: the sweep file's
     biases: str = "decides by itself"  # what it says to bias = true; "": it can have them
-    layered: bool = False  # whether sizes of its layers can be recorded
     by_hand: bool = False  # whether its derivatives are written out, in one precision
     coded: bool = False  # whether it is code that a sweep file names
 
@@ -91,16 +90,13 @@ def _transformer(net: NetSpec, optimizer: str) -> "Model":
 
 
 for _name, _kind in {
-    "mlp": ModelKind(
-        "fully connected", build=_mlp, stretches=dense, activation=None, biases="", layered=True, by_hand=True
-    ),
+    "mlp": ModelKind("fully connected", build=_mlp, stretches=dense, activation=None, biases="", by_hand=True),
     "two-layer-linear": ModelKind(
         "f = v·(u x) / sqrt(width), the solvable model of Lewkowycz et al.",
         build=_mlp,
         stretches=dense,
         activation="linear",
         biases="has none",
-        layered=True,
         by_hand=True,
     ),
     "cnn": ModelKind(
@@ -110,7 +106,6 @@ for _name, _kind in {
         images=True,
         activation=None,
         biases="",
-        layered=True,
     ),
     "transformer": ModelKind(
         "image rows as tokens",
@@ -119,7 +114,6 @@ for _name, _kind in {
         images=True,
         activation="gelu",
         biases="has none",
-        layered=True,
     ),
 }.items():
     MODEL_KINDS.register(_name, _kind)

@@ -224,13 +224,14 @@ class UserNets:
         said = getattr(module, "mlrtui_roles", None)
         if said is None:
             return ()
-        if not isinstance(said, Mapping) or not said or not set(said.values()) <= set(ROLES):
+        fits = isinstance(said, Mapping) and all(isinstance(name, str) and role in ROLES for name, role in said.items())
+        if not said or not fits:
             raise FactoryError(
                 f"{self.call}: mlrtui_roles is {said!r}; it must give names of submodules or parameters a role each, "
                 f"{', '.join(map(repr, ROLES))}"
             )
         found = {name: [one for one in said if name == one or name.startswith(f"{one}.")] for name in self.names}
-        unused = sorted(set(map(str, said)) - {one for its in found.values() for one in its})
+        unused = sorted(set(said) - {one for its in found.values() for one in its})
         if unused:
             raise FactoryError(f"{self.call}: mlrtui_roles names {unused[0]!r}, which no trained parameter begins with")
         return tuple(said[max(its, key=len)] if its else "hidden" for its in found.values())
