@@ -225,15 +225,15 @@ WITH a AS (  -- in all but the axis, and what follows from it, the rows of one m
               THEN '$.max_steps' ELSE '$.n_params' END AS other
   FROM sweep
 ), m AS (
-  SELECT cell_id, axis, json_remove(settings, '$.n_params', '$.' || axis, one, other) AS rest
+  SELECT cell_id, axis, dense_rank() OVER (
+           PARTITION BY sweep_id ORDER BY json_remove(settings, '$.n_params', '$.' || axis, one, other)) AS map
   FROM cell JOIN a USING (sweep_id) WHERE map_value IS NOT NULL
 )
-SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed,
-       dense_rank() OVER (PARTITION BY s.sweep_id ORDER BY m.rest) AS map, t.eta, m.axis, c.map_value AS value,
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, m.map, t.eta, m.axis, c.map_value AS value,
        CASE WHEN t.verdict <> 'failed' THEN t.verdict = 'reached' END AS success,
        t.status, t.verdict, t.phase, t.loss_initial, t.loss_final, t.peak_ratio, t.bad_step, t.trial_id, n.net_id, axes.*
-FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
-     JOIN m USING (cell_id) JOIN axes USING (cell_id);
+FROM m JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN net n USING (cell_id) JOIN trial t USING (net_id)
+     JOIN axes USING (cell_id);
 
 CREATE VIEW exponents AS  -- one row per fitted term
 SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,

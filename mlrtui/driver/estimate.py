@@ -12,6 +12,7 @@ from mlrtui_trainer.models.kinds import forward_work
 
 __all__ = [
     "expected_trainings",
+    "map_range",
     "map_trainings",
     "parallel_lanes",
     "rows_per_second",
@@ -44,6 +45,17 @@ _ROWS_PER_GPU = 1e4
 def expected_trainings(plan: Plan) -> int:
     """How many trainings the sweep will take: exact for a scan, about for a search."""
     return sum(_trainings_of(plan, cell) for cell in plan.cells)
+
+
+def map_range(plan: Plan) -> tuple[int, int] | None:
+    """The fewest and the most trainings of a sweep with maps: their coarse grids, and all points; None: it has none."""
+    section = plan.spec.map if isinstance(plan.spec, SweepSpec) else None
+    if section is None:
+        return None
+    step = 1 if section.window is None else 1 << section.levels  # rows from one of the coarse grid to the next
+    rows = [(cell.row.row, len(cell.seeds)) for cell in plan.cells if isinstance(cell, CellPlan) and cell.row]
+    fewest = sum(seeds for row, seeds in rows if row % step == 0) * (section.squares + 1)
+    return fewest, sum(seeds for _, seeds in rows) * section.points
 
 
 def parallel_lanes(plan: Plan) -> int:

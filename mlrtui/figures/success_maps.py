@@ -14,7 +14,7 @@ from mlrtui.analysis.prediction import Refusal
 from mlrtui.config.maps import MapSection
 from mlrtui.errors import BadInput
 from mlrtui.figures import style
-from mlrtui.figures.rows import Row, number, text_of
+from mlrtui.figures.rows import Queried, Row, number, text_of, view_rows
 from mlrtui.map_planning import grid_of
 from mlrtui.text.numbers import exact, whole
 
@@ -22,9 +22,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mlrtui_db.models import SweepRow
-    from mlrtui_db.reader import Reader
 
-__all__ = ["SuccessMap", "picture", "read_maps", "section_of", "success_map", "success_maps", "words"]
+__all__ = [
+    "BOTH",
+    "FAILURE",
+    "SUCCESS",
+    "UNKNOWN",
+    "SuccessMap",
+    "blocks",
+    "picture",
+    "read_maps",
+    "section_of",
+    "success_map",
+    "success_maps",
+    "words",
+]
+
+BOTH = 3
+"""Of a part of a map in which some points succeed and some fail."""
 
 COLOURS = {
     "succeeds": "#2f6f9f",
@@ -108,13 +123,12 @@ def success_maps(sweep: str, section: MapSection, rows: Iterable[Row]) -> list[S
     return [_assembled(sweep, section, key, its) for key, its in sorted(found.items())]
 
 
-def read_maps(reader: "Reader", sweep: "SweepRow") -> list[SuccessMap]:
+def read_maps(reader: Queried, sweep: "SweepRow") -> list[SuccessMap]:
     """The maps of a stored sweep; none where it is no sweep with [map]."""
     section = section_of(sweep.spec)
     if section is None:
         return []
-    columns, rows = reader.query("maps", where_sweep=sweep.name)
-    return success_maps(sweep.name, section, [dict(zip(columns, row, strict=True)) for row in rows])
+    return success_maps(sweep.name, section, view_rows(reader, "maps", sweep.name))
 
 
 def _assembled(sweep: str, section: MapSection, key: tuple[int, int], rows: Sequence[Row]) -> SuccessMap:
@@ -142,11 +156,12 @@ def _places(axis: "np.ndarray[tuple[int], np.dtype[np.float64]]", at: Iterable[f
 def words(one: SuccessMap) -> Iterator[str]:
     """What a map says, in lines."""
     down, across = one.field.known.shape
-    ratio = one.points / one.trained if one.trained else 0.0
+    fewer = f" ({exact(one.points / one.trained, 3)} times fewer)" if one.trained and not one.lacking else ""
     left = f", {whole(one.lacking)} more are wanted" if one.lacking else ""
     yield f"map {one.number}{f', {one.name}' if one.name else ''}, seed {one.seed}: η over {one.section.axis}"
-    yield (f"  {across} x {down} points, {whole(one.trained)} trained ({exact(ratio, 3)} times fewer){left}")
-    yield f"  {exact(100 * one.succeeding, 3)} % of the points succeed ({one.section.success})"
+    yield f"  {across} x {down} points, {whole(one.trained)} trained{fewer}{left}"
+    if not one.lacking:
+        yield f"  {exact(100 * one.succeeding, 3)} % of the points succeed ({one.section.success})"
     if silent := int((one.field.known == SILENT).sum()):
         yield f"  trainings that failed and say nothing: {silent}"
     found = one.dimension
@@ -203,14 +218,31 @@ def _edges(values: Sequence[float], *, log: bool) -> list[float]:
     return found
 
 
+def blocks(filled: Values, high: int, wide: int) -> "np.ndarray[tuple[int, int], np.dtype[np.int8]]":
+    """A map in so many parts: what is in each, `UNKNOWN`, `FAILURE`, `SUCCESS` or `BOTH`, the highest row first.
+
+    Args:
+        filled: the values of all points, [rows, columns].
+        high: parts along the rows; more than there are repeat them.
+        wide: parts along the columns.
+    """
+    held = []
+    for value in (SUCCESS, FAILURE):
+        points = filled == value
+        for axis, parts in enumerate((high, wide)):
+            firsts = np.arange(parts) * points.shape[axis] // parts
+            repeats = parts >= points.shape[axis]
+            points = points.take(firsts, axis) if repeats else np.logical_or.reduceat(points, firsts, axis)
+        held.append(points[::-1])
+    success, failure = held
+    return np.select([success & failure, success, failure], [BOTH, SUCCESS, FAILURE], UNKNOWN).astype(np.int8)
+
+
 def picture(one: SuccessMap, columns: int = 64) -> Iterator[str]:
     """A map in characters, the highest row of the axis first: # success, . failure, + both, a space: not known."""
     down, across = one.filled.shape
     wide = min(columns, across)
     high = min(max(wide * down // across // 2, 1), down)
-    for rows in reversed(np.array_split(np.arange(down), high)):
-        line = ""
-        for part in np.array_split(np.arange(across), wide):
-            held = set(np.unique(one.filled[np.ix_(rows, part)]).tolist()) - {UNKNOWN}
-            line += " " if not held else "+" if len(held) > 1 else "#" if SUCCESS in held else "."
-        yield f"|{line}|"
+    signs = {UNKNOWN: " ", FAILURE: ".", SUCCESS: "#", BOTH: "+"}
+    for row in blocks(one.filled, high, wide).tolist():
+        yield f"|{''.join(signs[value] for value in row)}|"
