@@ -476,7 +476,7 @@ VIEWS: dict[str, Docs] = {
         "eta_edge": ("eta", "edge / sharpness: the stability edge there, 2/λ(t) for sgd."),
         "kappa": ("1", "eta_star over eta_edge."),
         "kappa0": ("1", "eta_star over the stability edge at initialisation, edge / base_lambda0."),
-        **_pick(FORK, "base_eta", "base_lambda0", "base_loss", "fork_loss"),
+        **_pick(FORK, "eta_catapult", "base_eta", "base_lambda0", "base_loss", "fork_loss"),
         "base_eta_step": ("eta", "Learning rate of the base at step, by its schedule."),
         "base_schedule": ("text", "Schedule of the base."),
         "base_warmup_steps": ("steps", "Its warm-up; NULL: none."),

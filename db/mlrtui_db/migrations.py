@@ -200,7 +200,7 @@ def _add_annotations(connection: sqlite3.Connection) -> None:
 def _add_forks(connection: sqlite3.Connection) -> None:
     """At which step of its base a net of forks begins, and what the base was."""
     _added(connection, "cell", "fork_step INTEGER CHECK (fork_step >= 0)")
-    for name in ("base_eta", "base_lambda0", "base_loss", "fork_loss"):
+    for name in ("base_eta", "base_lambda0", "base_loss", "fork_loss", "eta_catapult"):
         _added(connection, "net", f"{name} REAL")
 
 

@@ -110,6 +110,7 @@ class NetLambdas:
     converged: bool
     loss: float = nan  # of forks, where they start
     loss_initial: float = nan  # of forks, of the base at initialisation
+    eta_catapult: float = nan  # of forks: the rate at which their first step leaves the loss of its batch as it is
 
 
 @dataclass(frozen=True)

@@ -89,10 +89,11 @@ CREATE TABLE net (
   window_low                       REAL,
   window_high                      REAL,
   successes                        INTEGER,
-  base_eta                         REAL,  -- this and the next three: of forks
+  base_eta                         REAL,  -- this and the next four: of forks
   base_lambda0                     REAL,
   base_loss                        REAL,
   fork_loss                        REAL,
+  eta_catapult                     REAL,
   UNIQUE (cell_id, seed)
 ) STRICT;
 CREATE INDEX net_rev ON net(rev);

@@ -198,7 +198,7 @@ SELECT s.name AS sweep, substr(c.label, 1, length(c.label) - length(' t=' || c.f
        (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.status = 'done') AS trials,
        n.lambda0_preconditioned AS sharpness, c.edge / n.lambda0_preconditioned AS eta_edge,
        n.eta_star * n.lambda0_preconditioned / nullif(c.edge, 0) AS kappa,
-       n.eta_star * n.base_lambda0 / nullif(c.edge, 0) AS kappa0,
+       n.eta_star * n.base_lambda0 / nullif(c.edge, 0) AS kappa0, n.eta_catapult,
        n.base_eta, n.base_lambda0,
        n.base_eta * min(1.0, coalesce((c.fork_step + 1.0) / json_extract(c.settings, '$.fork.warmup_steps'), 1.0))
          AS base_eta_step,

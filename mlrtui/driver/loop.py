@@ -169,8 +169,8 @@ class Driver:
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
             self._each_turn()
-            for refusal in begin_forks(run, self._store, self._commit):
-                self._event("error", refusal)
+            for level, refusal in begin_forks(run, self._store, self._commit):
+                self._event(level, refusal)
             self._hand_out(run)
             self._telling.turn()
             if self._fits_due is not None and self._clock() >= self._fits_due:

@@ -138,6 +138,7 @@ def _probe(task: Probe) -> Iterator[Message]:
             converged=True,
             loss=loss,
             loss_initial=loss_initial,
+            eta_catapult=math.nan if task.fork is None else 2.0 / value,
         )
     yield TaskDone(task.task_id, 0.0)
 

@@ -35,8 +35,8 @@ VIEWS = {
     " accuracy_best eta_best eta_unstable",
     "width_growth": "sweep cell depth width seed eta eta_lambda0 trial_id factor power family logit_rms hidden_growth",
     "forks": "sweep cell depth width seed step eta_star eta_star_se eta_last first_failure window_low window_high"
-    " successes reversals eta_rule censored reason trials sharpness eta_edge kappa kappa0 base_eta base_lambda0"
-    " base_eta_step base_schedule base_warmup_steps base_loss fork_loss fitted state steps",
+    " successes reversals eta_rule censored reason trials sharpness eta_edge kappa kappa0 eta_catapult base_eta"
+    " base_lambda0 base_eta_step base_schedule base_warmup_steps base_loss fork_loss fitted state steps",
     "fork_trials": "sweep cell depth width seed step eta eta_lambda0 round status verdict phase loss_final peak_ratio"
     " peak_step bad_step trial_id",
     "maps": "sweep cell depth width seed map eta axis value success status verdict phase loss_initial loss_final"

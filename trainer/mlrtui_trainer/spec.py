@@ -274,6 +274,7 @@ class LambdaAtInit:
     # of a fork, over all training samples; NaN otherwise, and where the base had diverged
     loss: float = nan  # where it starts
     loss_initial: float = nan  # of its base, at initialisation
+    eta_catapult: float = nan  # the rate at which its first step leaves the loss of its batch as it is; see `onset`
 
 
 @dataclass(frozen=True)
