@@ -91,6 +91,15 @@ eta_lambda0 = [0.5, 2.6, 9.0]
 every = 5
 """
 
+SMALL_MAP = f"""{SMALL_SCAN.partition("[scan]")[0].replace("small scan", "small map")}
+[map]
+eta = [0.001, 1.0]
+axis = "width"
+squares = 8
+levels = 2
+success = "finite"
+""".replace("width = 64", "width = [8, 16, 24, 32, 48, 64]")
+
 Mlrtui = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import subprocess
 
 PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability"}
-OTHERS = {"real-training", "forks"}
+OTHERS = {"real-training", "forks", "trainability"}
 OWN = "your-own-training"
 CHOSEN = [201, 202, 203]
 LATER = {
