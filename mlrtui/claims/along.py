@@ -126,9 +126,9 @@ _WARM_UP = (
     Claim(PEAK_THREE, "... after 80", KALRA, 200.0, 450.0, _peaks(80, training_loss="mse")),
     Claim(PEAK_THREE, "the same under cross-entropy at a constant rate", KALRA, 13.0, 18.0,
           _peaks(1, training_loss="ce")),
-    Claim(PEAK_THREE, "... after 5 steps of warm-up", KALRA, 13.0, 30.0, _peaks(5, training_loss="ce")),
-    Claim(PEAK_THREE, "... after 20", KALRA, 15.0, 40.0, _peaks(20, training_loss="ce")),
-    Claim(PEAK_THREE, "... after 80", KALRA, 50.0, 130.0, _peaks(80, training_loss="ce")),
+    Claim(PEAK_THREE, "... under cross-entropy after 5 steps", KALRA, 13.0, 30.0, _peaks(5, training_loss="ce")),
+    Claim(PEAK_THREE, "... under cross-entropy after 20", KALRA, 15.0, 40.0, _peaks(20, training_loss="ce")),
+    Claim(PEAK_THREE, "... under cross-entropy after 80", KALRA, 50.0, 130.0, _peaks(80, training_loss="ce")),
     Claim(PEAK_TANH, "three hidden tanh layers, mse: largest peak over 2/λ₀ at a constant rate", KALRA, 2.1, 2.8,
           _peaks(1)),
     Claim(PEAK_TANH, "... after 240 steps of warm-up", KALRA, 3.3, 5.2, _peaks(240)),
@@ -292,8 +292,8 @@ _EDGE = (
         for claim in (
             Claim(GENTLE, f"cross-entropy, λη/2 = {fixed(c / 2)} at the start: λ rises first: the largest λη/2", COHEN,
                   1.25 * c, high, _of_curves("sharpness_ratio", max, c=c)),
-            Claim(GENTLE, "... then falls as the data are fitted: the last over the largest", COHEN, 0.0, 0.4,
-                  _of_curves("sharpness", _fallen, c=c)),
+            Claim(GENTLE, f"... then falls as the data are fitted: the last over the largest, at {fixed(c / 2)}", COHEN,
+                  0.0, 0.4, _of_curves("sharpness", _fallen, c=c)),
         )
     ),
 )  # fmt: skip
