@@ -406,8 +406,9 @@ class ScanSection(Section):
         {"factor": [4.0, 8.0], "power": -0.5},
         None,
     )
-    on: Annotated[str | None, choice("train", "validation")] = make_key(
-        "Whose accuracy is stored: the training samples' (as without it), or that of those held out (data.validation).",
+    on: Annotated[str | None, choice("validation")] = make_key(
+        "validation: the accuracy that is stored is that of the samples held out (data.validation), not of those of "
+        "training, as without it.",
         "validation",
         None,
     )

@@ -84,3 +84,19 @@ def test_a_transformer_has_its_outputs_last(sweep_file, tmp_path) -> None:  # ty
         names, rows = reader.query("layers")
         first = [row[names.index("role")] for row in rows if row[names.index("step")] == 0]
     assert first == ["input", *["hidden"] * 4, "output"]
+
+
+def test_a_scan_stores_the_accuracy_of_samples_that_are_held_out(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = {}
+    for name, asked in (("train", ()), ("validation", ("data.validation=0.25", 'scan.on="validation"'))):
+        plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), asked), data.load)
+        trained(plan, tmp_path / f"{name}.db")
+        with Reader.open(tmp_path / f"{name}.db") as reader:
+            names, rows = reader.query("curves")
+            found[name] = [dict(zip(names, row, strict=True)) for row in rows]
+        held = plan.datasets[plan.cells[0].data_id].held_out
+        counted = held if name == "validation" else plan.cells[0].data.samples
+        assert {row["accuracy_on"] for row in found[name]} == {name}
+        parts = [row["accuracy"] * counted for row in found[name] if row["accuracy"] is not None]
+        assert parts == pytest.approx(list(map(round, parts)))
+    assert held > 0
