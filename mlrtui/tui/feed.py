@@ -274,7 +274,8 @@ class Feed:
             self._seconds = reader.seconds(snapshot.sweep.sweep_id) if wanted.seconds and snapshot is not None else {}
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
-        self._forks = () if in_full is None or chosen is None else read_forks(reader, snapshot, chosen)
+        forked = snapshot if in_full is not None and chosen is not None else None
+        self._forks = () if forked is None or chosen is None else read_forks(reader, forked, chosen)
         recorded = snapshot is not None and snapshot.sweep.mode == "recorded"
         measured = self._trial_id if recorded else in_full  # which has them on Live, too
         self._measures = () if measured is None else tuple(reader.measures(measured))
