@@ -20,13 +20,14 @@ from mlrtui_db.flags import (
 )
 from mlrtui_db.records import MeasureRow, Segment, StepRows
 
-__all__ = ["Columns", "Real", "columns_of", "measured", "numbers"]
+__all__ = ["Batch", "Columns", "Real", "columns_of", "measured", "numbers"]
 
 _LOSS_BITS, _SHARPNESS_BITS = bits("loss"), bits("sharpness")
 _VALUE_BITS = _LOSS_BITS | _SHARPNESS_BITS | bits("accuracy")
 
 Real = float | None
 Number = TypeVar("Number", int, float)
+_OPTIONAL = ("accuracy", "sharpness", "sharpness_residual", "products", "eta")
 _UNSET = MeasureRow(0, "", 0.0, 0.0)
 _BOUNDS, _COSTS = _UNSET[4:7], _UNSET[8:13]  # what a recorder alone gives; a NaN compares equal as the default itself
 
@@ -60,6 +61,22 @@ def columns_of(rows: StepRows, segment: Segment) -> Columns:
     eta: Sequence[Real] = _finite(rows.eta[cut]) if rows.eta else [None] * len(loss)
     products = _whole(rows.products[cut])
     return Columns(_whole(rows.step[cut]), *kept, _finite(rows.sharpness_residual[cut]), products, flags, eta)
+
+
+class Batch:
+    """A batch of steps with its columns looked at once, for all of its segments together."""
+
+    def __init__(self, rows: StepRows) -> None:
+        self.rows = rows
+        whole = columns_of(rows, Segment(0, 0, 0, 0, len(rows.step)))
+        self.names = whole.filled()
+        """Columns of table ``step`` that hold more than their default in some row."""
+        self._whole = whole._replace(**{name: () for name in _OPTIONAL if name not in self.names})
+
+    def cut(self, segment: Segment) -> Columns:
+        """The rows of one segment. A column that holds nothing in the whole batch, loss and flags apart, is empty."""
+        part = slice(segment.start, segment.stop)
+        return Columns._make(column[part] for column in self._whole)
 
 
 def measured(

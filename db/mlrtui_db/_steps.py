@@ -1,17 +1,18 @@
 """Writing steps: the fence of each record, and the trial's summary. A transaction's rows go in by few statements."""
 
+import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from operator import itemgetter, lt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlrtui_db._attempts import Fence
 from mlrtui_db._schema import step_tables
 from mlrtui_db._sqlite import Transaction, insertion
-from mlrtui_db._step_rows import Columns, Real, columns_of, measured, numbers
+from mlrtui_db._step_rows import Batch, Columns, Real, measured, numbers
 from mlrtui_db.errors import StoreError
 from mlrtui_db.flags import LOSS_STATES
 from mlrtui_db.models import AppendResult
@@ -67,26 +68,28 @@ class Summary:
 
 SUMMARY_COLUMNS = tuple(column.name for column in fields(Summary))
 _SELECT = (
-    f"SELECT a.attempt, a.next_seq, {', '.join(SUMMARY_COLUMNS)} FROM trial JOIN attempt a USING (trial_id, attempt)"
-    " WHERE trial_id = ? AND ended_at IS NULL"
+    f"SELECT trial_id, a.attempt, a.next_seq, {', '.join(SUMMARY_COLUMNS)}"
+    " FROM trial JOIN attempt a USING (trial_id, attempt)"
+    " WHERE trial_id IN (SELECT value FROM json_each(?)) AND ended_at IS NULL"
 )
 _UPDATE = f"UPDATE trial SET {', '.join(f'{name} = ?' for name in SUMMARY_COLUMNS)}, rev = ? WHERE trial_id = ?"
 
 
 class _Part(NamedTuple):
-    """A segment and its batch."""
+    """A segment and the place of its batch among those of the call."""
 
     segment: Segment
-    rows: StepRows
+    batch: int
 
 
 def append_steps(tx: Transaction, batches: Sequence[StepRows]) -> AppendResult:
     """See `Store.append_steps`."""
     for rows in batches:
         _check_columns(rows)
-    parts = [_Part(segment, rows) for rows in batches for segment in rows.segments]
+    parts = [_Part(segment, place) for place, rows in enumerate(batches) for segment in rows.segments]
     parts.sort(key=lambda part: (part.segment.trial_id, part.segment.seq))
-    appending = _Appending(tx, _series_of(tx.connection, batches))
+    appending = _Appending(tx, batches)
+    appending.read({part.segment.trial_id for part in parts})
     for trial_id, group in groupby(parts, key=lambda part: part.segment.trial_id):
         appending.add(trial_id, list(group))
     appending.write()
@@ -108,38 +111,55 @@ def _series_of(connection: sqlite3.Connection, batches: Sequence[StepRows]) -> M
     return series
 
 
+class _Rows(NamedTuple):
+    """Steps of one trial, and which of their columns are written."""
+
+    trial_id: int
+    names: tuple[str, ...]
+    columns: Columns
+
+
 class _Appending:
     """What one call adds, trial by trial; written in the end, all trials together."""
 
-    def __init__(self, tx: Transaction, series: Mapping[tuple[str, str], int]) -> None:
+    def __init__(self, tx: Transaction, batches: Sequence[StepRows]) -> None:
         self.applied = 0
         self._tx = tx
-        self._series = series  # numbers of measures and their parts
+        self._given = batches
+        self._batches: dict[int, Batch] = {}  # those of which something is stored
+        self._series = _series_of(tx.connection, batches)
+        self._stored: dict[int, list[Any]] = {}
         self._attempts: list[tuple[object, ...]] = []
         self._trials: list[tuple[object, ...]] = []
-        self._steps: list[tuple[int, Columns]] = []
+        self._steps: list[_Rows] = []
         self._short: list[tuple[object, ...]] = []  # of table measure, with value, edge and residual alone
         self._whole: list[tuple[object, ...]] = []
 
+    def read(self, trial_ids: Iterable[int]) -> None:
+        """What is stored of these trials, those with an open attempt; one statement costs less than one each."""
+        found = self._tx.connection.execute(_SELECT, (json.dumps(list(map(int, trial_ids))),))
+        self._stored = {trial_id: values for trial_id, *values in found}
+
     def add(self, trial_id: int, parts: Sequence[_Part]) -> None:
         """The segments of one trial, by their numbers."""
-        row = self._tx.connection.execute(_SELECT, (trial_id,)).fetchone()
+        row = self._stored.get(trial_id)
         if row is None:  # no attempt is open: nothing may be written
             return
         attempt, next_seq, *stored = row
         summary, first = Summary(*stored), next_seq
-        for segment, rows in parts:
+        for segment, place in parts:
             if not Fence(attempt, next_seq).admits(trial_id, segment.attempt, segment.seq):
                 continue
             next_seq += 1
             if segment.start == segment.stop:
                 continue
-            columns = columns_of(rows, segment)
+            batch = self._batches.get(place) or self._batches.setdefault(place, Batch(self._given[place]))
+            columns = batch.cut(segment)
             _check_order(trial_id, summary.last_step, columns.step)
             summary.extend(columns)
-            self._steps.append((trial_id, columns))
-            if rows.measures:
-                short, whole = measured(rows, segment, self._series)
+            self._steps.append(_Rows(trial_id, batch.names, columns))
+            if batch.rows.measures:
+                short, whole = measured(batch.rows, segment, self._series)
                 self._short += short
                 self._whole += whole
         if next_seq == first:
@@ -165,28 +185,49 @@ class _Appending:
 _VALUES = itemgetter(*SUMMARY_COLUMNS)
 
 
-def _insert(connection: sqlite3.Connection, steps: Iterable[tuple[int, Columns]]) -> None:
+def _insert(connection: sqlite3.Connection, steps: Iterable[_Rows]) -> None:
     """Insert steps, as many in a statement as it takes. What holds nothing but its default is not bound."""
-    kinds: dict[tuple[str, ...], list[list[object]]] = {}
-    for trial_id, columns in steps:
-        names = columns.filled()
-        pooled = kinds.setdefault(names, [[] for _ in range(1 + len(names))])
-        pooled[0] += [trial_id] * len(columns.step)
-        for pool, name in zip(pooled[1:], names, strict=True):
-            pool += getattr(columns, name)
-    for names, pooled in kinds.items():
+    kinds: dict[tuple[str, ...], list[tuple[int, list[Sequence[object]]]]] = {}
+    for trial_id, names, columns in steps:
+        kinds.setdefault(names, []).append((trial_id, [getattr(columns, name) for name in names]))
+    for names, kind in kinds.items():
+        connection.executemany(_inserting(names, _MANY, of_one=True), _full(kind))
+        pooled = _rest(kind, len(names))
         wide = len(pooled[0]) - len(pooled[0]) % _MANY
         cuts = (slice(at, at + _MANY) for at in range(0, wide, _MANY))
         connection.executemany(_inserting(names, _MANY), ([v for pool in pooled for v in pool[cut]] for cut in cuts))
         connection.executemany(_inserting(names, 1), zip(*(pool[wide:] for pool in pooled), strict=True))
 
 
+def _full(kind: Iterable[tuple[int, Sequence[Sequence[object]]]]) -> Iterator[list[object]]:
+    """What the statements of one trial bind: its number, once, then column by column."""
+    for trial_id, columns in kind:
+        for at in range(0, len(columns[0]) - _MANY + 1, _MANY):
+            yield [trial_id, *chain.from_iterable([column[at : at + _MANY] for column in columns])]
+
+
+def _rest(kind: Iterable[tuple[int, Sequence[Sequence[object]]]], columns: int) -> list[list[object]]:
+    """Column by column, the number of the trial first, what such statements leave of all trials."""
+    pooled: list[list[object]] = [[] for _ in range(1 + columns)]
+    for trial_id, of_trial in kind:
+        length = len(of_trial[0])
+        if left := length % _MANY:
+            pooled[0] += [trial_id] * left
+            for pool, column in zip(pooled[1:], of_trial, strict=True):
+                pool += column[length - left :]
+    return pooled
+
+
 @cache
-def _inserting(names: tuple[str, ...], rows: int) -> str:
-    """The statement that inserts so many rows, whose numbers come column by column."""
-    columns = ("trial_id", *names)
-    one = (f"({', '.join(f'?{1 + row + rows * at}' for at in range(len(columns)))})" for row in range(rows))
-    return f"INSERT INTO step ({', '.join(columns)}) VALUES {', '.join(one)}"
+def _inserting(names: tuple[str, ...], rows: int, *, of_one: bool = False) -> str:
+    """The statement that inserts so many rows, whose numbers come column by column; ``of_one`` trial, bound once."""
+    trial = ["?1" if of_one else f"?{1 + row}" for row in range(rows)]
+    first = 2 if of_one else 1 + rows
+    one = (
+        f"({', '.join([trial[row], *(f'?{first + row + rows * at}' for at in range(len(names)))])})"
+        for row in range(rows)
+    )
+    return f"INSERT INTO step ({', '.join(('trial_id', *names))}) VALUES {', '.join(one)}"
 
 
 def _last(values: Sequence[Real]) -> int:

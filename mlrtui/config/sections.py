@@ -203,7 +203,7 @@ class ModelSection(Section):
         "Units of every hidden layer (cnn: channels; transformer: numbers per token).", [64, 128]
     )
     activation: Annotated[Words, axis(choice("relu", "linear", "tanh", "gelu"))] = make_key(
-        "Of the hidden layers of mlp and cnn; gelu is the exact one (erf). The other kinds have their own.",
+        "Of hidden layers (mlp, mlp-linearized, cnn); gelu is the exact one (erf). The other kinds have their own.",
         "relu",
         ("relu",),
     )

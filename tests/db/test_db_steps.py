@@ -188,6 +188,37 @@ def test_several_trials_and_records_in_one_batch(tmp_path: Path) -> None:
         assert check(bench.store.path) == []
 
 
+def test_rows_are_the_same_however_many_come_together(tmp_path: Path) -> None:
+    """Fewer than a statement takes, as many, more; columns that are empty, full and mixed; one number not finite."""
+    lengths = (1, 50, 117)
+    bench = Bench(tmp_path / "a.db", trials=len(lengths))
+    expected: list[tuple[object, ...]] = []
+    batches = []
+    for seq in range(2):
+        segments, at = [], 0
+        for trial_id, length in zip(bench.ids, lengths, strict=True):
+            segments.append(Segment(trial_id, 1, seq, at, at + length))
+            at += length
+        step = [seq * length + place for length in lengths for place in range(length)]
+        loss = [1.0 / (1 + place) for place in range(at)]
+        accuracy = [None if place % 20 else 0.5 for place in range(at)]
+        nothing = [None] * at
+        rows = StepRows(tuple(segments), step, loss, accuracy, nothing, nothing, nothing, [0] * at)
+        if seq:
+            rows = replace(rows, loss=[*loss[:60], INF, *loss[61:]], sharpness=loss, products=[3] * at)
+        batches.append(rows)
+        for segment in segments:
+            expected += [(segment.trial_id, *row) for row in zip(*columns_of(rows, segment), strict=True)]
+    with bench.store:
+        with bench.store.transaction():
+            assert bench.store.append_steps(*batches) == AppendResult(applied=6, dropped=0)
+        query = "SELECT trial_id, step, loss, accuracy, sharpness, sharpness_residual, products, flags, eta FROM step"
+        assert bench.store._connection.execute(f"{query} ORDER BY trial_id, step").fetchall() == sorted(
+            expected, key=lambda row: row[:2]
+        )
+        assert check(bench.store.path) == []
+
+
 def test_duplicates_are_dropped_and_gaps_are_told(bench: Bench) -> None:
     rows = samples.steps(bench.trial_id, [2.0, 1.0])
     assert bench.append(rows) == APPLIED

@@ -74,11 +74,12 @@ class NetSpec:
     """An architecture. Depth counts hidden layers; weight layers are ``depth + 1``.
 
     kind "mlp": act(W x) per hidden layer, linear output. kind "two-layer-linear": f = width^(-1/2) v·(u x), standard
-    normal u and v (Lewkowycz et al. 2020), depth 1, no bias, activation "linear". kind "cnn" and "transformer": see
-    their modules. Any other kind is a factory, "package.module:function".
+    normal u and v (Lewkowycz et al. 2020), depth 1, no bias, activation "linear". kind "mlp-linearized": the mlp's
+    expansion about its initial weights. kind "cnn" and "transformer": see their modules. Any other kind is a factory,
+    "package.module:function".
     """
 
-    kind: str  # "mlp" | "two-layer-linear" | "cnn" | "transformer" | "package.module:function"
+    kind: str  # "mlp" | "mlp-linearized" | "two-layer-linear" | "cnn" | "transformer" | "package.module:function"
     inputs: int
     outputs: int
     depth: int
