@@ -13,7 +13,7 @@ from mlrtui.config.forks import ForkSection
 from mlrtui.config.sections import DataSection, MapSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
-from mlrtui.fork_planning import ForkPlan, fork_label, fork_plan, fork_settings, fork_train
+from mlrtui.fork_planning import ForkPlan, fork_label, fork_plan, fork_settings, fork_steps, fork_train
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.loop_planning import LoopCell, planned
 from mlrtui.map_planning import MapRow, axis_field, map_train
@@ -179,9 +179,9 @@ def _fork_cells(
     section: ForkSection, cells: Sequence[CellPlan], records: Sequence[CellRecord]
 ) -> Iterator[tuple[CellPlan, CellRecord]]:
     """The cells of forks of these cells, by step, then in their order; they come after all of them."""
-    for number, (step, (cell, record)) in enumerate(
-        product(sorted(section.at), zip(cells, records, strict=True)), start=len(cells)
-    ):
+    by_step = sorted((step, at) for at, cell in enumerate(cells) for step in fork_steps(section, cell.train.max_steps))
+    for number, (step, at) in enumerate(by_step, start=len(cells)):
+        cell, record = cells[at], records[at]
         label, train = fork_label(cell.label, step), fork_train(section, cell.train)
         settings = json.loads(record.settings) | {"max_steps": train.max_steps, "fork": fork_settings(section, step)}
         yield (
