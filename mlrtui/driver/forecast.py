@@ -25,7 +25,7 @@ _GUESS_SD = 0.8
 _CELL_SD = 0.35
 """The same between cells of one sweep on one machine, for a cell that nobody has trained yet."""
 
-_SLOPE, _SLOPE_WEIGHT = -0.15, 2.0
+_SLOPE, _SLOPE_WEIGHT = -0.25, 2.0
 """Of true / guessed over the size of the work, in logarithms: large nets use a processor better than the guess says."""
 
 _LIKE_SD = 0.7
@@ -239,8 +239,9 @@ class Needs:
     def factor(self, cell: int, width: int = 1, middle: float = 0.0) -> float:
         """The part that trainings of a cell do over that of all that have ended.
 
-        ``middle``: of ln(width) of the nets that are left, from which slopes start before any training has ended. Of a cell that nobody has trained, by its width alone: depth says little (a line over the size of nets foresaw
-        half of what deep cells took).
+        Of a cell that nobody has trained, by its width alone: depth says little (a line over the size of nets foresaw
+        half of what deep cells took). ``middle``: of ln(width) of the nets that are left, from which the slope starts
+        before any training has ended.
         """
         usual = sum(self._parts_total) / max(sum(self._parts), 1)
         if self.scan:

@@ -227,7 +227,8 @@ def test_a_first_record_is_a_bound() -> None:
 
 def test_a_wait_for_a_first_sign_is_taken_to_last_as_long_again() -> None:
     at_once, late = (
-        forecast([left(100)], Pace(True), Pace(True), Needs(scan=False), Workers(2, waited=waited)) for waited in (0, 60)
+        forecast([left(100)], Pace(True), Pace(True), Needs(scan=False), Workers(2, waited=waited))
+        for waited in (0, 60)
     )
     assert at_once is not None
     assert late is not None
