@@ -4,7 +4,6 @@ To stop a driver takes two, ``X`` and enter: `test_tui_control` does it with a r
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
