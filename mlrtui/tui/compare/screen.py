@@ -195,7 +195,7 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         elif kind == "trials":
             differing = [row.name for row in setting_rows(reading.compared) if row.differs]
             found = among(choices, {"group": differing}) | found
-            last = max(one.trace.last_step for one in reading.compared)
+            last = max((one.trace.last_step for one in reading.compared), default=-1)
             found |= beyond(choices, last, float(last))
         return found
 
