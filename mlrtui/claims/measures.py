@@ -40,9 +40,8 @@ def exponent(term: str, where: str = "", y: str = "eta_star", alone: bool = True
         row = _fit(results, term, where, y, alone)
         if row is None:
             return Measured(None, note="no such fit in this store")
-        return Measured(
-            number(row["exponent"]), _or_none(row["low"]), _or_none(row["high"]), counted(row["cells"], "cell")
-        )
+        note = counted(int(number(row["cells"])), "cell")
+        return Measured(number(row["exponent"]), _or_none(row["low"]), _or_none(row["high"]), note)
 
     return measure
 

@@ -172,7 +172,7 @@ class _Tally:
 class _Parts(NamedTuple):
     """Of a cell: trainings that have ended, the sum of their parts, the width of its nets."""
 
-    count: int
+    trainings: int
     total: float
     width: int
 
@@ -204,7 +204,7 @@ class Needs:
             width: of the cell's nets.
         """
         own = self._cells.get(cell, _Parts(0, 0.0, width))
-        self._cells[cell] = _Parts(own.count + 1, own.total + part, width)
+        self._cells[cell] = _Parts(own.trainings + 1, own.total + part, width)
         self._slope = None
         at = min(int(part * _BINS), _BINS - 1)
         self._parts[at] += 1
@@ -251,13 +251,13 @@ class Needs:
         middle, slope = self._line(usual)
         expected = usual * math.exp(slope * (math.log(width) - middle))
         own = self._cells.get(cell, _Parts(0, 0.0, width))
-        return min(max((own.total + _OWN * expected) / (own.count + _OWN) / usual, 0.3), 2.5)
+        return min(max((own.total + _OWN * expected) / (own.trainings + _OWN) / usual, 0.3), 2.5)
 
     def _line(self, usual: float) -> tuple[float, float]:
         """Of ln(part) over ln(width): the middle of the widths that were trained, and the slope."""
         if self._slope is None:
             known = [
-                (math.log(one.width), math.log((one.total + _OWN * usual) / (one.count + _OWN)), one.count)
+                (math.log(one.width), math.log((one.total + _OWN * usual) / (one.trainings + _OWN)), one.trainings)
                 for one in self._cells.values()
             ]
             total = sum(count for _, _, count in known)
