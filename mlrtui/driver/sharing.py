@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from mlrtui.config import AnySweep
-from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
+from mlrtui.config import AnySweep, SweepSpec
+from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
@@ -97,6 +97,10 @@ def cost_of(cell: Cell, spec: AnySweep) -> Cost:
         work = forward_work(cell.net)  # once: there may be a hundred thousand cells
         probe, training = seconds_per_probe(cell, work), seconds_per_training(cell, work)
         width = max(cell.net.width, 1)
+    if isinstance(cell, CellPlan) and cell.row is not None:
+        assert isinstance(spec, SweepSpec)
+        assert spec.map is not None
+        return Cost(probe, training, map_trainings(spec.map), spec.map.levels + 1, width)
     if spec.search is None:
         assert spec.scan is not None
         return Cost(probe, training, spec.scan.count, questions=1, width=width)
