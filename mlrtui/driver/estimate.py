@@ -22,7 +22,7 @@ __all__ = [
     "writer_remark",
 ]
 
-_FLOPS_PER_CORE = 15e9
+_FLOPS_PER_CORE = 25e9
 """Multiply-adds that small nets reach on one core of a server; large ones reach several times more."""
 
 _SECONDS_PER_STEP = 20e-6
