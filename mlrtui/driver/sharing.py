@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from mlrtui.config import AnySweep
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
-from mlrtui.driver.methods import search_rules
+from mlrtui.driver.methods import rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
-from mlrtui_trainer.models.kinds import forward_work, n_params
+from mlrtui_trainer.models.kinds import n_params
 
-__all__ = ["Cost", "Turn", "cost_of", "lanes_within", "turns_of"]
+__all__ = ["Cost", "Turn", "costs_of", "lanes_within", "turns_of"]
 
 MOST_LANES = 4096
 VECTORS = 34
@@ -89,14 +89,22 @@ def lanes_within(cell: Cell, memory: int) -> int:
     return max(1, min(memory // (2 * lane), MOST_LANES)) if lane else MOST_LANES
 
 
-def cost_of(cell: Cell, spec: AnySweep) -> Cost:
-    """What a net of this cell takes; of a training of the user's, where nothing is known, each the same."""
-    probe, training = 0.0, 1.0
-    if isinstance(cell, CellPlan):
-        work = forward_work(cell.net)  # once: there may be a hundred thousand cells
-        probe, training = seconds_per_probe(cell, work), seconds_per_training(cell, work)
+def costs_of(spec: AnySweep) -> Callable[[Cell], Cost]:
+    """What a net of each cell of a sweep takes; of a training of the user's, where nothing is known, each the same."""
     if spec.search is None:
         assert spec.scan is not None
-        return Cost(probe, training, spec.scan.count, questions=1)
-    rules = search_rules(spec, cell)
-    return Cost(probe, training, rules.typical_trials, math.ceil(rules.typical_trials / rules.at_once))
+        count = spec.scan.count
+        return lambda cell: Cost(*_seconds_of(cell), count, questions=1)
+    rules_of_cell = rules_of_cells(spec)
+
+    def cost(cell: Cell) -> Cost:
+        rules = rules_of_cell(cell)
+        trainings = rules.typical_trials
+        return Cost(*_seconds_of(cell), trainings, math.ceil(trainings / rules.at_once))
+
+    return cost
+
+
+def _seconds_of(cell: Cell) -> tuple[float, float]:
+    """Of λ₀ and of one training."""
+    return (seconds_per_probe(cell), seconds_per_training(cell)) if isinstance(cell, CellPlan) else (0.0, 1.0)
