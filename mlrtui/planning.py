@@ -436,7 +436,7 @@ class _Kin:
 
     def record(self, cell: CellPlan) -> CellRecord:
         """One of them as the store gets it."""
-        size = {"depth": cell.net.depth, "width": cell.net.width, "n_params": n_params(cell.net)}
+        size: dict[str, Any] = {"depth": cell.net.depth, "width": cell.net.width, "n_params": n_params(cell.net)}
         first, *later = self.settings
         settings = first + "".join(f"{size[name]}{text}" for name, text in zip(SIZED, later, strict=True))
         return CellRecord(
