@@ -3,12 +3,16 @@
 import math
 from collections.abc import Callable, Sequence
 
+from mlrtui.config import SweepSpec
+from mlrtui.config.maps import MapSection
 from mlrtui.driver.methods import FORK_POINTS, rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan, Plan
 
 __all__ = [
     "expected_trainings",
+    "map_range",
+    "map_trainings",
     "parallel_lanes",
     "rows_per_second",
     "seconds_per_core",
@@ -43,9 +47,20 @@ def expected_trainings(plan: Plan) -> int:
     return sum(map(trainings, plan.cells))
 
 
+def map_range(plan: Plan) -> tuple[int, int] | None:
+    """The fewest and the most trainings of a sweep with maps: their coarse grids, and all points; None: it has none."""
+    section = plan.spec.map if isinstance(plan.spec, SweepSpec) else None
+    if section is None:
+        return None
+    step = 1 if section.window is None else 1 << section.levels  # rows from one of the coarse grid to the next
+    rows = [(cell.row.row, len(cell.seeds)) for cell in plan.cells if isinstance(cell, CellPlan) and cell.row]
+    fewest = sum(seeds for row, seeds in rows if row % step == 0) * (section.squares + 1)
+    return fewest, sum(seeds for _, seeds in rows) * section.points
+
+
 def parallel_lanes(plan: Plan) -> int:
     """Trainings that can run at the same time, which bounds the number of useful workers."""
-    if plan.spec.scan is not None:
+    if plan.spec.search is None:
         return expected_trainings(plan)
     rules = rules_of_cells(plan.spec)
     return sum(len(cell.seeds) * rules(cell).at_once for cell in plan.cells)
@@ -84,10 +99,15 @@ def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
             trainings = trainings_of(cell)
             seconds += trainings * seconds_per_training(cell)
             steps += trainings * cell.max_steps
-            rows += trainings * cell.max_steps / cell.train.record_every
+            rows += trainings * _rows_of(cell)
     if not seconds:
         return 0.0
     return (_ROWS_PER_GPU * gpus + steps / seconds * (len(devices) - gpus)) * rows / steps
+
+
+def _rows_of(cell: CellPlan) -> float:
+    """Stored of a training, about."""
+    return cell.max_steps / cell.train.record_every if cell.train.curves else 1.0
 
 
 def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
@@ -117,8 +137,21 @@ def _base_steps(cell: CellPlan) -> int:
 
 def _trainings_of(plan: Plan) -> Callable[[Cell], int]:
     """How many the nets of a cell take."""
+    if isinstance(plan.spec, SweepSpec) and plan.spec.map is not None:
+        of_row = map_trainings(plan.spec.map)
+        return lambda cell: len(cell.seeds) * of_row
     if plan.spec.scan is not None:
         each = plan.spec.scan.count
         return lambda cell: len(cell.seeds) * each
     rules = rules_of_cells(plan.spec)
     return lambda cell: len(cell.seeds) * rules(cell).typical_trials
+
+
+def map_trainings(section: MapSection) -> int:
+    """Trainings of a row of a map, about: the rows of the coarse grid have theirs, and a boundary that crosses the map
+    once is followed at every level by a band of points."""
+    width, points = 2 * (1 + 2 * section.margin), section.points
+    if section.window is None:
+        return min(section.squares + 1 + width * section.levels, points)
+    bands = sum(width * (section.squares << level) for level in range(1, section.levels + 1))
+    return min(math.ceil(((section.squares + 1) ** 2 + bands) / points), points)

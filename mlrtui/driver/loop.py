@@ -17,7 +17,7 @@ from mlrtui.driver.committing import Committer
 from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
 from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.forking import base_eta_of, begin_forks, fork_of, give_up, is_answered, probe_of
+from mlrtui.driver.forking import begin_forks, give_up, is_answered, probe_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.inbox import Inbox
 from mlrtui.driver.pruning import Pruning
@@ -25,25 +25,23 @@ from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turns_of
 from mlrtui.driver.slots import MAX_STARVED, Slots
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
+from mlrtui.driver.tasks import task_of, trial_spec
 from mlrtui.driver.telling import Telling
 from mlrtui.engines.base import Engine, EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
-from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
+from mlrtui.planning import CellPlan, Plan
 from mlrtui_db.models import NamedSweep, SweepState
 from mlrtui_db.records import Derivation, TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
     LambdaAtInit,
-    LoopRound,
     Outcome,
     PruningThreshold,
     Repeated,
-    Round,
     StepBatch,
     Task,
     TaskDone,
     TaskFailed,
-    TrialSpec,
 )
 
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
@@ -171,8 +169,8 @@ class Driver:
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
             self._each_turn()
-            for refusal in begin_forks(run, self._store, self._commit):
-                self._event("error", refusal)
+            for level, refusal in begin_forks(run, self._store, self._commit):
+                self._event(level, refusal)
             self._hand_out(run)
             self._telling.turn()
             if self._fits_due is not None and self._clock() >= self._fits_due:
@@ -274,7 +272,7 @@ class Driver:
                 drafts[turn.slot] = draft
             elif not run.barred:  # else there may be work for another
                 break
-        rounds = {slot: self._opening(draft) for slot, draft in drafts.items() if draft.trainings}
+        rounds = {slot: self._opening(run, draft) for slot, draft in drafts.items() if draft.trainings}
         opened = self._commit(lambda: self._open(rounds)) if rounds else {}
         for slot, draft in drafts.items():
             if slot in rounds:
@@ -285,8 +283,8 @@ class Driver:
             self._telling.submitted(slot, draft, lanes)
             self._engine.submit(slot, task)
 
-    def _opening(self, draft: Draft) -> _Opening:
-        records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
+    def _opening(self, run: SweepRun, draft: Draft) -> _Opening:
+        records = [trial_record(run.cell_of[net.net_id], net, eta, number) for net, eta, number in draft.trainings]
         return _Opening(records, self._pruning.thresholds(draft.cell.plan))
 
     def _open(self, rounds: dict[int, _Opening]) -> dict[int, dict[int, int]]:
@@ -305,20 +303,9 @@ class Driver:
         trials = []
         for (trial_id, attempt), (net, eta, _) in zip(opened.items(), draft.trainings, strict=True):
             lanes[trial_id] = _Lane(trial_id, attempt, net, eta)
-            lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
-            trials.append(TrialSpec(trial_id, attempt, net.seed, eta, lambda0, base_eta_of(net)))
-        return self._task(run, draft.cell.plan, trials, opening.thresholds), lanes
-
-    def _task(
-        self, run: SweepRun, cell: Cell, trials: list[TrialSpec], thresholds: tuple[PruningThreshold, ...]
-    ) -> Task:
-        task_id = next(self._task_ids)
-        if isinstance(cell, CellPlan):
-            parts = (cell.data_id, cell.net, cell.train, cell.sharpness)
-            return Round(task_id, *parts, tuple(trials), thresholds, measure_spec(run.spec), fork=fork_of(cell))
-        (trial,) = trials  # a process for each
+            trials.append((net, trial_spec(net, eta, trial_id, attempt)))
         check, self._check_due = self._check_due, False
-        return LoopRound(task_id, cell.loop, trial, check)
+        return task_of(run, next(self._task_ids), trials, opening.thresholds, check=check), lanes
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
@@ -385,7 +372,7 @@ class Driver:
             self._event("warning", text)
         self._open_measured(run, measured)
         self._derive(run, [*measured, *told])
-        run.changed([*measured, *told])
+        run.changed(run.kin([*measured, *told]))
         self._close_answered(run, [*measured, *told])
         self._watch_wal()
 
@@ -437,7 +424,9 @@ class Driver:
     def _close_answered(self, run: SweepRun, told: Iterable[NetRun]) -> None:
         """Close those of these nets that have asked all they wanted."""
         answered = [
-            net for net in dict.fromkeys(told) if not net.closed and net.questions is not None and net.questions.closed
+            net
+            for net in dict.fromkeys(run.kin(told))
+            if not net.closed and net.questions is not None and net.questions.closed
         ]
         if not answered:
             return

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from mlrtui.config import AnySweep
-from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
+from mlrtui.config import AnySweep, SweepSpec
+from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
@@ -91,6 +91,9 @@ def lanes_within(cell: Cell, memory: int) -> int:
 
 def costs_of(spec: AnySweep) -> Callable[[Cell], Cost]:
     """What a net of each cell of a sweep takes; of a training of the user's, where nothing is known, each the same."""
+    if isinstance(spec, SweepSpec) and spec.map is not None:
+        of_row, questions = map_trainings(spec.map), spec.map.levels + 1
+        return lambda cell: Cost(*_seconds_of(cell), of_row, questions)
     if spec.search is None:
         assert spec.scan is not None
         count = spec.scan.count

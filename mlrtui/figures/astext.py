@@ -7,7 +7,18 @@ import numpy as np
 
 from mlrtui.analysis.prediction import Refusal
 from mlrtui.charts.plain import TextChart, TextSeries
-from mlrtui.figures import accuracies, forest, fork_curves, laws, optima, predictions, scans, searches, trainings
+from mlrtui.figures import (
+    accuracies,
+    forest,
+    fork_curves,
+    laws,
+    optima,
+    predictions,
+    scans,
+    searches,
+    success_maps,
+    trainings,
+)
 from mlrtui.figures.forest import condition_of, line, name_of
 from mlrtui.figures.laws import Law, words
 from mlrtui.figures.onset_marks import Onset
@@ -25,6 +36,7 @@ __all__ = [
     "onsets",
     "phases",
     "sharpness",
+    "success_map",
     "transfer",
 ]
 
@@ -202,6 +214,14 @@ def forks(rows: Sequence[Row]) -> TextChart:
         if one.left_out:
             head.append(f"   forks without a value: {one.left_out}")
     return TextChart(tuple(head), tuple(series), y_log=True)
+
+
+def success_map(one: success_maps.SuccessMap) -> TextChart:
+    """See `success_maps.success_map`: a picture in lines, without axes of its own."""
+    across, down = (f"{name} {exact(some[0], 3)} to {exact(some[-1], 3)}"
+                    for name, some in (("η", one.etas), (one.section.axis, one.values)))  # fmt: skip
+    head = [*success_maps.words(one), f"# succeeds, . fails, + both; across {across}, up {down}"]
+    return TextChart(tuple(map(one_line, [*head, *success_maps.picture(one)])))
 
 
 def accuracy(found: Sequence[Training]) -> TextChart:

@@ -23,6 +23,7 @@ from mlrtui.figures import (
     optima,
     scans,
     searches,
+    success_maps,
     trainings,
 )
 from mlrtui.figures.groups import default_x
@@ -223,6 +224,19 @@ def _forks(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     return Loaded(shown, (left,) if len(cells) > _MOST_CELLS else ())
 
 
+def _maps(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
+    found: list[success_maps.SuccessMap] = []
+    for sweep in sweeps:
+        section = success_maps.section_of(sweep.spec)
+        if section is not None:
+            found += success_maps.success_maps(sweep.name, section, view_rows(reader, "maps", [sweep], asked.where))
+    if not found:
+        raise BadInput(f"{reader.path}: no sweep in it is a map; the figure map needs one with [map] in its file")
+    one = found[0]
+    left = f"shows map {one.number} of {one.sweep!r}, seed {one.seed}; {len(found) - 1} others are left out (--where)"
+    return Loaded(one, (left,) if len(found) > 1 else ())
+
+
 def _tried(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     rows = view_rows(reader, "boundaries", sweeps, asked.where)
     nets = view_rows(reader, "eta_star", sweeps, asked.where)
@@ -325,4 +339,9 @@ FIGURES.register(
     "forks",
     Figure("the largest rate that survives along a training, over 2/λ(t)", ("search",), _forks,
            lambda data, axes, _: fork_curves.forks(data, axes), lambda data, _: astext.forks(data)),
+)  # fmt: skip
+FIGURES.register(
+    "map",
+    Figure("where training succeeds over η and another axis, as a sweep with [map] found it", ("scan",), _maps,
+           lambda data, axes, _: success_maps.success_map(data, axes), lambda data, _: astext.success_map(data), 1.25),
 )  # fmt: skip
