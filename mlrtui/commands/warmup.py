@@ -16,7 +16,7 @@ from mlrtui.planning import CellPlan
 from mlrtui.reading import documents
 from mlrtui.reading.fitting import chosen
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact
+from mlrtui.text.numbers import counted, exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.spec import Dataset, Fork, LambdaAtInit, Outcome, Probe, Round, TaskFailed, TrialSpec
@@ -85,7 +85,7 @@ def _suggestions(reader: Reader, sweep: SweepRow) -> list[Suggestion]:
 
 
 def _lines(name: str, one: Suggestion, asked: Asked, checked: Checked | None) -> Iterator[str]:
-    yield f"{name}: {one.cell}, warm-up of {one.warmup_steps} steps"
+    yield f"{name}: {one.cell}, warm-up of {counted(one.warmup_steps, 'step')}"
     for step, count in zip(one.steps, one.survivors, strict=True):
         yield f"  from step {step}: the peak survives in {count} of {one.nets} nets"
     if one.undecided:
@@ -109,7 +109,7 @@ def _lines(name: str, one: Suggestion, asked: Asked, checked: Checked | None) ->
             f"(it survives from step {one.first} on; margin {exact(asked.margin, 3)})"
         )
     if checked is not None:
-        seeds = f"{len(checked.seeds)} nets of other seeds, {checked.seeds[0]} to {checked.seeds[-1]}"
+        seeds = f"{counted(len(checked.seeds), 'net')} of other seeds, {checked.seeds[0]} to {checked.seeds[-1]}"
         counts = checked.survivors
         yield (
             f"  checked on {seeds}: the peak survives in {counts['none']} without a warm-up, in {counts['suggested']} "

@@ -30,6 +30,7 @@ from mlrtui.driver.telling import Telling
 from mlrtui.engines.base import Engine, EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
 from mlrtui.planning import CellPlan, Plan
+from mlrtui.text.numbers import counted
 from mlrtui_db.models import NamedSweep, SweepState
 from mlrtui_db.records import Derivation, TrialRecord
 from mlrtui_db.store import Store
@@ -150,15 +151,13 @@ class Driver:
         self._pruning.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
-        size = f"{len(run.nets)} nets in {len(run.cells)} cells"
-        self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
-        if remark := writer_remark(plan, self._slots.devices):
-            self._event("warning", remark)
+        how, size = "resumed" if resumed else "started", counted(len(run.cells), "cell")
+        self._event("info", f"{how} {spec.sweep.name!r}: {counted(len(run.nets), 'net')} in {size}")
+        for warning in filter(None, (writer_remark(plan, self._slots.devices), identity.other_code(plan, state))):
+            self._event("warning", warning)
         if grown:
             self._event("info", grown)
             self._fits_due = self._clock()
-        if (other := identity.other_code(plan, state)) is not None:
-            self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._telling.begin(run, self._sweep_id)
         self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
@@ -516,7 +515,8 @@ class Driver:
         if not lanes:
             return
         self._commit(lambda: self._store.fail_trials([lane.trial_id for lane in lanes], error))
-        self._event("error", f"{len(lanes)} trials of {run.cell_of[lanes[0].net.net_id].plan.label} failed: {error}")
+        many, cell = counted(len(lanes), "trial"), run.cell_of[lanes[0].net.net_id].plan.label
+        self._event("error", f"{many} of {cell} failed: {error}")
         if run.spec.search is not None:
             self._fail_nets(run, tuple(dict.fromkeys(lane.net for lane in lanes)), f"a training failed: {error}")
             return
@@ -555,7 +555,7 @@ class Driver:
         if self._derived:
             text += f"; {self._derived} outcomes followed from trainings to other thresholds"
         if failed:
-            text += f"; {failed} trials or nets failed"
+            text += f"; {failed} {'trial or net' if failed == 1 else 'trials or nets'} failed"
         self._event("warning" if failed else "info", text)
         self._refit(run)
 

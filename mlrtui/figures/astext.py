@@ -24,7 +24,7 @@ from mlrtui.figures.laws import Law, words
 from mlrtui.figures.onset_marks import Onset
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact, whole
+from mlrtui.text.numbers import counted, exact, whole
 
 __all__ = [
     "accuracy",
@@ -64,9 +64,9 @@ def eta_star(found: Sequence[Law], x: str, predicted: bool = False) -> TextChart
                 series.append(TextSeries("-", [(step.x, step.low), (step.x, step.high)]))
         series.append(TextSeries("^", [(net.x, net.y) for net in law.nets if net.censored == "at_max"]))
     if above := sum(net.censored == "at_max" for net in nets):
-        head.append(f"^  η* is at least this ({above} nets)")
+        head.append(f"^  η* is at least this ({counted(above, 'net')})")
     if lost := sum(net.censored not in ("", "at_max") for net in nets):
-        head.append(f"   {lost} nets succeed at no rate in the range and have no mark")
+        head.append(f"   no success in the range, no mark: {counted(lost, 'net')}")
     if missing := sum(law.missing for law in found):
         head.append(f"   nets without η* yet: {missing}")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)
@@ -193,7 +193,8 @@ def transfer(found: Sequence[optima.Optima], x: str) -> TextChart:
             series.append(TextSeries(shape, [(net.x, net.y) for net in one.nets if net.mark == bound]))
     for bound, (shape, text) in optima.BOUNDS.items():
         if count := sum(net.mark == bound for net in nets):
-            head.append(f"{shape if bound != 'none' else ' '}  {text} ({count} nets{', no mark' * (bound == 'none')})")
+            none = bound == "none"
+            head.append(f"{' ' if none else shape}  {text} ({counted(count, 'net')}{', no mark' * none})")
     if missing := sum(one.missing for one in found):
         head.append(f"   nets without a best rate yet: {missing}")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)
@@ -257,5 +258,5 @@ def onsets(found: Sequence[Onset], x: str) -> TextChart:
         if count := sum(net.bound == bound for one in found for net in one.marks):
             head.append(f"{shape}  {text}: beyond the rates tried ({count})")
     if count := sum(net.bound == "unmeasured" for one in found for net in one.marks):
-        head.append(f"   c_sharp: λ not measured ({count} nets)")
+        head.append(f"   c_sharp: λ not measured ({counted(count, 'net')})")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)

@@ -29,6 +29,7 @@ from mlrtui.figures import (
 from mlrtui.figures.groups import default_x
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui.figures.rows import view_rows as rows_of_view
+from mlrtui.text.numbers import counted
 from mlrtui_db.axes import axis_values
 from mlrtui_db.flags import nonfinite
 from mlrtui_db.models import SweepRow, TrialRow
@@ -250,7 +251,7 @@ def _optima(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     view = "eta_star" if "search" in modes else "phases"
     rows = view_rows(reader, view, sweeps, asked.where)
     left = sum(sweep.nets - sweep.nets_done for sweep in sweeps)
-    notes = (f"{left} nets are not done: their best rates may change",) if left and view == "phases" else ()
+    notes = (f"not done: {counted(left, 'net')}; best rates may change",) if left and view == "phases" else ()
     return Loaded((optima.best_rates(rows) if view == "phases" else rows, _sizes(reader, sweeps)), notes)
 
 

@@ -21,7 +21,7 @@ from mlrtui.figures.success_maps import read_maps
 from mlrtui.figures.success_maps import words as words_of_map
 from mlrtui.reading.comparing import flat, geometric_cell, spec_of
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Section, Table, Text
-from mlrtui.text.numbers import decades, exact, interval, moment, power, r_squared, span
+from mlrtui.text.numbers import counted, decades, exact, interval, moment, power, r_squared, span
 from mlrtui.text.phrases import quantity
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
@@ -132,7 +132,7 @@ def _law_answers(found: Sequence[Law]) -> Iterator[str]:
             yield f"{group}no law: {'; '.join(result.warnings) or 'too few cells'}."
             continue
         r2 = "" if isnan(result.r2) else f", {r_squared(result.r2)}"
-        yield f"{group}η* {words(law)}{r2}, {result.cells} cells over {decades(result.decades)}."
+        yield f"{group}η* {words(law)}{r2}, {counted(result.cells, 'cell')} over {decades(result.decades)}."
 
 
 def _onset_answers(rows: Sequence[Row]) -> Iterator[str]:
@@ -157,10 +157,11 @@ def _doubts(rows: Sequence[Row], found: Sequence[Law]) -> Iterator[str]:
     if censored:
         names = {"at_max": "succeed at every rate", "at_min": "fail at every rate", "none": "succeed at no rate"}
         kinds = ", ".join(f"{censored.count(kind)} {names.get(kind, kind)}" for kind in dict.fromkeys(censored))
-        yield f"{len(censored)} of {len(rows)} nets are censored: {kinds}. Their cells are left out of the fits."
+        yield f"{len(censored)} of {counted(len(rows), 'net')} censored: {kinds}. Their cells are left out of the fits."
     ragged = sum(number(row, "first_failure") < number(row, "eta_last") for row in rows)
     if ragged:
-        yield f"The edge is ragged in {ragged} of {len(rows)} nets: rates fail below the largest that succeeds."
+        where = f"{ragged} of {counted(len(rows), 'net')}"
+        yield f"The edge is ragged in {where}: rates fail below the largest that succeeds."
     for law in found:
         term = law.result.terms[0] if law.result.terms else None
         if term and term.low is not None and term.high is not None and term.low <= 0.0 <= term.high:
@@ -175,9 +176,10 @@ def _group(law: Law) -> str:
 
 def _trouble(reader: Reader, sweep: SweepRow) -> Iterator[str]:
     if sweep.status != "done":
-        yield f"The sweep is not finished ({sweep.status}): {sweep.nets_done} of {sweep.nets} nets are done."
+        yield f"The sweep is not finished ({sweep.status}): {sweep.nets_done} of {counted(sweep.nets, 'net')} done."
     if sweep.trials_failed:
-        yield f"{sweep.trials_failed} trainings failed because of the machine; `mlrtui rerun --failed` repeats them."
+        failed = counted(sweep.trials_failed, "training")
+        yield f"{failed} failed because of the machine; to repeat: `mlrtui rerun --failed`."
     if sweep.repeatable == 0:
         yield "The first training, run twice, gave other numbers: it is not repeatable."
     if reader.stood_in:
