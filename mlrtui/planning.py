@@ -513,7 +513,7 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
         optimizer=point.optimizer,
         success=None if search is None else search.success,
         threshold=TrainSpec.threshold if search is None else search.threshold,
-        on=TrainSpec.on if search is None else search.on,
+        on=_accuracy_on(spec),
         record_every=spec.record.every,
         record_layers=spec.record.layers,
         weight_decay=optimizer.default_decay if point.weight_decay is None else point.weight_decay,
@@ -526,6 +526,11 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
         **{key: getattr(point, key) for key in optimizer.settings},
     )
     return train if spec.map is None else map_train(spec.map, train)
+
+
+def _accuracy_on(spec: SweepSpec) -> str:
+    asked = spec.scan.on if spec.search is None and spec.scan is not None else spec.search and spec.search.on
+    return asked or TrainSpec.on
 
 
 def _code_hash(name: str, path: str | None, hashes: Sequence[str] | None, key: str) -> str:
