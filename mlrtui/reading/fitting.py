@@ -15,7 +15,7 @@ from mlrtui.reading.quantities import quantity_rows
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["Question", "answers", "chosen", "fitted"]
+__all__ = ["Question", "answers", "chosen", "fitted", "is_map"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def _rows(
     found: list[tuple[str, str, Row]] = []
     sizes: dict[tuple[str, str], int] = {}
     held: set[str] = set()
+    without: list[str] = []  # sweeps that have no such quantity, each with why
     for reader in readers:
         there = {row.name for row in reader.sweeps()}
         held |= there
@@ -110,6 +111,7 @@ def _rows(
             if missing and sweeps:
                 raise BadInput(f"{option('y')} {y!r}: {missing}")
             if missing:
+                without.append(missing)
                 continue
             searched = _searched(sweep)
             rows = quantity_rows(reader, sweep.name, sweep.mode, [y])[y]
@@ -119,6 +121,11 @@ def _rows(
         raise BadInput(
             f"{unknown[0]!r}: no sweep of this name; there are {', '.join(map(repr, sorted(held))) or 'none'}"
         )
+    if not found and without:
+        more = f"; and {len(without) - 1} more" if len(without) > 1 else ""
+        raise BadInput(f"{option('y')} {y!r}: {without[0]}{more}")
+    if not held:
+        raise BadInput(f"{readers[0].path}: there is no sweep in it")
     several = len({name for name, _, _ in found}) > 1
     shown = {key: f"{key[0]}: {key[1]}" if several else key[1] for key in sizes}
     return (
@@ -138,8 +145,15 @@ def _lacks(sweep: SweepRow, y: str) -> str:
     """Why a sweep has no such quantity; "" where it may have it."""
     if sweep.mode == "recorded":
         return f"{sweep.name!r} is a recorded run, which has no grid to fit over"
+    if is_map(sweep):
+        return f"{sweep.name!r} is a map, which has no grid to fit over; see mlrtui map"
     missing = lacks(y, sweep.mode, _rates(sweep))
     return f"sweep {sweep.name!r}: {missing}" if missing else ""
+
+
+def is_map(sweep: SweepRow) -> bool:
+    """Whether a sweep's trainings are those of a map, which fill no grid."""
+    return bool(json.loads(sweep.spec).get("map"))
 
 
 def _rates(sweep: SweepRow) -> int:

@@ -93,6 +93,7 @@ def test_searches_for_other_accuracies_are_not_pooled(
     ("arguments", "named"),
     [
         (("--y", "loss"), "--y 'loss': use one of eta_star"),
+        (("--y", "best_rate"), "--y 'best_rate': sweep 'small search': a [search] has no best_rate, only a [scan] has"),
         (("--x", "breadth"), "--x 'breadth'"),
         (("--where", "width >"), "--where 'width >': the expression ends at column 8"),
         (("--group-by", "colour"), "'colour' is no axis"),
