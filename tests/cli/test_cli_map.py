@@ -27,7 +27,7 @@ def test_maps_are_told_in_words_json_and_a_picture(mlrtui: Mlrtui, made: Callabl
     assert picture[0].endswith(".|")
     assert picture[0].count("#") < picture[-1].count("#")  # wide nets, which are above, train at lower rates alone
     for command, told in (("fit", "is a map, which has no"), ("certify", "a map has no grid of cells")):
-        size = ("--width", "64") if command == "certify" else ()
+        size = ("--depth", "2", "--width", "64") if command == "certify" else ()
         refused = mlrtui(command, "small map", "--store", store, *size)
         assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
         assert told in refused.stderr
