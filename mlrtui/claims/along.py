@@ -169,7 +169,9 @@ def _start_apart(results: Results) -> Measured:
 def _one_hidden(sweep: str, base: str) -> tuple[Claim, ...]:
     return (
         Claim(sweep, f"1×512 relu, {base}: κ = η*(t)·λ(t)/2 at every t", KALRA, 1.61, 1.99, average("forks", _KAPPA)),
-        Claim(sweep, "... and a fork from step 0 finds η* itself: largest |ln|", KALRA, 0.0, 0.0, _start_apart),
+        Claim(
+            sweep, "... and a fork from step 0 finds η* itself: largest distance in ln", KALRA, 0.0, 0.0, _start_apart
+        ),
     )
 
 
