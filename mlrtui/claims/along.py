@@ -10,7 +10,7 @@ from statistics import fmean, linear_regression
 from mlrtui.analysis.warmup import suggestions
 from mlrtui.claims.check import Claim, Measured, Results, Row
 from mlrtui.claims.measures import Measure, average, column, farthest, number, share
-from mlrtui.text.numbers import fixed
+from mlrtui.text.numbers import exact, fixed
 
 __all__ = ["ALONG"]
 
@@ -169,7 +169,9 @@ def _start_apart(results: Results) -> Measured:
 def _one_hidden(sweep: str, base: str) -> tuple[Claim, ...]:
     return (
         Claim(sweep, f"1×512 relu, {base}: κ = η*(t)·λ(t)/2 at every t", KALRA, 1.61, 1.99, average("forks", _KAPPA)),
-        Claim(sweep, "... and a fork from step 0 finds η* itself: largest |ln|", KALRA, 0.0, 0.0, _start_apart),
+        Claim(
+            sweep, "... and a fork from step 0 finds η* itself: largest distance in ln", KALRA, 0.0, 0.0, _start_apart
+        ),
     )
 
 
@@ -271,7 +273,7 @@ _EDGE = (
     Claim(RATES, "with He's variance of 2 λ hardly rises: largest λ over λ₀", COHEN, 1.0, 1.3,
           _of_curves("sharpness", _risen, init_variance=2.0)),
     *(
-        Claim(sweep, f"{name}, β = {beta:g}: λη over {edge} rises to 1 and stays: mean from step 500 on", COHEN,
+        Claim(sweep, f"{name}, β = {exact(beta)}: λη over {edge} rises to 1 and stays: mean from step 500 on", COHEN,
               0.95, 1.07, _of_curves("sharpness_ratio", fmean, 500, momentum=beta))
         for sweep, name, edge in (
             (MOMENTUM, "heavy ball", "2(1 + β)"), (NESTEROV, "Nesterov", "2(1 + β)/(1 + 2β)"),
