@@ -39,15 +39,17 @@ _FLOOR_SD = 0.06  # a machine is not as fast at every moment
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
 
 _BINS = 50  # of the parts of a training's steps
-_PRIOR_PART = 0.35
+_PRIOR_PART = 0.4
 """Part of its steps that a training of a search does: those that learn end early, those that do not are pruned.
 From six examples (0.15 to 0.5); what a sweep itself shows soon outweighs it."""
 
 _OWN = 4.0  # trainings of a cell after which its own part counts as much as that of all
 
-_PART_SLOPE, _PART_WEIGHT = -0.25, 2.0
+_PART_SLOPE, _PART_WEIGHT = -0.1, 8.0
 """Of that part over the width, in logarithms: of two nets of one depth the wider learns in fewer epochs. The weight is
-as of trained cells that lie so far apart: with widths of one factor of four."""
+that of eight cells whose widths lie a factor of e from their middle: with less, what deep nets take at the end of a grid
+is foreseen too short.
+"""
 
 _PRIOR_WEIGHT = 2.0  # as of so many trainings
 _PRIOR_NETS = 1.0  # as of so many nets that are done
