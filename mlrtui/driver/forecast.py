@@ -47,8 +47,8 @@ _OWN = 4.0  # trainings of a cell after which its own part counts as much as tha
 
 _PART_SLOPE, _PART_WEIGHT = -0.1, 8.0
 """Of that part over the width, in logarithms: of two nets of one depth the wider learns in fewer epochs. The weight is
-that of eight cells whose widths lie a factor of e from their middle: with less, what deep nets take at the end of a grid
-is foreseen too short.
+that of eight cells whose widths lie a factor of e from their middle: with less, deep nets at the end of a grid are
+foreseen too short.
 """
 
 _PRIOR_WEIGHT = 2.0  # as of so many trainings
