@@ -12,6 +12,9 @@ __all__ = ["Claim", "Finding", "Measured", "Results", "Row", "check", "verdict_t
 
 Row = Mapping[str, object]
 
+ROUNDING = 1e-12
+"""Relative error of stored numbers: a rate of 8/λ₀ times λ₀ is 8 to the last digits alone."""
+
 
 @dataclass(frozen=True)
 class Results:
@@ -85,9 +88,10 @@ def _verdict(claim: Claim, measured: Measured) -> str:
     if measured.value is None:
         return "not measured"
     low, high = measured.interval or (measured.value, measured.value)
-    if claim.low <= low and high <= claim.high:
+    slack = ROUNDING * max(abs(claim.low), abs(claim.high))
+    if claim.low - slack <= low and high <= claim.high + slack:
         return "holds"
-    return "misses" if high < claim.low or low > claim.high else "undecided"
+    return "misses" if high < claim.low - slack or low > claim.high + slack else "undecided"
 
 
 def verdict_text(finding: Finding) -> str:

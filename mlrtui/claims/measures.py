@@ -12,6 +12,7 @@ from mlrtui.text.numbers import counted, exact, fixed
 __all__ = [
     "Measure",
     "average",
+    "best_in_catapult",
     "column",
     "controlled",
     "difference",
@@ -25,6 +26,7 @@ __all__ = [
     "number",
     "power",
     "r2",
+    "settles",
     "share",
     "smallest",
     "time_to_peak",
@@ -218,6 +220,18 @@ def time_to_peak(c: float) -> Measure:
 def column(name: str) -> Callable[[Row], float | None]:
     """A column's number; None where it is NULL."""
     return lambda row: _or_none(row[name])
+
+
+def settles(row: Row) -> bool | None:
+    """Whether a catapult has ended below the edge."""
+    return None if row["eta_final_sharpness"] is None else number(row["eta_final_sharpness"]) < 2.15
+
+
+def best_in_catapult(row: Row) -> bool | None:
+    """Whether the rate with the best accuracy lies above 2/λ₀ and survives, of a row of `onsets`."""
+    if row["eta_best"] is None or row["c_max"] is None:
+        return None
+    return 2.0 < number(row["eta_best"]) * number(row["lambda0_preconditioned"]) <= number(row["c_max"]) * (1 + 1e-9)
 
 
 def number(value: object) -> float:

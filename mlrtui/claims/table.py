@@ -7,10 +7,14 @@ other code and other seeds, said as "near ...".
 from collections.abc import Callable
 from math import log
 
+from mlrtui.claims.along import ALONG
+from mlrtui.claims.catapults import MORE_CATAPULTS
 from mlrtui.claims.check import Claim, Row
+from mlrtui.claims.layers import BY_LAYER
 from mlrtui.claims.measures import (
     Measure,
     average,
+    best_in_catapult,
     column,
     controlled,
     difference,
@@ -24,6 +28,7 @@ from mlrtui.claims.measures import (
     number,
     power,
     r2,
+    settles,
     share,
     smallest,
     time_to_peak,
@@ -81,17 +86,6 @@ def _rate(rate: str, where: str = "") -> str:
 
 def _peak_loss(row: Row) -> float | None:
     return None if row["peak_ratio"] is None else number(row["peak_ratio"]) * number(row["loss_initial"])
-
-
-def _settles(row: Row) -> bool | None:
-    """Whether a catapult has ended below the edge."""
-    return None if row["eta_final_sharpness"] is None else number(row["eta_final_sharpness"]) < 2.15
-
-
-def _best_in_catapult(row: Row) -> bool | None:
-    if row["eta_best"] is None or row["c_max"] is None:
-        return None
-    return 2.0 < number(row["eta_best"]) * number(row["lambda0_preconditioned"]) <= number(row["c_max"]) * (1 + 1e-9)
 
 
 def _per_size(mean_square: float) -> Callable[[Row], float | None]:
@@ -197,14 +191,14 @@ _CATAPULTS = (
     Claim(ONE_HIDDEN, "relu: from 2.3 flatter", LEWKOWYCZ, 1.61, 1.71, end_at(2.3, activation="relu")),
     Claim(ONE_HIDDEN, "relu: from 2.6 flatter still", LEWKOWYCZ, 1.17, 1.33, end_at(2.6, activation="relu")),
     Claim(ONE_HIDDEN, "catapults end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
-          share("phases", _settles, phase="catapult")),
+          share("phases", settles, phase="catapult")),
     Claim(DEEPER, "three hidden relu layers survive far longer: c_max", LEWKOWYCZ, 8.0, 14.0,
           average("onsets", _C_MAX, depth=3)),
     # Small runs with other code: 15 at width 128 with one output, 20 at 256 with ten; from 18 or 22 on no net learns.
     Claim(DEEPER, "two hidden relu layers that learn survive to η·λ₀ between 12 and 20: c_max", LEWKOWYCZ, 12.0, 20.0,
           average("onsets", _C_MAX, depth=2)),
     Claim(DEEPER, "catapults of three layers end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
-          share("phases", _settles, phase="catapult", depth=3)),
+          share("phases", settles, phase="catapult", depth=3)),
     # Small runs with four layers of width 128 and ten outputs: first rise at 3.5 to 8, survival up to 14 to 16; with
     # three and four layers together 10 to 16. The paper: about 12.
     Claim(FOUR_HIDDEN, "four hidden relu layers (width 128, ten outputs): c_max near 12", LEWKOWYCZ, 10.0, 16.0,
@@ -212,7 +206,7 @@ _CATAPULTS = (
     Claim(FOUR_HIDDEN, "... and their catapults begin well above 2", LEWKOWYCZ, 3.5, 8.0,
           first_catapult(target="classes", width=128)),
     Claim(FOUR_HIDDEN, "catapults of four layers end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
-          share("phases", _settles, phase="catapult")),
+          share("phases", settles, phase="catapult")),
     # Small runs on 512 digits, ten outputs, 60 steps, widths 256 and 512: linear 5.28, 4.76 (two layers), 6.28, 5.47
     # (three), tanh 4.92, 4.76 (two); others, width 128, two layers: linear 4 to 5, tanh 5. None of more layers.
     Claim(LINEAR_TANH, "two hidden linear layers survive beyond 4: c_max", LEWKOWYCZ, 4.0, 5.8,
@@ -225,7 +219,7 @@ _CATAPULTS = (
     Claim(LINEAR_TANH, "two hidden tanh layers survive beyond 4: c_max", LEWKOWYCZ, 4.2, 5.7,
           average("onsets", _C_MAX, activation="tanh", depth=2)),
     Claim(LINEAR_TANH, "catapults of linear networks end below the edge: part with η·λ < 2.15", LEWKOWYCZ, 0.95, 1.0,
-          share("phases", _settles, phase="catapult", activation="linear")),
+          share("phases", settles, phase="catapult", activation="linear")),
     Claim(ONSETS, "c_loss <= c_sharp <= c_max: part of the networks", KALRA, 0.95, 1.0,
           share("onsets", lambda row: None if row["ordered"] is None else bool(row["ordered"]))),
     Claim(ONSETS, "c_loss of one wide hidden layer (512) is near 2", KALRA, 2.0, 2.6,
@@ -234,7 +228,7 @@ _CATAPULTS = (
           difference(average("onsets", column("c_loss"), depth=3, width=64),
                      average("onsets", column("c_loss"), depth=3, width=512))),
     Claim(ACCURACY, "the best accuracy lies in the catapult phase: part of the networks", LEWKOWYCZ, 0.99, 1.0,
-          share("onsets", _best_in_catapult)),
+          share("onsets", best_in_catapult)),
 )  # fmt: skip
 
 
@@ -384,5 +378,8 @@ CLAIMS = (
     *_moves(MOVES_ROOT, 0.5),
     *_moves(MOVES_INVERSE, 1.0),
     *_EDGE,
+    *ALONG,
+    *MORE_CATAPULTS,
+    *BY_LAYER,
     *_LINEAR,
 )

@@ -34,6 +34,7 @@ IN_SCRIPT = "find_max_lr"
 NOT_HERE = {
     "search.on": "is for nets that mlrtui trains; the accuracy that the function reports decides; remove it",
     "search.give_up": "is for nets that mlrtui trains; a function may return early by itself; remove it",
+    "scan.on": "is for nets that mlrtui trains; the accuracy that the function reports is stored; remove it",
     "scan.eta_lambda0": "needs λ₀, which is not measured of a training of yours; use eta",
     "record.layers": "is for nets that mlrtui trains; remove it",
 }

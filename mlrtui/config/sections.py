@@ -148,8 +148,8 @@ class DataSection(Section):
         ("global",),
     )
     validation: Annotated[float | Literal["test"] | None, or_word(number(0.0, 0.9, above=True), "test")] = make_key(
-        'Held out of training, for [search] on = "validation": a share of the samples, the last ones; or "test", the '
-        "arrays x_test and y_test of an npz file, standardised as x is.",
+        'Held out of training, for on = "validation" in [search] or [scan]: a share of the samples, the last ones; or '
+        '"test", the arrays x_test and y_test of an npz file, standardised as x is.',
         0.2,
         None,
     )
@@ -404,6 +404,12 @@ class ScanSection(Section):
     eta_width: WidthRates | None = make_key(
         "Learning rates that follow a power of the width, as eta_width = { factor = [4.0, 8.0], power = -0.5 }.",
         {"factor": [4.0, 8.0], "power": -0.5},
+        None,
+    )
+    on: Annotated[str | None, choice("validation")] = make_key(
+        "validation: the accuracy that is stored is that of the samples held out (data.validation), not of those of "
+        "training, as without it.",
+        "validation",
         None,
     )
 

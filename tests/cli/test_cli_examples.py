@@ -19,7 +19,7 @@ from mlrtui.config import load_sweep
 if TYPE_CHECKING:
     import subprocess
 
-PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability"}
+PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability", "warm-up"}
 OTHERS = {"real-training", "forks", "trainability"}
 OWN = "your-own-training"
 CHOSEN = [201, 202, 203]
@@ -27,6 +27,27 @@ LATER = {
     "width scaling: transfer of the best rate on digits": [601, 602, 603],
     "width scaling: best rate of adamw on digits": [611, 612, 613],
     "width scaling: two classes of a teacher": [621, 622, 623],
+    "catapult: test accuracy on digits": [671, 672, 673],
+    "catapult: weight decay and a decayed rate on digits": [671, 672, 673],
+    "width scaling: per-layer rates of sgd on digits": [691, 692, 693],
+    "width scaling: per-layer rates of adam on digits": [691, 692, 693],
+    "eta* at the start and late in training on digits": [701, 702, 703],
+    "catapult: a CNN on digits": [671, 672, 673],
+    "catapult: scale of initialisation on digits": [671, 672, 673],
+    "controlled divergence: a transformer at eta = 16 / sqrt(width)": [681, 682, 683],
+    "edge of stability by learning rate on digits": [651, 652, 653],
+    "edge of stability with momentum on digits": [651, 652, 653],
+    "edge of stability with nesterov momentum on digits": [651, 652, 653],
+    "edge of stability under cross-entropy on digits": [651, 652, 653],
+    "edge of stability under cross-entropy at small rates on digits": [711, 712, 713],
+    "warm-up: one hidden relu layer on digits": [631, 632, 633],
+    "warm-up: three hidden relu layers on digits": [631, 632, 633],
+    "warm-up: three hidden tanh layers on digits": [631, 632, 633],
+    "warm-up: three hidden tanh layers in 120 steps on digits": [631, 632, 633],
+    "warm-up: forks of one hidden relu layer on digits": [631, 632, 633],
+    "warm-up: forks of three hidden relu layers on digits": [631, 632, 633],
+    "warm-up: forks under cross-entropy on digits": [631, 632, 633],
+    "warm-up: forks of three hidden tanh layers on digits": [631, 632, 633],
     "catapult: networks and their linearization on digits": [691, 692, 693],
 }
 """Files that came later, with seeds of their own."""

@@ -76,7 +76,7 @@ def test_other_data_than_that_of_the_forks_is_no_check(store: Path, tmp_path: Pa
     shutil.copyfile(store, other)
     with closing(sqlite3.connect(other)) as opened, opened:
         opened.execute("UPDATE cell SET data_id = 'another'")
-    with pytest.raises(BadInput, match="data.name = 'digits': no longer the data with which 'warm' was started"):
+    with pytest.raises(BadInput, match=r"data\.name = 'digits': no longer the data with which 'warm' was started"):
         suggest_warmup(other, (), Asked(margin=0.25, check=True, nets=1))
 
 

@@ -1,5 +1,7 @@
 """From the trainer's rows to the views: what a sweep file asks for arrives in the store."""
 
+from pathlib import Path
+
 import pytest
 from conftest import SMALL_SCAN
 
@@ -22,10 +24,10 @@ ASKED = (
 )
 
 
-def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), ASKED), data.load)
+def trained(plan: planning.Plan, path: Path) -> int:
+    """Train one trial of the first cell into a new store, and give its number."""
     cell = plan.cells[0]
-    path = tmp_path / "a.db"
+    assert isinstance(cell, planning.CellPlan)
     with Store.open(path, host="here") as store:
         with store.transaction():
             sweep_id = store.add_sweep(plan.sweep)
@@ -43,6 +45,14 @@ def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  
                 elif isinstance(message, Outcome):
                     assert store.finish_trial(conversion.trial_outcome(message))
     assert check(path) == []
+    return trial_id
+
+
+def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), ASKED), data.load)
+    cell = plan.cells[0]
+    path = tmp_path / "a.db"
+    trial_id = trained(plan, path)
     with Reader.open(path) as reader:
         curve = reader.curve(trial_id)
         names, rows = reader.query("spectra")
@@ -64,3 +74,29 @@ def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  
     assert all(row["effective_rms"] > 0 for row in layers if row["step"] > 0)
     assert live is not None
     assert live.nets[0].sharpness_samples == f"first 20 of {cell.data.samples}: another loss"
+
+
+def test_a_transformer_has_its_outputs_last(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    asked = ("record.layers=true", "model.kind=transformer", "model.depth=1")
+    plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), asked), data.load)
+    trained(plan, tmp_path / "a.db")
+    with Reader.open(tmp_path / "a.db") as reader:
+        names, rows = reader.query("layers")
+        first = [row[names.index("role")] for row in rows if row[names.index("step")] == 0]
+    assert first == ["input", *["hidden"] * 4, "output"]
+
+
+def test_a_scan_stores_the_accuracy_of_samples_that_are_held_out(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = {}
+    for name, asked in (("train", ()), ("validation", ("data.validation=0.25", 'scan.on="validation"'))):
+        plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), asked), data.load)
+        trained(plan, tmp_path / f"{name}.db")
+        with Reader.open(tmp_path / f"{name}.db") as reader:
+            names, rows = reader.query("curves")
+            found[name] = [dict(zip(names, row, strict=True)) for row in rows]
+        held = plan.datasets[plan.cells[0].data_id].held_out
+        counted = held if name == "validation" else plan.cells[0].data.samples
+        assert {row["accuracy_on"] for row in found[name]} == {name}
+        parts = [row["accuracy"] * counted for row in found[name] if row["accuracy"] is not None]
+        assert parts == pytest.approx(list(map(round, parts)))
+    assert held > 0

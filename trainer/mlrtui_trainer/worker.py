@@ -114,8 +114,8 @@ def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]
             if bases is None:
                 yield one
             else:
-                start = {"loss": float(bases.loss[i]), "loss_initial": float(bases.loss_initial[i])}
-                yield replace(one, **start, eta_catapult=onsets[i])
+                loss, loss_initial = float(bases.loss[i]), float(bases.loss_initial[i])
+                yield replace(one, loss=loss, loss_initial=loss_initial, eta_catapult=onsets[i])
 
 
 def _onsets(task: Probe, model: Model, samples: Samples, bases: Bases, found: Sequence[LambdaAtInit]) -> list[float]:

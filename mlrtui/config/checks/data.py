@@ -181,21 +181,21 @@ def _real_targets(known: Known) -> Iterator[Mistake]:
 
 def _held_out(known: Known) -> Iterator[Mistake]:
     """A held-out part goes with a search that looks at it."""
-    share, on = known.one("data.validation"), known.one("search.on")
-    looks = "search" in known.given and on == "validation"
+    table = "search" if "search" in known.given else "scan"
+    share, on = known.one("data.validation"), known.one(f"{table}.on")
+    looks = table in known.given and on == "validation"
     if share == TEST and known.axis("data.name") != ("npz",):
         if not set(known.axis("data.name")) & set(FILES):  # else told with the files
             yield _TEST_ELSEWHERE
         return
     if share is None:
         if looks and "data.validation" in known.values:
-            yield Mistake("search.on", on, "no samples are held out; write e.g. validation = 0.2 under [data]")
+            yield Mistake(f"{table}.on", on, "no samples are held out; write e.g. validation = 0.2 under [data]")
         return
-    if "search" in known.given and on == "train":
-        yield Mistake("data.validation", share, 'nothing looks at these samples; set on = "validation", or remove it')
-    if "scan" in known.given and "search" not in known.given:
-        yield Mistake("data.validation", share, "a [scan] has no success to be judged on them; remove it")
-    success = known.one("search.success")
+    if table in known.given and not looks:
+        where = 'set on = "validation"' if table == "search" else 'set on = "validation" under [scan]'
+        yield Mistake("data.validation", share, f"nothing looks at these samples; {where}, or remove it")
+    success = known.one("search.success") if table == "search" else None
     if looks and success in {"loss-below-initial", "finite"}:
         yield Mistake("search.on", on, f'success = "{success}" looks at no accuracy; remove it, and data.validation')
     for name, samples in product(known.axis("data.name"), known.axis("data.samples")):
