@@ -28,6 +28,10 @@ _CELL_SD = 0.35
 _SLOPE, _SLOPE_WEIGHT = -0.25, 2.0
 """Of true / guessed over the size of the work, in logarithms: large nets use a processor better than the guess says."""
 
+_LIKE = 1.3
+"""Of trainings before any has begun: how many times as slow they are against their guess as λ₀ is against its own. In
+four examples 1.2 to 1.4; each task and each training has its own start, which the guess leaves out."""
+
 _LIKE_SD = 0.7
 """What is left of the spread of a guess once the factor of the same machine is known for other work."""
 
@@ -41,9 +45,11 @@ From six examples (0.15 to 0.5); what a sweep itself shows soon outweighs it."""
 
 _OWN = 4.0  # trainings of a cell after which its own part counts as much as that of all
 
-_PART_SLOPE, _PART_WEIGHT = -0.25, 2.0
+_PART_SLOPE, _PART_WEIGHT = -0.1, 8.0
 """Of that part over the width, in logarithms: of two nets of one depth the wider learns in fewer epochs. The weight is
-as of trained cells that lie so far apart: with widths of one factor of four."""
+that of eight cells whose widths lie a factor of e from their middle: with less, deep nets at the end of a grid are
+foreseen too short.
+"""
 
 _PRIOR_WEIGHT = 2.0  # as of so many trainings
 _PRIOR_NETS = 1.0  # as of so many nets that are done
@@ -93,6 +99,11 @@ class Pace:
     def known(self) -> bool:
         """There is something to go by."""
         return self._guessed or self._all.guessed > 0
+
+    @property
+    def is_measured(self) -> bool:
+        """Something of it was measured, so that it is more than a guess."""
+        return self._all.guessed > 0
 
     def add_first(self, cell: int, seconds: float, guessed: float, size: float, other: float = 1.0) -> None:
         """The same of a worker's first record of this kind: it has loaded code, too, so that the time is a bound.
@@ -353,7 +364,7 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
     work = variance = by_cell = unknown = chain = last = 0.0
     for one in cells:
         measures = probes.ratio(one.cell, one.cost.probe)[0]
-        ratio, sd = trainings.ratio(one.cell, one.cost.training, measures)
+        ratio, sd = trainings.ratio(one.cell, one.cost.training, measures * _LIKE if probes.is_measured else 1.0)
         each, probe = one.cost.training * ratio, one.cost.probe * measures
         factor = needs.factor(one.cell, one.cost.width, middle)
         part = min(usual * factor, 1.0)

@@ -45,7 +45,7 @@ class _Slot:
     lanes: dict[int, _Lane] = field(default_factory=dict)  # by trial
     nets: int = 0  # whose λ₀ is measured
     seeds: tuple[int, ...] = ()
-    heard: float = 0.0  # when its last record came, or its task began
+    heard: float = 0.0  # when its last record came, its task began, or it was started
     free: float | None = None  # since when it has no task
     done: float = 0.0  # lane-steps, or nets, since the kind of its work last changed
     probes: bool = False
@@ -65,7 +65,7 @@ class Telling:
         self._sweep_id = 0
         self._due = 0.0
         self._moved = True
-        self._begun = self._again = 0.0  # of the sweep; when a wait that goes on is told again
+        self._again = 0.0  # when a wait that goes on is told again
         self._trains = False
         self._lanes_of_tasks = [0, 0]  # trainings that were handed out, and tasks
 
@@ -83,8 +83,10 @@ class Telling:
         for net in run.nets.values():
             if net.closed:
                 self._needs.ended(net.net_id)
-        self._moved, self._due, self._begun = True, 0.0, self._clock()
-        self._again = self._begun + EVERY
+        self._moved, self._due, now = True, 0.0, self._clock()
+        self._again = now + EVERY
+        for one in self._at:
+            one.heard = one.heard if one.ready else now
         self.turn()
 
     def submitted(self, slot: int, draft: Draft, trials: Iterable[int]) -> None:
@@ -117,7 +119,7 @@ class Telling:
         if isinstance(event, WorkerReady):
             self._at[event.slot].ready = True
         elif isinstance(event, WorkerDied):
-            self._at[event.slot] = _Slot()
+            self._at[event.slot] = _Slot(heard=self._clock())
         elif isinstance(event, FromWorker):
             self._record(self._at[event.slot], event)
 
@@ -135,9 +137,10 @@ class Telling:
         if self._run is None or now < self._due:
             return
         if not self._moved:
-            if now < self._again or not self._waited(now):
+            waited = self._waited(now) if now >= self._again else 0.0
+            if not waited:
                 return
-            self._again = now + (now - self._begun)  # seldom: such a wait may have no end
+            self._again = now + waited  # seldom: such a wait may have no end
         work = self._work(self._run)
         spent = self._clock() - now
         self._moved, self._due = False, now + max(EVERY, spent / _PART_OF_TIME)
@@ -262,7 +265,7 @@ class Telling:
         for slot in self._slots.in_use():
             one = self._at[slot]
             if not one.ready:
-                waits += now - self._begun
+                waits += now - one.heard
             elif one.cell is not None and one.probes not in one.warm:
                 waits += max(now - one.heard - EVERY, 0.0)  # records come once a second
         return waits

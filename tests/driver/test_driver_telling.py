@@ -96,6 +96,26 @@ def test_while_a_worker_is_silent_nothing_is_written(tmp_path: Path, sweep_file:
     assert max(later - earlier for earlier, later in itertools.pairwise(times)) >= 25
 
 
+class LateEngine(SlowEngine):
+    """No worker says anything for 20 s."""
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
+        if self.now < 20.0:
+            self.now += 0.5
+            return []
+        return super().poll(timeout)
+
+
+def test_a_wait_for_workers_counts_and_is_told_seldom(tmp_path: Path, sweep_file: WriteSweep) -> None:
+    seen = followed(tmp_path / "s.db", sweep_file(SMALL_SEARCH), LateEngine())
+    waits = [(at, work.left) for at, work in seen if work is not None and work.stage == "workers"]
+    assert 3 <= len(waits) <= 8  # each wait twice as long as the one before
+    left = [one for _, one in waits if one is not None]
+    assert len(left) == len(waits)
+    assert left == sorted(left)
+    assert left[-1] > left[0] + 10.0
+
+
 def test_a_resumed_sweep_knows_what_its_nets_took(tmp_path: Path, sweep_file: WriteSweep) -> None:
     sweep = sweep_file(SMALL_SEARCH)
     spec = load_sweep(sweep)
