@@ -2,14 +2,15 @@
 
 The general way (`subspace`) asks the host after every product which residual comes next. Here the basis grows by a rule
 that needs no answer: after the two kept Ritz vectors come the products of their best combination and of the other one,
-and then those of each new vector (Lanczos), all orthogonalised against the whole basis. As many products as are foreseen are made at once;
-then the small matrices come to the host, which judges after every one of them as the general way does, so that a lane's
+and then those of each new vector (Lanczos), all orthogonalised against the whole basis. As many products as are
+foreseen are made at once; then the small matrices come to the host, which judges after every one of them as the general way does, so that a lane's
 answer is that of the product that it needs. Only a lane that needs more than was foreseen has the host wait again.
 
 All of it has fixed shapes, so that the products of fully connected nets are recorded once (CUDA graphs) and replayed.
 """
 
 from collections.abc import Callable
+from functools import partial
 from math import pi
 
 import numpy as np
@@ -270,7 +271,7 @@ class _Recording(_Work):
             stop = min(_stop(self.depth + 1, self.most), count)
             segment = (self.depth, stop)
             if segment not in self._segments:
-                self._segments[segment] = recorded.record(lambda: self._segment(*segment), self.basis.device)
+                self._segments[segment] = recorded.record(partial(self._segment, *segment), self.basis.device)
             self._segments[segment]()
             self.depth = stop
 
