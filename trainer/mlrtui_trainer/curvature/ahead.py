@@ -3,8 +3,9 @@
 The general way (`subspace`) asks the host after every product which residual comes next. Here the basis grows by a rule
 that needs no answer: after the two kept Ritz vectors come the products of their best combination and of the other one,
 and then those of each new vector (Lanczos), all orthogonalised against the whole basis. As many products as are
-foreseen are made at once; then the small matrices come to the host, which judges after every one of them as the general way does, so that a lane's
-answer is that of the product that it needs. Only a lane that needs more than was foreseen has the host wait again.
+foreseen are made at once; then the small matrices come to the host, which judges after every one of them as the
+general way does: a lane's answer is that of the product that it needs. Only for a lane that needs more than was
+foreseen does the host wait again.
 
 All of it has fixed shapes, so that the products of fully connected nets are recorded once (CUDA graphs) and replayed.
 """
@@ -49,7 +50,7 @@ class Foresight:
 
     def products(self, rows: int, most: int, *, strict: bool) -> int:
         """How many products come before the first wait; ``strict``: some lane is judged as strictly as can be."""
-        return _stop(max(self._foreseen, rows, RULES[-1].products if strict else 0), most)
+        return _stop(max(self._foreseen, rows, int(RULES[-1].products) if strict else 0), most)
 
     def learn(self, products: npt.NDArray[np.int64]) -> None:
         """Take what the lanes of a solve needed: a calm training's next step needs as many."""
@@ -106,8 +107,9 @@ class _Seen:
 
     def __init__(self, small: Floats, outside: Floats, kept: Floats, noise: float) -> None:
         self.small = small  # [lanes, depth, depth]: (A vᵢ) · vⱼ
-        self.outside = outside  # [lanes, depth, depth]: scalar products of what of A vᵢ lies outside the whole basis
-        self.new = kept > noise  # [lanes, depth]: whether a vector was more than rounding before it was made a unit
+        self.outside = outside  # [lanes, depth, depth]: products of what of A vᵢ lies outside the basis
+        # [lanes, depth]: whether a vector was more than rounding before it was made a unit
+        self.new: npt.NDArray[np.bool_] = np.asarray(kept > noise, dtype=np.bool_)
         self.new[:, 0] = True
 
     def pairs(
