@@ -156,6 +156,14 @@ def _opened(store: Path, rounds: int, print_: Callable[[str], None]) -> list[dic
     return cases
 
 
+def _switched(store: Path, rounds: int, print_: Callable[[str], None]) -> list[dict[str, object]]:
+    """Print what a trial of the neighbouring cell costs the reading thread; a record of it."""
+    then, ahead = cell_switches(store, rounds)
+    rows = [[name, milliseconds(each)] for name, each in (("read then", then), ("read ahead", ahead))]
+    print_(table(("trial of another cell", "CPU ms, median / 95 %"), rows))
+    return [{"beside_cpu_s": then, "beside_ahead_cpu_s": ahead}]
+
+
 def _append(writer: Store, trial: int, seq: int, start: int, count: int, attempt: int) -> None:
     with writer.transaction():
         writer.append_steps(steps(trial, seq, start, count, attempt=attempt))
@@ -227,6 +235,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the store is made (the system's temporary folder)")
     parser.add_argument("--store", type=Path, help="one that make_store made, instead of a new one; its steps grow")
     parser.add_argument("--pages", action="store_true", help="only how long it takes to open each screen")
+    parser.add_argument("--cells", action="store_true", help="only what a trial of another cell costs to read")
     parser.add_argument("--json", type=Path, help="write every figure here")
     options = parser.parse_args()
     about = describe()
@@ -236,7 +245,10 @@ def main() -> None:
         made = made_before(path) if options.store else make(path, options.steps)
         print(f"steps: {made.steps}, store: {path.stat().st_size / 2**20:.0f} MiB", end="\n\n", flush=True)
         rounds = options.rounds
-        cases = _opened(path, rounds, print) if options.pages else _report(path, made, rounds, print)
+        if options.cells:
+            cases = _switched(path, rounds, print)
+        else:
+            cases = _opened(path, rounds, print) if options.pages else _report(path, made, rounds, print)
     save(options.json, about | {"steps": str(made.steps)}, cases)
 
 

@@ -25,6 +25,8 @@ from mlrtui_db.store import Store
 
 STEPS = 100_000
 KEYS = 10
+BURST = 21  # keys in one write; an odd number, so that the picture after them is another one
+BURSTS = 3
 BLOCK = 32_768  # bytes of a block in wandb's log of a run
 
 _LOG_A_RUN = """
@@ -59,6 +61,8 @@ class Measured:
     whole: list[float]  # seconds to the whole curve
     loading: float  # bytes until then
     keys: list[float]  # seconds from a key to the picture that answers it
+    burst: list[float]  # seconds from a burst of keys to the last byte before a silence
+    burst_bytes: int  # of the last of them
     ended: float  # bytes a minute with an ended run
     running: float | None  # the same with a silent one that is marked as running
     core: float  # share of a core meanwhile
@@ -80,6 +84,7 @@ def measure(peer: Peer, size: tuple[int, int], home: Path, starts: int, seconds:
             if start == starts - 1:
                 screen.listen(3.0)
                 pressed = [_key(screen, peer, peer.answers[turn % 2]) for turn in range(KEYS)]
+                bursts = [_burst(screen, peer) for _ in range(BURSTS)]
                 screen.listen(2.0)
                 begun, spent = time.perf_counter(), screen.cpu()
                 ended = screen.listen(seconds) * 60 / seconds
@@ -91,7 +96,17 @@ def measure(peer: Peer, size: tuple[int, int], home: Path, starts: int, seconds:
             screen.wait_for(peer.frame)
             screen.listen(12.0)  # until it is loaded, and until mlrtui has said that the trial is quiet
             running = screen.listen(seconds) * 60 / seconds
-    return Measured(frames, wholes, loading, pressed, ended, running, core, memory)
+    burst = [seconds for seconds, _ in bursts]
+    return Measured(frames, wholes, loading, pressed, burst, bursts[-1][1], ended, running, core, memory)
+
+
+def _burst(screen: Screen, peer: Peer) -> tuple[float, int]:
+    """Many keys in one write, in a silence of the screen, if it has any: seconds to the last byte, and the bytes."""
+    end = time.perf_counter() + 2.0
+    while time.perf_counter() < end and screen.read(0.4):
+        pass
+    _, last, sent = screen.key(peer.key * BURST, 0.6)
+    return last, sent
 
 
 def _key(screen: Screen, peer: Peer, answer: bytes) -> float:
@@ -182,6 +197,8 @@ def _row(size: tuple[int, int], name: str, found: Measured) -> list[str]:
         spread(found.whole),
         f"{found.loading:,}",
         milliseconds(found.keys),
+        milliseconds(found.burst),
+        f"{found.burst_bytes:,}",
         f"{found.ended:,.0f}",
         running,
         f"{100 * found.core:.1f}",
@@ -191,6 +208,7 @@ def _row(size: tuple[int, int], name: str, found: Measured) -> list[str]:
 
 HEAD = (
     "size", "program", "chart, s", "whole curve, s", "bytes until then", "key to its picture, ms",
+    f"{BURST} keys, ms", "their bytes",
     "bytes a minute, ended", "running but silent", "share of a core, %", "MiB",
 )  # fmt: skip
 

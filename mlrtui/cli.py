@@ -396,12 +396,13 @@ def export(
 ) -> None:
     """Write the views of the store as files."""
     from mlrtui.commands import export as exporting
+    from mlrtui.text.numbers import counted
 
     names = tuple(name.strip() for text in columns or () for name in text.split(",") if name.strip())
     asked = exporting.Asked(tuple(view or ()), sweep, names, where)
     for path, rows in exporting.export(store_path(store), out, asked, file_format=file_format, force=force):
         if path != exporting.STDOUT:
-            typer.echo(f"{path}: {rows} rows")
+            typer.echo(f"{path}: {counted(rows, 'row')}")
 
 
 for _name, _command_of_results in cli_results.COMMANDS.items():

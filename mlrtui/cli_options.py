@@ -89,7 +89,7 @@ FigureArgument = Annotated[
     str,
     typer.Argument(
         metavar="KIND",
-        help="eta-star, exponents, catapult, sharpness, phases, boundary, transfer, accuracy, onsets or forks.",
+        help="eta-star, exponents, catapult, sharpness, phases, boundary, transfer, accuracy, onsets, forks or map.",
         show_default=False,
     ),
 ]

@@ -11,6 +11,7 @@ from mlrtui.cli_options import (
     AllowCodeOption,
     AsciiOption,
     DepthOption,
+    DetachOption,
     DevicesOption,
     EngineOption,
     FigureArgument,
@@ -155,6 +156,41 @@ def certify(
     raise typer.Exit(command.certify(tuple(sweeps or ()), asked, options))
 
 
+def boundary_map(
+    sweeps: SweepsArgument = None,
+    *,
+    store: StoreOption = None,
+    eta: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH", help="Train this part of a map as finely as the whole, as a sweep of its own."
+        ),
+    ] = None,
+    window: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="The same of the other axis; with --eta or alone."),
+    ] = None,
+    detach: DetachOption = False,
+    devices: DevicesOption = "auto",
+    workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    allow_code: AllowCodeOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what maps of where training succeeds hold (trainings, shares, the box dimension of the boundary), or train a
+    part of one more finely.
+    """
+    from mlrtui.commands import maps as command
+
+    if eta is None and window is None:
+        command.boundary_map(store_path(store), tuple(sweeps or ()), as_json=as_json)
+        return
+    from mlrtui.commands.run import RunOptions
+
+    options = RunOptions(store_path(store), devices, workers, engine, detach, plain=True, allow_code=allow_code)
+    raise typer.Exit(command.map_window(tuple(sweeps or ()), command.Window(eta, window), options))
+
+
 def plot(
     kind: FigureArgument,
     sweeps: SweepsArgument = None,
@@ -244,6 +280,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "predict": predict,
     "suggest-warmup": suggest_warmup,
     "certify": certify,
+    "map": boundary_map,
     "plot": plot,
     "report": report,
     "compare-report": compare_report,

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from mlrtui.config.forks import ForkSection
+from mlrtui.config.forks import LOG_STEPS, ForkSection
 from mlrtui_trainer.spec import Fork, TrainSpec
 
-__all__ = ["ForkPlan", "fork_label", "fork_plan", "fork_settings", "fork_train"]
+__all__ = ["ForkPlan", "fork_label", "fork_plan", "fork_settings", "fork_steps", "fork_train"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,17 @@ class ForkPlan:
 def fork_plan(section: ForkSection, step: int, base: int) -> ForkPlan:
     """Of the forks at a step, from the nets of the cell at position ``base``."""
     return ForkPlan(base, Fork(step, section.state, section.schedule, section.warmup_steps or 0))
+
+
+def fork_steps(section: ForkSection, steps: int) -> tuple[int, ...]:
+    """The steps at which trainings fork, rising; ``steps``: as many as a net of their cell trains for.
+
+    >>> fork_steps(ForkSection(at=(0, "log"), base_eta=0.1), 128)
+    (0, 1, 2, 4, 8, 16, 32, 64, 128)
+    """
+    last = section.warmup_steps or steps
+    logs = [round(last ** (place / (LOG_STEPS - 1))) for place in range(LOG_STEPS)]
+    return tuple(sorted({one for step in section.at for one in (logs if step == "log" else [step])}))
 
 
 def fork_train(section: ForkSection, train: TrainSpec) -> TrainSpec:

@@ -10,12 +10,13 @@ from typing import Any, Literal, NamedTuple
 from mlrtui import data
 from mlrtui.config import AnySweep, LoopSweep, SweepSpec, read_sweep
 from mlrtui.config.forks import ForkSection
-from mlrtui.config.sections import DataSection, ModelSection, SharpnessSection
+from mlrtui.config.sections import DataSection, MapSection, ModelSection, SharpnessSection
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
-from mlrtui.fork_planning import ForkPlan, fork_label, fork_plan, fork_settings, fork_train
+from mlrtui.fork_planning import ForkPlan, fork_label, fork_plan, fork_settings, fork_steps, fork_train
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.loop_planning import LoopCell, planned
+from mlrtui.map_planning import MapRow, axis_field, map_train
 from mlrtui_db.axes import AXES, AXIS, SIZES, label
 from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
@@ -41,6 +42,7 @@ LATER = {
     "warmup_steps": 0,
     "clip": 0.0,
     "precision": "",
+    "curves": True,
     "code": (),
     "code_path": "",
 }
@@ -69,6 +71,7 @@ class CellPlan:
     samples: int  # how many train
     seeds: tuple[int, ...] = ()  # of its nets; in a shard, of its own
     fork: ForkPlan | None = None  # of forks; None: its trainings start at initialisation
+    row: MapRow | None = None  # of a map; None: it is no row of one
 
     @property
     def max_steps(self) -> int:
@@ -163,6 +166,8 @@ def _planned(spec: SweepSpec, load: Callable[[DataSpec], Dataset] | None) -> Pla
             cell = kin.cell(point, len(cells), name)
             cells.append(cell)
             records.append(kin.record(cell))
+    if spec.map is not None:
+        cells, records = _map_rows(spec.map, points, cells, records)
     if spec.fork is not None:
         forked = list(_fork_cells(spec.fork, cells, records))
         cells += [cell for cell, _ in forked]
@@ -174,9 +179,9 @@ def _fork_cells(
     section: ForkSection, cells: Sequence[CellPlan], records: Sequence[CellRecord]
 ) -> Iterator[tuple[CellPlan, CellRecord]]:
     """The cells of forks of these cells, by step, then in their order; they come after all of them."""
-    for number, (step, (cell, record)) in enumerate(
-        product(sorted(section.at), zip(cells, records, strict=True)), start=len(cells)
-    ):
+    by_step = sorted((step, at) for at, cell in enumerate(cells) for step in fork_steps(section, cell.train.max_steps))
+    for number, (step, at) in enumerate(by_step, start=len(cells)):
+        cell, record = cells[at], records[at]
         label, train = fork_label(cell.label, step), fork_train(section, cell.train)
         settings = json.loads(record.settings) | {"max_steps": train.max_steps, "fork": fork_settings(section, step)}
         yield (
@@ -190,6 +195,22 @@ def _fork_cells(
                 fork_step=step,
             ),
         )
+
+
+def _map_rows(
+    section: MapSection, points: Sequence["_Point"], cells: Sequence[CellPlan], records: Sequence[CellRecord]
+) -> tuple[list[CellPlan], list[CellRecord]]:
+    """The cells, each the row of a map; those that agree in all else are one map."""
+    field, homes = axis_field(section), dict[tuple[object, ...], list[int]]()
+    place = _Point._fields.index(field)
+    found: list[CellPlan] = []
+    for point, cell in zip(points, cells, strict=True):
+        rows = homes.setdefault((*point[:place], *point[place + 1 :]), [])
+        rows.append(cell.position)
+        value = cell.train.batch if field == "batch" else getattr(point, field)
+        found.append(replace(cell, row=MapRow(rows[0], len(rows) - 1, float(value))))
+    values = (cell.row.value for cell in found if cell.row is not None)
+    return found, [replace(record, map_value=value) for record, value in zip(records, values, strict=True)]
 
 
 def _recorded(spec: AnySweep, cells: Iterable[CellRecord]) -> SweepRecord:
@@ -292,7 +313,8 @@ def _axes(spec: SweepSpec) -> list[tuple[Any, ...]]:
     axes: list[tuple[Any, ...]] = []
     for name in _Point._fields:
         homes = (section for section in (spec.data, spec.model, spec.training) if hasattr(section, name))
-        axes.append((other[name] if name in other else getattr(next(homes), name)) or (None,))
+        values = (other[name] if name in other else getattr(next(homes), name)) or (None,)
+        axes.append(spec.map.rows(values) if spec.map is not None and name == axis_field(spec.map) else values)
     return axes
 
 
@@ -452,7 +474,7 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
         for key, name in named.items()
         if name is not None and is_factory(name)
     )
-    return TrainSpec(
+    train = TrainSpec(
         loss=point.loss,
         batch=batch,
         max_steps=max_steps,
@@ -473,6 +495,7 @@ def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:
         code_path=(spec.model.path or "") if code else "",
         **{key: getattr(point, key) for key in optimizer.settings},
     )
+    return train if spec.map is None else map_train(spec.map, train)
 
 
 def _code_hash(name: str, path: str | None, hashes: Sequence[str] | None, key: str) -> str:

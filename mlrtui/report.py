@@ -68,6 +68,8 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
     """Results of one sweep: η* per cell with its fits, or the phase of every trial of a scan."""
     sweep = snapshot.sweep
     lines = [sweep_line(sweep), ""]
+    if maps := list(_maps(reader, sweep)):
+        return "\n".join(map(one_line, [*lines, *maps]))  # neither phases nor onsets: thousands of lines
     lines += _boundaries(reader, sweep.name) if sweep.mode == "search" else _phases(reader, sweep.name)
     if forks := list(_forks(reader, sweep.name)) if sweep.mode == "search" else []:
         lines += ["", *forks]
@@ -94,6 +96,13 @@ def _boundaries(reader: Reader, sweep: str) -> Iterator[str]:
             f"{_number(row['eta_last']):>12}  {_number(row['first_failure']):>13}  "
             f"{_number(row['lambda0']):>9}  {_number(row['eta_star_lambda0']):>7}  {row['trials']:>6}{note}"
         )
+
+
+def _maps(reader: Reader, sweep: SweepRow) -> Iterator[str]:
+    from mlrtui.figures.success_maps import read_maps, words
+
+    for one in read_maps(reader, sweep):
+        yield from words(one)
 
 
 def _forks(reader: Reader, sweep: str) -> Iterator[str]:

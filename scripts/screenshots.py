@@ -30,6 +30,9 @@ class Scene:
     of_scan: bool = False
 
 
+_LIGHT = {"#292929": "#ffffff", "#c5c8c6": "#24292f"}
+"""The paper and ink of a light terminal, in place of those that the export takes where a cell has no colour."""
+
 _TRIAL_BEFORE = "left_square_bracket"
 
 SCENES = (
@@ -73,7 +76,10 @@ def draw_pictures(store: Path, folder: Path, size: tuple[int, int] = (120, 36), 
         if not pictures:
             raise RuntimeError(f"the screen {scene.name} could not be drawn")
         path = folder / f"{scene.name}.svg"
-        path.write_text(pictures[-1], encoding="utf-8")
+        picture = pictures[-1]
+        for dark, other in _LIGHT.items() if light else ():
+            picture = picture.replace(dark, other)
+        path.write_text(picture, encoding="utf-8")
         written.append(path)
     return written
 

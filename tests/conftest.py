@@ -12,12 +12,18 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # a process for each core: more threads would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from mlrtui import cli
 from mlrtui_db import lock
+
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # of the machine, not ours
+settings.load_profile("busy")
 
 FULL = os.environ.get("MLRTUI_TEST_FULL") == "1"
 
@@ -84,6 +90,15 @@ eta_lambda0 = [0.5, 2.6, 9.0]
 [sharpness]
 every = 5
 """
+
+SMALL_MAP = f"""{SMALL_SCAN.partition("[scan]")[0].replace("small scan", "small map")}
+[map]
+eta = [0.001, 1.0]
+axis = "width"
+squares = 8
+levels = 2
+success = "finite"
+""".replace("width = 64", "width = [8, 16, 24, 32, 48, 64]")
 
 Mlrtui = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from mlrtui.engines.fake import FakeEngine
-from mlrtui_trainer.spec import Dataset, LoopRound, Message, Round, Task
+from mlrtui_trainer.spec import Dataset, LoopRound, Message, Round, Rounds, Task
 from mlrtui_trainer.worker import run_task
 
 __all__ = ["RealEngine"]
@@ -24,5 +24,6 @@ class RealEngine(FakeEngine):
     def answer(self, task: Task) -> Iterator[Message]:
         """What comes of a task, made while it is asked for."""
         assert not isinstance(task, LoopRound)
-        self.trained += len(task.trials) if isinstance(task, Round) else 0
+        rounds = task.rounds if isinstance(task, Rounds) else (task,)
+        self.trained += sum(len(one.trials) for one in rounds if isinstance(one, Round))
         return run_task(task, self._datasets[task.data_id], "cpu")

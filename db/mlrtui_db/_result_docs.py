@@ -19,6 +19,11 @@ FORK: Docs = {
     "base_eta": ("eta", "Of forks: learning rate of their base, its peak under a schedule; NULL elsewhere."),
     "base_lambda0": ("1/eta", "Of forks: lambda0_preconditioned of the base; lambda0 columns are those at the fork."),
     "base_loss": ("loss", "Of forks: loss of the base at initialisation, over all training samples."),
+    "eta_catapult": (
+        "eta",
+        "Of forks: the rate at which their first step leaves the loss of its batch as it is; larger ones raise it, "
+        "which is how a catapult begins. By forward passes, to 1 %; NULL: none was found.",
+    ),
     "fork_loss": ("loss", "Of forks: that of the base where they start; NULL: it had diverged."),
 }
 

@@ -110,6 +110,8 @@ WHAT = {
     "forks": "One row per net and step at which trainings fork from a base training: the largest learning rate that "
     "survives when it is switched on there.",
     "fork_trials": "One row per training of a fork.",
+    "maps": "One row per training of a map, queued ones included: where in it, and whether it succeeds. Points that "
+    "follow from others are in no row ([guide](guides/maps.md)).",
     "exponents": "One row per fitted term.",
     "annotations": "One row per note or tag that `mlrtui note` has put on a sweep.",
     "annotation": "One row per note or tag of a sweep. The driver stores what `mlrtui note` asks for while it runs.",

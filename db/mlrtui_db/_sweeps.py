@@ -27,6 +27,7 @@ _LAMBDA_COLUMNS = {
     "hessian_residual": "lambda0_hessian_residual",
     "loss": "fork_loss",
     "loss_initial": "base_loss",
+    "eta_catapult": "eta_catapult",
 }
 
 

@@ -182,6 +182,7 @@ def _seventh(connection: sqlite3.Connection) -> None:
     """What came with schema 7, each part by itself."""
     _add_annotations(connection)
     _add_forks(connection)
+    _added(connection, "cell", "map_value REAL")
 
 
 def _add_annotations(connection: sqlite3.Connection) -> None:
@@ -199,7 +200,7 @@ def _add_annotations(connection: sqlite3.Connection) -> None:
 def _add_forks(connection: sqlite3.Connection) -> None:
     """At which step of its base a net of forks begins, and what the base was."""
     _added(connection, "cell", "fork_step INTEGER CHECK (fork_step >= 0)")
-    for name in ("base_eta", "base_lambda0", "base_loss", "fork_loss"):
+    for name in ("base_eta", "base_lambda0", "base_loss", "fork_loss", "eta_catapult"):
         _added(connection, "net", f"{name} REAL")
 
 
@@ -225,7 +226,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(4, "phases and eta* of the second edition", _fourth, relabels=True),
     Migration(5, "measures, learning rates by step, recorded runs, every axis in the views", _fifth),
     Migration(6, "eigenvalues and layers as measures with parts", _sixth),
-    Migration(7, "notes and tags, forks", _seventh),
+    Migration(7, "notes and tags, forks, maps", _seventh),
 )
 """In order of version. They change tables only: after the newest, the views are made anew from views.sql."""
 

@@ -77,6 +77,7 @@ class CellRecord:
     edge: float = 2.0  # eta × sharpness at which training is at the edge of stability; 0: none
     accuracy_on: str = "train"  # whose accuracy is stored: "train", "validation", or "own" of a user's training
     fork_step: int | None = None  # of the base, after which trainings of the cell start; None: at initialisation
+    map_value: float | None = None  # of a row of a map: the value of its other axis; None: it is no such
     nets: tuple[NetRecord, ...] = ()
 
 
@@ -109,6 +110,7 @@ class NetLambdas:
     converged: bool
     loss: float = nan  # of forks, where they start
     loss_initial: float = nan  # of forks, of the base at initialisation
+    eta_catapult: float = nan  # of forks: the rate at which their first step leaves the loss of its batch as it is
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,7 @@ CREATE TABLE cell (  -- what an axis describes is NULL where it is not known: of
   edge            REAL NOT NULL DEFAULT 2.0,
   accuracy_on     TEXT NOT NULL DEFAULT 'train',
   fork_step       INTEGER CHECK (fork_step >= 0),  -- NULL: no forks, trainings start at initialisation
+  map_value       REAL,  -- of rows of a map: the value of its other axis
   UNIQUE (sweep_id, settings),
   UNIQUE (sweep_id, position)
 ) STRICT;
@@ -88,10 +89,11 @@ CREATE TABLE net (
   window_low                       REAL,
   window_high                      REAL,
   successes                        INTEGER,
-  base_eta                         REAL,  -- this and the next three: of forks
+  base_eta                         REAL,  -- this and the next four: of forks
   base_lambda0                     REAL,
   base_loss                        REAL,
   fork_loss                        REAL,
+  eta_catapult                     REAL,
   UNIQUE (cell_id, seed)
 ) STRICT;
 CREATE INDEX net_rev ON net(rev);

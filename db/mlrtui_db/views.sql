@@ -198,7 +198,7 @@ SELECT s.name AS sweep, substr(c.label, 1, length(c.label) - length(' t=' || c.f
        (SELECT count(*) FROM trial t WHERE t.net_id = n.net_id AND t.status = 'done') AS trials,
        n.lambda0_preconditioned AS sharpness, c.edge / n.lambda0_preconditioned AS eta_edge,
        n.eta_star * n.lambda0_preconditioned / nullif(c.edge, 0) AS kappa,
-       n.eta_star * n.base_lambda0 / nullif(c.edge, 0) AS kappa0,
+       n.eta_star * n.base_lambda0 / nullif(c.edge, 0) AS kappa0, n.eta_catapult,
        n.base_eta, n.base_lambda0,
        n.base_eta * min(1.0, coalesce((c.fork_step + 1.0) / json_extract(c.settings, '$.fork.warmup_steps'), 1.0))
          AS base_eta_step,
@@ -216,6 +216,24 @@ SELECT s.name AS sweep, substr(c.label, 1, length(c.label) - length(' t=' || c.f
 FROM trial t JOIN net n USING (net_id) JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id)
      JOIN axes USING (cell_id)
 WHERE c.fork_step IS NOT NULL;
+
+CREATE VIEW maps AS  -- one row per training of a map: where in it, and whether it succeeds
+WITH a AS (  -- in all but the axis, and what follows from it, the rows of one map agree
+  SELECT sweep_id, json_extract(spec, '$.map.axis') AS axis,
+         CASE WHEN json_extract(spec, '$.map.axis') = 'batch' THEN '$.steps_per_epoch' ELSE '$.n_params' END AS one,
+         CASE WHEN json_extract(spec, '$.map.axis') = 'batch' AND json_extract(spec, '$.training.epochs') IS NOT NULL
+              THEN '$.max_steps' ELSE '$.n_params' END AS other
+  FROM sweep
+), m AS (
+  SELECT cell_id, axis, dense_rank() OVER (
+           PARTITION BY sweep_id ORDER BY json_remove(settings, '$.n_params', '$.' || axis, one, other)) AS map
+  FROM cell JOIN a USING (sweep_id) WHERE map_value IS NOT NULL
+)
+SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, m.map, t.eta, m.axis, c.map_value AS value,
+       CASE WHEN t.verdict <> 'failed' THEN t.verdict = 'reached' END AS success,
+       t.status, t.verdict, t.phase, t.loss_initial, t.loss_final, t.peak_ratio, t.bad_step, t.trial_id, n.net_id, axes.*
+FROM m JOIN cell c USING (cell_id) JOIN sweep s USING (sweep_id) JOIN net n USING (cell_id) JOIN trial t USING (net_id)
+     JOIN axes USING (cell_id);
 
 CREATE VIEW exponents AS  -- one row per fitted term
 SELECT s.name AS sweep, f.fit, f.y, f.term, f.exponent, f.low, f.high, f.r2, f.cells, f.decades, f.where_expr,

@@ -7,7 +7,7 @@ from statistics import fmean, linear_regression, median
 from mlrtui.analysis.fits import CellPoint, FitSpec, fit
 from mlrtui.analysis.growth import growths
 from mlrtui.claims.check import Measured, Results, Row
-from mlrtui.text.numbers import exact, fixed
+from mlrtui.text.numbers import counted, exact, fixed
 
 __all__ = [
     "Measure",
@@ -40,7 +40,8 @@ def exponent(term: str, where: str = "", y: str = "eta_star", alone: bool = True
         row = _fit(results, term, where, y, alone)
         if row is None:
             return Measured(None, note="no such fit in this store")
-        return Measured(number(row["exponent"]), _or_none(row["low"]), _or_none(row["high"]), f"{row['cells']} cells")
+        note = counted(int(number(row["cells"])), "cell")
+        return Measured(number(row["exponent"]), _or_none(row["low"]), _or_none(row["high"]), note)
 
     return measure
 
@@ -69,7 +70,7 @@ def power(view: str, y: Callable[[Row], float | None], x: str = "width", **where
         if not found.terms:
             return Measured(None, note="; ".join(found.warnings))
         (term,) = found.terms
-        return Measured(term.exponent, term.low, term.high, f"{found.cells} cells")
+        return Measured(term.exponent, term.low, term.high, counted(found.cells, "cell"))
 
     return measure
 

@@ -5,6 +5,7 @@ other code and other seeds, said as "near ...".
 """
 
 from collections.abc import Callable
+from math import log
 
 from mlrtui.claims.check import Claim, Row
 from mlrtui.claims.measures import (
@@ -65,6 +66,7 @@ ROOT, INVERSE = "controlled divergence: eta = 6 / sqrt(width)", "controlled dive
 CONTROL = "controlled divergence: the squared loss at eta = 1 / (4 sqrt(width))"
 MOVES_ROOT, MOVES_INVERSE = "coordinate check: eta = 0.48 / sqrt(width)", "coordinate check: eta = 7.68 / width"
 TANH = "edge of stability on digits"
+LINEARIZED = "catapult: networks and their linearization on digits"
 
 MEAN_SQUARE = {"none": 59.76, "global": 1.0}
 """Of a pixel, over the 128 digits, by how they are standardised."""
@@ -342,4 +344,45 @@ _EDGE = (
           farthest(1.02, "curves", _late_edge)),
 )  # fmt: skip
 
-CLAIMS = (*_QUICK, *_MAXIMAL, *_CATAPULTS, *_WIDTHS, *_moves(MOVES_ROOT, 0.5), *_moves(MOVES_INVERSE, 1.0), *_EDGE)
+
+def _ln_loss(rate: float, width: int, model: str) -> Measure:
+    """ln of the final loss of nets of this width at this η·λ₀."""
+
+    def loss(row: Row) -> float | None:
+        return log(number(row["loss_final"])) if abs(number(row["eta_lambda0"]) - rate) < 1e-6 else None
+
+    return average("phases", loss, model=model, width=width)
+
+
+def _beside(rate: float, width: int) -> Measure:
+    return difference(_ln_loss(rate, width, "mlp"), _ln_loss(rate, width, "mlp-linearized"))
+
+
+def _is(phase: str) -> Callable[[Row], bool | None]:
+    """Whether trainings above 2/λ₀ are in this phase."""
+    return lambda row: row["phase"] == phase if number(row["eta_lambda0"]) > 2.05 else None
+
+
+# Guesses: a factor 1.65 for the widest nets; no runs were made before.
+_LINEAR = (
+    Claim(LINEARIZED, "at η·λ₀ = 0.5 nets of width 2048 train like their linearization: ln ratio of final losses",
+          LEWKOWYCZ, -0.5, 0.5, _beside(0.5, 2048)),
+    Claim(LINEARIZED, "... at 1.5, too", LEWKOWYCZ, -0.5, 0.5, _beside(1.5, 2048)),
+    Claim(LINEARIZED, "above 2 the linearization diverges: part of its trainings", LEWKOWYCZ, 0.99, 1.0,
+          share("phases", _is("divergent"), model="mlp-linearized")),
+    Claim(LINEARIZED, "... and the nets themselves survive by a catapult: part of theirs", LEWKOWYCZ, 0.95, 1.0,
+          share("phases", _is("catapult"), model="mlp")),
+    Claim(LINEARIZED, "no linearization ever has a catapult: their part", LEWKOWYCZ, 0.0, 0.0,
+          share("phases", lambda row: row["phase"] == "catapult", model="mlp-linearized")),
+)  # fmt: skip
+
+CLAIMS = (
+    *_QUICK,
+    *_MAXIMAL,
+    *_CATAPULTS,
+    *_WIDTHS,
+    *_moves(MOVES_ROOT, 0.5),
+    *_moves(MOVES_INVERSE, 1.0),
+    *_EDGE,
+    *_LINEAR,
+)

@@ -15,7 +15,7 @@ from mlrtui.reading.certifying import certificates, finished_cells, measured_of,
 from mlrtui.reading.fitting import chosen
 from mlrtui.reading.predicting import grouped_where, refuse_sizes
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact, power
+from mlrtui.text.numbers import counted, exact, power
 from mlrtui_db.reader import Reader
 
 __all__ = ["Asked", "certify"]
@@ -92,7 +92,8 @@ def _lines(one: Certificate | Refusal, trained: str | None) -> Iterator[str]:
         found = one.prediction
         law = " · ".join(f"{size}^{power(slope)}" for size, slope in found.terms)
         span = f"[{exact(found.low, 3)}, {exact(found.high, 3)}]"
-        yield f"predicted {exact(found.eta_star, 3)} {span}, {exact(100 * found.level)} %, ∝ {law}, {found.cells} cells"
+        made_of = f"∝ {law}, {counted(found.cells, 'cell')}"
+        yield f"predicted {exact(found.eta_star, 3)} {span}, {exact(100 * found.level)} %, {made_of}"
     if trained is not None:
         inside = {True: "inside the predicted interval", False: "outside the predicted interval", None: "not decided"}
         value = "has no such rate" if one.measured is None else f"{one.measured.bound} {exact(one.measured.value, 3)}"

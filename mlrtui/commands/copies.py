@@ -58,14 +58,15 @@ def prune(store: Path, names: Sequence[str], *, sure: bool) -> int:
                 gone = opened.prune_steps(row.sweep_id)
                 deleted += gone
                 if gone:
-                    opened.add_event("warning", f"pruned: {gone} steps deleted by the user", row.sweep_id)
+                    opened.add_event("warning", f"pruned: {counted(gone, 'step')} deleted by the user", row.sweep_id)
         try:
             opened.compact()  # also where nothing is left to delete: an earlier attempt may have run out of space
         except StoreIOError as error:
             raise StoreTrouble(
-                f"{store}: {deleted} steps of {sweeps} deleted, but the file cannot be compacted ({error.reason}), "
-                f"which needs as much space again; new steps reuse the freed pages. {error.remedy}, then prune again"
+                f"{store}: {counted(deleted, 'step')} of {sweeps} deleted, but the file cannot be compacted "
+                f"({error.reason}), which needs as much space again; new steps reuse the freed pages. "
+                f"{error.remedy}, then prune again"
             ) from None
     sizes = f"{megabytes(before)} before, {megabytes(store.stat().st_size)} now"
-    print(f"{store}: {deleted} steps of {sweeps} deleted, {sizes}")
+    print(f"{store}: {counted(deleted, 'step')} of {sweeps} deleted, {sizes}")
     return 0

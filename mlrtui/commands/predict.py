@@ -18,7 +18,7 @@ from mlrtui.reading import documents
 from mlrtui.reading.fitting import chosen
 from mlrtui.reading.predicting import cell_points, groups_of, predictions, refuse_sizes
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact, power
+from mlrtui.text.numbers import counted, exact, power
 from mlrtui_db.axes import SIZES, variant
 from mlrtui_db.reader import Reader
 
@@ -155,7 +155,7 @@ def _lines(answer: Prediction | Refusal) -> Iterator[str]:
         for name, octaves in answer.octaves.items()
         if octaves
     ]
-    yield f"η* ∝ {law}, {answer.cells} cells{'; ' * bool(beyond)}{' and '.join(beyond)}"
+    yield f"η* ∝ {law}, {counted(answer.cells, 'cell')}{'; ' * bool(beyond)}{' and '.join(beyond)}"
     if answer.spread_of_nets is not None:
         yield f"a single net scatters by {exact(answer.spread_of_nets, 2)} in ln η* about that mean"
 

@@ -16,7 +16,7 @@ from mlrtui.errors import BadInput
 from mlrtui.remote.address import Address
 from mlrtui.remote.ssh import LacksCommand, Pipes, RemoteFailed, backup, ending_orderly, session
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import megabytes
+from mlrtui.text.numbers import counted, megabytes
 from mlrtui_db import deltas, replicas
 from mlrtui_db.errors import StoreDamaged
 from mlrtui_db.frames import Frame, NotOurFrame, read_frame
@@ -138,7 +138,8 @@ def _once(ask: Ask, copy: Path, name: str) -> _Pulled:
             frames = ask(None)
             next(frames)
         else:
-            news = f"{applied.trials} trials changed, {applied.steps} new steps ({megabytes(meter.size)})"
+            rows = f"{counted(applied.trials, 'trial')} changed, {counted(applied.steps, 'new step')}"
+            news = f"{rows} ({megabytes(meter.size)})"
             return _Pulled(news if applied.trials or applied.events else "", running)
     if copy.exists():
         print(f"mlrtui: {copy} is copied anew: {one_line(why)}", file=sys.stderr)

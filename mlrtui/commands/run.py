@@ -414,13 +414,12 @@ def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]], worker
     """What a sweep would do; ``built``: what was found about the nets of factories, by cell; ``workers``: devices."""
     spec = plan.spec
     nets = sum(len(cell.nets) for cell in plan.sweep.cells)
-    trainings = estimate.expected_trainings(plan)
-    about = "" if spec.scan is not None else "about "
+    mapped = estimate.map_range(plan)
     steps = max((cell.max_steps for cell in plan.cells), default=0)
     data = dict.fromkeys(cell.data for cell in plan.cells if isinstance(cell, planning.CellPlan))
     lines = [
-        f"{spec.sweep.name}: {plan.sweep.mode}, {_grid_words(plan, nets)}, "
-        f"{about}{trainings} trainings{f' of at most {steps} steps' if steps else ''}",
+        f"{spec.sweep.name}: {'map' if mapped else plan.sweep.mode}, {_grid_words(plan, nets)}, "
+        f"{_trainings_words(plan, mapped)}{f' of at most {steps} steps' if steps else ''}",
         f"  cells: {', '.join(cell.label for cell in plan.cells[:12])}{' ...' if len(plan.cells) > 12 else ''}",
         *(f"  data: {line}" for line in dict.fromkeys(map(data_line, data))),
         *(line for label, known in built.items() for line in (*_head(label), *(f"    {text}" for text in known))),
@@ -429,6 +428,14 @@ def _description(plan: planning.Plan, built: Mapping[str, Sequence[str]], worker
         f"  all settings: {json.dumps(json.loads(spec.canonical()), ensure_ascii=False)}",
     ]
     return "\n".join(lines)
+
+
+def _trainings_words(plan: planning.Plan, mapped: tuple[int, int] | None) -> str:
+    """How many trainings; ``mapped``: the fewest and the most of a map, which depend on its boundary."""
+    count = estimate.expected_trainings(plan)
+    if mapped is None:
+        return f"{'' if plan.spec.scan is not None else 'about '}{count} trainings"
+    return f"{mapped[0]} to {mapped[1]} trainings (about {count} for a boundary that crosses a map once)"
 
 
 def _grid_words(plan: planning.Plan, nets: int) -> str:

@@ -10,12 +10,13 @@ from mlrtui import data, planning
 from mlrtui.analysis.warmup import Suggestion, suggestions
 from mlrtui.commands.resume import stored_spec
 from mlrtui.config import SweepSpec
+from mlrtui.driver.identity import refuse_other_data
 from mlrtui.errors import BadInput, EngineFailed
 from mlrtui.planning import CellPlan
 from mlrtui.reading import documents
 from mlrtui.reading.fitting import chosen
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact
+from mlrtui.text.numbers import counted, exact
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 from mlrtui_trainer.spec import Dataset, Fork, LambdaAtInit, Outcome, Probe, Round, TaskFailed, TrialSpec
@@ -62,7 +63,7 @@ def suggest_warmup(store: Path, names: Sequence[str], asked: Asked) -> int:
         remedy = 'run one with schedule = "linear-warmup" in [fork], such as examples/forks/warmup-cpu.toml'
         raise BadInput(f"{store}: no forks of a warm-up in {_named(names)}; {remedy}")
     for sweep, one in found:
-        checked = _check(sweep, one, asked) if asked.check and one.first is not None else None
+        checked = _check(store, sweep, one, asked) if asked.check and one.first is not None else None
         if not asked.as_json:
             for line in _lines(sweep.name, one, asked, checked):
                 print(one_line(line))
@@ -84,7 +85,7 @@ def _suggestions(reader: Reader, sweep: SweepRow) -> list[Suggestion]:
 
 
 def _lines(name: str, one: Suggestion, asked: Asked, checked: Checked | None) -> Iterator[str]:
-    yield f"{name}: {one.cell}, warm-up of {one.warmup_steps} steps"
+    yield f"{name}: {one.cell}, warm-up of {counted(one.warmup_steps, 'step')}"
     for step, count in zip(one.steps, one.survivors, strict=True):
         yield f"  from step {step}: the peak survives in {count} of {one.nets} nets"
     if one.undecided:
@@ -108,7 +109,7 @@ def _lines(name: str, one: Suggestion, asked: Asked, checked: Checked | None) ->
             f"(it survives from step {one.first} on; margin {exact(asked.margin, 3)})"
         )
     if checked is not None:
-        seeds = f"{len(checked.seeds)} nets of other seeds, {checked.seeds[0]} to {checked.seeds[-1]}"
+        seeds = f"{counted(len(checked.seeds), 'net')} of other seeds, {checked.seeds[0]} to {checked.seeds[-1]}"
         counts = checked.survivors
         yield (
             f"  checked on {seeds}: the peak survives in {counts['none']} without a warm-up, in {counts['suggested']} "
@@ -139,7 +140,7 @@ def _as_json(name: str, one: Suggestion, asked: Asked, checked: Checked | None) 
 # Training with and without -------------------------------------------------------------------------------------------
 
 
-def _check(sweep: SweepRow, one: Suggestion, asked: Asked) -> Checked:
+def _check(store: Path, sweep: SweepRow, one: Suggestion, asked: Asked) -> Checked:
     """Train nets of seeds that the sweep has not, each without, with the suggested and with the whole warm-up."""
     spec = stored_spec(sweep)
     assert isinstance(spec, SweepSpec)
@@ -148,6 +149,9 @@ def _check(sweep: SweepRow, one: Suggestion, asked: Asked) -> Checked:
         raise BadInput(f"--check: {sweep.name!r} names code of your own; check it by a sweep with other seeds")
     plan = planning.plan(spec, data.load)
     at = next(cell for cell in plan.cells if isinstance(cell, CellPlan) and cell.fork and _is_of(cell, plan, one))
+    with Reader.open(store) as reader:
+        stored = {cell.position: cell for cell in reader.cell_states(sweep.sweep_id)}
+    refuse_other_data(plan, {at.position: stored[at.position]})  # its peak says nothing of others
     dataset = plan.datasets[at.data_id]
     first = max(spec.sweep.seeds) + 1
     seeds = tuple(range(first, first + asked.nets))

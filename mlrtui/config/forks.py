@@ -1,11 +1,29 @@
 """The table [fork] of a sweep file: from where, and how, the largest rate of a training under way is searched."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from mlrtui.config.rules import choice, listed, number, whole
-from mlrtui.config.tables import Section, Whole, make_key
+from mlrtui.config.rules import Fault, Rule, RuleError, choice, listed, number, or_word, whole
+from mlrtui.config.tables import Section, make_key
 
-__all__ = ["ForkSection"]
+__all__ = ["LOG_STEPS", "ForkSection"]
+
+LOG_STEPS = 8
+"""What "log" stands for in fork.at, at most: several may round to one step."""
+
+
+def _step() -> Rule:
+    """A step of the base, or a word for some."""
+    inner = or_word(whole(0, 10_000_000), "log")
+
+    def check(value: object) -> int | str:
+        if value == "edge":
+            text = "is not known before λ of the base has been measured"
+            remedy = "run it as a scan with sharpness.every, and list the steps at which λη passes the edge"
+            raise RuleError(Fault(value, text, remedy))
+        found: int | str = inner.check(value)
+        return found
+
+    return Rule(inner.text, check)
 
 
 class ForkSection(Section):
@@ -17,8 +35,10 @@ class ForkSection(Section):
     collapsed. See the [guide](guides/forks.md).
     """
 
-    at: Annotated[Whole, listed(whole(0, 10_000_000))] = make_key(
-        "Steps of the base from which trainings fork; more may be added later.", [0, 5, 20, 80, 200]
+    at: Annotated[tuple[int | Literal["log"], ...], listed(_step())] = make_key(
+        'Steps of the base from which trainings fork; more may be added later. "log" stands for 8 in equal ratios, '
+        "from 1 to the end of the base's warm-up, or to as many steps as the net itself trains for.",
+        [0, 5, 20, 80, 200],
     )
     base_eta: Annotated[float | None, number(1e-30, 1e30)] = make_key(
         "Learning rate of the base; of a warm-up its peak.", 0.01, None

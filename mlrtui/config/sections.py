@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mlrtui.analysis.quantities import QUANTITIES
 from mlrtui.config.forks import ForkSection
+from mlrtui.config.maps import MapSection
 from mlrtui.config.mistakes import enumerate_words
 from mlrtui.config.rules import (
     axis,
@@ -45,6 +46,7 @@ __all__ = [
     "FitSection",
     "ForkSection",
     "LayerRates",
+    "MapSection",
     "MeasuresSection",
     "ModelSection",
     "RecordSection",
@@ -201,7 +203,7 @@ class ModelSection(Section):
         "Units of every hidden layer (cnn: channels; transformer: numbers per token).", [64, 128]
     )
     activation: Annotated[Words, axis(choice("relu", "linear", "tanh", "gelu"))] = make_key(
-        "Of the hidden layers of mlp and cnn; gelu is the exact one (erf). The other kinds have their own.",
+        "Of hidden layers (mlp, mlp-linearized, cnn); gelu is the exact one (erf). The other kinds have their own.",
         "relu",
         ("relu",),
     )
@@ -504,7 +506,7 @@ class FitSection(Section):
 
 
 class AnySweep(BaseModel):
-    """What every sweep says. Exactly one of ``search`` and ``scan`` is there."""
+    """What every sweep says. Exactly one of ``search`` and ``scan`` is there, but for a map, which is neither."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -550,7 +552,7 @@ class AnySweep(BaseModel):
 
     @property
     def mode(self) -> Literal["search", "scan"]:
-        """What is done with every net."""
+        """What is done with every net; of a map: "scan"."""
         return "scan" if self.search is None else "search"
 
 
@@ -563,6 +565,7 @@ class SweepSpec(AnySweep):
     sharpness: SharpnessSection = SharpnessSection()
     measures: MeasuresSection | None = None
     fork: ForkSection | None = None
+    map: MapSection | None = None
 
     @property
     def code(self) -> list[tuple[str, str]]:

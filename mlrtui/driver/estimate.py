@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from mlrtui.config import SweepSpec
+from mlrtui.config.maps import MapSection
 from mlrtui.driver.methods import FORK_POINTS, search_rules
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan, Plan
@@ -10,6 +12,8 @@ from mlrtui_trainer.models.kinds import forward_work
 
 __all__ = [
     "expected_trainings",
+    "map_range",
+    "map_trainings",
     "parallel_lanes",
     "rows_per_second",
     "seconds_per_core",
@@ -18,7 +22,7 @@ __all__ = [
     "writer_remark",
 ]
 
-_FLOPS_PER_CORE = 15e9
+_FLOPS_PER_CORE = 25e9
 """Multiply-adds that small nets reach on one core of a server; large ones reach several times more."""
 
 _SECONDS_PER_STEP = 20e-6
@@ -43,9 +47,20 @@ def expected_trainings(plan: Plan) -> int:
     return sum(_trainings_of(plan, cell) for cell in plan.cells)
 
 
+def map_range(plan: Plan) -> tuple[int, int] | None:
+    """The fewest and the most trainings of a sweep with maps: their coarse grids, and all points; None: it has none."""
+    section = plan.spec.map if isinstance(plan.spec, SweepSpec) else None
+    if section is None:
+        return None
+    step = 1 if section.window is None else 1 << section.levels  # rows from one of the coarse grid to the next
+    rows = [(cell.row.row, len(cell.seeds)) for cell in plan.cells if isinstance(cell, CellPlan) and cell.row]
+    fewest = sum(seeds for row, seeds in rows if row % step == 0) * (section.squares + 1)
+    return fewest, sum(seeds for _, seeds in rows) * section.points
+
+
 def parallel_lanes(plan: Plan) -> int:
     """Trainings that can run at the same time, which bounds the number of useful workers."""
-    if plan.spec.scan is not None:
+    if plan.spec.search is None:
         return expected_trainings(plan)
     return sum(len(cell.seeds) * search_rules(plan.spec, cell).at_once for cell in plan.cells)
 
@@ -86,8 +101,13 @@ def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
     if not seconds:
         return 0.0
     steps = sum(_trainings_of(plan, cell) * cell.max_steps for cell in cells)
-    rows = sum(_trainings_of(plan, cell) * cell.max_steps / cell.train.record_every for cell in cells)
+    rows = sum(_trainings_of(plan, cell) * _rows_of(cell) for cell in cells)
     return (_ROWS_PER_GPU * gpus + steps / seconds * (len(devices) - gpus)) * rows / steps
+
+
+def _rows_of(cell: CellPlan) -> float:
+    """Stored of a training, about."""
+    return cell.max_steps / cell.train.record_every if cell.train.curves else 1.0
 
 
 def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
@@ -117,5 +137,17 @@ def _base_steps(cell: CellPlan) -> int:
 
 def _trainings_of(plan: Plan, cell: Cell) -> int:
     """How many the nets of this cell take."""
+    if isinstance(plan.spec, SweepSpec) and plan.spec.map is not None:
+        return len(cell.seeds) * map_trainings(plan.spec.map)
     each = plan.spec.scan.count if plan.spec.scan is not None else search_rules(plan.spec, cell).typical_trials
     return len(cell.seeds) * each
+
+
+def map_trainings(section: MapSection) -> int:
+    """Trainings of a row of a map, about: the rows of the coarse grid have theirs, and a boundary that crosses the map
+    once is followed at every level by a band of points."""
+    width, points = 2 * (1 + 2 * section.margin), section.points
+    if section.window is None:
+        return min(section.squares + 1 + width * section.levels, points)
+    bands = sum(width * (section.squares << level) for level in range(1, section.levels + 1))
+    return min(math.ceil(((section.squares + 1) ** 2 + bands) / points), points)

@@ -25,7 +25,7 @@ _GUESS_SD = 0.8
 _CELL_SD = 0.35
 """The same between cells of one sweep on one machine, for a cell that nobody has trained yet."""
 
-_SLOPE, _SLOPE_WEIGHT = -0.15, 2.0
+_SLOPE, _SLOPE_WEIGHT = -0.25, 2.0
 """Of true / guessed over the size of the work, in logarithms: large nets use a processor better than the guess says."""
 
 _LIKE_SD = 0.7
@@ -35,11 +35,15 @@ _FLOOR_SD = 0.06  # a machine is not as fast at every moment
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
 
 _BINS = 50  # of the parts of a training's steps
-_PRIOR_PART = 0.45
+_PRIOR_PART = 0.4
 """Part of its steps that a training of a search does: those that learn end early, those that do not are pruned.
-From the stored quick start and a ragged search; what a sweep itself shows soon outweighs it."""
+From six examples (0.15 to 0.5); what a sweep itself shows soon outweighs it."""
 
 _OWN = 4.0  # trainings of a cell after which its own part counts as much as that of all
+
+_PART_SLOPE, _PART_WEIGHT = -0.25, 2.0
+"""Of that part over the width, in logarithms: of two nets of one depth the wider learns in fewer epochs. The weight is
+as of trained cells that lie so far apart: with widths of one factor of four."""
 
 _PRIOR_WEIGHT = 2.0  # as of so many trainings
 _PRIOR_NETS = 1.0  # as of so many nets that are done
@@ -89,6 +93,14 @@ class Pace:
     def known(self) -> bool:
         """There is something to go by."""
         return self._guessed or self._all.guessed > 0
+
+    def add_first(self, cell: int, seconds: float, guessed: float, size: float, other: float = 1.0) -> None:
+        """The same of a worker's first record of this kind: it has loaded code, too, so that the time is a bound.
+
+        It counts where the work was faster even so than was expected; ``other`` as for `ratio`.
+        """
+        if 0 < seconds < guessed * self.ratio(cell, size, other)[0]:
+            self.add(cell, seconds, guessed, size)
 
     def add(self, cell: int, seconds: float, guessed: float, size: float) -> None:
         """A slot has spent so many seconds on what was guessed to take ``guessed``; 0: on what comes with it.
@@ -157,6 +169,14 @@ class _Tally:
     ended: int = 0  # of these nets, those that were done with it
 
 
+class _Parts(NamedTuple):
+    """Of a cell: trainings that have ended, the sum of their parts, the width of its nets."""
+
+    trainings: int
+    total: float
+    width: int
+
+
 @dataclass
 class Needs:
     """How much training nets take. Parts are of a whole training, of all the steps that it may have.
@@ -170,9 +190,10 @@ class Needs:
     _trained: dict[int, list[float]] = field(default_factory=dict)  # by net, in the order in which they ended
     _after: list[_Tally] = field(default_factory=list)  # by number of trainings
     done: int = 0  # nets
-    _cells: dict[int, tuple[int, float]] = field(default_factory=dict)  # by number: trainings, and their parts
+    _cells: dict[int, _Parts] = field(default_factory=dict)  # by number
+    _slope: tuple[float, float] | None = None  # see `_line`; None: it is to be found
 
-    def trained(self, net: int, part: float, told: int, cell: int = 0) -> None:
+    def trained(self, net: int, part: float, told: int, cell: int = 0, width: int = 1) -> None:
         """A training has ended.
 
         Args:
@@ -180,9 +201,11 @@ class Needs:
             part: of its steps that it did.
             told: how many of its net had ended before, some of which cost nothing.
             cell: the number of the net's.
+            width: of the cell's nets.
         """
-        count, total = self._cells.get(cell, (0, 0.0))
-        self._cells[cell] = count + 1, total + part
+        own = self._cells.get(cell, _Parts(0, 0.0, width))
+        self._cells[cell] = _Parts(own.trainings + 1, own.total + part, width)
+        self._slope = None
         at = min(int(part * _BINS), _BINS - 1)
         self._parts[at] += 1
         self._parts_total[at] += part
@@ -213,15 +236,37 @@ class Needs:
         count, total = sum(self._parts[at + 1 :]), sum(self._parts_total[at + 1 :])
         return (total + 1.0) / (count + 1)
 
-    def factor(self, cell: int) -> float:
-        """The part that trainings of a cell do over that of all that have ended; 1 for a cell that nobody has trained:
-        size says little of it (a line over it foresaw half of what deep cells took).
+    def factor(self, cell: int, width: int = 1, middle: float = 0.0) -> float:
+        """The part that trainings of a cell do over that of all that have ended.
+
+        Of a cell that nobody has trained, by its width alone: depth says little (a line over the size of nets foresaw
+        half of what deep cells took). ``middle``: of ln(width) of the nets that are left, from which the slope starts
+        before any training has ended.
         """
-        count, total = self._cells.get(cell, (0, 0.0))
-        if self.scan or not count:
+        usual = sum(self._parts_total) / max(sum(self._parts), 1)
+        if self.scan:
             return 1.0
-        usual = sum(self._parts_total) / sum(self._parts)
-        return min((total + _OWN * usual) / (count + _OWN) / usual, 2.5) if usual > 0 else 1.0
+        if usual <= 0:
+            return math.exp(_PART_SLOPE * (math.log(width) - middle))
+        middle, slope = self._line(usual)
+        expected = usual * math.exp(slope * (math.log(width) - middle))
+        own = self._cells.get(cell, _Parts(0, 0.0, width))
+        return min(max((own.total + _OWN * expected) / (own.trainings + _OWN) / usual, 0.3), 2.5)
+
+    def _line(self, usual: float) -> tuple[float, float]:
+        """Of ln(part) over ln(width): the middle of the widths that were trained, and the slope."""
+        if self._slope is None:
+            known = [
+                (math.log(one.width), math.log((one.total + _OWN * usual) / (one.trainings + _OWN)), one.trainings)
+                for one in self._cells.values()
+            ]
+            total = sum(count for _, _, count in known)
+            middle = sum(x * count for x, _, count in known) / total
+            height = sum(y * count for _, y, count in known) / total
+            seen = [(x - middle, y - height, count / (count + _OWN)) for x, y, count in known]
+            across, square = sum(w * x * y for x, y, w in seen), sum(w * x * x for x, _, w in seen)
+            self._slope = middle, (across + _PART_WEIGHT * _PART_SLOPE) / (square + _PART_WEIGHT)
+        return self._slope
 
     def mean_part(self, running: Sequence[float]) -> float:
         """The part of its steps that a training does, where these are running: the short ones end first."""
@@ -277,6 +322,7 @@ class Workers(NamedTuple):
     number: int
     lanes: float = 1.0  # of a task, on average
     side_by_side: bool = False  # lanes of a task cost little more than one, as on a GPU
+    waited: float = 0.0  # s, of all together: for a first sign of workers that start, load code or compile it
 
     @property
     def idle_at_the_end(self) -> float:
@@ -302,12 +348,14 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
         return None
     running = [part for cell in cells for net in cell.nets for part in net.running]
     usual = needs.mean_part(running)
+    nets = sum(len(cell.nets) for cell in cells)
+    middle = sum(len(cell.nets) * math.log(cell.cost.width) for cell in cells) / max(nets, 1)
     work = variance = by_cell = unknown = chain = last = 0.0
     for one in cells:
         measures = probes.ratio(one.cell, one.cost.probe)[0]
         ratio, sd = trainings.ratio(one.cell, one.cost.training, measures)
         each, probe = one.cost.training * ratio, one.cost.probe * measures
-        factor = needs.factor(one.cell)
+        factor = needs.factor(one.cell, one.cost.width, middle)
         part = min(usual * factor, 1.0)
         last = max(last, each * part)
         here = measuring = 0.0
@@ -326,11 +374,14 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
         unknown += here
     if work <= 0:
         return Forecast(0.0, 0.0, 0.0)
-    seconds = work
-    if slots.number > 1:
+    if slots.number == 1:
+        seconds = work
+    else:
         seconds = max(work / slots.number + min(slots.idle_at_the_end * last, work / slots.number), chain)
     samples = math.sqrt(1 + needs.done) if not needs.scan else math.sqrt(1 + sum(needs._parts))
     common = trainings.sd**2 + ((0.0 if needs.scan else _NET_SD) / samples * unknown / work) ** 2
     sd = math.sqrt(_FLOOR_SD**2 + common + (by_cell + variance) / work**2)
     factor = math.exp(_SIDES * min(sd, 2.0))
-    return Forecast(seconds, seconds / factor, seconds * factor)
+    # What has lasted so long lasts about as long again: of 8 in 10, between a quarter and four times of it.
+    wait = slots.waited / slots.number
+    return Forecast(seconds + wait, seconds / factor + wait / 4, seconds * factor + wait * 4)

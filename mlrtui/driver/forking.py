@@ -7,6 +7,7 @@ searched like any other net.
 
 from collections.abc import Callable, Iterable
 from math import isfinite, nan
+from typing import NamedTuple
 
 from mlrtui.config import SweepSpec
 from mlrtui.config.forks import ForkSection
@@ -20,8 +21,15 @@ from mlrtui_trainer.spec import Fork, Probe
 __all__ = ["base_eta_of", "begin_forks", "fork_of", "give_up", "is_answered", "probe_of"]
 
 
-def begin_forks(run: SweepRun, store: Store, commit: Callable[[Callable[[], None]], None]) -> Iterable[str]:
-    """Give bases their rates where these have become known since the last call; a line for each fork that has none."""
+class _NoBase(NamedTuple):
+    """Why a base has no rate."""
+
+    reason: str
+    failed: bool = True  # else it is an answer, which may change when the sweep grows
+
+
+def begin_forks(run: SweepRun, store: Store, commit: Callable[[Callable[[], None]], None]) -> Iterable[tuple[str, str]]:
+    """Give bases their rates where these have become known since the last call; level and line of each without one."""
     if not run.forks_due:
         return ()
     due, run.forks_due = sorted(run.forks_due, key=lambda net: net.net_id), set()
@@ -30,11 +38,11 @@ def begin_forks(run: SweepRun, store: Store, commit: Callable[[Callable[[], None
     section = run.spec.fork
     assert section is not None
     rates: dict[NetRun, float] = {}
-    refused: dict[NetRun, str] = {}
+    refused: dict[NetRun, _NoBase] = {}
     for net in nets:
         assert net.base is not None
         rate = _rate(section, net.base)
-        if isinstance(rate, str):
+        if isinstance(rate, _NoBase):
             refused[net] = rate
         elif rate is not None:
             rates[net] = rate
@@ -45,16 +53,31 @@ def begin_forks(run: SweepRun, store: Store, commit: Callable[[Callable[[], None
         for net, rate in rates.items():
             assert net.base is not None
             store.set_base(net.net_id, rate, sound_lambda0(net.base.lambdas))
-        for net, reason in refused.items():
-            store.fail_net(net.net_id, reason)
+        for net, why in refused.items():
+            if why.failed:
+                store.fail_net(net.net_id, why.reason)
+            else:
+                store.close_net(net.net_id, _unanswered(net, None, why.reason))
 
     commit(write)
     for net, rate in rates.items():
         net.base_eta = rate
-    for net in refused:
-        run.fail(net)
+    for net, why in refused.items():
+        if why.failed:
+            run.fail(net)
+        else:
+            run.close(net)
     run.changed(rates)
-    return [f"{run.cell_of[net.net_id].plan.label} seed {net.seed}: {reason}" for net, reason in refused.items()]
+    return [
+        ("error" if why.failed else "warning", f"{run.cell_of[net.net_id].plan.label} seed {net.seed}: {why.reason}")
+        for net, why in refused.items()
+    ]
+
+
+def _unanswered(net: NetRun, censored: str | None, reason: str) -> BoundaryRecord:
+    """Of a fork that is done without an η*."""
+    nothing = dict.fromkeys(("eta_star", "first_failure", "eta_area", "zone_octaves"))
+    return BoundaryRecord(net.net_id, **nothing, reversals=0, censored=censored, reason=reason, eta_rule=ETA_RULE)
 
 
 def fork_of(cell: CellPlan) -> Fork | None:
@@ -92,18 +115,13 @@ def give_up(store: Store, net: NetRun, reason: str) -> None:
         store.fail_net(net.net_id, reason)
         return
     fitted = isfinite(known.loss) and known.preconditioned != 0.0
-    nothing = dict.fromkeys(("eta_star", "first_failure", "eta_area", "zone_octaves"))
-    censored = None if fitted else "none"
-    store.close_net(
-        net.net_id,
-        BoundaryRecord(net.net_id, **nothing, reversals=0, censored=censored, reason=reason, eta_rule=ETA_RULE),
-    )
+    store.close_net(net.net_id, _unanswered(net, None if fitted else "none", reason))
 
 
-def _rate(section: ForkSection, base: NetRun) -> float | str | None:
+def _rate(section: ForkSection, base: NetRun) -> float | _NoBase | None:
     """Of a base; why it has none; None: not known yet."""
     if base.failed:
-        return "no forks: the net itself has failed"
+        return _NoBase("no forks: the net itself has failed")
     if not base.closed:
         return None
     if section.base_eta is not None:
@@ -111,9 +129,9 @@ def _rate(section: ForkSection, base: NetRun) -> float | str | None:
     if section.base_eta_lambda0 is not None:
         lambda0 = sound_lambda0(base.lambdas)
         if lambda0 is None:
-            return "no forks: the base needs λ₀, which is no positive number"
+            return _NoBase("no forks: the base needs λ₀, which is no positive number")
         return section.base_eta_lambda0 / lambda0
     if base.eta_star is None:
-        return "no forks: the base needs η* of its net, which is censored"
+        return _NoBase("no forks: the base needs η* of its net, which is censored", failed=False)
     assert section.base_eta_star is not None
     return section.base_eta_star * base.eta_star

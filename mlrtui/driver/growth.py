@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlrtui.config import SweepSpec
 from mlrtui.config.changes import Difference, differences
 from mlrtui.keys import canonical_json
 from mlrtui.planning import Plan
@@ -30,8 +31,13 @@ _RATES = frozenset({"scan.eta", "scan.eta_lambda0", "scan.eta_width.factor"})
 _LONGER = frozenset({"sweep.seeds", "fork.at"})
 """Lists to which others may be added, each of which makes nets of its own."""
 
-RANGE: Mapping[str, Callable[[float, float], bool]] = {"search.eta_min": operator.le, "search.eta_max": operator.ge}
-"""Ends of the range, and how a new one must stand to the old: the range may become larger."""
+RANGE: Mapping[str, Callable[[float, float], bool]] = {
+    "search.eta_min": operator.le,
+    "search.eta_max": operator.ge,
+    "map.levels": operator.ge,
+    "map.margin": operator.ge,
+}
+"""Ends of the range, and how a new one must stand to the old: the range may become larger, a map finer."""
 
 _THRESHOLD = "search.threshold"
 """Kept apart: what is stored stays a sweep at its threshold; see `deriving`."""
@@ -92,7 +98,7 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
         plan: what is wanted; with or without its data.
     """
     found = differences(stored, plan.spec)
-    refused = [one for one in found if not _may_change(one)]
+    refused = [one for one in found if not _may_change(one) or _moves_bases(one, plan, cells)]
     known = _matched(cells, plan, same_settings=not found)
     if len(known) < len(cells):
         refused += [one for one in found if _is_of_grid(one.key)] or [Difference("cells", len(cells), len(known))]
@@ -109,6 +115,13 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
         new_nets=sum(len(seeds - held.get(position, frozenset())) for position, seeds in wanted.items()),
         known=known,
     )
+
+
+def _moves_bases(one: Difference, plan: Plan, cells: Sequence[CellState]) -> bool:
+    """Whether η* that it changes is what bases of stored forks train at, who would keep the rate of before."""
+    fork = plan.spec.fork if isinstance(plan.spec, SweepSpec) else None
+    held = any("fork" in json.loads(cell.settings) for cell in cells)
+    return one.key in _SEARCH and held and fork is not None and fork.base_eta_star is not None
 
 
 def is_added_to(key: str) -> bool:

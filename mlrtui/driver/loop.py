@@ -17,7 +17,7 @@ from mlrtui.driver.committing import Committer
 from mlrtui.driver.deriving import Asides, adopt, asides, at_threshold, change_threshold
 from mlrtui.driver.estimate import writer_remark
 from mlrtui.driver.fitting import current_fits
-from mlrtui.driver.forking import base_eta_of, begin_forks, fork_of, give_up, is_answered, probe_of
+from mlrtui.driver.forking import begin_forks, give_up, is_answered, probe_of
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.inbox import Inbox
 from mlrtui.driver.pruning import Pruning
@@ -25,25 +25,24 @@ from mlrtui.driver.remarks import remarks
 from mlrtui.driver.sharing import turns_of
 from mlrtui.driver.slots import MAX_STARVED, Slots
 from mlrtui.driver.sweep_run import MAX_LOST, Draft, NetRun, SweepRun, trial_record
+from mlrtui.driver.tasks import task_of, trial_spec
 from mlrtui.driver.telling import Telling
 from mlrtui.engines.base import Engine, EngineEvent, EngineNote, FromWorker, WorkerDied, WorkerReady
 from mlrtui.errors import EngineFailed
-from mlrtui.planning import Cell, CellPlan, Plan, measure_spec
+from mlrtui.planning import CellPlan, Plan
+from mlrtui.text.numbers import counted
 from mlrtui_db.models import NamedSweep, SweepState
 from mlrtui_db.records import Derivation, TrialRecord
 from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
     LambdaAtInit,
-    LoopRound,
     Outcome,
     PruningThreshold,
     Repeated,
-    Round,
     StepBatch,
     Task,
     TaskDone,
     TaskFailed,
-    TrialSpec,
 )
 
 __all__ = ["COMMIT_SECONDS", "Driver", "SweepEnd"]
@@ -152,15 +151,13 @@ class Driver:
         self._pruning.recall((run.cell_of[trial.net_id].plan, trial) for trial in state.trials)
         self._engine.add_datasets(plan.datasets)
         resumed = any(trial.status in {"done", "failed"} for trial in state.trials)
-        size = f"{len(run.nets)} nets in {len(run.cells)} cells"
-        self._event("info", f"{'resumed' if resumed else 'started'} {spec.sweep.name!r}: {size}")
-        if remark := writer_remark(plan, self._slots.devices):
-            self._event("warning", remark)
+        how, size = "resumed" if resumed else "started", counted(len(run.cells), "cell")
+        self._event("info", f"{how} {spec.sweep.name!r}: {counted(len(run.nets), 'net')} in {size}")
+        for warning in filter(None, (writer_remark(plan, self._slots.devices), identity.other_code(plan, state))):
+            self._event("warning", warning)
         if grown:
             self._event("info", grown)
             self._fits_due = self._clock()
-        if (other := identity.other_code(plan, state)) is not None:
-            self._event("warning", other)
         self._commit(lambda: self._store.reopen_sweep(self._sweep_id))
         self._telling.begin(run, self._sweep_id)
         self._open_measured(run, [net for net in run.nets.values() if net.is_measured and not net.closed])
@@ -171,8 +168,8 @@ class Driver:
         while (self._running or not run.closed) and not self._should_stop():
             self._store.watch()
             self._each_turn()
-            for refusal in begin_forks(run, self._store, self._commit):
-                self._event("error", refusal)
+            for level, refusal in begin_forks(run, self._store, self._commit):
+                self._event(level, refusal)
             self._hand_out(run)
             self._telling.turn()
             if self._fits_due is not None and self._clock() >= self._fits_due:
@@ -274,7 +271,7 @@ class Driver:
                 drafts[turn.slot] = draft
             elif not run.barred:  # else there may be work for another
                 break
-        rounds = {slot: self._opening(draft) for slot, draft in drafts.items() if draft.trainings}
+        rounds = {slot: self._opening(run, draft) for slot, draft in drafts.items() if draft.trainings}
         opened = self._commit(lambda: self._open(rounds)) if rounds else {}
         for slot, draft in drafts.items():
             if slot in rounds:
@@ -285,8 +282,8 @@ class Driver:
             self._telling.submitted(slot, draft, lanes)
             self._engine.submit(slot, task)
 
-    def _opening(self, draft: Draft) -> _Opening:
-        records = [trial_record(draft.cell, net, eta, number) for net, eta, number in draft.trainings]
+    def _opening(self, run: SweepRun, draft: Draft) -> _Opening:
+        records = [trial_record(run.cell_of[net.net_id], net, eta, number) for net, eta, number in draft.trainings]
         return _Opening(records, self._pruning.thresholds(draft.cell.plan))
 
     def _open(self, rounds: dict[int, _Opening]) -> dict[int, dict[int, int]]:
@@ -305,20 +302,9 @@ class Driver:
         trials = []
         for (trial_id, attempt), (net, eta, _) in zip(opened.items(), draft.trainings, strict=True):
             lanes[trial_id] = _Lane(trial_id, attempt, net, eta)
-            lambda0 = net.lambdas.preconditioned if net.lambdas else float("nan")
-            trials.append(TrialSpec(trial_id, attempt, net.seed, eta, lambda0, base_eta_of(net)))
-        return self._task(run, draft.cell.plan, trials, opening.thresholds), lanes
-
-    def _task(
-        self, run: SweepRun, cell: Cell, trials: list[TrialSpec], thresholds: tuple[PruningThreshold, ...]
-    ) -> Task:
-        task_id = next(self._task_ids)
-        if isinstance(cell, CellPlan):
-            parts = (cell.data_id, cell.net, cell.train, cell.sharpness)
-            return Round(task_id, *parts, tuple(trials), thresholds, measure_spec(run.spec), fork=fork_of(cell))
-        (trial,) = trials  # a process for each
+            trials.append((net, trial_spec(net, eta, trial_id, attempt)))
         check, self._check_due = self._check_due, False
-        return LoopRound(task_id, cell.loop, trial, check)
+        return task_of(run, next(self._task_ids), trials, opening.thresholds, check=check), lanes
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
@@ -385,7 +371,7 @@ class Driver:
             self._event("warning", text)
         self._open_measured(run, measured)
         self._derive(run, [*measured, *told])
-        run.changed([*measured, *told])
+        run.changed(run.kin([*measured, *told]))
         self._close_answered(run, [*measured, *told])
         self._watch_wal()
 
@@ -437,7 +423,9 @@ class Driver:
     def _close_answered(self, run: SweepRun, told: Iterable[NetRun]) -> None:
         """Close those of these nets that have asked all they wanted."""
         answered = [
-            net for net in dict.fromkeys(told) if not net.closed and net.questions is not None and net.questions.closed
+            net
+            for net in dict.fromkeys(run.kin(told))
+            if not net.closed and net.questions is not None and net.questions.closed
         ]
         if not answered:
             return
@@ -527,7 +515,8 @@ class Driver:
         if not lanes:
             return
         self._commit(lambda: self._store.fail_trials([lane.trial_id for lane in lanes], error))
-        self._event("error", f"{len(lanes)} trials of {run.cell_of[lanes[0].net.net_id].plan.label} failed: {error}")
+        many, cell = counted(len(lanes), "trial"), run.cell_of[lanes[0].net.net_id].plan.label
+        self._event("error", f"{many} of {cell} failed: {error}")
         if run.spec.search is not None:
             self._fail_nets(run, tuple(dict.fromkeys(lane.net for lane in lanes)), f"a training failed: {error}")
             return
@@ -566,7 +555,7 @@ class Driver:
         if self._derived:
             text += f"; {self._derived} outcomes followed from trainings to other thresholds"
         if failed:
-            text += f"; {failed} trials or nets failed"
+            text += f"; {failed} {'trial or net' if failed == 1 else 'trials or nets'} failed"
         self._event("warning" if failed else "info", text)
         self._refit(run)
 

@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mlrtui.config import AnySweep
-from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
+from mlrtui.config import AnySweep, SweepSpec
+from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import search_rules
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
@@ -70,6 +70,7 @@ class Cost:
     training: float
     trainings: int
     questions: int  # each waits for the answer to the one before
+    width: int = 1  # of its hidden layers
 
     @property
     def in_turn(self) -> float:
@@ -140,12 +141,18 @@ def lanes_within(cell: Cell, memory: int) -> int:
 
 def cost_of(cell: Cell, spec: AnySweep) -> Cost:
     """What a net of this cell takes; of a training of the user's, where nothing is known, each the same."""
-    probe, training = 0.0, 1.0
+    probe, training, width = 0.0, 1.0, 1
     if isinstance(cell, CellPlan):
         work = forward_work(cell.net)  # once: there may be a hundred thousand cells
         probe, training = seconds_per_probe(cell, work), seconds_per_training(cell, work)
+        width = max(cell.net.width, 1)
+    if isinstance(cell, CellPlan) and cell.row is not None:
+        assert isinstance(spec, SweepSpec)
+        assert spec.map is not None
+        return Cost(probe, training, map_trainings(spec.map), spec.map.levels + 1, width)
     if spec.search is None:
         assert spec.scan is not None
-        return Cost(probe, training, spec.scan.count, questions=1)
+        return Cost(probe, training, spec.scan.count, questions=1, width=width)
     rules = search_rules(spec, cell)
-    return Cost(probe, training, rules.typical_trials, math.ceil(rules.typical_trials / rules.at_once))
+    questions = math.ceil(rules.typical_trials / rules.at_once)
+    return Cost(probe, training, rules.typical_trials, questions, width)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from mlrtui.config import AnySweep
+from mlrtui.driver.mapping import MapQuestions, Maps
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
@@ -29,6 +30,12 @@ DUE = 2.0
 """The costly cells are due when all that is left takes this many times as long as one of their nets at least takes."""
 SHARE = 0.5
 """A CPU worker takes at most this part of its equal share of all that is left: others are at work on some of it."""
+
+MAP_LANES = 512
+"""Most trainings of a map that a task takes: their outcomes decide what is asked next."""
+
+MAP_SHARE = 3
+"""A CPU worker takes this part of its equal share of what a map wants now: rows take different times."""
 
 T = TypeVar("T")
 
@@ -185,13 +192,15 @@ class SweepRun:
         self.remarked: set[str] = set()  # what a person was told of users' nets
         self.forks_due: set[NetRun] = set()  # whose nets have changed: the rates of their bases may be known now
         self._starts = None if spec.search is None else Starts(spec.search)
+        self.maps = Maps(spec, plan.cells)
+        self._asking: dict[MapQuestions, NetRun] = {}
         by_cell: dict[int, list[NetRun]] = {}
         ids = {row.position: row.cell_id for row in state.cells}
-        loops = {ids[cell.position] for cell in plan.cells if isinstance(cell, LoopCell)}
+        unprobed = {ids[cell.position] for cell in plan.cells if isinstance(cell, LoopCell) or cell.row is not None}
         self.nets: dict[int, NetRun] = {}
         self.cell_of: dict[int, CellRun] = {}
         for row in state.nets:
-            net = NetRun(row.net_id, row.seed, row.lambdas, probed=row.cell_id not in loops, start_eta=row.start_eta)
+            net = NetRun(row.net_id, row.seed, row.lambdas, probed=row.cell_id not in unprobed, start_eta=row.start_eta)
             net.closed, net.failed = row.status in {"done", "failed"}, row.status == "failed"
             net.eta_star, net.base_eta = row.eta_star, row.base_eta
             self.nets[row.net_id] = net
@@ -250,6 +259,19 @@ class SweepRun:
         for net, eta, _ in draft.trainings:
             net.running.add(eta)
         self._look_again(draft.cell)
+        if self.maps:
+            for cell in {
+                id(cell): cell for net, _, _ in draft.trainings if (cell := self.cell_of[net.net_id])
+            }.values():
+                self._look_again(cell)
+
+    def kin(self, nets: Iterable[NetRun]) -> list[NetRun]:
+        """These nets, and those rows of their maps that outcomes of these make want something, or settle."""
+        nets = list(nets)
+        if not self.maps:
+            return nets
+        kin = self.maps.kin(net.questions for net in nets if isinstance(net.questions, MapQuestions))
+        return list(dict.fromkeys([*nets, *(self._asking[one] for one in kin)]))
 
     def bar(self, cell: CellRun, slots: set[int], in_use: Iterable[int]) -> bool:
         """Give a cell to none of these slots any more; whether others are left for it."""
@@ -284,6 +306,10 @@ class SweepRun:
         reason = _says_nothing(cell, net)
         if reason is not None:
             return reason
+        if self.maps:
+            net.questions = asking = self.maps.questions(cell, net.seed)
+            self._asking[asking] = net
+            return None
         if self._starts is not None:
             if net.start_eta is None:
                 net.start_eta = self._starts.of_fork(net.base, lambda0) or self._starts.rate(cell, lambda0)
@@ -341,12 +367,38 @@ class SweepRun:
         return None if found is None else Draft(found[0], probe=found[1])
 
     def _trainings(self, order: _Order, turn: Turn) -> Draft | None:
+        if self.maps:
+            return self._of_maps(order, turn)
         # Several workers keep to cells of their own while there are some: their rounds are fuller.
         for who in ("alone", "beside") if turn.slots else ("beside",):
             found = self._share(order.cells, order.trainings[who], turn, lambda cost: cost.training)
             if found is not None:
                 return Draft(found[0], trainings=found[1])
         return None
+
+    def _of_maps(self, order: _Order, turn: Turn) -> Draft | None:
+        """Trainings of as many rows as are due: a row alone wants few, and a task for each would take longer."""
+        waiting = order.trainings["beside"].first(len(order.cells))
+        waiting = [one for one in waiting if turn.slot not in order.cells[one[0]].barred]
+        if not waiting:
+            return None
+        first = order.cells[waiting[0][0]]
+        assert isinstance(first.plan, CellPlan)
+        rows = [work for place, work in waiting if self._goes_with(first.plan, order.cells[place].plan)]
+        work = [training for row in rows for training in row]
+        sharers = MAP_SHARE * turn.slots if turn.slots else max(turn.idle, 1)
+        lanes = min(first.lanes_on(turn.memory), MAP_LANES, math.ceil(len(work) / sharers))
+        return Draft(first, trainings=tuple(work[: max(1, lanes)]))
+
+    @staticmethod
+    def _goes_with(one: CellPlan, other: Cell) -> bool:
+        """Whether two cells are rows of one map, so that a task may take both."""
+        return (
+            isinstance(other, CellPlan)
+            and one.row is not None
+            and other.row is not None
+            and (one.row.home == other.row.home)
+        )
 
     def _share(
         self, cells: list[CellRun], ready: Ready[T], turn: Turn, each: Callable[[Cost], float]

@@ -66,6 +66,7 @@ class Telling:
         self._sweep_id = 0
         self._due = 0.0
         self._moved = True
+        self._begun = self._again = 0.0  # of the sweep; when a wait that goes on is told again
         self._trains = False
         self._lanes_of_tasks = [0, 0]  # trainings that were handed out, and tasks
 
@@ -76,13 +77,15 @@ class Telling:
         self._probes = Pace(guessed)
         self._trainings = Pace(guessed, like=self._probes)
         self._needs, self._trains = Needs(run.spec.search is None), False
-        homes = {net.net_id: cell.cell_id for cell in run.cells for net in cell.nets}
         for net_id, last, most in self._store.steps_trained(sweep_id):
-            self._needs.trained(net_id, min(last / most, 1.0) if most else 1.0, 0, homes.get(net_id, 0))
+            if (cell := run.cell_of.get(net_id)) is not None:
+                part = min(last / most, 1.0) if most else 1.0
+                self._needs.trained(net_id, part, 0, cell.cell_id, cell.cost.width)
         for net in run.nets.values():
             if net.closed:
                 self._needs.ended(net.net_id)
-        self._moved, self._due = True, 0.0
+        self._moved, self._due, self._begun = True, 0.0, self._clock()
+        self._again = self._begun + EVERY
         self.turn()
 
     def submitted(self, slot: int, draft: Draft, trials: Iterable[int]) -> None:
@@ -130,8 +133,12 @@ class Telling:
     def turn(self) -> None:
         """Write what there is to say, if it is time."""
         now = self._clock()
-        if not self._moved or now < self._due or self._run is None:
+        if self._run is None or now < self._due:
             return
+        if not self._moved:
+            if now < self._again or not self._waited(now):
+                return
+            self._again = now + (now - self._begun)  # seldom: such a wait may have no end
         work = self._work(self._run)
         spent = self._clock() - now
         self._moved, self._due = False, now + max(EVERY, spent / _PART_OF_TIME)
@@ -152,8 +159,8 @@ class Telling:
         # Until its first record of a kind a worker has mostly loaded code, or compiled it: that is no pace.
         counts = one.probes in one.warm
         if isinstance(message, LambdaAtInit):
-            if counts:
-                self._probes.add(cell.cell_id, now - one.heard, cell.cost.probe, cell.cost.probe)
+            add = self._probes.add if counts else self._probes.add_first
+            add(cell.cell_id, now - one.heard, cell.cost.probe, cell.cost.probe)
             self._did(one, 1.0, now, counts)
         elif isinstance(message, StepBatch):
             steps = 0
@@ -167,7 +174,7 @@ class Telling:
         elif isinstance(message, Outcome) and (ended := one.lanes.pop(message.trial_id, None)) is not None:
             most = cell.plan.max_steps
             done = min(ended.step / most, 1.0) if most else 1.0
-            self._needs.trained(ended.net.net_id, done, ended.net.told, cell.cell_id)
+            self._needs.trained(ended.net.net_id, done, ended.net.told, cell.cell_id, cell.cost.width)
             if not most:
                 self._trained(one, cell, 1, now, True)
         else:
@@ -176,9 +183,13 @@ class Telling:
         one.warm.add(one.probes)
 
     def _trained(self, one: _Slot, cell: CellRun, steps: int, now: float, counts: bool) -> None:
+        size, spent = cell.cost.training, now - one.heard
+        guessed = size * steps / (cell.plan.max_steps or 1)
         if steps and counts:
-            guessed = cell.cost.training * steps / (cell.plan.max_steps or 1)
-            self._trainings.add(cell.cell_id, now - one.heard, guessed, cell.cost.training)
+            self._trainings.add(cell.cell_id, spent, guessed, size)
+        elif steps:
+            like = self._probes.ratio(cell.cell_id, cell.cost.probe)[0]
+            self._trainings.add_first(cell.cell_id, spent, guessed, size, like)
         self._did(one, steps, now, counts)
 
     def _did(self, one: _Slot, much: float, now: float, counts: bool) -> None:
@@ -242,8 +253,20 @@ class Telling:
         on_gpu = any(kind_of(device) != "cpu" for device in self._slots.devices)
         given, tasks = self._lanes_of_tasks
         cells = (CellLeft(cell.cell_id, cell.cost, tuple(_nets_left(cell, lanes))) for cell in run.cells if cell.open)
-        who = Workers(slots, given / tasks if tasks else 1.0, side_by_side=on_gpu)
+        waited = self._waited(self._clock())
+        who = Workers(slots, given / tasks if tasks else 1.0, side_by_side=on_gpu, waited=waited)
         return forecast(cells, self._probes, self._trainings, self._needs, who)
+
+    def _waited(self, now: float) -> float:
+        """Seconds, of all workers together, without a first sign of them, or a first record of this kind of work."""
+        waits = 0.0
+        for slot in self._slots.in_use():
+            one = self._at[slot]
+            if not one.ready:
+                waits += now - self._begun
+            elif one.cell is not None and one.probes not in one.warm:
+                waits += max(now - one.heard - EVERY, 0.0)  # records come once a second
+        return waits
 
     def _worker(self, slot: int, now: float) -> WorkerRow:
         one, env = self._at[slot], self._slots.env(slot)

@@ -33,6 +33,7 @@ from mlrtui_trainer.spec import (
     Outcome,
     Probe,
     Round,
+    Rounds,
     Segment,
     StepBatch,
     Task,
@@ -94,6 +95,8 @@ class FakeEngine:
     def answer(self, task: Task) -> Iterator[Message]:
         """What comes of a task, as a worker would send it."""
         assert not isinstance(task, LoopRound)  # no numbers are made up for those
+        if isinstance(task, Rounds):
+            return _rounds(task)
         return _probe(task) if isinstance(task, Probe) else _round(task)
 
     def poll(self, timeout: float) -> list[EngineEvent]:
@@ -135,6 +138,7 @@ def _probe(task: Probe) -> Iterator[Message]:
             converged=True,
             loss=loss,
             loss_initial=loss_initial,
+            eta_catapult=math.nan if task.fork is None else 2.0 / value,
         )
     yield TaskDone(task.task_id, 0.0)
 
@@ -152,6 +156,12 @@ def _round(task: Round) -> Iterator[Message]:
         for trial, curve in living:
             if len(curve.loss) <= stop:
                 yield _outcome(task, trial, seq + 1, curve)
+    yield TaskDone(task.task_id, 0.0)
+
+
+def _rounds(task: Rounds) -> Iterator[Message]:
+    for one in task.rounds:
+        yield from (message for message in _round(one) if not isinstance(message, TaskDone))
     yield TaskDone(task.task_id, 0.0)
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from mlrtui.engines.deadlines import BEAT_SECONDS
-from mlrtui_trainer.spec import Dataset, Probe, Round
+from mlrtui_trainer.spec import Dataset, Probe, Round, Rounds
 
 __all__ = ["serve"]
 
@@ -49,7 +49,7 @@ def serve(connection: "Connection[object, object]", device: str) -> None:
         if isinstance(received, Dataset):
             datasets[received.data_id] = received
             continue
-        task: Round | Probe = received  # type: ignore[assignment]
+        task: Round | Rounds | Probe = received  # type: ignore[assignment]
         for message in load.among(worker.run_task(task, datasets[task.data_id], device)):
             line.send(message)
 

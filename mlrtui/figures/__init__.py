@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlrtui.figures.scans import phases
     from mlrtui.figures.searches import boundary
     from mlrtui.figures.style import styled
+    from mlrtui.figures.success_maps import success_map
     from mlrtui.figures.trainings import catapult, sharpness
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "phases",
     "sharpness",
     "styled",
+    "success_map",
     "transfer",
 ]
 
@@ -53,6 +55,7 @@ _HOMES = {
     "phases": "scans",
     "sharpness": "trainings",
     "styled": "style",
+    "success_map": "success_maps",
     "transfer": "optima",
 }
 

@@ -7,13 +7,24 @@ import numpy as np
 
 from mlrtui.analysis.prediction import Refusal
 from mlrtui.charts.plain import TextChart, TextSeries
-from mlrtui.figures import accuracies, forest, fork_curves, laws, optima, predictions, scans, searches, trainings
+from mlrtui.figures import (
+    accuracies,
+    forest,
+    fork_curves,
+    laws,
+    optima,
+    predictions,
+    scans,
+    searches,
+    success_maps,
+    trainings,
+)
 from mlrtui.figures.forest import condition_of, line, name_of
 from mlrtui.figures.laws import Law, words
 from mlrtui.figures.onset_marks import Onset
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui.text.escape import one_line
-from mlrtui.text.numbers import exact, whole
+from mlrtui.text.numbers import counted, exact, whole
 
 __all__ = [
     "accuracy",
@@ -25,6 +36,7 @@ __all__ = [
     "onsets",
     "phases",
     "sharpness",
+    "success_map",
     "transfer",
 ]
 
@@ -52,9 +64,9 @@ def eta_star(found: Sequence[Law], x: str, predicted: bool = False) -> TextChart
                 series.append(TextSeries("-", [(step.x, step.low), (step.x, step.high)]))
         series.append(TextSeries("^", [(net.x, net.y) for net in law.nets if net.censored == "at_max"]))
     if above := sum(net.censored == "at_max" for net in nets):
-        head.append(f"^  η* is at least this ({above} nets)")
+        head.append(f"^  η* is at least this ({counted(above, 'net')})")
     if lost := sum(net.censored not in ("", "at_max") for net in nets):
-        head.append(f"   {lost} nets succeed at no rate in the range and have no mark")
+        head.append(f"   no success in the range, no mark: {counted(lost, 'net')}")
     if missing := sum(law.missing for law in found):
         head.append(f"   nets without η* yet: {missing}")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)
@@ -181,7 +193,8 @@ def transfer(found: Sequence[optima.Optima], x: str) -> TextChart:
             series.append(TextSeries(shape, [(net.x, net.y) for net in one.nets if net.mark == bound]))
     for bound, (shape, text) in optima.BOUNDS.items():
         if count := sum(net.mark == bound for net in nets):
-            head.append(f"{shape if bound != 'none' else ' '}  {text} ({count} nets{', no mark' * (bound == 'none')})")
+            none = bound == "none"
+            head.append(f"{' ' if none else shape}  {text} ({counted(count, 'net')}{', no mark' * none})")
     if missing := sum(one.missing for one in found):
         head.append(f"   nets without a best rate yet: {missing}")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)
@@ -202,6 +215,14 @@ def forks(rows: Sequence[Row]) -> TextChart:
         if one.left_out:
             head.append(f"   forks without a value: {one.left_out}")
     return TextChart(tuple(head), tuple(series), y_log=True)
+
+
+def success_map(one: success_maps.SuccessMap) -> TextChart:
+    """See `success_maps.success_map`: a picture in lines, without axes of its own."""
+    across, down = (f"{name} {exact(some[0], 3)} to {exact(some[-1], 3)}"
+                    for name, some in (("η", one.etas), (one.section.axis, one.values)))  # fmt: skip
+    head = [*success_maps.words(one), f"# succeeds, . fails, + both; across {across}, up {down}"]
+    return TextChart(tuple(map(one_line, [*head, *success_maps.picture(one)])))
 
 
 def accuracy(found: Sequence[Training]) -> TextChart:
@@ -237,5 +258,5 @@ def onsets(found: Sequence[Onset], x: str) -> TextChart:
         if count := sum(net.bound == bound for one in found for net in one.marks):
             head.append(f"{shape}  {text}: beyond the rates tried ({count})")
     if count := sum(net.bound == "unmeasured" for one in found for net in one.marks):
-        head.append(f"   c_sharp: λ not measured ({count} nets)")
+        head.append(f"   c_sharp: λ not measured ({counted(count, 'net')})")
     return TextChart(tuple(head), tuple(series), x_log=True, y_log=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlrtui.errors import BadInput
 from mlrtui.figures import style
 from mlrtui.figures.rows import Row, number, several, shown, text_of
-from mlrtui.text.numbers import power, whole
+from mlrtui.text.numbers import counted, power
 from mlrtui.text.phrases import quantity
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def line(row: Row) -> str:
     """An exponent in words: −0.78 [−1.02, −0.54], 15 cells; or that it has no interval."""
     low, high = number(row, "low"), number(row, "high")
     ends = "no interval" if isnan(low) or isnan(high) else f"[{power(low)}, {power(high)}]"
-    return f"{power(number(row, 'exponent'))} {ends}, {whole(number(row, 'cells'))} cells"
+    return f"{power(number(row, 'exponent'))} {ends}, {counted(int(number(row, 'cells')), 'cell')}"
 
 
 def name_of(row: Row, quantities: bool = True) -> str:

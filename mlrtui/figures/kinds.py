@@ -23,11 +23,13 @@ from mlrtui.figures import (
     optima,
     scans,
     searches,
+    success_maps,
     trainings,
 )
 from mlrtui.figures.groups import default_x
 from mlrtui.figures.rows import Row, Training, by_net, number, text_of
 from mlrtui.figures.rows import view_rows as rows_of_view
+from mlrtui.text.numbers import counted
 from mlrtui_db.axes import axis_values
 from mlrtui_db.flags import nonfinite
 from mlrtui_db.models import SweepRow, TrialRow
@@ -223,6 +225,19 @@ def _forks(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     return Loaded(shown, (left,) if len(cells) > _MOST_CELLS else ())
 
 
+def _maps(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
+    found: list[success_maps.SuccessMap] = []
+    for sweep in sweeps:
+        section = success_maps.section_of(sweep.spec)
+        if section is not None:
+            found += success_maps.success_maps(sweep.name, section, view_rows(reader, "maps", [sweep], asked.where))
+    if not found:
+        raise BadInput(f"{reader.path}: no sweep in it is a map; the figure map needs one with [map] in its file")
+    one = found[0]
+    left = f"shows map {one.number} of {one.sweep!r}, seed {one.seed}; {len(found) - 1} others are left out (--where)"
+    return Loaded(one, (left,) if len(found) > 1 else ())
+
+
 def _tried(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     rows = view_rows(reader, "boundaries", sweeps, asked.where)
     nets = view_rows(reader, "eta_star", sweeps, asked.where)
@@ -236,7 +251,7 @@ def _optima(reader: Reader, sweeps: Sequence[SweepRow], asked: Asked) -> Loaded:
     view = "eta_star" if "search" in modes else "phases"
     rows = view_rows(reader, view, sweeps, asked.where)
     left = sum(sweep.nets - sweep.nets_done for sweep in sweeps)
-    notes = (f"{left} nets are not done: their best rates may change",) if left and view == "phases" else ()
+    notes = (f"not done: {counted(left, 'net')}; best rates may change",) if left and view == "phases" else ()
     return Loaded((optima.best_rates(rows) if view == "phases" else rows, _sizes(reader, sweeps)), notes)
 
 
@@ -325,4 +340,9 @@ FIGURES.register(
     "forks",
     Figure("the largest rate that survives along a training, over 2/λ(t)", ("search",), _forks,
            lambda data, axes, _: fork_curves.forks(data, axes), lambda data, _: astext.forks(data)),
+)  # fmt: skip
+FIGURES.register(
+    "map",
+    Figure("where training succeeds over η and another axis, as a sweep with [map] found it", ("scan",), _maps,
+           lambda data, axes, _: success_maps.success_map(data, axes), lambda data, _: astext.success_map(data), 1.25),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from mlrtui.errors import BadInput
 from mlrtui.figures import style
 from mlrtui.figures.groups import Group, default_x, groups, size_axis
 from mlrtui.figures.rows import Row, by_net, number, shown, text_of
+from mlrtui.text.numbers import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -163,9 +164,9 @@ def onsets(
         if count := sum(mark.bound == bound for mark in marks):
             style.note(axes, f"{text}: beyond the rates tried ({count})", shape)
     if count := sum(mark.bound == "unmeasured" for mark in marks):
-        style.note(axes, f"c_sharp: λ not measured ({count} nets)")
+        style.note(axes, f"c_sharp: λ not measured ({counted(count, 'net')})")
     if count := sum(one.without_x for one in drawn if one.quantity == "c_loss"):
-        style.note(axes, f"{count} nets have no {shown(x or default_x(rows))}")
+        style.note(axes, f"no {shown(x or default_x(rows))}: {counted(count, 'net')}")
     axes.set_ylabel("η · λ₀")
     style.legend_below(axes)
     return axes

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import log, nan
 from statistics import stdev
 
+from mlrtui.text.numbers import counted
 from mlrtui_trainer.loops.reports import Ending
 from mlrtui_trainer.phases import is_success
 from mlrtui_trainer.search import Boundary
@@ -95,4 +96,4 @@ class MaxLR:
         why = "".join(f", {text}" for text in (self.reason, self.note) if text)
         seeds = f"{len(self.boundaries)} seed{'s' if len(self.boundaries) != 1 else ''}"
         found = f"eta_star={self.eta_star:.4g}, bracket=({low}, {high})"
-        return f"MaxLR({found}, {seeds}, {len(self.trials)} trials{draw}{why})"
+        return f"MaxLR({found}, {seeds}, {counted(len(self.trials), 'trial')}{draw}{why})"

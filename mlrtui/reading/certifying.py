@@ -59,9 +59,16 @@ def certificates(
         raise BadInput(f"{runs[0].name!r}: a recorded run has one rate; name a search or a scan")
     rows = [row for row in rows if row.mode != "recorded"]
     found: dict[tuple[str, str], Certificate | Refusal] = {}
+    unread: list[BadInput] = []
     for row in rows:
         trials = view_rows(reader, "phases", row.name)
-        groups = grouped_where(finished_cells(reader, row, trials), where, option)
+        try:
+            groups = grouped_where(finished_cells(reader, row, trials), where, option)
+        except BadInput as error:  # of a whole store some sweeps may lack an axis that the condition names
+            if names:
+                raise
+            unread.append(error)
+            continue
         if not groups:
             if names:
                 said = f"{option('where')} {where!r}: no cell of {row.name!r} is left"
@@ -72,6 +79,8 @@ def certificates(
             if not names and len(rows) > 1 and len(cells) < 2:
                 continue  # a net that was trained to check another certificate
             found[row.name, text] = _certificate(row, cells, trials, layers, (target, level, factor))
+    if len(unread) == len(rows) > 0:
+        raise unread[0]
     if not found:
         raise BadInput(f"{reader.path}: no cell of its sweeps is left to speak of{f' ({where})' if where else ''}")
     return found

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlrtui.analysis.fits import t_quantile
 from mlrtui.figures.rows import Row, number, text_of
-from mlrtui.text.numbers import exact
+from mlrtui.text.numbers import counted, exact
 from mlrtui_db.axes import AXIS, SIZES, axis_values
 from mlrtui_db.models import SweepRow
 from mlrtui_db.own import own_values
@@ -173,7 +173,7 @@ def lacking(nets: Sequence[Row]) -> str:
     parts = [f"{censored.count(kind)} {names.get(kind, kind)}" for kind in dict.fromkeys(censored)]
     if waiting:
         parts.append(f"{waiting} not done")
-    return f"of {len(nets)} nets: {', '.join(parts)}" if parts else ""
+    return f"of {counted(len(nets), 'net')}: {', '.join(parts)}" if parts else ""
 
 
 def _values(row: Row) -> dict[str, object]:

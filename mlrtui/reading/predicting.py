@@ -77,7 +77,16 @@ def groups_of(
     Raises:
         BadInput: as `searches`, or a condition that cannot be read or holds for no cell.
     """
-    found = {row.name: grouped_where(cell_points(reader, row), where, option) for row in searches(reader, names)}
+    found, unread = {}, []
+    for row in searches(reader, names):
+        try:
+            found[row.name] = grouped_where(cell_points(reader, row), where, option)
+        except BadInput as error:  # of a whole store some sweeps may lack an axis that the condition names
+            if names:
+                raise
+            unread.append(error)
+    if unread and not found:
+        raise unread[0]
     empty = [name for name, each in found.items() if not each]
     if empty and (names or len(empty) == len(found)):
         raise BadInput(f"{option('where')} {where!r}: no cell of {empty[0]!r} is left")

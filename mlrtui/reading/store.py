@@ -207,6 +207,25 @@ class Store(Views):
             rows.append((*head, one.verdict, one.reason, one.fails_at, *base, *predicted, *moved))
         return Table(_Given("certificates", str(self.path), _CERTIFICATE, tuple(rows)))
 
+    def boundary_maps(self, *, sweeps: Sequence[str] = ()) -> Table:
+        """What the maps of sweeps with [map] say, as `mlrtui map` does: one row per map and seed.
+
+        A row without a dimension has ``dimension`` NULL and says why in ``refused``. The trainings themselves are rows
+        of the view: ``store.maps()``.
+
+        Args:
+            sweeps: names of sweeps; none: all that have maps.
+
+        Raises:
+            BadInput: an unknown name, or no map.
+        """
+        from mlrtui.reading import mapping  # it reads settings of sweeps, with pydantic
+
+        rows = [mapping.as_row(one) for one in mapping.boundary_maps(self._reader, sweeps)]
+        names = tuple(column.name for column in mapping.COLUMNS)
+        values = tuple(tuple(row[name] for name in names) for row in rows)
+        return Table(_Given("boundary_maps", str(self.path), mapping.COLUMNS, values))
+
     @property
     def plot(self) -> Plots:
         """Figures of all sweeps that have them: ``store.plot.eta_star(ax)``."""
@@ -308,6 +327,10 @@ class Sweep(Views):
         """Whether the rate of this sweep's smallest nets holds at a larger size; see `Store.certify`."""
         asked: dict[str, Any] = {"depth": depth, "width": width, "where": where, "within": within, "level": level}
         return self._store.certify(**asked, sweeps=(self.name,))
+
+    def boundary_maps(self) -> Table:
+        """What the maps of this sweep say; see `Store.boundary_maps`."""
+        return self._store.boundary_maps(sweeps=(self.name,))
 
     @property
     def plot(self) -> Plots:

@@ -69,6 +69,10 @@ class Views:
         """One row per training of a fork."""
         return self._view("fork_trials", columns, where)
 
+    def maps(self, columns: Sequence[str] | None = None, where: str = "") -> Table:
+        """One row per training of a map: where in it, and whether it succeeds."""
+        return self._view("maps", columns, where)
+
     def exponents(self, columns: Sequence[str] | None = None, where: str = "") -> Table:
         """One row per fitted term."""
         return self._view("exponents", columns, where)

@@ -25,7 +25,7 @@ from mlrtui.reading.comparing import (
 )
 from mlrtui.reading.predicting import net_rows
 from mlrtui.reporting.blocks import Block, Cell, Download, Folded, Picture, Report, Section, Table, Text
-from mlrtui.text.numbers import exact, power
+from mlrtui.text.numbers import counted, exact, power
 from mlrtui.text.phrases import quantity
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
@@ -101,7 +101,7 @@ def _short(sides: tuple[Side, Side], shared: Sequence[Shared], alone: Sequence[S
         )
     for place in (0, 1):
         if alone[place]:
-            yield Text(f"{len(alone[place])} cells are in {names[place]} only.", "warning")
+            yield Text(f"in {names[place]} only: {counted(len(alone[place]), 'cell')}.", "warning")
         if sides[place].sweep.status != "done":
             yield Text(f"{names[place]} is not finished ({sides[place].sweep.status}).", "warning")
     first, second = (side.sweep for side in sides)
@@ -214,7 +214,7 @@ def _exponent(row: Row | None) -> str:
     if isnan(value):
         return "no exponent"
     ends = "no interval" if isnan(low) or isnan(high) else _ends(low, high)
-    return f"{power(value)} {ends}, {exact(number(row, 'cells'))} cells"
+    return f"{power(value)} {ends}, {counted(int(number(row, 'cells')), 'cell')}"
 
 
 def _ends(low: float, high: float) -> str:

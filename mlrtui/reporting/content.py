@@ -17,9 +17,11 @@ from mlrtui.figures.laws import PRODUCT, Law, laws, words
 from mlrtui.figures.predictions import band
 from mlrtui.figures.predictions import words as words_of
 from mlrtui.figures.rows import Row, number, text_of
+from mlrtui.figures.success_maps import read_maps
+from mlrtui.figures.success_maps import words as words_of_map
 from mlrtui.reading.comparing import flat, geometric_cell, spec_of
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Section, Table, Text
-from mlrtui.text.numbers import decades, exact, interval, moment, power, r_squared, span
+from mlrtui.text.numbers import counted, decades, exact, interval, moment, power, r_squared, span
 from mlrtui.text.phrases import quantity
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
@@ -29,10 +31,20 @@ __all__ = ["Csv", "section", "sweep_file"]
 Csv = Callable[[str, str], tuple[str, int]]
 """The CSV of a view of a sweep, and its number of rows."""
 
-_FIGURES = {"search": ("eta-star", "exponents", "boundary"), "scan": ("catapult", "sharpness", "phases")}
-_VIEWS = {"search": ("eta_star", "boundaries", "exponents"), "scan": ("phases", "onsets"), "recorded": ("phases",)}
+_FIGURES = {
+    "search": ("eta-star", "exponents", "boundary"),
+    "scan": ("catapult", "sharpness", "phases"),
+    "map": ("map",),
+}
+_VIEWS = {
+    "search": ("eta_star", "boundaries", "exponents"),
+    "scan": ("phases", "onsets"),
+    "map": ("maps",),
+    "recorded": ("phases",),
+}
 _EVENTS = 200
 _MOST_NETS_DRAWN = 40
+_MOST_POINTS = 5000
 
 
 def section(reader: Reader, sweep: SweepRow, csv: Csv) -> Section:
@@ -41,36 +53,55 @@ def section(reader: Reader, sweep: SweepRow, csv: Csv) -> Section:
     Raises:
         StoreError: the store cannot be read.
     """
+    kind = _kind(sweep)
     blocks: list[Block] = [Text(_question(sweep)), *_annotations(sweep)]
-    if sweep.mode == "search":
+    if kind == "search":
         rows = view_rows(reader, "eta_star", [sweep])
         found = _laws(rows)
         blocks += [Text(text, "answer") for text in _law_answers(found)]
         blocks += [Text(text, "warning") for text in _doubts(rows, found)]
         blocks += [Text(f"{_group(law)}{words_of(band(law.cells, PRODUCT))}.") for law in found]
-    elif sweep.mode == "scan":
+    elif kind == "map":
+        blocks += [
+            Text("; ".join(text.strip() for text in words_of_map(one)) + ".", "answer")
+            for one in read_maps(reader, sweep)
+        ]
+    elif kind == "scan":
         rows = view_rows(reader, "onsets", [sweep])
         blocks += [Text(text, "answer") for text in _onset_answers(rows)]
     blocks += [Text(text, "warning") for text in _trouble(reader, sweep)]
     blocks.append(_facts(sweep))
     blocks += _pictures(reader, sweep)
-    if sweep.mode == "search":
+    if kind == "search":
         blocks += [_heat(law, rows, len(found) > 1) for law in found]
         blocks += _exponents(view_rows(reader, "exponents", [sweep]))
         blocks.append(Folded("Every net", (_nets(rows),)))
-    elif sweep.mode == "scan":
+    elif kind == "scan":
         blocks.append(_onsets(rows))
         blocks.append(Folded("Every training", (_trainings(view_rows(reader, "phases", [sweep])),)))
     blocks.append(Folded("Settings", (_settings(sweep),)))
     blocks.append(Folded("Where it ran", (_machines(reader, sweep),)))
     blocks.append(Folded("Events", (_events(reader, sweep),)))
     blocks += _repeat(sweep)
-    blocks += [Download(f"{view}.csv", *csv(view, sweep.name)) for view in _VIEWS[sweep.mode]]
+    if kind == "map" and sweep.trials > _MOST_POINTS:
+        blocks.append(
+            Text(f"{sweep.trials} trainings are too many for a page: `mlrtui export --view maps` writes them.")
+        )
+    else:
+        blocks += [Download(f"{view}.csv", *csv(view, sweep.name)) for view in _VIEWS[kind]]
     return Section(sweep.name, tuple(blocks))
+
+
+def _kind(sweep: SweepRow) -> str:
+    """Its mode, or "map": thousands of trainings that are no table for people."""
+    return "map" if spec_of(sweep).get("map") else sweep.mode
 
 
 def _question(sweep: SweepRow) -> str:
     """What the sweep asks."""
+    table = spec_of(sweep).get("map")
+    if isinstance(table, dict):
+        return f"Question: where does training succeed, over the learning rate and {table.get('axis')}?"
     if sweep.mode == "recorded":
         return "A training of the user's own, recorded while it ran."
     if sweep.mode == "scan":
@@ -101,7 +132,7 @@ def _law_answers(found: Sequence[Law]) -> Iterator[str]:
             yield f"{group}no law: {'; '.join(result.warnings) or 'too few cells'}."
             continue
         r2 = "" if isnan(result.r2) else f", {r_squared(result.r2)}"
-        yield f"{group}η* {words(law)}{r2}, {result.cells} cells over {decades(result.decades)}."
+        yield f"{group}η* {words(law)}{r2}, {counted(result.cells, 'cell')} over {decades(result.decades)}."
 
 
 def _onset_answers(rows: Sequence[Row]) -> Iterator[str]:
@@ -126,10 +157,11 @@ def _doubts(rows: Sequence[Row], found: Sequence[Law]) -> Iterator[str]:
     if censored:
         names = {"at_max": "succeed at every rate", "at_min": "fail at every rate", "none": "succeed at no rate"}
         kinds = ", ".join(f"{censored.count(kind)} {names.get(kind, kind)}" for kind in dict.fromkeys(censored))
-        yield f"{len(censored)} of {len(rows)} nets are censored: {kinds}. Their cells are left out of the fits."
+        yield f"{len(censored)} of {counted(len(rows), 'net')} censored: {kinds}. Their cells are left out of the fits."
     ragged = sum(number(row, "first_failure") < number(row, "eta_last") for row in rows)
     if ragged:
-        yield f"The edge is ragged in {ragged} of {len(rows)} nets: rates fail below the largest that succeeds."
+        where = f"{ragged} of {counted(len(rows), 'net')}"
+        yield f"The edge is ragged in {where}: rates fail below the largest that succeeds."
     for law in found:
         term = law.result.terms[0] if law.result.terms else None
         if term and term.low is not None and term.high is not None and term.low <= 0.0 <= term.high:
@@ -144,9 +176,10 @@ def _group(law: Law) -> str:
 
 def _trouble(reader: Reader, sweep: SweepRow) -> Iterator[str]:
     if sweep.status != "done":
-        yield f"The sweep is not finished ({sweep.status}): {sweep.nets_done} of {sweep.nets} nets are done."
+        yield f"The sweep is not finished ({sweep.status}): {sweep.nets_done} of {counted(sweep.nets, 'net')} done."
     if sweep.trials_failed:
-        yield f"{sweep.trials_failed} trainings failed because of the machine; `mlrtui rerun --failed` repeats them."
+        failed = counted(sweep.trials_failed, "training")
+        yield f"{failed} failed because of the machine; to repeat: `mlrtui rerun --failed`."
     if sweep.repeatable == 0:
         yield "The first training, run twice, gave other numbers: it is not repeatable."
     if reader.stood_in:
@@ -156,7 +189,12 @@ def _trouble(reader: Reader, sweep: SweepRow) -> Iterator[str]:
 def _facts(sweep: SweepRow) -> Table:
     end = sweep.finished_at
     rows = [
-        ("kind", {"search": "search for η*", "scan": "scan of rates", "recorded": "recorded run"}[sweep.mode]),
+        (
+            "kind",
+            {"search": "search for η*", "scan": "scan of rates", "recorded": "recorded run", "map": "map"}[
+                _kind(sweep)
+            ],
+        ),
         ("status", sweep.status),
         ("cells", str(sweep.cells)),
         ("nets", f"{sweep.nets_done} of {sweep.nets} done"),
@@ -168,7 +206,7 @@ def _facts(sweep: SweepRow) -> Table:
 
 def _pictures(reader: Reader, sweep: SweepRow) -> Iterator[Block]:
     loads: dict[object, Loaded] = {}  # what two figures are drawn from is read once
-    for kind in _FIGURES.get(sweep.mode, ()):
+    for kind in _FIGURES.get(_kind(sweep), ()):
         if kind == "boundary" and sweep.nets > _MOST_NETS_DRAWN:
             yield Text(f"{sweep.nets} nets are too many for a figure of every rate: `mlrtui plot boundary --where …`.")
             continue

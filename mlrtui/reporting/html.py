@@ -29,6 +29,7 @@ from mlrtui.reporting.blocks import (
     is_number,
 )
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import counted
 
 __all__ = ["POLICY", "SCRIPT", "page"]
 
@@ -166,7 +167,7 @@ def _block(block: Block, name: str) -> str:
         case Download(file, csv, rows):
             data = base64.b64encode(csv.encode()).decode()
             link = f'<a download="{_text(file)}" href="data:text/csv;base64,{data}">{_text(file)}</a>'
-            return f'<p class="download">{link} <span class="muted">{rows} rows</span></p>'
+            return f'<p class="download">{link} <span class="muted">{counted(rows, "row")}</span></p>'
         case Folded(title, blocks):
             inside = "\n".join(_block(one, f"{name}f{place}") for place, one in enumerate(blocks))
             return f"<details><summary>{_text(title)}</summary>\n{inside}\n</details>"

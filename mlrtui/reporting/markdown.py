@@ -12,6 +12,7 @@ from mlrtui.figures.kinds import FIGURES
 from mlrtui.figures.saving import draw, svg_text
 from mlrtui.reporting.blocks import Block, Code, Download, Folded, Picture, Report, Table, Text, cell_text
 from mlrtui.text.escape import one_line
+from mlrtui.text.numbers import counted
 
 __all__ = ["page"]
 
@@ -58,7 +59,7 @@ def _block(block: Block, folder: PurePosixPath, name: str, files: dict[str, byte
             yield f"{fence}\n{lines}\n{fence}"
         case Download(file, csv, rows):
             files[f"{name}-{file}"] = csv.encode()
-            yield f"[{_text(file)}]({quote(str(folder / f'{name}-{file}'))}), {rows} rows"
+            yield f"[{_text(file)}]({quote(str(folder / f'{name}-{file}'))}), {counted(rows, 'row')}"
         case Folded(title, blocks):
             inside = [
                 part for place, one in enumerate(blocks) for part in _block(one, folder, f"{name}-{place + 1}", files)

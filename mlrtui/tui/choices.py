@@ -10,9 +10,10 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mlrtui.errors import BadInput
+from mlrtui.text.numbers import whole
 from mlrtui.tui.state import GRID_VALUES, Look, Wanted
 
-__all__ = ["CHOICES", "among", "looked", "parse_choices", "said", "set_look", "set_wanted"]
+__all__ = ["CHOICES", "among", "beyond", "looked", "parse_choices", "said", "set_look", "set_wanted"]
 
 _SCALES = {"log": True, "linear": False}
 _YES = {"yes": True, "no": False}
@@ -90,6 +91,25 @@ def among(choices: Mapping[str, str], known: Mapping[str, Sequence[str]]) -> dic
         for name, values in known.items()
         if name in choices and choices[name] not in values
     }
+
+
+def beyond(choices: Mapping[str, str], last: int, end: float) -> dict[str, str]:
+    """A sentence for each choice of steps that lies beyond what a curve has; by the choice's name.
+
+    Args:
+        choices: of a command line.
+        last: the last step that is stored; below 0: none is.
+        end: where the step axis ends, which of a training that runs is further on.
+    """
+    found = {}
+    if "step" in choices and int(choices["step"]) > last:
+        found["step"] = f"the last stored step is {last}" if last >= 0 else "no step is stored yet"
+    low, _, high = choices.get("window", "").partition(":")
+    if high and (float(low) >= last or float(high) > end):
+        found["window"] = f"the last stored step is {last}" if last >= 0 else "no step is stored yet"
+        if end > last >= 0:
+            found["window"] += f", and the axis ends at {whole(end)}"
+    return found
 
 
 def _is_window(text: str) -> bool:

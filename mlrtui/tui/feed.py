@@ -28,6 +28,7 @@ from mlrtui.tui.state import (
     neighbours,
 )
 from mlrtui.tui.traces import Traces
+from mlrtui.tui.trial.forks import ForkRow, read_forks
 from mlrtui_db.errors import StoreError
 from mlrtui_db.models import FitRow, LiveSnapshot, SweepRow, TrialDetails, TrialRow
 from mlrtui_db.work import WorkRow
@@ -93,6 +94,7 @@ class Feed:
         self._trace: Trace | None = None
         self._page: Page | None = None
         self._details: TrialDetails | None = None
+        self._forks: tuple[ForkRow, ...] = ()
         self._measures: tuple[str, ...] = ()
         self._measured: MeasureTrace | None = None
         self._second: MeasureTrace | None = None
@@ -272,6 +274,8 @@ class Feed:
             self._seconds = reader.seconds(snapshot.sweep.sweep_id) if wanted.seconds and snapshot is not None else {}
         in_full = self._trial_id if wanted.detailed else None
         self._details = None if in_full is None else reader.trial_details(in_full)
+        forked = snapshot if in_full is not None and chosen is not None else None
+        self._forks = () if forked is None or chosen is None else read_forks(reader, forked, chosen)
         recorded = snapshot is not None and snapshot.sweep.mode == "recorded"
         measured = self._trial_id if recorded else in_full  # which has them on Live, too
         self._measures = () if measured is None else tuple(reader.measures(measured))
@@ -317,6 +321,7 @@ class Feed:
             measures=self._measures,
             measured=self._measured,
             second=self._second,
+            forks=self._forks,
             work=self._work,
             seconds=self._seconds,
             load=None if snapshot is None or not snapshot.writer_alive else self._load,

@@ -72,6 +72,7 @@ KEYS: tuple[Key, ...] = (
     Key("resume", ("R",), "control('resume')", "resume", "resume; asks first", "Control", ()),
     Key("run", ("N",), "control('run')", "run", "run a sweep file; asks", "Control", ()),
     Key("extend", ("E",), "control('extend')", "extend", "extend seeds; asks first", "Control", ()),
+    Key("window", ("Z",), "window", "window", "map a window; asks first", "Control", ("phases",)),
     Key("start", ("enter",), "start", "start", "start what is asked", "Control", ("control",), 10),
     Key("up", ("up", "k"), "move(0, -1)", "up", "up", "Grid and lists", _LISTS),
     Key("down", ("down", "j"), "move(0, 1)", "down", "down", "Grid and lists", _LISTS),

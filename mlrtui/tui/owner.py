@@ -54,6 +54,9 @@ class Owner(Protocol):
     def action_page(self, mode: str) -> None:
         """Switch to the screen of this name."""
 
+    def action_control(self, kind: str) -> None:
+        """Ask whether a command is to be started; one of `control.offers.KINDS`."""
+
     async def do_below(self, key: Key) -> None:
         """Do a key's command on the screen below this one."""
 

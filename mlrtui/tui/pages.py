@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from mlrtui.analysis.quantities import QUANTITIES, derived, derives, view_of
 from mlrtui.analysis.rows import Row
@@ -12,11 +13,15 @@ from mlrtui.tui.ports import StoreReader
 from mlrtui_db.axes import AXES, SIZES
 from mlrtui_db.models import LogRow, SweepRow
 
+if TYPE_CHECKING:
+    from mlrtui.figures.success_maps import SuccessMap
+
 __all__ = [
     "LOG_LIMIT",
     "PAGES",
     "FitPage",
     "LogPage",
+    "MapPage",
     "Onsets",
     "Page",
     "PhaseMark",
@@ -26,6 +31,9 @@ __all__ = [
 ]
 
 LOG_LIMIT = 20_000  # events kept in memory; older ones stay in the store
+
+MORE = 1.03
+"""Maps are read again when this many times as many trainings have ended: all their rows are read each time."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,23 @@ class PhasePage:
 
 
 @dataclass(frozen=True)
+class MapPage:
+    """The maps of a sweep with [map]."""
+
+    sweep_id: int
+    maps: tuple["SuccessMap", ...]
+    ended: int  # trainings that had ended
+    status: str  # of the sweep
+
+
+@dataclass(frozen=True)
 class LogPage:
     """The events of the whole store, oldest first."""
 
     rows: tuple[LogRow, ...]
 
 
-Page = FitPage | PhasePage | LogPage
+Page = FitPage | PhasePage | MapPage | LogPage
 
 
 def read_page(reader: StoreReader, name: str, sweep: SweepRow, known: Page | None) -> Page | None:
@@ -147,7 +165,24 @@ _ONSET_COLUMNS = (
 )  # fmt: skip
 
 
-def _read_phases(reader: StoreReader, sweep: SweepRow, known: Page | None) -> PhasePage:
+def _read_phases(reader: StoreReader, sweep: SweepRow, known: Page | None) -> PhasePage | MapPage:
+    return _read_maps(reader, sweep, known) or _read_marks(reader, sweep)
+
+
+def _read_maps(reader: StoreReader, sweep: SweepRow, known: Page | None) -> MapPage | None:
+    """None where the sweep has none."""
+    if json.loads(sweep.spec).get("map") is None:
+        return None
+    if isinstance(known, MapPage) and (known.sweep_id, known.status) == (sweep.sweep_id, sweep.status):
+        least = known.ended if sweep.status != "open" else MORE * known.ended
+        if known.maps and sweep.trials_done <= least:
+            return known
+    from mlrtui.figures.success_maps import read_maps  # with pydantic, which no other screen needs
+
+    return MapPage(sweep.sweep_id, tuple(read_maps(reader, sweep)), sweep.trials_done, sweep.status)
+
+
+def _read_marks(reader: StoreReader, sweep: SweepRow) -> PhasePage:
     columns, rows = reader.query("phases", sweep.name)
     kept = list(rows)
     places = [columns.index(name) for name in _MARK_COLUMNS]
@@ -170,8 +205,10 @@ def _shown(value: object) -> float | str:
     return value if isinstance(value, int | float | str) else "none"
 
 
-def _read_onsets(reader: StoreReader, sweep: SweepRow, known: Page | None) -> PhasePage:
+def _read_onsets(reader: StoreReader, sweep: SweepRow, known: Page | None) -> PhasePage | MapPage:
     page = _read_phases(reader, sweep, known)
+    if isinstance(page, MapPage):
+        return page
     columns, rows = reader.query("onsets", sweep.name)
     places = [columns.index(name) for name in _ONSET_COLUMNS]
     return replace(page, onsets=tuple(Onsets(*(row[place] for place in places)) for row in rows))

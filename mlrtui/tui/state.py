@@ -9,6 +9,7 @@ from mlrtui.tui.alarms import Alarms
 from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.machine import Load
 from mlrtui.tui.pages import FitPage, Page
+from mlrtui.tui.trial.forks import ForkRow
 from mlrtui_db.models import CellRow, FitRow, LiveSnapshot, MachineRow, NetRow, SweepRow, TrialDetails, TrialRow
 from mlrtui_db.work import WorkRow
 
@@ -187,6 +188,7 @@ class Reading:
     measures: tuple[str, ...] = ()  # names of those that the trial has values of, for the Trial screen
     measured: MeasureTrace | None = None  # the one that is wanted
     second: MeasureTrace | None = None  # the one that is wanted beside it
+    forks: tuple[ForkRow, ...] = ()  # of the trial's net, for the Trial screen
     work: WorkRow | None = None  # what the driver says of itself while it is at work
     seconds: Mapping[int, float] = field(default_factory=dict)  # by cell, where the grid shows them
     alarms: Alarms = field(default_factory=Alarms)

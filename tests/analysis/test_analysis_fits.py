@@ -155,7 +155,7 @@ def test_warnings(grid, x, warnings, interval):
     ("grid", "x", "why"),
     [
         ([], ("depth",), "no fit: 0 cells for 2 parameters"),
-        ([(2, 16)], ("depth",), "no fit: 1 cells for 2 parameters"),
+        ([(2, 16)], ("depth",), "no fit: 1 cell for 2 parameters"),
         ([(2, 16), (2, 32), (2, 64)], ("depth",), "no fit: all cells have the same x"),
         ([(2, 32), (4, 64), (8, 128), (16, 256)], ("depth", "width"), "no fit: the cells do not tell the terms apart"),
         (GRID, ("depth", "depth"), "no fit: the cells do not tell the terms apart"),

@@ -20,15 +20,25 @@ if TYPE_CHECKING:
     import subprocess
 
 PAPERS = {"maximal-initial-lr", "catapult", "width-scaling", "edge-of-stability"}
-OTHERS = {"real-training", "forks"}
+OTHERS = {"real-training", "forks", "trainability"}
 OWN = "your-own-training"
 CHOSEN = [201, 202, 203]
 LATER = {
     "width scaling: transfer of the best rate on digits": [601, 602, 603],
     "width scaling: best rate of adamw on digits": [611, 612, 613],
     "width scaling: two classes of a teacher": [621, 622, 623],
+    "catapult: networks and their linearization on digits": [691, 692, 693],
 }
 """Files that came later, with seeds of their own."""
+PARTNERS = {
+    "catapult/four-hidden": "catapult/depth",
+    "maximal-initial-lr/depth-width": "maximal-initial-lr/mnist",
+    "maximal-initial-lr/input-rate-mnist": "maximal-initial-lr/mnist",
+    "width-scaling/coordinate-root": "width-scaling/coordinate-check",
+    "width-scaling/softmax": "width-scaling/sp",
+    "real-training/resnet-digits": "real-training/resnet-cifar10",
+}
+"""Small files whose question a large file of another name asks."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +68,9 @@ def test_every_paper_has_small_files_and_files_at_its_own_scale() -> None:
     for paper in PAPERS | OTHERS:
         kinds = {example.name.rpartition("-")[2] for example in available() if example.name.startswith(f"{paper}/")}
         assert kinds == {"cpu", "gpu"}
+    names = {example.name for example in available()}
+    small = {name.removesuffix("-cpu") for name in names if name.endswith("-cpu") and not name.startswith(f"{OWN}/")}
+    assert {f"{PARTNERS.get(name, name)}-gpu" for name in small} <= names
     folders = {example.name.partition("/")[0] for example in available() if "/" in example.name}
     assert folders == PAPERS | OTHERS | {OWN}
 

@@ -1,7 +1,10 @@
 """`mlrtui suggest-warmup` and `mlrtui plot forks` over a store with the forks of a real warm-up of a tiny net."""
 
 import json
+import shutil
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,15 @@ def test_what_it_prints(store: Path, capsys: pytest.CaptureFixture[str]) -> None
     for asked, message in ((Asked(margin=-1.0), "--margin -1: use"), (Asked(0.25, nets=0), "--nets 0: use")):
         with pytest.raises(BadInput, match=message):
             suggest_warmup(store, (), asked)
+
+
+def test_other_data_than_that_of_the_forks_is_no_check(store: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    shutil.copyfile(store, other)
+    with closing(sqlite3.connect(other)) as opened, opened:
+        opened.execute("UPDATE cell SET data_id = 'another'")
+    with pytest.raises(BadInput, match=r"data\.name = 'digits': no longer the data with which 'warm' was started"):
+        suggest_warmup(other, (), Asked(margin=0.25, check=True, nets=1))
 
 
 def test_a_store_without_a_warm_up_says_what_to_run(tmp_path: Path) -> None:

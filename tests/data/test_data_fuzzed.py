@@ -21,7 +21,10 @@ from hypothesis import strategies as st
 
 EXAMPLES = 10_000 if os.environ.get("MLRTUI_TEST_FULL") == "1" else 60
 bounded = settings(
-    max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 

@@ -190,6 +190,7 @@ def test_records_hold_the_plan() -> None:
         "nets",
         "edge",
         "fork_step",
+        "map_value",
     }
     assert set(settings) == columns | {"hidden_lr", "output_lr", "base_width"}
     assert all(settings[name] == getattr(record, name) for name in columns)

@@ -35,10 +35,12 @@ VIEWS = {
     " accuracy_best eta_best eta_unstable",
     "width_growth": "sweep cell depth width seed eta eta_lambda0 trial_id factor power family logit_rms hidden_growth",
     "forks": "sweep cell depth width seed step eta_star eta_star_se eta_last first_failure window_low window_high"
-    " successes reversals eta_rule censored reason trials sharpness eta_edge kappa kappa0 base_eta base_lambda0"
-    " base_eta_step base_schedule base_warmup_steps base_loss fork_loss fitted state steps",
+    " successes reversals eta_rule censored reason trials sharpness eta_edge kappa kappa0 eta_catapult base_eta"
+    " base_lambda0 base_eta_step base_schedule base_warmup_steps base_loss fork_loss fitted state steps",
     "fork_trials": "sweep cell depth width seed step eta eta_lambda0 round status verdict phase loss_final peak_ratio"
     " peak_step bad_step trial_id",
+    "maps": "sweep cell depth width seed map eta axis value success status verdict phase loss_initial loss_final"
+    " peak_ratio bad_step trial_id net_id",
     "exponents": "sweep fit y term exponent low high r2 cells decades where_expr excluded method",
     "annotations": "sweep kind text at annotation_id",
 }
@@ -54,7 +56,7 @@ def test_the_views_are_the_contract(tmp_path: Path) -> None:
             assert view in ("exponents", "annotations") or {axis.column for axis in AXES} <= set(columns)
             assert len(set(columns)) == len(columns)
             found = list(rows)
-            assert found or view in ("forks", "fork_trials")  # tests/driver/test_driver_forks.py has those
+            assert found or view in ("forks", "fork_trials", "maps")  # tests/driver has those
             assert all(len(row) == len(columns) for row in found)
 
 
@@ -116,7 +118,7 @@ def test_query_of_one_sweep_and_of_none(tmp_path: Path) -> None:
     samples.filled(path, name="one")
     samples.filled(path, name="two")
     with Reader.open(path) as reader:
-        for view in set(reader.views()) - {"forks", "fork_trials"}:  # tests/driver/test_driver_forks.py has those
+        for view in set(reader.views()) - {"forks", "fork_trials", "maps"}:  # tests/driver has those
             one, two = query(reader, view, "one"), query(reader, view, "two")
             assert {row["sweep"] for row in one} == {"one"}
             assert len(one) == len(two)

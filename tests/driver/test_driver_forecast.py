@@ -202,3 +202,35 @@ def test_a_cell_whose_trainings_are_short_takes_less_than_one_whose_are_long() -
     found = [forecast([left(1, cell=cell)], Pace(True), Pace(True), needs, Workers(1)) for cell in (1, 2, 3)]
     long, short, unknown = (one.seconds for one in found if one is not None)
     assert 2 * short < unknown < long
+
+
+def test_wide_cells_are_foreseen_by_what_narrow_ones_took() -> None:
+    needs = Needs(scan=False)
+    for net, (cell, width, part) in enumerate([(1, 32, 0.8), (2, 64, 0.55), (3, 128, 0.4)]):
+        for _ in range(10):
+            needs.trained(net, part, 0, cell, width)
+    narrow, wide, widest = (needs.factor(9, width) for width in (32, 128, 512))
+    assert widest < wide < 1 < narrow
+    assert needs.factor(3, 128) == pytest.approx(0.4 / (0.8 + 0.55 + 0.4) * 3, rel=0.15)  # its own trainings count most
+    assert Needs(scan=True).factor(9, 512) == 1.0
+
+
+def test_a_first_record_is_a_bound() -> None:
+    pace = Pace(True)
+    pace.add_first(1, 30.0, 1.0, 1.0)  # it compiled for most of that
+    assert pace.ratio(1, 1.0)[0] == 1.0
+    pace.add_first(1, 0.2, 1.0, 1.0)  # it loaded code, and was five times as fast as guessed even so
+    assert pace.ratio(1, 1.0)[0] == pytest.approx(0.2)
+    pace.add_first(1, 3.0, 1.0, 1.0)
+    assert pace.ratio(1, 1.0)[0] == pytest.approx(0.2)
+
+
+def test_a_wait_for_a_first_sign_is_taken_to_last_as_long_again() -> None:
+    at_once, late = (
+        forecast([left(100)], Pace(True), Pace(True), Needs(scan=False), Workers(2, waited=waited))
+        for waited in (0, 60)
+    )
+    assert at_once is not None
+    assert late is not None
+    assert late.seconds == pytest.approx(at_once.seconds + 30.0)
+    assert late.high > at_once.high + 60.0

@@ -115,6 +115,31 @@ def test_more_steps_are_added_and_nothing_is_trained_twice(tmp_path: Path) -> No
         drive(store, more | {"fork": more["fork"] | {"state": "fresh"}})
 
 
+def test_a_censored_base_leaves_its_forks_unanswered_until_its_range_grows(tmp_path: Path) -> None:
+    store, wanted = tmp_path / "s.db", document(base_eta_star=0.5)
+    del wanted["fork"]["base_eta_lambda0"]
+    low = wanted | {"search": wanted["search"] | {"eta_max": 0.001}}
+    assert drive(store, low).failed == 0
+    found = rows(store, "SELECT DISTINCT status, eta_star, censored, reason FROM forks")
+    assert found == [("done", None, None, "no forks: the base needs η* of its net, which is censored")]
+    assert drive(store, wanted).status == "done"
+    drive(tmp_path / "alone.db", wanted)
+    assert rows(store, FORKS) == rows(tmp_path / "alone.db", FORKS)
+    assert rows(store, "SELECT count(*) FROM forks WHERE eta_star IS NULL OR eta_catapult IS NULL") == [(0,)]
+
+
+def test_bases_at_a_share_of_eta_star_do_not_keep_that_of_another_lattice(tmp_path: Path) -> None:
+    wanted = document(base_eta_star=0.5)
+    del wanted["fork"]["base_eta_lambda0"]
+    drive(tmp_path / "s.db", wanted)
+    finer = wanted | {"search": wanted["search"] | {"tolerance": 0.1}}
+    with pytest.raises(SweepConflict):
+        drive(tmp_path / "s.db", finer)
+    plain = document()
+    drive(tmp_path / "plain.db", plain)
+    assert drive(tmp_path / "plain.db", plain | {"search": finer["search"]}).status == "done"
+
+
 def test_forks_go_to_the_shard_of_their_net() -> None:
     plan = planning.plan(parse_sweep(document(), "f").settled, None)
     parts = [part(plan, Shard(index, 3)) for index in range(3)]

@@ -150,7 +150,11 @@ class Life:
         assert not list(invariants.check(self.store))
 
 
-@settings(max_examples=200 if FULL else 5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200 if FULL else 5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(some.data())
 def test_any_way_there_ends_at_the_same_table_and_trains_nothing_twice(
     tmp_path_factory: pytest.TempPathFactory, dice: some.DataObject

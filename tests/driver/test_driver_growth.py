@@ -198,7 +198,9 @@ AXES = {
 }
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(some.data())
 def test_any_way_of_growing_ends_at_the_same_table(
     tmp_path_factory: pytest.TempPathFactory, dice: some.DataObject

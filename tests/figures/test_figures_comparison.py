@@ -73,7 +73,7 @@ def test_shared_cells_are_matched_by_what_varies_and_their_ratio_is_that_of_the_
     missing = {row[0]: row[1:] for row in rows_of(text, "What is missing")[1:]}
     assert missing["1x64"] == missing["2x64"] == ["not there", "there"]
     assert missing["1x16: seeds"] == ["0, 1", "0, 1, 2"]
-    assert "2 cells are in other search only" in text
+    assert "in other search only: 2 cells" in text
     assert {path.suffix for path in tmp_path.joinpath("c_files").iterdir()} == {".svg", ".csv"}
 
 

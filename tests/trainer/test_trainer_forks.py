@@ -100,6 +100,34 @@ def test_what_is_measured_where_a_fork_starts() -> None:
     assert outcome.loss_initial == base[0]  # of the base: a catapult from a fitted net need not return to less
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "base_eta", "fork"),
+    [
+        ("sgd", 0.02, Fork(0)),
+        ("sgd", 0.02, Fork(20)),
+        ("momentum", 0.004, Fork(20)),
+        ("momentum", 0.004, Fork(20, "fresh")),
+        ("adam", 0.004, Fork(20)),
+    ],
+)
+def test_a_catapult_begins_where_a_dense_search_along_the_first_step_finds_it(
+    optimizer: str, base_eta: float, fork: Fork
+) -> None:
+    train = train_spec(optimizer, steps=1)
+    found, _ = run_task(Probe(1, "d", NET, train, PLAIN, ((9, 3),), fork, (base_eta,)), DATA, "cpu")
+    assert isinstance(found, LambdaAtInit)
+    etas = np.geomspace(found.eta_catapult / 4.0, found.eta_catapult * 2.0, 210)  # 1 % apart
+    trials = tuple(TrialSpec(at, 1, 3, float(eta), 1.0, base_eta) for at, eta in enumerate(etas))
+    after: dict[int, list[float]] = {}
+    for message in run_task(forked(train, fork, *trials), DATA, "cpu"):
+        if isinstance(message, StepBatch):
+            for s in message.segments:
+                after.setdefault(s.trial_id, []).extend(message.loss[s.start : s.stop].tolist())
+    rising = [eta for at, eta in enumerate(etas) if after[at][-1] > after[at][0]]
+    assert rising[0] == pytest.approx(found.eta_catapult, rel=0.02)
+    assert rising == etas[-len(rising) :].tolist()  # the loss of one step crosses once
+
+
 def test_a_base_that_diverges_has_no_loss_where_forks_would_start() -> None:
     linear = replace(NET, activation="linear")
     probe = Probe(1, "d", linear, train_spec(), PLAIN, ((9, 3), (8, 4)), Fork(30), (5.0, 0.02))
@@ -107,4 +135,5 @@ def test_a_base_that_diverges_has_no_loss_where_forks_would_start() -> None:
     assert isinstance(lost, LambdaAtInit)
     assert isinstance(sound, LambdaAtInit)
     assert np.isnan(lost.loss)
+    assert np.isnan(lost.eta_catapult)
     assert sound.loss < sound.loss_initial

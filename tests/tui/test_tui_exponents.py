@@ -231,7 +231,7 @@ async def test_the_cell_under_the_cursor_is_read_out_exactly() -> None:
     async with shown(store, (160, 48)) as view:
         await view.press("2")
         await view.until(lambda: "cell L2 n64" in view.text())
-        for words in ("↑ 1 at least", "≥", "(censored)", "left out: censored"):
+        for words in ("↑ 1 at least", "≥", "(the largest rate succeeds)", "left out: censored"):
             assert words in view.text()
         await view.press("right")
         await view.until(lambda: "cell L3 n64" in view.text())

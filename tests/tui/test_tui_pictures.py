@@ -14,12 +14,14 @@ def test_every_scene_of_a_real_store_becomes_a_picture(tmp_path: Path, capsys: p
     with Store.open(tmp_path / "real.db") as store:
         trial_id = begin(store)
         append(store, trial_id, 0, range(12), [2.0] * 10 + [62.5, 1.0], [0] * 12)
-    assert main([str(tmp_path / "real.db"), str(tmp_path / "pictures"), "--size", "100x30"]) == 0
+    assert main([str(tmp_path / "real.db"), str(tmp_path / "pictures"), "--size", "100x30", "--light"]) == 0
     printed = capsys.readouterr().out.split()
     assert [Path(name).stem for name in printed] == [scene.name for scene in SCENES]
     for name in printed:
         text = "".join(ElementTree.parse(name).getroot().itertext()).replace("\xa0", " ")
         assert "real" in text or Path(name).stem in ("help", "palette", "compare")
+    assert "#ffffff" in Path(printed[0]).read_text()  # the paper, where the export has a dark one
+    assert "#292929" not in Path(printed[0]).read_text()
     trial = "".join(ElementTree.parse(tmp_path / "pictures" / "trial.svg").getroot().itertext()).replace("\xa0", " ")
     assert "Trial" in trial
     assert "62.5" in trial

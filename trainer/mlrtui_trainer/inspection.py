@@ -10,7 +10,10 @@ from mlrtui_trainer.curvature.operators import curvature
 from mlrtui_trainer.curvature.verification import verdict
 from mlrtui_trainer.evaluation import evaluate
 from mlrtui_trainer.lanes import DTYPES
+from mlrtui_trainer.layers import LayerCheck
+from mlrtui_trainer.measures import LAYER_SIZES
 from mlrtui_trainer.meter import measured_samples
+from mlrtui_trainer.models.base import Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.imported import admit
@@ -54,6 +57,7 @@ def inspect(
     operators = dict.fromkeys((sharpness.operator, *sharpness.others))
     verdicts = {name: verdict(model, weights, measured, train.loss, name) for name in operators}
     refused = tuple((name, one.refused) for name, one in verdicts.items() if one.refused)
+    layers = _of_layers(model, weights, samples) if train.record_layers else []
     if not timed:
         return Inspection((), refused)
     low, high = float(samples.x.min()), float(samples.x.max())
@@ -68,6 +72,7 @@ def inspect(
         f"tried on real rows{evaluated}: outputs are a function of weights and sample alone{held}",
         *([f"{SAME_NETS}: seeds differ in the order of batches alone"] if made.same else []),
         *_of_mode(model),
+        *layers,
         *(f"λ ({name}): {one.text}" for name, one in verdicts.items()),
         _costs(model, train, sharpness, samples, measured, seed, refused=[name for name, _ in refused]),
     ]
@@ -91,6 +96,12 @@ def _of_training(train: TrainSpec, samples: Samples) -> Inspection:
 def _of_mode(model: General) -> list[str]:
     """What is said of nets that are trained in training mode."""
     return [model.said] if isinstance(model, InTraining) else []
+
+
+def _of_layers(model: General, weights: Weights, samples: Samples) -> list[str]:
+    """What is said of layers, after they were looked at once. Raises FactoryError for nets that have none."""
+    sizes = LayerCheck(model, weights, samples).measure(weights)
+    return [f"record.layers: {len(sizes[LAYER_SIZES[0]])} calls of linear layers, numbered as they come"]
 
 
 @torch.inference_mode()

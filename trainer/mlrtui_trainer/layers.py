@@ -4,7 +4,7 @@ On a fixed batch, against the initial net: W_t h_t − W_0 h_0 = (W_t − W_0) h
 input. The first part is the layer's own, the effective update; the second is passed on from the layers below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import TypeGuard
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from mlrtui_trainer.measures import LAYER_SIZES
 from mlrtui_trainer.models.base import Weights
 from mlrtui_trainer.models.gemm import matmul
-from mlrtui_trainer.models.general import General
+from mlrtui_trainer.models.general import General, Layers, recordable
 from mlrtui_trainer.models.mlp import Mlp, forward
 from mlrtui_trainer.samples import Samples
 
@@ -31,7 +31,7 @@ class LayerCheck:
         """``model``: one whose layers are known, see `knows_layers`."""
         self._model = model
         self._x = samples.first(PROBE_SAMPLES).x[None]  # [1, samples, inputs]
-        self._initial = Weights(tuple(w.clone() for w in initial.w), tuple(b.clone() for b in initial.b))
+        self._initial = initial.clone()
 
     @torch.inference_mode()
     def measure(self, weights: Weights) -> dict[str, dict[str, Tensor]]:
@@ -57,8 +57,8 @@ class LayerCheck:
 
 
 def knows_layers(model: object) -> TypeGuard[Mlp | General]:
-    """Whether the layers of a model can be looked at: those of a user's net are not known."""
-    return isinstance(model, Mlp) or (isinstance(model, General) and model.layers is not None)
+    """Whether the layers of a model can be looked at."""
+    return isinstance(model, Mlp) or (isinstance(model, General) and (model.layers or model.layers_of) is not None)
 
 
 def _sizes(mlp: Mlp, weights: Weights, initial: Weights, x: Tensor) -> Tensor:
@@ -77,18 +77,29 @@ def _sizes(mlp: Mlp, weights: Weights, initial: Weights, x: Tensor) -> Tensor:
 
 def _general_sizes(model: General, weights: Weights, initial: Weights, x: Tensor) -> Tensor:
     """The same of one lane, for x [samples, inputs]; over the places where a layer is applied, too: [layers, 3, 1]."""
-    assert model.layers is not None
-    now, start = [w[0] for w in weights.w], [w[0] for w in initial.w]
+    if model.layers_of is None:
+        assert model.layers is not None
+        now, start = [w[0] for w in weights.w], [w[0] for w in initial.w]
+        layers = _moved(model.layers, now, start, x)
+        return torch.stack([torch.stack([_rms(one[None]) for one in of_layer]) for of_layer in layers])
+    with torch.inference_mode(False), torch.enable_grad():  # as a user's nets run
+        now, start = ([recordable(w[0]) for w in given.w] for given in (weights, initial))
+        layers = model.layers_of(weights.nets[0])(now, start, recordable(x))
+        return torch.stack([torch.stack([_rms(one[None]) for one in of_layer]) for of_layer in layers])
+
+
+def _moved(
+    layers: Layers, now: Sequence[Tensor], start: Sequence[Tensor], x: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """The `Moved` of a net of ours."""
     moved = [after - before for after, before in zip(now, start, strict=True)]
-    pairs = zip(model.layers.passed(now, x), model.layers.passed(start, x), strict=True)
-    found = []
+    pairs = zip(layers.passed(now, x), layers.passed(start, x), strict=True)
     for layer, ((h, output), (h_start, _)) in enumerate(pairs):
-        effective = model.layers.apply(layer, h, moved, True)
-        propagating = model.layers.apply(layer, h - h_start, start, False)
-        found.append(torch.stack([_rms(one[None]) for one in (output, effective, propagating)]))
-    return torch.stack(found)
+        yield output, layers.apply(layer, h, moved, True), layers.apply(layer, h - h_start, start, False)
 
 
 def _rms(values: Tensor) -> Tensor:
     """Root mean square over samples and units: [lanes, samples, ...] → [lanes], summed in double precision."""
+    if values.is_complex():
+        values = values.abs()
     return (values * values).sum(tuple(range(1, values.dim())), dtype=torch.float64).div_(values[0].numel()).sqrt_()

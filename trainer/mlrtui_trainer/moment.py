@@ -74,7 +74,7 @@ class LanesAt:
     def layer_sizes(self) -> Mapping[str, Mapping[str, Any]]:
         """See `measures.Moment`."""
         if self._check is None:
-            raise ValueError("sizes of layers are measured of nets of ours whose trainings record them")
+            raise ValueError("sizes of layers are measured of trainings that record them: record.layers = true")
         return self._check.measure(self._lanes)
 
     def _gradient(self, weights: Weights, batch: Batch) -> Tensor:
@@ -102,7 +102,7 @@ class Gauges:
         """``weights`` are the initial ones. Raises UnknownNameError for a measure that is not installed here."""
         asked = [(name, task.measures.every) for name in task.measures.names]
         self._check: LayerCheck | None = None
-        if task.train.record_layers and knows_layers(model):  # sweep files ask it of no other
+        if task.train.record_layers and knows_layers(model):  # packages may bring models of another kind
             self._check = LayerCheck(model, weights, samples)
             asked += [(name, 1) for name in LAYER_SIZES]
         self._gauges = [_Gauge(name, MEASURES[name], every) for name, every in asked]

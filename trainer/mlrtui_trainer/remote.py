@@ -21,7 +21,7 @@ from mlrtui_trainer.raised import said_in_short
 
 if TYPE_CHECKING:
     from mlrtui_trainer.shipped import SourceFiles
-    from mlrtui_trainer.spec import Dataset, Message, Probe, Round
+    from mlrtui_trainer.spec import Dataset, Message, Probe, Round, Rounds
 
 __all__ = ["Description", "RemoteWorker", "Work", "kill_worker"]
 
@@ -47,7 +47,7 @@ class Description(NamedTuple):
 class Work:
     """A task; ``files``: sources of the user's that it names."""
 
-    task: "Round | Probe"
+    task: "Round | Rounds | Probe"
     files: "tuple[SourceFiles, ...]" = ()
 
 

@@ -208,6 +208,7 @@ class TrialLog:
         new_peak = isfinite(row.loss) and not row.loss <= self._peak
         if new_peak:
             self._peak, self._peak_step = row.loss, row.step
+        new_peak &= self.train.curves
         if last or self._is_kept(row.step) or new_peak or row.sharpness or row.measures:
             self._pending.append(row)
             self._waiting += 1
@@ -228,6 +229,8 @@ class TrialLog:
 
     def _is_kept(self, step: Any) -> Any:
         """Whether rows of such steps are kept whatever they hold; of one step, or of each of an array."""
+        if not self.train.curves:
+            return step < 0
         kept = (step < ALWAYS_KEPT) | (step % self.train.record_every == 0)
         return kept if self._full else kept | (step % self.train.steps_per_epoch == 0)
 
@@ -245,6 +248,8 @@ class TrialLog:
         flags[:1] = FLAG_ALL_SAMPLES if block.evaluated else 0
         if not top <= peak:
             self._peak, self._peak_step = top, block.first + block.top_at[lane]
+        if not train.curves:
+            return True
         if train.record_every > 1 and block.steps.stop > ALWAYS_KEPT:
             kept = self._is_kept(steps) | (np.fmax.accumulate(np.append(peak, loss[:-1])) < loss)
             steps, loss, accuracy, flags = steps[kept], loss[kept], accuracy[kept], flags[kept]

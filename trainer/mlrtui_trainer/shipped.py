@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mlrtui_trainer.models.sources import module_of, source_hash, source_of
-from mlrtui_trainer.spec import Probe, Round
+from mlrtui_trainer.spec import Probe, Round, Rounds
 
 __all__ = ["SourceFiles", "TooLargeError", "packed", "unpacked"]
 
@@ -42,7 +42,7 @@ class SourceFiles:
         return content.hexdigest()[:16]
 
 
-def packed(task: Round | Probe) -> tuple[SourceFiles, ...]:
+def packed(task: Round | Rounds | Probe) -> tuple[SourceFiles, ...]:
     """The sources that a task names and that lie in a folder of the user's; none for installed packages.
 
     Raises:
@@ -51,8 +51,12 @@ def packed(task: Round | Probe) -> tuple[SourceFiles, ...]:
     return tuple(_packed(*named) for named in dict.fromkeys(_named(task)) if _in_folder(*named[::2]))
 
 
-def unpacked(task: Round | Probe, files: Iterable[SourceFiles]) -> Round | Probe:
+def unpacked(task: Round | Rounds | Probe, files: Iterable[SourceFiles]) -> Round | Rounds | Probe:
     """The task with folders that exist on this machine."""
+    if isinstance(task, Rounds):
+        sources = tuple(files)
+        parts = (unpacked(one, sources) for one in task.rounds)
+        return replace(task, rounds=tuple(one for one in parts if isinstance(one, Round)))
     folders: dict[str, str] = {}
     for some in files:
         origin = source_of(some.module, some.folder)
@@ -63,8 +67,12 @@ def unpacked(task: Round | Probe, files: Iterable[SourceFiles]) -> Round | Probe
     return replace(task, net=net, train=train)
 
 
-def _named(task: Round | Probe) -> Iterator[tuple[str, str, str]]:
+def _named(task: Round | Rounds | Probe) -> Iterator[tuple[str, str, str]]:
     """Module, hash and folder of each thing."""
+    if isinstance(task, Rounds):
+        for one in task.rounds:
+            yield from _named(one)
+        return
     if task.net.code_hash:
         yield module_of(task.net.kind), task.net.code_hash, task.net.code_path
     for name, code_hash in task.train.code:

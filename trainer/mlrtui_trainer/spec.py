@@ -40,6 +40,7 @@ __all__ = [
     "PruningThreshold",
     "Repeated",
     "Round",
+    "Rounds",
     "Segment",
     "SharpnessSpec",
     "StepBatch",
@@ -73,11 +74,12 @@ class NetSpec:
     """An architecture. Depth counts hidden layers; weight layers are ``depth + 1``.
 
     kind "mlp": act(W x) per hidden layer, linear output. kind "two-layer-linear": f = width^(-1/2) v·(u x), standard
-    normal u and v (Lewkowycz et al. 2020), depth 1, no bias, activation "linear". kind "cnn" and "transformer": see
-    their modules. Any other kind is a factory, "package.module:function".
+    normal u and v (Lewkowycz et al. 2020), depth 1, no bias, activation "linear". kind "mlp-linearized": the mlp's
+    expansion about its initial weights. kind "cnn" and "transformer": see their modules. Any other kind is a factory,
+    "package.module:function".
     """
 
-    kind: str  # "mlp" | "two-layer-linear" | "cnn" | "transformer" | "package.module:function"
+    kind: str  # "mlp" | "mlp-linearized" | "two-layer-linear" | "cnn" | "transformer" | "package.module:function"
     inputs: int
     outputs: int
     depth: int
@@ -125,6 +127,7 @@ class TrainSpec:
     precision: str = ""  # "bf16": forward and backward passes under autocast; λ never is
     code: tuple[tuple[str, str], ...] = ()  # things of the user's code that it names, with their sources' SHA-256
     code_path: str = ""  # folder in which their modules are sought beside the installed packages
+    curves: bool = True  # whether steps are reported, or of each training the last one alone
     record_layers: bool = False  # sizes of every layer's activations and updates, at the first steps: measures
 
     @property
@@ -217,6 +220,19 @@ class Round:
 
 
 @dataclass(frozen=True)
+class Rounds:
+    """Rounds over the same data that one worker takes one after the other, as a single task."""
+
+    task_id: int
+    rounds: tuple[Round, ...]
+
+    @property
+    def data_id(self) -> str:
+        """Of all of them."""
+        return self.rounds[0].data_id
+
+
+@dataclass(frozen=True)
 class Probe:
     """Measure λ of several nets of one architecture, at initialisation or where a fork starts."""
 
@@ -259,6 +275,7 @@ class LambdaAtInit:
     # of a fork, over all training samples; NaN otherwise, and where the base had diverged
     loss: float = nan  # where it starts
     loss_initial: float = nan  # of its base, at initialisation
+    eta_catapult: float = nan  # the rate at which its first step leaves the loss of its batch as it is; see `onset`
 
 
 @dataclass(frozen=True)
@@ -376,5 +393,5 @@ class WorkerLoad:
     memory_total: int | None = None  # bytes: of a GPU
 
 
-Task = Round | Probe | LoopRound
+Task = Round | Rounds | Probe | LoopRound
 Message = LambdaAtInit | StepBatch | Outcome | Repeated | WorkerLoad | TaskDone | TaskFailed

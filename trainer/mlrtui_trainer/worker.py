@@ -1,8 +1,9 @@
 """Does a task on one device and says what came out: the whole of what another process needs of this package."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import nan
 from time import monotonic
 
 import numpy as np
@@ -16,7 +17,7 @@ from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
 from mlrtui_trainer.curvature.verification import flags, refusals
 from mlrtui_trainer.devices import ceilings, memory_of
 from mlrtui_trainer.fast import route
-from mlrtui_trainer.forks import trained_bases
+from mlrtui_trainer.forks import Bases, trained_bases
 from mlrtui_trainer.kernels import route as kernel
 from mlrtui_trainer.lanes import DTYPES, chunk_of, lanes_per_chunk, train_round
 from mlrtui_trainer.meter import EXACT_TOLERANCE, measured_samples
@@ -25,9 +26,10 @@ from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.general import General
 from mlrtui_trainer.models.imported import admit
 from mlrtui_trainer.models.modes import InTraining
+from mlrtui_trainer.onset import catapult_onsets
 from mlrtui_trainer.raised import is_out_of_memory, said_in_short
-from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, TaskDone, TaskFailed
+from mlrtui_trainer.samples import Batches, Samples
+from mlrtui_trainer.spec import SAME_NETS, Dataset, LambdaAtInit, Message, Probe, Round, Rounds, TaskDone, TaskFailed
 
 __all__ = ["describe", "run_task"]
 
@@ -56,14 +58,15 @@ def describe(device: str) -> dict[str, str]:
     return info | {"name": torch.backends.cpu.get_cpu_capability()}
 
 
-def run_task(task: Round | Probe, dataset: Dataset, device: str) -> Iterator[Message]:
+def run_task(task: Round | Rounds | Probe, dataset: Dataset, device: str) -> Iterator[Message]:
     """Measure λ at initialisation (`Probe`) or train (`Round`); the last message is `TaskDone` or `TaskFailed`.
 
     Never raises for a lane that overflows, nor for a task that cannot be done: that is a `TaskFailed` with one line.
     """
     begun = monotonic()
     try:
-        yield from _messages(task, dataset, device)
+        for part in task.rounds if isinstance(task, Rounds) else (task,):
+            yield from _messages(part, dataset, device)
     except Exception as error:
         short = is_out_of_memory(error)
         failure = TaskFailed(task.task_id, f"out of memory on {device}" if short else said_in_short(error), short)
@@ -106,11 +109,23 @@ def _probe(task: Probe, samples: Samples, device: str) -> Iterator[LambdaAtInit]
             wanted = [(seed, eta) for (_, seed), eta in zip(nets, task.base_etas[first : first + size], strict=True)]
             bases = trained_bases(task.train, task.fork, model, wanted, samples)
         found = _probe_chunk(task, model, nets, measured, device, None if bases is None else bases.weights)
+        onsets = [] if bases is None else _onsets(task, model, samples, bases, found)
         for i, one in enumerate(found):
             if bases is None:
                 yield one
             else:
-                yield replace(one, loss=float(bases.loss[i]), loss_initial=float(bases.loss_initial[i]))
+                loss, loss_initial = float(bases.loss[i]), float(bases.loss_initial[i])
+                yield replace(one, loss=loss, loss_initial=loss_initial, eta_catapult=onsets[i])
+
+
+def _onsets(task: Probe, model: Model, samples: Samples, bases: Bases, found: Sequence[LambdaAtInit]) -> list[float]:
+    """Where catapults of these forks begin, NaN where that is not known."""
+    assert task.fork is not None
+    seeds = dict(task.nets)
+    order = Batches(samples, [seeds[one.net_id] for one in found], task.train.batch, task.train.steps_per_epoch)
+    near = [2.0 / one.preconditioned if one.preconditioned else nan for one in found]
+    before = bases.optimizer if task.fork.state == "keep" else None
+    return catapult_onsets(model, task.train, bases.weights, order.at(task.fork.step), near, before)
 
 
 @torch.inference_mode()

@@ -6,13 +6,13 @@ The grid is a full product, so an axis value contradicts another key as soon as 
 from collections.abc import Iterator
 from itertools import chain
 
-from mlrtui.config.checks import data, fits, forks, grid, loops, measures, model, rates, sharpness, training
+from mlrtui.config.checks import data, fits, forks, grid, loops, maps, measures, model, rates, sharpness, training
 from mlrtui.config.checks.known import Known
 from mlrtui.config.mistakes import Mistake
 
 __all__ = ["contradictions"]
 
-_TABLES = (rates, forks, training, data, model, sharpness, measures, grid, fits)
+_TABLES = (rates, forks, maps, training, data, model, sharpness, measures, grid, fits)
 _OF_LOOPS = (rates, loops, grid, fits)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mlrtui.config.checks.known import MAX_CELLS, MAX_NETS, Check, Known
+from mlrtui.config.forks import LOG_STEPS
 from mlrtui.config.mistakes import NO_VALUE, Mistake, enumerate_words
 
 __all__ = ["BASE_RATES", "CHECKS"]
@@ -45,7 +46,7 @@ def _searched(known: Known) -> Iterator[Mistake]:
 
 def _size(known: Known) -> Iterator[Mistake]:
     """Each step is a cell of its own."""
-    at = known.axis("fork.at")
+    at = [one for step in known.axis("fork.at") for one in [step] * (LOG_STEPS if step == "log" else 1)]
     nets = known.cells * max(len(known.axis("sweep.seeds")), 1) * (1 + len(at))
     cells = known.cells * (1 + len(at))
     if at and cells > MAX_CELLS:

@@ -66,10 +66,10 @@ def _parameters(known: Known) -> Iterator[Mistake]:
 
 
 def _own_start(known: Known) -> Iterator[Mistake]:
-    """Only an mlp can be told the variance of its initial weights."""
+    """Only an mlp, or its expansion, can be told the variance of its initial weights."""
     if "model.init_variance" in known.given:
         for kind in known.axis("model.kind"):
-            if kind != "mlp":
+            if kind not in ("mlp", "mlp-linearized"):
                 text = f"kind = {toml_text(kind)} has initial weights of its own; remove it"
                 yield Mistake("model.init_variance", bare(known.axis("model.init_variance")), text)
 
@@ -92,7 +92,7 @@ def _general(known: Known) -> Iterator[Mistake]:
         kind = MODEL_KINDS[name]
         if name == "two-layer-linear":  # told apart: `_solvable_model`
             continue
-        if known.one("record.layers") and kind.is_tried:
+        if known.one("record.layers") and not kind.layers:
             yield Mistake("record.layers", True, f'is not built for kind "{name}"; remove it')
         if kind.biases and True in known.axis("model.bias"):
             yield Mistake("model.bias", True, f'kind "{name}" {kind.biases}; use bias = false')

@@ -15,10 +15,12 @@ _BY_LOSS = frozenset(SUCCESS_RULES) - {"accuracy"}
 
 
 def _mode(known: Known) -> Iterator[Mistake]:
-    given = {"search", "scan"} & known.given
+    given = [table for table in ("search", "scan", "map") if table in known.given]
     keep = "[search] to find eta*, or [scan] to train at given rates"
-    if len(given) == 2:
-        yield Mistake("[search], [scan]", NO_VALUE, f"both are given; keep {keep}")
+    if len(given) > 1:
+        keep += ", or [map] for a picture of where training succeeds" if "map" in given else ""
+        both = "both" if len(given) == 2 else "all"
+        yield Mistake(", ".join(f"[{table}]" for table in given), NO_VALUE, f"{both} are given; keep {keep}")
     if not given:
         yield Mistake("[search], [scan]", NO_VALUE, f"neither is given; add {keep}")
 

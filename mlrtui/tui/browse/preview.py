@@ -11,6 +11,7 @@ from mlrtui.reading.comparing import flat, spec_of
 from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.numbers import counted, moment, span
 from mlrtui.text.phrases import condition, fit_groups, fit_sentence, setting
+from mlrtui.text.working import doing
 from mlrtui.tui.browse.filtering import Entry
 from mlrtui.tui.ports import StoreReader
 from mlrtui.tui.state import Look, Preview, headline
@@ -73,7 +74,7 @@ class PreviewPane(RowsPane):
         return line("preview" if self.entry is None else clean(self.entry.sweep.name), "title")
 
     def rows(self, width: int) -> Sequence[Line]:
-        """Grid, duration, devices, fits, settings."""
+        """Grid, duration, time left, devices, fits, settings."""
         entry, reading = self.entry, self.reading
         if entry is None or reading is None:
             return []
@@ -85,6 +86,9 @@ class PreviewPane(RowsPane):
         for words in filter(None, (self._head(sweep), grid_sentence(spec))):
             rows += sentence(words, "", width)
         rows += sentence(_duration(sweep, known), "", width)
+        work = reading.work if entry.store == reading.wanted.store else None
+        if work is not None and work.sweep_id == sweep.sweep_id:
+            rows += sentence(doing(work), "value", width)
         if known is not None and known.machines is None:
             rows += sentence(
                 "devices are not looked up for so many trainings; `mlrtui report` lists them", "dim", width

@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.text.numbers import counted
-from mlrtui.tui.choices import among
+from mlrtui.tui.choices import among, beyond
 from mlrtui.tui.compare.differences import setting_rows
 from mlrtui.tui.compare.nets import NetTable, SearchesPane, VerdictsPane
 from mlrtui.tui.compare.panes import Overlay, TrialTable
@@ -195,6 +195,8 @@ class CompareScreen(PanesScreen, inherit_bindings=False):
         elif kind == "trials":
             differing = [row.name for row in setting_rows(reading.compared) if row.differs]
             found = among(choices, {"group": differing}) | found
+            last = max((one.trace.last_step for one in reading.compared), default=-1)
+            found |= beyond(choices, last, float(last))
         return found
 
     def waits(self, key: Key) -> bool:

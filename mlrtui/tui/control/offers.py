@@ -27,6 +27,7 @@ class Target:
     driver: bool | None = None  # whether one is at work on the store; None: not known here
     copied: bool = False  # the store is a copy that `mlrtui pull` brings up to date
     afar: bool = False  # the store is on another machine
+    window: str = ""  # of a map that is looked at: the options of `mlrtui map` for a part of it
 
     @property
     def option(self) -> str:
@@ -149,12 +150,32 @@ def _extend(target: Target) -> Offer:
     return Offer(_TITLES["extend"], "resume", arguments, sentences=(*does, *_busy(target)), target=target)
 
 
+def _window(target: Target) -> Offer:
+    if target.sweep is None or not target.window:
+        return Offer(
+            _TITLES["window"], refusal="only a sweep with [map] has windows; its map is shown here once it trains"
+        )
+    does = (
+        f"Trains a part of the map of {target.sweep.name!r} as finely as the whole, as a sweep of its own. The numbers "
+        "are the ends of each axis.",
+        _OPTIONS,
+    )
+    arguments = f"{shlex.quote(target.sweep.name)} {target.window} {target.option} --detach"
+    return Offer(_TITLES["window"], "map", arguments, sentences=(*does, *_busy(target)), target=target)
+
+
 _OPTIONS = "More options may be added, such as --devices cuda:0 or --until +6h."
 _TITLES: Mapping[str, str] = MappingProxyType(
-    {"stop": "stop training", "resume": "resume training", "run": "run a sweep file", "extend": "extend seeds"}
+    {
+        "stop": "stop training",
+        "resume": "resume training",
+        "run": "run a sweep file",
+        "extend": "extend seeds",
+        "window": "map a window",
+    }
 )
 KINDS: Mapping[str, Callable[[Target], Offer]] = MappingProxyType(
-    {"stop": _stop, "resume": _resume, "run": _run, "extend": _extend}
+    {"stop": _stop, "resume": _resume, "run": _run, "extend": _extend, "window": _window}
 )
 """By the argument of the action `control`."""
 

@@ -31,6 +31,9 @@ _SIGNS = {
     "at most": ("slow", *CHART_SIGNS["at most"]),
     "none": ("diverged", *CHART_SIGNS["without"]),
 }
+_WHY = {"at_max": "the largest rate succeeds", "at_min": "every rate fails", "none": "no rate succeeds"}
+"""Of a net that is censored."""
+
 _NAMES = (("in", "fitted"), ("out", "out"), ("at least", "at least"), ("at most", "at most"), ("none", "without"))
 
 
@@ -320,7 +323,7 @@ def _has_seeds(place: Place) -> bool:
 
 def _seed_text(seed: SeedValue) -> str:
     bound = {"at_max": "≥", "at_min": "≤"}.get(seed.censored or "", "")
-    why = " (none succeeds)" if seed.censored == "none" else " (censored)" if seed.censored else ""
+    why = f" ({_WHY.get(seed.censored, 'censored')})" if seed.censored else ""
     return f"{seed.seed}: {bound}{exact(seed.value)}{why}"
 
 

@@ -160,9 +160,16 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
 
     def action_mark(self) -> None:
         """Mark the trial under the cursor for comparing, or take its mark away."""
+        mark = self._mark()
+        if mark is not None:
+            self.owner.toggle(mark)
+
+    def _mark(self) -> Mark | None:
+        """That of the trial under the cursor."""
         reading, trial = self.owner.reading, self._chosen()
-        if reading is not None and reading.snapshot is not None and trial is not None:
-            self.owner.toggle(Mark(reading.wanted.store, reading.snapshot.sweep.sweep_id, trial.trial_id))
+        if reading is None or reading.snapshot is None or trial is None:
+            return None
+        return Mark(reading.wanted.store, reading.snapshot.sweep.sweep_id, trial.trial_id)
 
     def action_mark_net(self) -> None:
         """Mark the net of the trial under the cursor, or take its mark away."""
@@ -178,7 +185,10 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
             self.owner.say(marked_text(mark, self.look.marked, f"net {size}seed {trial.seed}"))
 
     def action_overlay(self) -> None:
-        """What is marked, on the same axes."""
+        """What is marked, on the same axes; where trials are, with the one under the cursor."""
+        mark, marked = self._mark(), self.look.marked
+        if mark is not None and mark not in marked and marked and marked[-1].trial_id is not None:
+            self.action_mark()
         self.owner.action_page("compare")
 
     def action_unmark(self) -> None:

@@ -11,6 +11,7 @@ from mlrtui.text.marks import PHASE_STATES
 from mlrtui.text.numbers import exact, number
 from mlrtui.tui.pages import Onsets, PhaseMark
 from mlrtui.tui.phases.lines import lines_for, words_for
+from mlrtui.tui.phases.maps import MapView
 from mlrtui.tui.state import Look
 from mlrtui.tui.trial.reasons import phase_text
 from mlrtui.tui.widgets.pane import Pane
@@ -50,6 +51,7 @@ class PhaseView:
     value: str = VALUES[0]
     onsets: tuple[Onsets, ...] | None = None
     theory: bool = True
+    map: MapView | None = None  # of a sweep with [map], which has this in place of trials
 
     @classmethod
     def of(
@@ -100,12 +102,16 @@ class MapPane(PhaseWidget):
 
     def title(self) -> Line:
         """What is drawn against what."""
+        if self.view.map is not None:
+            return self.view.map.title()
         if self.view.value != VALUES[0]:
             return ((f"phases: {self.view.value} against ηλ₀", "title"), ("  v", "dim"))
         return ((f"phases: ηλ₀ against {self.view.axis}", "title"), ("  x", "dim"))
 
     def caption(self) -> Line:
         """What the marks mean and how many there are."""
+        if self.view.map is not None:
+            return self.view.map.caption(self.look.marks.ascii_only)
         for named in (True, False):  # where all does not fit the signs do: the ranges beside the map name them
             runs: list[tuple[str, str]] = []
             for state, names, count in counts(self.view.marks):
@@ -118,6 +124,8 @@ class MapPane(PhaseWidget):
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The picture."""
         view = self.view
+        if view.map is not None:
+            return view.map.picture(width, height, self.look.marks.ascii_only)
         if not view.marks:
             return [line()] * (height // 2) + [line(view.words.center(width), "note")]
         if view.value != VALUES[0]:
@@ -166,10 +174,14 @@ class RangesPane(PhaseWidget, RowsPane):
 
     def title(self) -> Line:
         """What the numbers are."""
+        if self.view.map is not None:
+            return line("maps", "title")
         return (("ranges of ηλ₀", "title"), (f"  by {self.view.axis}", "dim"))
 
     def rows(self, width: int) -> Sequence[Line]:
         """One value a group, one phase a row."""
+        if self.view.map is not None:
+            return self.view.map.summary(width)
         rows: list[Line] = []
         wide = max((len(_name(_value(mark, self.view.axis))) for mark in self.view.marks), default=0) + 1
         for value in sorted({_value(mark, self.view.axis) for mark in self.view.marks}):
@@ -213,11 +225,15 @@ class MarkPane(PhaseWidget):
     def title(self) -> Line:
         """Which trial."""
         mark = self.view.mark
+        if self.view.map is not None:
+            return line("under the cursor", "title")
         return line("trial" if mark is None else f"trial {clean(mark.label)} seed {mark.seed}", "title")
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """Sentences."""
         mark = self.view.mark
+        if self.view.map is not None:
+            return self.view.map.under_cursor(width)
         if mark is None:
             return []
         state = phase_state(mark)

@@ -7,9 +7,11 @@ from textual.app import ComposeResult
 from textual.containers import Container
 
 from mlrtui.tui.choices import among
+from mlrtui.tui.control.offers import Target
 from mlrtui.tui.keymap import Key, bindings
-from mlrtui.tui.pages import PhaseMark, PhasePage
+from mlrtui.tui.pages import MapPage, PhaseMark, PhasePage
 from mlrtui.tui.pane_screen import PanesScreen
+from mlrtui.tui.phases.maps import MapView
 from mlrtui.tui.phases.panes import AXES, SPELLED, VALUES, MapPane, MarkPane, PhaseView, PhaseWidget, RangesPane
 from mlrtui.tui.state import Reading
 from mlrtui.tui.tables import Table, onset_table, phase_table
@@ -32,6 +34,7 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         self._axis: str | None = None  # None: the first that varies
         self._trial_id: int | None = None
         self._value = VALUES[0]
+        self._map = MapView(())  # where its cursor is
 
     def compose(self) -> ComposeResult:
         """Header, the map beside the ranges, the trial, status, footer."""
@@ -53,6 +56,8 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
 
     def tables(self) -> Sequence[Table]:
         """The trials on the map, and where each net turns."""
+        if self._view.map is not None:
+            return self._view.map.tables()
         onsets = [onset_table(self._view.onsets)] if self._view.onsets else []
         return (phase_table(self._view.marks), *onsets)
 
@@ -89,14 +94,22 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         return about_trials and not self._view.marks and (reading is None or reading.wanted != self.owner.wanted)
 
     def move_cursor(self, dx: int, dy: int) -> None:
-        """To a neighbouring trial."""
+        """To a neighbouring trial, or on a map by a part of its axes."""
+        if self._view.map is not None:
+            self._map = self._view.map.moved(dx, dy)
+            self.show(self.owner.reading)
+            return
         mark = self._view.moved(dx, dy)
         if mark is not None:
             self._trial_id = mark.trial_id
             self.show(self.owner.reading)
 
     def action_quantity_x(self) -> None:
-        """The next axis that varies."""
+        """The next axis that varies, or the next map."""
+        if self._view.map is not None:
+            self._map = self._view.map.next()
+            self.show(self.owner.reading)
+            return
         axes = _varying(self._view.marks)
         if axes:
             self._axis = axes[(axes.index(self._view.axis) + 1) % len(axes)] if self._view.axis in axes else axes[0]
@@ -109,12 +122,26 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
             self.owner.want(replace(self.owner.wanted, page="onsets"))  # from now on: with what they turn at
         self.show(self.owner.reading)
 
+    def target(self) -> Target | None:
+        """The sweep; of a map also the window around the cursor."""
+        found = super().target()
+        if found is None or self._view.map is None:
+            return found
+        return replace(found, window=self._view.map.asks)
+
+    def action_window(self) -> None:
+        """Ask whether the window around the cursor is to be mapped as a sweep of its own."""
+        self.owner.action_control("window")
+
     def action_theory(self) -> None:
         """Theory's lines, or none."""
         self.owner.change(theory=not self.look.theory)
 
     def action_open(self) -> None:
         """The curves of the trial under the cursor."""
+        if self._view.map is not None:
+            self.owner.say("a map stores no curves; Z maps the window around the cursor")
+            return
         reading, mark = self.owner.reading, self._view.mark
         if reading is None or reading.snapshot is None or mark is None:
             return
@@ -128,6 +155,11 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         if reading.snapshot is None:
             return PhaseView(words="no sweep in this store yet")
         page = reading.page
+        if isinstance(page, MapPage) and page.sweep_id == reading.snapshot.sweep.sweep_id:
+            if not page.maps:
+                return PhaseView(words="no training of the map has started yet")
+            at = min(self._map.at, len(page.maps) - 1)
+            return PhaseView(map=replace(self._map, maps=page.maps, at=at))
         if not isinstance(page, PhasePage) or page.sweep_id != reading.snapshot.sweep.sweep_id:
             return self._view
         axes = _varying(page.marks)

@@ -18,6 +18,7 @@ from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.measured import edge_curves, edge_hlines, part_curves, parts_words, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, place, visible
+from mlrtui.tui.trial.forks import FORKS, beside_forks, fork_words
 from mlrtui.tui.trial.quantities import ACCURACY, SHARPNESS, beside, chosen, others, points_of, threshold_lines
 from mlrtui.tui.trial.solvable import Recursion, recursion
 from mlrtui.tui.widgets.pointing import PointedPane
@@ -30,7 +31,10 @@ __all__ = ["LossView", "SharpnessView", "TrialChart", "axis_end"]
 
 def axis_end(reading: Reading) -> float:
     """Where the whole step axis ends."""
-    return planned_end(reading.trial, -1 if reading.trace is None else reading.trace.last_step)
+    end = planned_end(reading.trial, -1 if reading.trace is None else reading.trace.last_step)
+    if reading.forks and chosen(reading) == FORKS:
+        return max(end, float(reading.forks[-1].step))
+    return end
 
 
 class TrialChart(PointedPane):
@@ -99,6 +103,8 @@ class TrialChart(PointedPane):
         lines = () if trial is None else edge_lines(trial)
         if self.reading is not None and chosen(self.reading) == ACCURACY:
             lines = (*lines, *threshold_lines(self.reading))
+        if trial is not None and self.reading is not None and chosen(self.reading) == FORKS:
+            lines = (*lines, *_rate_lines(trial))
         if self.reading is not None and self.reading.measured is not None:
             lines = (*lines, *edge_hlines(self.reading.measured))
         return gutter_width(lines, self.look.marks.ascii_only)
@@ -168,11 +174,15 @@ class TrialChart(PointedPane):
         more = np.concatenate([[hline.value for hline in hlines], *(one.y for one in self.beside())])
         y_limits = limits(np.append(seen, more), self.y_log, held)
         self._held = (key, y_limits)
-        said = [caption(step, values, self.y_log)]
+        said = [self.said(step, values)]
         if (hollow := self.hollow(trace)) is not None:
             said.append(missed_words(hollow, self.look.marks.ascii_only))
         said.append(self.gap(trace))
         return hlines, y_limits, " · ".join(filter(None, said))
+
+    def said(self, step: Floats, values: Floats) -> str:
+        """What the lower edge says of the values."""
+        return caption(step, values, self.y_log)
 
     def nothing(self) -> str:
         """What to say without any point."""
@@ -259,6 +269,8 @@ class SharpnessView(TrialChart):
 
     def beside(self) -> tuple[Series, ...]:
         """The edges of a measure, where they change along the training, its further parts, and the second quantity."""
+        if self.subject == FORKS and self.reading is not None:
+            return (*beside_forks(self.reading.forks), *self._second())
         own = () if self.measured is None else (*edge_curves(self.measured), *part_curves(self.measured))
         return (*own, *self._recursion(), *self._second())
 
@@ -283,6 +295,8 @@ class SharpnessView(TrialChart):
         """As the look says; of anything but λ as it is registered, until a key turns it."""
         if not self.subject:
             return self.look.ratio_log
+        if self.subject == FORKS:
+            return self.subject not in self._turned
         log = self.measured is not None and is_drawn_log(self.subject)
         if self.measured is not None and self.reading is not None and is_recorded(self.reading):
             log = starts_log(self.measured)
@@ -294,6 +308,8 @@ class SharpnessView(TrialChart):
             return ()
         if self.subject == ACCURACY:
             return threshold_lines(self.reading)
+        if self.subject == FORKS:
+            return _rate_lines(self.reading.trial)
         if self.subject and not _has_edge_of_sharpness(self.subject):
             return () if self.measured is None else edge_hlines(self.measured)
         lines = edge_lines(self.reading.trial)
@@ -301,8 +317,16 @@ class SharpnessView(TrialChart):
         near = finite.size and finite.max() > 2.5 / self.reading.trial.eta
         return lines if near else lines[:1]
 
+    def said(self, step: Floats, values: Floats) -> str:
+        """Of forks, how η*(t) compares with the edge."""
+        if self.subject == FORKS and self.reading is not None:
+            return fork_words(self.reading.forks)
+        return super().said(step, values)
+
     def nothing(self) -> str:
         """There may be no step yet, or it may not have been asked for."""
+        if self.subject == FORKS:
+            return "no fork of this net has an η*(t) yet"
         return no_sharpness(self.reading)
 
 
@@ -327,6 +351,11 @@ def edge_lines(trial: TrialRow) -> tuple[HLine, ...]:
     return tuple(
         HLine(edge / trial.eta, f"{edge_name(edge, trial.schedule)} {number(edge / trial.eta)}") for edge in edges
     )
+
+
+def _rate_lines(trial: TrialRow) -> tuple[HLine, ...]:
+    """The rate of the trial among those of forks."""
+    return (HLine(trial.eta, f"η {number(trial.eta)}"),)
 
 
 def _part(sight: Sight) -> str:

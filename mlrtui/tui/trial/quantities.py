@@ -9,6 +9,7 @@ from mlrtui.text.numbers import number
 from mlrtui.tui.curves import MeasureTrace, Trace
 from mlrtui.tui.edges import rates_of
 from mlrtui.tui.state import Reading, is_recorded
+from mlrtui.tui.trial.forks import FORKS, fork_points
 
 __all__ = [
     "ACCURACY",
@@ -34,7 +35,7 @@ def quantities(reading: Reading) -> tuple[str, ...]:
         found.append(ACCURACY)
     if trial is not None and trial.schedule is not None and RATE not in reading.measures:
         found.append(RATE)
-    return (*found, *reading.measures)
+    return (*found, *([FORKS] if reading.forks else []), *reading.measures)
 
 
 def chosen(reading: Reading) -> str:
@@ -74,6 +75,8 @@ def points_of(reading: Reading, trace: Trace, name: str, measured: MeasureTrace 
     """Steps and values [points] of one of them; of a measure its first part."""
     if name == ACCURACY:
         return trace.accuracies
+    if name == FORKS:
+        return fork_points(reading.forks)
     if name == RATE and measured is None and reading.trial is not None:
         rates = rates_of(reading.trial).over(trace.step.astype(np.float64))
         return trace.step.astype(np.float64), np.broadcast_to(np.asarray(rates), trace.step.shape)

@@ -7,7 +7,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from mlrtui.tui.choices import among
+from mlrtui.tui.choices import among, beyond
 from mlrtui.tui.curves import peak_of
 from mlrtui.tui.keymap import Key, bindings
 from mlrtui.tui.pane_screen import PanesScreen
@@ -80,11 +80,12 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
 
     @classmethod
     def misfits(cls, choices: Mapping[str, str], reading: Reading) -> dict[str, str]:
-        """What the trial has values of."""
+        """What the trial has values of, and steps."""
         if reading.trial is None:
             return {}
-        known = quantities(reading)
-        return among(choices, {"measure": known, "beside": known})
+        known, trace = quantities(reading), reading.trace
+        steps = beyond(choices, -1 if trace is None else trace.last_step, axis_end(reading))
+        return among(choices, {"measure": known, "beside": known}) | steps
 
     def waits(self, key: Key) -> bool:
         """The cursor waits for its curve, the neighbours in η for the trials of the cell."""

@@ -19,6 +19,7 @@ from mlrtui_trainer.models.kinds import MODEL_KINDS
 from mlrtui_trainer.models.modes import in_training
 from mlrtui_trainer.models.trying import Trial, named, nearby, tried, tried_in_training
 from mlrtui_trainer.models.user_code import FactoryError
+from mlrtui_trainer.models.user_layers import moved_layers
 from mlrtui_trainer.models.user_nets import UserNets
 from mlrtui_trainer.spec import NetSpec
 
@@ -120,6 +121,7 @@ def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[Gen
         nets.draw,
         net.inputs + trial.units,
         dies=False,
+        layers_of=lambda seed: moved_layers(nets, seed, training=trains),
         layered=False,
         of_net=nets.network,
         recording=recording,

@@ -4,7 +4,7 @@ On a CPU each lane runs by itself, because a batch of convolutions or attentions
 a GPU all lanes run as one batched program.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -30,6 +30,7 @@ __all__ = [
     "GeneralTrace",
     "Layers",
     "Made",
+    "Moved",
     "Network",
     "drawn",
     "general",
@@ -55,6 +56,11 @@ class Layers:
     apply: Callable[[int, Tensor, Sequence[Tensor], bool], Tensor]
     """Number of a map, its input and the net's parameters → its output before the activation, with or without what is
     added to it (biases, positions)."""
+
+
+Moved = Callable[[Sequence[Tensor], Sequence[Tensor], Tensor], Iterator[tuple[Tensor, Tensor, Tensor]]]
+"""Parameters now and at the start, x [samples, inputs] → of each linear map its output, effective and propagating
+update, see `layers`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,8 @@ class General:
     draw: Callable[[int], Sequence[npt.NDArray[np.float64]]]  # seed → initial parameters
     units: int
     dies: bool  # whether a last hidden layer that is zero everywhere can never come back: ReLU
-    layers: Layers | None = None  # None: a user's net, whose layers are not known
+    layers: Layers | None = None  # None: a user's net, see ``layers_of``
+    layers_of: Callable[[int], Moved] | None = None  # seed → how its layers have moved
     layered: bool = True  # whether the network's second result is its last hidden layer; a user's own may not say
     of_net: Callable[[int], Network] | None = None  # seed → its network, where seeds differ in more than parameters
     recording: Callable[[], AbstractContextManager[object]] = nullcontext  # around what is differentiated twice

@@ -43,6 +43,7 @@ class ModelKind:
     biases: str = "decides by itself"  # what it says to bias = true; "": it can have them
     by_hand: bool = False  # whether its derivatives are written out, in one precision
     coded: bool = False  # whether it is code that a sweep file names
+    layers: bool = True  # whether `record.layers` can look at its layers
 
     @property
     def is_tried(self) -> bool:
@@ -77,6 +78,12 @@ def _mlp(net: NetSpec, optimizer: str) -> "Model":
     return Mlp.of(net, optimizer)
 
 
+def _linearized(net: NetSpec, optimizer: str) -> "Model":
+    from mlrtui_trainer.models.linearized import linearized
+
+    return linearized(net, optimizer)
+
+
 def _cnn(net: NetSpec, optimizer: str) -> "Model":
     from mlrtui_trainer.models.cnn import cnn
 
@@ -98,6 +105,14 @@ for _name, _kind in {
         activation="linear",
         biases="has none",
         by_hand=True,
+    ),
+    "mlp-linearized": ModelKind(
+        "the mlp's first-order expansion about its initial weights (constant tangent kernel)",
+        build=_linearized,
+        stretches=dense,
+        activation=None,
+        biases="",
+        layers=False,
     ),
     "cnn": ModelKind(
         "3x3 convolutions, mean over the image, linear head",

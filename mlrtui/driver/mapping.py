@@ -1,0 +1,121 @@
+"""Maps of a sweep: which of their points are trained next. All rows of a map answer to one field."""
+
+from collections.abc import Iterable, Sequence
+from math import log
+
+from mlrtui.analysis.fields import Field, Grid
+from mlrtui.config import AnySweep, SweepSpec
+from mlrtui.map_planning import grid_of
+from mlrtui.planning import Cell, CellPlan
+from mlrtui_trainer.phases import is_success
+
+__all__ = ["MapQuestions", "Maps"]
+
+NEAR = 1e-9
+"""Relative difference within which a rate is a column's: powers are not the same to the last bit everywhere."""
+
+
+class _Map:
+    """One map: its field, and the questions of its rows."""
+
+    def __init__(self, grid: Grid, etas: Sequence[float]) -> None:
+        self.field = Field(grid)
+        self.etas = etas
+        self.rows: list[MapQuestions] = []
+        self._columns = {eta: column for column, eta in enumerate(etas)}
+        self._open: dict[int, tuple[float, ...]] | None = None
+
+    def column(self, eta: float) -> int | None:
+        """Of a rate; None: of no column."""
+        if (found := self._columns.get(eta)) is not None:
+            return found
+        near = min(range(len(self.etas)), key=lambda column: abs(log(self.etas[column] / eta)))
+        return near if abs(self.etas[near] - eta) <= NEAR * eta else None
+
+    def tell(self, row: int, eta: float, verdict: str) -> None:
+        """The outcome of a training."""
+        column = self.column(eta)
+        if column is not None:
+            self.field.tell(row, column, None if verdict == "failed" else is_success(verdict))
+            self._open = None
+
+    def wanted(self, row: int) -> tuple[float, ...]:
+        """The rates that are wanted of a row."""
+        return self._wanted().get(row, ())
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more is wanted of any row."""
+        return not self._wanted()
+
+    def _wanted(self) -> dict[int, tuple[float, ...]]:
+        if self._open is None:
+            rows, columns = self.field.wanted().nonzero()
+            found: dict[int, list[float]] = {}
+            for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+                found.setdefault(row, []).append(self.etas[column])
+            self._open = {row: tuple(etas) for row, etas in found.items()}
+        return self._open
+
+
+class MapQuestions:
+    """What the row of a map wants to know: the rates whose outcomes decide where its boundary is."""
+
+    def __init__(self, whole: _Map, row: int) -> None:
+        self.whole, self.row = whole, row
+        self.told = 0
+
+    @property
+    def round(self) -> int:
+        """The coarsest level of which something is wanted."""
+        return self.whole.field.level
+
+    @property
+    def closed(self) -> bool:
+        """Nothing is wanted of any row of the map: an answer elsewhere may ask for more of this one."""
+        return self.whole.closed
+
+    def ask(self) -> tuple[float, ...]:
+        """The rates that are wanted now."""
+        return self.whole.wanted(self.row)
+
+    def tell(self, eta: float, verdict: str) -> None:
+        """The outcome of a training."""
+        self.told += 1
+        self.whole.tell(self.row, eta, verdict)
+
+    def boundary(self) -> None:
+        """A row alone has no boundary."""
+
+
+class Maps:
+    """All maps of a sweep, one for each seed of the cells that agree in all but the map's axis."""
+
+    def __init__(self, spec: AnySweep, cells: Iterable[Cell]) -> None:
+        self._section = spec.map if isinstance(spec, SweepSpec) else None
+        self._rows: dict[int, int] = {}
+        for cell in cells:
+            if isinstance(cell, CellPlan) and cell.row is not None:
+                self._rows[cell.row.home] = self._rows.get(cell.row.home, 0) + 1
+        self._maps: dict[tuple[int, int], _Map] = {}
+        self._etas = () if self._section is None else self._section.etas
+
+    def __bool__(self) -> bool:
+        return self._section is not None
+
+    def kin(self, told: Iterable[MapQuestions]) -> list[MapQuestions]:
+        """The rows of whose maps something was told, and that want something, or all once nothing is wanted."""
+        maps = dict.fromkeys(row.whole for row in told)
+        return [row for one in maps for row in one.rows if one.closed or one.wanted(row.row)]
+
+    def questions(self, cell: Cell, seed: int) -> MapQuestions:
+        """Of the net of a row."""
+        assert self._section is not None
+        assert isinstance(cell, CellPlan)
+        assert cell.row is not None
+        key = cell.row.home, seed
+        if key not in self._maps:
+            self._maps[key] = _Map(grid_of(self._section, self._rows[cell.row.home]), self._etas)
+        whole = self._maps[key]
+        whole.rows.append(MapQuestions(whole, cell.row.row))
+        return whole.rows[-1]

@@ -1,0 +1,71 @@
+"""Tasks from Browse in so many keys: each presses exactly these, and the answer is on the screen.
+
+To stop a driver takes two, ``X`` and enter: `test_tui_control` does it with a real one.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from test_tui_screens import shown
+from tui_fakes import FakeStore, scan_store
+from tui_laws import law_store
+from tui_rows import NOW
+
+from mlrtui_db.work import WorkRow
+
+
+class Task(NamedTuple):
+    """The store, the most keys it may take, the keys, and what is then on the screen."""
+
+    store: Callable[[], FakeStore]
+    most: int
+    keys: tuple[str, ...]
+    answer: tuple[str, ...]
+    typed: int = 0  # of the keys, those that type a condition, which do not count
+
+
+def running_store() -> FakeStore:
+    store = scan_store("open", True)
+    (sweep_id,) = store.snapshots
+    store.driver = True
+    store.work = WorkRow(NOW, "training", sweep_id, "scan", slots=2, ready=2, rate=900.0, left=720, low=540, high=1020)
+    return store
+
+
+_CONDITION = "and depth<8"
+_TYPED = ("space", *("space" if one == " " else one for one in _CONDITION))
+TASKS = {
+    "the peak of a diverged trial": Task(
+        scan_store, 4, ("enter", "right_square_bracket", "right_square_bracket"), ("ηλ₀=4.5", "peak 7.5e16 @36 · now")
+    ),
+    "which nets are censored and why": Task(
+        law_store, 3, ("enter", "2"), ("seeds 0: ≥", "(the largest rate succeeds)", "1: ≥", "left out: censored")
+    ),
+    "three curves of the sharpness": Task(
+        scan_store,
+        6,
+        ("enter", "space", "left_square_bracket", "space", "left_square_bracket", "equals_sign"),
+        ("A 1×512", "B 1×512", "C 1×512", "λη/2, edge at 1"),
+    ),
+    "the exponent without depth 8": Task(
+        law_store,
+        4,
+        ("enter", "2", "slash", *_TYPED, "enter"),
+        ("where width ≥ 16·depth and depth<8", "∝ (depth·width)^", "10 fitted"),
+        len(_TYPED),
+    ),
+    "the time left": Task(running_store, 0, (), ("about 12 min (9–17)",)),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+async def test_a_task_takes_no_more_keys_than_this(name: str) -> None:
+    task = TASKS[name]
+    assert len(task.keys) - task.typed <= task.most
+    async with shown(task.store(), (120, 36), start="browse") as view:
+        assert not task.keys or not all(word in view.text() for word in task.answer)
+        for key in task.keys:
+            await view.press(key)
+            await view.until(lambda: view.reading.wanted == view.app.wanted)
+        await view.until(lambda: all(word in view.text() for word in task.answer))
