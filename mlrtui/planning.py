@@ -14,6 +14,7 @@ from mlrtui.config.sections import DataSection, MapSection, ModelSection, Sharpn
 from mlrtui.data import DataShape, DataSpec, DataTrouble
 from mlrtui.errors import BadInput
 from mlrtui.fork_planning import ForkPlan, fork_label, fork_plan, fork_settings, fork_steps, fork_train
+from mlrtui.garbage import uncollected
 from mlrtui.keys import canonical_json, code_id, digest
 from mlrtui.loop_planning import LoopCell, planned
 from mlrtui.map_planning import MapRow, axis_field, map_train
@@ -22,7 +23,7 @@ from mlrtui_db.records import CellRecord, NetRecord, SweepRecord
 from mlrtui_trainer.curvature.edges import edge_of
 from mlrtui_trainer.curvature.schedule import rule_text
 from mlrtui_trainer.losses import LOSS_KINDS
-from mlrtui_trainer.models.kinds import MODEL_KINDS, n_params
+from mlrtui_trainer.models.kinds import MODEL_KINDS, forward_work, n_params
 from mlrtui_trainer.models.sources import is_factory, module_of, source_hash, source_of
 from mlrtui_trainer.optimizers import OPTIMIZERS
 from mlrtui_trainer.spec import (
@@ -89,6 +90,11 @@ class CellPlan:
         return self.net.depth
 
     @cached_property
+    def work(self) -> int:
+        """`forward_work` of its net, reckoned once: a grid may have a hundred thousand cells."""
+        return forward_work(self.net)
+
+    @cached_property
     def in_keys(self) -> dict[str, object]:
         """What the keys of all its trials have in common."""
         forked = {} if self.fork is None else {"fork": asdict(self.fork.start)}
@@ -123,6 +129,7 @@ class Plan:
         return sum(len(cell.seeds) for cell in self.cells)
 
 
+@uncollected()
 def plan(spec: AnySweep, load: Callable[[DataSpec], Dataset] | None = data.load) -> Plan:
     """The cells in order (other axes slowest, then depth, then width), with all that store and trainer need.
 
@@ -364,7 +371,7 @@ class _Kin:
     sharpness: SharpnessSpec
     nets: tuple[NetRecord, ...]
     columns: Mapping[str, Any]  # of a cell's record
-    settings: Mapping[str, Any]  # beside these, of its canonical text
+    settings: tuple[str, ...]  # its canonical text, between the values of `SIZED`
     edge: float  # of η·λ; 0 where there is none
 
     @classmethod
@@ -378,6 +385,25 @@ class _Kin:
         own |= {} if spec.model.mode in (None, NetSpec.mode) else {"mode": spec.model.mode}
         own |= {} if point.init_variance is None else {"init_variance": point.init_variance}
         rates = {"hidden_lr": point.hidden_lr, "output_lr": point.output_lr}
+        columns = {
+            "data": wanted.name,
+            "samples": shape.samples,
+            "data_id": data_id,
+            "target": wanted.target,
+            "standardize": wanted.standardize,
+            "model": point.kind,
+            "activation": point.activation,
+            "bias": point.bias,
+            "parametrization": point.parametrization,
+            "input_lr": point.input_lr,
+            "loss": train.loss,
+            "optimizer": train.optimizer,
+            "batch": train.batch,
+            "max_steps": train.max_steps,
+            "steps_per_epoch": train.steps_per_epoch,
+            "dtype": train.dtype,
+            "accuracy_on": train.on,
+        }
         return cls(
             data=wanted,
             data_id=data_id,
@@ -393,27 +419,9 @@ class _Kin:
             train=train,
             sharpness=sharpness,
             nets=_nets(spec, sharpness, shape.samples, train.loss),
-            columns={
-                "data": wanted.name,
-                "samples": shape.samples,
-                "data_id": data_id,
-                "target": wanted.target,
-                "standardize": wanted.standardize,
-                "model": point.kind,
-                "activation": point.activation,
-                "bias": point.bias,
-                "parametrization": point.parametrization,
-                "input_lr": point.input_lr,
-                "loss": train.loss,
-                "optimizer": train.optimizer,
-                "batch": train.batch,
-                "max_steps": train.max_steps,
-                "steps_per_epoch": train.steps_per_epoch,
-                "dtype": train.dtype,
-                "accuracy_on": train.on,
-            },
+            columns=columns,
             edge=edge_of(train) or 0.0,
-            settings=rates | origin | own | {"base_width": point.base_width},
+            settings=_between_sizes({**columns, **rates, **origin, **own, "base_width": point.base_width}),
         )
 
     def cell(self, point: _Point, position: int, label: str) -> CellPlan:
@@ -450,17 +458,39 @@ class _Kin:
 
     def record(self, cell: CellPlan) -> CellRecord:
         """One of them as the store gets it."""
-        size = {"depth": cell.net.depth, "width": cell.net.width, "n_params": n_params(cell.net)}
-        columns = {**self.columns, **size}
-        settings = canonical_json({**columns, **self.settings})
+        size: dict[str, Any] = {"depth": cell.net.depth, "width": cell.net.width, "n_params": n_params(cell.net)}
+        first, *later = self.settings
+        settings = first + "".join(f"{size[name]}{text}" for name, text in zip(SIZED, later, strict=True))
         return CellRecord(
             position=cell.position,
             label=cell.label,
             settings=settings,
             nets=self.nets,
             edge=self.edge,
-            **columns,
+            **self.columns,
+            **size,
         )
+
+
+SIZED = ("depth", "n_params", "width")
+"""Integers in which kin differ, in the order in which canonical text has them."""
+
+
+def _between_sizes(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Canonical text of these settings and those of `SIZED`, cut where the values of the latter stand.
+
+    >>> _between_sizes({"batch": 8, "loss": "ce"})
+    ('{"batch":8,"depth":', ',"loss":"ce","n_params":', ',"width":', '}')
+    """
+    parts, text = [], "{"
+    for number, name in enumerate(sorted({*settings, *SIZED})):
+        text += f"{',' if number else ''}{canonical_json(name)}:"
+        if name in SIZED:
+            parts.append(text)
+            text = ""
+        else:
+            text += canonical_json(settings[name])
+    return (*parts, text + "}")
 
 
 def _train(spec: SweepSpec, point: _Point, shape: DataShape) -> TrainSpec:

@@ -192,7 +192,7 @@ def label(
     sizes = {name: values[name] for name in SIZES if values.get(name) is not None}
     whole = len(sizes) == len(SIZES)
     size = ["x".join(map(str, sizes.values()))] if whole else [f"{name}={value}" for name, value in sizes.items()]
-    axes = [axis.tag + _shown(values[axis.name]) for axis in AXES if axis.name in names]
+    axes = [axis.tag + _shown(values[axis.name]) for axis in AXES if axis.name in names] if names else []
     return " ".join([*size, *axes, *(f"{name}={_shown(value)}" for name, value in own.items())])
 
 

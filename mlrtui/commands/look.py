@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlrtui.driver.launch import log_path
 from mlrtui.driver.stopping import at_work
 from mlrtui.errors import BadInput, DriverDied
+from mlrtui.garbage import uncollected
 from mlrtui.reading import documents
 from mlrtui.report import fit_line, note_line, sweep_line
 from mlrtui.text.escape import one_line
@@ -126,6 +127,7 @@ def in_folders(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(found)
 
 
+@uncollected()
 def _print_once(stores: Sequence[Path], how: How) -> int:
     from mlrtui.tui.modes import read_choices
     from mlrtui.tui.once import data_once, render_once

@@ -1,7 +1,7 @@
 """What a device can do at most: lane-steps a second for nets of one size, where the device's figures are published."""
 
 from mlrtui.planning import Cell, CellPlan
-from mlrtui_trainer.models.kinds import forward_work, n_params
+from mlrtui_trainer.models.kinds import n_params
 
 __all__ = ["most_steps"]
 
@@ -31,11 +31,11 @@ def most_steps(cell: Cell, name: str) -> float | None:
     in float64 or bfloat16, whose rates are others.
     """
     part = next((part for part in _PARTS if f" {part.lower()} " in f" {name.lower().replace('-', ' ')} "), None)
-    if part is None or not isinstance(cell, CellPlan) or not forward_work(cell.net) or cell.sharpness.every:
+    if part is None or not isinstance(cell, CellPlan) or not cell.work or cell.sharpness.every:
         return None
     if cell.train.dtype != "float32" or cell.train.precision:
         return None
     rate, traffic = _PUBLISHED[part]
-    flop = 6.0 * forward_work(cell.net) * cell.train.batch
+    flop = 6.0 * cell.work * cell.train.batch
     moved = 4.0 * (4 * n_params(cell.net) + 4 * cell.train.batch * cell.net.depth * cell.net.width)
     return min(rate * 1e12 / flop, traffic * 1e12 / moved)

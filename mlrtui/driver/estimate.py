@@ -1,14 +1,13 @@
 """What a sweep will cost, guessed from its plan before anything runs; `forecast` makes a time of it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mlrtui.config import SweepSpec
 from mlrtui.config.maps import MapSection
-from mlrtui.driver.methods import FORK_POINTS, search_rules
+from mlrtui.driver.methods import FORK_POINTS, rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan, Plan
-from mlrtui_trainer.models.kinds import forward_work
 
 __all__ = [
     "expected_trainings",
@@ -44,7 +43,8 @@ _ROWS_PER_GPU = 1e4
 
 def expected_trainings(plan: Plan) -> int:
     """How many trainings the sweep will take: exact for a scan, about for a search."""
-    return sum(_trainings_of(plan, cell) for cell in plan.cells)
+    trainings = _trainings_of(plan)
+    return sum(map(trainings, plan.cells))
 
 
 def map_range(plan: Plan) -> tuple[int, int] | None:
@@ -62,46 +62,46 @@ def parallel_lanes(plan: Plan) -> int:
     """Trainings that can run at the same time, which bounds the number of useful workers."""
     if plan.spec.search is None:
         return expected_trainings(plan)
-    return sum(len(cell.seeds) * search_rules(plan.spec, cell).at_once for cell in plan.cells)
+    rules = rules_of_cells(plan.spec)
+    return sum(len(cell.seeds) * rules(cell).at_once for cell in plan.cells)
 
 
 def seconds_per_core(plan: Plan) -> float:
     """Rough time of all trainings and their λ on one CPU core, in seconds."""
-    cells = [cell for cell in plan.cells if isinstance(cell, CellPlan)]
-    return sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in cells)
+    trainings = _trainings_of(plan)
+    return sum(trainings(cell) * seconds_per_training(cell) for cell in plan.cells if isinstance(cell, CellPlan))
 
 
-def seconds_per_training(cell: CellPlan, work: int | None = None) -> float:
-    """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds.
-
-    ``work``: its net's `forward_work`, where that is known.
-    """
-    work, how = forward_work(cell.net) if work is None else work, cell.sharpness
-    step = _seconds_per_step(cell, work)
+def seconds_per_training(cell: CellPlan) -> float:
+    """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds."""
+    how, step = cell.sharpness, _seconds_per_step(cell)
     base = _base_steps(cell) * step / FORK_POINTS  # trained once for the rates of a question
     if how.every:
         products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
-        step += products * 8 * work * (how.samples or cell.samples) / _FLOPS_PER_CORE
+        step += products * 8 * cell.work * (how.samples or cell.samples) / _FLOPS_PER_CORE
     return base + cell.train.max_steps * step
 
 
-def seconds_per_probe(cell: CellPlan, work: int | None = None) -> float:
-    """Rough time of one net's λ where its trainings start on one CPU core, in seconds; ``work`` as above."""
+def seconds_per_probe(cell: CellPlan) -> float:
+    """Rough time of one net's λ where its trainings start on one CPU core, in seconds."""
     samples = cell.sharpness.samples or cell.samples
-    work = forward_work(cell.net) if work is None else work
-    base = _base_steps(cell) * _seconds_per_step(cell, work)
-    return base + _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * work * samples / _FLOPS_PER_CORE
+    base = _base_steps(cell) * _seconds_per_step(cell)
+    return base + _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * cell.work * samples / _FLOPS_PER_CORE
 
 
 def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
     """Rows a second that the trainings send with these devices busy, about; 0 where it is not foreseen."""
-    cells = [cell for cell in plan.cells if isinstance(cell, CellPlan) and forward_work(cell.net)]
     gpus = sum(kind_of(device) != "cpu" for device in devices)
-    seconds = sum(_trainings_of(plan, cell) * seconds_per_training(cell) for cell in cells)
+    seconds = steps = rows = 0.0
+    trainings_of = _trainings_of(plan)
+    for cell in plan.cells:
+        if isinstance(cell, CellPlan) and cell.work:
+            trainings = trainings_of(cell)
+            seconds += trainings * seconds_per_training(cell)
+            steps += trainings * cell.max_steps
+            rows += trainings * _rows_of(cell)
     if not seconds:
         return 0.0
-    steps = sum(_trainings_of(plan, cell) * cell.max_steps for cell in cells)
-    rows = sum(_trainings_of(plan, cell) * _rows_of(cell) for cell in cells)
     return (_ROWS_PER_GPU * gpus + steps / seconds * (len(devices) - gpus)) * rows / steps
 
 
@@ -125,9 +125,9 @@ def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
     )
 
 
-def _seconds_per_step(cell: CellPlan, work: int) -> float:
+def _seconds_per_step(cell: CellPlan) -> float:
     """Of a training, without λ."""
-    return _SECONDS_PER_STEP + 6 * work * cell.train.batch / _FLOPS_PER_CORE
+    return _SECONDS_PER_STEP + 6 * cell.work * cell.train.batch / _FLOPS_PER_CORE
 
 
 def _base_steps(cell: CellPlan) -> int:
@@ -135,12 +135,16 @@ def _base_steps(cell: CellPlan) -> int:
     return 0 if cell.fork is None else cell.fork.start.step
 
 
-def _trainings_of(plan: Plan, cell: Cell) -> int:
-    """How many the nets of this cell take."""
+def _trainings_of(plan: Plan) -> Callable[[Cell], int]:
+    """How many the nets of a cell take."""
     if isinstance(plan.spec, SweepSpec) and plan.spec.map is not None:
-        return len(cell.seeds) * map_trainings(plan.spec.map)
-    each = plan.spec.scan.count if plan.spec.scan is not None else search_rules(plan.spec, cell).typical_trials
-    return len(cell.seeds) * each
+        of_row = map_trainings(plan.spec.map)
+        return lambda cell: len(cell.seeds) * of_row
+    if plan.spec.scan is not None:
+        each = plan.spec.scan.count
+        return lambda cell: len(cell.seeds) * each
+    rules = rules_of_cells(plan.spec)
+    return lambda cell: len(cell.seeds) * rules(cell).typical_trials
 
 
 def map_trainings(section: MapSection) -> int:

@@ -1,6 +1,6 @@
 """How long a sweep still takes: one model for `--dry-run`, the driver, and whatever shows what the driver says.
 
-Before anything runs, a net costs what `sharing.cost_of` says: a guess from arithmetic. From the first records on three
+Before anything runs, a net costs what `sharing.costs_of` says: a guess from arithmetic. From the first records on three
 things are learnt: how many times as long as guessed a step (or λ₀) takes on these devices, by cell; which part of its
 steps a training does before it ends; how much training the nets that are done took, after each number of trainings.
 No clock and no store: times come with what is told.

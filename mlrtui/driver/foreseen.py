@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from mlrtui.driver.forecast import CellLeft, Needs, NetLeft, Pace, Workers, forecast
-from mlrtui.driver.sharing import cost_of
+from mlrtui.driver.sharing import costs_of
 from mlrtui.engines.devices import kind_of
+from mlrtui.garbage import uncollected
 from mlrtui.planning import CellPlan, Plan
 from mlrtui.text.numbers import about
 from mlrtui_trainer.models.kinds import forward_work
@@ -12,6 +13,7 @@ from mlrtui_trainer.models.kinds import forward_work
 __all__ = ["time_foreseen"]
 
 
+@uncollected()
 def time_foreseen(plan: Plan, devices: Sequence[str]) -> str:
     """The time that a plan will take on the CPU workers among these devices; on one core where there is none."""
     if not all(isinstance(cell, CellPlan) for cell in plan.cells):
@@ -19,10 +21,9 @@ def time_foreseen(plan: Plan, devices: Sequence[str]) -> str:
     of_kinds = {cell.net.kind: cell.net for cell in plan.cells if isinstance(cell, CellPlan)}  # all of a kind are alike
     if any(forward_work(net) == 0 for net in of_kinds.values()):
         return "not foreseen: what a factory's nets cost is not known before they are built"
+    cost, probed = costs_of(plan.spec), NetLeft(True, 0)
     workers = sum(kind_of(device) == "cpu" for device in devices)
-    cells = [
-        CellLeft(cell.position, cost_of(cell, plan.spec), [NetLeft(True, 0)] * len(cell.seeds)) for cell in plan.cells
-    ]
+    cells = [CellLeft(cell.position, cost(cell), [probed] * len(cell.seeds)) for cell in plan.cells]
     found = forecast(cells, Pace(True), Pace(True), Needs(plan.spec.search is None), Workers(max(workers, 1)))
     assert found is not None  # a guess is always there
     where = f"{workers} CPU workers" if workers > 1 else "one CPU core"

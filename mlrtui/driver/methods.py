@@ -1,8 +1,8 @@
 """How many rates of a net are trained at once: the method by the devices, the rates of a question by the cell."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pydantic import ValidationError
 
@@ -12,10 +12,9 @@ from mlrtui.config.sections import SearchSection
 from mlrtui.engines.devices import kind_of
 from mlrtui.errors import BadInput
 from mlrtui.planning import Cell, CellPlan, LoopCell
-from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.search import SearchSpec
 
-__all__ = ["chosen_as", "chosen_for", "rules_of", "search_rules"]
+__all__ = ["chosen_as", "chosen_for", "rules_of", "rules_of_cells", "search_rules"]
 
 GPU_STEP = 1e9
 """Operations of a step that a large GPU does in about the time that it takes to tell it of the step: reckoned, for
@@ -48,27 +47,38 @@ def chosen_as(spec: AnySweep, stored: str) -> AnySweep:
 
 
 def search_rules(spec: AnySweep, cell: Cell) -> SearchSpec:
-    """The rules of a cell's searches, in a sweep that searches.
+    """The rules of a cell's searches, in a sweep that searches; of many cells see `rules_of_cells`.
 
     Raises:
         BadInput: nothing can be searched in this range; files are checked for that when they are read.
     """
+    return rules_of_cells(spec)(cell)
+
+
+def rules_of_cells(spec: AnySweep) -> Callable[[Cell], SearchSpec]:
+    """`search_rules` of this sweep's cells, with what they have in common made once: there may be 100,000 cells."""
     assert spec.search is not None
-    search, seeds = _settled(spec.search, len(spec.sweep.seeds)), len(spec.sweep.seeds)
-    if isinstance(cell, CellPlan) and cell.fork is not None:
+    seeds = len(spec.sweep.seeds)
+    search = spec.search.with_method("bisect", None, seeds)  # as `SweepSpec.settled`
+
+    @cache
+    def of_points(points: int | None) -> SearchSpec:
+        return rules_of(search, points)
+
+    @cache
+    def of_forks() -> SearchSpec:
         assert isinstance(spec, SweepSpec)
         assert spec.fork is not None
         return rules_of(_of_forks(search, spec.fork), FORK_POINTS)
-    return rules_of(search, _free_points(cell, seeds) if search.points == "auto" else search.points)
+
+    def rules(cell: Cell) -> SearchSpec:
+        if isinstance(cell, CellPlan) and cell.fork is not None:
+            return of_forks()
+        return of_points(_free_points(cell, seeds) if search.points == "auto" else search.points)
+
+    return rules
 
 
-@lru_cache(maxsize=64)
-def _settled(search: SearchSection, seeds: int) -> SearchSection:
-    """As `SweepSpec.settled`: once for a sweep, not for each of its cells."""
-    return search.with_method("bisect", None, seeds)
-
-
-@lru_cache(maxsize=64)
 def _of_forks(search: SearchSection, fork: ForkSection) -> SearchSection:
     """The range and margin of the sweep's searches, with the forks' own rule and lattice."""
     own = {"success": fork.success, "tolerance": fork.tolerance, "method": "section"}
@@ -99,7 +109,7 @@ def rules_of(search: SearchSection, points: int | None = None) -> SearchSpec:
 
 def _free_points(cell: Cell, seeds: int) -> int | None:
     """Rates at which all nets of a cell may train beside one another at almost no cost on a GPU."""
-    if isinstance(cell, LoopCell) or not forward_work(cell.net):
+    if isinstance(cell, LoopCell) or not cell.work:
         return None  # a user's: not known before they are built
-    lanes = GPU_STEP / (6 * forward_work(cell.net) * cell.train.batch)
+    lanes = GPU_STEP / (6 * cell.work * cell.train.batch)
     return max(FEWEST, min(int(lanes / seeds), MOST))

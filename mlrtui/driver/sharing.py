@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from mlrtui.config import AnySweep, SweepSpec
 from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
-from mlrtui.driver.methods import search_rules
+from mlrtui.driver.methods import rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
 from mlrtui_trainer.models.kinds import forward_work, n_params
 
-__all__ = ["Cost", "Figures", "Turn", "cost_of", "lanes_that_fill", "lanes_within", "turns_of"]
+__all__ = ["Cost", "Figures", "Turn", "costs_of", "lanes_that_fill", "lanes_within", "turns_of"]
 
 MOST_LANES = 4096
 VECTORS = 34
@@ -139,20 +139,26 @@ def lanes_within(cell: Cell, memory: int) -> int:
     return max(1, min(memory // (2 * lane), MOST_LANES)) if lane else MOST_LANES
 
 
-def cost_of(cell: Cell, spec: AnySweep) -> Cost:
-    """What a net of this cell takes; of a training of the user's, where nothing is known, each the same."""
-    probe, training, width = 0.0, 1.0, 1
-    if isinstance(cell, CellPlan):
-        work = forward_work(cell.net)  # once: there may be a hundred thousand cells
-        probe, training = seconds_per_probe(cell, work), seconds_per_training(cell, work)
-        width = max(cell.net.width, 1)
-    if isinstance(cell, CellPlan) and cell.row is not None:
-        assert isinstance(spec, SweepSpec)
-        assert spec.map is not None
-        return Cost(probe, training, map_trainings(spec.map), spec.map.levels + 1, width)
+def costs_of(spec: AnySweep) -> Callable[[Cell], Cost]:
+    """What a net of each cell of a sweep takes; of a training of the user's, where nothing is known, each the same."""
+    if isinstance(spec, SweepSpec) and spec.map is not None:
+        of_row, levels = map_trainings(spec.map), spec.map.levels
+        return lambda cell: _cost(cell, of_row, levels + 1)
     if spec.search is None:
         assert spec.scan is not None
-        return Cost(probe, training, spec.scan.count, questions=1, width=width)
-    rules = search_rules(spec, cell)
-    questions = math.ceil(rules.typical_trials / rules.at_once)
-    return Cost(probe, training, rules.typical_trials, questions, width)
+        count = spec.scan.count
+        return lambda cell: _cost(cell, count, 1)
+    rules_of_cell = rules_of_cells(spec)
+
+    def cost(cell: Cell) -> Cost:
+        rules = rules_of_cell(cell)
+        return _cost(cell, rules.typical_trials, math.ceil(rules.typical_trials / rules.at_once))
+
+    return cost
+
+
+def _cost(cell: Cell, trainings: int, questions: int) -> Cost:
+    if not isinstance(cell, CellPlan):
+        return Cost(0.0, 1.0, trainings, questions, 1)
+    width = max(cell.net.width, 1)
+    return Cost(seconds_per_probe(cell), seconds_per_training(cell), trainings, questions, width)

@@ -14,7 +14,7 @@ from mlrtui.driver.mapping import MapQuestions, Maps
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
-from mlrtui.driver.sharing import Cost, Turn, cost_of, lanes_that_fill, lanes_within
+from mlrtui.driver.sharing import Cost, Turn, costs_of, lanes_that_fill, lanes_within
 from mlrtui.driver.starts import Starts
 from mlrtui.planning import Cell, CellPlan, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
@@ -205,8 +205,9 @@ class SweepRun:
             net.eta_star, net.base_eta = row.eta_star, row.base_eta
             self.nets[row.net_id] = net
             by_cell.setdefault(row.cell_id, []).append(net)
+        cost = costs_of(spec)
         runs = {
-            cell.position: CellRun(ids[cell.position], cell, by_cell[ids[cell.position]], cost_of(cell, spec))
+            cell.position: CellRun(ids[cell.position], cell, by_cell[ids[cell.position]], cost(cell))
             for cell in plan.cells
         }
         costly_first = sorted(plan.cells, key=lambda cell: -runs[cell.position].cost.in_turn)

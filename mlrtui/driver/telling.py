@@ -20,7 +20,6 @@ from mlrtui.planning import CellPlan
 from mlrtui_db.errors import StoreBusy, StoreFull
 from mlrtui_db.store import Store
 from mlrtui_db.work import MOST_WORKERS, WorkerRow, WorkRow
-from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.spec import LambdaAtInit, Outcome, StepBatch, WorkerLoad
 
 __all__ = ["Telling", "seeds_text"]
@@ -73,7 +72,7 @@ class Telling:
     def begin(self, run: SweepRun, sweep_id: int) -> None:
         """A sweep begins, or goes on."""
         self._run, self._sweep_id = run, sweep_id
-        guessed = all(isinstance(cell.plan, CellPlan) and forward_work(cell.plan.net) for cell in run.cells)
+        guessed = all(isinstance(cell.plan, CellPlan) and cell.plan.work for cell in run.cells)
         self._probes = Pace(guessed)
         self._trainings = Pace(guessed, like=self._probes)
         self._needs, self._trains = Needs(run.spec.search is None), False

@@ -212,4 +212,4 @@ class Writer(RuleBasedStateMachine):
 
 
 TestWriter = Writer.TestCase
-TestWriter.settings = settings(max_examples=60 if FULL else 25, stateful_step_count=25, deadline=None)
+TestWriter.settings = settings(max_examples=60 if FULL else 12, stateful_step_count=25, deadline=None)

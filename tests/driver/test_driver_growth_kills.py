@@ -22,7 +22,7 @@ from mlrtui_db import invariants
 from mlrtui_db.store import Store
 
 Document = dict[str, Any]
-MOST = 10**9 if os.environ.get("MLRTUI_TEST_FULL") == "1" else 7
+MOST = 10**9 if os.environ.get("MLRTUI_TEST_FULL") == "1" else 5
 
 SWEEPS = (
     "SELECT name, json_extract(spec, '$.search.threshold'), json_extract(spec, '$.sweep.seeds') FROM sweep ORDER BY 1"

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from conftest import thinned
 from timed_workers import PROBE, TimedWorkers
 
 from mlrtui import data, planning
@@ -74,7 +75,7 @@ def rows(store: Path, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql).fetchall()
 
 
-@pytest.mark.parametrize(("kind", "together"), product(["scan", "search", "section"], [False, True]))
+@pytest.mark.parametrize(("kind", "together"), thinned(["scan", "search", "section"], [False, True], step=2))
 def test_two_workers_take_little_more_than_half_the_time(tmp_path: Path, kind: str, together: bool) -> None:
     """Though the grid's costly cells come last, and whether a round's outcomes come one by one or not."""
     one, two, four = (TimedWorkers(["cpu"] * count, together=together) for count in (1, 2, 4))

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from conftest import thinned
 from trainer_runs import Run, digits, run_trials, trial
 
 from mlrtui_trainer import lanes
@@ -40,19 +41,18 @@ def both(
         return compiled, run_trials(data, net, spec, trials, every)
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "linear"])
-@pytest.mark.parametrize("batch", [48, 96])
-@pytest.mark.parametrize(
-    ("loss", "bias", "target", "depth"),
-    [
-        *((loss, False, "classes", 3) for loss in LOSSES),
-        *((loss, True, "classes", 0) for loss in LOSSES),
-        ("mse", True, "parity", 1),
-    ],
-)
+WHAT = [  # loss, biases, target, depth
+    *((loss, False, "classes", 3) for loss in LOSSES),
+    *((loss, True, "classes", 0) for loss in LOSSES),
+    ("mse", True, "parity", 1),
+]
+
+
+@pytest.mark.parametrize(("activation", "batch", "what"), thinned(["relu", "tanh", "linear"], [48, 96], WHAT, step=3))
 def test_both_ways_train_alike(
-    activation: str, loss: str, batch: int, bias: bool, target: str, depth: int, monkeypatch: pytest.MonkeyPatch
+    activation: str, batch: int, what: tuple[str, bool, str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    loss, bias, target, depth = what
     data = digits(96, target)
     net = NetSpec("mlp", 64, data.y.shape[1], depth, 32, activation, bias, layer_lr=(0.5, 1.0, 2.0))
     spec = TrainSpec(loss, batch, 12, 96 // batch, "float64")

@@ -1,6 +1,7 @@
 """The parameters of networks that are no plain stack of layers: shapes, roles and initial spread. No torch here."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod, sqrt
 
 from mlrtui_trainer.spec import NetSpec
@@ -128,14 +129,17 @@ def transformer_stretches(net: NetSpec) -> Stretches:
 
 def dense(net: NetSpec) -> Stretches:
     """The matrices of a fully connected net, each with its biases in a column of its own."""
-
-    def layer(out: int, fan_in: int, role: str) -> tuple[Parameter, ...]:
-        return (Parameter((out, fan_in + net.bias), role, 0.0),)
-
+    bias = int(net.bias)
     if net.depth == 0:
-        return ((layer(net.outputs, net.inputs, "output"), 1),)
-    first, hidden = layer(net.width, net.inputs, "input"), layer(net.width, net.width, "hidden")
-    return (first, 1), (hidden, net.depth - 1), (layer(net.outputs, net.width, "output"), 1)
+        return ((_matrix(net.outputs, net.inputs + bias, "output"), 1),)
+    first, hidden = _matrix(net.width, net.inputs + bias, "input"), _matrix(net.width, net.width + bias, "hidden")
+    return (first, 1), (hidden, net.depth - 1), (_matrix(net.outputs, net.width + bias, "output"), 1)
+
+
+@lru_cache(maxsize=4096)
+def _matrix(out: int, columns: int, role: str) -> tuple[Parameter, ...]:
+    """Of a grid's cells many have the same."""
+    return (Parameter((out, columns), role, 0.0),)
 
 
 def _listed(stretches: Stretches) -> tuple[Parameter, ...]:
