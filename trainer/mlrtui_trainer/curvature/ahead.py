@@ -117,7 +117,7 @@ class _Seen:
     ) -> tuple[npt.NDArray[np.bool_], Floats, Floats, Floats]:
         """After so many products: which lanes are finite, Ritz values and vectors, and the lengths of k residuals."""
         part = self.small[lanes, :depth]  # [lanes, depth, whole depth]
-        finite: npt.NDArray[np.bool_] = np.isfinite(part[:, :, :depth].reshape(len(part), -1)).all(1)
+        finite: npt.NDArray[np.bool_] = np.asarray(np.isfinite(part[:, :, :depth]).all((1, 2)), dtype=np.bool_)
         own = np.where(finite[:, None, None], part[:, :, :depth], 0.0)
         values, vectors = np.linalg.eigh(own)  # reads the lower triangle
         values, vectors = values[:, ::-1].copy(), vectors[:, :, ::-1].swapaxes(1, 2).copy()  # falling; by rows
