@@ -34,7 +34,7 @@ def run(setting: Setting, report: Report) -> None:
             report.note("Triton is not installed: the kernel is not compared")
         data, jax = digits(setting.pick(BATCH, 2 * BATCH, 1024)), has_jax(setting, report)
         rate, _ = ceilings(setting.device, setting.pick(256, 256, 8192))
-        widths = setting.pick((16,), (16, 32), (16, 32, 64, 128))
+        widths = (16, 32, 64, 128)
         lanes, epochs = setting.pick(1, 2, 1024), setting.pick(1, 1, 8)
         for width, depth in setting.while_time(product(widths, setting.pick((1,), (2,), (2, 4, 8))), report):
             _compare(setting, report, Case(depth, width, lanes, epochs), data, rate, jax=jax)

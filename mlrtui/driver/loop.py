@@ -264,7 +264,7 @@ class Driver:
         idle = [slot for slot in self._engine.idle() if slot not in self._running and slot not in self._slots.out]
         drafts: dict[int, Draft] = {}
         slots = self._slots
-        for turn in turns_of(idle, slots.devices, slots.out, slots.memory) if idle else ():
+        for turn in turns_of(idle, slots.devices, slots.out, slots.figures) if idle else ():
             draft = run.next_draft(turn)
             if draft is not None:
                 run.begin(draft)

@@ -2,20 +2,38 @@
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlrtui.config import AnySweep, SweepSpec
 from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
-from mlrtui_trainer.models.kinds import n_params
+from mlrtui_trainer.models.kinds import forward_work, n_params
 
-__all__ = ["Cost", "Turn", "costs_of", "lanes_within", "turns_of"]
+__all__ = ["Cost", "Figures", "Turn", "costs_of", "lanes_that_fill", "lanes_within", "turns_of"]
 
 MOST_LANES = 4096
 VECTORS = 34
 """As many numbers a parameter a lane may hold at once: weight, update, optimizer, and the basis of a λ solve."""
+
+
+LAUNCHES_PER_LAYER = 8
+"""Operations that a GPU is told of for a step, for each layer, about."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a slot's device is like."""
+
+    memory: int = 0
+    """Bytes of its own memory, of this slot's share; 0: not known."""
+
+    mates: int = 1
+    """Slots on this device, whose rounds are in flight together."""
+
+    hidden: int = 0
+    """Operations that it does while it is told of one more; 0: not measured."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +51,15 @@ class Turn:
 
     slot: int = 0
 
-    memory: int = 0
-    """Bytes of its device's own memory; 0: not known."""
+    figures: Figures = Figures()
+
+    peers: int = 0
+    """Slots of its kind among which costly cells are begun in time; 0: it takes cells in their order."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of its device's own memory; 0: not known."""
+        return self.figures.memory
 
 
 @dataclass(frozen=True)
@@ -58,21 +83,45 @@ class Cost:
 
 
 def turns_of(
-    idle: Sequence[int], devices: Sequence[str], dead: Collection[int], memory: Callable[[int], int] = lambda slot: 0
+    idle: Sequence[int],
+    devices: Sequence[str],
+    dead: Collection[int],
+    figures: Callable[[int], Figures] = lambda slot: Figures(),
 ) -> Iterator[Turn]:
     """The turns of slots that have no work yet, one after the other.
 
     On a GPU lanes beside one another cost little. On a CPU time grows with them: of several workers none takes so many
-    that the others would wait for it in the end, and every second one sees to it that costly cells begin in time.
+    that the others would wait for it in the end. Every second one of either kind sees to it that costly cells begin in
+    time.
     """
-    workers = [slot for slot, device in enumerate(devices) if kind_of(device) == "cpu" and slot not in dead]
-    places = {slot: place for place, slot in enumerate(workers)}
+    kinds = {kind: _places(kind, devices, dead) for kind in set(map(kind_of, devices))}
     for taken, slot in enumerate(idle):
-        left = len(idle) - taken
-        if slot not in places or len(workers) == 1:
-            yield Turn(left, slot=slot, memory=memory(slot))
-        else:
-            yield Turn(left, len(workers), sees_to_costly=places[slot] % 2 == 1, slot=slot, memory=memory(slot))
+        left, places = len(idle) - taken, kinds[kind_of(devices[slot])]
+        one = Turn(left, slot=slot, figures=figures(slot))
+        if len(places) > 1 and slot in places:
+            on_cpu = kind_of(devices[slot]) == "cpu"
+            costly = places[slot] % 2 == 1
+            one = replace(one, slots=len(places) if on_cpu else 0, peers=len(places), sees_to_costly=costly)
+        yield one
+
+
+def _places(kind: str, devices: Sequence[str], dead: Collection[int]) -> dict[int, int]:
+    """Slots of a kind that are in use, by their place among them."""
+    slots = [slot for slot, device in enumerate(devices) if kind_of(device) == kind and slot not in dead]
+    return {slot: place for place, slot in enumerate(slots)}
+
+
+def lanes_that_fill(cell: Cell, hidden: int) -> int:
+    """At how many lanes a step of a cell takes a device as long as the host needs to tell it of the step.
+
+    With fewer the device waits, and more cost nothing; beyond it time grows with the lanes, so that two rounds beside
+    one another take no longer than one. ``hidden``: operations that the device does while it is told of one more. 0
+    where it is not known.
+    """
+    if not isinstance(cell, CellPlan) or not (work := forward_work(cell.net)):
+        return 0
+    launches = LAUNCHES_PER_LAYER * (cell.net.depth + 1)
+    return math.ceil(hidden * launches / (6 * work * cell.train.batch)) if hidden else 0
 
 
 def lanes_within(cell: Cell, memory: int) -> int:

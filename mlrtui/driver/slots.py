@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from mlrtui.driver.sharing import Figures
+
 __all__ = ["MAX_STARVED", "Slots"]
 
 MAX_STARVED = 3
@@ -33,6 +35,13 @@ class Slots:
         """Bytes of the device's own memory, shared among the workers on it; 0: not known."""
         text = self.env(slot).get("memory", "")
         return int(text) // self._workers[self._place(slot)] if text.isdecimal() else 0
+
+    def figures(self, slot: int) -> Figures:
+        """What its device is like, as its worker measured it."""
+        env, mates = self.env(slot), self._workers[self._place(slot)]
+        numbers = (env.get(key, "") for key in ("gflops", "launch_ns"))
+        gflops, launch = (int(text) if text.isdecimal() else 0 for text in numbers)
+        return Figures(self.memory(slot), max(mates, 1), gflops * launch)
 
     def in_use(self) -> list[int]:
         """All but those that are left out."""

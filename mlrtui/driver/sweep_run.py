@@ -14,7 +14,7 @@ from mlrtui.driver.mapping import MapQuestions, Maps
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
-from mlrtui.driver.sharing import Cost, Turn, costs_of, lanes_within
+from mlrtui.driver.sharing import Cost, Turn, costs_of, lanes_that_fill, lanes_within
 from mlrtui.driver.starts import Starts
 from mlrtui.planning import Cell, CellPlan, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
@@ -361,7 +361,7 @@ class SweepRun:
     def _costly_is_due(self, turn: Turn) -> bool:
         """Whether all that is left takes little longer than the work in turn of the costliest net."""
         costliest = self._costly_first.first_open()
-        return costliest is not None and self._left < DUE * costliest.cost.in_turn * turn.slots
+        return costliest is not None and self._left < DUE * costliest.cost.in_turn * turn.peers
 
     def _probe(self, order: _Order, turn: Turn, who: str) -> Draft | None:
         found = self._share(order.cells, order.probes[who], turn, lambda cost: cost.probe)
@@ -414,6 +414,8 @@ class SweepRun:
         lanes = min(cell.lanes_on(turn.memory), len(work))
         if len(waiting) < turn.idle:
             lanes = min(lanes, math.ceil(len(work) * len(waiting) / turn.idle))
+        if fill := lanes_that_fill(cell.plan, turn.figures.hidden) if turn.figures.mates > 1 else 0:
+            lanes = min(lanes, max(fill, math.ceil(len(work) / turn.figures.mates)))
         if turn.slots:
             fair = self._left * SHARE / (turn.slots * each(cell.cost))
             lanes = min(lanes, math.ceil(fair))

@@ -3,20 +3,25 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import SMALL_SCAN
+from conftest import SMALL_SCAN, SMALL_SEARCH
+from real_engine import RealEngine
+from stored_rows import rows
 
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
+from mlrtui.driver.loop import Driver
 from mlrtui.driver.sweep_run import MAX_LOST
 from mlrtui.engines import local
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.deadlines import BEAT_SECONDS, Deadlines, Silence
 from mlrtui.engines.local import LocalEngine
-from mlrtui_trainer.spec import LambdaAtInit, Outcome, Probe, Round, TaskDone, TrialSpec
+from mlrtui_db.store import Store
+from mlrtui_trainer.spec import LambdaAtInit, Outcome, Probe, Round, Task, TaskDone, TrialSpec
 
 
 @pytest.fixture
@@ -70,6 +75,56 @@ def test_probe_then_round_and_a_killed_worker(engine: LocalEngine, sweep_file) -
     (outcome,) = messages(until(engine, TaskDone), Outcome)
     assert isinstance(outcome, Outcome)
     assert (outcome.verdict, outcome.phase) == ("finished", "lazy")
+
+
+class TwoRounds(LocalEngine):
+    """Two workers of one device, as a GPU would be: the figures are made up, the trainings are real."""
+
+    def __init__(self) -> None:
+        super().__init__(["cpu", "cpu"])
+        self.running: set[int] = set()
+        self.sizes: list[int] = []
+        self.most = 0
+
+    @property
+    def devices(self) -> Sequence[str]:
+        return ["cuda:0", "cuda:0"]
+
+    def idle(self) -> Sequence[int]:
+        free = super().idle()
+        self.running -= set(free)
+        return free if self.sizes or len(free) == 2 else []  # both are there at the first round
+
+    def submit(self, slot: int, task: Task) -> None:
+        super().submit(slot, task)
+        self.running.add(slot)
+        self.most = max(self.most, len(self.running))
+        self.sizes.append(len(task.trials) if isinstance(task, Round) else 0)
+
+    def poll(self, timeout: float) -> list[EngineEvent]:
+        figures = {"memory": str(8 << 30), "gflops": "1", "launch_ns": "1"}
+        return [
+            replace(e, env={**e.env, **figures}) if isinstance(e, WorkerReady) else e for e in super().poll(timeout)
+        ]
+
+
+def test_two_rounds_in_flight_on_one_device_give_the_same_bits(sweep_file, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    spec = load_sweep(sweep_file(SMALL_SEARCH.replace("width = [16, 32]", "width = 16")))
+    tables = []
+    engine = TwoRounds()
+    try:
+        for name, which in (("one", RealEngine()), ("two", engine)):
+            with Store.open(tmp_path / f"{name}.db") as store:
+                driver = Driver(store, which, driver_id="test")
+                assert driver.run_sweep(spec, planning.plan(spec, data.load)).status == "done"
+            net = "SELECT seed, status, lambda0, start_eta, eta_star, first_failure, eta_area FROM net ORDER BY net_id"
+            step = "SELECT trial.eta, step, loss FROM step JOIN trial USING (trial_id) ORDER BY net_id, trial.eta, step"
+            tables.append([rows(tmp_path / f"{name}.db", sql) for sql in (net, step)])
+    finally:
+        engine.close()
+    assert engine.most == 2
+    assert tables[0] == tables[1]
+    assert all(row[4] is not None for row in tables[0][0])
 
 
 def test_workers_end_with_their_driver(engine: LocalEngine) -> None:

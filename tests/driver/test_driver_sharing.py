@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from timed_workers import PROBE, TimedWorkers
 from mlrtui import data, planning
 from mlrtui.config import load_sweep
 from mlrtui.driver.loop import Driver
-from mlrtui.driver.sharing import Turn, turns_of
+from mlrtui.driver.sharing import Figures, Turn, lanes_that_fill, turns_of
+from mlrtui.driver.slots import Slots
+from mlrtui.driver.sweep_run import SweepRun
 from mlrtui_db import invariants
+from mlrtui_db.records import NetLambdas
 from mlrtui_db.store import Store
 from mlrtui_trainer.models.kinds import forward_work
 from mlrtui_trainer.spec import Probe, Round
@@ -166,12 +170,66 @@ def test_one_cell_is_shared_by_all_who_wait(tmp_path: Path, device: str) -> None
 def test_whose_turn_it_is() -> None:
     two = ["cpu", "cpu"]
     first, second = Turn(idle=2, slots=2), Turn(idle=1, slots=2, sees_to_costly=True, slot=1)
+    first, second = (replace(turn, peers=2) for turn in (first, second))
     assert list(turns_of([0], ["cpu"], set())) == [Turn(idle=1)]
     assert list(turns_of([0, 1], two, set())) == [first, second]
     assert list(turns_of([1], two, {0})) == [Turn(idle=1, slot=1)]  # the only one left goes in the grid's order
     assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [Turn(idle=1, slot=1)]
     gpus = ["cuda:0", "cuda:1", *two]
-    assert list(turns_of([0, 1], gpus, set(), {0: 80, 1: 24}.__getitem__)) == [
-        Turn(idle=2, memory=80),
-        Turn(idle=1, slot=1, memory=24),
+    figures = [Figures(80), Figures(24, 2, 7)]
+    assert list(turns_of([0, 1], gpus, set(), figures.__getitem__)) == [
+        Turn(idle=2, figures=figures[0], peers=2),  # no equal shares: lanes cost little there
+        Turn(idle=1, figures=figures[1], peers=2, slot=1, sees_to_costly=True),
     ]
+
+
+def test_every_second_gpu_begins_the_costly_cells_in_time(tmp_path: Path) -> None:
+    """Where the grid's order would leave the longest for the end, when all others have nothing to do."""
+    engine = TimedWorkers(["cuda:0", "cuda:1"], together=True)
+    drive(tmp_path, engine, "scan", seeds=1, depth=[1], width=[*range(32, 41), 256])
+    begun = [task.net.width for _, _, task in engine.tasks if isinstance(task, Round)]
+    assert begun.index(256) == 1
+
+
+def test_rounds_in_flight_on_one_device_are_as_large_as_fills_it(tmp_path: Path) -> None:
+    """By what a worker measured; without figures a slot takes all that a cell wants."""
+    (tmp_path / "x.toml").write_text(SWEEP.format(seeds=4, depth=2, width=[32, 4096], how=KINDS["scan"]))
+    small, large = planning.plan(load_sweep(tmp_path / "x.toml"), None).cells
+    hidden = 20_000 * 3_000  # GFLOP/s · ns
+    assert lanes_that_fill(small, hidden) > 10 * lanes_that_fill(large, hidden)
+    assert lanes_that_fill(large, hidden) == 1
+    assert lanes_that_fill(small, 0) == 0
+
+    def largest(figures: Sequence[Figures]) -> int:
+        spec = load_sweep(tmp_path / "x.toml")
+        plan = planning.plan(spec, None)
+        with Store.open(tmp_path / f"{len(list(tmp_path.iterdir()))}.db") as store:
+            with store.transaction():
+                sweep_id = store.add_sweep(plan.sweep)
+            state = store.sweep_state(sweep_id)
+        run = SweepRun(spec, plan, state)
+        for net in run.nets.values():
+            net.lambdas = NetLambdas(net.net_id, *[1.0] * 8, converged=True)
+            run.open(net)
+        run.changed(run.nets.values())
+        (turn,) = turns_of([0], ["cuda:0"] * len(figures), set(), figures.__getitem__)
+        draft = run.next_draft(turn)
+        assert draft is not None
+        return len(draft.trainings)
+
+    wanted = 4 * 4  # seeds and rates of a cell
+    assert largest([Figures()]) == wanted
+    assert largest([Figures(mates=2)] * 2) == wanted  # nothing was measured
+    assert largest([Figures(mates=2, hidden=1)] * 2) == wanted // 2  # a lane fills it: two rounds are as fast as one
+    assert largest([Figures(mates=2, hidden=hidden)] * 2) == wanted  # all of them do not
+
+
+def test_a_slot_knows_what_its_worker_measured() -> None:
+    slots = Slots(["cuda:0", "cuda:0", "cpu"])
+    measured = {"memory": str(80 << 30), "gflops": "20000", "launch_ns": "3000"}
+    for slot in (0, 1):
+        slots.ready(slot, "cuda:0", measured)
+    assert slots.figures(0) == Figures(40 << 30, 2, 60_000_000)
+    assert slots.figures(2) == Figures()
+    slots.ready(0, "cuda:0", {**measured, "gflops": "nan"})
+    assert slots.figures(0).hidden == 0

@@ -48,6 +48,22 @@ def test_every_stage_runs(tmp_path: Path) -> None:
     assert page.read_text().count("### ") >= len(stages)
 
 
+@pytest.mark.timeout(900)
+def test_the_kernel_is_compared_at_every_width_by_the_interpreter(tmp_path: Path) -> None:
+    """In a process of its own: Triton must be told before it is imported that it is to interpret."""
+    pytest.importorskip("triton", reason="needs Triton: pip install -c constraints.txt 'mlrtui[gpu]'")
+    done = rehearse(tmp_path, "--size", "tiny", "--stages", "9")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "stage-9.json").read_text())
+    (table,) = found["tables"].values()
+    assert [row["width"] for row in table] == [16, 32, 64, 128]
+    for row in table:
+        assert row["kernel, lane-steps/s"] > 0
+        assert row["graphs, lane-steps/s"] > 0
+        assert row["apart"] <= 1e-3
+    assert any("speed means nothing here" in note for note in found["notes"])
+
+
 def test_the_page_says_that_nothing_was_measured_or_holds_figures() -> None:
     blocks = BLOCK.findall((ROOT / "docs" / "benchmarks.md").read_text())
     assert len(blocks) == 1

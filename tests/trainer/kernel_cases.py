@@ -6,7 +6,10 @@ from itertools import product
 from mlrtui_trainer.kernels.records import ACTIVATIONS, LOSSES, OPTIMIZERS
 from mlrtui_trainer.spec import NetSpec, TrainSpec
 
-__all__ = ["CASES", "Case"]
+__all__ = ["BROKEN", "CASES", "Case"]
+
+BROKEN = "ce-momentum-tanh"
+"""The case that is also trained by a kernel that cannot be launched a second time."""
 
 WILD = 1e30
 

@@ -13,10 +13,10 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from kernel_cases import CASES, Case
+from kernel_cases import BROKEN, CASES, Case
 from trainer_runs import digits, run_trials, trial
 
-from mlrtui_trainer.kernels import route
+from mlrtui_trainer.kernels import route, steps, training
 from mlrtui_trainer.kernels.steps import KernelSteps
 from mlrtui_trainer.spec import Dataset
 
@@ -54,6 +54,33 @@ def data_of(case: Case) -> Dataset:
     x = np.tile(data.x, (1, 13))[:, : case.net.inputs]
     x = np.asfortranarray(x) if case.by_column else np.ascontiguousarray(x)
     return replace(data, x=x, kind=case.kind or data.kind, held_out=case.held_out)
+
+
+class Broken:
+    """The kernel, which cannot be launched any more after so many launches."""
+
+    def __init__(self, launches: int) -> None:
+        self.left, self.kernel = launches, training.train
+
+    def __getitem__(self, grid: Any) -> Any:
+        if not self.left:
+            raise RuntimeError("Triton Error [CUDA]: too many resources\nrequested for launch")
+        self.left -= 1
+        return self.kernel[grid]
+
+
+def run_broken(case: Case) -> dict[str, Any]:
+    """By the kernel until its second launch fails; and what was said of it."""
+    with (
+        patch.object(training, "train", Broken(1)),
+        patch.dict(steps._broken),
+        warnings.catch_warnings(record=True) as said,
+    ):
+        warnings.simplefilter("always")
+        found = run(case, kernel=True)
+        again = run(case, kernel=True)
+    words = [str(one.message) for one in said if "kernel" in str(one.message)]
+    return {**found, "again": again["launches"], "said": words}
 
 
 def run(case: Case, *, kernel: bool) -> dict[str, Any]:
@@ -96,6 +123,8 @@ def main() -> None:
     os.environ["MLRTUI_FAST"] = "0"
     for case in CASES:
         pair = {"name": case.name, "kernel": run(case, kernel=True), "general": run(case, kernel=False)}
+        if case.name == BROKEN:
+            pair["broken"] = run_broken(case)
         print(json.dumps(pair), flush=True)
 
 

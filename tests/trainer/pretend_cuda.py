@@ -80,7 +80,8 @@ class PretendCuda(TorchDispatchMode):
 
     @contextmanager
     def entered(self, monkeypatch: pytest.MonkeyPatch) -> Iterator["PretendCuda"]:
-        lift = torch._C._only_lift_cpu_tensors()
+        lift, threads = torch._C._only_lift_cpu_tensors(), torch.get_num_threads()
+        torch.set_num_threads(1)  # small products: on a busy machine threads would wait for each other
         with monkeypatch.context() as patch, self:
             patch.setattr(torch.cuda, "_lazy_init", lambda: None)
             patch.setattr(torch.cuda, "set_device", lambda device: None)
@@ -96,6 +97,7 @@ class PretendCuda(TorchDispatchMode):
                 yield self
             finally:
                 torch._C._set_only_lift_cpu_tensors(lift)
+                torch.set_num_threads(threads)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

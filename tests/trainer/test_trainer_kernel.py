@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_cases import CASES, WILD, Case
+from kernel_cases import BROKEN, CASES, WILD, Case
 
 pytest.importorskip("triton", reason="needs Triton: pip install -c constraints.txt 'mlrtui[gpu]'")
 
@@ -55,3 +55,20 @@ def test_a_rate_reaches_its_threshold_on_the_way(found: dict[str, Any]) -> None:
     reached, slow = found["reached"]["kernel"]["trials"]
     assert reached["verdict"] == "reached" or reached["reached_epoch"] is not None
     assert reached["step"][-1] < slow["step"][-1]
+
+
+def test_a_kernel_that_cannot_be_launched_is_left_with_one_line_and_the_same_records(found: dict[str, Any]) -> None:
+    broken, general = found[BROKEN]["broken"], found[BROKEN]["general"]
+    assert len(broken["launches"]) == 2  # the first one came through
+    assert broken["again"] == []  # the next round does not try again
+    assert len(broken["said"]) == 2
+    for line in broken["said"]:
+        assert line.startswith(
+            "trained without the kernel of MLRTUI_TRITON=1: it cannot be launched: RuntimeError: Triton"
+        )
+        assert "\n" not in line
+    for ours, theirs in zip(broken["trials"], general["trials"], strict=True):
+        assert {**ours, "loss": []} == {**theirs, "loss": []} | {
+            name: ours[name] for name in ("logit_rms_peak", "hidden_growth", "sharpness")
+        }
+        assert ours["loss"] == pytest.approx(theirs["loss"], rel=APART, nan_ok=True)

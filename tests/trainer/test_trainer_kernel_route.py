@@ -1,16 +1,18 @@
 """Where the kernel of Triton is asked for and cannot train something, one line says why, and it trains as without."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 from trainer_runs import digits, run_trials, trial
 
-from mlrtui_trainer.kernels import route
+from mlrtui_trainer.kernels import route, steps
 from mlrtui_trainer.kernels.steps import KernelSteps
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.samples import Samples
-from mlrtui_trainer.spec import NetSpec, TrainSpec
+from mlrtui_trainer.spec import NetSpec, Round, SharpnessSpec, TaskFailed, TrainSpec
+from mlrtui_trainer.worker import run_task
 
 NET, TRAIN = NetSpec("mlp", 64, 10, 2, 16), TrainSpec("ce", 32, 2, 1)
 
@@ -83,3 +85,48 @@ def test_forks_are_trained_without_it_and_the_log_says_so(monkeypatch: pytest.Mo
     with pytest.warns(UserWarning, match="starts at initialisation, and a fork does not"):
         assert KernelSteps.of(build(NET), TRAIN, samples, [0.1], forked=True) is None
     assert KernelSteps.of(build(NET), TRAIN, samples, [0.1]) is not None
+
+
+class Unlaunched:
+    """Stands for the kernel where it cannot be compiled."""
+
+    def __init__(self, error: Exception) -> None:
+        self.train, self.error, self.tries = self, error, 0
+
+    def __getitem__(self, grid: tuple[int, ...]) -> object:
+        self.tries += 1
+        raise self.error
+
+
+@pytest.mark.parametrize("held_out", [0, 8])
+def test_a_kernel_that_cannot_be_compiled_is_one_line_and_the_same_bits(
+    held_out: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = replace(digits(32), held_out=held_out)
+    train = replace(TRAIN, batch=32 - held_out, on="validation" if held_out else "train", max_steps=4)
+    without = run_trials(data, NET, train, [trial(0, 0.1), trial(1, 1e30)])
+    stand_in = Unlaunched(TypeError("no such\ninstruction"))
+    monkeypatch.setitem(sys.modules, "mlrtui_trainer.kernels.training", stand_in)
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.setattr(steps, "_broken", {})
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setenv(route.SWITCH, "1")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="it cannot be launched: TypeError: no such instruction") as said:
+            asked = run_trials(data, NET, train, [trial(0, 0.1), trial(1, 1e30)])
+        assert len(said) == 1
+        assert stand_in.tries == 1  # not again in the second round
+        for i in range(2):
+            assert asked.bits(i) == without.bits(i)
+
+
+def test_a_kernel_without_memory_is_no_reason_to_go_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlrtui_trainer.kernels.training", Unlaunched(torch.OutOfMemoryError("full")))
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.setattr(steps, "_broken", {})
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setenv(route.SWITCH, "1")
+    data = digits(32)
+    failed = list(run_task(Round(1, data.data_id, NET, TRAIN, SharpnessSpec(), (trial(0, 0.1),)), data, "cpu"))[-1]
+    assert isinstance(failed, TaskFailed)
+    assert failed.out_of_memory  # the driver halves the round

@@ -1,5 +1,6 @@
 """How busy a worker's device is: its own process, and a GPU through a library that stands in for NVIDIA's."""
 
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from mlrtui_trainer.devices import LANES, LAUNCHES, ROWS, WIDTH, ceilings
 from mlrtui_trainer.load import LoadMeter
 from mlrtui_trainer.spec import TaskDone, WorkerLoad
 
@@ -95,3 +97,11 @@ def record() -> Any:
     from mlrtui_trainer.spec import Repeated
 
     return Repeated(1, "")
+
+
+def test_what_a_device_does_at_most_is_measured_by_the_clock_of_the_host() -> None:
+    ticks = itertools.count()
+    found = ceilings("cpu", clock=lambda: float(next(ticks)))  # every look at the clock is a second later
+    assert found["launch_ns"] == str(10**9 // LAUNCHES)
+    assert int(found["gflops"]) == round(10 * 2 * LANES * ROWS * WIDTH * WIDTH / 1e9)
+    assert ceilings("cuda:99") == {}  # rounds are sized by memory alone then

@@ -4,6 +4,7 @@ Lanes share nothing but the instructions: on a CPU with one thread a trial's bit
 composition. A lane that ends leaves the batch at once.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import nan
@@ -22,7 +23,7 @@ from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.forks import start_of
-from mlrtui_trainer.kernels.steps import LAUNCH, KernelSteps
+from mlrtui_trainer.kernels.steps import LAUNCH, KernelError, KernelSteps
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
 from mlrtui_trainer.models.building import build
@@ -133,12 +134,11 @@ class _Chunk:
         if base is not None and base.optimizer is not None:
             self.optimizer.continues(base.optimizer, base.lanes)
         self.gauges = Gauges(task, model, self.loss, self.weights, etas, samples)
-        kernel = KernelSteps.of(model, self.train, samples, etas, forked=base is not None)
-        compiled = kernel or CompiledSteps.of(model, self.train, samples, etas)
-        self.blocks = compiled or RecordedSteps.of(model, self.train, samples, LONG_BLOCK)
-        self.block = BLOCK[torch.device(device).type] if self.blocks is None else LONG_BLOCK
-        if isinstance(self.blocks, KernelSteps):
-            self.block = LAUNCH
+        self.blocks: KernelSteps | CompiledSteps | RecordedSteps | None
+        self.blocks = KernelSteps.of(model, self.train, samples, etas, forked=base is not None)
+        self.block = LAUNCH
+        if self.blocks is None:
+            self._go_without_kernel(etas)
         self.logs = [TrialLog(trial, self.train, samples.count, task.thresholds, facts) for trial in trials]
         self.accuracy = self.loss_of_all = np.full(len(trials), nan)  # over all samples at this very step, if measured
         self.closed: list[TrialLog] = []
@@ -149,6 +149,17 @@ class _Chunk:
             refused = refusals(model, self.weights, measured, self.train.loss, operators)
             if len(refused) < len(set(operators)):
                 self.meter = Meter(model, self.train.loss, self.sharpness, seeds, measured, device, tuple(refused))
+
+    def _go_without_kernel(self, etas: Sequence[float]) -> None:
+        """Steps of these lanes are compiled or recorded from now on, or taken one by one."""
+        compiled = CompiledSteps.of(self.model, self.train, self.samples, etas)
+        self.blocks = compiled or RecordedSteps.of(self.model, self.train, self.samples, LONG_BLOCK)
+        self.block = BLOCK[self.samples.x.device.type] if self.blocks is None else LONG_BLOCK
+
+    def _kernel_failed(self, error: KernelError) -> None:
+        """Go on without it, and say so in one line."""
+        warnings.warn(f"trained without the kernel of MLRTUI_TRITON=1: {error}", stacklevel=2)
+        self._go_without_kernel([log.trial.eta for log in self.logs])
 
     def run(self) -> Iterator[StepBatch | Outcome]:
         """Train to the end of every lane."""
@@ -241,9 +252,13 @@ class _Chunk:
     def _evaluate(self, samples: Samples, weights: Weights | None = None) -> Evaluation:
         """All lanes over some samples, or these nets."""
         weights = weights or self.weights
-        if self.blocks is None:
-            return evaluate(self.model, weights, samples, self.train.loss)
-        return self.blocks.evaluate(weights, samples)
+        if self.blocks is not None:
+            try:
+                return self.blocks.evaluate(weights, samples)
+            except KernelError as error:
+                self._kernel_failed(error)
+                return self._evaluate(samples, weights)
+        return evaluate(self.model, weights, samples, self.train.loss)
 
     def _advance(self, step: int) -> int:
         """Train some steps and log them; the number of steps."""
@@ -271,9 +286,8 @@ class _Chunk:
         """Some steps without an evaluation in between: their numbers."""
         if self.blocks is not None:
             if self.held_out is None or not self.batches.full:
-                return self._block(self.blocks, step, count)
-            each = [self._block(self.blocks, t, 1) for t in range(step, step + count)]
-            return StepNumbers(np.concatenate([one.table for one in each]))
+                return self._block(step, count)
+            return _joined([self._block(t, 1) for t in range(step, step + count)])
         tables = []
         for t in range(step, step + count):
             trace, e, table = self._forward(t)
@@ -324,11 +338,20 @@ class _Chunk:
         """What the measures that are due at this step say of all lanes, by lane."""
         return self.gauges.measure(step, weights, self.batches.at(step)) if self.gauges.are_due(step) else {}
 
-    def _block(self, blocks: KernelSteps | CompiledSteps | RecordedSteps, step: int, count: int) -> StepNumbers:
+    def _block(self, step: int, count: int) -> StepNumbers:
         """Steps taken elsewhere; one at a time where accuracy is that of held-out samples."""
-        elsewhere = self._evaluate(self.held_out) if self.held_out is not None and self.batches.full else None
+        elsewhere = None
+        if self.blocks is not None and self.held_out is not None and self.batches.full:
+            elsewhere = self._evaluate(self.held_out)
+        if self.blocks is None:
+            return self._steps(step, count)
         limits = [log.limit for log in self.logs]
-        numbers = blocks.train(self.weights, self.optimizer, self.batches, range(step, step + count), limits)
+        try:
+            numbers = self.blocks.train(self.weights, self.optimizer, self.batches, range(step, step + count), limits)
+        except KernelError as error:  # no step was taken
+            self._kernel_failed(error)
+            end = step + count
+            return _joined([self._block(t, min(self.block, end - t)) for t in range(step, end, self.block)])
         return numbers if elsewhere is None else numbers.with_accuracy(elsewhere.accuracy)
 
     def _seen(self, step: int) -> Seen:
@@ -337,7 +360,7 @@ class _Chunk:
         diagonal = self.optimizer.diagonal() if ready else None
         if self.blocks is not None:
             weights = self.weights.clone()
-            return Seen(self._block(self.blocks, step, 1), weights, ready, diagonal)
+            return Seen(self._block(step, 1), weights, ready, diagonal)
         trace, e, table = self._forward(step)
         numbers = StepNumbers(table.cpu().numpy()[None])
         return Seen(numbers, self.weights, ready, diagonal, lambda: self._descend(step, trace, e))
@@ -427,3 +450,8 @@ class _Chunk:
         self.gauges = self.gauges.select(stay)
         if self.meter is not None:
             self.meter.keep(stay)
+
+
+def _joined(parts: Sequence[StepNumbers]) -> StepNumbers:
+    """Steps one after the other."""
+    return StepNumbers(np.concatenate([part.table for part in parts]))

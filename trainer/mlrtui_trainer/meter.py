@@ -51,6 +51,7 @@ class Meter:
         self._top = spec.top
         self._dtype = samples.x.dtype
         self._rates = model.rate_vector(self._dtype, device)
+        self._plain = bool((self._rates == 1.0).all())  # asked once: on a GPU it is a wait
         self._schedule = Schedule(spec, len(seeds))
         tolerance = EXACT_TOLERANCE if spec.exact else spec.tolerance
         self._trackers = [
@@ -72,7 +73,7 @@ class Meter:
         part = weights if lanes is None else weights.select(lanes)
         scale = self._scale(diagonal, lanes)
         found = [
-            self._solved(tracker, name, part, scale, lanes)
+            self._solved(tracker, name, part, scale, None if lanes is None else (lanes, due))
             for tracker, name in zip(self._trackers, self._operators, strict=True)
         ]
         self._schedule.measured(due, step, loss[due], found[0].value)
@@ -87,7 +88,7 @@ class Meter:
         keep = torch.tensor(lanes, device=self._rates.device)
         part, scale = weights.select(keep), self._scale(diagonal, keep)
         found = [
-            self._solved(tracker.select(keep), name, part, scale, None)
+            self._solved(tracker.select(keep, once=True), name, part, scale, None)
             for tracker, name in zip(self._trackers, self._operators, strict=True)
         ]
         return dict(zip(lanes, self._described(found), strict=True))
@@ -98,17 +99,26 @@ class Meter:
         keep = torch.tensor(lanes, dtype=torch.int64, device=self._rates.device)
         self._trackers = [tracker.select(keep) for tracker in self._trackers]
 
-    def _scale(self, diagonal: Tensor | None, lanes: Tensor | None) -> Tensor:
-        """The rate of every parameter over η, [n_params] or [lanes, n_params]."""
+    def _scale(self, diagonal: Tensor | None, lanes: Tensor | None) -> Tensor | None:
+        """The rate of every parameter over η, [n_params] or [lanes, n_params]; None where all are 1."""
         if diagonal is None:
-            return self._rates
+            return None if self._plain else self._rates
         return self._rates * (diagonal if lanes is None else diagonal[lanes]).to(self._dtype)
 
     @torch.inference_mode()
-    def _solved(self, tracker: Tracker, operator: str, weights: Weights, scale: Tensor, lanes: Tensor | None) -> Eigen:
+    def _solved(
+        self,
+        tracker: Tracker,
+        operator: str,
+        weights: Weights,
+        scale: Tensor | None,
+        lanes: tuple[Tensor, npt.NDArray[np.intp]] | None,
+    ) -> Eigen:
+        """``lanes``: those that are due as the device knows them and as the host does; None: all."""
         at = weights.to(self._dtype)
         matrix = curvature(self._model, at, self._samples.x, self._samples.y, self._loss, operator)
-        return tracker.measure(preconditioned(matrix, scale), lanes)
+        whole = matrix if scale is None else preconditioned(matrix, scale)
+        return tracker.measure(whole) if lanes is None else tracker.measure(whole, lanes[0], numbers=lanes[1])
 
     def _described(self, found: Sequence[Eigen]) -> list[Sharpness]:
         main = found[0]

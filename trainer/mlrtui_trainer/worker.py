@@ -15,7 +15,7 @@ from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.tracker import COLD_PRODUCTS, TIGHT_BUDGET
 from mlrtui_trainer.curvature.verification import flags, refusals
-from mlrtui_trainer.devices import memory_of
+from mlrtui_trainer.devices import ceilings, memory_of
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.forks import Bases, trained_bases
 from mlrtui_trainer.kernels import route as kernel
@@ -52,7 +52,7 @@ def describe(device: str) -> dict[str, str]:
         if kernel.is_asked_for() and not kernel.missing(kind):
             info["steps"] = f"by a kernel of Triton {kernel.version()}, others {info['steps']}"
         info |= {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
-        return info | {"memory": str(memory_of(device))}
+        return info | {"memory": str(memory_of(device))} | ceilings(device)
     compiled = route.version()
     info["steps and sharpness"] = f"compiled by numba {compiled}" if compiled else "not compiled"
     return info | {"name": torch.backends.cpu.get_cpu_capability()}

@@ -20,10 +20,12 @@ from mlrtui_trainer.models.mlp import Mlp, Trace, forward, unflatten
 
 __all__ = [
     "OPERATORS",
+    "Ahead",
     "LaneByLane",
     "MlpCurvature",
     "Operator",
     "Preconditioned",
+    "ahead_of",
     "curvature",
     "preconditioned",
 ]
@@ -78,7 +80,9 @@ def preconditioned(operator: Operator, scale: Tensor) -> Operator:
 
     scale ≥ 0 is [size], the same for all lanes (rates of layers), or [lanes, size] (an adaptive optimizer's diagonal).
     """
-    return operator if bool((scale == 1.0).all()) else Preconditioned(operator, scale.sqrt())
+    if scale.device.type == "cpu" and bool((scale == 1.0).all()):  # elsewhere a look is a wait
+        return operator
+    return Preconditioned(operator, scale.sqrt())
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,21 @@ class MlpCurvature:
     @cached_property
     def passes(self) -> Passes:
         """Forward pass and signals, found when they are first asked for: the compiled route finds its own."""
-        trace, e = _started(self.mlp, self.weights, self.x, self.y, self.loss)
+        return self._passes(*_started(self.mlp, self.weights, self.x, self.y, self.loss))
+
+    def at_once(self) -> tuple["MlpCurvature", Tensor]:
+        """The same with its passes found now, all in its own precision; and which lanes needed more, [lanes].
+
+        Nothing of it waits for a device.
+        """
+        trace = forward(self.mlp, self.weights, self.x)
+        part = replace(self)
+        part.__dict__["passes"] = self._passes(trace, self.loss.start(trace.f, self.y))
+        if self.x.dtype == torch.float64:
+            return part, torch.zeros(self.lanes, dtype=torch.bool, device=self.x.device)
+        return part, _has_large_outputs(trace)
+
+    def _passes(self, trace: Trace, e: Tensor) -> Passes:
         h, z = trace.h[1:], trace.z if self.mlp.phi.keeps_z else trace.h[1:]
         if not self.full:
             return Passes(h, z, e, (), ())
@@ -250,7 +268,7 @@ def _started(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss) -> tu
     """
     trace = forward(mlp, weights, x)
     e = loss.start(trace.f, y)  # [lanes, samples, outputs]
-    large = (trace.f.abs().amax((1, 2)) > LARGE_OUTPUT)[:, None, None]  # [lanes, 1, 1]
+    large = _has_large_outputs(trace)[:, None, None]  # [lanes, 1, 1]
     if x.dtype == torch.float64 or not bool(large.any()):
         return trace, e
     double = forward(mlp, weights.to(torch.float64), x.double())
@@ -263,6 +281,11 @@ def _started(mlp: Mlp, weights: Weights, x: Tensor, y: Tensor, loss: Loss) -> tu
     return Trace(h, z, trace.f), better((loss.start(double.f, y.double()),), (e,))[0]
 
 
+def _has_large_outputs(trace: Trace) -> Tensor:
+    """Which lanes have outputs beyond `LARGE_OUTPUT`, [lanes]."""
+    return trace.f.abs().amax((1, 2)) > LARGE_OUTPUT
+
+
 def _signals(mlp: Mlp, weights: Weights, trace: Trace, top: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Back-propagate d loss / d f: d loss / d z of every layer and d loss / d h of every hidden layer."""
     deltas: list[Tensor] = [top]  # [lanes, samples, out]
@@ -272,3 +295,48 @@ def _signals(mlp: Mlp, weights: Weights, trace: Trace, top: Tensor) -> tuple[tup
         deltas.insert(0, mlp.phi.pull(back, trace.h[layer], trace.z[layer - 1]))
         backs.insert(0, back)
     return tuple(deltas), tuple(backs) if mlp.phi.bend is not None else ()
+
+
+class Ahead:
+    """An operator of a fully connected net whose products are made without a look at its numbers.
+
+    Nothing is computed before `renew`, which may be recorded, as may be the products of `operator` after it.
+    """
+
+    operator: Operator
+    large: Tensor  # [lanes], bool: whose outputs are too large for this precision
+
+    def __init__(self, net: MlpCurvature, root: Tensor | None) -> None:
+        self._net, self._root = net, root
+        self.large = torch.zeros(net.lanes, dtype=torch.bool, device=net.x.device)
+
+    def in_own_memory(self) -> "Ahead":
+        """The same with weights and rates of its own, which `load` replaces."""
+        net = replace(self._net, weights=self._net.weights.clone())
+        return Ahead(net, None if self._root is None else self._root.clone())
+
+    def is_alike(self, other: "Ahead") -> bool:
+        """Whether the other one's numbers fit into this one's memory; both are of the same samples."""
+        kinds = [None if one._root is None else one._root.ndim for one in (self, other)]
+        return self._net.mlp == other._net.mlp and kinds[0] == kinds[1]
+
+    def load(self, other: "Ahead") -> None:
+        """Take the numbers of the other one's lanes, of which there may be fewer."""
+        mine, theirs = self._net.weights, other._net.weights
+        for a, b in zip((*mine.w, *mine.b), (*theirs.w, *theirs.b), strict=True):
+            a[: theirs.lanes].copy_(b)
+        if self._root is not None and other._root is not None:
+            root = self._root if self._root.ndim == 1 else self._root[: theirs.lanes]
+            root.copy_(other._root)
+
+    def renew(self) -> None:
+        """Find what all products share, of the weights as they are now."""
+        inner, large = self._net.at_once()
+        self.large.copy_(large)
+        self.operator = inner if self._root is None else Preconditioned(inner, self._root)
+
+
+def ahead_of(operator: Operator) -> Ahead | None:
+    """An operator to make products with before the host looks at any; None where that is not possible."""
+    inner, root = (operator.inner, operator.root) if isinstance(operator, Preconditioned) else (operator, None)
+    return Ahead(inner, root) if isinstance(inner, MlpCurvature) else None

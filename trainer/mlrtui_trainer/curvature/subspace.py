@@ -11,19 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mlrtui_trainer.curvature.lanczos import (
-    LINE,
-    MIN_PRODUCTS,
-    NOISE_EPS,
-    Eigen,
-    Floats,
-    estimated_error,
-    length,
-    relative,
-    settled,
-)
+from mlrtui_trainer.curvature.ahead import Foresight, solve_ahead
+from mlrtui_trainer.curvature.answers import Answers
+from mlrtui_trainer.curvature.lanczos import LINE, NOISE_EPS, Eigen, Floats, length
 from mlrtui_trainer.curvature.operators import Operator
-from mlrtui_trainer.curvature.stopping import Last, rules_of
+from mlrtui_trainer.curvature.stopping import Last
 from mlrtui_trainer.fast import route
 from mlrtui_trainer.fast.records import Stopping
 from mlrtui_trainer.models.gemm import accumulate_, matmul
@@ -32,7 +24,14 @@ __all__ = ["Last", "followed"]
 
 
 def followed(
-    operator: Operator, block: Tensor, tolerance: float, max_products: int, *, top: int = 1, last: Last | None = None
+    operator: Operator,
+    block: Tensor,
+    tolerance: float,
+    max_products: int,
+    *,
+    top: int = 1,
+    last: Last | None = None,
+    foresight: Foresight | None = None,
 ) -> Eigen:
     """Solve all lanes for their ``top`` largest eigenvalues from ``block`` [lanes, rows, size].
 
@@ -41,7 +40,8 @@ def followed(
     Without, it stops as `lanczos.largest` does. Never raises for a lane's numbers; raises ValueError for budgets or
     numbers of values below 1.
 
-    Takes the compiled route where `fast.route` has one for the operator.
+    Takes the compiled route where `fast.route` has one for the operator, and on a GPU, with ``foresight``, that of
+    `ahead`.
     """
     if max_products < 1 or top < 1:
         raise ValueError("max_products and top must be at least 1")
@@ -52,49 +52,49 @@ def followed(
     fast = route.follow(operator, block, most, Stopping(tolerance, top, noise), last)
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.space, fast.products, fast.rule)
-    run = _Run(operator, block, tolerance, most, top, last, noise)
+
+    def unanswered() -> Answers:
+        return Answers(len(block), size, tolerance, most, top, last, noise)
+
+    if foresight is not None and block.device.type != "cpu":
+        ahead = solve_ahead(operator, block, unanswered(), foresight)
+        if ahead is not None:
+            return ahead
+    run = _Run(operator, block, unanswered())
     while run.lanes.size:
         run.step()
-    return Eigen(run.values, run.residuals, run.space, run.products, run.rule)
+    found = run.answers
+    return Eigen(found.values, found.residuals, run.space, found.products, found.rule)
 
 
 class _Run:
     """One solve: basis and products of the lanes still in it, and the answers of those that left."""
 
-    def __init__(
-        self,
-        operator: Operator,
-        block: Tensor,
-        tolerance: float,
-        max_products: int,
-        top: int,
-        last: Last | None,
-        noise: float,
-    ) -> None:
+    def __init__(self, operator: Operator, block: Tensor, answers: Answers) -> None:
         lanes, self.rows, self.size = block.shape
-        self.operator, self.tolerance, self.top, self.last = operator, tolerance, top, last
-        self.max_products, self.noise = max_products, noise
-        self.lanes = np.arange(lanes)  # who is still in the batch
+        self.operator, self.answers = operator, answers
+        self.top, self.max_products = answers.top, answers.max_products
+        max_products = self.max_products
         padded = -(-self.size // LINE) * LINE
         self.start = block.new_zeros(lanes, self.rows, padded)
         self.start[:, :, : self.size] = block
         self.basis = block.new_zeros(lanes, min(8, max_products), padded)  # [lanes, capacity, padded]
         self.pulled = torch.zeros_like(self.basis)  # A times the basis
         self.small = np.zeros((lanes, max_products, max_products))  # the operator in the basis
-        self.seen = np.full((lanes, 2, top), np.nan)  # the values of the two products before
         self.depth = 0  # basis vectors in use
         self.direction = self.start[:, 0]  # [lanes, padded], what the basis grows by
-        self.values, self.residuals = np.full((lanes, top), np.nan), np.full((lanes, top), np.nan)
-        self.products = np.zeros(lanes, dtype=np.int64)
-        self.rule = np.full(lanes, "nonfinite", dtype="<U10")
         self.space = block.new_full((lanes, self.rows, self.size), torch.nan)
+
+    @property
+    def lanes(self) -> npt.NDArray[np.intp]:
+        """Who is still in the batch."""
+        return self.answers.lanes
 
     def step(self) -> None:
         """One product for every lane in the batch."""
         finite = self._extend()
-        leaves = ~finite
         if self.depth < self.rows:
-            self._keep(~leaves)
+            self._keep(finite)
             if self.lanes.size:
                 self.direction = self.start[:, self.depth]
             return
@@ -104,16 +104,7 @@ class _Run:
         k = min(self.top + 1, self.depth)
         residuals = self._residuals(values[:, :k], vectors[:, :k])  # [lanes, k, padded]
         error = _lengths(residuals)  # [lanes, k]
-        rule, wanted = self._judge(values, vectors, error)
-        rule[~finite] = "nonfinite"
-        leaves |= rule != ""
-        at = self.lanes[finite]
-        found = min(self.top, self.depth)
-        self.values[at, :found] = values[finite, :found]
-        self.residuals[at, :found] = relative(error[finite, :found], values[finite, :found])
-        self.rule[self.lanes[leaves]] = rule[leaves]
-        self.seen[self.lanes, 1] = self.seen[self.lanes, 0]
-        self.seen[self.lanes, 0, :found] = values[:, :found]
+        leaves, wanted = self.answers.take(self.depth, finite, values, vectors, error)
         self._release(leaves & finite, vectors)
         self.direction = residuals[torch.arange(len(wanted)), torch.from_numpy(wanted).to(residuals.device)]
         self._keep(~leaves)
@@ -138,7 +129,7 @@ class _Run:
         along = matmul(self.pulled[:, j : j + 1], self.basis[:, : j + 1].mT)[:, 0].double().cpu().numpy()
         self.small[self.lanes, j, : j + 1] = self.small[self.lanes, : j + 1, j] = along
         self.depth = j + 1
-        self.products[self.lanes] = j + 1
+        self.answers.products[self.lanes] = j + 1
         finite: npt.NDArray[np.bool_] = np.isfinite(along).all(1)
         return finite
 
@@ -149,37 +140,6 @@ class _Run:
         theta = torch.from_numpy(values).to(like.dtype).to(like.device)
         ritz = matmul(weights, self.basis[:, : self.depth])
         return matmul(weights, self.pulled[:, : self.depth]) - theta[:, :, None] * ritz
-
-    def _judge(
-        self, values: Floats, vectors: Floats, error: Floats
-    ) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
-        """Why each lane stops, or "", and by which of the residuals [lanes, k] its basis grows else."""
-        lanes, k = self.lanes, error.shape[1]
-        top = min(self.top, self.depth)
-        limit = self.tolerance * np.abs(values[:, :top])
-        if self.last is None:
-            good = settled(values[:, :top], error[:, :top], self.seen[lanes, :, :top], self.tolerance)
-            done = good.all(1) & (self.depth >= MIN_PRODUCTS)
-        else:
-            turn = np.sqrt(np.maximum(0.0, 1.0 - vectors[:, 0, 0] ** 2))
-            rules = rules_of(turn, values[:, 0], self.last.value[lanes], self.last.audits[lanes])
-            good = error[:, :top] <= rules.residual[:, None] * limit
-            good &= estimated_error(values, error[:, :top]) <= rules.error[:, None] * limit
-            done = good.all(1) & (self.depth >= rules.products)
-            if k > top:
-                distance = np.maximum(values[:, top - 1] - values[:, top], limit[:, -1])
-                done &= error[:, top] <= rules.crowding * distance
-        done &= self.depth >= self.top
-        rule = np.full(lanes.size, "", dtype="<U10")
-        if self.depth >= self.max_products:
-            rule[:] = "exhausted" if self.depth == self.size else "budget"
-        rule[done] = "converged"
-        rounding = error <= self.noise * np.abs(values).max(axis=1, keepdims=True)  # [lanes, k]
-        rule[rounding.all(1)] = "exhausted"
-        wanted = np.argmin(np.concatenate([good, np.zeros((lanes.size, 1), np.bool_)], axis=1), axis=1)
-        wanted = np.minimum(wanted, k - 1)
-        no_use = rounding[np.arange(lanes.size), wanted]
-        return rule, np.where(no_use, np.argmin(rounding, axis=1), wanted)
 
     def _release(self, leaves: npt.NDArray[np.bool_], vectors: Floats) -> None:
         """Write down the Ritz vectors of the lanes that leave; vectors [lanes, depth, depth] in the basis, by rows."""
@@ -196,7 +156,7 @@ class _Run:
         """Go on with these of the lanes in the batch."""
         if stays.all():
             return
-        self.lanes = self.lanes[stays]
+        self.answers.lanes = self.lanes[stays]
         if not stays.any():
             return
         keep = torch.from_numpy(np.flatnonzero(stays)).to(self.basis.device)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mlrtui_trainer.curvature.ahead import Foresight
 from mlrtui_trainer.curvature.lanczos import NEXT, Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator
 from mlrtui_trainer.curvature.subspace import Last, followed
@@ -57,12 +58,17 @@ class Tracker:
         self._random = torch.stack(draws, dim=1)  # [nets, rows, size]
         self._net = torch.tensor([distinct.index(seed) for seed in seeds], device=device)
         self._tolerance, self._top, self._estimate = tolerance, top, estimate
+        self._foresight = Foresight() if torch.device(device).type != "cpu" else None
         self._space: Tensor | None = None  # [lanes, rows, size]
         self._value = np.full(len(seeds), np.nan)
         self._measured = np.zeros(len(seeds), dtype=np.int64)
 
-    def measure(self, operator: Operator, lanes: Tensor | None = None) -> Eigen:
+    def measure(
+        self, operator: Operator, lanes: Tensor | None = None, *, numbers: npt.NDArray[np.intp] | None = None
+    ) -> Eigen:
         """The largest eigenvalues of the operator of these lanes (all without numbers).
+
+        ``numbers``: the lanes as the host knows them, who would else ask the device.
 
         The first measurement must be of all lanes.
         """
@@ -73,19 +79,22 @@ class Tracker:
             self._space, self._value = found.space.clone(), found.value.copy()
             self._measured += 1
             return found
-        at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy()
+        at = np.arange(len(self._value)) if lanes is None else lanes.cpu().numpy() if numbers is None else numbers
         audits = self._measured[at] % AUDIT_EVERY == 0
         last = Last(self._value[at], audits) if self._estimate else None
         block = self._block(self._space if lanes is None else self._space[lanes], at, audits)
-        found = followed(operator, block, self._tolerance, self._most(WARM_PRODUCTS), top=self._top, last=last)
+        most, foresight = self._most(WARM_PRODUCTS), self._foresight
+        found = followed(operator, block, self._tolerance, most, top=self._top, last=last, foresight=foresight)
         self._value[at] = found.value
         self._measured[at] += 1
         self._space = found.space if lanes is None else self._space.index_copy(0, lanes, found.space)
         return found
 
-    def select(self, keep: Tensor) -> "Tracker":
-        """A tracker that goes on from here for the lanes with these numbers."""
+    def select(self, keep: Tensor, *, once: bool = False) -> "Tracker":
+        """A tracker that goes on from here for the lanes with these numbers; ``once``: for a single measurement."""
         part, at = copy(self), keep.cpu().numpy()
+        if once and self._foresight is not None:
+            part._foresight = Foresight(records=False)
         part._net, part._value, part._measured = self._net[keep], self._value[at], self._measured[at]
         part._seeds = [self._seeds[i] for i in at]
         part._space = None if self._space is None else self._space[keep]

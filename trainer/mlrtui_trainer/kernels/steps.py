@@ -19,11 +19,12 @@ from mlrtui_trainer.kernels.route import is_asked_for, refusal
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers.stepping import Stepping
+from mlrtui_trainer.raised import said_in_short
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.schedules import rate_of
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["LAUNCH", "KernelSteps"]
+__all__ = ["LAUNCH", "KernelError", "KernelSteps"]
 
 LAUNCH = 256
 """Steps of a launch, at most: the host's part is then small, and rows still come every second."""
@@ -32,6 +33,14 @@ PIECE = 256
 """Samples that are evaluated at a time, at most; no more than a batch or two tiles have, for which memory suffices."""
 
 ROUNDING = 1e-6  # a lane stops a little above its limit, so that what ends a trial is what its log finds too large
+
+
+_broken: dict[Form, str] = {}
+"""What could not be compiled or launched here, and why: later rounds of this process do not try again."""
+
+
+class KernelError(Exception):
+    """The kernel could not be compiled or launched, in one line; nothing was computed or changed."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +61,15 @@ class KernelSteps:
         if not is_asked_for():
             return None
         why = refusal(model, train, samples, forked=forked)
-        if why:
-            warnings.warn(f"trained without the kernel of MLRTUI_TRITON=1: {why}", stacklevel=2)
-            return None
-        assert isinstance(model, Mlp)
-        mode = FULL if train.batch == samples.count else BATCHES
-        return cls(model, train, samples, form_of(model, train, samples.kind, mode), tuple(etas))
+        if not why:
+            assert isinstance(model, Mlp)
+            mode = FULL if train.batch == samples.count else BATCHES
+            form = form_of(model, train, samples.kind, mode)
+            why = _broken.get(form, "") or _broken.get(form_of(model, train, samples.kind, EVALUATE), "")
+            if not why:
+                return cls(model, train, samples, form, tuple(etas))
+        warnings.warn(f"trained without the kernel of MLRTUI_TRITON=1: {why}", stacklevel=2)
+        return None
 
     def select(self, lanes: Sequence[int]) -> "KernelSteps":
         """The same for the lanes with these numbers."""
@@ -76,6 +88,9 @@ class KernelSteps:
 
         The optimizer has moved as many steps afterwards. Sizes of outputs are those of the steps that are watched. A
         lane that ends stops there, before that step; what would come after it is not a number.
+
+        Raises:
+            KernelError: no step was taken.
         """
         spec, rows = self.train_spec, batches.block(steps.start)
         device = self.samples.x.device
@@ -100,7 +115,7 @@ class KernelSteps:
 
     @torch.inference_mode()
     def evaluate(self, weights: Weights, samples: Samples) -> Evaluation:
-        """See `evaluation.evaluate`."""
+        """See `evaluation.evaluate`. Raises KernelError where the kernel cannot be launched."""
         device, count = samples.x.device, weights.lanes
         piece = min(PIECE, max(self.train_spec.batch, 2 * ROWS), samples.count)
         lanes = Lanes(
@@ -118,8 +133,6 @@ class KernelSteps:
 
     def _launch(self, form: Form, lanes: Lanes, data: Data, span: Span, enough: float) -> Tensor:
         """Numbers of steps, [lanes, steps, COLUMNS]; losses and right answers are sums."""
-        from mlrtui_trainer.kernels.training import train  # Triton is there
-
         device, count = self.samples.x.device, len(lanes.slots)
         padded = -(-span.samples // form.rows) * form.rows
         size = padded * ((self.model.layers - 1) * form.units + 2 * max(form.units, form.classes))
@@ -134,7 +147,15 @@ class KernelSteps:
             size=size,
             numbers=numbers,
         )
-        train[(count,)](lanes, data, span, work, form, **options_of(form))
+        try:
+            from mlrtui_trainer.kernels.training import train  # Triton is there
+
+            train[(count,)](lanes, data, span, work, form, **options_of(form))
+        except (torch.OutOfMemoryError, MemoryError):
+            raise  # fewer lanes at a time may fit
+        except Exception as error:  # of Triton, of its compilers or of the driver: whatever they raise
+            _broken[form] = f"it cannot be launched: {said_in_short(error)}"
+            raise KernelError(_broken[form]) from error
         return numbers
 
     def _clock(self, span: Span) -> list[tuple[float, float, float]]:
