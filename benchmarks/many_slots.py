@@ -35,7 +35,6 @@ from mlrtui_db.store import Store
 from mlrtui_trainer.spec import (
     Dataset,
     LambdaAtInit,
-    LoopRound,
     Message,
     Outcome,
     Probe,
@@ -118,7 +117,7 @@ class Slots:
 
     def submit(self, slot: int, task: Task) -> None:
         """Take a task."""
-        assert not isinstance(task, LoopRound)  # no numbers are made up for those
+        assert isinstance(task, Round | Probe)  # no numbers are made up for others
         self._work[slot] = self._probe(task) if isinstance(task, Probe) else self._round(task)
 
     def poll(self, timeout: float) -> list[EngineEvent]:

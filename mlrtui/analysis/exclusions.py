@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from mlrtui.plurals import counted
+
 __all__ = ["NOT_YET", "OUTSIDE", "left_out"]
 
 OUTSIDE = "outside where"
@@ -14,8 +16,8 @@ NOT_YET = "not measured yet"
 def left_out(excluded: Sequence[str]) -> str:
     """As in "8x64: censored, 3 cells outside where"; empty when nothing is left out. Texts are "label: reason"."""
     named = [text for text in excluded if not text.endswith((f": {NOT_YET}", f": {OUTSIDE}"))]
-    counted = []
+    pooled = []
     for reason in (NOT_YET, OUTSIDE):
         count = sum(text.endswith(f": {reason}") for text in excluded)
-        counted += [f"{count} cell{'s' if count > 1 else ''} {reason}"] * (count > 0)
-    return ", ".join([*named, *counted])
+        pooled += [f"{counted(count, 'cell')} {reason}"] * (count > 0)
+    return ", ".join([*named, *pooled])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mlrtui.analysis.bounds import fit_with_bounds
 from mlrtui.analysis.exclusions import NOT_YET, OUTSIDE
 from mlrtui.analysis.expressions import CELL_NAMES, Expression, ExpressionError, cell_condition, cell_number
-from mlrtui.text.numbers import counted
+from mlrtui.plurals import counted
 from mlrtui_db.axes import ALIASES, AXIS, SIZES
 from mlrtui_db.records import FitRecord
 
@@ -159,7 +159,7 @@ def fit(points: Sequence[CellPoint], spec: FitSpec) -> FitResult:
     if bounded:
         slopes, intercept, ends = _with_bounds(ln_x, ln_y, bounded, freedom if has_interval else None)
         r2, f_equal, p_equal = nan, None, None  # of least squares alone
-        count = f"{len(bounded)} lower bound{'s' if len(bounded) > 1 else ''}"
+        count = counted(len(bounded), "lower bound")
         method = f"Tobit on per-cell means and {count}{f', profile of t({freedom})' if has_interval else ''}"
     return FitResult(
         spec=spec,

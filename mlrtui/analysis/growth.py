@@ -12,6 +12,7 @@ from math import isfinite, log, log2
 
 from mlrtui.analysis.fits import CellPoint, FitSpec, FitTerm, fit
 from mlrtui.analysis.rows import Row
+from mlrtui.plurals import counted
 
 __all__ = [
     "FEWEST_OCTAVES",
@@ -119,7 +120,7 @@ def _judged(
     if not bounded:
         return False, "the squared loss has no bounded gradient by the outputs"
     if len(widths) < FEWEST_WIDTHS or octaves < FEWEST_OCTAVES:
-        named = f"{len(widths)} width{'s' * (len(widths) != 1)} over {octaves:.1f} octaves"
+        named = f"{counted(len(widths), 'width')} over {octaves:.1f} octaves"
         return None, f"{named} (needed: {FEWEST_WIDTHS} over {FEWEST_OCTAVES:g})"
     if share < SURVIVAL:
         return False, f"{share:.0%} of the trials survive (limit {SURVIVAL:.0%})"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.analysis.fits import CellPoint, t_quantile
-from mlrtui.text.numbers import counted
+from mlrtui.plurals import counted
 from mlrtui_db.axes import SIZES
 
 __all__ = [

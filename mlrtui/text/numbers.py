@@ -8,6 +8,8 @@ Short: `number`. In full, as in "η 0.0312451": `exact`. With fixed places: `pow
 import math
 import time
 
+from mlrtui.plurals import counted
+
 __all__ = [
     "about",
     "accuracy",
@@ -167,16 +169,6 @@ def many(value: float) -> str:
         if value >= size * 0.9995:
             return f"{value / size:.3g}{sign}"
     return f"{value:.0f}"
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things: 1 trial, 12 trials; the noun is given in the singular.
-
-    Example:
-        >>> counted(1, "net"), counted(0, "net"), counted(2, "width")
-        ('1 net', '0 nets', '2 widths')
-    """
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def clock(at: float) -> str:
