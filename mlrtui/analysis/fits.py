@@ -16,7 +16,6 @@ import numpy.typing as npt
 from mlrtui.analysis.bounds import fit_with_bounds
 from mlrtui.analysis.exclusions import NOT_YET, OUTSIDE
 from mlrtui.analysis.expressions import CELL_NAMES, Expression, ExpressionError, cell_condition, cell_number
-from mlrtui.text.numbers import counted
 from mlrtui_db.axes import ALIASES, AXIS, SIZES
 from mlrtui_db.records import FitRecord
 
@@ -376,7 +375,7 @@ def _obstacle(ln_x: _Floats) -> str | None:
     """Why no slope exists for this design, if so."""
     cells, terms = ln_x.shape
     if cells < terms + 1:
-        return f"no fit: {counted(cells, 'cell')} for {terms + 1} parameters"
+        return f"no fit: {cells} cell{'s' * (cells != 1)} for {terms + 1} parameters"
     sizes = np.linalg.svd(ln_x - ln_x.mean(axis=0), compute_uv=False)  # [terms]
     if sizes[-1] <= _RANK_TOLERANCE * max(float(sizes[0]), 1.0):
         return "no fit: the cells do not tell the terms apart" if terms > 1 else "no fit: all cells have the same x"

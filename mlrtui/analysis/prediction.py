@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mlrtui.analysis.fits import CellPoint, t_quantile
-from mlrtui.text.numbers import counted
 from mlrtui_db.axes import SIZES
 
 __all__ = [
@@ -240,7 +239,8 @@ def usable_points(points: Sequence[CellPoint]) -> list[CellPoint]:
 def _law(points: Sequence[CellPoint], target: Mapping[str, float], resolution: float, what: str) -> _Law | Refusal:
     usable = usable_points(points)
     if len(usable) < MIN_CELLS:
-        return Refusal(f"{counted(len(usable), 'cell')} with {what} in every net; a prediction needs {MIN_CELLS}")
+        cells = f"{len(usable)} cell{'s' * (len(usable) != 1)}"
+        return Refusal(f"{cells} with {what} in every net; a prediction needs {MIN_CELLS}")
     sizes = {name: np.log([_size(point, name) for point in usable]) for name in SIZES}  # [cells] each
     varying = tuple(name for name in SIZES if float(np.ptp(sizes[name])) > 0.0)
     for name in SIZES:
