@@ -6,7 +6,7 @@ from mlrtui.text.lines import clean
 from mlrtui.text.numbers import about, counted, exact, gibibytes, many, number, whole
 from mlrtui_db.work import WorkerRow, WorkRow
 
-__all__ = ["doing", "load_of", "pace", "size_of_memory", "time_left", "worker_place", "workers_in_short"]
+__all__ = ["doing", "pace", "size_of_memory", "time_left", "worker_place", "workers_in_short"]
 
 
 def time_left(work: WorkRow) -> str:
@@ -33,12 +33,6 @@ def doing(work: WorkRow) -> str:
 def pace(worker: WorkerRow) -> str:
     """How fast a worker is: 4.1k steps/s; "" where it is not known."""
     return _rate(worker.rate, "nets/s" if worker.state == "lambda0" else "steps/s")
-
-
-def load_of(worker: WorkerRow) -> str:
-    """How busy its device is, and the memory in use: 98 % 412 MiB; "-" where it is not known."""
-    busy = "" if worker.busy is None else f"{whole(worker.busy)} %"
-    return " ".join(part for part in (busy, size_of_memory(worker)) if part) or "-"
 
 
 def size_of_memory(worker: WorkerRow) -> str:

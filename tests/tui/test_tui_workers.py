@@ -9,7 +9,7 @@ from tui_fakes import FakeStore, scan_store
 from tui_rows import NOW
 
 from mlrtui.text.numbers import about, many
-from mlrtui.text.working import doing, load_of, workers_in_short
+from mlrtui.text.working import doing, workers_in_short
 from mlrtui.tui.once import data_once, read_once, render_once
 from mlrtui.tui.workers.columns import worker_rows
 from mlrtui_db.work import WorkerRow, WorkRow
@@ -110,7 +110,6 @@ def test_what_is_not_known_is_not_made_up() -> None:
     assert "not known" in rows[0][1]  # the ceiling of a CPU
     assert "starting" in rows[1][1]
     assert "hardware" not in head
-    assert load_of(rows[1][0]) == "-"
     assert workers_in_short(WORK) == "1 of 2 workers at work · cpu 98 % · 4.13k steps/s"
     assert workers_in_short(replace(WORK, workers=(GPU, replace(GPU, busy=91.0)))) == (
         "2 of 2 workers at work · gpu 91–97 % · 4.13k steps/s"
