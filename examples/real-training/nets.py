@@ -1,6 +1,6 @@
-"""The nets of the sweep files beside this one, as factories: a ResNet with batch normalisation, and a causal GPT."""
+"""The nets of the sweep files beside this one, as factories: a ResNet, a causal GPT, a net with layer normalisation."""
 
-from math import isqrt
+from math import isqrt, sqrt
 
 import torch
 from torch import Tensor, nn
@@ -102,3 +102,15 @@ def resnet(*, inputs: int, outputs: int, depth: int, width: int) -> ResNet:
 def gpt(*, inputs: int, outputs: int, depth: int, width: int) -> GPT:
     """A GPT of ``depth`` layers; a sample is ``inputs`` characters out of ``outputs``."""
     return GPT(inputs, outputs, depth, width)
+
+
+def normed(*, inputs: int, outputs: int, depth: int, width: int) -> nn.Sequential:
+    """A fully connected net with layer normalisation before each relu, weights of variance 2/fan_in."""
+    layers: list[nn.Module] = []
+    for fan_in in (inputs, *[width] * (depth - 1)):
+        layers += [nn.Linear(fan_in, width, bias=False), nn.LayerNorm(width), nn.ReLU()]
+    layers.append(nn.Linear(width, outputs, bias=False))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=sqrt(2.0 / layer.in_features))
+    return nn.Sequential(*layers)

@@ -3,13 +3,15 @@
 from math import inf
 from statistics import fmean
 
-from mlrtui.claims.check import Claim, Measured, Results
+from mlrtui.claims.check import Claim, Measured, Results, Row
 from mlrtui.claims.measures import Measure, column, controlled, difference, exponent, number, power, smallest
 
 __all__ = ["BY_LAYER"]
 
 EVERETT = "Everett et al. (2024)"
 HAAS = "Haas, Bordt, von Luxburg and Vankadara (2025)"
+NORMED = "controlled divergence: a LayerNorm net on digits"
+NORMED_MSE = "controlled divergence: a LayerNorm net under the squared loss on digits"
 TRANSFORMER = "controlled divergence: a transformer at eta = 16 / sqrt(width)"
 SGD, ADAM = ("width scaling: per-layer rates of sgd on digits", "width scaling: per-layer rates of adam on digits")
 
@@ -55,10 +57,46 @@ _TRANSFORMER = (
     ),
 )  # fmt: skip
 
+
+def _early_gradient(row: Row) -> float | None:
+    """Its norm at the first ten updates."""
+    return number(row["value"]) if 1 <= number(row["step"]) <= 10 else None
+
+
+def _normed(loss: str, name: str, growth: tuple[float, float], accuracy: float) -> tuple[Claim, ...]:
+    gradient = power("measures", _early_gradient, measure="grad_norm", training_loss=loss)
+    return (
+        Claim(NORMED, f"layer normalisation, {name}: outputs grow with width at η = 4/√width: exponent", HAAS, *growth,
+              power("width_growth", column("logit_rms"), training_loss=loss)),
+        Claim(NORMED, f"... {name}: and training succeeds: smallest accuracy", HAAS, accuracy, 1.0,
+              smallest("phases", column("final_accuracy"), training_loss=loss)),
+        Claim(NORMED, f"... {name}: the gradient grows no faster than the root of the width: exponent", HAAS, 0.0, 0.7,
+              gradient),
+        *(
+            Claim(NORMED, f"... {name}: activations of hidden layer {layer} after 10 steps: exponent", HAAS,
+                  -0.25, 0.25, power("layers", column("activation_rms"), step=10, layer=layer, training_loss=loss))
+            for layer in (2, 3)
+        ),
+    )  # fmt: skip
+
+
+# Guesses from plain nets; no runs were made before. A gradient with a bounded signal goes like the root of the width.
+_NORMED = (
+    *_normed("ce", "cross-entropy", (0.2, 0.9), 0.9),
+    *_normed("mse-softmax", "the softmax's squared loss", (0.1, 0.8), 0.8),
+    Claim(NORMED_MSE, "layer normalisation, squared loss at 1/(4√width): outputs grow with width: exponent", HAAS,
+          0.2, 0.9, power("width_growth", column("logit_rms"))),
+    Claim(NORMED_MSE, "... and so does the peak of the loss: exponent", HAAS, 0.3, 2.0,
+          power("phases", column("peak_smoothed"))),
+    Claim(NORMED_MSE, "... and the gradient, faster than the root of the width: exponent", HAAS, 0.6, 2.5,
+          power("measures", _early_gradient, measure="grad_norm")),
+)  # fmt: skip
+
 # Near runs had: adamw under sp -0.70 (4 epochs), under muP -0.13; sgd under sp -0.26, under muP 0.03. Nothing was run
 # before of sp with rates of each layer.
 BY_LAYER = (
     *_TRANSFORMER,
+    *_NORMED,
     Claim(ADAM, "adam: one rate for all layers falls with the width: exponent", EVERETT, -1.1, -0.4, _best("sp")),
     Claim(ADAM, "... rates of each layer make sp transfer", EVERETT, -0.3, 0.3, _best("sp-full-align")),
     Claim(ADAM, "... as they do muP", EVERETT, -0.3, 0.3, _best("mup")),
