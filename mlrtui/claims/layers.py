@@ -12,6 +12,8 @@ EVERETT = "Everett et al. (2024)"
 HAAS = "Haas, Bordt, von Luxburg and Vankadara (2025)"
 NORMED = "controlled divergence: a LayerNorm net on digits"
 NORMED_MSE = "controlled divergence: a LayerNorm net under the squared loss on digits"
+SOFTMAX = "controlled divergence: a transformer under the softmax's squared loss at eta = 16 / sqrt(width)"
+SQUARED = "controlled divergence: a transformer under the squared loss"
 TRANSFORMER = "controlled divergence: a transformer at eta = 16 / sqrt(width)"
 SGD, ADAM = ("width scaling: per-layer rates of sgd on digits", "width scaling: per-layer rates of adam on digits")
 
@@ -58,6 +60,22 @@ _TRANSFORMER = (
 )  # fmt: skip
 
 
+# Guesses from plain nets; no runs were made before.
+_CONTROLS = (
+    Claim(SOFTMAX, "a transformer, the softmax's squared loss: outputs grow with width at η = 16/√width: exponent", HAAS,
+          0.2, 1.3, power("width_growth", column("logit_rms"))),
+    Claim(SOFTMAX, "... the last hidden layer does not: exponent", HAAS, -0.2, 0.2,
+          power("width_growth", column("hidden_growth"))),
+    Claim(SOFTMAX, "... and training succeeds: smallest accuracy", HAAS, 0.4, 1.0,
+          smallest("phases", column("final_accuracy"))),
+    Claim(SQUARED, "a transformer, the squared loss at 1/(4√width): outputs grow with width: exponent", HAAS, 0.2, 0.9,
+          power("width_growth", column("logit_rms"))),
+    Claim(SQUARED, "... and so does the peak of the loss: exponent", HAAS, 0.3, 2.0,
+          power("phases", column("peak_smoothed"))),
+    Claim(SQUARED, "... which is no controlled divergence, at any width: 0", HAAS, 0.0, 0.5, controlled("mse")),
+)  # fmt: skip
+
+
 def _early_gradient(row: Row) -> float | None:
     """Its norm at the first ten updates."""
     return number(row["value"]) if 1 <= number(row["step"]) <= 10 else None
@@ -96,6 +114,7 @@ _NORMED = (
 # before of sp with rates of each layer.
 BY_LAYER = (
     *_TRANSFORMER,
+    *_CONTROLS,
     *_NORMED,
     Claim(ADAM, "adam: one rate for all layers falls with the width: exponent", EVERETT, -1.1, -0.4, _best("sp")),
     Claim(ADAM, "... rates of each layer make sp transfer", EVERETT, -0.3, 0.3, _best("sp-full-align")),

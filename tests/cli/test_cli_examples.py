@@ -49,6 +49,8 @@ LATER = {
     "warm-up: forks under cross-entropy on digits": [631, 632, 633],
     "warm-up: forks of three hidden tanh layers on digits": [631, 632, 633],
     "catapult: networks and their linearization on digits": [691, 692, 693],
+    "controlled divergence: a transformer under the softmax's squared loss at eta = 16 / sqrt(width)": [731, 732, 733],
+    "controlled divergence: a transformer under the squared loss": [731, 732, 733],
 }
 """Files that came later, with seeds of their own."""
 PARTNERS = {
