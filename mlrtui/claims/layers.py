@@ -62,8 +62,8 @@ _TRANSFORMER = (
 
 # Guesses from plain nets; no runs were made before.
 _CONTROLS = (
-    Claim(SOFTMAX, "a transformer, the softmax's squared loss: outputs grow with width at η = 16/√width: exponent", HAAS,
-          0.2, 1.3, power("width_growth", column("logit_rms"))),
+    Claim(SOFTMAX, "a transformer, the softmax's squared loss: outputs grow with width at η = 16/√width: exponent",
+          HAAS, 0.2, 1.3, power("width_growth", column("logit_rms"))),
     Claim(SOFTMAX, "... the last hidden layer does not: exponent", HAAS, -0.2, 0.2,
           power("width_growth", column("hidden_growth"))),
     Claim(SOFTMAX, "... and training succeeds: smallest accuracy", HAAS, 0.4, 1.0,
