@@ -379,7 +379,7 @@ VIEWS: dict[str, Docs] = {
         **_NAMES,
         **_TRIAL,
         **_LAYER,
-        "role": ("text", "input, hidden or output; a net's only layer is its output."),
+        "role": ("text", "input (the first), output (the last) or hidden; a net's only layer is its output."),
         **_AXES,
     },
     "measures": {

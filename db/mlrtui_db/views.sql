@@ -86,7 +86,7 @@ WHERE m.shown_in = 'spectra' AND c.fork_step IS NULL;
 CREATE VIEW layers AS  -- one row per weight layer at one of a trial's first steps
 SELECT s.name AS sweep, c.label AS cell, c.depth, c.width, n.seed, t.eta, t.eta_lambda0, t.trial_id,
        m.step, CAST(m.part AS INTEGER) AS layer,
-       CASE CAST(m.part AS INTEGER) WHEN CASE c.model WHEN 'transformer' THEN 4 * c.depth + 2 ELSE c.depth + 1 END
+       CASE CAST(m.part AS INTEGER) WHEN max(CAST(m.part AS INTEGER)) OVER (PARTITION BY t.trial_id, m.step)
             THEN 'output' WHEN 1 THEN 'input' ELSE 'hidden' END AS role,
        max(CASE m.measure WHEN 'activation_rms' THEN m.value END) AS activation_rms,
        max(CASE m.measure WHEN 'effective_rms' THEN m.value END) AS effective_rms,

@@ -94,9 +94,9 @@ def test_what_the_views_say(tmp_path: Path) -> None:
             for row in layers
         ] == [
             (0, 1, "input", 0.8, 0.0),
-            (0, 2, "hidden", 0.7, 0.0),
+            (0, 2, "output", 0.7, 0.0),
             (1, 1, "input", 0.8, 0.0),
-            (1, 2, "hidden", None, None),
+            (1, 2, "output", None, None),
         ]
         measures = [row for row in query(reader, "measures") if row["trial_id"] == 1]
         assert [

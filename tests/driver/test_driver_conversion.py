@@ -76,8 +76,8 @@ def test_what_is_asked_for_arrives_in_the_views(sweep_file, tmp_path) -> None:  
     assert live.nets[0].sharpness_samples == f"first 20 of {cell.data.samples}: another loss"
 
 
-def test_a_transformer_has_its_outputs_last(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    asked = ("record.layers=true", "model.kind=transformer", "model.depth=1")
+def test_the_last_of_many_layers_is_the_output(sweep_file, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    asked = ("record.layers=true", "model.kind=transformer", "model.depth=1")  # whose layers are more than depth + 1
     plan = planning.plan(load_sweep(sweep_file(SMALL_SCAN), asked), data.load)
     trained(plan, tmp_path / "a.db")
     with Reader.open(tmp_path / "a.db") as reader:
