@@ -125,7 +125,9 @@ def _onsets(task: Probe, model: Model, samples: Samples, bases: Bases, found: Se
     order = Batches(samples, [seeds[one.net_id] for one in found], task.train.batch, task.train.steps_per_epoch)
     near = [2.0 / one.preconditioned if one.preconditioned else nan for one in found]
     before = bases.optimizer if task.fork.state == "keep" else None
-    return catapult_onsets(model, task.train, bases.weights, order.at(task.fork.step), near, before)
+    onsets = catapult_onsets(model, task.train, bases.weights, order.at(task.fork.step), near, before)
+    sound = np.isfinite(bases.loss).tolist()  # a base that diverged has no fork
+    return [onset if ok else nan for onset, ok in zip(onsets, sound, strict=True)]
 
 
 @torch.inference_mode()
