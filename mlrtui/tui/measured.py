@@ -31,8 +31,9 @@ def preferred(measures: Sequence[str]) -> str:
 
 
 def asked_every(spec: str) -> object:
-    """Every how many steps λ was asked for in a sweep file's canonical JSON; 0: at initialisation only."""
-    return json.loads(spec).get("sharpness", {}).get("every")
+    """Every how many steps λ was asked for in a sweep file's canonical JSON; 0: at the start only, None: nowhere."""
+    asked = json.loads(spec)
+    return None if asked.get("map") else asked.get("sharpness", {}).get("every")
 
 
 def chosen_measure(wanted: str, measures: Sequence[str], recorded: bool) -> str:

@@ -106,7 +106,11 @@ def test_a_parametrization_of_another_package_has_its_own_powers(tmp_path: Path)
     ("key", "old", "told"),
     [
         ("loss", "mse", 'training.loss = "nobodys": must be "ce", "mse", "mse-softmax" or "package.module:thing"'),
-        ("kind", "mlp", 'model.kind = "nobodys": must be "mlp", "two-layer-linear", "mlp-linearized", "cnn", "transformer" or'),
+        (
+            "kind",
+            "mlp",
+            'model.kind = "nobodys": must be "mlp", "two-layer-linear", "mlp-linearized", "cnn", "transformer" or',
+        ),
     ],
 )
 def test_what_nobody_has_is_answered_by_what_there_is(tmp_path: Path, key: str, old: str, told: str) -> None:
