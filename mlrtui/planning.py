@@ -91,7 +91,7 @@ class CellPlan:
 
     @cached_property
     def work(self) -> int:
-        """`forward_work` of its net, reckoned once: a grid may have a hundred thousand cells."""
+        """`forward_work` of its net, computed once: a grid may have a hundred thousand cells."""
         return forward_work(self.net)
 
     @cached_property

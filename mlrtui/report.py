@@ -68,8 +68,8 @@ def report(reader: Reader, snapshot: LiveSnapshot, *, ascii_only: bool = False) 
     """Results of one sweep: η* per cell with its fits, or the phase of every trial of a scan."""
     sweep = snapshot.sweep
     lines = [sweep_line(sweep), ""]
-    if maps := list(_maps(reader, sweep)):
-        return "\n".join(map(one_line, [*lines, *maps]))  # neither phases nor onsets: thousands of lines
+    if sweep.is_map:  # neither phases nor onsets: thousands of lines
+        return "\n".join(map(one_line, [*lines, *_maps(reader, sweep)]))
     lines += _boundaries(reader, sweep.name) if sweep.mode == "search" else _phases(reader, sweep.name)
     if forks := list(_forks(reader, sweep.name)) if sweep.mode == "search" else []:
         lines += ["", *forks]

@@ -3,6 +3,7 @@
 NULL becomes None, except inside curves, where a missing number is NaN and `flags` tells why.
 """
 
+import json
 import time
 from array import array
 from collections.abc import Mapping
@@ -72,6 +73,15 @@ class SweepRow:
     repeatable: int | None = None  # 0: the first training of a user's own, run twice, reported other numbers
     tags: tuple[str, ...] = ()  # sorted
     notes: tuple[NoteRow, ...] = ()  # oldest first
+
+    @property
+    def is_map(self) -> bool:
+        """Whether its trainings are those of a map, which fill no grid of rates."""
+        try:
+            document = json.loads(self.spec)
+        except ValueError:
+            return False
+        return isinstance(document, dict) and bool(document.get("map"))
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,8 @@ def map_window(names: Sequence[str], window: Window, options: RunOptions) -> int
         StoreError: the store cannot be used.
     """
     with Reader.open(options.store) as reader:
-        found = [(row, stored_spec(row)) for row in chosen(reader, names) if row.mode == "scan"]
-    maps = [spec for _, spec in found if isinstance(spec, SweepSpec) and spec.map is not None]
+        found = [stored_spec(row) for row in chosen(reader, names) if row.is_map]
+    maps = [spec for spec in found if isinstance(spec, SweepSpec)]
     if not maps:
         raise BadInput(f"{options.store}: none of its sweeps that are asked for has a map; name one that has [map]")
     if len(maps) > 1:

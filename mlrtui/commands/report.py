@@ -15,6 +15,7 @@ from mlrtui.reporting import html, markdown
 from mlrtui.reporting.blocks import Report
 from mlrtui.reporting.comparison import Side, compared
 from mlrtui.reporting.content import Csv, section
+from mlrtui.text.numbers import counted
 from mlrtui.version import __version__
 from mlrtui_db.copies import whole_or_not
 from mlrtui_db.reader import Reader
@@ -38,7 +39,7 @@ def report(store: Path, names: Sequence[str], out: Path, *, force: bool = False)
         if not sweeps:
             raise BadInput(f"{store}: it holds no sweep; nothing to report")
         sections = tuple(section(reader, sweep, _csv(reader)) for sweep in sweeps)
-    title = f"{len(sections)} sweep{'s' * (len(sections) != 1)} of {store.name}"
+    title = f"{counted(len(sections), 'sweep')} of {store.name}"
     intro = f"Made by mlrtui {__version__} from {store.name}. Every number comes from this store."
     return _written(Report(title, intro, sections), out, force)
 

@@ -547,6 +547,11 @@ class AnySweep(BaseModel):
         return self if search is self.search else self.model_copy(update={"search": search})
 
     @property
+    def boundary_map(self) -> MapSection | None:
+        """Its table [map], where it has one; trainings of the user's own have none."""
+        return None
+
+    @property
     def code(self) -> list[tuple[str, str]]:
         """Things of the user's own code that it names, each with its key."""
         return []
@@ -572,6 +577,11 @@ class SweepSpec(AnySweep):
     measures: MeasuresSection | None = None
     fork: ForkSection | None = None
     map: MapSection | None = None
+
+    @property
+    def boundary_map(self) -> MapSection | None:
+        """Its table [map], where it has one."""
+        return self.map
 
     @property
     def code(self) -> list[tuple[str, str]]:

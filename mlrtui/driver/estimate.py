@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 
-from mlrtui.config import SweepSpec
 from mlrtui.config.maps import MapSection
 from mlrtui.driver.methods import FORK_POINTS, rules_of_cells
 from mlrtui.engines.devices import kind_of
@@ -49,7 +48,7 @@ def expected_trainings(plan: Plan) -> int:
 
 def map_range(plan: Plan) -> tuple[int, int] | None:
     """The fewest and the most trainings of a sweep with maps: their coarse grids, and all points; None: it has none."""
-    section = plan.spec.map if isinstance(plan.spec, SweepSpec) else None
+    section = plan.spec.boundary_map
     if section is None:
         return None
     step = 1 if section.window is None else 1 << section.levels  # rows from one of the coarse grid to the next
@@ -137,8 +136,8 @@ def _base_steps(cell: CellPlan) -> int:
 
 def _trainings_of(plan: Plan) -> Callable[[Cell], int]:
     """How many the nets of a cell take."""
-    if isinstance(plan.spec, SweepSpec) and plan.spec.map is not None:
-        of_row = map_trainings(plan.spec.map)
+    if (section := plan.spec.boundary_map) is not None:
+        of_row = map_trainings(section)
         return lambda cell: len(cell.seeds) * of_row
     if plan.spec.scan is not None:
         each = plan.spec.scan.count

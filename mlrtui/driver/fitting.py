@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mlrtui.analysis import fits
 from mlrtui.analysis.points import points
 from mlrtui.analysis.rows import Row
-from mlrtui.config import AnySweep, SweepSpec, read_sweep
+from mlrtui.config import AnySweep, read_sweep
 from mlrtui.driver.sweep_run import SweepRun
 from mlrtui.planning import CellPlan
 from mlrtui.reading.quantities import quantity_rows
@@ -68,7 +68,7 @@ def _records(results: Iterable[fits.FitResult]) -> list[FitRecord]:
 
 def _results(spec: AnySweep, rows: Mapping[str, list[Row]], n_params: dict[str, int]) -> Iterator[fits.FitResult]:
     """All fits of a sweep: those of its file, or the standard ones."""
-    if isinstance(spec, SweepSpec) and spec.map is not None:
+    if spec.boundary_map is not None:
         return  # a map has neither η* nor λ₀
     wanted = [fits.FitSpec(fit.y, tuple(fit.x), fit.where, fit.mixed_rules, fit.censored) for fit in spec.fit]
     cells = {y: points(found, y, n_params) for y, found in rows.items()}

@@ -106,7 +106,7 @@ class Pace:
         return self._all.guessed > 0
 
     def add_first(self, cell: int, seconds: float, guessed: float, size: float, other: float = 1.0) -> None:
-        """The same of a worker's first record of this kind: it has loaded code, too, so that the time is a bound.
+        """The same of a worker's first record of this kind: a bound, since it includes importing or compiling code.
 
         It counts where the work was faster even so than was expected; ``other`` as for `ratio`.
         """

@@ -8,7 +8,6 @@ from mlrtui.engines.devices import kind_of
 from mlrtui.garbage import uncollected
 from mlrtui.planning import CellPlan, Plan
 from mlrtui.text.numbers import about
-from mlrtui_trainer.models.kinds import forward_work
 
 __all__ = ["time_foreseen"]
 
@@ -18,8 +17,7 @@ def time_foreseen(plan: Plan, devices: Sequence[str]) -> str:
     """The time that a plan will take on the CPU workers among these devices; on one core where there is none."""
     if not all(isinstance(cell, CellPlan) for cell in plan.cells):
         return "not foreseen: what a training of yours costs is known to its function alone"
-    of_kinds = {cell.net.kind: cell.net for cell in plan.cells if isinstance(cell, CellPlan)}  # all of a kind are alike
-    if any(forward_work(net) == 0 for net in of_kinds.values()):
+    if not all(cell.work for cell in plan.cells if isinstance(cell, CellPlan)):
         return "not foreseen: what a factory's nets cost is not known before they are built"
     cost, probed = costs_of(plan.spec), NetLeft(True, 0)
     workers = sum(kind_of(device) == "cpu" for device in devices)

@@ -120,8 +120,9 @@ def growth(stored: str, cells: Sequence[CellState], plan: Plan) -> Growth:
 def _moves_bases(one: Difference, plan: Plan, cells: Sequence[CellState]) -> bool:
     """Whether η* that it changes is what bases of stored forks train at, who would keep the rate of before."""
     fork = plan.spec.fork if isinstance(plan.spec, SweepSpec) else None
-    held = any("fork" in json.loads(cell.settings) for cell in cells)
-    return one.key in _SEARCH and held and fork is not None and fork.base_eta_star is not None
+    if one.key not in _SEARCH or fork is None or fork.base_eta_star is None:
+        return False
+    return any("fork" in json.loads(cell.settings) for cell in cells)
 
 
 def is_added_to(key: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import log
 
 from mlrtui.analysis.fields import Field, Grid
-from mlrtui.config import AnySweep, SweepSpec
+from mlrtui.config import AnySweep
 from mlrtui.map_planning import grid_of
 from mlrtui.planning import Cell, CellPlan
 from mlrtui_trainer.phases import is_success
@@ -92,7 +92,7 @@ class Maps:
     """All maps of a sweep, one for each seed of the cells that agree in all but the map's axis."""
 
     def __init__(self, spec: AnySweep, cells: Iterable[Cell]) -> None:
-        self._section = spec.map if isinstance(spec, SweepSpec) else None
+        self._section = spec.boundary_map
         self._rows: dict[int, int] = {}
         for cell in cells:
             if isinstance(cell, CellPlan) and cell.row is not None:

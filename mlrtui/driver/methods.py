@@ -17,7 +17,7 @@ from mlrtui_trainer.search import SearchSpec
 __all__ = ["chosen_as", "chosen_for", "rules_of", "rules_of_cells", "search_rules"]
 
 GPU_STEP = 1e9
-"""Operations of a step that a large GPU does in about the time that it takes to tell it of the step: reckoned, for
+"""Operations of a step that a large GPU does in about the time that it takes to launch its kernels: estimated, for
 50 µs and 20 TFLOP/s, not measured."""
 
 FEWEST, MOST = 3, 63

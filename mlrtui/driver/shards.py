@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass, replace
 from heapq import heapify, heapreplace
 
-from mlrtui.config import SweepSpec
 from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
 from mlrtui.errors import BadInput
 from mlrtui.planning import Cell, CellPlan, LoopCell, Plan
@@ -91,7 +90,7 @@ def _home(cell: Cell) -> int:
 def _cost(plan: Plan, cell: Cell) -> int:
     if isinstance(cell, LoopCell):
         return 1  # what a training of the user's takes is not known
-    if cell.row is not None and isinstance(plan.spec, SweepSpec) and plan.spec.map is not None:
-        return max(1, round(_NANOSECONDS * map_trainings(plan.spec.map) * seconds_per_training(cell)))
+    if (section := plan.spec.boundary_map) is not None:
+        return max(1, round(_NANOSECONDS * map_trainings(section) * seconds_per_training(cell)))
     trainings = plan.spec.scan.count if plan.spec.scan is not None else _TRAININGS
     return max(1, round(_NANOSECONDS * (seconds_per_probe(cell) + trainings * seconds_per_training(cell))))

@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mlrtui.config import AnySweep, SweepSpec
+from mlrtui.config import AnySweep
 from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
 from mlrtui.driver.methods import rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
-from mlrtui_trainer.models.kinds import forward_work, n_params
+from mlrtui_trainer.models.kinds import n_params
 
 __all__ = ["Cost", "Figures", "Turn", "costs_of", "lanes_that_fill", "lanes_within", "turns_of"]
 
@@ -17,9 +17,8 @@ MOST_LANES = 4096
 VECTORS = 34
 """As many numbers a parameter a lane may hold at once: weight, update, optimizer, and the basis of a λ solve."""
 
-
 LAUNCHES_PER_LAYER = 8
-"""Operations that a GPU is told of for a step, for each layer, about."""
+"""Kernel launches of a step for each layer, about."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Figures:
     """Slots on this device, whose rounds are in flight together."""
 
     hidden: int = 0
-    """Operations that it does while it is told of one more; 0: not measured."""
+    """Operations that it does in the time of one kernel launch; 0: not measured."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +111,15 @@ def _places(kind: str, devices: Sequence[str], dead: Collection[int]) -> dict[in
 
 
 def lanes_that_fill(cell: Cell, hidden: int) -> int:
-    """At how many lanes a step of a cell takes a device as long as the host needs to tell it of the step.
+    """At how many lanes the arithmetic of a cell's step takes a device as long as the step's kernel launches.
 
     With fewer the device waits, and more cost nothing; beyond it time grows with the lanes, so that two rounds beside
-    one another take no longer than one. ``hidden``: operations that the device does while it is told of one more. 0
-    where it is not known.
+    one another take no longer than one. ``hidden``: see `Figures`. 0 where it is not known.
     """
-    if not isinstance(cell, CellPlan) or not (work := forward_work(cell.net)):
+    if not hidden or not isinstance(cell, CellPlan) or not cell.work:
         return 0
     launches = LAUNCHES_PER_LAYER * (cell.net.depth + 1)
-    return math.ceil(hidden * launches / (6 * work * cell.train.batch)) if hidden else 0
+    return math.ceil(hidden * launches / (6 * cell.work * cell.train.batch))
 
 
 def lanes_within(cell: Cell, memory: int) -> int:
@@ -141,8 +139,8 @@ def lanes_within(cell: Cell, memory: int) -> int:
 
 def costs_of(spec: AnySweep) -> Callable[[Cell], Cost]:
     """What a net of each cell of a sweep takes; of a training of the user's, where nothing is known, each the same."""
-    if isinstance(spec, SweepSpec) and spec.map is not None:
-        of_row, levels = map_trainings(spec.map), spec.map.levels
+    if (section := spec.boundary_map) is not None:
+        of_row, levels = map_trainings(section), section.levels
         return lambda cell: _cost(cell, of_row, levels + 1)
     if spec.search is None:
         assert spec.scan is not None

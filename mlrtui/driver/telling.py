@@ -158,7 +158,7 @@ class Telling:
         cell, now, message = one.cell, self._clock(), event.message
         if cell is None:
             return
-        # Until its first record of a kind a worker has mostly loaded code, or compiled it: that is no pace.
+        # Until its first record of a kind a worker has mostly imported or compiled code: that is no pace.
         counts = one.probes in one.warm
         if isinstance(message, LambdaAtInit):
             add = self._probes.add if counts else self._probes.add_first

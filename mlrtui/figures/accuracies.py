@@ -15,7 +15,7 @@ from mlrtui.errors import BadInput
 from mlrtui.figures import style
 from mlrtui.figures.rows import Training, shown
 from mlrtui.figures.trainings import LOST, Floats, has_c, panels
-from mlrtui.text.numbers import exact, whole
+from mlrtui.text.numbers import counted, exact, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,8 +151,8 @@ def _draw(panel: "Axes", one: Moments, field: str, colour: str, shape: str, name
 
 def _explain(axes: "Axes", found: Sequence[Moments], with_ratio: bool) -> None:
     if lost := sum(len(one.lost) for one in found):
-        style.note(axes, f"lost before the last step ({lost} training{'s' * (lost != 1)})", "x")
+        style.note(axes, f"lost before the last step ({counted(lost, 'training')})", "x")
     for field, name in (("accuracy", "accuracy"), ("ratio", "λ"))[: 1 + with_ratio]:
         missing = sum(isnan(getattr(point, field)) for one in found for point in (*one.at_steps, *one.at_time))
         if missing:
-            style.note(axes, f"{name} not measured then ({missing} time{'s' * (missing != 1)})")
+            style.note(axes, f"{name} not measured then ({counted(missing, 'time')})")

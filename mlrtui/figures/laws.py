@@ -18,7 +18,7 @@ from mlrtui.errors import BadInput
 from mlrtui.figures import predictions, style
 from mlrtui.figures.groups import Group, groups, not_known, size_axis
 from mlrtui.figures.rows import Row, number, shown, text_of
-from mlrtui.text.numbers import power
+from mlrtui.text.numbers import counted, power
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -235,7 +235,7 @@ def _explain(axes: "Axes", found: Sequence[Law]) -> None:
     counts.append(("o", f"not fitted: {_reasons(found)}", "cell", sum(len(law.outside) for law in found)))
     for marker, text, of, count in counts:
         if count:
-            style.note(axes, f"{text} ({count} {of}{'s' * (count != 1)})", marker)
+            style.note(axes, f"{text} ({counted(count, of)})", marker)
     if missing := sum(law.missing for law in found):
         style.note(axes, f"nets without η* yet: {missing}")
 

@@ -14,7 +14,7 @@ from mlrtui.errors import BadInput
 from mlrtui.figures import style
 from mlrtui.figures.groups import Group, groups, size_axis
 from mlrtui.figures.rows import Row, number, shown, text_of
-from mlrtui.text.numbers import exact
+from mlrtui.text.numbers import counted, exact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,7 +140,7 @@ def transfer(
         _draw(axes, one, shift, style.GROUPS[place % len(style.GROUPS)], style.SHAPES[place % len(style.SHAPES)])
     for mark, (shape, text) in BOUNDS.items():
         if count := sum(net.mark == mark for net in drawn):
-            style.note(axes, f"{text} ({count} net{'s' * (count != 1)})", shape)
+            style.note(axes, f"{text} ({counted(count, 'net')})", shape)
     if missing := sum(one.missing for one in found):
         style.note(axes, f"nets without a best rate yet: {missing}")
     axes.set_ylabel("η*" if any("eta_rule" in row for row in rows) else "η of the lowest final loss")

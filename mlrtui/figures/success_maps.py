@@ -179,7 +179,7 @@ def success_map(one: SuccessMap, axes: "Axes") -> "Axes":
     """Draw a map: what was trained in full colours, what follows from it in pale ones.
 
     Args:
-        one: the map, see `Store.maps`.
+        one: the map, see `read_maps`.
         axes: of matplotlib; it is returned.
 
     Raises:

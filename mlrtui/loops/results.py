@@ -94,6 +94,6 @@ class MaxLR:
         low, high = ("?" if side is None else f"{side:.4g}" for side in self.bracket)
         draw = ", NOT REPEATABLE: of this draw only" if self.repeatable is False else ""
         why = "".join(f", {text}" for text in (self.reason, self.note) if text)
-        seeds = f"{len(self.boundaries)} seed{'s' if len(self.boundaries) != 1 else ''}"
+        seeds = counted(len(self.boundaries), "seed")
         found = f"eta_star={self.eta_star:.4g}, bracket=({low}, {high})"
         return f"MaxLR({found}, {seeds}, {counted(len(self.trials), 'trial')}{draw}{why})"

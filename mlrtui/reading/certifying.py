@@ -12,7 +12,7 @@ from mlrtui.analysis.transfer import FACTOR, Certificate, LayerTrend, Measured, 
 from mlrtui.errors import BadInput
 from mlrtui.figures.rows import Row, by_net, number, text_of, view_rows
 from mlrtui.figures.trainings import LOST
-from mlrtui.reading.fitting import chosen, is_map
+from mlrtui.reading.fitting import chosen
 from mlrtui.reading.predicting import cell_points, grouped_where, net_rows
 from mlrtui.text.numbers import exact
 from mlrtui_db.axes import SIZES
@@ -57,9 +57,9 @@ def certificates(
     rows = chosen(reader, names)
     if names and (runs := [row for row in rows if row.mode == "recorded"]):
         raise BadInput(f"{runs[0].name!r}: a recorded run has one rate; name a search or a scan")
-    if names and (maps := [row for row in rows if is_map(row)]):
+    if names and (maps := [row for row in rows if row.is_map]):
         raise BadInput(f"{maps[0].name!r}: a map has no grid of cells; name a search or a scan")
-    rows = [row for row in rows if row.mode != "recorded" and not is_map(row)]
+    rows = [row for row in rows if row.mode != "recorded" and not row.is_map]
     found: dict[tuple[str, str], Certificate | Refusal] = {}
     unread: list[BadInput] = []
     for row in rows:

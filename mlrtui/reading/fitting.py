@@ -15,7 +15,7 @@ from mlrtui.reading.quantities import quantity_rows
 from mlrtui_db.models import SweepRow
 from mlrtui_db.reader import Reader
 
-__all__ = ["Question", "answers", "chosen", "fitted", "is_map"]
+__all__ = ["Question", "answers", "chosen", "fitted"]
 
 
 @dataclass(frozen=True)
@@ -145,15 +145,10 @@ def _lacks(sweep: SweepRow, y: str) -> str:
     """Why a sweep has no such quantity; "" where it may have it."""
     if sweep.mode == "recorded":
         return f"{sweep.name!r} is a recorded run, which has no grid to fit over"
-    if is_map(sweep):
+    if sweep.is_map:
         return f"{sweep.name!r} is a map, which has no grid to fit over; see mlrtui map"
     missing = lacks(y, sweep.mode, _rates(sweep))
     return f"sweep {sweep.name!r}: {missing}" if missing else ""
-
-
-def is_map(sweep: SweepRow) -> bool:
-    """Whether a sweep's trainings are those of a map, which fill no grid."""
-    return bool(json.loads(sweep.spec).get("map"))
 
 
 def _rates(sweep: SweepRow) -> int:

@@ -42,6 +42,7 @@ _VIEWS = {
     "map": ("maps",),
     "recorded": ("phases",),
 }
+_KINDS = {"search": "search for η*", "scan": "scan of rates", "recorded": "recorded run", "map": "map"}
 _EVENTS = 200
 _MOST_NETS_DRAWN = 40
 _MOST_POINTS = 5000
@@ -94,14 +95,13 @@ def section(reader: Reader, sweep: SweepRow, csv: Csv) -> Section:
 
 def _kind(sweep: SweepRow) -> str:
     """Its mode, or "map": thousands of trainings that are no table for people."""
-    return "map" if spec_of(sweep).get("map") else sweep.mode
+    return "map" if sweep.is_map else sweep.mode
 
 
 def _question(sweep: SweepRow) -> str:
     """What the sweep asks."""
-    table = spec_of(sweep).get("map")
-    if isinstance(table, dict):
-        return f"Question: where does training succeed, over the learning rate and {table.get('axis')}?"
+    if sweep.is_map:
+        return f"Question: where does training succeed, over the learning rate and {spec_of(sweep)['map']['axis']}?"
     if sweep.mode == "recorded":
         return "A training of the user's own, recorded while it ran."
     if sweep.mode == "scan":
@@ -189,12 +189,7 @@ def _trouble(reader: Reader, sweep: SweepRow) -> Iterator[str]:
 def _facts(sweep: SweepRow) -> Table:
     end = sweep.finished_at
     rows = [
-        (
-            "kind",
-            {"search": "search for η*", "scan": "scan of rates", "recorded": "recorded run", "map": "map"}[
-                _kind(sweep)
-            ],
-        ),
+        ("kind", _KINDS[_kind(sweep)]),
         ("status", sweep.status),
         ("cells", str(sweep.cells)),
         ("nets", f"{sweep.nets_done} of {sweep.nets} done"),

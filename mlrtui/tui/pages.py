@@ -171,7 +171,7 @@ def _read_phases(reader: StoreReader, sweep: SweepRow, known: Page | None) -> Ph
 
 def _read_maps(reader: StoreReader, sweep: SweepRow, known: Page | None) -> MapPage | None:
     """None where the sweep has none."""
-    if json.loads(sweep.spec).get("map") is None:
+    if not sweep.is_map:
         return None
     if isinstance(known, MapPage) and (known.sweep_id, known.status) == (sweep.sweep_id, sweep.status):
         least = known.ended if sweep.status != "open" else MORE * known.ended

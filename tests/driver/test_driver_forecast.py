@@ -219,7 +219,7 @@ def test_a_first_record_is_a_bound() -> None:
     pace = Pace(True)
     pace.add_first(1, 30.0, 1.0, 1.0)  # it compiled for most of that
     assert pace.ratio(1, 1.0)[0] == 1.0
-    pace.add_first(1, 0.2, 1.0, 1.0)  # it loaded code, and was five times as fast as guessed even so
+    pace.add_first(1, 0.2, 1.0, 1.0)  # imports included, five times as fast as guessed
     assert pace.ratio(1, 1.0)[0] == pytest.approx(0.2)
     pace.add_first(1, 3.0, 1.0, 1.0)
     assert pace.ratio(1, 1.0)[0] == pytest.approx(0.2)

@@ -5,22 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import driven
 from killing import killed_at, statements_of
 from real_engine import RealEngine
 from stored_rows import rows
 
 import mlrtui
-from mlrtui import data, planning
+from mlrtui import planning
 from mlrtui.config import parse_sweep
 from mlrtui.driver.estimate import seconds_per_probe, seconds_per_training
-from mlrtui.driver.loop import Driver, SweepEnd
+from mlrtui.driver.loop import SweepEnd
 from mlrtui.driver.shards import Shard, part
 from mlrtui.engines.fake import FakeEngine, fake_eta_star
 from mlrtui.report import report
 from mlrtui_db import invariants
 from mlrtui_db.errors import SweepConflict
 from mlrtui_db.reader import Reader
-from mlrtui_db.store import Store
 
 Document = dict[str, Any]
 
@@ -47,16 +47,7 @@ def document(**fork: object) -> Document:
 
 
 def drive(store: Path, wanted: Document, engine: FakeEngine | None = None, stop_after: int | None = None) -> SweepEnd:
-    spec, looks = parse_sweep(wanted, "f").settled, 0
-
-    def should_stop() -> bool:
-        nonlocal looks
-        looks += 1
-        return stop_after is not None and looks > stop_after
-
-    with Store.open(store) as opened:
-        driver = Driver(opened, engine or FakeEngine(), driver_id="t", should_stop=should_stop)
-        return driver.run_sweep(spec, planning.plan(spec, data.load))
+    return driven(store, wanted, engine or FakeEngine(), stop_after)
 
 
 def test_forks_find_the_law_behind_the_fake_and_stay_out_of_all_other_views(tmp_path: Path) -> None:

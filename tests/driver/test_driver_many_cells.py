@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import FULL
 from timed_workers import TimedWorkers
 
 from mlrtui import data, planning
@@ -25,6 +26,8 @@ model = {{ depth = 1, width = {widths} }}
 training = {{ loss = "ce", batch = 32, epochs = 1 }}
 search = {{ threshold = 0.5, tolerance = 0.5 }}
 """
+
+MANY = 60 if FULL else 40
 
 
 class Workers(FakeEngine):
@@ -58,8 +61,8 @@ def test_cells_are_looked_at_as_often_as_they_change(
     engine: type[FakeEngine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few, _ = run(tmp_path, 10, engine(), monkeypatch)
-    many, sweep = run(tmp_path, 40, engine(), monkeypatch)
-    assert many / 40 < 1.3 * few / 10
+    many, sweep = run(tmp_path, MANY, engine(), monkeypatch)
+    assert many / MANY < 1.3 * few / 10
     assert sweep.closed
     assert sweep._left == pytest.approx(0.0, abs=1e-9)
 
@@ -83,8 +86,8 @@ def statements(folder: Path, cells: int, engine: FakeEngine) -> int:
 
 def test_a_net_takes_as_many_statements_in_a_large_grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "current_fits", lambda store, run: ([], []))
-    few, many = statements(tmp_path, 10, FakeEngine()), statements(tmp_path, 40, FakeEngine())
-    assert many / 40 < 1.1 * few / 10
+    few, many = statements(tmp_path, 10, FakeEngine()), statements(tmp_path, MANY, FakeEngine())
+    assert many / MANY < 1.1 * few / 10
 
 
 class AtOnce(TimedWorkers):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from driving import driven
 from killing import killed_at, statements_of
 from real_engine import RealEngine
 from stored_rows import rows
@@ -44,16 +45,7 @@ def document(**table: object) -> Document:
 
 
 def drive(store: Path, wanted: Document, engine: FakeEngine | None = None, stop_after: int | None = None) -> SweepEnd:
-    spec, looks = parse_sweep(wanted, "f").settled, 0
-
-    def should_stop() -> bool:
-        nonlocal looks
-        looks += 1
-        return stop_after is not None and looks > stop_after
-
-    with Store.open(store) as opened:
-        driver = Driver(opened, engine or RealEngine(), driver_id="t", should_stop=should_stop)
-        return driver.run_sweep(spec, planning.plan(spec, data.load))
+    return driven(store, wanted, engine or RealEngine(), stop_after)
 
 
 @pytest.fixture(scope="module")

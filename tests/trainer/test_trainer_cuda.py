@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from conftest import FULL as IN_FULL
 from conftest import thinned
 from pretend_cuda import PretendCuda
 from trainer_runs import Run, digits, run_trials, trial
@@ -138,7 +139,7 @@ def test_without_recordings_a_block_of_steps_never_waits_either(cuda: PretendCud
 )
 def test_sharpness_along_training_on_the_device(cuda: PretendCuda, operator: str, trained: tuple[str, TrainSpec]):
     optimizer, spec = trained
-    spec = replace(spec, optimizer=optimizer, max_steps=6)
+    spec = replace(spec, optimizer=optimizer, max_steps=12 if IN_FULL else 6)
     trials = [replace(one, eta=0.1 * one.eta) for one in CALM]
     how = SharpnessSpec(operator, every=2, others=("hessian",), top=2, exact=True)
     same(run_trials(DATA, NET, spec, trials, how=how, device="cuda:0"), run_trials(DATA, NET, spec, trials, how=how))

@@ -38,6 +38,9 @@ other one, whose residual must show that no third value is larger."""
 SPARE = 0.75
 """Part of a recording's lanes that must be in use."""
 
+LENGTHS_OF_ROUNDING = 50.0
+"""A vector that is shorter than so many roundings, of a unit, once the basis is taken out of it is rounding."""
+
 
 class Foresight:
     """What one tracker's solves on a GPU have in common: how many products are foreseen, and recordings of them."""
@@ -236,10 +239,6 @@ class _Work:
         angle = 0.5 * torch.atan2(2.0 * b, a - c) + (0.5 * pi if other else 0.0)
         one, two = (part.to(self.pulled.dtype)[:, None] for part in (angle.cos(), angle.sin()))
         return one * self.pulled[:, 0] + two * self.pulled[:, 1]
-
-
-LENGTHS_OF_ROUNDING = 50.0
-"""A vector that is shorter than so many roundings, of a unit, once the basis is taken out of it is rounding."""
 
 
 class _Recording(_Work):
