@@ -21,7 +21,7 @@ from mlrtui_trainer.devices import memory_of
 from mlrtui_trainer.evaluation import Evaluation, Seen, StepNumbers, evaluate, in_training, sizes, step_numbers
 from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
-from mlrtui_trainer.fast.steps import CompiledSteps
+from mlrtui_trainer.fast.steps import CompiledSteps, are_compiled
 from mlrtui_trainer.forks import start_of
 from mlrtui_trainer.kernels.steps import LAUNCH, KernelError, KernelSteps
 from mlrtui_trainer.meter import Meter, measured_samples
@@ -43,6 +43,10 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 CACHE_BYTES = 4 << 20
 """Working set of a chunk of lanes on a CPU: more leaves the cache, and more lanes then make every lane slower."""
+
+COMPILED_BYTES = 16 << 20
+"""The same where steps are compiled: lanes then go one after the other, and what those of one seed share is done once
+for more of them. A worker that dies loses more lanes that had begun."""
 
 GPU_BYTES = 1 << 29
 """The same on a GPU, where only memory counts: the basis of a λ solve is up to 30 times as large."""
@@ -69,24 +73,39 @@ Measures = dict[int, tuple[Measured, ...]]  # by lane
 
 
 def lanes_per_chunk(
-    model: Model, samples: int, itemsize: int, device: str, *, own_inputs: bool = False, states: int = 0
+    model: Model,
+    samples: int,
+    itemsize: int,
+    device: str,
+    *,
+    own_inputs: bool = False,
+    states: int = 0,
+    compiled: bool = False,
 ) -> int:
     """How many lanes train together when a step sees ``samples``.
 
-    On a CPU as many as keep their `bytes_per_lane` within `CACHE_BYTES`; one where lanes could not get the bits that
-    each gets alone.
+    On a CPU as many as keep their `bytes_per_lane` within `CACHE_BYTES`, or `COMPILED_BYTES`; one where lanes could not
+    get the bits that each gets alone.
     """
     kind = torch.device(device).type
     if kind == "cpu" and not model.runs_together(samples, itemsize, own_inputs=own_inputs):
         return 1
-    budget = CACHE_BYTES if kind == "cpu" else min(GPU_BYTES, memory_of(device) // GPU_SHARE)
+    at_hand = COMPILED_BYTES if compiled else CACHE_BYTES
+    budget = at_hand if kind == "cpu" else min(GPU_BYTES, memory_of(device) // GPU_SHARE)
     return max(1, min(budget // bytes_per_lane(model, samples, itemsize, states), MOST_LANES[kind]))
 
 
 def chunk_of(model: Model, train: TrainSpec, samples: Samples, device: str) -> int:
     """How many lanes of such trainings train together."""
-    itemsize, own_inputs = samples.x.element_size(), train.batch < samples.count
-    return lanes_per_chunk(model, train.batch, itemsize, device, own_inputs=own_inputs, states=held(train))
+    return lanes_per_chunk(
+        model,
+        train.batch,
+        samples.x.element_size(),
+        device,
+        own_inputs=train.batch < samples.count,
+        states=held(train),
+        compiled=are_compiled(model, train, samples),
+    )
 
 
 def bytes_per_lane(model: Model, samples: int, itemsize: int, states: int = 0) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from mlrtui_trainer.fast.basics import quick
 from mlrtui_trainer.fast.pieces import inner
 
-__all__ = ["MSE", "NEITHER", "ROOM", "centred_rms", "count_right", "lose", "rms", "softmax"]
+__all__ = ["MSE", "NEITHER", "ROOM", "centred_rms", "count_right", "lose", "loss_alone", "rms", "softmax"]
 
 CE, MSE, MSE_SOFTMAX = 0, 1, 2
 CLASSES, SIGN, NEITHER = 0, 1, 2
@@ -47,19 +47,22 @@ def centred_rms(f, line, samples, outputs):
 def count_right(f, line, y, labels, kind, room):
     """How many answers are right; an output that is not finite is wrong. y [samples, outputs], labels [samples]."""
     samples, outputs = y.shape
-    own, wrong = room[:samples], room[line : line + samples]
-    zero, one = f.dtype.type(0.0), f.dtype.type(1.0)
+    own, wrong, label = room[:samples], room[line : line + samples], room[2 * line : 2 * line + samples]
+    number = f.dtype.type
+    zero, one = number(0.0), number(1.0)
     for s in range(samples):
         own[s] = f[labels[s] * line + s] if kind == CLASSES else zero
+        label[s] = number(labels[s])
         wrong[s] = zero
     for i in range(outputs):
-        row = f[i * line : i * line + samples]
+        row, place = f[i * line : i * line + samples], number(i)
         if kind == SIGN:
             for s in range(samples):
                 wrong[s] += one if np.sign(row[s]) != y[s, i] else zero
         else:
-            for s in range(samples):  # a class before the right one wins a tie, as in argmax
-                wrong[s] += one if row[s] > own[s] or (row[s] == own[s] and i < labels[s]) else zero
+            for s in range(samples):  # a class before the right one wins a tie, as in argmax; no branches: by vectors
+                before = (row[s] == own[s]) & (place < label[s])
+                wrong[s] += one if (row[s] > own[s]) | before else zero
         for s in range(samples):
             wrong[s] += one if row[s] - row[s] != zero else zero
     right = 0
@@ -105,11 +108,34 @@ def lose(f, line, y, labels, loss, factor, room):
     if loss == MSE_SOFTMAX:
         _divide(f, line, samples, outputs, room)
         return _lose_softmax(f, line, y, factor, room)
-    own = 0.0
-    for s in range(samples):
-        own += np.float64(f[labels[s] * line + s])
+    own = _right_outputs(f, line, labels)
     _divide(f, line, samples, outputs, room)
-    return _lose_entropy(f, line, y, factor, room) - own
+    for i in range(outputs):
+        row = f[i * line : i * line + samples]
+        for s in range(samples):
+            row[s] = (row[s] - y[s, i]) * factor
+    return _log_sums(room[:samples]) - own
+
+
+@quick
+def loss_alone(f, line, y, labels, loss, room):
+    """What `lose` returns, where its derivative is not needed; f is lost."""
+    samples, outputs = y.shape
+    if loss != CE:
+        return lose(f, line, y, labels, loss, f.dtype.type(0.0), room)
+    _shift(f, line, samples, outputs, room)
+    own = _right_outputs(f, line, labels)
+    _raise(f, line, samples, outputs, room)
+    return _log_sums(room[:samples]) - own
+
+
+@quick
+def _right_outputs(f, line, labels):
+    """The sum of every sample's output of its own class, in double."""
+    total = 0.0
+    for s in range(labels.size):
+        total += np.float64(f[labels[s] * line + s])
+    return total
 
 
 @quick
@@ -122,13 +148,14 @@ def softmax(f, line, samples, outputs, room):
 @quick
 def _shift(f, line, samples, outputs, room):
     """f ← f less the largest output of each sample."""
-    most = room[:samples]
+    most, larger = room[:samples], room[line : line + samples]
     for s in range(samples):
         most[s] = f[s]
     for i in range(1, outputs):
         row = f[i * line : i * line + samples]
-        for s in range(samples):
-            most[s] = row[s] if row[s] > most[s] else most[s]
+        for s in range(samples):  # into another row: in place it would be a store under a mask, slow without AVX-512
+            larger[s] = row[s] if row[s] > most[s] else most[s]
+        most, larger = larger, most
     for i in range(outputs):
         row = f[i * line : i * line + samples]
         for s in range(samples):
@@ -136,15 +163,22 @@ def _shift(f, line, samples, outputs, room):
 
 
 @quick
-def _divide(f, line, samples, outputs, room):
-    """f ← exp f over its sum for each sample, which the first row of room keeps."""
-    whole, part, bits = room[:samples], room[line : line + samples], room[2 * line : 3 * line].view(np.int32)
+def _raise(f, line, samples, outputs, room):
+    """f ← exp f; its sum for each sample into the first row of room."""
+    whole, bits = room[:samples], room[2 * line : 3 * line].view(np.int32)
     whole[:] = f.dtype.type(0.0)
     for i in range(outputs):
         row = f[i * line : i * line + samples]
         _exp(row, bits)
         for s in range(samples):
             whole[s] += row[s]
+
+
+@quick
+def _divide(f, line, samples, outputs, room):
+    """f ← exp f over its sum for each sample, which the first row of room keeps."""
+    _raise(f, line, samples, outputs, room)
+    whole, part = room[:samples], room[line : line + samples]
     for s in range(samples):
         part[s] = f.dtype.type(1.0) / whole[s]
     for i in range(outputs):
@@ -178,19 +212,14 @@ def _half(own):
 
 
 @quick
-def _lose_entropy(f, line, y, factor, whole):
-    """`lose` under ce from what `_divide` left, but for what the right outputs add."""
-    samples, outputs = y.shape
+def _log_sums(whole):
+    """The sum of the logarithms of numbers from 1 to that of the outputs, in double."""
     total, product = 0.0, 1.0
-    for s in range(samples):
-        product *= np.float64(whole[s])  # each is from 1 to the number of outputs: sixteen stay within a double's range
+    for s in range(whole.size):
+        product *= np.float64(whole[s])  # sixteen stay within a double's range
         if s % 16 == 15:
             total += np.log(product)
             product = 1.0
-    for i in range(outputs):
-        row = f[i * line : i * line + samples]
-        for s in range(samples):
-            row[s] = (row[s] - y[s, i]) * factor
     return total + np.log(product)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Data",
     "Extent",
     "Lane",
+    "Lanes",
     "Net",
     "Operator",
     "Piece",
@@ -174,8 +175,20 @@ class Lane(NamedTuple):
     limit: float  # of the sum of a step's losses
 
 
+class Lanes(NamedTuple):
+    """The lanes of a round while they train: the fields of `Lane`, each with a dimension of lanes before its own."""
+
+    weights: Any
+    biases: Any
+    states: Any
+    inertia: Any
+    factor: Any
+    limit: Any
+    slots: Any  # int64 [lanes]: each lane's order of the samples
+
+
 class Data(NamedTuple):
-    """Samples in the order in which they are taken."""
+    """Samples in the order in which they are taken; of several orders, each field has a dimension before its own."""
 
     x: Any  # [rows · inputs]
     y: Any  # [rows, outputs]

@@ -14,7 +14,7 @@ from torch import Tensor
 from mlrtui_trainer import phases
 from mlrtui_trainer.evaluation import Evaluation, StepNumbers
 from mlrtui_trainer.fast import route
-from mlrtui_trainer.fast.records import ACCURACY, COLUMNS, DEAD, LOSS, Data, Lane, Net, Rules, Span
+from mlrtui_trainer.fast.records import ACCURACY, COLUMNS, DEAD, LOSS, Data, Lanes, Net, Rules, Span
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers import OPTIMIZERS, Compiled
@@ -22,7 +22,7 @@ from mlrtui_trainer.optimizers.stepping import Stepping, forms_gradient
 from mlrtui_trainer.samples import Batches, Samples
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["WIDEST", "CompiledSteps"]
+__all__ = ["WIDEST", "CompiledSteps", "are_compiled"]
 
 WIDEST = 1024
 """Units of the widest hidden layer that is compiled: beyond it general steps do as well."""
@@ -49,18 +49,11 @@ class CompiledSteps:
 
     @classmethod
     def of(cls, model: Model, train: TrainSpec, samples: Samples, etas: Sequence[float]) -> "CompiledSteps | None":
-        """The steps of a round's lanes; None where the general way has to do, or does better."""
-        kernels = _kernels()
-        if not isinstance(model, Mlp) or samples.x.device.type != "cpu" or kernels is None:
-            return None
-        widest = max(model.sizes[1:-1], default=0)
+        """The steps of a round's lanes; None where they are not compiled, see `are_compiled`."""
         step = OPTIMIZERS[train.optimizer].compiled
-        if widest > WIDEST or step is None or train.weight_decay > 0.0 or train.is_scheduled or train.clip > 0.0:
+        if not are_compiled(model, train, samples) or not isinstance(model, Mlp) or step is None:
             return None
-        if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
-            return None  # raised where shapes are checked
-        if model.activation not in route.ACTIVATIONS or train.loss not in _LOSSES:
-            return None
+        widest = _widest(model)
         piece = next(most for units, most in PIECES if widest <= units)
         from mlrtui_trainer.fast.tiles import multiply_at  # numba is there
 
@@ -107,17 +100,17 @@ class CompiledSteps:
         kernels = _kernels()
         assert kernels is not None
         rows = batches.block(steps.start)
-        x, y, labels = rows.arrays.x, rows.arrays.y, rows.arrays.labels
+        orders = len(rows.arrays.x)
+        x, y, labels = (part.numpy() for part in rows.arrays)
         watched = max(phases.LOGIT_STEPS + 1 - steps.start, 0)
         span = Span(rows.first, batches.size, len(steps), watched, optimizer.steps)
-        sums = [limit * batches.size * (1.0 + ROUNDING) for limit in limits]
+        sums = np.array(limits) * batches.size * (1.0 + ROUNDING)
         seen = np.full((weights.lanes, len(steps), COLUMNS), np.nan)
         w, b = weights.addresses()
         memory = _remembered(optimizer.memory(weights), *w.shape)
-        data = {slot: _data(x[slot], y[slot], labels[slot]) for slot in set(rows.slots)}
-        for i, slot in enumerate(rows.slots):
-            lane = Lane(w[i], b[i], memory[i], self.inertia[i], self.factors[i], sums[i])
-            kernels.train(self.net, lane, self.rules, data[slot], span, seen[i])
+        lanes = Lanes(w, b, memory, self.inertia, self.factors, sums, np.array(rows.slots))
+        data = Data(x.reshape(orders, -1), y, labels.reshape(orders, -1))
+        kernels.train(self.net, lanes, self.rules, data, span, seen)
         optimizer.advance(len(steps))
         seen[:, :, [LOSS, ACCURACY]] /= batches.size  # here: the kernels multiply by reciprocals
         return StepNumbers(seen.transpose(1, 2, 0))
@@ -132,6 +125,24 @@ class CompiledSteps:
         kernels.evaluate(self.net, w, b, self.rules, data, self.piece, seen)
         loss, right, dead = (seen[:, column] for column in (LOSS, ACCURACY, DEAD))
         return Evaluation(loss / samples.count, right / samples.count, dead > 0.0)
+
+
+def are_compiled(model: Model, train: TrainSpec, samples: Samples) -> bool:
+    """Whether such trainings are compiled: else the general way has to do, or does better."""
+    if not isinstance(model, Mlp) or samples.x.device.type != "cpu" or _kernels() is None:
+        return False
+    if OPTIMIZERS[train.optimizer].compiled is None or _widest(model) > WIDEST:
+        return False
+    if train.weight_decay > 0.0 or train.is_scheduled or train.clip > 0.0:
+        return False
+    if (model.sizes[0], model.sizes[-1]) != (samples.x.shape[1], samples.y.shape[1]):
+        return False  # raised where shapes are checked
+    return model.activation in route.ACTIVATIONS and train.loss in _LOSSES
+
+
+def _widest(model: Mlp) -> int:
+    """Units of the widest hidden layer."""
+    return max(model.sizes[1:-1], default=0)
 
 
 def _data(x: Tensor, y: Tensor, labels: Tensor) -> Data:

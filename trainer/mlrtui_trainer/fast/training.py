@@ -16,31 +16,54 @@ import numpy as np
 from numba import carray
 
 from mlrtui_trainer.fast.basics import pointer, quick
-from mlrtui_trainer.fast.losses import MSE, NEITHER, centred_rms, count_right, lose, rms
+from mlrtui_trainer.fast.losses import MSE, NEITHER, centred_rms, count_right, lose, loss_alone, rms
 from mlrtui_trainer.fast.pieces import RELU, activate, add_bias, add_sums, pull
-from mlrtui_trainer.fast.records import ACCURACY, CENTRED, DEAD, HIDDEN, LOSS, OUTPUTS, Extent, Rows, Strided, Update
+from mlrtui_trainer.fast.records import (
+    ACCURACY,
+    CENTRED,
+    DEAD,
+    HIDDEN,
+    LOSS,
+    OUTPUTS,
+    Data,
+    Extent,
+    Lane,
+    Piece,
+    Rows,
+    Strided,
+    Update,
+)
 from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
 
-__all__ = ["evaluate", "train"]
+__all__ = ["evaluate", "train", "train_lane"]
 
 # two signals; the inputs, [inputs, samples]; a layer's inputs as [samples, units]; the last columns of a gradient;
 # working memory of losses; the gradient of one layer, for Adam
 SIGNAL, INPUTS, UNITS, EDGE, ROOM, GRADIENT = 0, 2, 3, 4, 5, 6
+
+WEIGHTS = 1 << 17
+"""Bytes of matrices that are evaluated in turns, piece of samples by piece: they stay in the cache meanwhile."""
+
+PART = 128
+"""Samples of a piece that go through all layers at a time, for the same reason."""
 
 SGD, MOMENTUM, ADAM = 0, 1, 2
 ETA, BETA1, BETA2, EPS = 0, 1, 2, 3  # numbers of an optimizer; β of momentum is the first one
 
 
 @quick
-def _forward(net, weights, biases, places, samples, line):
-    """z of every layer into the scratch at its place, [out, samples]; hidden layers activated."""
+def _forward(net, weights, biases, places, part, line):
+    """z of every layer into the scratch at its place, [out, samples]; hidden layers activated.
+
+    part: `Piece`, the samples of a row that are taken; it begins at a whole vector.
+    """
     shapes, scratch = net.shapes, net.scratch
     layers, item = shapes.shape[0], scratch.itemsize
-    at_s, wide = scratch.ctypes.data, whole(samples, item)
+    at_s, wide = scratch.ctypes.data, whole(part.samples, item)
     for layer in range(layers):
         out, fan_in = shapes[layer, 0], shapes[layer, 1]
-        h = at_s + item * (places[layers + INPUTS] if layer == 0 else places[layer - 1])
-        first = places[layer]
+        h = at_s + item * (part.start + (places[layers + INPUTS] if layer == 0 else places[layer - 1]))
+        first = part.start + places[layer]
         matrix, z = Strided(weights[layer], fan_in, 1), Rows(at_s + item * first, line)
         multiply(net.multiply, Extent(out, wide, fan_in), net.scale[layer], matrix, Rows(h, line), z, 0)
         if biases.size:
@@ -145,7 +168,7 @@ def _descend(net, lane, update, at_x, samples, line):
 
 
 @quick
-def train(net, lane, rules, data, span, seen):
+def train_lane(net, lane, rules, data, span, seen):
     """Steps of one lane; how many were taken: all, or up to the first whose loss is beyond the lane's limit.
 
     The arguments are records of `fast.records`. seen [steps, COLUMNS] is filled; losses and right answers are
@@ -163,7 +186,7 @@ def train(net, lane, rules, data, span, seen):
         at_x = data.x.ctypes.data + item * row * inputs
         if k == 0 or not full:
             transpose(at_x, inputs, samples, inputs, at_inputs, line, scratch)
-        _forward(net, lane.weights, lane.biases, places, samples, line)
+        _forward(net, lane.weights, lane.biases, places, Piece(0, samples), line)
         seen[k, OUTPUTS] = seen[k, CENTRED] = np.nan
         if k < span.watched:
             seen[k, OUTPUTS] = seen[k, CENTRED] = rms(f, line, samples, outputs)
@@ -186,6 +209,15 @@ def train(net, lane, rules, data, span, seen):
 
 
 @quick
+def train(net, lanes, rules, data, span, seen):
+    """`train_lane` of every lane, one after the other; see `records.Lanes`. seen [lanes, steps, COLUMNS]."""
+    for i in range(lanes.slots.size):
+        states, slot = lanes.states[i], lanes.slots[i]
+        lane = Lane(lanes.weights[i], lanes.biases[i], states, lanes.inertia[i], lanes.factor[i], lanes.limit[i])
+        train_lane(net, lane, rules, Data(data.x[slot], data.y[slot], data.labels[slot]), span, seen[i])
+
+
+@quick
 def evaluate(net, weights, biases, rules, data, piece, seen):
     """Sums of losses and of right answers over all samples, and deadness, ``piece`` at a time; seen [lanes, COLUMNS].
 
@@ -200,19 +232,24 @@ def evaluate(net, weights, biases, rules, data, piece, seen):
     for layer in range(layers):
         turns[layer] = places[layers + SIGNAL + layer % 2]
     f, room = scratch[turns[layers - 1] :], scratch[places[layers + ROOM] :]
-    lanes = seen.shape[0]
+    lanes, size = seen.shape[0], 0
+    for layer in range(layers):
+        size += net.shapes[layer, 0] * net.shapes[layer, 1] * item
+    turn = max(WEIGHTS // size, 1)
     seen[:, LOSS] = 0.0
     seen[:, ACCURACY] = np.nan if rules.kind == NEITHER else 0.0
     seen[:, DEAD] = 1.0
-    for first in range(0, count, piece):
-        last = min(first + piece, count)
-        samples = last - first
-        transpose(x.ctypes.data + item * first * inputs, inputs, samples, inputs,
-                  scratch.ctypes.data + item * places[layers + INPUTS], line, scratch)  # fmt: skip
-        for i in range(lanes):
-            _forward(net, weights[i], biases[i], turns, samples, line)
-            if rules.kind != NEITHER:
-                seen[i, ACCURACY] += count_right(f, line, y[first:last], labels[first:last], rules.kind, room)
-            if not _is_dead(net, turns, samples, line):
-                seen[i, DEAD] = 0.0
-            seen[i, LOSS] += lose(f, line, y[first:last], labels[first:last], rules.loss, scratch.dtype.type(0.0), room)
+    for start in range(0, lanes, turn):
+        for first in range(0, count, piece):
+            last = min(first + piece, count)
+            samples, own_y, own_labels = last - first, y[first:last], labels[first:last]
+            transpose(x.ctypes.data + item * first * inputs, inputs, samples, inputs,
+                      scratch.ctypes.data + item * places[layers + INPUTS], line, scratch)  # fmt: skip
+            for i in range(start, min(start + turn, lanes)):
+                for begin in range(0, samples, PART):
+                    _forward(net, weights[i], biases[i], turns, Piece(begin, min(PART, samples - begin)), line)
+                if rules.kind != NEITHER:
+                    seen[i, ACCURACY] += count_right(f, line, own_y, own_labels, rules.kind, room)
+                if not _is_dead(net, turns, samples, line):
+                    seen[i, DEAD] = 0.0
+                seen[i, LOSS] += loss_alone(f, line, own_y, own_labels, rules.loss, room)
