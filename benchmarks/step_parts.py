@@ -21,10 +21,11 @@ from benchmarks.machine import describe, save, table
 from benchmarks.trainings import BATCH, GEMM_SIZE, Case, digits, gemm_seconds, train_spec
 from mlrtui_trainer.fast import training
 from mlrtui_trainer.fast.losses import lose, rms
-from mlrtui_trainer.fast.pieces import activate, pull
+from mlrtui_trainer.fast.pieces import pull
 from mlrtui_trainer.fast.records import COLUMNS, Data, Extent, Lane, Net, Rows, Rules, Span, Strided
 from mlrtui_trainer.fast.steps import CompiledSteps
-from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
+from mlrtui_trainer.fast.tiles import ADDED, RECTIFIED, SET, add_outer, multiply, stride, transpose, whole
+from mlrtui_trainer.models.base import Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.samples import Samples
 
@@ -60,7 +61,7 @@ def inputs(work, times):
 
 @njit
 def forward(work, times):
-    """z = W h of every layer."""
+    """W h of every layer, rectified where it is hidden."""
     net, line = work.net, stride(BATCH, 4)
     layers, at = net.shapes.shape[0], net.scratch.ctypes.data
     for _ in range(times):
@@ -69,18 +70,8 @@ def forward(work, times):
             h = net.places[layers + INPUTS] if layer == 0 else net.places[layer - 1]
             matrix, z = Strided(work.lane.weights[layer], fan_in, 1), Rows(at + 4 * net.places[layer], line)
             extent = Extent(out, whole(BATCH, 4), fan_in)
-            multiply(net.multiply, extent, net.scale[layer], matrix, Rows(at + 4 * h, line), z, 0)
-
-
-@njit
-def activation(work, times):
-    """relu of every hidden layer."""
-    net, line = work.net, stride(BATCH, 4)
-    for _ in range(times):
-        for layer in range(net.shapes.shape[0] - 1):
-            for o in range(net.shapes[layer, 0]):
-                first = net.places[layer] + o * line
-                activate(net.scratch[first : first + BATCH], net.activation)
+            how = RECTIFIED if layer < layers - 1 else SET
+            multiply(net.multiply, extent, net.scale[layer], matrix, Rows(at + 4 * h, line), z, how)
 
 
 @njit
@@ -112,7 +103,7 @@ def backward(work, times):
             turned, delta = Strided(work.lane.weights[layer], 1, fan_in), Rows(at + 4 * net.places[layer], line)
             back = Rows(at + 4 * net.places[layers + layer % 2], line)
             extent = Extent(fan_in, whole(BATCH, 4), out)
-            multiply(net.multiply, extent, net.scale[layer], turned, delta, back, 0)
+            multiply(net.multiply, extent, net.scale[layer], turned, delta, back, SET)
 
 
 @njit
@@ -153,30 +144,29 @@ def gradient(work, times):
                 units, across = work.data.x.ctypes.data, fan_in
             delta, extent = Rows(at + 4 * net.places[layer], line), Extent(out, fan_in, BATCH)
             into = work.lane.weights[layer]
-            add_outer(net.multiply, extent, work.lane.factor, delta, Rows(units, across), into, 1, edge)
+            add_outer(net.multiply, extent, work.lane.factor, delta, Rows(units, across), into, ADDED, edge)
 
 
-PARTS = (step, inputs, forward, activation, size, loss, backward, slope, turned, gradient)
+PARTS = (step, inputs, forward, size, loss, backward, slope, turned, gradient)
 PRODUCTS = ("forward", "backward", "gradient")
 
 
-def work_of(case: Case) -> Work:
-    """A net and a batch of the digits; η is 0, so that a part finds the same numbers however often it ran."""
+def work_of(case: Case) -> tuple[Work, Weights]:
+    """A net and a batch of the digits, and its weights, which are read by address as long as they live.
+
+    η is 0, so that a part finds the same numbers however often it ran.
+    """
     data, model = digits(), build(case.net(), "sgd")
     samples = Samples.of(data, torch.float32, "cpu")
     steps = CompiledSteps.of(model, train_spec(case, samples.count), samples, [0.0])
     if steps is None:
         raise SystemExit(f"width {case.width} is not compiled")
     weights = model.initial_weights([1], torch.float32, "cpu")
-    _KEPT.append(weights)
     w, b = weights.addresses()
-    none = np.zeros((2, 0, len(model.shapes)), np.int64)
+    none = np.zeros((2, 0, len(steps.net.shapes)), np.int64)
     lane = Lane(w[0], b[0], none, steps.inertia[0], steps.factors[0], 1e9)
     x, y, labels = (part[:BATCH].contiguous().numpy() for part in (samples.x, samples.y, samples.labels))
-    return Work(steps.net, lane, steps.rules, Data(x.ravel(), y, labels.ravel()), np.zeros((1, COLUMNS)))
-
-
-_KEPT: list[object] = []  # weights whose addresses parts use
+    return Work(steps.net, lane, steps.rules, Data(x.ravel(), y, labels.ravel()), np.zeros((1, COLUMNS))), weights
 
 
 def seconds_of(part: Callable[[Work, int], None], work: Work, times: int) -> float:
@@ -188,7 +178,7 @@ def seconds_of(part: Callable[[Work, int], None], work: Work, times: int) -> flo
 
 def measure(case: Case, rounds: int) -> dict[str, float]:
     """Seconds of every part, the lowest of all rounds; "floor": the products' operations at the best rate of torch."""
-    work = work_of(case)
+    work, _weights = work_of(case)
     best: dict[str, float] = {}
     step(work, 1)
     times = {}

@@ -27,6 +27,7 @@ PROGRAMS = (
     Program("trainings", "--rounds 1 --epochs 1 --depths 2 --widths 32 --trainings 2"),
     Program("grids", "--rounds 1 --epochs 2 --depths 1 --widths 16 --seeds 1"),
     Program("products", "--rounds 1 --widths 32"),
+    Program("step_parts", "--rounds 1 --depths 1 --widths 16"),
     Program("workers", "--rounds 1 --epochs 1 --kinds scan"),
     Program("store_writes", "--rounds 1 --rows 400"),
     Program("pull_cost", "--rows 2000 --later 0 2000"),

@@ -92,6 +92,19 @@ def test_what_was_there_plays_no_part_where_a_product_is_set() -> None:
     assert np.isfinite(c).all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_product_is_rectified_as_it_is_written(kind: type[np.floating]) -> None:
+    n = 3 * vector(kind)
+    a, b = drawn(11, 9, kind), drawn(9, n, kind)
+    b[4, 2], plain = np.nan, drawn(11, n, kind)
+    rectified, address = plain.copy(), tiles.multiply_at(double=kind is np.float64)
+    for c, how in ((plain, tiles.SET), (rectified, tiles.RECTIFIED)):
+        multiplied(address, Extent(11, n, 9), kind(0.5), a, (9, 1), b, c, how)
+    assert np.isnan(rectified[:, 2]).all()
+    assert (plain < 0.0).any()
+    assert np.array_equal(rectified, np.where(plain <= 0.0, kind(0.0), plain), equal_nan=True)
+
+
 @pytest.mark.parametrize("add", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("columns", [1, 10, 16, 17, 40])

@@ -153,6 +153,8 @@ class TrialLog:
         self._waiting = 0
         self._seq = 0
         self._loss_initial = nan
+        self.limit = nan
+        """The largest loss that does not end the trial; NaN, so none, where the start is not finite."""
         self._peak, self._peak_step = nan, 0
         self._accuracy, self._best_accuracy = nan, nan
         self._last: Row | None = None
@@ -163,11 +165,7 @@ class TrialLog:
     def start(self, loss: float) -> None:
         """Take the loss over all training samples at initialisation, of a fork that of its base."""
         self._loss_initial = loss
-
-    @property
-    def limit(self) -> float:
-        """The largest loss that does not end the trial; NaN, so none, where the start is not finite."""
-        return phases.divergence_limit(self._loss_initial) if isfinite(self._loss_initial) else nan
+        self.limit = phases.divergence_limit(loss) if isfinite(loss) else nan
 
     def is_bad(self, loss: float) -> bool:
         """Whether this loss ends the trial as diverged."""

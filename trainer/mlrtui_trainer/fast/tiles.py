@@ -20,6 +20,9 @@ from mlrtui_trainer.fast.basics import callback, pointer, quick
 from mlrtui_trainer.fast.records import Extent, Rows, Strided
 
 __all__ = [
+    "ADDED",
+    "RECTIFIED",
+    "SET",
     "VECTOR",
     "add_outer",
     "dot",
@@ -45,6 +48,7 @@ VECTOR = _vector()
 FEW = VECTOR == 32  # vector registers: x86 has 16 of that size, 32 of the largest, as ARM has
 ROWS, VECTORS = (6, 2) if FEW else (4, 4)  # of a tile: its sums, a row of vectors and one number take 15 and 21
 NEAR = 3  # rows of A that are addressed from one register
+SET, ADDED, RECTIFIED = 0, 1, 2  # what a product does with C
 DOTS = 4  # vectors of sums that a dot product goes by: one would wait for itself
 
 
@@ -105,7 +109,7 @@ def _integers(context, builder, kind, value):
 
 @intrinsic(prefer_literal=True)
 def _tile(typingctx, rows, vectors, terms, factor, a, b, c, added):
-    """C ← factor A B, or C ← C + factor A B where ``added`` is not 0; C is ``rows`` × ``vectors`` vectors.
+    """C ← factor A B, see `multiply`; C is ``rows`` × ``vectors`` vectors.
 
     a: `Strided`; b, c: `Rows`.
     """
@@ -141,17 +145,19 @@ def _tile(typingctx, rows, vectors, terms, factor, a, b, c, added):
             for moving, step in [*((row, steps[0]) for row in rows), (along, steps[1])]:
                 builder.store(builder.add(builder.load(moving), step), moving)
         by = _spread(builder, factor, kind)
-        adds = builder.icmp_signed("!=", added, ir.Constant(added.type, 0))
-        for keep in (True, False):
-            with builder.if_then(adds if keep else builder.not_(adds)):
+        zero = ir.Constant(kind, None)
+        for mode in (ADDED, SET, RECTIFIED):
+            with builder.if_then(builder.icmp_signed("==", added, ir.Constant(added.type, mode))):
                 for i, row in enumerate(sums):
                     for each, j in zip(row, columns, strict=True):
                         place = at(c, builder.add(builder.mul(c_row, ir.Constant(i64, i)), j), kind)
                         value = builder.load(each)
-                        if keep:
+                        if mode == ADDED:
                             value = builder.call(fma, [value, by, builder.load(place, align=bytes_of)])
                         else:
                             value = builder.fmul(value, by)
+                        if mode == RECTIFIED:
+                            value = builder.select(builder.fcmp_ordered("<=", value, zero), zero, value)
                         builder.store(value, place, align=bytes_of)
         return context.get_dummy_value()
 
@@ -333,7 +339,7 @@ def multiply_at(*, double: bool) -> int:
 
 @intrinsic
 def multiply(typingctx, address, extent, factor, a, b, c, added):
-    """C ← factor A B, or C ← C + factor A B where ``added`` is not 0.
+    """C ← factor A B; where ``added`` is `ADDED`, C ← C + factor A B; `RECTIFIED`: what is at most 0 becomes 0.
 
     address: of what `multiply_at` compiled for the factor's kind of numbers. extent: `Extent`, its columns in whole
     vectors; the last of a row may hold what nobody asks for. a: `Strided`; b, c: `Rows` of such numbers.

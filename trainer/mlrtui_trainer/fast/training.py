@@ -33,7 +33,7 @@ from mlrtui_trainer.fast.records import (
     Strided,
     Update,
 )
-from mlrtui_trainer.fast.tiles import add_outer, multiply, stride, transpose, whole
+from mlrtui_trainer.fast.tiles import ADDED, RECTIFIED, SET, add_outer, multiply, stride, transpose, whole
 
 __all__ = ["evaluate", "train", "train_lane"]
 
@@ -65,10 +65,13 @@ def _forward(net, weights, biases, places, part, line):
         h = at_s + item * (part.start + (places[layers + INPUTS] if layer == 0 else places[layer - 1]))
         first = part.start + places[layer]
         matrix, z = Strided(weights[layer], fan_in, 1), Rows(at_s + item * first, line)
-        multiply(net.multiply, Extent(out, wide, fan_in), net.scale[layer], matrix, Rows(h, line), z, 0)
+        hidden = layer < layers - 1
+        rectified = hidden and net.activation == RELU and biases.size == 0
+        extent, how = Extent(out, wide, fan_in), RECTIFIED if rectified else SET
+        multiply(net.multiply, extent, net.scale[layer], matrix, Rows(h, line), z, how)
         if biases.size:
             add_bias(scratch[first:], carray(pointer(biases[layer], scratch), out), line, wide)
-        if layer < layers - 1:
+        if hidden and not rectified:
             for o in range(out):
                 activate(scratch[first + o * line : first + o * line + wide], net.activation)
 
@@ -132,7 +135,7 @@ def _descend(net, lane, update, at_x, samples, line):
         back = places[layers + SIGNAL + layer % 2]
         if layer > 0:
             turned, passed = Strided(weights[layer], 1, fan_in), Rows(at_s + item * back, line)
-            multiply(net.multiply, Extent(fan_in, wide, out), scale[layer], turned, Rows(delta, line), passed, 0)
+            multiply(net.multiply, Extent(fan_in, wide, out), scale[layer], turned, Rows(delta, line), passed, SET)
         units, across = at_s + item * places[layers + UNITS], stride(fan_in, item)
         if layer > 0:
             transpose(at_s + item * places[layer - 1], line, fan_in, samples, units, across, scratch)
@@ -144,14 +147,14 @@ def _descend(net, lane, update, at_x, samples, line):
             if there.size == 0 or (optimizer == SGD and rate[layer] == 0.0):
                 continue
             size = out * fan_in if kind == 0 else out
-            into, added, factor = there[layer], 1, rate[layer]
+            into, added, factor = there[layer], ADDED, rate[layer]
             if optimizer == MOMENTUM:
                 into, factor = states[kind, 0, layer], one
                 velocity = carray(pointer(into, scratch), size)
                 for i in range(size):
                     velocity[i] *= scratch.dtype.type(update.inertia[BETA1])
             elif optimizer == ADAM:
-                into, added, factor = at_s + item * place, 0, one
+                into, added, factor = at_s + item * place, SET, one
             if kind == 0:
                 extent, signal = Extent(out, fan_in, samples), Rows(delta, line)
                 add_outer(net.multiply, extent, factor * scale[layer], signal, Rows(units, across), into, added, edge)
