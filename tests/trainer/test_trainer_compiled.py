@@ -1,6 +1,7 @@
 """Compiled steps: what the general ones do, to rounding; the same bits whatever runs beside."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,6 +169,21 @@ def test_a_trial_has_the_same_bits_alone_and_in_company(width: int, batch: int) 
     together = run_trials(data, net, spec, trials)
     for one in trials:
         assert run_trials(data, net, spec, [one]).bits(one.trial_id) == together.bits(one.trial_id)
+
+
+def test_more_lanes_are_in_a_chunk_where_steps_are_compiled_and_bits_do_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data, net, spec = digits(96), NetSpec("mlp", 64, 10, 8, 64), TrainSpec("ce", 32, 6, 3)
+    model, samples = build(net, "sgd"), Samples.of(data, torch.float32, "cpu")
+    general = replace(spec, weight_decay=0.1)
+    assert lanes.chunk_of(model, spec, samples, "cpu") > 2 * lanes.chunk_of(model, general, samples, "cpu") > 2
+    trials = [trial(i, eta, seed) for i, (eta, seed) in enumerate([(0.05, 1), (0.1, 2), (60.0, 2)])]
+    together = run_trials(data, net, spec, trials)
+    monkeypatch.setattr(lanes, "COMPILED_BYTES", 0)
+    assert lanes.chunk_of(model, spec, samples, "cpu") == 1
+    apart = run_trials(data, net, spec, trials)
+    assert all(apart.bits(one.trial_id) == together.bits(one.trial_id) for one in trials)
 
 
 @pytest.mark.parametrize(
