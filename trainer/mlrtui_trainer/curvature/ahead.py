@@ -7,7 +7,8 @@ foreseen are made at once; then the small matrices come to the host, which judge
 general way does: a lane's answer is that of the product that it needs. Only for a lane that needs more than was
 foreseen does the host wait again.
 
-All of it has fixed shapes, so that the products of fully connected nets are recorded once (CUDA graphs) and replayed.
+All of it has fixed shapes, so that the products of nets of ours are recorded once (CUDA graphs) and replayed. Those of a
+user's module are not: what it does on the host would happen once, in the recording.
 """
 
 from collections.abc import Callable
@@ -22,8 +23,9 @@ from torch import Tensor
 from mlrtui_trainer import recorded
 from mlrtui_trainer.curvature.answers import Answers
 from mlrtui_trainer.curvature.lanczos import LINE, Eigen, Floats, length
-from mlrtui_trainer.curvature.operators import Ahead, Operator, ahead_of
+from mlrtui_trainer.curvature.operators import Operator
 from mlrtui_trainer.curvature.stopping import RULES
+from mlrtui_trainer.curvature.unasked import Ahead, ahead_of
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 
 __all__ = ["FIRST", "Foresight", "solve_ahead"]
@@ -61,7 +63,7 @@ class Foresight:
 
     def work(self, ahead: Ahead, block: Tensor, top: int, most: int) -> "_Work":
         """Memory and products of a solve from ``block`` [lanes, rows, size], recorded where that is worth its while."""
-        if not (self._records and recorded.in_use(block.device)):
+        if not (self._records and ahead.recordable and recorded.in_use(block.device)):
             ahead.renew()
             return _Work(ahead, block, top, most)
         used = self._recording
@@ -75,8 +77,8 @@ class Foresight:
 def solve_ahead(operator: Operator, block: Tensor, answers: Answers, foresight: Foresight) -> Eigen | None:
     """What `subspace.followed` answers, with as few waits as can be; None where it must be done in the general way.
 
-    That is where the operator is not of a fully connected net, a lane's outputs are too large for single precision, its
-    products overflow on the way, or its space is exhausted before its rules are met.
+    That is where a fully connected net's outputs are too large for single precision, its products overflow on the way,
+    or its space is exhausted before its rules are met.
     """
     ahead = ahead_of(operator)
     if ahead is None:
