@@ -7,8 +7,8 @@ foreseen are made at once; then the small matrices come to the host, which judge
 general way does: a lane's answer is that of the product that it needs. Only for a lane that needs more than was
 foreseen does the host wait again.
 
-All of it has fixed shapes, so that the products of nets of ours are recorded once (CUDA graphs) and replayed. Those of a
-user's module are not: what it does on the host would happen once, in the recording.
+All of it has fixed shapes, so that the products of nets of ours are recorded once (CUDA graphs) and replayed. Those of
+a user's module are not: what it does on the host would happen once, in the recording.
 """
 
 from collections.abc import Callable
