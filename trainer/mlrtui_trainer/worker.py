@@ -50,7 +50,8 @@ def describe(device: str) -> dict[str, str]:
     if kind.type == "cuda":
         info["steps"] = "recorded as CUDA graphs" if recorded.in_use(device) else "one by one"
         if kernel.is_asked_for() and not kernel.missing(kind):
-            info["steps"] = f"by a kernel of Triton {kernel.version()}, others {info['steps']}"
+            where = " where that is faster" if kernel.is_measured() else ""
+            info["steps"] = f"by a kernel of Triton {kernel.version()}{where}, others {info['steps']}"
         info |= {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
         return info | {"memory": str(memory_of(device))} | ceilings(device)
     compiled = route.version()
