@@ -83,7 +83,6 @@ CASES = [
     ),
     *(Case(f"width {width}", replace(_NET, width=width, bias=True), _TWO, (0.1,)) for width in (1, 33, 100, 128)),
     Case("batches of one sample", _NET, replace(_TRAIN, batch=1, max_steps=5, steps_per_epoch=5), (0.05, WILD), 5),
-    Case("a single sample", _NET, replace(_TRAIN, batch=1), (0.1,), 1),
     Case("samples left out of whole batches", _NET, replace(_TRAIN, batch=17, steps_per_epoch=2), (0.1,)),
     Case(
         "a single class", replace(_NET, outputs=1), replace(_TRAIN, batch=20, steps_per_epoch=2), (0.1,), kind="classes"

@@ -17,6 +17,7 @@ import numpy as np
 from kernel_cases import BROKEN, CASES, CHOSEN, Case
 from trainer_runs import digits, run_trials, trial
 
+from mlrtui_trainer.fast import route as solvers
 from mlrtui_trainer.fast import steps as fast
 from mlrtui_trainer.kernels import choice, route, steps, training
 from mlrtui_trainer.kernels.steps import KernelSteps
@@ -85,6 +86,12 @@ def run_broken(case: Case) -> dict[str, Any]:
     return {**found, "again": again["launches"], "said": words}
 
 
+def forget_compiler() -> None:
+    """Have it asked again whether steps and λ are compiled."""
+    for part in (fast, solvers):
+        part._kernels.cache_clear()
+
+
 def run_chosen(case: Case, speed: float) -> dict[str, Any]:
     """With the kernel where it is faster, when a clock says that it has this speed-up; and what was said of it."""
     turns = 1 + choice.TURNS
@@ -96,10 +103,10 @@ def run_chosen(case: Case, speed: float) -> dict[str, Any]:
         warnings.catch_warnings(record=True) as said,
     ):
         warnings.simplefilter("always")
-        fast._kernels.cache_clear()
+        forget_compiler()
         found = train(case)
         again = train(case)  # asks no clock
-    fast._kernels.cache_clear()
+    forget_compiler()
     words = [str(one.message) for one in said if "kernel" in str(one.message)]
     return {**found, "again": again["launches"], "said": words}
 
