@@ -31,7 +31,10 @@ from mlrtui_trainer.models.gemm import accumulate_, matmul
 __all__ = ["FIRST", "Foresight", "solve_ahead"]
 
 FIRST = 4
-"""Products after which a solve may be looked at; then at twice as many, and so on."""
+"""Recorded products after which a solve may be looked at; then at twice as many, and so on."""
+
+MORE = 2
+"""Products between two looks where they are not recorded, and each may take long."""
 
 BEST, OTHER = 2, 4
 """Places in a basis that starts from two vectors of what comes from the better of their combinations, and from the
@@ -53,9 +56,9 @@ class Foresight:
         self._foreseen = 2 * FIRST  # after a solve at the start the vectors have turned
         self._recording: _Recording | None = None
 
-    def products(self, rows: int, most: int, *, strict: bool) -> int:
+    def products(self, rows: int, most: int, *, strict: bool, recorded: bool = True) -> int:
         """How many products come before the first wait; ``strict``: some lane is judged as strictly as can be."""
-        return _stop(max(self._foreseen, rows, int(RULES[-1].products) if strict else 0), most)
+        return _stop(max(self._foreseen, rows, int(RULES[-1].products) if strict else 0), most, recorded)
 
     def learn(self, products: npt.NDArray[np.int64]) -> None:
         """Take what the lanes of a solve needed: a calm training's next step needs as many."""
@@ -88,19 +91,23 @@ def solve_ahead(operator: Operator, block: Tensor, answers: Answers, foresight: 
     work = foresight.work(ahead, block, answers.top, most)
     weights = np.zeros((len(block), rows, most))  # of the Ritz vectors in the basis
     depth = rows - 1
-    count = foresight.products(rows, most, strict=strict)
+    fixed = isinstance(work, _Recording)
+    count = foresight.products(rows, most, strict=strict, recorded=fixed)
     while answers.lanes.size:
         seen = work.look(count)
         if seen is None or not _judge(answers, seen, weights, (max(depth + 1, rows), count)):
             return None
-        depth, count = count, _stop(count + 1, most)
+        depth, count = count, _stop(count + (1 if fixed else MORE), most, fixed)
     foresight.learn(answers.products)
     space = work.combined(weights[:, :, :depth])
     return Eigen(answers.values, answers.residuals, space, answers.products, answers.rule)
 
 
-def _stop(products: int, most: int) -> int:
-    """The first number of products, of those after which one may look, that is as large as this."""
+def _stop(products: int, most: int, recorded: bool = True) -> int:
+    """The first number of products, of those after which one may look, that is as large as this: of recorded ones few,
+    since each needs its recording; else any."""
+    if not recorded:
+        return min(products, most)
     stop = FIRST
     while stop < products:
         stop *= 2
