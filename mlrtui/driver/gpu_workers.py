@@ -34,8 +34,8 @@ def shared_out(devices: Sequence[str], specs: Sequence[AnySweep]) -> Sequence[st
         for spec in (chosen_for(one, devices) for one in specs)
         for cell, at_once in _lanes_at_once(spec)
     ]
-    if len(work) < 2 * len(gpus):
-        return devices
+    if len(work) < 2 * len(gpus) or not all(isinstance(cell, CellPlan) and cell.work for cell, _ in work):
+        return devices  # too few, or of a user's net or training, of which nothing is known
     figures = figures_of(tuple(gpus))
     return [device for device in devices for _ in range(workers_for(work, figures.get(device, {})))]
 
@@ -50,7 +50,7 @@ def workers_for(work: Sequence[tuple[Cell, int]], figures: Mapping[str, str]) ->
     for cell, lanes in work:
         fill = lanes_that_fill(cell, hidden)
         if not fill or not isinstance(cell, CellPlan):
-            return 1  # of a user's net, of which nothing is known
+            return 1
         launches = cell.train.max_steps * (cell.net.depth + 1)  # their time, where lanes cost nothing
         whole += launches
         used += launches * min(1.0, lanes / fill)

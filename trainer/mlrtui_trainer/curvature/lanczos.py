@@ -43,7 +43,7 @@ FORESEEN = 16
 AHEAD = 4
 """Products between that look and the next one, at least: the last ones may be in vain, and change no answer."""
 
-_needed: dict[tuple[str, int, int, float], int] = {}  # by a GPU's last solve of such operators; says when to look only
+_needed: dict[tuple[str, int, int, float], int] = {}  # by the last such solve on a GPU; says when to look, only
 
 LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
 
@@ -103,6 +103,7 @@ def largest(
     *,
     top: int = 1,
     recurrence: bool = False,
+    such: str = "",
 ) -> Eigen:
     """Solve all lanes from ``start`` [lanes, size] for their ``top`` largest eigenvalues.
 
@@ -113,6 +114,8 @@ def largest(
 
     With ``recurrence`` the three-term recurrence takes the place of the first of two passes of reorthogonalisation:
     as orthogonal, for half of the work on a long basis, and other last digits.
+
+    ``such``: what solves are alike. On a GPU the host first looks after as many products as the last such one needed.
 
     Takes the compiled route where `fast.route` has one for the operator.
     """
@@ -125,12 +128,12 @@ def largest(
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.space, fast.products, fast.rule)
     run = _Run(operator, start, tolerance, most, (top, rows), noise, recurrence)
-    such = (type(operator).__name__, start.shape[1], top, tolerance)
-    run.foreseen = _needed.get(such, FORESEEN)
+    alike = (such, start.shape[1], top, tolerance)
+    run.foreseen = _needed.get(alike, FORESEEN)
     while run.lanes.size:
         run.step()
     if start.device.type != "cpu":
-        _needed[such] = int(run.products.max(initial=MIN_PRODUCTS))
+        _needed[alike] = int(run.products.max(initial=MIN_PRODUCTS))
     return Eigen(run.values, run.residuals, run.space, run.products, run.rule)
 
 

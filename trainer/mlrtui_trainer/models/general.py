@@ -7,7 +7,7 @@ a GPU all lanes run as one batched program.
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -193,17 +193,26 @@ class General:
     ) -> AutogradCurvature | PieceByPiece:
         """The Hessian (``full``) or the Gauss-Newton matrix of the mean loss over x [samples, inputs], y."""
         flat, samples, nets = flatten(weights), x.shape[0], self.keys(weights)
-        rows = max(1, PIECE_BYTES // (self.units * x.element_size()))
-        pieces = [
-            self._curvature(flat, nets, x[at : at + rows], y[at : at + rows], loss, full, keeps=rows >= samples)
-            for at in range(0, samples, rows)
-        ]
+        row = self.units * x.element_size()
+        rows = max(1, PIECE_BYTES // row)
+        part = partial(self._curvature, flat, nets, keeps=rows >= samples)
+        part = partial(part, repeats=self.made is None and flat.shape[0] * samples * row <= RECORDED_BYTES)
+        pieces = [part(x[at : at + rows], y[at : at + rows], loss, full) for at in range(0, samples, rows)]
         if len(pieces) == 1:
             return pieces[0]
         return PieceByPiece(pieces, [min(rows, samples - at) / samples for at in range(0, samples, rows)])
 
     def _curvature(
-        self, flat: Tensor, nets: tuple[Any, ...], x: Tensor, y: Tensor, loss: Loss, full: bool, *, keeps: bool
+        self,
+        flat: Tensor,
+        nets: tuple[Any, ...],
+        x: Tensor,
+        y: Tensor,
+        loss: Loss,
+        full: bool,
+        *,
+        keeps: bool,
+        repeats: bool = False,
     ) -> AutogradCurvature:
         with torch.inference_mode(False):
             inputs, targets = recordable(x)[None], recordable(y)[None]
@@ -222,7 +231,7 @@ class General:
             not full,
             keeps,
             nets,
-            self.made is None and flat.shape[0] * x.shape[0] * self.units * x.element_size() <= RECORDED_BYTES,
+            repeats,
         )
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
