@@ -12,6 +12,7 @@ from tui_fakes import FakeStore, scan_store
 
 from mlrtui.config.maps import MapSection
 from mlrtui.figures.success_maps import success_maps
+from mlrtui.text.marks import ASCII
 from mlrtui.tui.control.screen import ControlScreen
 from mlrtui.tui.phases.maps import MapView
 
@@ -43,7 +44,7 @@ def view(step: int, seeds: int = 1) -> MapView:
 
 
 def drawn(one: MapView, width: int = 41, height: int = 18) -> list[str]:
-    return ["".join(text for text, _ in row) for row in one.picture(width, height, ascii_only=True)]
+    return ["".join(text for text, _ in row) for row in one.drawn(width, height, ASCII)]
 
 
 def test_the_picture_shows_each_point_where_it_is_and_sharpens() -> None:
@@ -61,23 +62,23 @@ def test_the_picture_shows_each_point_where_it_is_and_sharpens() -> None:
 def test_the_cursor_stays_on_the_map_and_its_window_with_it() -> None:
     one = view(1)
     assert one.place == (8, 8)
-    assert one.moved(1, 0).place == (8, 9)
-    assert one.moved(0, -1).place == (9, 8)
+    assert one.stepped(1, 0).place == (8, 9)
+    assert one.stepped(0, -1).place == (9, 8)
     corner = one
     for _ in range(40):
-        corner = corner.moved(-1, 1)
+        corner = corner.stepped(-1, 1)
     assert corner.place == (0, 0)
     assert corner.window == ((0, 4), (0, 4))
     section = MapSection.model_validate(SECTION)
     assert corner.asks == f"--eta 0.01 {section.etas[4]:.6g} --window 0 0.2"
     assert one.window == ((6, 10), (6, 10))
-    assert "succeeds (trained)" in "".join(text for row in corner.under_cursor(200) for text, _ in row)
+    assert "succeeds (trained)" in "".join(text for row in corner.under_cursor(200, ASCII) for text, _ in row)
 
 
 def test_another_map_and_the_points_of_one_as_a_table() -> None:
     one = view(2, seeds=2)
-    assert one.next().one.seed == 1
-    assert one.next().next().at == 0
+    assert one.along_x().one.seed == 1
+    assert one.along_x().along_x().at == 0
     (table,) = one.tables()
     assert table.columns == ("eta", "momentum", "success")
     assert len(table.rows) == 81

@@ -195,6 +195,7 @@ class SweepGrid(Pane):
             self.look.marks,
             snapshot is None or snapshot.sweep.mode == "search",
             {} if reading is None else reading.seconds,
+            reading is None or reading.alive,
         )
         # A reading after a key has other tuples of the same rows, of which comparing is quick.
         if self._made is None or self._made.cells != cells or self._made.how != how:
