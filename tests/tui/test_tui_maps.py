@@ -14,6 +14,7 @@ from mlrtui.config.maps import MapSection
 from mlrtui.figures.success_maps import success_maps
 from mlrtui.text.marks import ASCII
 from mlrtui.tui.control.screen import ControlScreen
+from mlrtui.tui.pages import PATIENCE, MapPage, read_page
 from mlrtui.tui.phases.maps import MapView
 
 SECTION = {"eta": [0.01, 1.0], "axis": "momentum", "window": [0.0, 0.8], "scale": "linear", "squares": 8, "levels": 1}
@@ -131,3 +132,36 @@ async def test_a_scan_has_no_window() -> None:
         await view.press("Z")
         await view.until(lambda: isinstance(view.app.screen, ControlScreen))
         assert "only a sweep with [map] has windows" in view.text()
+
+
+async def test_keys_of_trials_change_nothing_on_a_map(store: FakeStore) -> None:
+    async with shown(store, (100, 30), ascii_only=True) as view:
+        await view.press("6")
+        await view.until(lambda: "map: momentum against" in view.text())
+        drawn = view.text().splitlines()[:-2]
+        await view.press("v", "x")
+        assert view.text().splitlines()[:-2] == drawn
+        assert view.app.wanted.page == "phases"
+        await view.press("T", "T")
+        assert "theory has no line on a map" in view.text()
+        await view.press("2")
+        await view.until(lambda: "a map has no fit" in view.text())
+
+
+def test_an_open_map_is_read_again_when_reading_it_has_been_cheap_enough(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mlrtui.tui.pages.time.monotonic", lambda: now[0])
+    reader = store.open()
+    sweep = replace(store.snapshots[1].sweep, status="open", trials_done=81)
+    page = read_page(reader, "phases", sweep, None)
+    assert isinstance(page, MapPage)
+    slow = replace(page, took=0.5)  # its rows took half a second
+    more = replace(sweep, trials_done=82)
+    assert read_page(reader, "phases", more, slow) is slow
+    now[0] += 0.5 * PATIENCE
+    again = read_page(reader, "phases", more, slow)
+    assert again is not slow
+    assert read_page(reader, "phases", more, again) is again  # nothing has ended since
+    assert read_page(reader, "phases", replace(more, status="done"), slow) is not slow

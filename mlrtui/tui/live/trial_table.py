@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from textual import events
 from textual.message import Message
 
 from mlrtui.text.lines import Line, as_shown, clean, line
-from mlrtui.text.marks import at_rest, legend, trial_state
-from mlrtui.text.numbers import accuracy, number
+from mlrtui.text.marks import STATE_WORDS, at_rest, legend, trial_state
+from mlrtui.text.numbers import accuracy, exact, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.edges import rates_of, ratio_name
 from mlrtui.tui.state import Look, starts
@@ -126,6 +127,18 @@ class TrialTable(Pane):
         """The trial under the cursor; None where it is not among those that were read."""
         return next((trial for trial in self._trials() if trial.trial_id == self.chosen), None)
 
+    def found(self, text: str, after: int) -> int | None:
+        """The first trial with all these words, from `after` rows behind the cursor on and around; None: there is none.
+
+        A word is the beginning of a rate, of ηλ₀, of a word of its state, or "seed 3".
+        """
+        trials = self._trials()
+        at = self._cursor() + after
+        for trial in (*trials[at:], *trials[:at]) if text.strip() else ():
+            if _has(trial, text):
+                return trial.trial_id
+        return None
+
     def move(self, dx: int, dy: int) -> bool:
         """Up and down the list."""
         trials = self._trials()
@@ -162,6 +175,18 @@ def _columns(width: int, seeds: bool) -> tuple[_Column, ...]:
     if seeds:
         return (_SEED, _C, _ETA, _STATE) if width >= 34 else (_SEED, _ETA, _STATE)
     return (_C, _ETA, _STATE)
+
+
+def _has(trial: TrialRow, text: str) -> bool:
+    """Whether a trial is called so."""
+    rates = (number(trial.eta), exact(trial.eta), number(trial.eta_lambda0), exact(trial.eta_lambda0))
+    known = f"{STATE_WORDS[trial_state(trial)]} {outcome(trial)} {trial.phase or ''} {trial.verdict or ''}".lower()
+    names = (*rates, *known.replace(",", " ").split(), "seed", str(trial.trial_id))
+    words = text.lower().split()
+    seeds = [other for one, other in pairwise(words) if one == "seed"]
+    return all(any(name.startswith(word) for name in names) or word in seeds for word in words) and (
+        not seeds or str(trial.seed) in seeds
+    )
 
 
 def _pad(text: str, width: int) -> str:
