@@ -97,12 +97,16 @@ def join(*parts: Iterable[Run]) -> Line:
 def merge(cells: Sequence[Run]) -> Line:
     """Neighbours of equal role as one run; blanks join the run before them, unless its role shows on blanks."""
     runs: list[Run] = []
+    texts: list[str] = []
+    now, covers = "", False  # the role of these texts, and whether it may cover blanks
     for text, role in cells:
-        if runs and (runs[-1][1] == role or (not text.strip() and not _shows_on_blanks(runs[-1][1]))):
-            runs[-1] = (runs[-1][0] + text, runs[-1][1])
-        else:
-            runs.append((text, role))
-    return tuple(runs)
+        if texts and (role == now or (covers and (text == " " or not text.strip()))):
+            texts.append(text)
+            continue
+        if texts:
+            runs.append(("".join(texts), now))
+        texts, now, covers = [text], role, not _shows_on_blanks(role)
+    return (*runs, ("".join(texts), now)) if texts else ()
 
 
 def _shows_on_blanks(role: str) -> bool:

@@ -15,10 +15,10 @@ from tui_laws import law_store
 from tui_rows import make_cell
 
 from mlrtui.text.marks import ASCII, STATE_WORDS, UNICODE, legend
+from mlrtui.text.numbers import apart
 from mlrtui.tui.live import sheets
 from mlrtui.tui.live.grid import SweepGrid
 from mlrtui.tui.live.heat import HEATS, SHADES, SHADES_ASCII, Heat, bound_text, heat_text
-from mlrtui.text.numbers import apart
 from mlrtui.tui.live.plane import SIZES, Plane, axis_names, turned
 from mlrtui.tui.live.sheets import PHASE_LETTERS, cell_text
 from mlrtui_db.models import CellRow

@@ -4,11 +4,13 @@ import pytest
 from test_tui_screens import shown
 from test_tui_trial import open_trial, read_out
 from tui_fakes import FakeStore, scan_store, search_store
-from tui_rows import make_curve
+from tui_rows import NOW, make_curve
 
 from mlrtui.text.marks import ASCII, CHART_SIGNS, UNICODE, Marks
 from mlrtui.tui.state import Mark
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED
+from mlrtui_db.lock import LockHolder
+from mlrtui_db.models import WriterEnd
 
 
 def missed_store() -> FakeStore:
@@ -98,7 +100,7 @@ async def test_nothing_runs_where_no_driver_is_at_work() -> None:
 
 async def test_browse_says_of_an_open_sweep_that_its_driver_died() -> None:
     store = scan_store("open", False)
-    store.end = WriterEnd("killed", 7, "here", NOW - 60, NOW - 90)
+    store.end = WriterEnd(LockHolder(7, "here", NOW - 90, "driver"), NOW - 60, "killed", recorded=True)
     async with shown(store, (160, 48), start="browse") as view:
         await view.until(lambda: "! its driver died; R resumes it" in view.text())
         assert "! catapult scan" in view.text()

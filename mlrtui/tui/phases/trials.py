@@ -274,12 +274,14 @@ def phase_state(mark: PhaseMark) -> str:
 
 def counts(marks: Sequence[PhaseMark]) -> list[tuple[str, str, int]]:
     """The states that occur: (state, names of its phases, how many)."""
+    mates: dict[str, list[PhaseMark]] = {}
+    for mark in marks:
+        mates.setdefault(phase_state(mark), []).append(mark)
     found = []
     for state in _ORDER:
-        mates = [mark for mark in marks if phase_state(mark) == state]
-        if mates:
-            names = dict.fromkeys(mark.phase or mark.verdict or "failed" for mark in mates)
-            found.append((state, ", ".join(names), len(mates)))
+        if state in mates:
+            names = dict.fromkeys(mark.phase or mark.verdict or "failed" for mark in mates[state])
+            found.append((state, ", ".join(names), len(mates[state])))
     return found
 
 
