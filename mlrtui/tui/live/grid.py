@@ -6,6 +6,7 @@ from textual import events
 from textual.message import Message
 
 from mlrtui.text.lines import Line, Run, clean, fit, flowed, line, width_of
+from mlrtui.text.marks import at_rest
 from mlrtui.tui.live.plane import SIZES
 from mlrtui.tui.live.sheets import PHASE_LETTERS, How, Sheet, Sheets
 from mlrtui.tui.state import Look, starts
@@ -62,6 +63,7 @@ class SweepGrid(Pane):
             shown: Line = ((f"{sheets.counts['ended']} ended", ""),)
             for state, count in sheets.counts.items():
                 if count and state != "ended":
+                    state = at_rest(state, sheets.how.alive)
                     text = f"{marks.glyph(state)}{count}{f' {state}' if words else ''}"
                     shown = (*shown, (" ", ""), (text, state))
             if width_of(shown) <= self.size.width - 6:
