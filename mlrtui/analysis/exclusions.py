@@ -21,10 +21,13 @@ def left_out(excluded: Sequence[str]) -> str:
     cells: dict[str, list[str]] = {}
     for text in excluded:
         label, _, reason = text.partition(": ")
-        cells.setdefault(reason or "left out", []).append(label)
+        cells.setdefault(reason, []).append(label)
     parts = []
     for reason in sorted(cells, key=_place):
         labels = cells[reason]
+        if not reason:
+            parts += labels
+            continue
         named = "" if reason in (NOT_YET, OUTSIDE) else f" ({', '.join(labels)})"
         alone = named and len(labels) == 1
         parts.append(f"{labels[0]}: {reason}" if alone else f"{counted(len(labels), 'cell')} {reason}{named}")
