@@ -101,7 +101,7 @@ class TrialFacts(RowsPane):
         if trial.peak_ratio is not None:
             edges.append(f"peak {number(trial.peak_ratio)}·L₀ @{trial.peak_step}")
         rows = [line(f" {'   '.join(edges)}")]
-        reasons = [verdict_reason(trial, reading.details), phase_reason(trial, reading.details)]
+        reasons = [verdict_reason(trial, reading.details, reading.alive), phase_reason(trial, reading.details)]
         state = at_rest(trial_state(trial), reading.alive)
         for reason in filter(None, reasons):
             rows += sentence(reason, state, width)
