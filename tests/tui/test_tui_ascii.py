@@ -9,8 +9,10 @@ from tui_laws import law_store, wide_scan_store
 
 from mlrtui.charts.draw import sentence
 from mlrtui.text.lines import as_shown, centred, fit_parts, line, plain, shown_in, width_of, wrapped
+from mlrtui.text.marks import UNICODE
 from mlrtui.tui.once import SCREENS, read_once, render_once
-from mlrtui.tui.state import Wanted
+from mlrtui.tui.state import Look, Wanted
+from mlrtui.tui.widgets.typed import Prompt
 
 CUT = re.compile(r"[A-Za-z0-9.,)]~(?=[\s|+]|$)")
 EVENT = re.compile(r"^\|.?(\d\d-\d\d )?\d\d:\d\d")  # rows of a log are cut: Log shows the chosen one in full
@@ -53,3 +55,13 @@ def test_a_note_in_an_empty_pane_takes_the_rows_that_it_needs(ascii_only: bool) 
     assert " ".join(" ".join(rows).split()) == (words.replace("λ", "lam") if ascii_only else words)
     assert not rows[0].strip()
     assert centred("x", 5, 0) == []
+
+
+def test_a_text_that_is_moved_to_the_left_says_so() -> None:
+    row = Prompt(Look(UNICODE), "find", "")
+    row.typed = "mlrtui map NAME --eta 1 2"
+    row._go(len(row.typed))
+    assert plain(row.typed_line(40)).rstrip() == "mlrtui map NAME --eta 1 2"
+    assert plain(row.typed_line(10)).startswith("‹")
+    assert plain(row.typed_line(10)).rstrip().endswith("-eta 1 2")
+    assert width_of(row.typed_line(10)) == 10
