@@ -70,8 +70,8 @@ def apart(texts: Sequence[str], digits: int = 3) -> tuple[str, ...]:
     """The values of an axis in as few digits as keep them apart; short ones and words stay as they are.
 
     Example:
-        >>> apart(["0.0012409377607517198", "0.001", "ce"]), apart(["0.123456", "0.1234567"])
-        (('0.00124', '0.001', 'ce'), ('0.123456', '0.1234567'))
+        >>> apart(["0.0012409377607517198", "0.001", "ce"]), apart(["0.123456", "0.123457"])
+        (('0.00124', '0.001', 'ce'), ('0.123456', '0.123457'))
     """
     for more in range(digits, 17):
         shown = tuple(exact(float(text), more) if _is_long(text) else text for text in texts)
