@@ -84,7 +84,7 @@ def measure(peer: Peer, size: tuple[int, int], home: Path, starts: int, seconds:
             if start == starts - 1:
                 screen.listen(3.0)
                 pressed = [_key(screen, peer, peer.answers[turn % 2]) for turn in range(KEYS)]
-                bursts = [_burst(screen, peer) for _ in range(BURSTS)]
+                bursts = [_burst(screen, peer, peer.answers[(KEYS + turn) % 2]) for turn in range(BURSTS)]
                 screen.listen(2.0)
                 begun, spent = time.perf_counter(), screen.cpu()
                 ended = screen.listen(seconds) * 60 / seconds
@@ -100,11 +100,19 @@ def measure(peer: Peer, size: tuple[int, int], home: Path, starts: int, seconds:
     return Measured(frames, wholes, loading, pressed, burst, bursts[-1][1], ended, running, core, memory)
 
 
-def _burst(screen: Screen, peer: Peer) -> tuple[float, int]:
-    """Many keys in one write, in a silence of the screen, if it has any: seconds to the last byte, and the bytes."""
+def _burst(screen: Screen, peer: Peer, answer: bytes) -> tuple[float, int]:
+    """Many keys in one write, in a silence of the screen, if it has any: seconds to the last byte, and the bytes.
+
+    A screen that repaints by itself is never silent: of it, until the picture after them is first there, which may be
+    that of an earlier key of them.
+    """
     end = time.perf_counter() + 2.0
     while time.perf_counter() < end and screen.read(0.4):
         pass
+    if answer:
+        before, pressed = len(screen.sent), time.perf_counter() - screen.begun
+        os.write(screen.master, peer.key * BURST)
+        return screen.wait_for(answer, after=before) - pressed, len(screen.sent) - before
     _, last, sent = screen.key(peer.key * BURST, 0.6)
     return last, sent
 

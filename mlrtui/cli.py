@@ -16,6 +16,7 @@ from mlrtui.cli_options import (
     AsciiOption,
     BackupEveryOption,
     BackupToOption,
+    BrowsedStoresOption,
     ChangeOption,
     DetachOption,
     DevicesOption,
@@ -171,7 +172,7 @@ def browse(
         ),
     ] = None,
     *,
-    store: ShownStoreOption = None,
+    store: BrowsedStoresOption = None,
     show: SetOption = None,
     once: OnceOption = False,
     size: SizeOption = None,
@@ -183,7 +184,9 @@ def browse(
     """List the sweeps of one or more stores."""
     from mlrtui.commands import afar, look
 
-    shown = [shown_store(text, None) for text in stores] if stores else [shown_store(None, store)]
+    if stores and store:
+        shown_store(stores[0], store[0])  # says that one of them is to be left out
+    shown = [shown_store(text, None) for text in stores or store or ()] or [shown_store(None, None)]
     how = look.How(
         "browse",
         shown=tuple(show or ()),

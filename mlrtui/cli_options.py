@@ -75,6 +75,12 @@ ShownStoresOption = Annotated[
         show_default=False,
     ),
 ]
+BrowsedStoresOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--store", help="The store (default: $MLRTUI_STORE, else mlrtui.db); repeat for more.", show_default=False
+    ),
+]
 ShownStoreArgument = Annotated[
     str | None,
     typer.Argument(

@@ -14,10 +14,26 @@ NOT_YET = "not measured yet"
 
 
 def left_out(excluded: Sequence[str]) -> str:
-    """As in "8x64: censored, 3 cells outside where"; empty when nothing is left out. Texts are "label: reason"."""
-    named = [text for text in excluded if not text.endswith((f": {NOT_YET}", f": {OUTSIDE}"))]
-    pooled = []
-    for reason in (NOT_YET, OUTSIDE):
-        count = sum(text.endswith(f": {reason}") for text in excluded)
-        pooled += [f"{counted(count, 'cell')} {reason}"] * (count > 0)
-    return ", ".join([*named, *pooled])
+    """As in "8x64: censored, 3 cells outside where"; empty when nothing is left out. Texts are "label: reason".
+
+    Several cells of one reason are named behind it: "2 cells censored (4x64, 8x64)".
+    """
+    cells: dict[str, list[str]] = {}
+    for text in excluded:
+        label, _, reason = text.partition(": ")
+        cells.setdefault(reason, []).append(label)
+    parts = []
+    for reason in sorted(cells, key=_place):
+        labels = cells[reason]
+        if not reason:
+            parts += labels
+            continue
+        named = "" if reason in (NOT_YET, OUTSIDE) else f" ({', '.join(labels)})"
+        alone = named and len(labels) == 1
+        parts.append(f"{labels[0]}: {reason}" if alone else f"{counted(len(labels), 'cell')} {reason}{named}")
+    return ", ".join(parts)
+
+
+def _place(reason: str) -> int:
+    """Where a reason stands: those that are only counted come last."""
+    return (NOT_YET, OUTSIDE).index(reason) + 1 if reason in (NOT_YET, OUTSIDE) else 0

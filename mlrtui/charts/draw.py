@@ -10,7 +10,7 @@ from mlrtui.charts.memo import Kept
 from mlrtui.charts.raster import dot_shape, draw_columns, to_text
 from mlrtui.charts.reference import crossed, gutter_width, line_char, row_of, y_labels
 from mlrtui.charts.spec import Axis, ChartSpec, Series
-from mlrtui.text.lines import Line, Run, fit, fit_plain, line
+from mlrtui.text.lines import Line, Run, centred, line, shown_in
 from mlrtui.text.marks import CHART_SIGNS
 
 __all__ = ["Drawing", "draw", "sentence"]
@@ -218,9 +218,5 @@ def _x_line(axis: Axis, gutter: int, plot_width: int, width: int, names: tuple[t
 
 def sentence(words: str, width: int, height: int, ascii_only: bool) -> tuple[Line, ...]:
     """The words in the middle of an otherwise empty area."""
-    blank = fit((), width)
-    rows = [blank] * height
-    if height:
-        pad = max((width - len(words)) // 2, 0)
-        rows[height // 2] = fit_plain(line(" " * pad + words, "note"), width, ascii_only)
-    return tuple(rows)
+    with shown_in(ascii_only):
+        return tuple(centred(words, width, height))

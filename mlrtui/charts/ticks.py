@@ -131,6 +131,8 @@ def _log_ticks(low: float, high: float, room: int) -> list[float]:
         bases = [10.0**k for k in range(first - 1, last + 1)]
         fine = [base * step for base in bases for step in (1.0, 2.0, 5.0)]
         shown = [value for value in fine if low * (1 - _SLACK) <= value <= high * (1 + _SLACK)]
+        if len(shown) < 2:  # one number is no scale
+            return max(_linear_ticks(low, high, room), shown, key=len)
         if len(shown) <= max(room, 3):
             return shown
         whole = [value for value in shown[1:-1] if math.log10(value) % 1 < _SLACK]

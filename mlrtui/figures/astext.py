@@ -202,7 +202,7 @@ def transfer(found: Sequence[optima.Optima], x: str) -> TextChart:
 
 def forks(rows: Sequence[Row]) -> TextChart:
     """See `fork_curves.forks`."""
-    head, series = ["η*(t) over step t, log; line: the edge 2/λ(t), dots: the base's rate"], []
+    head, series = ["η*(t) over step t, log; line: the edge 2/λ(t), c: a catapult begins, dots: the base's rate"], []
     for place, one in enumerate(fork_curves.curves(rows)):
         mark, (low, high) = _LETTERS[place % len(_LETTERS)], fork_curves.ratio_range(one)
         said = "no step where all nets have η*(t)"
@@ -211,6 +211,7 @@ def forks(rows: Sequence[Row]) -> TextChart:
         head.append(one_line(f"{mark}  {one.cell}: {said}"))
         series.append(TextSeries("line", list(zip(one.steps, one.edge, strict=True)), joined=True))
         series.append(TextSeries(".", list(zip(one.steps, one.base, strict=True))))
+        series.append(TextSeries("c", list(zip(one.steps, one.catapult, strict=True))))
         series.append(TextSeries(mark, list(zip(one.steps, one.eta_star, strict=True))))
         if one.left_out:
             head.append(f"   forks without a value: {one.left_out}")

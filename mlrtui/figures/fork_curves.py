@@ -1,4 +1,6 @@
-"""η*(t): the largest rate that survives when it is switched on at step t, beside 2/λ(t) and the rate of the base."""
+"""η*(t): the largest rate that survives when it is switched on at step t, beside 2/λ(t), the rate at which a catapult
+begins, and the rate of the base.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,12 +27,17 @@ class ForkCurves:
     low: tuple[float, ...]  # the smallest of the nets; NaN where none is known
     high: tuple[float, ...]
     edge: tuple[float, ...]  # 2/λ(t)
+    catapult: tuple[float, ...]  # from which on the first step raises the loss of its batch
     base: tuple[float, ...]  # rate of the base
     left_out: int  # forks without a value: failed, censored or not done yet
 
     def drawn(self) -> list[float]:
         """All values."""
-        return [value for some in (self.eta_star, self.low, self.high, self.edge, self.base) for value in some]
+        return [value for some in self._all for value in some]
+
+    @property
+    def _all(self) -> tuple[tuple[float, ...], ...]:
+        return self.eta_star, self.low, self.high, self.edge, self.catapult, self.base
 
 
 def curves(rows: Sequence[Row]) -> list[ForkCurves]:
@@ -72,6 +79,7 @@ def _curves(cell: str, rows: Sequence[Row]) -> ForkCurves:
         low=ends(min),
         high=ends(max),
         edge=means("eta_edge"),
+        catapult=means("eta_catapult"),
         base=means("base_eta_step"),
         left_out=len(rows) - sum(map(len, known)),
     )
@@ -84,7 +92,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def forks(rows: Sequence[Row], axes: "Axes") -> "Axes":
-    """Draw η*(t) of each cell over its stability edge 2/λ(t), and the rate of the base.
+    """Draw η*(t) of each cell over its stability edge 2/λ(t), where a catapult begins, and the rate of the base.
 
     Args:
         rows: of the view `forks`, as dicts.
@@ -104,6 +112,9 @@ def forks(rows: Sequence[Row], axes: "Axes") -> "Axes":
             if low < high:
                 axes.plot([step, step], [low, high], color=colour, linewidth=0.7, gid="range")
         axes.plot(one.steps, one.edge, color=colour, linestyle="--", label=f"{name}edge, 2/λ(t)", gid="edge")
+        if any(value > 0 for value in one.catapult):
+            axes.plot(one.steps, one.catapult, color=colour, linestyle="-.", label=f"{name}a catapult begins",
+                      gid="catapult")  # fmt: skip
         axes.plot(one.steps, one.base, color=colour, linestyle=":", label=f"{name}rate of the base", gid="base")
     if missing := sum(one.left_out for one in found):
         style.note(axes, f"forks without a value: {missing}")

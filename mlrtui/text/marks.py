@@ -12,6 +12,7 @@ __all__ = [
     "STATE_WORDS",
     "UNICODE",
     "Marks",
+    "at_rest",
     "cell_state",
     "event_state",
     "legend",
@@ -163,6 +164,11 @@ def cell_state(cell: CellRow) -> str:
     if cell.trials_done or cell.nets_done:
         return "running"
     return "waiting"
+
+
+def at_rest(state: str, alive: bool) -> str:
+    """A state that is seen where perhaps no driver is at work: without one nothing runs."""
+    return "stopped" if state == "running" and not alive else state
 
 
 def event_state(level: str) -> str:

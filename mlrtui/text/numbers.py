@@ -1,18 +1,21 @@
 """Numbers as text, one function for each kind: no screen, report or command formats a float itself.
 
-Short: `number`. In full, as in "η 0.0312451": `exact`. With fixed places: `power`, `interval`, `r_squared`, `decades`,
-`accuracy`, `factor`, `fixed`. Whole numbers that come as floats: `whole`. Sizes: `megabytes`, `gibibytes`. Times:
-`clock`, `moment`, `day`, `span`, `about`. Of many: `many`, and with what is counted `counted`.
+Short: `number`. In full, as in "η 0.0312451": `exact`; of an axis: `apart`. With fixed places: `power`, `interval`,
+`r_squared`, `decades`, `accuracy`, `factor`, `fixed`. Whole numbers that come as floats: `whole`. Sizes:
+`megabytes`, `gibibytes`. Times: `clock`, `moment`, `day`, `span`, `about`. Of many: `many`, and with what is counted
+`counted`.
 """
 
 import math
 import time
+from collections.abc import Sequence
 
 from mlrtui.plurals import counted
 
 __all__ = [
     "about",
     "accuracy",
+    "apart",
     "clock",
     "counted",
     "day",
@@ -61,6 +64,30 @@ def exact(value: float | None, digits: int = 6) -> str:
     if value is None:
         return "-"
     return f"{value:.{digits}g}" if math.isfinite(value) else number(value)
+
+
+def apart(texts: Sequence[str], digits: int = 3) -> tuple[str, ...]:
+    """The values of an axis in as few digits as keep them apart; short ones and words stay as they are.
+
+    Example:
+        >>> apart(["0.0012409377607517198", "0.001", "ce"]), apart(["0.123456", "0.123457"])
+        (('0.00124', '0.001', 'ce'), ('0.123456', '0.123457'))
+    """
+    for more in range(digits, 17):
+        shown = tuple(exact(float(text), more) if _is_long(text) else text for text in texts)
+        if len({*shown}) == len({*texts}):
+            return shown
+    return tuple(texts)
+
+
+def _is_long(text: str) -> bool:
+    """Whether a text is a number of more characters than a column has room for."""
+    if len(text) <= 6 or "." not in text:
+        return False
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def fixed(value: float, places: int = 2) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 
 from mlrtui.charts.spec import Floats
 from mlrtui.text.numbers import number
-from mlrtui_db.models import TrialDetails, TrialRow
+from mlrtui_db.models import NetRow, TrialDetails, TrialRow
 from mlrtui_trainer.registry import UnknownNameError
 from mlrtui_trainer.schedules import rate_at
 
-__all__ = ["Rates", "edge_name", "rates_of", "ratio_name", "stored_edge", "stored_rates"]
+__all__ = ["Rates", "edge_name", "operator_words", "rates_of", "ratio_name", "stored_edge", "stored_rates"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ def stored_rates(details: TrialDetails) -> Rates:
         warmup if isinstance(warmup, int) else 0,
         steps if isinstance(steps, int) else 1,
     )
+
+
+def operator_words(net: NetRow) -> str:
+    """Whose largest eigenvalue λ is, and on which probe set where there is one: "hessian, 64"."""
+    return net.operator if net.sharpness_samples == "all" else f"{net.operator}, {net.sharpness_samples}"
 
 
 def edge_name(edge: float, schedule: str | None = None) -> str:

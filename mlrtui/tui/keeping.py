@@ -22,7 +22,8 @@ def keep(folder: Path, stem: str, text: str, picture: str, tables: Sequence[Tabl
         files = write_screen(folder, stem, text, picture, tables)
     except OSError as error:
         return f"nothing written: {error.strerror or error}: {error.filename}"
-    return f"written: {', '.join(file.name for file in files)}"
+    first = files[0]
+    return f"written: {', '.join([first.name, *(file.name.removeprefix(first.stem) for file in files[1:])])}"
 
 
 def write_screen(folder: Path, stem: str, text: str, picture: str, tables: Sequence[Table]) -> tuple[Path, ...]:

@@ -91,6 +91,7 @@ KEYS: tuple[Key, ...] = (
     Key("preview_less", ("pageup",), "preview(-6)", "less", "preview: further up", "Browse", ("browse",)),
     Key("trial_previous", ("left_square_bracket",), "trial(-1)", "trial", "previous trial", "Live", _ONE),
     Key("trial_next", ("right_square_bracket",), "trial(1)", "trial", "next trial", "Live", _ONE),
+    Key("find_trial", ("slash",), "find", "find", "find a trial of the cell", "Live", ("live",), 23),
     Key("follow", ("f",), "follow", "follow", "follow the newest trial", "Live", ("live",), 20),
     Key("pause", ("p",), "pause", "pause", "stop drawing, keep data", "Live", ("live",), 22),
     Key("value", ("v",), "value", "value", "next value in the grid", "Live", ("live",), 24),

@@ -1,8 +1,9 @@
 """What a screen needs of a store beside the snapshot of Live: whole views, as frozen rows."""
 
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mlrtui.analysis.quantities import QUANTITIES, derived, derives, view_of
@@ -32,8 +33,8 @@ __all__ = [
 
 LOG_LIMIT = 20_000  # events kept in memory; older ones stay in the store
 
-MORE = 1.03
-"""Maps are read again when this many times as many trainings have ended: all their rows are read each time."""
+PATIENCE = 20
+"""Maps of an open sweep are read again after so many times the seconds that reading them took: all their rows are."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class MapPage:
     maps: tuple["SuccessMap", ...]
     ended: int  # trainings that had ended
     status: str  # of the sweep
+    read_at: float = field(default=0.0, compare=False)  # by the process's own clock
+    took: float = field(default=0.0, compare=False)  # seconds of the reading
 
 
 @dataclass(frozen=True)
@@ -174,12 +177,15 @@ def _read_maps(reader: StoreReader, sweep: SweepRow, known: Page | None) -> MapP
     if not sweep.is_map:
         return None
     if isinstance(known, MapPage) and (known.sweep_id, known.status) == (sweep.sweep_id, sweep.status):
-        least = known.ended if sweep.status != "open" else MORE * known.ended
-        if known.maps and sweep.trials_done <= least:
+        soon = sweep.status == "open" and time.monotonic() < known.read_at + known.took * PATIENCE
+        if known.maps and (soon or sweep.trials_done == known.ended):
             return known
     from mlrtui.figures.success_maps import read_maps  # with pydantic, which no other screen needs
 
-    return MapPage(sweep.sweep_id, tuple(read_maps(reader, sweep)), sweep.trials_done, sweep.status)
+    start = time.monotonic()
+    maps = tuple(read_maps(reader, sweep))
+    end = time.monotonic()
+    return MapPage(sweep.sweep_id, maps, sweep.trials_done, sweep.status, end, end - start)
 
 
 def _read_marks(reader: StoreReader, sweep: SweepRow) -> PhasePage:

@@ -199,6 +199,11 @@ class Reading:
         return self.stores[self.wanted.store].trouble if self.stores else "No store was named."
 
     @property
+    def alive(self) -> bool:
+        """Whether anything may run in the sweep that is looked at: a driver is at work, or its copy says it was."""
+        return self.snapshot is None or self.snapshot.writer_alive or self.snapshot.copied_at is not None
+
+    @property
     def driver_end(self) -> str:
         """How the last driver of the store that is looked at died, or ""."""
         return self.stores[self.wanted.store].driver_end if self.stores else ""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -206,6 +207,16 @@ def test_the_list_of_sweeps_is_printed_once_and_as_json(mlrtui: Mlrtui, fake_sto
     assert "1 sweep, newest first" in mlrtui("browse", "--once", fake_store).stdout
     (store,) = json.loads(mlrtui("browse", "--json", fake_store).stdout)["stores"]
     assert [sweep["name"] for sweep in store["sweeps"]] == ["small search"]
+
+
+def test_browse_lists_every_store_that_is_named(mlrtui: Mlrtui, fake_store: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    shutil.copy(fake_store, other)
+    listed = json.loads(mlrtui("browse", "--json", "--store", fake_store, "--store", other).stdout)["stores"]
+    assert len(listed) == 2
+    refused = mlrtui("browse", fake_store, "--store", other)
+    assert refused.returncode == 2
+    assert "names another store; leave one of them out" in refused.stderr
 
 
 def test_a_sweep_or_trial_that_is_not_there_is_one_line(mlrtui: Mlrtui, fake_store: Path) -> None:

@@ -356,3 +356,10 @@ def test_letters_tell_curves_apart() -> None:
     series = tuple(Series(steps, np.full(100, float(k)), letter=letter) for k, letter in enumerate("ABC"))
     text = "\n".join(plain(row) for row in draw(ChartSpec(series, x_end=99.0), 80, 12).lines)
     assert all(text.count(letter) >= 3 for letter in "ABC")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.70, 0.88), (2.6, 6.6), (0.011, 0.019)])
+def test_a_narrow_log_axis_has_a_scale(low: float, high: float) -> None:
+    shown = ticks.y_ticks(low, high, True, 20)
+    assert len(shown) >= 2
+    assert all(low * (1 - 1e-9) <= value <= high * (1 + 1e-9) for value in shown)

@@ -21,7 +21,7 @@ from mlrtui.tui.exponents.fit import Choice, fit_cells
 from mlrtui.tui.exponents.infinite import infinite
 from mlrtui.tui.pages import FitPage
 from mlrtui.tui.phases.lines import lines_for, words_for
-from mlrtui.tui.phases.panes import VALUES, PhaseView
+from mlrtui.tui.phases.trials import VALUES, PhaseView
 from mlrtui.tui.state import Mark
 from mlrtui_db.models import TrialDetails, TrialRow
 from mlrtui_trainer.theory import arc_cosine_lambda0, infinite_width_lambda0
@@ -41,7 +41,7 @@ async def test_exponents_by_depth_has_a_fit_a_sign_and_a_row_for_each(
         forest = text.split("exponents by depth")[1].split("cell L")[0]
         assert forest.count("[") >= 3
         await view.press("w")
-        await view.until(lambda: "mlrtui-exponents-groups.csv" in view.text())
+        await view.until(lambda: "-groups.csv" in view.text())
         await view.press("g")
         await view.until(lambda: "by width" in view.text())
         await view.press("g")
@@ -105,7 +105,7 @@ async def test_phases_shows_accuracy_and_the_final_ratio_and_where_a_net_turns(
         await view.press("T")
         assert "▸" not in view.text()
         await view.press("w")
-        await view.until(lambda: "mlrtui-phases-onsets.csv" in view.text())
+        await view.until(lambda: "-onsets.csv" in view.text())
 
 
 def test_the_cursor_goes_along_the_rates_where_they_are_across() -> None:

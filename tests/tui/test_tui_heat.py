@@ -15,10 +15,11 @@ from tui_laws import law_store
 from tui_rows import make_cell
 
 from mlrtui.text.marks import ASCII, STATE_WORDS, UNICODE, legend
+from mlrtui.text.numbers import apart
 from mlrtui.tui.live import sheets
 from mlrtui.tui.live.grid import SweepGrid
 from mlrtui.tui.live.heat import HEATS, SHADES, SHADES_ASCII, Heat, bound_text, heat_text
-from mlrtui.tui.live.plane import Plane, axis_names, turned
+from mlrtui.tui.live.plane import SIZES, Plane, axis_names, turned
 from mlrtui.tui.live.sheets import PHASE_LETTERS, cell_text
 from mlrtui_db.models import CellRow
 from mlrtui_db.reader import Reader
@@ -267,3 +268,13 @@ def test_lanes_of_a_round_count_once_in_the_time_of_a_cell(tmp_path: Path) -> No
     connection.close()
     with Reader.open(path) as reader:
         assert list(reader.seconds(1).values()) == [15.0]
+
+
+def test_values_of_many_digits_are_as_short_as_keeps_them_apart() -> None:
+    values = ("0.001", "0.0012409377607517198", "0.0015399265260594923", "0.0015499265260594923")
+    cells = [make_cell(at, 1, 16, variant=f"out={value}") for at, value in enumerate(values)]
+    plane = Plane.of(cells, ("width", "out"))
+    assert plane.columns == ("0.001", "0.00124", "0.00154", "0.00155")
+    assert [plane.places[at] for at in range(4)] == [(0, 0), (0, 1), (0, 2), (0, 3)]
+    assert Plane.of(cells, SIZES).variants[1] == "out=0.00124"
+    assert apart(("0.12345671", "0.12345672", "ce", "4096")) == ("0.12345671", "0.12345672", "ce", "4096")

@@ -12,7 +12,9 @@ from tui_fakes import FakeStore, scan_store
 
 from mlrtui.config.maps import MapSection
 from mlrtui.figures.success_maps import success_maps
+from mlrtui.text.marks import ASCII
 from mlrtui.tui.control.screen import ControlScreen
+from mlrtui.tui.pages import PATIENCE, MapPage, read_page
 from mlrtui.tui.phases.maps import MapView
 
 SECTION = {"eta": [0.01, 1.0], "axis": "momentum", "window": [0.0, 0.8], "scale": "linear", "squares": 8, "levels": 1}
@@ -43,7 +45,7 @@ def view(step: int, seeds: int = 1) -> MapView:
 
 
 def drawn(one: MapView, width: int = 41, height: int = 18) -> list[str]:
-    return ["".join(text for text, _ in row) for row in one.picture(width, height, ascii_only=True)]
+    return ["".join(text for text, _ in row) for row in one.drawn(width, height, ASCII)]
 
 
 def test_the_picture_shows_each_point_where_it_is_and_sharpens() -> None:
@@ -61,23 +63,23 @@ def test_the_picture_shows_each_point_where_it_is_and_sharpens() -> None:
 def test_the_cursor_stays_on_the_map_and_its_window_with_it() -> None:
     one = view(1)
     assert one.place == (8, 8)
-    assert one.moved(1, 0).place == (8, 9)
-    assert one.moved(0, -1).place == (9, 8)
+    assert one.stepped(1, 0).place == (8, 9)
+    assert one.stepped(0, -1).place == (9, 8)
     corner = one
     for _ in range(40):
-        corner = corner.moved(-1, 1)
+        corner = corner.stepped(-1, 1)
     assert corner.place == (0, 0)
     assert corner.window == ((0, 4), (0, 4))
     section = MapSection.model_validate(SECTION)
     assert corner.asks == f"--eta 0.01 {section.etas[4]:.6g} --window 0 0.2"
     assert one.window == ((6, 10), (6, 10))
-    assert "succeeds (trained)" in "".join(text for row in corner.under_cursor(200) for text, _ in row)
+    assert "succeeds (trained)" in "".join(text for row in corner.under_cursor(200, ASCII) for text, _ in row)
 
 
 def test_another_map_and_the_points_of_one_as_a_table() -> None:
     one = view(2, seeds=2)
-    assert one.next().one.seed == 1
-    assert one.next().next().at == 0
+    assert one.along_x().one.seed == 1
+    assert one.along_x().along_x().at == 0
     (table,) = one.tables()
     assert table.columns == ("eta", "momentum", "success")
     assert len(table.rows) == 81
@@ -130,3 +132,36 @@ async def test_a_scan_has_no_window() -> None:
         await view.press("Z")
         await view.until(lambda: isinstance(view.app.screen, ControlScreen))
         assert "only a sweep with [map] has windows" in view.text()
+
+
+async def test_keys_of_trials_change_nothing_on_a_map(store: FakeStore) -> None:
+    async with shown(store, (100, 30), ascii_only=True) as view:
+        await view.press("6")
+        await view.until(lambda: "map: momentum against" in view.text())
+        drawn = view.text().splitlines()[:-2]
+        await view.press("v", "x")
+        assert view.text().splitlines()[:-2] == drawn
+        assert view.app.wanted.page == "phases"
+        await view.press("T", "T")
+        assert "theory has no line on a map" in view.text()
+        await view.press("2")
+        await view.until(lambda: "a map has no fit" in view.text())
+
+
+def test_an_open_map_is_read_again_when_reading_it_has_been_cheap_enough(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mlrtui.tui.pages.time.monotonic", lambda: now[0])
+    reader = store.open()
+    sweep = replace(store.snapshots[1].sweep, status="open", trials_done=81)
+    page = read_page(reader, "phases", sweep, None)
+    assert isinstance(page, MapPage)
+    slow = replace(page, took=0.5)  # its rows took half a second
+    more = replace(sweep, trials_done=82)
+    assert read_page(reader, "phases", more, slow) is slow
+    now[0] += 0.5 * PATIENCE
+    again = read_page(reader, "phases", more, slow)
+    assert again is not slow
+    assert read_page(reader, "phases", more, again) is again  # nothing has ended since
+    assert read_page(reader, "phases", replace(more, status="done"), slow) is not slow

@@ -3,12 +3,14 @@
 import pytest
 from test_tui_screens import shown
 from test_tui_trial import open_trial, read_out
-from tui_fakes import FakeStore, scan_store
-from tui_rows import make_curve
+from tui_fakes import FakeStore, scan_store, search_store
+from tui_rows import NOW, make_curve
 
 from mlrtui.text.marks import ASCII, CHART_SIGNS, UNICODE, Marks
 from mlrtui.tui.state import Mark
 from mlrtui_db.flags import FLAG_SHARPNESS_NOT_CONVERGED
+from mlrtui_db.lock import LockHolder
+from mlrtui_db.models import WriterEnd
 
 
 def missed_store() -> FakeStore:
@@ -76,3 +78,30 @@ def test_no_sign_has_two_meanings(marks: Marks) -> None:
     assert len(set(known)) == len(known)
     assert all(sign.isascii() for sign in known) or not marks.ascii_only
     assert {"-"} & set(known) == set()  # a value that is missing
+
+
+async def test_nothing_runs_where_no_driver_is_at_work() -> None:
+    """A sweep whose driver was killed: its open cells and trials have stopped, on every screen."""
+    store = scan_store("open", False)
+    async with shown(store, (160, 48)) as view:
+        assert "‖7/9" in view.text()
+        assert "▶" not in view.text()
+        await view.press("enter", "enter")
+        await view.until(lambda: "everything stored" in view.text())
+        assert "▶" not in view.text()
+    store = search_store("open", False)
+    async with shown(store, (160, 48)) as view:
+        await view.press("b")
+        await view.until(lambda: "rounds  success" in view.text())
+        assert "▶" not in view.text()
+    async with shown(search_store("open", True), (160, 48)) as view:
+        assert "▶" in view.text()
+
+
+async def test_browse_says_of_an_open_sweep_that_its_driver_died() -> None:
+    store = scan_store("open", False)
+    store.end = WriterEnd(LockHolder(7, "here", NOW - 90, "driver"), NOW - 60, "killed", recorded=True)
+    async with shown(store, (160, 48), start="browse") as view:
+        await view.until(lambda: "! its driver died; R resumes it" in view.text())
+        assert "! catapult scan" in view.text()
+        assert "▶ catapult scan" not in view.text()

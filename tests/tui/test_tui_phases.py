@@ -11,7 +11,7 @@ from mlrtui.tui.live.screen import LiveScreen
 from mlrtui.tui.live.sheets import PHASE_LETTERS
 from mlrtui.tui.pages import PhaseMark
 from mlrtui.tui.palette import style_of
-from mlrtui.tui.phases.panes import PhaseView, counts, phase_state
+from mlrtui.tui.phases.trials import PhaseView, counts, phase_state
 from mlrtui_trainer.phases import PHASES
 
 

@@ -81,7 +81,7 @@ async def test_one_key_goes_through_all_that_is_stored() -> None:
         add_measure(store, trial_id, "grad_norm", {"": [(0, 1.5, math.nan), (9, 12.5, math.nan)]})
     async with shown(store, (120, 36)) as view:
         await open_trial(view)
-        assert "sharpness λ  m: accuracy, learning rate, grad_norm" in view.text()
+        assert "sharpness λ  gauss-newton  m: accuracy, learning rate, grad_norm" in view.text()
         for name in ("accuracy", "learning rate", "grad_norm"):
             await view.press("m")
             chart = await drawn(view, name)

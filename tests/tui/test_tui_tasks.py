@@ -10,7 +10,7 @@ import pytest
 from test_tui_screens import shown
 from tui_fakes import FakeStore, scan_store
 from tui_laws import law_store
-from tui_rows import NOW
+from tui_rows import NOW, make_curve, make_trial
 
 from mlrtui_db.work import WorkRow
 
@@ -33,11 +33,35 @@ def running_store() -> FakeStore:
     return store
 
 
+def many_trials() -> FakeStore:
+    """A cell of 400 trials, one of which diverged."""
+    store = scan_store("done", False)
+    trials = []
+    for at in range(400):
+        eta = 0.01 * (at + 1) + 0.005
+        lost = {"verdict": "diverged", "phase": "divergent", "bad_step": 36, "bad_kind": "threshold", "last_step": 36}
+        changes = lost if at == 399 else {}
+        trials.append(make_trial(500 + at, 1, eta, **changes))
+        store.curves[500 + at] = make_curve(500 + at, [0.5, 31.2, 0.2] if at == 399 else [0.5, 0.4, 0.3])
+    store.trials[1] = tuple(trials)
+    return store
+
+
 _CONDITION = "and depth<8"
 _TYPED = ("space", *("space" if one == " " else one for one in _CONDITION))
 TASKS = {
     "the peak of a diverged trial": Task(
         scan_store, 4, ("enter", "right_square_bracket", "right_square_bracket"), ("ηλ₀=4.5", "peak 7.5e16 @36 · now")
+    ),
+    "the peak of one of 400 trials, by its rate": Task(
+        many_trials, 4, ("enter", "slash", *"4.005", "enter"), ("ηλ₀=80.1", "blew up @36", "peak 31.2"), len("4.005")
+    ),
+    "the peak of the only diverged one of 400 trials": Task(
+        many_trials,
+        4,
+        ("enter", "slash", *"diverged", "enter"),
+        ("ηλ₀=80.1", "blew up @36", "peak 31.2"),
+        len("diverged"),
     ),
     "which nets are censored and why": Task(
         law_store, 3, ("enter", "2"), ("seeds 0: ≥", "(the largest rate succeeds)", "1: ≥", "left out: censored")

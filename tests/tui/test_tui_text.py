@@ -114,11 +114,17 @@ def test_laws_read_as_they_are_written_in_papers() -> None:
     assert fit_sentence([make_fit()]) == "η* ∝ (depth·width)^−0.71 [−0.85, −0.57]"
     two = [make_fit(term="depth", exponent=-0.9), make_fit(term="width", exponent=-0.5, low=None, high=None)]
     assert fit_sentence(two) == "η* ∝ depth^−0.90 [−0.85, −0.57] · width^−0.50 [no interval]"
-    notes = fit_notes([make_fit(where_expr="width >= 16 * depth", excluded=("a", "b"), warnings="under one decade")])
+    notes = fit_notes(
+        [
+            make_fit(
+                where_expr="width >= 16 * depth", excluded=("a: censored", "b: censored"), warnings="under one decade"
+            )
+        ]
+    )
     assert notes == [
         "R² 0.91 · 15 cells · 1.9 decades",
         "where width ≥ 16·depth",
-        "left out: a, b",
+        "left out: 2 cells censored (a, b)",
         "! under one decade",
     ]
 

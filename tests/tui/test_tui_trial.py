@@ -320,7 +320,7 @@ async def test_a_key_draws_the_next_measure_that_is_stored_and_then_the_sharpnes
         add_measure(store, trial_id, "of a plug-in", {"": [(4, 3.0, 4.0)]})
     async with shown(store) as view:
         await open_trial(view)
-        assert "sharpness λ  m: grad_norm, of a plug-in" in view.text()
+        assert "sharpness λ  gauss-newton  m: grad_norm, of a plug-in" in view.text()
         await view.press("m")
         await view.until(lambda: view.reading.measured is not None)
         await view.pilot.pause()
@@ -338,7 +338,7 @@ async def test_a_key_draws_the_next_measure_that_is_stored_and_then_the_sharpnes
         await view.press("m")
         await view.until(lambda: view.reading.measured is None)
         await view.pilot.pause()
-        assert "sharpness λ  m: grad_norm, of a plug-in" in view.text()
+        assert "sharpness λ  gauss-newton  m: grad_norm, of a plug-in" in view.text()
 
 
 async def test_without_measures_the_key_does_nothing() -> None:

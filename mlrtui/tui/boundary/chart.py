@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlrtui.charts import ticks
-from mlrtui.text.lines import Line, Run, fit, fit_plain, line, merge
+from mlrtui.text.lines import Line, Run, centred, line, merge
 from mlrtui.text.marks import CHART_SIGNS
 
 __all__ = ["LEFT", "Bracket", "Probe", "Ragged", "draw_boundary", "drawable", "eta_axis", "eta_column", "eta_range"]
@@ -63,10 +63,7 @@ def draw_boundary(
     eta_star, first_failure = (eta if drawable(eta) else None for eta in (eta_star, first_failure))
     if not probes or plot_width < 12 or plot_height < 2:
         words = "no room for this chart" if probes else "no trial yet: the search starts from the sharpness at init"
-        rows = [fit((), width)] * height
-        if height:
-            rows[height // 2] = fit_plain(line(words.center(width), "note"), width, ascii_only)
-        return rows
+        return centred(words, width, height)
     low, high = eta_range(probes, eta_star, first_failure)
     first, last = min(probe.round for probe in probes), max(probe.round for probe in probes)
     rounds = last - first + 1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.lines import Line, centred, clean, line
 from mlrtui.text.marks import legend
 from mlrtui.text.numbers import accuracy, counted, exact, number
 from mlrtui.text.phrases import outcome
@@ -27,6 +27,7 @@ class SearchView:
     trials: tuple[TrialRow, ...] = ()
     trial: TrialRow | None = None
     words: str = "opening the store"
+    alive: bool = True  # whether a driver is at work
 
     @classmethod
     def of(cls, reading: Reading | None, net_id: int | None, trial_id: int | None) -> "SearchView":
@@ -51,7 +52,8 @@ class SearchView:
             or next((trial for trial in trials if trial.eta == best), None)
             or next(iter(trials), None)
         )
-        return cls(reading.cell, net, len(reading.snapshot.nets), trials, at, "the search starts from λ at init")
+        waits = "the search starts from λ at init"
+        return cls(reading.cell, net, len(reading.snapshot.nets), trials, at, waits, reading.alive)
 
 
 class SearchWidget(Pane):
@@ -95,9 +97,9 @@ class SearchPane(SearchWidget):
         """The picture."""
         view = self.view
         if view.net is None:
-            return [line()] * (height // 2) + [line(view.words.center(width), "note")]
+            return centred(view.words, width, height)
         marks = self.look.marks
-        probes = [probe_of(trial, marks, trial is view.trial) for trial in view.trials]
+        probes = [probe_of(trial, marks, trial is view.trial, view.alive) for trial in view.trials]
         found = rounds(view.trials)
         edge = edge_so_far(view.net, view.trials)
         return draw_boundary(
@@ -138,7 +140,7 @@ class RoundsPane(SearchWidget):
 
     def caption(self) -> Line:
         """What the signs mean."""
-        states = (probe_of(trial, self.look.marks, False).role for trial in self.view.trials)
+        states = (probe_of(trial, self.look.marks, False, self.view.alive).role for trial in self.view.trials)
         return legend(self.look.marks, states, self.size.width - 6)
 
     def body(self, width: int, height: int) -> Sequence[Line]:
@@ -152,7 +154,10 @@ class RoundsPane(SearchWidget):
 
     def _row(self, row: RoundRow, chosen: bool) -> Line:
         marks = self.look.marks
-        signs = tuple((probe.glyph, probe.role) for probe in (probe_of(trial, marks, False) for trial in row.trials))
+        signs = tuple(
+            (probe.glyph, probe.role)
+            for probe in (probe_of(trial, marks, False, self.view.alive) for trial in row.trials)
+        )
         open_ = f"{number(row.low)} – {number(row.high)}" if row.low or row.high else "-"
         lead = ("›" if chosen else " ", "strong")
         pad = " " * max(4 - len(signs), 0)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlrtui.text.marks import Marks, trial_state
+from mlrtui.text.marks import Marks, at_rest, trial_state
 from mlrtui.text.numbers import counted, exact, factor, number
 from mlrtui.tui.boundary.chart import Bracket, Probe, Ragged
 from mlrtui_db.models import NetRow, TrialRow
@@ -44,9 +44,9 @@ def fails(trial: TrialRow) -> bool:
     return trial.status == "done" and trial.verdict not in ("reached", "finished", "failed", None)
 
 
-def probe_of(trial: TrialRow, marks: Marks, chosen: bool) -> Probe:
-    """A trial as a mark of the search chart."""
-    state = "done" if trial.verdict == "reached" else trial_state(trial)
+def probe_of(trial: TrialRow, marks: Marks, chosen: bool, alive: bool = True) -> Probe:
+    """A trial as a mark of the search chart; `alive`: a driver is at work."""
+    state = "done" if trial.verdict == "reached" else at_rest(trial_state(trial), alive)
     return Probe(trial.eta, trial.round, marks.glyph(state), state, chosen)
 
 

@@ -38,6 +38,7 @@ class Entry:
     sweep: SweepRow
     fit: FitRow | None
     is_afar: bool = False  # on another machine
+    driver_died: bool = False  # that of its store, which has none now
 
     @property
     def mark(self) -> Mark:
@@ -108,7 +109,15 @@ def entries_of(stores: Sequence[StoreState]) -> list[Entry]:
     for index, store in enumerate(stores):
         fits = dict(store.headlines)
         found += [
-            Entry(index, store.label, store.place, sweep, fits.get(sweep.sweep_id), store.is_afar)
+            Entry(
+                index,
+                store.label,
+                store.place,
+                sweep,
+                fits.get(sweep.sweep_id),
+                store.is_afar,
+                bool(store.driver_end),
+            )
             for sweep in store.sweeps
         ]
     return found

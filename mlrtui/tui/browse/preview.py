@@ -86,6 +86,8 @@ class PreviewPane(RowsPane):
         for words in filter(None, (self._head(sweep), grid_sentence(spec))):
             rows += sentence(words, "", width)
         rows += sentence(_duration(sweep, known), "", width)
+        if entry.driver_died and sweep.status == "open":
+            rows += sentence("! its driver died; R resumes it", "failed", width)
         work = reading.work if entry.store == reading.wanted.store else None
         if work is not None and work.sweep_id == sweep.sweep_id:
             rows += sentence(doing(work), "value", width)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from textual import events
 from textual.message import Message
 
-from mlrtui.text.lines import Line, clean, fit, line
+from mlrtui.text.lines import Line, as_shown, clean, fit, line
 from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import day
 from mlrtui.text.phrases import exponent, quantity
@@ -29,7 +29,7 @@ def _main_fit(entry: Entry, now: float) -> str:
     if entry.fit is None:
         return "-"
     of = "" if entry.fit.y == "eta_star" else f"{quantity(entry.fit.y)} "
-    return f"{of}{exponent(entry.fit)}"
+    return as_shown(f"{of}{exponent(entry.fit)}")
 
 
 _MODE = _Column("mode", -6, lambda entry, now: entry.sweep.mode.removesuffix("ed"))
@@ -163,7 +163,8 @@ class SweepList(Pane):
 def _columns(entries: Sequence[Entry], width: int, several: bool) -> tuple[_Column, ...]:
     """What there is room for in what the longest name leaves: the two that are needed most, and others by need."""
     exponents = max(len(_main_fit(entry, 0.0)) for entry in entries)
-    exponent_of = replace(_EXPONENT, width=-min(max(exponents, len(_EXPONENT.name)), _LONGEST_EXPONENT))
+    name = as_shown(_EXPONENT.name)
+    exponent_of = replace(_EXPONENT, name=name, width=-min(max(exponents, len(name)), _LONGEST_EXPONENT))
     store = (_STORE,) if several else ()
     needed = (_NETS, exponent_of, _WHEN, *store, _TRIALS, _MODE, _FAILED, _CELLS, _STATUS)
     count = next((count for count in range(len(needed), 2, -1) if _used(needed[:count]) <= width), 2)
@@ -180,7 +181,7 @@ def _cut(text: str, width: int) -> str:
     if len(text) <= width or width < 9:
         return text
     head = (width - 1) // 3
-    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"
+    return f"{text[:head]}{as_shown('…')}{text[len(text) - (width - 1 - head) :]}"
 
 
 def _troubles(stores: Sequence[StoreState]) -> list[Line]:
@@ -191,18 +192,16 @@ def _troubles(stores: Sequence[StoreState]) -> list[Line]:
 
 
 def _row(entry: Entry, columns: Sequence[_Column], name_width: int, marks: Marks, now: float) -> Line:
-    state, glyph = {
-        "done": ("done", marks.glyph("done")),
-        "stopped": ("stopped", marks.glyph("stopped")),
-    }.get(entry.sweep.status, ("running", marks.glyph("running")))
+    lost = "failed" if entry.driver_died else "running"  # an open sweep without its driver does not run
+    state = entry.sweep.status if entry.sweep.status in ("done", "stopped") else lost
     name = fit(line(_cut(_label(entry), name_width)), name_width)
     rest = " ".join(_pad(column.text(entry, now), column.width) for column in columns).rstrip()
-    return ((f" {glyph} ", state), *name, (f" {rest}", ""))
+    return ((f" {marks.glyph(state)} ", state), *name, (f" {rest}", ""))
 
 
 def _label(entry: Entry) -> str:
     """Name and tags."""
-    return clean(" ".join((entry.sweep.name, *(f"#{tag}" for tag in entry.sweep.tags))))
+    return as_shown(clean(" ".join((entry.sweep.name, *(f"#{tag}" for tag in entry.sweep.tags)))))
 
 
 def _pad(text: str, width: int) -> str:

@@ -8,7 +8,8 @@ import numpy as np
 
 from mlrtui.analysis.exclusions import NOT_YET, left_out
 from mlrtui.charts.scatter import Dot, ScatterSpec, Stroke, draw_scatter
-from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.lines import Line, centred, clean, line, plain
+from mlrtui.text.lines import fit as fit_cells
 from mlrtui.text.marks import CHART_SIGNS, Marks
 from mlrtui.text.numbers import exact, factor, fixed, number, power
 from mlrtui.text.phrases import condition, exponent, fit_groups, fit_notes, fit_sentence, quantity
@@ -99,7 +100,7 @@ class PlotPane(FitWidget):
         """The picture."""
         fit = self.view.fit
         if fit is None or not fit.places:
-            return [line()] * (height // 2) + [line(self.view.words.center(width), "note")]
+            return centred(self.view.words, width, height)
         theory = () if self.view.theory is None else self.view.theory.strokes
         if self.view.groups:
             shown = group_dots(self.view.groups, self.view.place, self.look.marks.ascii_only)
@@ -177,14 +178,14 @@ class ResidualPane(FitWidget):
         if self.view.groups:
             return forest(self.view.groups, self.view.axis, width, self.look.marks.ascii_only)
         rows = window(len(fit.places), self.view.at, height)
-        name_width = min(max(len(clean(place.label)) for place in fit.places), max(width // 2, 8))
+        name_width = min(max(len(clean(place.label)) for place in fit.places), max(width - 11, 8))
         room = max((width - name_width - 12) // 2, 0)
         largest = max((abs(place.residual) for place in fit.places if place.residual is not None), default=0.0)
         lines: list[Line] = []
         for index in rows:
             place = fit.places[index]
             role, sign = _sign(place_state(place), self.look.marks)
-            name = clean(place.label)[:name_width]
+            name = plain(fit_cells(line(clean(place.label)), name_width))
             value = "-" if place.residual is None else power(place.residual, 3, signed=True)
             bar = _bar(place.residual, largest, room, self.look.marks.ascii_only)
             chosen = index == self.view.at
@@ -200,7 +201,7 @@ class ResidualPane(FitWidget):
         return lines
 
 
-class CellPane(FitWidget):
+class CellPane(FitWidget, RowsPane):
     """The cell under the cursor in full: every seed, the spread, what the fit says, the slopes around it."""
 
     def __init__(self, look: Look) -> None:
@@ -214,7 +215,7 @@ class CellPane(FitWidget):
         known = "" if math.isnan(place.x) else f"  {spelled(self.view.fit.choice.x)} = {exact(place.x)}"
         return ((f"cell {clean(place.label)}", "title"), (known, ""))
 
-    def body(self, width: int, height: int) -> Sequence[Line]:
+    def rows(self, width: int) -> Sequence[Line]:
         """Four sentences, wrapped."""
         fit, place = self.view.fit, self.view.place
         if fit is None or place is None:

@@ -175,6 +175,8 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
     def action_theory(self) -> None:
         """Closed forms beside the cells, or none."""
         self.owner.change(theory=not self.look.theory)
+        if self.look.theory and self._view.fit is not None and infinite(self._view.fit) is None:
+            self.owner.say("theory has no line for this fit: its line is of λ₀ against depth·width of ReLU nets")
 
     def action_fit(self, step: int) -> None:
         """The next fit that the store holds, with its condition."""
@@ -234,6 +236,8 @@ class ExponentsScreen(PanesScreen, inherit_bindings=False):
             return FitView(words="opening the store")
         if reading.snapshot is None:
             return FitView(words="no sweep in this store yet")
+        if reading.snapshot.sweep.is_map:
+            return FitView(words="a map has no fit: η* and λ₀ of its nets are not measured; Phases (key 6) draws it")
         if not isinstance(reading.page, FitPage) or reading.page.sweep_id != reading.snapshot.sweep.sweep_id:
             return self._view if self._view.fit is not None else FitView()
         if self._made is not None and self._made[0].sweep_id != reading.page.sweep_id:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 
-from mlrtui.text.lines import Line, fit, flowed, holds, join, line, plain
+from mlrtui.text.lines import Line, fit, flowed, holds, join, line, plain, wrapped
 from mlrtui.text.marks import STATE_WORDS, Marks
 from mlrtui.tui.alarms import RULES
 from mlrtui.tui.keymap import KEYS, Key, Keys, bindings, shown_keys
@@ -173,11 +173,7 @@ def _explained(words: Sequence[tuple[str, str]], width: int) -> list[Line]:
     rows: list[Line] = []
     room = max(width - 20, 20)
     for word, meaning in words:
-        parts = [""]
-        for piece in meaning.split():
-            if len(parts[-1]) + len(piece) + 1 > room:
-                parts.append("")
-            parts[-1] = f"{parts[-1]} {piece}".strip()
+        parts = wrapped(meaning, room)
         rows.append(((f"  {word:<17}", "key"), (parts[0], "")))
         rows += [line(" " * 19 + part) for part in parts[1:]]
     return rows

@@ -10,7 +10,7 @@ from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
 from mlrtui.text import phrases
-from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.lines import Line, centred, clean, line
 from mlrtui.text.marks import trains
 from mlrtui.text.numbers import counted, number
 from mlrtui.tui.boundary.chart import draw_boundary
@@ -24,7 +24,7 @@ from mlrtui.tui.curves import (
     ratio_points,
     sharpness_points,
 )
-from mlrtui.tui.edges import edge_name, rates_of, ratio_name
+from mlrtui.tui.edges import edge_name, operator_words, rates_of, ratio_name
 from mlrtui.tui.measured import asked_every, edge_curves, edge_hlines, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded, is_starting
 from mlrtui.tui.widgets.pointing import PointedPane
@@ -140,8 +140,7 @@ class LowerChart(ChartPane):
                 else f"{ratio_name(edge)}, edge at 1"
             )
         net = None if self.reading is None else self.reading.net
-        probe = "" if net is None or net.sharpness_samples == "all" else f", {net.sharpness_samples}"
-        return (("sharpness", "title"), (f"  {drawn}{'' if net is None else f' · {net.operator}{probe}'}", ""))
+        return (("sharpness", "title"), (f"  {drawn}{'' if net is None else f' · {operator_words(net)}'}", ""))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """The curve or the search."""
@@ -191,7 +190,8 @@ class LowerChart(ChartPane):
         if net is None:
             return middle("no net yet", width, height)
         trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
-        probes = [probe_of(trial, self.look.marks, trial.trial_id == self.reading.trial_id) for trial in trials]
+        marks, chosen = self.look.marks, self.reading.trial_id
+        probes = [probe_of(trial, marks, trial.trial_id == chosen, self.reading.alive) for trial in trials]
         best, worst = edge_so_far(net, trials)
         self._caption = _search_caption(net, best, worst)
         return draw_boundary(probes, best, worst, width, height, self.look.marks.ascii_only)
@@ -262,4 +262,4 @@ def _with(values: Floats, hlines: tuple[HLine, ...], beside: tuple[Series, ...])
 
 def middle(words: str, width: int, height: int) -> list[Line]:
     """Words in the middle of a pane that has nothing to draw."""
-    return [line()] * (height // 2) + [line(words.center(width), "note")]
+    return centred(words, width, height)

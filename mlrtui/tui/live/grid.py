@@ -6,6 +6,7 @@ from textual import events
 from textual.message import Message
 
 from mlrtui.text.lines import Line, Run, clean, fit, flowed, line, width_of
+from mlrtui.text.marks import at_rest
 from mlrtui.tui.live.plane import SIZES
 from mlrtui.tui.live.sheets import PHASE_LETTERS, How, Sheet, Sheets
 from mlrtui.tui.state import Look, starts
@@ -62,6 +63,7 @@ class SweepGrid(Pane):
             shown: Line = ((f"{sheets.counts['ended']} ended", ""),)
             for state, count in sheets.counts.items():
                 if count and state != "ended":
+                    state = at_rest(state, sheets.how.alive)
                     text = f"{marks.glyph(state)}{count}{f' {state}' if words else ''}"
                     shown = (*shown, (" ", ""), (text, state))
             if width_of(shown) <= self.size.width - 6:
@@ -195,6 +197,7 @@ class SweepGrid(Pane):
             self.look.marks,
             snapshot is None or snapshot.sweep.mode == "search",
             {} if reading is None else reading.seconds,
+            reading is None or reading.alive,
         )
         # A reading after a key has other tuples of the same rows, of which comparing is quick.
         if self._made is None or self._made.cells != cells or self._made.how != how:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlrtui.text.numbers import apart
 from mlrtui_db.models import CellRow
 
 __all__ = ["SIZES", "Plane", "axis_names", "turned"]
@@ -28,7 +29,13 @@ class Plane:
         axes = _known(axes, names)
         parsed = {variant: _values(variant) for variant in {cell.variant for cell in cells}}
         values = {  # by cell_id, in the order of the names
-            cell.cell_id: (str(cell.depth or "-"), str(cell.width or "-"), *parsed[cell.variant]) for cell in cells
+            cell.cell_id: (str(cell.depth or "-"), str(cell.width or "-"), *parsed[cell.variant])[: len(names)]
+            for cell in cells
+        }
+        shorts = [_shortened(column) for column in zip(*values.values(), strict=True)]
+        values = {
+            cell_id: tuple(short[value] for short, value in zip(shorts, known, strict=True))
+            for cell_id, known in values.items()
         }
         down, right = (names.index(axis) for axis in axes)
         rows, columns = (_ordered([known[at] for known in values.values()]) for at in (down, right))
@@ -41,7 +48,7 @@ class Plane:
             {cell_id: (at_row[known[down]], at_column[known[right]]) for cell_id, known in values.items()},
             {
                 cell.cell_id: cell.variant
-                if set(axes) == set(SIZES)  # words of a user's own are no axes, yet they tell cells apart
+                if names == SIZES  # words of a user's own are no axes, yet they tell cells apart
                 else " ".join(_spelled(name, values[cell.cell_id][at]) for at, name in rest)
                 for cell in cells
             },
@@ -73,6 +80,12 @@ def turned(cells: Sequence[CellRow], axes: tuple[str, str], at: int) -> tuple[st
 def _known(axes: tuple[str, str], names: Sequence[str]) -> tuple[str, str]:
     """Two of the names: depth and width where these axes are not."""
     return axes if axes[0] != axes[1] and set(axes) <= set(names) else SIZES
+
+
+def _shortened(column: Sequence[str]) -> dict[str, str]:
+    """The values of an axis as they are shown, by what they are in full."""
+    known = list(dict.fromkeys(column))
+    return dict(zip(known, apart(known), strict=True))
 
 
 def _values(variant: str) -> list[str]:

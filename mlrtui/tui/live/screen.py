@@ -19,11 +19,12 @@ from mlrtui.tui.state import GRID_VALUES, Mark, Reading, is_recorded, knows_cell
 from mlrtui.tui.tables import Table, steps_table, trials_table
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import EventList, FitsPane, Footer, StatusLine
+from mlrtui.tui.widgets.typed import Prompt
 from mlrtui_db.models import TrialRow
 
 __all__ = ["LiveScreen"]
 
-_ABOUT_TRIALS = ("trial_previous", "trial_next", "mark", "mark_net", "boundary")
+_ABOUT_TRIALS = ("trial_previous", "trial_next", "mark", "mark_net", "boundary", "find_trial")
 _WITH_TRIAL = ("trials", "loss", "lower")  # panes of which enter opens the chosen trial
 
 
@@ -47,6 +48,9 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
                 yield LossChart(self.look)
                 yield LowerChart(self.look)
         yield StatusLine(self.look)
+        prompt = Prompt(self.look, "find", "a rate, seed 3, or a word such as diverged")
+        prompt.display = False  # in place of the status line while something is typed
+        yield prompt
         yield Footer(self.look, "live")
 
     def tables(self) -> Sequence[Table]:
@@ -103,6 +107,45 @@ class LiveScreen(PanesScreen, inherit_bindings=False):
         self._place_cursors()
         self.table.move(0, step)
         self._want_chosen()
+
+    def action_find(self) -> None:
+        """Type what to look for among the trials of the cell; enter on what was typed before goes to the next one."""
+        prompt = self.query_one(Prompt)
+        prompt.begin()
+        self._show_prompt(True)
+        self.set_focus(prompt)
+
+    def typed(self, text: str) -> None:
+        """The cursor follows every letter."""
+        self._find(text, 0)
+
+    async def entered(self, text: str) -> None:
+        """Keep the trial that was found; of the same words as before, take the next."""
+        prompt = self.query_one(Prompt)
+        if text == prompt.text:
+            self._find(text, 1)
+        if self.table.found(text, 0) is not None:
+            prompt.accept()
+        else:
+            prompt.refuse("no trial of this cell")
+
+    def left(self) -> None:
+        """Back to the pane that had the focus; keys are commands again at once."""
+        self._show_prompt(False)
+        self.set_focus(None)
+        self.focus_pane(self._current)
+
+    def _show_prompt(self, shown: bool) -> None:
+        self.query_one(Prompt).display = shown
+        self.query_one(StatusLine).display = not shown
+
+    def _find(self, text: str, after: int) -> None:
+        self._place_cursors()
+        found = self.table.found(text, after)
+        if found is not None:
+            self.table.chosen = found
+            self.table.update_rows()
+            self._want_chosen()
 
     @on(SweepGrid.Clicked)
     def choose_cell(self, event: SweepGrid.Clicked) -> None:

@@ -6,7 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from mlrtui.text.lines import Run, ascii_text
-from mlrtui.text.marks import Marks, cell_state
+from mlrtui.text.marks import Marks, at_rest, cell_state
 from mlrtui.tui.live.heat import HEATS, Heat, amount, heat_text
 from mlrtui.tui.live.plane import Plane
 from mlrtui_db.models import CellRow
@@ -35,6 +35,7 @@ class How:
     marks: Marks
     search: bool
     seconds: Mapping[int, float]  # by cell_id, where the value is the time
+    alive: bool = True  # whether a driver is at work
 
     def text(self, cell: CellRow) -> str:
         """What a cell shows without its sign, as wide as it will be."""
@@ -46,7 +47,7 @@ class How:
         level = None if heat is None else heat.level(amount(cell, self.value, self.seconds))
         if heat is not None and level is not None:
             return heat.shade(level)
-        state = cell_state(cell)
+        state = at_rest(cell_state(cell), self.alive)
         return (" " if self.value != "progress" and state == "done" else self.marks.glyph(state), state)
 
 

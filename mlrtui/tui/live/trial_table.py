@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from textual import events
 from textual.message import Message
 
-from mlrtui.text.lines import Line, clean, line
-from mlrtui.text.marks import Marks, legend, trial_state
-from mlrtui.text.numbers import accuracy, number
+from mlrtui.text.lines import Line, as_shown, clean, line
+from mlrtui.text.marks import STATE_WORDS, at_rest, legend, trial_state
+from mlrtui.text.numbers import accuracy, exact, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.edges import rates_of, ratio_name
 from mlrtui.tui.state import Look, starts
@@ -78,7 +79,7 @@ class TrialTable(Pane):
     def caption(self) -> Line:
         """Which part of the list is visible, and what its signs mean, as far as there is room."""
         room = self.size.width - 8 - len(self._note)
-        signs = legend(self.look.marks, map(trial_state, self._trials()), room)
+        signs = legend(self.look.marks, map(self._state, self._trials()), room)
         return ((self._note, "dim"), ("  " if self._note and signs else "", ""), *signs)
 
     def body(self, width: int, height: int) -> Sequence[Line]:
@@ -88,7 +89,7 @@ class TrialTable(Pane):
         if self.reading is None or not trials:
             return sentence(self._nothing(), "note", width, hang=" ")
         seeds = len({trial.seed for trial in trials}) > 1
-        ratio = ratio_name(trials[0].edge)  # the same for all trials of a cell
+        ratio = as_shown(ratio_name(trials[0].edge))  # the same for all trials of a cell
         named = replace(_RATIO, name=ratio, width=max(_RATIO.width, len(ratio)))
         columns = [named if column is _RATIO else column for column in _columns(width, seeds)]
         at = self._cursor()
@@ -99,7 +100,17 @@ class TrialTable(Pane):
         marked = self._marked()
         head = "   " + " ".join(_pad(self._heading(column), column.width) for column in columns)
         shown = [(trials[i], i == at, trials[i].trial_id in marked) for i in rows]
-        return [line(head, "dim"), *(_row(*one, columns, self.look.marks, self.has_focus) for one in shown)]
+        return [line(head, "dim"), *(self._row(*one, columns) for one in shown)]
+
+    def _state(self, trial: TrialRow) -> str:
+        return at_rest(trial_state(trial), self.reading is None or self.reading.alive)
+
+    def _row(self, trial: TrialRow, chosen: bool, marked: bool, columns: Sequence[_Column]) -> Line:
+        state = self._state(trial)
+        text = " ".join(_pad(column.text(trial), column.width) for column in columns)
+        role = "cursor" if chosen and self.has_focus else ("strong" if chosen else "")
+        sign = "•" if marked else "›" if chosen else " "
+        return ((sign, "strong"), (self.look.marks.glyph(state) + " ", state), (text, role))
 
     def _nothing(self) -> str:
         """Why there is no trial: what comes before the first one."""
@@ -115,6 +126,18 @@ class TrialTable(Pane):
     def trial(self) -> TrialRow | None:
         """The trial under the cursor; None where it is not among those that were read."""
         return next((trial for trial in self._trials() if trial.trial_id == self.chosen), None)
+
+    def found(self, text: str, after: int) -> int | None:
+        """The first trial with all these words, from `after` rows behind the cursor on and around; None: there is none.
+
+        A word is the beginning of a rate, of ηλ₀, of a word of its state, or "seed 3".
+        """
+        trials = self._trials()
+        at = self._cursor() + after
+        for trial in (*trials[at:], *trials[:at]) if text.strip() else ():
+            if _has(trial, text):
+                return trial.trial_id
+        return None
 
     def move(self, dx: int, dy: int) -> bool:
         """Up and down the list."""
@@ -154,11 +177,16 @@ def _columns(width: int, seeds: bool) -> tuple[_Column, ...]:
     return (_C, _ETA, _STATE)
 
 
-def _row(trial: TrialRow, chosen: bool, marked: bool, columns: Sequence[_Column], marks: Marks, focused: bool) -> Line:
-    state = trial_state(trial)
-    text = " ".join(_pad(column.text(trial), column.width) for column in columns)
-    role = "cursor" if chosen and focused else ("strong" if chosen else "")
-    return (("•" if marked else "›" if chosen else " ", "strong"), (marks.glyph(state) + " ", state), (text, role))
+def _has(trial: TrialRow, text: str) -> bool:
+    """Whether a trial is called so."""
+    rates = (number(trial.eta), exact(trial.eta), number(trial.eta_lambda0), exact(trial.eta_lambda0))
+    known = f"{STATE_WORDS[trial_state(trial)]} {outcome(trial)} {trial.phase or ''} {trial.verdict or ''}".lower()
+    names = (*rates, *known.replace(",", " ").split(), "seed", str(trial.trial_id))
+    words = text.lower().split()
+    seeds = [other for one, other in pairwise(words) if one == "seed"]
+    return all(any(name.startswith(word) for name in names) or word in seeds for word in words) and (
+        not seeds or str(trial.seed) in seeds
+    )
 
 
 def _pad(text: str, width: int) -> str:

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mlrtui.text.lines import Line, Run, clean, line, merge
+from mlrtui.text.marks import Marks
 from mlrtui.text.numbers import exact, number
 from mlrtui.tui.boundary.chart import LEFT, eta_axis
+from mlrtui.tui.phases.picture import Picture
 from mlrtui.tui.tables import Table
 from mlrtui.tui.widgets.rows import sentence
 
@@ -26,7 +28,7 @@ _DIGITS = 6
 
 
 @dataclass(frozen=True)
-class MapView:
+class MapView(Picture):
     """The maps of a sweep, which of them is drawn, and the cursor, as a point of its finest grid."""
 
     maps: tuple["SuccessMap", ...]
@@ -44,7 +46,9 @@ class MapView:
         rows, columns = self.one.field.known.shape
         return round(self.point[0] * (rows - 1)), round(self.point[1] * (columns - 1))
 
-    def moved(self, dx: int, dy: int) -> "MapView":
+    closed = "a map stores no curves; Z maps the window around the cursor"
+
+    def stepped(self, dx: int, dy: int) -> "MapView":
         """The cursor a part of an axis on, at least a point; up is where the axis rises."""
         shape = self.one.field.known.shape
         steps = [1.0 / min(STEPS, length - 1) for length in shape]
@@ -53,7 +57,7 @@ class MapView:
         )
         return replace(self, point=(row, column))
 
-    def next(self) -> "MapView":
+    def along_x(self) -> "MapView":
         """The next map of the sweep."""
         return replace(self, at=(self.at + 1) % len(self.maps))
 
@@ -84,19 +88,19 @@ class MapView:
         of = f"  {self.at + 1} of {len(self.maps)}  x" if more else ""
         return ((f"map: {one.section.axis} against η", "title"), (name, ""), (of, "dim"))
 
-    def caption(self, ascii_only: bool) -> Line:
+    def caption(self, marks: Marks, room: int) -> Line:
         """What the signs mean."""
         runs: list[Run] = []
-        for (sign, role), text in zip(_signs(ascii_only).values(), ("succeeds", "fails", "both"), strict=False):
+        for (sign, role), text in zip(_signs(marks.ascii_only).values(), ("succeeds", "fails", "both"), strict=False):
             runs += [(("  " if runs else "") + sign, role), (f" {text}", "dim")]
         left = self.one.lacking
         return (*runs, (f"  {left} more are asked for" if left else "  done", "dim"))
 
-    def picture(self, width: int, height: int, ascii_only: bool) -> list[Line]:
+    def drawn(self, width: int, height: int, marks: Marks) -> list[Line]:
         """The map in `width` x `height` cells with its axes; the corners of the window, and the cursor."""
         from mlrtui.figures.success_maps import blocks
 
-        one, wide, high = self.one, width - LEFT, height - 1
+        one, wide, high, ascii_only = self.one, width - LEFT, height - 1, marks.ascii_only
         if wide < 12 or high < 3:
             return [line("no room for this map", "note")]
         signs = _signs(ascii_only)
@@ -125,7 +129,11 @@ class MapView:
     def _value_at(self, part: int, parts: int) -> float:
         return self.one.values[min((2 * part + 1) * len(self.one.values) // (2 * parts), len(self.one.values) - 1)]
 
-    def summary(self, width: int) -> list[Line]:
+    def aside_title(self) -> Line:
+        """What it is."""
+        return line("maps", "title")
+
+    def aside(self, width: int, marks: Marks) -> list[Line]:
         """What the map says."""
         from mlrtui.figures.success_maps import words
 
@@ -135,7 +143,11 @@ class MapView:
             rows += sentence(text.strip(), "", width, hang="  ")
         return rows
 
-    def under_cursor(self, width: int) -> list[Line]:
+    def cursor_title(self) -> Line:
+        """What it is."""
+        return line("under the cursor", "title")
+
+    def under_cursor(self, width: int, marks: Marks) -> list[Line]:
         """The point, and how its surroundings are asked for."""
         from mlrtui.figures.success_maps import FAILURE, SUCCESS
 

@@ -13,7 +13,7 @@ from mlrtui.text.lines import Line, clean, line
 from mlrtui.text.numbers import number, whole
 from mlrtui.tui.clocks import time_names
 from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, missed_words, not_converged, sharpness_points
-from mlrtui.tui.edges import edge_name, rates_of
+from mlrtui.tui.edges import edge_name, operator_words, rates_of
 from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
 from mlrtui.tui.measured import edge_curves, edge_hlines, part_curves, parts_words, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
@@ -251,6 +251,9 @@ class SharpnessView(TrialChart):
         second = "" if self.reading is None else beside(self.reading)
         with_second = f" and 2 {clean(second)}" if second else ""
         told = f"  {clean(parts)}" if parts else ""
+        net = None if self.reading is None else self.reading.net
+        if not self.subject and net is not None:
+            told = f"  {operator_words(net)}"
         return (
             (clean(self.subject or "sharpness λ") + with_second, "title"),
             (told + self.part(), ""),

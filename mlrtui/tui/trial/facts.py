@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlrtui.charts.spec import Axis, Floats
-from mlrtui.text.lines import Line, clean, join, line, width_of
-from mlrtui.text.marks import trial_state
+from mlrtui.text.lines import Line, clean, fit_parts, join, line, width_of
+from mlrtui.text.marks import at_rest, trial_state
 from mlrtui.text.numbers import counted, exact, moment, number
 from mlrtui.text.phrases import outcome
 from mlrtui.tui.curves import loss_points, sharpness_points
@@ -72,7 +72,7 @@ class TrialFacts(RowsPane):
         if reading is None or reading.trial is None:
             return ()
         trial = reading.trial
-        state = trial_state(trial)
+        state = at_rest(trial_state(trial), reading.alive)
         started = dict(reading.details.attempt).get("started_at") if reading.details else None
         since = f" · began {moment(float(started))}" if isinstance(started, int | float) else ""
         again = f" · attempt {trial.attempt}" if trial.attempt > 1 else ""
@@ -101,8 +101,8 @@ class TrialFacts(RowsPane):
         if trial.peak_ratio is not None:
             edges.append(f"peak {number(trial.peak_ratio)}·L₀ @{trial.peak_step}")
         rows = [line(f" {'   '.join(edges)}")]
-        reasons = [verdict_reason(trial, reading.details), phase_reason(trial, reading.details)]
-        state = trial_state(trial)
+        reasons = [verdict_reason(trial, reading.details, reading.alive), phase_reason(trial, reading.details)]
+        state = at_rest(trial_state(trial), reading.alive)
         for reason in filter(None, reasons):
             rows += sentence(reason, state, width)
         beside, counts = self._neighbour_line(reading), line(self._counts(reading), "dim")
@@ -114,10 +114,9 @@ class TrialFacts(RowsPane):
         parts: list[Line] = [line(" ")]
         for key, other in zip("[]", neighbours(reading), strict=True):
             if other is not None:
-                glyph, state = self.look.marks.glyph(trial_state(other)), trial_state(other)
-                parts.append(
-                    ((key, "key"), (f" {number(other.eta)} ", ""), (glyph, state), (f" {outcome(other)}   ", ""))
-                )
+                state = at_rest(trial_state(other), reading.alive)
+                sign = (self.look.marks.glyph(state), state)
+                parts.append(((key, "key"), (f" {number(other.eta)} ", ""), sign, (f" {outcome(other)}   ", "")))
         return join(*parts)
 
     def _counts(self, reading: Reading) -> str:
@@ -127,7 +126,8 @@ class TrialFacts(RowsPane):
         steps = reading.trace.step.size
         bad = int((~np.isfinite(loss)).sum()), int((~np.isfinite(sharp)).sum())
         return (
-            f"{counted(steps, 'step')} · not finite: {bad[0]} loss, {bad[1]} λ · λ not measured at {steps - sharp.size}"
+            f"{counted(steps, 'step')} · not finite: {bad[0]} loss, {bad[1]} λ · "
+            f"λ not measured at {counted(steps - sharp.size, 'step')}"
         )
 
 
@@ -211,7 +211,8 @@ class ReadOut(LinesWidget):
         accuracy = _at(trace.accuracies, step)
         if accuracy is not None:
             parts.append(f"accuracy {_exact(accuracy, 4)}")
-        left: Line = ((f" step {step} ", "value"), (f" {' · '.join(parts)}  ", ""))
+        left: Line = ((f" step {step} ", "value"), (f" {' · '.join(parts)}", ""))
+        left = fit_parts(left, width)
         if self.axis is None or self.points is None:
             return [left]
         column = column_at(trace, self.points, at, *self.axis)
@@ -221,7 +222,7 @@ class ReadOut(LinesWidget):
         span = (
             f"{column.first}–{column.last}: {name} {number(column.low, 4)} to {_exact(column.high)} @{column.high_step}"
         )
-        return [join(left, line(f"column {span}", "dim"))]
+        return [fit_parts(join(left, line(f"  column {span}", "dim")), width)]
 
 
 def _at(points: tuple[Floats, Floats], step: int) -> float | None:

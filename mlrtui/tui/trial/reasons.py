@@ -10,7 +10,7 @@ from mlrtui_trainer import phases
 __all__ = ["phase_reason", "phase_text", "verdict_reason"]
 
 
-def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
+def verdict_reason(trial: TrialRow, details: TrialDetails | None, alive: bool = True) -> str:
     """How the trial stands or ended, as a sentence."""
     facts = _facts(details)
     initial, final = _number(facts, "loss_initial"), _number(facts, "loss_final")
@@ -22,7 +22,7 @@ def verdict_reason(trial: TrialRow, details: TrialDetails | None) -> str:
         return "waiting: its round has begun, and no step of it is stored yet"
     if trial.status == "running":
         of = f" of {trial.max_steps}" if trial.max_steps else ""
-        return f"running: step {max(trial.last_step or 0, 0)}{of}"
+        return f"{'running' if alive else 'stopped'}: step {max(trial.last_step or 0, 0)}{of}"
     if trial.status == "failed" or trial.verdict == "failed":
         error = facts.get("error") or dict(details.attempt if details else ()).get("detail")
         return f"failed by the machine's fault, which says nothing about η{f': {error}' if error else ''}"

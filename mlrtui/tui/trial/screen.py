@@ -18,6 +18,7 @@ from mlrtui.tui.trial.charts import LossView, SharpnessView, TrialChart, axis_en
 from mlrtui.tui.trial.cursor import Sight
 from mlrtui.tui.trial.facts import ReadOut, SettingsPane, TrialFacts, neighbours
 from mlrtui.tui.trial.quantities import next_name, quantities
+from mlrtui.tui.trial.solvable import recursion
 from mlrtui.tui.widgets.header import Header
 from mlrtui.tui.widgets.lists import Footer
 from mlrtui.tui.widgets.pointing import PointedPane
@@ -136,18 +137,30 @@ class TrialScreen(PanesScreen, inherit_bindings=False):
     def action_measure(self) -> None:
         """The next quantity that is stored of this trial, then the first again."""
         reading, wanted = self.owner.reading, self.owner.wanted
-        if reading is not None:
+        if reading is not None and self._has_more(reading):
             self.owner.want(replace(wanted, measure=next_name(reading)))
 
     def action_beside(self) -> None:
         """Another quantity on the same axis, then none."""
         reading, wanted = self.owner.reading, self.owner.wanted
-        if reading is not None:
+        if reading is not None and self._has_more(reading):
             self.owner.want(replace(wanted, beside=next_name(reading, second=True)))
+
+    def _has_more(self, reading: Reading) -> bool:
+        """Whether there is anything else to draw; says so where there is not."""
+        more = len(quantities(reading)) > 1
+        if not more and reading.wanted == self.owner.wanted:
+            self.owner.say("nothing else is stored along this trial")
+        return more or reading.wanted != self.owner.wanted
 
     def action_theory(self) -> None:
         """Closed forms beside what was measured, or what was measured alone."""
         self.owner.change(theory=not self.look.theory)
+        reading = self.owner.reading
+        if not self.look.theory or reading is None or reading.trace is None or reading.details is None:
+            return
+        if recursion(reading.details, reading.trace) is None:
+            self.owner.say("no closed form is known for this training")
 
     def action_time(self) -> None:
         """The step axis in η·t, or in steps."""

@@ -115,7 +115,8 @@ class StatusLine(LinesWidget):
         r2 = "" if main.r2 is None else f"  {r_squared(main.r2)}"
         cells, where = counted(main.cells, "cell"), condition(main)
         whole = f"{sentence}{r2}  {cells} {where} " if where else ""
-        for text in filter(None, (whole, f"{sentence}{r2}  {cells} ", f"{sentence}{r2} ", f"{sentence} ")):
+        short = f"{sentence}{r2}  where … " if where else f"{sentence}{r2}  {cells} "
+        for text in filter(None, (whole, short, f"{sentence}{r2} ", f"{sentence} ")):
             right = line(clean(text), "value")
             if width_of(left) + width_of(right) + 2 <= width:
                 break

@@ -8,7 +8,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mlrtui.text.lines import Line, ascii_line, boxed, clean, fit, fit_plain
+from mlrtui.text.lines import Line, ascii_line, boxed, clean, fit, fit_plain, shown_in
 from mlrtui.tui.palette import style_of
 from mlrtui.tui.state import Look, Reading
 
@@ -74,7 +74,9 @@ class LinesWidget(Widget):
         """Make the lines for the present size, which may have changed without an event yet."""
         width, height = self.size
         # Most texts come from a store: none of them may reach the terminal as anything but text.
-        made = [tuple((clean(text), role) for text, role in runs) for runs in self.lines(width, height)[:height]]
+        with shown_in(self.look.marks.ascii_only):
+            lines = self.lines(width, height)[:height]
+        made = [tuple((clean(text), role) for text, role in runs) for runs in lines]
         if self.look.marks.ascii_only:
             made = [ascii_line(runs) for runs in made]
         fitted = [fit_plain(runs, width, self.look.marks.ascii_only) for runs in made]
@@ -112,15 +114,17 @@ class Pane(LinesWidget, can_focus=True):
     def show(self, reading: Reading | None, look: Look) -> None:
         """Take new data; other data may need another height."""
         super().show(reading, look)
-        if self.GROWS and self._tall != (tall := self.needed(max(self.size.width - 2, 0))):
+        if self.GROWS and self._tall != (tall := self._needed(self.size.width)):
             self._tall = tall
             self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Rows of the content with its frame."""
-        return (
-            self.needed(max(width - 2, 0)) + 2 if self.GROWS else super().get_content_height(container, viewport, width)
-        )
+        return self._needed(width) + 2 if self.GROWS else super().get_content_height(container, viewport, width)
+
+    def _needed(self, width: int) -> int:
+        with shown_in(self.look.marks.ascii_only):
+            return self.needed(max(width - 2, 0))
 
     def move(self, dx: int, dy: int) -> bool:
         """An arrow key while this pane is the current one; False: its cursor is the screen's."""

@@ -59,9 +59,15 @@ class TypedRow(LinesWidget, can_focus=True):
     def typed_line(self, room: int) -> Line:
         """The text with the mark at the next letter, moved so that the mark is within `room` cells."""
         start = max(self._at - room + 1, 0)
+        start += start > 0  # for the sign that there is more to the left
         text = clean(self.typed)[start:]
         at = self._at - start
-        return ((text[:at], "value"), (text[at : at + 1] or " ", "cursor"), (text[at + 1 :], "value"))
+        return (
+            ("‹" if start else "", "dim"),
+            (text[:at], "value"),
+            (text[at : at + 1] or " ", "cursor"),
+            (text[at + 1 :], "value"),
+        )
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Letters belong to the text, and the keys that work on it are no commands."""
