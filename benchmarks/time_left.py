@@ -29,28 +29,41 @@ from mlrtui_db.store import Store
 __all__ = ["EXAMPLES", "Case", "measure"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
-EXAMPLES = (
-    "quickstart-eta-star.toml",
-    "quickstart-catapult.toml",
-    "maximal-initial-lr/gaussians-cpu.toml",
-    "edge-of-stability/rates-cpu.toml",
+FITTED = (
+    "catapult/cnn-cpu.toml",
+    "catapult/depth-cpu.toml",
+    "edge-of-stability/tanh-cpu.toml",
     "forks/warmup-cpu.toml",
+    "maximal-initial-lr/gaussians-cpu.toml",
+    "maximal-initial-lr/mse-cpu.toml",
+    "quickstart-catapult.toml",
+    "real-training/normed-widths-cpu.toml",
+    "trainability/momentum-cpu.toml",
+    "warm-up/deep-relu-cpu.toml",
+    "width-scaling/per-layer-sgd-cpu.toml",
+)
+"""On whose recordings the constants of the model were chosen."""
+
+JUDGED = (
+    "catapult/decay-cpu.toml",
+    "edge-of-stability/rates-cpu.toml",
+    "maximal-initial-lr/late-cpu.toml",
+    "maximal-initial-lr/threshold-low-cpu.toml",
+    "quickstart-eta-star.toml",
     "trainability/tanh-cpu.toml",
+    "warm-up/forks-ce-cpu.toml",
+    "width-scaling/logits-mse-cpu.toml",
     "width-scaling/mup-cpu.toml",
     "width-scaling/transformer-cpu.toml",
-    "maximal-initial-lr/threshold-low-cpu.toml",
-    "catapult/decay-cpu.toml",
-    "edge-of-stability/tanh-cpu.toml",
-    "maximal-initial-lr/late-cpu.toml",
-    "real-training/normed-widths-cpu.toml",
-    "width-scaling/per-layer-sgd-cpu.toml",
-    "warm-up/deep-relu-cpu.toml",
-    "maximal-initial-lr/mse-cpu.toml",
-    "warm-up/forks-ce-cpu.toml",
-    "catapult/cnn-cpu.toml",
-    "width-scaling/logits-mse-cpu.toml",
-    "catapult/depth-cpu.toml",
 )
+"""On which it is judged: their recordings were replayed once the constants stood.
+
+The rule, written before either was replayed with the model: examples in alphabetical order, every second one, save that
+both halves have forks and a map. Counted are those of 10 s or more on two slots; met is estimate / truth between 0.7 and
+1.3 at a tenth of the time.
+"""
+
+EXAMPLES = (*FITTED, *JUDGED)
 SLOTS = 2
 MARKS = (0.1, 0.25, 0.5)
 
