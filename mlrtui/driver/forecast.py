@@ -1,12 +1,12 @@
 """How long a sweep still takes: one model for `--dry-run`, the driver, and whatever shows what the driver says.
 
-Before anything runs, a net costs what `sharing.costs_of` says: a guess from arithmetic. From the first records on three
-things are learnt: how many times as long as guessed a step (or λ₀) takes on these devices, by cell; which part of its
-steps a training does before it ends; how much training the nets that are done took, after each number of trainings.
-No clock and no store: times come with what is told.
+A training takes (arithmetic of all its steps) x (how slow this machine is for such a cell) x (the part of its steps that
+it does before it ends). The first is `sharing.costs_of`. The other two are learnt, each as a plane over the cells
+(`planes`): `Pace` from steps and seconds, `Needs` from trainings that end. How many trainings a net wants is known of a
+scan; of a search it is learnt from those that are done. No clock and no store: times come with what is told.
 
-The interval holds in about 8 of 10 cases. It is made of what is not known: the cost of cells that nobody has trained
-yet, the number of trainings of searches, and what the first samples of either say of the rest.
+The interval holds in about 8 of 10 cases. It is made of what is not known: the coefficients of both planes, what single
+cells and nets depart from them by, and the number of trainings.
 """
 
 import math
@@ -15,45 +15,91 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from mlrtui.driver.planes import Features, Likely, Plane
 from mlrtui.driver.sharing import Cost
 
-__all__ = ["CellLeft", "Forecast", "Needs", "NetLeft", "Pace", "Workers", "forecast"]
+__all__ = ["CellLeft", "Forecast", "Lane", "Needs", "NetLeft", "Pace", "Traits", "Workers", "forecast", "needs_noise", "needs_prior", "traits_of"]
 
-_GUESS_SD = 0.8
-"""Spread of ln(true / guessed) over machines, before anything was measured: a factor of 2.8 both ways in 8 of 10."""
-
-_CELL_SD = 0.35
-"""The same between cells of one sweep on one machine, for a cell that nobody has trained yet."""
-
-_SLOPE, _SLOPE_WEIGHT = -0.25, 2.0
-"""Of true / guessed over the size of the work, in logarithms: large nets use a processor better than the guess says."""
-
-_LIKE = 1.3
-"""Of trainings before any has begun: how many times as slow they are against their guess as λ₀ is against its own. In
-four examples 1.2 to 1.4; each task and each training has its own start, which the guess leaves out."""
-
-_LIKE_SD = 0.7
-"""What is left of the spread of a guess once the factor of the same machine is known for other work."""
-
-_FLOOR_SD = 0.06  # a machine is not as fast at every moment
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
+_FLOOR_SD = 0.06  # a machine is not as fast at every moment
+
+
+class Traits(NamedTuple):
+    """What the planes know a cell by.
+
+    ``kinds``: the words of its label beside depth and width, such as "mse": cells that share one are alike.
+    """
+
+    cell: int
+    cost: Cost
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> Features:
+        """Its features for `Needs`; the plane is for nets of width 128 and depth 3."""
+        found = {"width": math.log(self.cost.width / 128), "depth": math.log((self.cost.depth + 1) / 4)}
+        return {"all": 1.0} | found | dict.fromkeys(self.kinds, 1.0)
+
+    def work(self, probe: bool) -> Features:
+        """Its features for `Pace`; ``probe``: of measuring λ₀, else of training. The planes are for 0.1 s of work."""
+        guess = self.cost.probe if probe else self.cost.training
+        size = math.log(guess / 0.1) if guess else 0.0
+        if probe:
+            return {"machine": 1.0, "probe": 1.0, "probe size": size}
+        return {"machine": 1.0, "training": 1.0, "size": size} | dict.fromkeys(self.kinds, 1.0)
+
+
+def traits_of(cells: Sequence[tuple[int, Cost, str]]) -> list[Traits]:
+    """Of cells by number, cost and label. A word that one cell alone has says nothing of others."""
+    words = [label.split()[1:] for _, _, label in cells]
+    shared = Counter(word for own in words for word in own)
+    return [
+        Traits(number, cost, tuple(word for word in own if 1 < shared[word] < len(cells)))
+        for (number, cost, _), own in zip(cells, words, strict=True)
+    ]
+
+
+_PACE = {
+    "machine": Likely(-0.3, 0.7),  # before anything was measured: a factor of 2.5 both ways in 8 of 10
+    "probe": Likely(0.0, 0.2),
+    "training": Likely(0.1, 0.3),  # each task and each training has its own start, which the guess leaves out
+    "size": Likely(-0.15, 0.1),  # large nets use a processor better than the guess says
+    "probe size": Likely(-0.1, 0.1),
+}
+_PACE_KIND = Likely(0.0, 0.2)
+_PACE_OWN = 0.2
+_RECORD_SD = 0.4  # of ln(seconds / guessed) of one record
+
+_NEEDS = {
+    "all": Likely(0.0, 0.05),  # the level is that of `_Places`
+    "width": Likely(-0.15, 0.2),  # of two nets the wider learns in fewer epochs
+    "depth": Likely(0.0, 0.3),
+}
+_NEEDS_KIND = Likely(0.0, 0.3)
+_NEEDS_OWN = 0.25
+_TRAINING_SD = 0.7  # of ln(part of its steps that one training of a cell does)
+
+
+def needs_prior(name: str) -> Likely:
+    """Of a coefficient of the plane of `Needs`, by the name of its feature."""
+    return _NEEDS.get(name, _NEEDS_KIND)
+
+
+def needs_noise() -> float:
+    """Variance of what a cell departs from that plane by, once a net of it is done."""
+    return _NEEDS_OWN**2 + _NET_SD**2
+
 
 _BINS = 50  # of the parts of a training's steps
-_PRIOR_PART = 0.4
-"""Part of its steps that a training of a search does: those that learn end early, those that do not are pruned.
-From six examples (0.15 to 0.5); what a sweep itself shows soon outweighs it."""
+_PRIOR_PART, _PRIOR_TRAININGS = 0.4, 3.0
+"""Part of its steps that a training of a search does, as if so many had been seen: those that learn end early, those
+that do not are pruned."""
 
-_OWN = 4.0  # trainings of a cell after which its own part counts as much as that of all
+_PLACE_TRAININGS = 1.0  # of any place, as if so many had been seen where a training of a net stands among its others
+_COUNT_SD, _COUNT_NETS = 0.25, 2.0
+"""Spread of ln(trainings of a net / typical ones), as if so many nets had been seen."""
 
-_PART_SLOPE, _PART_WEIGHT = -0.1, 8.0
-"""Of that part over the width, in logarithms: of two nets of one depth the wider learns in fewer epochs. The weight is
-that of eight cells whose widths lie a factor of e from their middle: with less, deep nets at the end of a grid are
-foreseen too short.
-"""
-
-_PRIOR_WEIGHT = 2.0  # as of so many trainings
-_PRIOR_NETS = 1.0  # as of so many nets that are done
-_NET_SD = 0.35  # relative, of what is left of a net before any is done
+_NET_SD = 0.3  # of ln(what a net takes), between seeds of one cell
 
 
 @dataclass(frozen=True)
@@ -70,261 +116,277 @@ class _Spent:
     seconds: float = 0.0
     guessed: float = 0.0
     records: int = 0
-    size: float = 1.0  # what one piece of its work is guessed to take
-
-    @property
-    def known(self) -> bool:
-        return self.guessed > 0 and self.seconds > 0
-
-    @property
-    def ln(self) -> float:
-        return math.log(self.seconds / self.guessed)
 
 
 class Pace:
-    """How many times as long as guessed one kind of work takes, by cell.
+    """How many times as long as guessed work takes on these workers, by cell; ``guessed``: the guess means something."""
 
-    Args:
-        guessed: the guess means something.
-        like: the pace of other work on the same devices, which says something of this one before it begins.
-    """
-
-    def __init__(self, guessed: bool, like: "Pace | None" = None) -> None:
-        self._guessed, self._like = guessed, like
-        self._cells: dict[int, _Spent] = {}
-        self._all = _Spent()
-        self._line: tuple[float, float, float] | None = None
+    def __init__(self, guessed: bool) -> None:
+        self._guessed = guessed
+        self._spent: dict[tuple[int, bool], _Spent] = {}
+        self._plane = Plane(lambda name: _PACE.get(name, _PACE_KIND), _PACE_OWN)
 
     @property
     def known(self) -> bool:
         """There is something to go by."""
-        return self._guessed or self._all.guessed > 0
+        return self._guessed or bool(self._plane)
 
-    @property
-    def is_measured(self) -> bool:
-        """Something of it was measured, so that it is more than a guess."""
-        return self._all.guessed > 0
+    def add(self, cell: Traits, seconds: float, guessed: float, *, probe: bool = False, first: bool = False) -> None:
+        """A worker has spent so many seconds on what was guessed to take ``guessed``; 0: on what comes with it.
 
-    def add_first(self, cell: int, seconds: float, guessed: float, size: float, other: float = 1.0) -> None:
-        """The same of a worker's first record of this kind: a bound, since it includes importing or compiling code.
-
-        It counts where the work was faster even so than was expected; ``other`` as for `ratio`.
+        ``first``: it is a worker's first record of this kind of work, which includes importing or compiling code; it
+        is a bound, and counts where the work was faster even so than was expected.
         """
-        if 0 < seconds < guessed * self.ratio(cell, size, other)[0]:
-            self.add(cell, seconds, guessed, size)
-
-    def add(self, cell: int, seconds: float, guessed: float, size: float) -> None:
-        """A slot has spent so many seconds on what was guessed to take ``guessed``; 0: on what comes with it.
-
-        ``size``: what one net's λ₀, or one training, of this cell is guessed to take.
-        """
-        for spent in (self._all, self._cells.setdefault(cell, _Spent(size=size or 1.0))):
-            spent.seconds += seconds
-            spent.guessed += guessed
-            spent.records += guessed > 0
-        self._line = None
-
-    @property
-    def sd(self) -> float:
-        """What all cells have in common: the spread of ln(true / guessed) that is left of the machine's."""
-        if self._like is not None and not self._all.records:
-            return _GUESS_SD * (_LIKE_SD if self._like._all.records else 1.0)
-        return _GUESS_SD / math.sqrt(1 + 8 * self._all.records)
-
-    def ratio(self, cell: int, size: float, other: float = 1.0) -> tuple[float, float]:
-        """Factor of a cell, and the spread of its logarithm beside what all cells have in common.
-
-        Of a cell that nobody has worked on, by its size on the line through the others; ``other``: its factor for
-        another kind of work, which stands in for that line before there is one.
-        """
-        line = self._through()
-        if line is None:
-            return other, _CELL_SD
-        middle, height, slope = line
-        expected = height + slope * (math.log(size or 1.0) - middle)
-        own = self._cells.get(cell)
-        if own is None or not own.known:
-            return math.exp(expected), _CELL_SD
-        weight = own.records / (own.records + 1.0)
-        return math.exp(weight * own.ln + (1 - weight) * expected), _CELL_SD / math.sqrt(1 + 4 * own.records)
-
-    def _through(self) -> tuple[float, float, float] | None:
-        """The line of ln(true / guessed) over ln(size): its middle, its height there, its slope."""
-        if self._line is None:
-            known = [(math.log(one.size), one.ln, min(one.records, 5) / 5) for one in self._cells.values() if one.known]
-            if not known:
-                return None
-            total = sum(weight for _, _, weight in known)
-            x = sum(one * weight for one, _, weight in known) / total
-            y = sum(one * weight for _, one, weight in known) / total
-            across = sum(weight * (one - x) * (other - y) for one, other, weight in known)
-            square = sum(weight * (one - x) ** 2 for one, _, weight in known)
-            self._line = x, y, (across + _SLOPE_WEIGHT * _SLOPE) / (square + _SLOPE_WEIGHT)
-        return self._line
-
-
-class _After(NamedTuple):
-    """What is left of a net, in whole trainings: mean and variance."""
-
-    mean: float
-    variance: float
-
-
-@dataclass
-class _Tally:
-    """Of nets that are done: what was left of them after so many trainings."""
-
-    count: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    ended: int = 0  # of these nets, those that were done with it
-
-
-class _Parts(NamedTuple):
-    """Of a cell: trainings that have ended, the sum of their parts, the width of its nets."""
-
-    trainings: int
-    total: float
-    width: int
-
-
-@dataclass
-class Needs:
-    """How much training nets take. Parts are of a whole training, of all the steps that it may have.
-
-    ``scan``: the number of trainings is known.
-    """
-
-    scan: bool
-    _parts: list[int] = field(default_factory=lambda: [0] * _BINS)
-    _parts_total: list[float] = field(default_factory=lambda: [0.0] * _BINS)
-    _trained: dict[int, list[float]] = field(default_factory=dict)  # by net, in the order in which they ended
-    _after: list[_Tally] = field(default_factory=list)  # by number of trainings
-    done: int = 0  # nets
-    _cells: dict[int, _Parts] = field(default_factory=dict)  # by number
-    _slope: tuple[float, float] | None = None  # see `_line`; None: it is to be found
-
-    def trained(self, net: int, part: float, told: int, cell: int = 0, width: int = 1) -> None:
-        """A training has ended.
-
-        Args:
-            net: its number.
-            part: of its steps that it did.
-            told: how many of its net had ended before, some of which cost nothing.
-            cell: the number of the net's.
-            width: of the cell's nets.
-        """
-        own = self._cells.get(cell, _Parts(0, 0.0, width))
-        self._cells[cell] = _Parts(own.trainings + 1, own.total + part, width)
-        self._slope = None
-        at = min(int(part * _BINS), _BINS - 1)
-        self._parts[at] += 1
-        self._parts_total[at] += part
-        history = self._trained.setdefault(net, [])
-        history += [0.0] * (told - len(history))
-        history.append(part)
-
-    def ended(self, net: int) -> None:
-        """A net is done."""
-        history = self._trained.pop(net, [])
-        if not any(history):
+        if first and not 0 < seconds < guessed * self.ratio(cell, probe=probe)[0]:
             return
-        self.done += 1
-        while len(self._after) <= len(history):
-            self._after.append(_Tally())
-        left = sum(history)
-        for told in range(len(history) + 1):
-            tally = self._after[told]
-            tally.count += 1
-            tally.total += left
-            tally.squares += left * left
-            tally.ended += told == len(history)
-            left = max(left - history[told], 0.0) if told < len(history) else 0.0
+        spent = self._spent.setdefault((cell.cell, probe), _Spent())
+        spent.seconds += seconds
+        spent.guessed += guessed
+        spent.records += guessed > 0
+        if spent.seconds > 0 and spent.guessed > 0:
+            value = math.log(spent.seconds / spent.guessed)
+            self._plane.see((cell.cell, probe), cell.work(probe), value, _RECORD_SD**2 / spent.records)
 
-    def to_end(self, part: float) -> float:
-        """The part at which a training ends that has come this far."""
-        at = min(int(part * _BINS), _BINS - 1)
-        count, total = sum(self._parts[at + 1 :]), sum(self._parts_total[at + 1 :])
-        return (total + 1.0) / (count + 1)
+    def ratio(self, cell: Traits, *, probe: bool = False) -> tuple[float, float]:
+        """Factor of a cell, and the spread of its logarithm beside what all cells have in common."""
+        found = self._plane.at((cell.cell, probe), cell.work(probe))
+        return math.exp(found.mean), found.sd
 
-    def factor(self, cell: int, width: int = 1, middle: float = 0.0) -> float:
-        """The part that trainings of a cell do over that of all that have ended.
+    def common(self, cells: Iterable[tuple[Traits, bool, float]]) -> float:
+        """The spread of the logarithm of a sum that all its parts have in common: (cell, probe, part of the sum)."""
+        total: Counter[str] = Counter()
+        for cell, probe, part in cells:
+            part *= 1.0 - self._plane.weight_of_own((cell.cell, probe))
+            for name, value in cell.work(probe).items():
+                total[name] += part * value  # type: ignore[assignment]
+        return self._plane.spread(total)
 
-        Of a cell that nobody has trained, by its width alone: depth says little (a line over the size of nets foresaw
-        half of what deep cells took). ``middle``: of ln(width) of the nets that are left, from which the slope starts
-        before any training has ended.
-        """
-        usual = sum(self._parts_total) / max(sum(self._parts), 1)
-        if self.scan:
-            return 1.0
-        if usual <= 0:
-            return math.exp(_PART_SLOPE * (math.log(width) - middle))
-        middle, slope = self._line(usual)
-        expected = usual * math.exp(slope * (math.log(width) - middle))
-        own = self._cells.get(cell, _Parts(0, 0.0, width))
-        return min(max((own.total + _OWN * expected) / (own.trainings + _OWN) / usual, 0.3), 2.5)
 
-    def _line(self, usual: float) -> tuple[float, float]:
-        """Of ln(part) over ln(width): the middle of the widths that were trained, and the slope."""
-        if self._slope is None:
-            known = [
-                (math.log(one.width), math.log((one.total + _OWN * usual) / (one.trainings + _OWN)), one.trainings)
-                for one in self._cells.values()
-            ]
-            total = sum(count for _, _, count in known)
-            middle = sum(x * count for x, _, count in known) / total
-            height = sum(y * count for _, y, count in known) / total
-            seen = [(x - middle, y - height, count / (count + _OWN)) for x, y, count in known]
-            across, square = sum(w * x * y for x, y, w in seen), sum(w * x * x for x, _, w in seen)
-            self._slope = middle, (across + _PART_WEIGHT * _PART_SLOPE) / (square + _PART_WEIGHT)
-        return self._slope
+class Lane(NamedTuple):
+    """A training that runs: its place among those of its net, and the part of its steps that it has done."""
 
-    def mean_part(self, running: Sequence[float]) -> float:
-        """The part of its steps that a training does, where these are running: the short ones end first."""
-        known, total = sum(self._parts), sum(self._parts_total)
-        prior = 1.0 if self.scan else _PRIOR_PART
-        total += sum(map(self.to_end, running)) + _PRIOR_WEIGHT * prior
-        return total / (known + len(running) + _PRIOR_WEIGHT)
+    place: int
+    part: float
 
-    def after(self, told: int, cost: Cost, part: float, *, open_: bool, factor: float = 1.0) -> _After:
-        """What a net still takes after so many trainings.
 
-        Args:
-            told: trainings that have ended.
-            cost: of the cell.
-            part: of its steps that a training of this cell does.
-            open_: it is known to want at least one more.
-            factor: that of the cell, for what nets of other cells took.
-        """
-        expected = max(cost.trainings - told, 1 if open_ else 0) * part
-        if self.scan:
-            return _After(expected, expected * part * 0.25)
-        prior = _After(expected, (_NET_SD * cost.trainings * part) ** 2)
-        if told >= len(self._after):
-            return prior
-        tally = self._after[told]
-        count = tally.count - (tally.ended if open_ else 0)
-        if count <= 0:
-            return prior
-        mean = (tally.total * factor + _PRIOR_NETS * prior.mean) / (count + _PRIOR_NETS)
-        spread = max(tally.squares / count - (tally.total / count) ** 2, 0.0) * factor**2
-        return _After(mean, (count * spread + _PRIOR_NETS * prior.variance) / (count + _PRIOR_NETS))
+class Left(NamedTuple):
+    """What a net still takes: trainings to begin, and their steps, in whole trainings."""
+
+    trainings: float
+    parts: float
 
 
 class NetLeft(NamedTuple):
-    """A net that is not done: whether λ₀ is to be measured, trainings told, and how far those are that run."""
+    """A net that is not done: whether λ₀ is to be measured, trainings told, and those that run."""
 
     probe: bool
     told: int
-    running: tuple[float, ...] = ()
+    running: tuple[Lane, ...] = ()
 
 
 class CellLeft(NamedTuple):
     """What is left of a cell."""
 
-    cell: int
-    cost: Cost
+    traits: Traits
     nets: Sequence[NetLeft]
+
+
+@dataclass
+class _Places:
+    """Of nets that are searched by the same rules: what a training does by its place among those of its net.
+
+    Sums are by place and cell.
+    """
+
+    typical: int
+    parts: dict[tuple[int, int], tuple[int, float]] = field(default_factory=dict)
+    ended: Counter[int] = field(default_factory=Counter)  # nets by the number of their trainings
+    mean: list[float] = field(default_factory=list)  # part of a training at a place
+    left: list[Left] = field(default_factory=list)  # of a net that has had so many, and wants at least one more
+    ends: list[float] = field(default_factory=list)  # chance that a net that has had so many is done
+
+    def add(self, place: int, cell: int, part: float) -> None:
+        count, total = self.parts.get((place, cell), (0, 0.0))
+        self.parts[place, cell] = count + 1, total + part
+
+
+class Needs:
+    """Which part of its steps a training does, and how many trainings a net takes. ``scan``: their number is known."""
+
+    def __init__(self, scan: bool) -> None:
+        self.scan = scan
+        self._bins = [(0, 0.0)] * _BINS  # trainings that have ended, by the part that they did
+        self._by_rules: dict[int, _Places] = {}
+        self._nets: dict[int, tuple[Traits, dict[int, float]]] = {}  # that are not done: parts by place
+        self._done: dict[int, tuple[Traits, int, float]] = {}  # by cell: its nets that are done, parts of them all
+        self._plane = Plane(needs_prior, _NEEDS_OWN)
+        self._usual = 1.0 if scan else _PRIOR_PART
+        self._seen = 0.0  # trainings
+        self.nets_done = 0
+
+    def next_place(self, net: int, told: int) -> int:
+        """Where a training stands among those of its search of which so many were told; some of them cost nothing."""
+        return max(told, 1 + max(self._nets[net][1], default=-1)) if net in self._nets else told
+
+    def trained(self, cell: Traits, net: int, place: int, part: float) -> None:
+        """A training has ended that did this part of its steps; ``place``: among those of its net."""
+        at = min(int(part * _BINS), _BINS - 1)
+        self._bins[at] = self._bins[at][0] + 1, self._bins[at][1] + part
+        self._places(cell).add(place, cell.cell, part)
+        self._nets.setdefault(net, (cell, {}))[1][place] = part
+
+    def ended(self, net: int) -> None:
+        """A net is done."""
+        cell, parts = self._nets.pop(net, (None, {}))
+        if cell is None or not any(parts.values()):
+            return
+        self.nets_done += 1
+        self._places(cell).ended[max(parts) + 1] += 1
+        _, count, total = self._done.get(cell.cell, (cell, 0, 0.0))
+        self._done[cell.cell] = cell, count + 1, total + sum(parts.values())
+
+    def to_end(self, part: float) -> float:
+        """The part at which a training ends that has come this far: the short ones end first, and do not decide."""
+        at = min(int(part * _BINS), _BINS - 1)
+        later = self._bins[at + 1 :]
+        return (sum(total for _, total in later) + 1.0) / (sum(count for count, _ in later) + 1)
+
+    def learn(self, running: Iterable[tuple[Traits, Lane]] = ()) -> None:
+        """Take in what was told since, and what runs, which is expected to go on as others did."""
+        begun = [(cell, place, self.to_end(part)) for cell, (place, part) in running]
+        sums: dict[int, dict[tuple[int, int], tuple[int, float]]] = {}
+        traits = {cell.cell: cell for cell, _ in self._nets.values()} | {one[0].cell: one[0] for one in self._done.values()}
+        for rules, places in self._by_rules.items():
+            sums[rules] = dict(places.parts)
+        for cell, place, part in begun:
+            traits[cell.cell] = cell
+            own = sums.setdefault(self._rules(cell), {})
+            count, total = own.get((place, cell.cell), (0, 0.0))
+            own[place, cell.cell] = count + 1, total + part
+            self._places(cell)
+        for _ in range(2 if any(sums.values()) else 1):
+            self._learn_places(sums, traits)
+            self._learn_cells(begun)
+
+    def factor(self, cell: Traits) -> Likely:
+        """How many times as much as usual the trainings of a cell do."""
+        found = self._plane.at(cell.cell, cell.shape)
+        return Likely(math.exp(found.mean), found.sd)
+
+    def common(self, cells: Iterable[tuple[Traits, float]]) -> float:
+        """The spread of the logarithm of a sum that all its parts have in common: (cell, part of the sum)."""
+        total: Counter[str] = Counter()
+        for cell, part in cells:
+            part *= 1.0 - self._plane.weight_of_own(cell.cell)
+            for name, value in cell.shape.items():
+                total[name] += part * value  # type: ignore[assignment]
+        level = 0.0 if self.scan else _COUNT_SD / math.sqrt(1 + self.nets_done)
+        prior = 1.0 if self.scan else _PRIOR_TRAININGS
+        return math.hypot(self._plane.spread(total), level, _TRAINING_SD / math.sqrt(prior + self._seen))
+
+    def part(self, cell: Traits) -> float:
+        """Of its steps that a training of a cell does."""
+        return min(self._usual * self.factor(cell).mean, 1.0)
+
+    def left(self, cell: Traits, net: NetLeft) -> Left:
+        """What a net still takes beside what runs."""
+        places, factor = self._places(cell), self.factor(cell).mean
+        had = net.told + len(net.running)
+        if self.scan:
+            means = [min(self._mean(places, place) * factor, 1.0) for place in range(had, places.typical)]
+            return Left(len(means), sum(means))
+        found = self._after(places, had)
+        again = 1.0 - places.ends[min(had, len(places.ends) - 1)] if net.running else 1.0  # it may be done with them
+        return Left(again * found.trainings, again * found.parts * factor)
+
+    def ends_at(self, cell: Traits, lane: Lane) -> float:
+        """The part at which one that runs ends."""
+        return max(self.to_end(lane.part), lane.part)
+
+    # --- learning ----------------------------------------------------------------------------------------------
+
+    def _rules(self, cell: Traits) -> int:
+        return cell.cost.trainings
+
+    def _places(self, cell: Traits) -> _Places:
+        return self._by_rules.setdefault(self._rules(cell), _Places(cell.cost.trainings))
+
+    def _mean(self, places: _Places, place: int) -> float:
+        return places.mean[place] if place < len(places.mean) else self._usual
+
+    def _learn_places(
+        self, sums: dict[int, dict[tuple[int, int], tuple[int, float]]], traits: dict[int, Traits]
+    ) -> None:
+        factors = {cell: self.factor(one).mean for cell, one in traits.items()}
+        count = total = self._seen = 0.0
+        for own in sums.values():
+            for (_, cell), (number, parts) in own.items():
+                count += number * factors[cell]
+                total += parts
+                self._seen += number
+        prior, weight = (1.0, 1.0) if self.scan else (_PRIOR_PART, _PRIOR_TRAININGS)
+        self._usual = (total + weight * prior) / (count + weight)
+        for rules, places in self._by_rules.items():
+            own = sums.get(rules, {})
+            size = 1 + max((place for place, _ in own), default=-1)
+            counts, totals = [_PLACE_TRAININGS] * size, [_PLACE_TRAININGS * self._usual] * size
+            for (place, cell), (number, parts) in own.items():
+                counts[place] += number * factors[cell]
+                totals[place] += parts
+            places.mean = [one / other for one, other in zip(totals, counts, strict=True)]
+            if not self.scan:
+                self._learn_counts(places)
+
+    def _learn_counts(self, places: _Places) -> None:
+        """What is left of a net after so many trainings, from how many others took."""
+        most = 3 * max(places.typical, *places.ended, 1)
+        typical = math.log(places.typical)
+        weights = [0.0] + [math.exp(-0.5 * ((math.log(n) - typical) / _COUNT_SD) ** 2) for n in range(1, most + 1)]
+        scale = _COUNT_NETS / sum(weights)
+        ends = [weight * scale + places.ended[n] for n, weight in enumerate(weights)]
+        at_risk = [0.0] * (most + 2)  # nets that took at least so many
+        for n in range(most, -1, -1):
+            at_risk[n] = at_risk[n + 1] + ends[n]
+        for cell, parts in self._nets.values():  # they took more than what is told of them
+            if self._rules(cell) == places.typical and parts:
+                for n in range(1, min(max(parts), most) + 1):
+                    at_risk[n] += 1
+        places.ends = [ends[n] / at_risk[n] if at_risk[n] > 0 else 1.0 for n in range(most + 1)]
+        places.left = [Left(1.0, self._usual)] * (most + 1)
+        for n in range(most - 1, -1, -1):
+            again, after = 1.0 - places.ends[n + 1], places.left[n + 1]
+            places.left[n] = Left(1.0 + again * after.trainings, self._mean(places, n) + again * after.parts)
+
+    def _after(self, places: _Places, had: int) -> Left:
+        if not places.left:
+            self._learn_counts(places)
+        return places.left[min(had, len(places.left) - 1)]
+
+    def _learn_cells(self, begun: Iterable[tuple[Traits, int, float]]) -> None:
+        """How much the trainings of each cell do, beside what those at the same places usually do."""
+        found: dict[int, list[float]] = {}  # by cell: done, usual, trainings
+        traits: dict[int, Traits] = {}
+
+        def add(cell: Traits, done: float, usual: float, count: float) -> None:
+            traits[cell.cell] = cell
+            own = found.setdefault(cell.cell, [0.0, 0.0, 0.0])
+            own[0] += done
+            own[1] += usual
+            own[2] += count
+
+        for cell, count, total in self._done.values():
+            places = self._places(cell)
+            usual = sum(places.mean) if self.scan else self._after(places, 0).parts
+            add(cell, total, count * usual, count * places.typical)
+        for cell, parts in self._nets.values():
+            places = self._places(cell)
+            add(cell, sum(parts.values()), sum(self._mean(places, one) for one in parts), len(parts))
+        for cell, place, part in begun:
+            add(cell, part, self._mean(self._places(cell), place), 1)
+        for number, (done, usual, count) in found.items():
+            if count:
+                value = math.log((done + 0.5 * self._usual) / (usual + 0.5 * self._usual))
+                self._plane.see(number, traits[number].shape, value, _TRAINING_SD**2 / count)
 
 
 class Workers(NamedTuple):
@@ -341,13 +403,12 @@ class Workers(NamedTuple):
         return (self.number - 1) / self.number * self.lanes
 
 
-def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Needs, slots: Workers) -> Forecast | None:
+def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers) -> Forecast | None:
     """The time until all of these cells are done.
 
     Args:
         cells: what is left.
-        probes: the pace of measuring λ₀.
-        trainings: the pace of training.
+        pace: how slow the workers are.
         needs: what nets take.
         slots: that share the work.
 
@@ -355,43 +416,43 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
         None where nothing is known yet.
     """
     cells = [cell for cell in cells if cell.nets]
-    if not trainings.known or slots.number < 1:
+    if not pace.known or slots.number < 1:
         return None
-    running = [part for cell in cells for net in cell.nets for part in net.running]
-    usual = needs.mean_part(running)
-    nets = sum(len(cell.nets) for cell in cells)
-    middle = sum(len(cell.nets) * math.log(cell.cost.width) for cell in cells) / max(nets, 1)
-    work = variance = by_cell = unknown = chain = last = 0.0
-    for one in cells:
-        measures = probes.ratio(one.cell, one.cost.probe)[0]
-        ratio, sd = trainings.ratio(one.cell, one.cost.training, measures * _LIKE if probes.is_measured else 1.0)
-        each, probe = one.cost.training * ratio, one.cost.probe * measures
-        factor = needs.factor(one.cell, one.cost.width, middle)
-        part = min(usual * factor, 1.0)
-        last = max(last, each * part)
+    needs.learn((cell.traits, lane) for cell in cells for net in cell.nets for lane in net.running)
+    measures: list[tuple[Traits, bool, float]] = []
+    trains: list[tuple[Traits, float]] = []
+    variance = chain = last = 0.0
+    for cell in cells:
+        one, cost = cell.traits, cell.traits.cost
+        slow, slow_sd = pace.ratio(one)
+        slow_probe, probe_sd = pace.ratio(one, probe=True)
+        each, start, probe = cost.training * slow, cost.start * slow, cost.probe * slow_probe
+        last = max(last, start + each * needs.part(one))
         here = measuring = 0.0
-        for net, times in Counter(one.nets).items():  # many are alike
-            begun = sum(needs.to_end(done) - done for done in net.running)
-            left = needs.after(net.told + len(net.running), one.cost, part, open_=not net.running, factor=factor)
-            here += times * (begun + left.mean) * each
+        for net, times in Counter(cell.nets).items():  # many are alike
+            begun = sum((needs.ends_at(one, lane) - lane.part) * each + (not lane.part) * start for lane in net.running)
+            trainings, parts = needs.left(one, net)
+            left = trainings * start + parts * each
+            here += times * (begun + left)
             measuring += times * probe * net.probe
-            variance += times * left.variance * each**2
-            at_once = one.cost.trainings / one.cost.questions
+            variance += times * (_NET_SD * left) ** 2
+            at_once = cost.trainings / cost.questions
             together = max(at_once if slots.side_by_side else min(at_once, slots.number), 1.0)
-            in_turn = (left.mean / together + (begun / len(net.running) if net.running else 0.0)) * each
+            in_turn = left / together + (begun / len(net.running) if net.running else 0.0)
             chain = max(chain, in_turn * (slots.lanes if slots.side_by_side else 1.0) + probe * net.probe)
-        work += here + measuring
-        by_cell += (sd * (here + measuring)) ** 2
-        unknown += here
+        measures += [(one, False, here), (one, True, measuring)]
+        trains.append((one, here))
+        variance += (math.hypot(slow_sd, needs.factor(one).sd) * here) ** 2 + (probe_sd * measuring) ** 2
+    work = sum(part for _, _, part in measures)
     if work <= 0:
         return Forecast(0.0, 0.0, 0.0)
     if slots.number == 1:
         seconds = work
     else:
         seconds = max(work / slots.number + min(slots.idle_at_the_end * last, work / slots.number), chain)
-    samples = math.sqrt(1 + needs.done) if not needs.scan else math.sqrt(1 + sum(needs._parts))
-    common = trainings.sd**2 + ((0.0 if needs.scan else _NET_SD) / samples * unknown / work) ** 2
-    sd = math.sqrt(_FLOOR_SD**2 + common + (by_cell + variance) / work**2)
+    common = pace.common((one, probe, part / work) for one, probe, part in measures)
+    common = math.hypot(common, needs.common((one, part / work) for one, part in trains))
+    sd = math.sqrt(_FLOOR_SD**2 + common**2 + variance / work**2)
     factor = math.exp(_SIDES * min(sd, 2.0))
     # What has lasted so long lasts about as long again: of 8 in 10, between a quarter and four times of it.
     wait = slots.waited / slots.number

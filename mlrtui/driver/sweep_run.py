@@ -10,8 +10,10 @@ from functools import partial
 from typing import Any, TypeVar
 
 from mlrtui.config import AnySweep
+from mlrtui.driver.forecast import traits_of
 from mlrtui.driver.mapping import MapQuestions, Maps
 from mlrtui.driver.methods import search_rules
+from mlrtui.driver.pilots import pilots
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
 from mlrtui.driver.sharing import Cost, Turn, costs_of, lanes_that_fill, lanes_within
@@ -133,10 +135,10 @@ class _Order:
         self._closed_before = 0
 
     def add(self, cell: CellRun) -> None:
-        """The cell may have begun to want something else."""
-        place = self.places[cell.cell_id]
-        for ready in self._all:
-            ready.add(place)
+        """The cell, if it is one of these, may have begun to want something else."""
+        if (place := self.places.get(cell.cell_id)) is not None:
+            for ready in self._all:
+                ready.add(place)
 
     @property
     def looks(self) -> int:
@@ -216,6 +218,8 @@ class SweepRun:
             for order in (plan.cells, costly_first)
         )
         self.cells = self._in_order.cells
+        self.traits = traits_of([(cell.cell_id, cell.cost, cell.plan.label) for cell in self.cells])
+        self._pilots = _Order([] if self._starts is not None and self._starts.learns else self._of_pilots())
         for cell in self.cells:
             for net in cell.nets:
                 self.cell_of[net.net_id] = cell
@@ -290,8 +294,12 @@ class SweepRun:
                 self.barred -= 1
                 self._look_again(cell)
 
+    def _of_pilots(self) -> list[CellRun]:
+        work = [sum(cell.cost.left(False, 0) for _ in cell.nets) for cell in self.cells]
+        return [self.cells[place] for place in pilots(self.traits, work)]
+
     def _look_again(self, cell: CellRun) -> None:
-        for order in (self._in_order, self._costly_first):
+        for order in (self._pilots, self._in_order, self._costly_first):
             order.add(cell)
 
     def _refresh(self, cell: CellRun) -> None:
@@ -343,10 +351,13 @@ class SweepRun:
         """The next piece of work in the order of the cells, or None when everything wanted is running.
 
         Probes come before trainings: they are short, and every screen wants λ₀; but nobody helps with a cell's probe
-        while there is something to train. Where searches start by what others found, a cell waits with its probe, which
-        opens its searches, until nothing else is wanted.
+        while there is something to train. Before all others come pilots, from which the time left is soon known. Where
+        searches start by what others found, a cell waits with its probe, which opens its searches, until nothing else
+        is wanted.
         """
         due = turn.sees_to_costly and self._costly_is_due(turn)
+        if not due and (draft := self._probe(self._pilots, turn, "alone") or self._trainings(self._pilots, turn)):
+            return draft
         order = self._costly_first if due else self._in_order
         alone, beside = (partial(self._probe, order, turn, who) for who in ("alone", "beside"))
         trainings = partial(self._trainings, order, turn)
