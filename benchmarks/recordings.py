@@ -262,7 +262,8 @@ def _parts(task: Task) -> tuple[Round, ...]:
 
 
 def _cell(part: Round | Probe) -> str:
-    return repr((part.net, part.train, part.sharpness, part.fork, part.data_id))
+    net, train = replace(part.net, code_path=""), replace(part.train, code_path="")  # wherever the examples lie
+    return repr((net, train, part.sharpness, part.fork, part.data_id))
 
 
 def _key(part: Round, trial: TrialSpec) -> Key:

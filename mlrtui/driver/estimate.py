@@ -80,7 +80,7 @@ def seconds_per_training(cell: CellPlan) -> float:
     how, step = cell.sharpness, _seconds_per_step(cell)
     if how.every:
         products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
-        step += products * 8 * cell.work * (how.samples or cell.samples) / _FLOPS_PER_CORE
+        step += products * 8 * _work(cell) * (how.samples or cell.samples) / _FLOPS_PER_CORE
     return seconds_to_start(cell) + cell.train.max_steps * step
 
 
@@ -93,7 +93,7 @@ def seconds_per_probe(cell: CellPlan) -> float:
     """Rough time of one net's λ where its trainings start on one CPU core, in seconds."""
     samples = cell.sharpness.samples or cell.samples
     base = _base_steps(cell) * _seconds_per_step(cell)
-    return base + _SECONDS_PER_PROBE + _PRODUCTS_PER_PROBE * 8 * cell.work * samples / _FLOPS_PER_CORE
+    return base + _SECONDS_PER_PROBE + _PRODUCTS_PER_PROBE * 8 * _work(cell) * samples / _FLOPS_PER_CORE
 
 
 def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
@@ -134,7 +134,13 @@ def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
 
 def _seconds_per_step(cell: CellPlan) -> float:
     """Of a training, without λ."""
-    return _SECONDS_PER_LAYER * (cell.net.depth + 1) + 6 * cell.work * cell.train.batch / _FLOPS_PER_CORE
+    return _SECONDS_PER_LAYER * (cell.net.depth + 1) + 6 * _work(cell) * cell.train.batch / _FLOPS_PER_CORE
+
+
+def _work(cell: CellPlan) -> int:
+    """Of a net for a sample; of a factory's, as if it were dense layers: that says how it grows, not how much it is."""
+    net = cell.net
+    return cell.work or net.width * (net.inputs + (net.depth - 1) * net.width + net.outputs)
 
 
 def _base_steps(cell: CellPlan) -> int:

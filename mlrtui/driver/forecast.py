@@ -9,6 +9,7 @@ The interval holds in about 8 of 10 cases. It is made of what is not known: the 
 cells and nets depart from them by, and the number of trainings.
 """
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,7 @@ from mlrtui.driver.sharing import Cost
 
 __all__ = ["CellLeft", "Forecast", "Lane", "Needs", "NetLeft", "Pace", "Traits", "Workers", "forecast", "needs_noise", "needs_prior", "traits_of"]
 
+_FEW = 8  # trainings a worker: of fewer it matters who takes which
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
 _FLOOR_SD = 0.06  # a machine is not as fast at every moment
 
@@ -66,14 +68,15 @@ _PACE = {
     "size": Likely(-0.15, 0.1),  # large nets use a processor better than the guess says
     "probe size": Likely(-0.1, 0.1),
 }
+_PACE_UNKNOWN = {"machine": Likely(0.0, 5.0), "training": Likely(0.0, 1.0)}  # where a guess knows the shape alone
 _PACE_KIND = Likely(0.0, 0.2)
 _PACE_OWN = 0.2
 _RECORD_SD = 0.4  # of ln(seconds / guessed) of one record
 
 _NEEDS = {
     "all": Likely(0.0, 0.05),  # the level is that of `_Places`
-    "width": Likely(-0.15, 0.2),  # of two nets the wider learns in fewer epochs
-    "depth": Likely(0.0, 0.3),
+    "width": Likely(-0.25, 0.2),  # of two nets the wider learns in fewer epochs
+    "depth": Likely(0.0, 0.5),
 }
 _NEEDS_KIND = Likely(0.0, 0.3)
 _NEEDS_OWN = 0.25
@@ -85,6 +88,11 @@ def needs_prior(name: str) -> Likely:
     return _NEEDS.get(name, _NEEDS_KIND)
 
 
+def _scan_prior(name: str) -> Likely:
+    """The same of a scan, whose trainings do all their steps unless they diverge."""
+    return Likely(0.0, needs_prior(name).sd / 3)
+
+
 def needs_noise() -> float:
     """Variance of what a cell departs from that plane by, once a net of it is done."""
     return _NEEDS_OWN**2 + _NET_SD**2
@@ -94,6 +102,11 @@ _BINS = 50  # of the parts of a training's steps
 _PRIOR_PART, _PRIOR_TRAININGS = 0.4, 3.0
 """Part of its steps that a training of a search does, as if so many had been seen: those that learn end early, those
 that do not are pruned."""
+
+_COUNTS = {"all": Likely(0.0, 0.05), "width": Likely(0.0, 0.05), "depth": Likely(0.0, 0.15)}
+_COUNTS_KIND = Likely(0.0, 0.1)
+_COUNTS_OWN = 0.1
+"""Of ln(trainings of a net / those of all that are searched by the same rules)."""
 
 _PLACE_TRAININGS = 1.0  # of any place, as if so many had been seen where a training of a net stands among its others
 _COUNT_SD, _COUNT_NETS = 0.25, 2.0
@@ -124,7 +137,8 @@ class Pace:
     def __init__(self, guessed: bool) -> None:
         self._guessed = guessed
         self._spent: dict[tuple[int, bool], _Spent] = {}
-        self._plane = Plane(lambda name: _PACE.get(name, _PACE_KIND), _PACE_OWN)
+        priors = _PACE if guessed else _PACE | _PACE_UNKNOWN
+        self._plane = Plane(lambda name: priors.get(name, _PACE_KIND), _PACE_OWN)
 
     @property
     def known(self) -> bool:
@@ -177,11 +191,15 @@ class Left(NamedTuple):
 
 
 class NetLeft(NamedTuple):
-    """A net that is not done: whether λ₀ is to be measured, trainings told, and those that run."""
+    """A net that is not done: whether λ₀ is to be measured, trainings told, and those that run.
+
+    ``more``: trainings that are expected besides, where that is known from elsewhere, as of the rows of a map.
+    """
 
     probe: bool
     told: int
     running: tuple[Lane, ...] = ()
+    more: float | None = None
 
 
 class CellLeft(NamedTuple):
@@ -210,6 +228,17 @@ class _Places:
         self.parts[place, cell] = count + 1, total + part
 
 
+@dataclass
+class _Done:
+    """Nets of a cell that are done, and the parts of all their trainings."""
+
+    cell: Traits
+    nets: int = 0
+    trainings: int = 0  # with those that cost nothing
+    parts: float = 0.0
+    places: Counter[int] = field(default_factory=Counter)  # of the trainings
+
+
 class Needs:
     """Which part of its steps a training does, and how many trainings a net takes. ``scan``: their number is known."""
 
@@ -217,9 +246,11 @@ class Needs:
         self.scan = scan
         self._bins = [(0, 0.0)] * _BINS  # trainings that have ended, by the part that they did
         self._by_rules: dict[int, _Places] = {}
+        self._traits: dict[int, Traits] = {}  # of all cells that were trained
         self._nets: dict[int, tuple[Traits, dict[int, float]]] = {}  # that are not done: parts by place
-        self._done: dict[int, tuple[Traits, int, float]] = {}  # by cell: its nets that are done, parts of them all
-        self._plane = Plane(needs_prior, _NEEDS_OWN)
+        self._done: dict[int, _Done] = {}  # by cell
+        self._plane = Plane(_scan_prior if scan else needs_prior, _NEEDS_OWN)
+        self._counts = Plane(lambda name: _COUNTS.get(name, _COUNTS_KIND), _COUNTS_OWN)
         self._usual = 1.0 if scan else _PRIOR_PART
         self._seen = 0.0  # trainings
         self.nets_done = 0
@@ -233,6 +264,7 @@ class Needs:
         at = min(int(part * _BINS), _BINS - 1)
         self._bins[at] = self._bins[at][0] + 1, self._bins[at][1] + part
         self._places(cell).add(place, cell.cell, part)
+        self._traits[cell.cell] = cell
         self._nets.setdefault(net, (cell, {}))[1][place] = part
 
     def ended(self, net: int) -> None:
@@ -242,8 +274,11 @@ class Needs:
             return
         self.nets_done += 1
         self._places(cell).ended[max(parts) + 1] += 1
-        _, count, total = self._done.get(cell.cell, (cell, 0, 0.0))
-        self._done[cell.cell] = cell, count + 1, total + sum(parts.values())
+        done = self._done.setdefault(cell.cell, _Done(cell))
+        done.nets += 1
+        done.trainings += max(parts) + 1
+        done.parts += sum(parts.values())
+        done.places.update(parts.keys())
 
     def to_end(self, part: float) -> float:
         """The part at which a training ends that has come this far: the short ones end first, and do not decide."""
@@ -255,17 +290,16 @@ class Needs:
         """Take in what was told since, and what runs, which is expected to go on as others did."""
         begun = [(cell, place, self.to_end(part)) for cell, (place, part) in running]
         sums: dict[int, dict[tuple[int, int], tuple[int, float]]] = {}
-        traits = {cell.cell: cell for cell, _ in self._nets.values()} | {one[0].cell: one[0] for one in self._done.values()}
         for rules, places in self._by_rules.items():
             sums[rules] = dict(places.parts)
         for cell, place, part in begun:
-            traits[cell.cell] = cell
+            self._traits[cell.cell] = cell
             own = sums.setdefault(self._rules(cell), {})
             count, total = own.get((place, cell.cell), (0, 0.0))
             own[place, cell.cell] = count + 1, total + part
             self._places(cell)
         for _ in range(2 if any(sums.values()) else 1):
-            self._learn_places(sums, traits)
+            self._learn_places(sums)
             self._learn_cells(begun)
 
     def factor(self, cell: Traits) -> Likely:
@@ -292,12 +326,17 @@ class Needs:
         """What a net still takes beside what runs."""
         places, factor = self._places(cell), self.factor(cell).mean
         had = net.told + len(net.running)
+        if net.more is not None:
+            return Left(net.more, net.more * min(self._usual * factor, 1.0))
         if self.scan:
             means = [min(self._mean(places, place) * factor, 1.0) for place in range(had, places.typical)]
             return Left(len(means), sum(means))
         found = self._after(places, had)
-        again = 1.0 - places.ends[min(had, len(places.ends) - 1)] if net.running else 1.0  # it may be done with them
-        return Left(again * found.trainings, again * found.parts * factor)
+        own = math.exp(self._counts.at(cell.cell, cell.shape).mean) - 1.0  # it takes so many times as many besides
+        trainings = max(found.trainings + own * self._after(places, 0).trainings, 1.0)
+        if net.running:  # it may be done with them
+            trainings *= 1.0 - places.ends[min(had, len(places.ends) - 1)]
+        return Left(trainings, trainings * min(found.parts / found.trainings * factor, 1.0))
 
     def ends_at(self, cell: Traits, lane: Lane) -> float:
         """The part at which one that runs ends."""
@@ -314,10 +353,8 @@ class Needs:
     def _mean(self, places: _Places, place: int) -> float:
         return places.mean[place] if place < len(places.mean) else self._usual
 
-    def _learn_places(
-        self, sums: dict[int, dict[tuple[int, int], tuple[int, float]]], traits: dict[int, Traits]
-    ) -> None:
-        factors = {cell: self.factor(one).mean for cell, one in traits.items()}
+    def _learn_places(self, sums: dict[int, dict[tuple[int, int], tuple[int, float]]]) -> None:
+        factors = {cell: self.factor(one).mean for cell, one in self._traits.items()}
         count = total = self._seen = 0.0
         for own in sums.values():
             for (_, cell), (number, parts) in own.items():
@@ -365,28 +402,41 @@ class Needs:
     def _learn_cells(self, begun: Iterable[tuple[Traits, int, float]]) -> None:
         """How much the trainings of each cell do, beside what those at the same places usually do."""
         found: dict[int, list[float]] = {}  # by cell: done, usual, trainings
-        traits: dict[int, Traits] = {}
 
         def add(cell: Traits, done: float, usual: float, count: float) -> None:
-            traits[cell.cell] = cell
             own = found.setdefault(cell.cell, [0.0, 0.0, 0.0])
             own[0] += done
             own[1] += usual
             own[2] += count
 
-        for cell, count, total in self._done.values():
-            places = self._places(cell)
-            usual = sum(places.mean) if self.scan else self._after(places, 0).parts
-            add(cell, total, count * usual, count * places.typical)
+        for done in self._done.values():
+            places = self._places(done.cell)
+            usual = sum(self._mean(places, place) * count for place, count in done.places.items())
+            add(done.cell, done.parts, usual, sum(done.places.values()))
         for cell, parts in self._nets.values():
             places = self._places(cell)
             add(cell, sum(parts.values()), sum(self._mean(places, one) for one in parts), len(parts))
         for cell, place, part in begun:
             add(cell, part, self._mean(self._places(cell), place), 1)
-        for number, (done, usual, count) in found.items():
+        for number, (parts, usual, count) in found.items():
             if count:
-                value = math.log((done + 0.5 * self._usual) / (usual + 0.5 * self._usual))
-                self._plane.see(number, traits[number].shape, value, _TRAINING_SD**2 / count)
+                value = math.log((parts + 0.5 * self._usual) / (usual + 0.5 * self._usual))
+                self._plane.see(number, self._traits[number].shape, value, _TRAINING_SD**2 / count)
+        if not self.scan:
+            self._learn_counts_of_cells()
+
+    def _learn_counts_of_cells(self) -> None:
+        """How many trainings nets of each cell take beside the usual number, also those that are far but not done."""
+        found = {number: (done.cell, done.nets, float(done.trainings)) for number, done in self._done.items()}
+        for cell, parts in self._nets.values():
+            places, had = self._places(cell), max(parts, default=-1) + 1
+            if had >= self._after(places, 0).trainings / 2:
+                _, nets, trainings = found.get(cell.cell, (cell, 0, 0.0))
+                more = (1.0 - places.ends[min(had, len(places.ends) - 1)]) * self._after(places, had).trainings
+                found[cell.cell] = cell, nets + 1, trainings + had + more
+        for number, (cell, nets, trainings) in found.items():
+            ratio = trainings / nets / self._after(self._places(cell), 0).trainings
+            self._counts.see(number, cell.shape, math.log(ratio), _COUNT_SD**2 / nets)
 
 
 class Workers(NamedTuple):
@@ -399,8 +449,16 @@ class Workers(NamedTuple):
 
     @property
     def idle_at_the_end(self) -> float:
-        """Part of a last task for which the others wait, on average."""
-        return (self.number - 1) / self.number * self.lanes
+        """Trainings of a last task for which the others wait, on average; CPU workers share the last ones."""
+        return (self.number - 1) / self.number * (self.lanes if self.side_by_side else 1.0)
+
+
+def _in_parallel(pieces: Sequence[float], workers: int) -> float:
+    """The time that so many workers take, each of which takes the next piece once it is free."""
+    free = [0.0] * workers
+    for piece in pieces:
+        heapq.heapreplace(free, free[0] + piece)
+    return max(free)
 
 
 def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers) -> Forecast | None:
@@ -421,6 +479,7 @@ def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers
     needs.learn((cell.traits, lane) for cell in cells for net in cell.nets for lane in net.running)
     measures: list[tuple[Traits, bool, float]] = []
     trains: list[tuple[Traits, float]] = []
+    pieces: list[float] = []  # seconds of the trainings of a scan, which wait for nothing
     variance = chain = last = 0.0
     for cell in cells:
         one, cost = cell.traits, cell.traits.cost
@@ -436,6 +495,9 @@ def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers
             here += times * (begun + left)
             measuring += times * probe * net.probe
             variance += times * (_NET_SD * left) ** 2
+            if needs.scan and not slots.side_by_side and len(pieces) <= _FEW * slots.number:
+                pieces += [begun / (len(net.running) or 1)] * len(net.running)
+                pieces += [(left + probe * net.probe) / (trainings or 1.0)] * round(trainings) * times
             at_once = cost.trainings / cost.questions
             together = max(at_once if slots.side_by_side else min(at_once, slots.number), 1.0)
             in_turn = left / together + (begun / len(net.running) if net.running else 0.0)
@@ -448,6 +510,8 @@ def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers
         return Forecast(0.0, 0.0, 0.0)
     if slots.number == 1:
         seconds = work
+    elif pieces and len(pieces) <= _FEW * slots.number:
+        seconds = _in_parallel(pieces, slots.number)
     else:
         seconds = max(work / slots.number + min(slots.idle_at_the_end * last, work / slots.number), chain)
     common = pace.common((one, probe, part / work) for one, probe, part in measures)

@@ -8,6 +8,7 @@ logarithm of its work, by the priors of `forecast.Needs`), of those that cost li
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from mlrtui.driver.forecast import Traits, needs_noise, needs_prior
 
@@ -19,38 +20,52 @@ EACH = 0.02
 """Part of it that a single one may take."""
 GAIN = 0.03
 """A further one must narrow the variance by at least this part."""
-CANDIDATES = 1000
-"""Cells that are looked at, evenly among all of a large grid."""
+CANDIDATES = 300
+"""Cells that are looked at, at most, evenly among all of a large grid."""
+LEVEL = 0.6
+"""Spread of what all have in common."""
+BENT, ALIKE = 0.3, 0.7
+"""How far (ln) sizes may depart from a plane together, and over which distance in ln(width) or ln(depth + 1)."""
 
 
-def pilots(cells: Sequence[Traits], work: Sequence[float]) -> list[int]:
-    """The places of the pilots among the cells, the cheapest first; ``work``: of all nets of each cell, guessed."""
-    total = sum(work)
-    if not total > 0:
+def pilots(cells: Sequence[Traits], work: Sequence[float], nets: Sequence[int]) -> list[int]:
+    """The places of the pilots among the cells, the cheapest first.
+
+    Args:
+        cells: all of a sweep.
+        work: of one net of each, guessed.
+        nets: how many each has; a pilot is one of them.
+    """
+    total = sum(each * count for each, count in zip(work, nets, strict=True))
+    if not total > 0 or len(cells) < 2:
         return []
-    stride = -(-len(cells) // CANDIDATES)
+    looked_at = range(0, len(cells), -(-len(cells) // CANDIDATES))
+    parts = np.array([work[at] for at in looked_at]) / total
+    wholes = parts * np.array([nets[at] for at in looked_at])
+    spread = _covariance([cells[at] for at in looked_at])
+    noise, shares = needs_noise(), wholes / wholes.sum()
+    unknown = at_first = shares @ spread @ shares
+    chosen: list[int] = []
+    while True:
+        gains = (spread @ shares) ** 2 / (np.diag(spread) + noise)
+        gains[(parts > min(EACH, BUDGET - parts[chosen].sum()))] = 0.0
+        best = int(np.argmax(gains))
+        if gains[best] <= GAIN * at_first or unknown <= 0:
+            break
+        spread = spread - np.outer(spread[best], spread[best]) / (spread[best, best] + noise)
+        unknown -= gains[best]
+        chosen.append(best)
+    return [looked_at[at] for at in sorted(set(chosen), key=lambda at: (parts[at], at))]
+
+
+def _covariance(cells: Sequence[Traits]) -> npt.NDArray[np.float64]:
+    """Of the logarithms of what trainings of these cells do: the plane, and what is alike in cells of like sizes."""
     names = {name: column for column, name in enumerate(sorted({name for cell in cells for name in cell.shape}))}
     rows = np.zeros((len(cells), len(names)))
     for row, cell in zip(rows, cells, strict=True):
         for name, value in cell.shape.items():
             row[names[name]] = value
-    parts = np.array(work) / total
-    whole = parts @ rows  # what the logarithm of all work has of each coefficient
-    spread = np.diag([needs_prior(name).sd ** 2 for name in names])
-    noise = needs_noise()
-    left, chosen = BUDGET, set[int]()
-    while True:
-        may = [at for at in range(0, len(cells), stride) if at not in chosen and parts[at] <= min(EACH, left)]
-        if not may:
-            break
-        seen = rows[may]
-        across = seen @ spread
-        gains = (across @ whole) ** 2 / (np.einsum("ij,ij->i", across, seen) + noise)
-        best = int(np.argmax(gains))
-        if gains[best] <= GAIN * (whole @ spread @ whole):
-            break
-        at, along = may[best], across[best]
-        spread = spread - np.outer(along, along) / (along @ rows[at] + noise)
-        chosen.add(at)
-        left -= parts[at]
-    return sorted(chosen, key=lambda at: (parts[at], at))
+    sds = np.array([LEVEL if name == "all" else needs_prior(name).sd for name in names])
+    sizes = np.array([[cell.shape["width"], cell.shape["depth"]] for cell in cells])
+    apart = ((sizes[:, None] - sizes[None]) ** 2).sum(axis=2)
+    return (rows * sds**2) @ rows.T + BENT**2 * np.exp(-0.5 * apart / ALIKE**2)

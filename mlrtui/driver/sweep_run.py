@@ -116,20 +116,20 @@ class CellRun:
 class _Order:
     """Cells in one order of work, and those of them that may want a probe or trainings.
 
-    ``alone``: only of cells on which no slot is at work; ``beside``: of all.
+    ``alone``: only of cells on which no slot is at work; ``beside``: of all. ``nets``: of each its first ones alone.
     """
 
-    def __init__(self, cells: list[CellRun]) -> None:
+    def __init__(self, cells: list[CellRun], nets: int | None = None) -> None:
         self.cells = cells
         self.places = {cell.cell_id: place for place, cell in enumerate(cells)}
         count = len(cells)
         self.probes = {
-            "alone": Ready(count, lambda place: () if cells[place].at_work else _unmeasured(cells[place])),
-            "beside": Ready(count, lambda place: _unmeasured(cells[place])),
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _unmeasured(cells[place], nets)),
+            "beside": Ready(count, lambda place: _unmeasured(cells[place], nets)),
         }
         self.trainings = {
-            "alone": Ready(count, lambda place: () if cells[place].at_work else _wanted(cells[place])),
-            "beside": Ready(count, lambda place: _wanted(cells[place])),
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _wanted(cells[place], nets)),
+            "beside": Ready(count, lambda place: _wanted(cells[place], nets)),
         }
         self._all: tuple[Ready[Any], ...] = (*self.probes.values(), *self.trainings.values())
         self._closed_before = 0
@@ -219,7 +219,7 @@ class SweepRun:
         )
         self.cells = self._in_order.cells
         self.traits = traits_of([(cell.cell_id, cell.cost, cell.plan.label) for cell in self.cells])
-        self._pilots = _Order([] if self._starts is not None and self._starts.learns else self._of_pilots())
+        self._pilots = _Order(self._of_pilots(), nets=1)
         for cell in self.cells:
             for net in cell.nets:
                 self.cell_of[net.net_id] = cell
@@ -295,8 +295,11 @@ class SweepRun:
                 self._look_again(cell)
 
     def _of_pilots(self) -> list[CellRun]:
-        work = [sum(cell.cost.left(False, 0) for _ in cell.nets) for cell in self.cells]
-        return [self.cells[place] for place in pilots(self.traits, work)]
+        """Of a map none, whose rows are alike; nor where the order says where searches start."""
+        if self.maps or (self._starts is not None and self._starts.learns):
+            return []
+        work = [cell.cost.left(False, 0) for cell in self.cells]
+        return [self.cells[place] for place in pilots(self.traits, work, [len(cell.nets) for cell in self.cells])]
 
     def _look_again(self, cell: CellRun) -> None:
         for order in (self._pilots, self._in_order, self._costly_first):
@@ -356,7 +359,7 @@ class SweepRun:
         is wanted.
         """
         due = turn.sees_to_costly and self._costly_is_due(turn)
-        if not due and (draft := self._probe(self._pilots, turn, "alone") or self._trainings(self._pilots, turn)):
+        if not due and (draft := self._pilot(turn)) is not None:
             return draft
         order = self._costly_first if due else self._in_order
         alone, beside = (partial(self._probe, order, turn, who) for who in ("alone", "beside"))
@@ -364,6 +367,13 @@ class SweepRun:
         learns = self._starts is not None and self._starts.learns
         works = (trainings, alone, beside) if learns else (beside, trainings) if due else (alone, trainings, beside)
         return next((draft for work in works if (draft := work()) is not None), None)
+
+    def _pilot(self, turn: Turn) -> Draft | None:
+        """Work on the first nets of the pilots. Not on a device with memory of its own, where all of a cell's nets take
+        hardly longer than one."""
+        if turn.memory or not self._pilots.cells:
+            return None
+        return self._probe(self._pilots, turn, "beside") or self._trainings(self._pilots, turn)
 
     def _learn(self, net: NetRun, eta_star: float | None) -> None:
         if self._starts is not None and eta_star is not None and net.base is None:
@@ -433,8 +443,8 @@ class SweepRun:
         return cell, tuple(work[: max(1, lanes)])
 
 
-def _unmeasured(cell: CellRun) -> list[NetRun]:
-    return [net for net in cell.nets if not (net.is_measured or net.closed or net.probing or net.waits)]
+def _unmeasured(cell: CellRun, nets: int | None = None) -> list[NetRun]:
+    return [net for net in cell.nets[:nets] if not (net.is_measured or net.closed or net.probing or net.waits)]
 
 
 def _forks_of(cells: Mapping[int, CellRun]) -> dict[NetRun, list[NetRun]]:
@@ -463,8 +473,9 @@ def _says_nothing(plan: Cell, net: NetRun) -> str | None:
     return None
 
 
-def _wanted(cell: CellRun) -> list[tuple[NetRun, float, int]]:
-    return [(net, eta, net.questions.round) for net in cell.nets if net.questions is not None for eta in net.wanted()]
+def _wanted(cell: CellRun, nets: int | None = None) -> list[tuple[NetRun, float, int]]:
+    some = [net for net in cell.nets[:nets] if net.questions is not None]
+    return [(net, eta, net.questions.round) for net in some if net.questions is not None for eta in net.wanted()]
 
 
 def trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:

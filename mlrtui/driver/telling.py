@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mlrtui.driver.ceilings import most_steps
-from mlrtui.driver.forecast import CellLeft, Forecast, Lane, Needs, NetLeft, Pace, Workers, forecast
+from mlrtui.driver.forecast import CellLeft, Forecast, Lane, Needs, NetLeft, Pace, Traits, Workers, forecast
+from mlrtui.driver.mapping import MapQuestions
 from mlrtui.driver.questions import ScanQuestions
 from mlrtui.driver.slots import Slots
 from mlrtui.driver.sweep_run import CellRun, Draft, NetRun, SweepRun
@@ -266,15 +267,36 @@ class Telling:
                 lanes.setdefault(lane.net.net_id, []).append(Lane(lane.place, part))
         on_gpu = any(kind_of(device) != "cpu" for device in self._slots.devices)
         given, tasks = self._lanes_of_tasks
-        cells = (
-            CellLeft(self._traits[cell.cell_id], tuple(_nets_left(cell, lanes))) for cell in run.cells if cell.open
-        )
+        left = self._maps_left(run, lanes) if run.maps else self._cells_left(run, lanes)
         waited = self._waited(self._clock())
         who = Workers(slots, given / tasks if tasks else 1.0, side_by_side=on_gpu, waited=waited)
-        return forecast(cells, self._pace, self._needs, who)
+        return forecast(left, self._pace, self._needs, who)
+
+    def _cells_left(self, run: SweepRun, lanes: dict[int, list[Lane]]) -> Iterator[CellLeft]:
+        for cell in run.cells:
+            if cell.open:
+                yield CellLeft(self._traits[cell.cell_id], tuple(_nets_left(cell, lanes)))
+
+    def _maps_left(self, run: SweepRun, lanes: dict[int, list[Lane]]) -> Iterator[CellLeft]:
+        """Maps as wholes: which of their rows wants what is settled as they go."""
+        left = run.maps.left()
+        running: dict[tuple[int, int], list[Lane]] = {}
+        traits: dict[tuple[int, int], Traits] = {}
+        for cell in run.cells:
+            if isinstance(cell.plan, CellPlan) and cell.plan.row is not None and cell.open:
+                for net in cell.nets:
+                    key = cell.plan.row.home, net.seed
+                    traits.setdefault(key, self._traits[cell.cell_id])
+                    running.setdefault(key, []).extend(lanes.get(net.net_id, ()))
+        for key, one in traits.items():
+            trains = tuple(running[key])
+            more = max(left.get(key, float(one.cost.trainings)) - len(trains), 0.0)
+            yield CellLeft(one, (NetLeft(False, 0, trains, more),))
 
     def _place(self, net: NetRun, eta: float, beside: int) -> int:
         """Where a training stands among those of its net, after ``beside`` that run."""
+        if isinstance(net.questions, MapQuestions):
+            return 0  # its rates follow from outcomes elsewhere
         if isinstance(net.questions, ScanQuestions):
             return net.questions.place(eta)
         return self._needs.next_place(net.net_id, net.told) + beside
