@@ -92,9 +92,7 @@ class Case:
     within: float  # part of the truths in the interval, from a tenth on
 
 
-def measure(
-    example: str, overrides: Sequence[str], engine: CpuTimeEngine | ReplayEngine
-) -> tuple[Case, list[Said]]:
+def measure(example: str, overrides: Sequence[str], engine: CpuTimeEngine | ReplayEngine) -> tuple[Case, list[Said]]:
     """Run an example to its end and compare what was said on the way."""
     spec = load_sweep(FOLDER / example, overrides).settled
     plan = planning.plan(spec, data.load)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from mlrtui.driver.planes import Features, Likely, Plane
 from mlrtui.driver.sharing import Cost
 
-__all__ = ["CellLeft", "Forecast", "Lane", "Needs", "NetLeft", "Pace", "Traits", "Workers", "forecast", "needs_noise", "needs_prior", "traits_of"]
+__all__ = ["CellLeft", "Forecast", "Lane", "Needs", "NetLeft", "Pace", "Traits", "Workers", "forecast", "traits_of"]
 
 _FEW = 8  # trainings a worker: of fewer it matters who takes which
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
@@ -68,7 +68,13 @@ _PACE = {
     "size": Likely(-0.15, 0.1),  # large nets use a processor better than the guess says
     "probe size": Likely(-0.1, 0.1),
 }
-_PACE_UNKNOWN = {"machine": Likely(0.0, 5.0), "training": Likely(0.0, 1.0)}  # where a guess knows the shape alone
+_PACE_UNKNOWN = {
+    "machine": Likely(0.0, 5.0),
+    "training": Likely(0.0, 1.0),
+    "size": Likely(-0.4, 0.3),
+    "probe size": Likely(-0.4, 0.3),
+}
+"""Where the guess knows of the shape alone, as of a factory's nets."""
 _PACE_KIND = Likely(0.0, 0.2)
 _PACE_OWN = 0.2
 _RECORD_SD = 0.4  # of ln(seconds / guessed) of one record
@@ -83,19 +89,14 @@ _NEEDS_OWN = 0.25
 _TRAINING_SD = 0.7  # of ln(part of its steps that one training of a cell does)
 
 
-def needs_prior(name: str) -> Likely:
+def _needs_prior(name: str) -> Likely:
     """Of a coefficient of the plane of `Needs`, by the name of its feature."""
     return _NEEDS.get(name, _NEEDS_KIND)
 
 
 def _scan_prior(name: str) -> Likely:
     """The same of a scan, whose trainings do all their steps unless they diverge."""
-    return Likely(0.0, needs_prior(name).sd / 3)
-
-
-def needs_noise() -> float:
-    """Variance of what a cell departs from that plane by, once a net of it is done."""
-    return _NEEDS_OWN**2 + _NET_SD**2
+    return Likely(0.0, _needs_prior(name).sd / 3)
 
 
 _BINS = 50  # of the parts of a training's steps
@@ -132,7 +133,7 @@ class _Spent:
 
 
 class Pace:
-    """How many times as long as guessed work takes on these workers, by cell; ``guessed``: the guess means something."""
+    """How many times as long as guessed work takes here, by cell; ``guessed``: the guess is more than a shape."""
 
     def __init__(self, guessed: bool) -> None:
         self._guessed = guessed
@@ -249,7 +250,7 @@ class Needs:
         self._traits: dict[int, Traits] = {}  # of all cells that were trained
         self._nets: dict[int, tuple[Traits, dict[int, float]]] = {}  # that are not done: parts by place
         self._done: dict[int, _Done] = {}  # by cell
-        self._plane = Plane(_scan_prior if scan else needs_prior, _NEEDS_OWN)
+        self._plane = Plane(_scan_prior if scan else _needs_prior, _NEEDS_OWN)
         self._counts = Plane(lambda name: _COUNTS.get(name, _COUNTS_KIND), _COUNTS_OWN)
         self._usual = 1.0 if scan else _PRIOR_PART
         self._seen = 0.0  # trainings

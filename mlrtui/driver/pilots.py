@@ -2,7 +2,7 @@
 
 In the order of a grid a tenth of the work may have seen nothing but the smallest nets. Results do not depend on the
 order. Chosen one after the other, each the one that narrows most what is not known of the whole (the variance of the
-logarithm of its work, by the priors of `forecast.Needs`), of those that cost little beside it.
+logarithm of its work), of those that cost little beside it.
 """
 
 from collections.abc import Sequence
@@ -10,20 +10,22 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mlrtui.driver.forecast import Traits, needs_noise, needs_prior
+from mlrtui.driver.forecast import Traits
 
 __all__ = ["pilots"]
 
-BUDGET = 0.05
-"""Part of all work that the pilots may take together: half of what is done when a tenth is."""
-EACH = 0.02
+BUDGET = 0.08
+"""Part of all work that the pilots may take together: most of what is done when a tenth is."""
+EACH = 0.05
 """Part of it that a single one may take."""
 GAIN = 0.03
 """A further one must narrow the variance by at least this part."""
 CANDIDATES = 300
 """Cells that are looked at, at most, evenly among all of a large grid."""
-LEVEL = 0.6
-"""Spread of what all have in common."""
+SPREADS, KIND = {"all": 0.6, "width": 0.35, "depth": 0.5}, 0.35
+"""Of what all have in common, and of the coefficients of what they differ in: of needs and of pace together."""
+NOISE = 0.15
+"""Variance of what one net departs from others of its cell by."""
 BENT, ALIKE = 0.3, 0.7
 """How far (ln) sizes may depart from a plane together, and over which distance in ln(width) or ln(depth + 1)."""
 
@@ -43,16 +45,16 @@ def pilots(cells: Sequence[Traits], work: Sequence[float], nets: Sequence[int]) 
     parts = np.array([work[at] for at in looked_at]) / total
     wholes = parts * np.array([nets[at] for at in looked_at])
     spread = _covariance([cells[at] for at in looked_at])
-    noise, shares = needs_noise(), wholes / wholes.sum()
+    shares = wholes / wholes.sum()
     unknown = at_first = shares @ spread @ shares
     chosen: list[int] = []
     while True:
-        gains = (spread @ shares) ** 2 / (np.diag(spread) + noise)
+        gains = (spread @ shares) ** 2 / (np.diag(spread) + NOISE)
         gains[(parts > min(EACH, BUDGET - parts[chosen].sum()))] = 0.0
         best = int(np.argmax(gains))
         if gains[best] <= GAIN * at_first or unknown <= 0:
             break
-        spread = spread - np.outer(spread[best], spread[best]) / (spread[best, best] + noise)
+        spread = spread - np.outer(spread[best], spread[best]) / (spread[best, best] + NOISE)
         unknown -= gains[best]
         chosen.append(best)
     return [looked_at[at] for at in sorted(set(chosen), key=lambda at: (parts[at], at))]
@@ -65,7 +67,7 @@ def _covariance(cells: Sequence[Traits]) -> npt.NDArray[np.float64]:
     for row, cell in zip(rows, cells, strict=True):
         for name, value in cell.shape.items():
             row[names[name]] = value
-    sds = np.array([LEVEL if name == "all" else needs_prior(name).sd for name in names])
+    sds = np.array([SPREADS.get(name, KIND) for name in names])
     sizes = np.array([[cell.shape["width"], cell.shape["depth"]] for cell in cells])
     apart = ((sizes[:, None] - sizes[None]) ** 2).sum(axis=2)
     return (rows * sds**2) @ rows.T + BENT**2 * np.exp(-0.5 * apart / ALIKE**2)

@@ -174,9 +174,7 @@ class Telling:
         # Until its first record of a kind a worker has mostly imported or compiled code: that is no pace.
         counts = one.probes in one.warm
         if isinstance(message, LambdaAtInit):
-            self._pace.add(
-                self._traits[cell.cell_id], now - one.heard, cell.cost.probe, probe=True, first=not counts
-            )
+            self._pace.add(self._traits[cell.cell_id], now - one.heard, cell.cost.probe, probe=True, first=not counts)
             self._did(one, 1.0, now, counts)
         elif isinstance(message, StepBatch):
             steps = begun = 0
