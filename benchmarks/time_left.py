@@ -58,9 +58,9 @@ JUDGED = (
 )
 """On which it is judged: their recordings were replayed once the constants stood.
 
-The rule, written before either was replayed with the model: examples in alphabetical order, every second one, save that
-both halves have forks and a map. Counted are those of 10 s or more on two slots; met is estimate / truth between 0.7 and
-1.3 at a tenth of the time.
+The rule, written before either was replayed with the model: examples in alphabetical order, every second one, save
+that both halves have forks and a map. Counted are those of 10 s or more on two slots; met is estimate / truth between
+0.7 and 1.3 at a tenth of the time.
 """
 
 EXAMPLES = (*FITTED, *JUDGED)

@@ -85,7 +85,7 @@ def seconds_per_training(cell: CellPlan) -> float:
 
 
 def seconds_to_start(cell: CellPlan) -> float:
-    """The part of it that comes before the first step: of a fork, its base, trained once for the rates of a question."""
+    """The part of it before the first step: of a fork, its base, which is trained once for the rates of a question."""
     return _base_steps(cell) * _seconds_per_step(cell) / FORK_POINTS
 
 

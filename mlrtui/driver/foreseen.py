@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from mlrtui.driver.forecast import CellLeft, Needs, NetLeft, Pace, Traits, Workers, forecast
+from mlrtui.driver.forecast import CellLeft, Pace, Workers, forecast
+from mlrtui.driver.needs import Needs, NetLeft
 from mlrtui.driver.sharing import costs_of
+from mlrtui.driver.traits import Traits
 from mlrtui.engines.devices import kind_of
 from mlrtui.garbage import uncollected
 from mlrtui.planning import CellPlan, Plan

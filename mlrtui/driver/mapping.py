@@ -53,7 +53,8 @@ class _Map:
         """
         grid, field = self.field.grid, self.field
         asked, known = field.wanted() | (field.known != UNKNOWN), field.known != UNKNOWN
-        found, seen = [], []  # by level
+        found: list[int] = []  # by level
+        seen: list[int] = []
         for level in range(grid.levels + 1):
             rows, columns = grid.strides(level)
             found.append(int(asked[::rows, ::columns].sum()) - sum(found))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mlrtui.driver.forecast import Traits
+from mlrtui.driver.traits import Traits
 
 __all__ = ["pilots"]
 
@@ -70,4 +70,4 @@ def _covariance(cells: Sequence[Traits]) -> npt.NDArray[np.float64]:
     sds = np.array([SPREADS.get(name, KIND) for name in names])
     sizes = np.array([[cell.shape["width"], cell.shape["depth"]] for cell in cells])
     apart = ((sizes[:, None] - sizes[None]) ** 2).sum(axis=2)
-    return (rows * sds**2) @ rows.T + BENT**2 * np.exp(-0.5 * apart / ALIKE**2)
+    return np.asarray((rows * sds**2) @ rows.T + BENT**2 * np.exp(-0.5 * apart / ALIKE**2), np.float64)

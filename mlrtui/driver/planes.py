@@ -99,5 +99,6 @@ class Plane:
         weights = 1.0 / (self._own**2 + np.array([one.variance for one in self._seen.values()]))
         values = np.array([one.value for one in self._seen.values()])
         weighted = rows.T * weights
-        self._spread = np.linalg.inv(weighted @ rows + np.diag([prior.sd**-2.0 for prior in priors]))
-        self._mean = before + self._spread @ (weighted @ (values - rows @ before))
+        precision = weighted @ rows + np.diag([prior.sd**-2.0 for prior in priors])
+        self._spread = np.asarray(np.linalg.inv(precision), np.float64)
+        self._mean = np.asarray(before + self._spread @ (weighted @ (values - rows @ before)), np.float64)

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from mlrtui.config import AnySweep
-from mlrtui.driver.forecast import traits_of
 from mlrtui.driver.mapping import MapQuestions, Maps
 from mlrtui.driver.methods import search_rules
 from mlrtui.driver.pilots import pilots
@@ -18,6 +17,7 @@ from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
 from mlrtui.driver.sharing import Cost, Turn, costs_of, lanes_that_fill, lanes_within
 from mlrtui.driver.starts import Starts
+from mlrtui.driver.traits import traits_of
 from mlrtui.planning import Cell, CellPlan, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord

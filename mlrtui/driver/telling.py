@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mlrtui.driver.ceilings import most_steps
-from mlrtui.driver.forecast import CellLeft, Forecast, Lane, Needs, NetLeft, Pace, Traits, Workers, forecast
+from mlrtui.driver.forecast import CellLeft, Forecast, Pace, Workers, forecast
 from mlrtui.driver.mapping import MapQuestions
+from mlrtui.driver.needs import Lane, Needs, NetLeft
 from mlrtui.driver.questions import ScanQuestions
 from mlrtui.driver.slots import Slots
 from mlrtui.driver.sweep_run import CellRun, Draft, NetRun, SweepRun
+from mlrtui.driver.traits import Traits
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import CellPlan

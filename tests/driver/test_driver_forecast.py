@@ -6,10 +6,12 @@ from itertools import product
 
 import pytest
 
-from mlrtui.driver.forecast import CellLeft, Forecast, Lane, Needs, NetLeft, Pace, Traits, Workers, forecast, traits_of
+from mlrtui.driver.forecast import CellLeft, Forecast, Pace, Workers, forecast
+from mlrtui.driver.needs import Lane, Needs, NetLeft
 from mlrtui.driver.pilots import BUDGET, EACH, pilots
 from mlrtui.driver.planes import Likely, Plane
 from mlrtui.driver.sharing import Cost
+from mlrtui.driver.traits import Traits, traits_of
 
 COST = Cost(probe=1.0, training=10.0, trainings=8, questions=8)
 CELL = Traits(1, COST)
