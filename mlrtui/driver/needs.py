@@ -153,7 +153,7 @@ class Needs:
     def to_end(self, part: float) -> float:
         """The part at which a training ends that has come this far: the short ones end first, and do not decide."""
         at = min(int(part * _BINS), _BINS - 1)
-        later = self._bins[at + 1 :]
+        later = self._bins[at + 1 :] if part > 0 else self._bins  # it may wait in its task for others
         return (sum(total for _, total in later) + 1.0) / (sum(count for count, _ in later) + 1)
 
     def learn(self, running: Iterable[tuple[Traits, Lane]] = ()) -> None:

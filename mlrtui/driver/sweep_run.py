@@ -369,9 +369,8 @@ class SweepRun:
         return next((draft for work in works if (draft := work()) is not None), None)
 
     def _pilot(self, turn: Turn) -> Draft | None:
-        """Work on the first nets of the pilots. Not on a device with memory of its own, where all of a cell's nets take
-        hardly longer than one."""
-        if turn.memory or not self._pilots.cells:
+        """Work on the first nets of the pilots."""
+        if not turn.sees_to_pilots or not self._pilots.cells:
             return None
         return self._probe(self._pilots, turn, "beside") or self._trainings(self._pilots, turn)
 

@@ -121,7 +121,7 @@ def test_costly_cells_begin_at_once_where_they_would_end_alone(tmp_path: Path) -
     engine = TimedWorkers(["cpu"] * 4)
     drive(tmp_path, engine, "search", seeds=1)
     first = {slot: (task.net.depth, task.net.width) for at, slot, task in engine.tasks if at == 0.0}
-    assert first[0] == (2, 32)  # one slot at least goes in the order of the grid
+    assert first[0] not in {(4, 256), (2, 256)}  # one slot at least begins with what is soon done
     assert first[1] == (4, 256)
     assert first[3] == (2, 256)
     costly = [task for _, _, task in engine.tasks if (task.net.depth, task.net.width) == (4, 256)]
@@ -139,7 +139,13 @@ def test_two_workers_keep_to_cells_of_their_own(tmp_path: Path) -> None:
         cell: {slot for slot, task in rounds if task.net.width == cell[1] and task.net.depth == cell[0]}
         for cell in product([2, 4], WIDTHS)
     }
-    assert sum(len(which) > 1 for which in slots.values()) <= 2
+    pilots = {
+        (task.net.depth, task.net.width)
+        for _, _, task in engine.tasks
+        if isinstance(task, Probe) and len(task.nets) < 4
+    }
+    assert len(pilots) <= 3
+    assert sum(len(which) > 1 for cell, which in slots.items() if cell not in pilots) <= 2
 
 
 def test_searches_that_learn_still_begin_with_the_corners(tmp_path: Path) -> None:
@@ -170,11 +176,12 @@ def test_one_cell_is_shared_by_all_who_wait(tmp_path: Path, device: str) -> None
 def test_whose_turn_it_is() -> None:
     two = ["cpu", "cpu"]
     first, second = Turn(idle=2, slots=2), Turn(idle=1, slots=2, sees_to_costly=True, slot=1)
-    first, second = (replace(turn, peers=2) for turn in (first, second))
-    assert list(turns_of([0], ["cpu"], set())) == [Turn(idle=1)]
+    first, second = (replace(turn, peers=2, sees_to_pilots=True) for turn in (first, second))
+    alone = Turn(idle=1, slot=1, sees_to_pilots=True)
+    assert list(turns_of([0], ["cpu"], set())) == [replace(alone, slot=0)]
     assert list(turns_of([0, 1], two, set())) == [first, second]
-    assert list(turns_of([1], two, {0})) == [Turn(idle=1, slot=1)]  # the only one left goes in the grid's order
-    assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [Turn(idle=1, slot=1)]
+    assert list(turns_of([1], two, {0})) == [alone]  # the only one left goes in the grid's order
+    assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [alone]
     gpus = ["cuda:0", "cuda:1", *two]
     figures = [Figures(80), Figures(24, 2, 7)]
     assert list(turns_of([0, 1], gpus, set(), figures.__getitem__)) == [
