@@ -139,13 +139,8 @@ def test_two_workers_keep_to_cells_of_their_own(tmp_path: Path) -> None:
         cell: {slot for slot, task in rounds if task.net.width == cell[1] and task.net.depth == cell[0]}
         for cell in product([2, 4], WIDTHS)
     }
-    pilots = {
-        (task.net.depth, task.net.width)
-        for _, _, task in engine.tasks
-        if isinstance(task, Probe) and len(task.nets) < 4
-    }
-    assert len(pilots) <= 3
-    assert sum(len(which) > 1 for cell, which in slots.items() if cell not in pilots) <= 2
+    # Two where the last cells are shared, and the pilots, of which one net comes first and the others in their turn.
+    assert sum(len(which) > 1 for which in slots.values()) <= 4
 
 
 def test_searches_that_learn_still_begin_with_the_corners(tmp_path: Path) -> None:
@@ -193,9 +188,9 @@ def test_whose_turn_it_is() -> None:
 def test_every_second_gpu_begins_the_costly_cells_in_time(tmp_path: Path) -> None:
     """Where the grid's order would leave the longest for the end, when all others have nothing to do."""
     engine = TimedWorkers(["cuda:0", "cuda:1"], together=True)
-    drive(tmp_path, engine, "scan", seeds=1, depth=[1], width=[*range(32, 41), 256])
+    drive(tmp_path, engine, "scan", seeds=1, depth=[1], width=[*range(32, 41), 1024])
     begun = [task.net.width for _, _, task in engine.tasks if isinstance(task, Round)]
-    assert begun.index(256) == 1
+    assert begun.index(1024) == 1
 
 
 def test_rounds_in_flight_on_one_device_are_as_large_as_fills_it(tmp_path: Path) -> None:
