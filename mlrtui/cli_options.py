@@ -157,7 +157,12 @@ DevicesOption = Annotated[
 ]
 WorkersOption = Annotated[
     int | None,
-    typer.Option("--workers", min=1, max=999, help="Worker processes on each device (default: as --devices says)."),
+    typer.Option(
+        "--workers",
+        min=1,
+        max=999,
+        help="Worker processes on each device (default: as --devices says; 1 or 2 on a GPU).",
+    ),
 ]
 EngineOption = Annotated[
     str, typer.Option("--engine", help="Where trainings run: local, ray, fake, or an engine of another package.")

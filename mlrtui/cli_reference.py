@@ -50,7 +50,7 @@ Options of `mlrtui` itself stand before the command: `mlrtui --debug run nets.to
 | `MLRTUI_REMOTE` | the command that runs mlrtui on the other machine, such as `~/venv/bin/mlrtui` |
 | `MLRTUI_FAST` | `0` turns compiled training steps off |
 | `MLRTUI_GRAPHS` | `0` turns CUDA graphs off |
-| `MLRTUI_TRITON` | `1` trains narrow fully connected nets on a GPU by a kernel of Triton (extra `gpu`); not timed yet |
+| `MLRTUI_TRITON` | `1`: Triton trains narrow mlps on a GPU (extra `gpu`), not timed yet; `auto`: where that is faster |
 | `MLRTUI_RECORD` | `0` turns `mlrtui.record` off in every script |
 | `MLRTUI_EVENT` | for the command of `--notify`: what happened (done, failed, stalled, stopped) |
 | `MLRTUI_SWEEP` | for the same: the sweep |

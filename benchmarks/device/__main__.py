@@ -3,6 +3,7 @@
 python -m benchmarks.device                            # on a GPU, ten minutes at most
 python -m benchmarks.device --device cpu               # a rehearsal of every stage, some minutes
 python -m benchmarks.device --stages 1,2,4 --out figures
+python -m benchmarks.device --resume                   # the stages that --out has no whole figures of
 python -m benchmarks.device --page figures             # put the tables into docs/benchmarks.md
 """
 
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument(
         "--page", type=Path, metavar="FOLDER", help="measure nothing; put a folder's tables into the docs"
     )
+    parser.add_argument("--resume", action="store_true", help="keep the stages of --out that are done")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.page is not None:
@@ -52,14 +54,16 @@ def main() -> None:
         stages = [stage_of(int(number)) for number in options.stages.split(",")]
     except ValueError as error:
         parser.error(f"--stages {options.stages}: {error}")
+    if options.resume:
+        stages = [stage for stage in stages if not _is_done(options.out / f"stage-{stage.number}.json")]
     sys.exit(run(stages, device, size, options.limit, options.out))
 
 
 def run(stages: list[Stage], device: str, size: str, limit: float, out: Path) -> int:
     """All stages within ``limit`` seconds; the number of those that failed, were stopped or were skipped."""
     out.mkdir(parents=True, exist_ok=True)
-    for old in out.glob("stage-*.json"):
-        old.unlink()
+    for stage in stages:
+        (out / f"stage-{stage.number}.json").unlink(missing_ok=True)
     ends_at = time.monotonic() + limit
     unwell = 0
     for stage in stages:
@@ -108,7 +112,7 @@ def _kill(child: "subprocess.Popen[bytes]") -> None:
 
 def _work(stage: Stage, setting: Setting, out: Path) -> None:
     """Do a stage in this process."""
-    report = Report(out / f"stage-{stage.number}.json", stage.number, stage.title)
+    report = Report(out / f"stage-{stage.number}.json", stage.number, stage.title, echoes=True)
     try:
         stage.load()(setting, report)
     except Skip as reason:
@@ -120,6 +124,11 @@ def _work(stage: Stage, setting: Setting, out: Path) -> None:
         report.fault(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
         raise
     report.close()
+
+
+def _is_done(path: Path) -> bool:
+    """Whether a stage left whole figures there."""
+    return path.exists() and bool(_read(path)["status"] == "done")
 
 
 def _read(path: Path) -> dict[str, Any]:

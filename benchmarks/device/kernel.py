@@ -52,7 +52,7 @@ def _compare(setting: Setting, report: Report, case: Case, data: Dataset, rate: 
     for name, seconds in in_turn(works, setting.device, setting.pick(1, 1, 3)):
         spent.setdefault(name, []).append(seconds)
     each = {name: statistics.median(seconds) for name, seconds in spent.items()}
-    if jax and (others := by_jax(case, setting)) is not None:
+    if jax and (others := by_jax(case, setting, report)) is not None:
         each["JAX"] = others
     steps = case.trainings * task.train.max_steps
     columns: dict[str, object] = {f"{name}, lane-steps/s": steps / seconds for name, seconds in each.items()}

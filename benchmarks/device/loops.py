@@ -67,7 +67,7 @@ def _trainings(setting: Setting, report: Report, case: Case, data: Dataset, jax:
         spent.setdefault(name, []).append(seconds)
     counts = {"lanes": case.trainings, "plain loop": len(few), "torch.vmap": case.trainings, "torch.compile": 1}
     each = {name: statistics.median(seconds) / counts[name] for name, seconds in spent.items()}
-    if jax and (found := by_jax(case, setting)) is not None:
+    if jax and (found := by_jax(case, setting, report)) is not None:
         each["JAX"] = found / case.trainings
     report.row("trainings: seconds of one, and the speed-up of lanes", depth=case.depth, width=case.width,
                trainings=case.trainings, **{f"{name}, s": value for name, value in each.items()},
@@ -128,8 +128,8 @@ def has_jax(setting: Setting, report: Report) -> bool:
     return setting.size != "tiny"
 
 
-def by_jax(case: Case, setting: Setting) -> float | None:
-    """Seconds of all lanes in a process of its own; None where it fails."""
+def by_jax(case: Case, setting: Setting, report: Report) -> float | None:
+    """Seconds of all lanes in a process of its own; None where it fails, and a note says why."""
     question = {
         "depth": case.depth, "width": case.width, "epochs": case.epochs, "batch": BATCH,
         "etas": [trial.eta for trial in case.trials()],
@@ -147,7 +147,12 @@ def by_jax(case: Case, setting: Setting) -> float | None:
             timeout=max(1.0, setting.left),
             check=True,
         )
-    except subprocess.SubprocessError:
+    except subprocess.TimeoutExpired:
+        report.note(f"{case.depth} × {case.width}: no time was left for JAX")
+        return None
+    except subprocess.CalledProcessError as error:
+        last = next(iter(reversed(error.stderr.strip().splitlines())), "")
+        report.note(f"{case.depth} × {case.width}: JAX failed: {last[:300]}")
         return None
     return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
 

@@ -136,6 +136,7 @@ def _two_workers(setting: Setting, report: Report) -> None:
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, setting, 4 // workers), daemon=True)
             process.start()
+            theirs.close()  # so that one that dies is not waited for
             pipes.append(ours)
             processes.append(process)
         for pipe in pipes:

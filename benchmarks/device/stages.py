@@ -69,11 +69,14 @@ class Report:
     notes: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     cut: bool = False  # some cases were left out for want of time
+    echoes: bool = False  # whether rows are printed as they come, for whoever gets no files of a run that was stopped
 
     def row(self, table: str, **columns: object) -> None:
         """Add a row to a table."""
         self.tables.setdefault(table, []).append(columns)
         self.write()
+        if self.echoes:
+            print(f"{self.number}. {table}: {json.dumps(_plain(columns), ensure_ascii=False)}", flush=True)
 
     def note(self, text: str) -> None:
         """Add a sentence for the reader."""
@@ -100,6 +103,7 @@ class Report:
         """Replace the file in one step, so that a stage killed at any moment leaves a whole one."""
         document = asdict(self)
         document.pop("path")
+        document.pop("echoes")
         draft = self.path.with_suffix(".new")
         draft.write_text(json.dumps(_plain(document), indent=1, ensure_ascii=False), encoding="utf-8")
         os.replace(draft, self.path)

@@ -9,7 +9,7 @@ from statistics import fmean, linear_regression
 
 from mlrtui.analysis.warmup import suggestions
 from mlrtui.claims.check import Claim, Measured, Results, Row
-from mlrtui.claims.measures import Measure, average, column, farthest, number, share
+from mlrtui.claims.measures import Measure, average, column, farthest, is_at, number, share
 from mlrtui.text.numbers import exact, fixed
 
 __all__ = ["ALONG"]
@@ -217,14 +217,10 @@ def _of_curves(
     """
 
     def measure(results: Results) -> Measured:
-        rows = [row for row in results.view("curves", **where) if c is None or _is_at(c, row)]
+        rows = [row for row in results.view("curves", **where) if c is None or is_at(c, row)]
         return _of_nets([summary(values) for values in _curves(rows, column, first).values()])
 
     return measure
-
-
-def _is_at(c: float, row: Row) -> bool:
-    return abs(number(row["eta_lambda0"]) - c) < 1e-3 * c
 
 
 def _curves(rows: Iterable[Row], column: str, first: int) -> dict[tuple[float, float], list[float]]:

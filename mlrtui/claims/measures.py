@@ -22,6 +22,7 @@ __all__ = [
     "exponent",
     "farthest",
     "first_catapult",
+    "is_at",
     "largest",
     "number",
     "power",
@@ -161,8 +162,7 @@ def end_at(c: float, **where: object) -> Measure:
     """η·λ at the end of the run at c = η·λ₀, mean over nets."""
 
     def at_c(row: Row) -> float | None:
-        near = abs(number(row["eta_lambda0"]) - c) < 1e-6 * c
-        return _or_none(row["eta_final_sharpness"]) if near else None
+        return _or_none(row["eta_final_sharpness"]) if is_at(c, row) else None
 
     return average("phases", at_c, **where)
 
@@ -207,7 +207,7 @@ def time_to_peak(c: float) -> Measure:
     """
 
     def measure(results: Results) -> Measured:
-        runs = [row for row in results.view("phases") if abs(number(row["eta_lambda0"]) - c) < 1e-6 * c]
+        runs = [row for row in results.view("phases") if is_at(c, row)]
         if len(runs) < 3:
             return Measured(None, note=f"no runs at η·λ₀ = {exact(c)}")
         starts = [log(number(row["width"]) / (2.0 * number(row["loss_initial"]))) for row in runs]
@@ -239,6 +239,11 @@ def number(value: object) -> float:
     if not isinstance(value, int | float):
         raise TypeError(f"{value!r} is not a number")
     return float(value)
+
+
+def is_at(c: float, row: Row) -> bool:
+    """Whether a training's rate is c / λ₀, within 0.1 %: rates of a scan lie farther apart."""
+    return abs(number(row["eta_lambda0"]) - c) < 1e-3 * c
 
 
 def _over(

@@ -24,6 +24,7 @@ from mlrtui.claims.measures import (
     exponent,
     farthest,
     first_catapult,
+    is_at,
     largest,
     number,
     power,
@@ -173,7 +174,7 @@ _CATAPULTS = (
     Claim(SOLVABLE, "every catapult ends below the edge: largest η·λ", LEWKOWYCZ, 0.0, 2.0,
           largest("phases", _FINAL, phase="catapult")),
     Claim(SOLVABLE, "the loss peaks in proportion to width: exponent at η·λ₀ = 3", LEWKOWYCZ, 0.95, 1.02,
-          power("phases", lambda row: _peak_loss(row) if abs(number(row["eta_lambda0"]) - 3.0) < 1e-6 else None)),
+          power("phases", lambda row: _peak_loss(row) if is_at(3.0, row) else None)),
     Claim(SOLVABLE, "... after 1/(2 ln 2) = 0.72 steps for each unit of ln width, at η·λ₀ = 3", LEWKOWYCZ, 0.65, 0.79,
           time_to_peak(3.0)),
     Claim(EDGE, "the largest rate is 4/λ₀ at every width", LEWKOWYCZ, 3.999, 4.001,
@@ -343,7 +344,7 @@ def _ln_loss(rate: float, width: int, model: str) -> Measure:
     """ln of the final loss of nets of this width at this η·λ₀."""
 
     def loss(row: Row) -> float | None:
-        return log(number(row["loss_final"])) if abs(number(row["eta_lambda0"]) - rate) < 1e-6 else None
+        return log(number(row["loss_final"])) if is_at(rate, row) else None
 
     return average("phases", loss, model=model, width=width)
 

@@ -19,6 +19,7 @@ from mlrtui.driver import estimate, launch, stopping
 from mlrtui.driver.backups import refuse_other_backup
 from mlrtui.driver.deriving import Aside, aside_name, asides, decided, threshold_of
 from mlrtui.driver.foreseen import time_foreseen
+from mlrtui.driver.gpu_workers import shared_out
 from mlrtui.driver.growth import Growth, growth
 from mlrtui.driver.methods import chosen_as, chosen_for
 from mlrtui.driver.shards import Shard, part
@@ -79,7 +80,7 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
     stored = _beside_stored(options, specs)
     useful = max(1, *(estimate.parallel_lanes(plan) for plan in stored.plans))
     if options.dry_run:
-        workers = _workers(options, useful)
+        workers = _workers(options, useful, specs)
         _refuse_loops(specs, workers, options)
         built, loops = check_factories(specs, workers[0], timed=True), check_loops(specs)
         for plan, cells, known in zip(stored.plans, built, loops, strict=True):
@@ -90,7 +91,7 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
         return 0
     specs = stored.specs
     if not stored.undone:
-        _workers(options, useful)  # reports a mistake in an option all the same
+        _workers(options, useful, ())  # reports a mistake in an option all the same
         return _finished(options, specs)
     if _shows_screen(options):
         from mlrtui.tui.settings import load_settings, settings_path
@@ -148,7 +149,7 @@ def start(
         return 0
     if not _shows_screen(options):
         return _plain(options, specs, driver)
-    _attach(options, _starting(plans, _workers(options, useful), options.store))
+    _attach(options, _starting(plans, _workers(options, useful, specs), options.store))
     return _left(options, driver)
 
 
@@ -168,7 +169,7 @@ def _attended(
 def _launched(
     specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None]
 ) -> launch.DriverProcess:
-    workers = _workers(options, useful)
+    workers = _workers(options, useful, specs)
     specs = [chosen_for(spec, workers) for spec in specs]
     _refuse_loops(specs, workers, options)
     check_factories(specs, workers[0])
@@ -194,14 +195,17 @@ def _shows_screen(options: RunOptions) -> bool:
     return not options.detach and not options.plain and not options.terms.foreground and sys.stdout.isatty()
 
 
-def _workers(options: RunOptions, useful: int) -> Sequence[str]:
-    """The device of every worker; ``useful`` bounds those that are started by themselves. Raises BadInput."""
+def _workers(options: RunOptions, useful: int, specs: Sequence[AnySweep]) -> Sequence[str]:
+    """The device of every worker; ``useful`` bounds CPU workers that are started by themselves, and what the sweeps
+    train decides whether two share a GPU, where that is not said. Raises BadInput."""
     engine = engine_of(options.engine, options.engine_options)
     if options.workers is not None and not engine.shares_devices:
         raise BadInput(f"--workers: --engine {options.engine} has one worker a device; choose them by --devices")
     found = engine.resolve(options.devices, useful, options.engine_options)
-    if options.workers is None or FAKE in found:
+    if FAKE in found:
         return found
+    if options.workers is None:
+        return shared_out(found, specs) if engine.shares_devices else found
     return [device for device in dict.fromkeys(found) for _ in range(options.workers)]
 
 

@@ -1,7 +1,7 @@
 """How a sweep's work is shared among slots: which of them may take how much, and what a net costs."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlrtui.config import AnySweep
@@ -11,7 +11,7 @@ from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
 from mlrtui_trainer.models.kinds import n_params
 
-__all__ = ["Cost", "Figures", "Turn", "costs_of", "lanes_that_fill", "lanes_within", "turns_of"]
+__all__ = ["Cost", "Figures", "Turn", "costs_of", "hidden_of", "lanes_that_fill", "lanes_within", "turns_of"]
 
 MOST_LANES = 4096
 VECTORS = 34
@@ -113,6 +113,13 @@ def _places(kind: str, devices: Sequence[str], dead: Collection[int]) -> dict[in
     """Slots of a kind that are in use, by their place among them."""
     slots = [slot for slot, device in enumerate(devices) if kind_of(device) == kind and slot not in dead]
     return {slot: place for place, slot in enumerate(slots)}
+
+
+def hidden_of(env: Mapping[str, str]) -> int:
+    """`Figures.hidden` of a device, as its worker measured it (`mlrtui_trainer.devices.ceilings`)."""
+    numbers = (env.get(key, "") for key in ("gflops", "launch_ns"))
+    gflops, launch = (int(text) if text.isdecimal() else 0 for text in numbers)
+    return gflops * launch
 
 
 def lanes_that_fill(cell: Cell, hidden: int) -> int:

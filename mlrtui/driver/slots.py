@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from mlrtui.driver.sharing import Figures
+from mlrtui.driver.sharing import Figures, hidden_of
 
 __all__ = ["MAX_STARVED", "Slots"]
 
@@ -38,10 +38,8 @@ class Slots:
 
     def figures(self, slot: int) -> Figures:
         """What its device is like, as its worker measured it."""
-        env, mates = self.env(slot), self._workers[self._place(slot)]
-        numbers = (env.get(key, "") for key in ("gflops", "launch_ns"))
-        gflops, launch = (int(text) if text.isdecimal() else 0 for text in numbers)
-        return Figures(self.memory(slot), max(mates, 1), gflops * launch)
+        mates = self._workers[self._place(slot)]
+        return Figures(self.memory(slot), max(mates, 1), hidden_of(self.env(slot)))
 
     def in_use(self) -> list[int]:
         """All but those that are left out."""

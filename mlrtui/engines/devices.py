@@ -1,15 +1,18 @@
 """From `--devices` to a list of device names, without importing torch here."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from mlrtui.errors import BadInput
 
-__all__ = ["FAKE", "count_cuda", "cpu_cores", "kind_of", "resolve"]
+__all__ = ["FAKE", "count_cuda", "cpu_cores", "figures_of", "kind_of", "resolve"]
 
 FAKE = "fake"
 """The device whose numbers are made up."""
@@ -38,6 +41,35 @@ def count_cuda() -> int:
     probe = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
     done = subprocess.run([sys.executable, "-P", "-c", probe], capture_output=True, text=True, check=False)
     return int(done.stdout.strip() or 0) if done.returncode == 0 else 0
+
+
+@lru_cache(maxsize=8)
+def figures_of(devices: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
+    """What CUDA devices can do, measured in a process of its own: `ceilings`, "memory" in bytes, and "shared".
+
+    "shared" is "no" where the driver lets a GPU have one process only. A device that cannot be measured is left out.
+    """
+    probe = (
+        "import json, sys; from mlrtui_trainer.devices import ceilings, memory_of; "
+        "print(json.dumps({one: {'memory': str(memory_of(one)), **ceilings(one)} for one in sys.argv[1:]}))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", probe, *devices], capture_output=True, text=True, check=False)
+    try:
+        found: dict[str, dict[str, str]] = json.loads(done.stdout)
+    except ValueError:
+        return {}
+    modes = _compute_modes()
+    return {name: one | ({} if modes <= {"Default"} else {"shared": "no"}) for name, one in found.items()}
+
+
+def _compute_modes() -> set[str]:
+    """Compute modes of this machine's GPUs, such as "Default" or "Exclusive_Process"; none where nobody tells."""
+    command = ["nvidia-smi", "--query-gpu=compute_mode", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30.0)
+    except (OSError, subprocess.TimeoutExpired):
+        return set()
+    return set(filter(None, map(str.strip, done.stdout.splitlines()))) if done.returncode == 0 else set()
 
 
 def resolve(wanted: str, *, useful: int | None = None) -> tuple[str, ...]:

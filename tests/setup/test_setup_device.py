@@ -148,3 +148,32 @@ def test_the_wheels_asked_for_are_those_of_the_constraints(tmp_path: Path) -> No
 def rehearse(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "benchmarks.device", "--device", "cpu", "--out", str(folder), *options]
     return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
+
+
+def test_stages_that_are_done_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, status in ((2, "done"), (3, "timed out")):
+        Report(tmp_path / f"stage-{number}.json", number, "a title", status).write()
+    begun: list[int] = []
+
+    def run(stages: list[Stage], *given: object) -> int:
+        begun.extend(stage.number for stage in stages)
+        return 0
+
+    monkeypatch.setattr(device, "run", run)
+    monkeypatch.setattr(sys, "argv", ["x", "--device", "cpu", "--stages", "2,3,4", "--out", str(tmp_path), "--resume"])
+    with pytest.raises(SystemExit):
+        device.main()
+    assert begun == [3, 4]
+
+
+def test_a_run_of_one_stage_leaves_the_figures_of_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Report(tmp_path / "stage-2.json", 2, "a title", "done").write()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert device.run([replace(stage_of(1), seconds=30.0)], "cpu", "tiny", 60.0, tmp_path) == 1
+    assert (tmp_path / "stage-2.json").exists()
+
+
+def test_rows_are_printed_as_they_come(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="no such device"):
+        device._work(Stage(7, "a title", __name__, 1.0, "breaks"), Setting("cpu", "tiny", 0.0), tmp_path)
+    assert capsys.readouterr().out == '7. before: {"value": null}\n'

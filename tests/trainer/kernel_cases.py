@@ -6,11 +6,15 @@ from itertools import product
 from mlrtui_trainer.kernels.records import ACTIVATIONS, LOSSES, OPTIMIZERS
 from mlrtui_trainer.spec import NetSpec, TrainSpec
 
-__all__ = ["BROKEN", "CASES", "Case"]
+__all__ = ["ALONE", "BESIDE", "BROKEN", "CASES", "CHOSEN", "WILD", "Case"]
 
 BROKEN = "ce-momentum-tanh"
 """The case that is also trained by a kernel that cannot be launched a second time."""
 
+CHOSEN = "one hidden layer"
+"""The case that is also trained by whatever is faster, as a clock of the test says."""
+
+ALONE, BESIDE = "a calm lane alone", "a calm lane beside lanes that diverge at once"
 WILD = 1e30
 
 
@@ -40,6 +44,7 @@ def _plain() -> list[Case]:
 
 
 _NET, _TRAIN = NetSpec("mlp", 16, 10, 2, 17), TrainSpec("ce", 40, 4, 1)
+_TWO, _INERT = replace(_TRAIN, max_steps=2), replace(_TRAIN, optimizer="momentum")
 _REACHED = replace(_TRAIN, success="accuracy", threshold=0.3, max_steps=40)
 
 CASES = [
@@ -76,4 +81,15 @@ CASES = [
         (0.1,),
         every=2,
     ),
+    *(Case(f"width {width}", replace(_NET, width=width, bias=True), _TWO, (0.1,)) for width in (1, 33, 100, 128)),
+    Case("batches of one sample", _NET, replace(_TRAIN, batch=1, max_steps=5, steps_per_epoch=5), (0.05, WILD), 5),
+    Case("samples left out of whole batches", _NET, replace(_TRAIN, batch=17, steps_per_epoch=2), (0.1,)),
+    Case(
+        "a single class", replace(_NET, outputs=1), replace(_TRAIN, batch=20, steps_per_epoch=2), (0.1,), kind="classes"
+    ),
+    Case("momentum, some layers frozen", replace(_NET, layer_lr=(0.0, 2.0, 0.5), bias=True), _INERT, (0.1,)),
+    Case("eight layers", replace(_NET, depth=8, width=7), _TWO, (0.1,)),
+    Case("rates too small to move", _NET, _TRAIN, (1e-45, 1e-320)),
+    Case(ALONE, _NET, _TRAIN, (0.1,)),
+    Case(BESIDE, _NET, _TRAIN, (0.1, WILD, 1e38)),
 ]

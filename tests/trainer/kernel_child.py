@@ -8,15 +8,18 @@ import os
 import sys
 import warnings
 from dataclasses import replace
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-from kernel_cases import BROKEN, CASES, Case
+from kernel_cases import BROKEN, CASES, CHOSEN, Case
 from trainer_runs import digits, run_trials, trial
 
-from mlrtui_trainer.kernels import route, steps, training
+from mlrtui_trainer.fast import route as solvers
+from mlrtui_trainer.fast import steps as fast
+from mlrtui_trainer.kernels import choice, route, steps, training
 from mlrtui_trainer.kernels.steps import KernelSteps
 from mlrtui_trainer.spec import Dataset
 
@@ -83,7 +86,38 @@ def run_broken(case: Case) -> dict[str, Any]:
     return {**found, "again": again["launches"], "said": words}
 
 
+def forget_compiler() -> None:
+    """Have it asked again whether steps and λ are compiled."""
+    for part in (fast, solvers):
+        part._kernels.cache_clear()
+
+
+def run_chosen(case: Case, speed: float) -> dict[str, Any]:
+    """With the kernel where it is faster, when a clock says that it has this speed-up; and what was said of it."""
+    turns = 1 + choice.TURNS
+    spent = [part for each in (speed, 1.0) for _ in range(turns) for part in (0.0, each)]  # compiled steps come first
+    with (
+        patch.object(choice, "_now", iter(np.cumsum(spent).tolist()).__next__),
+        patch.dict(choice._gains, clear=True),
+        patch.dict(os.environ, {"MLRTUI_FAST": "1", route.SWITCH: route.AUTO}),
+        warnings.catch_warnings(record=True) as said,
+    ):
+        warnings.simplefilter("always")
+        forget_compiler()
+        found = train(case)
+        again = train(case)  # asks no clock
+    forget_compiler()
+    words = [str(one.message) for one in said if "kernel" in str(one.message)]
+    return {**found, "again": again["launches"], "said": words}
+
+
 def run(case: Case, *, kernel: bool) -> dict[str, Any]:
+    """With or without it."""
+    with patch.dict(os.environ, {route.SWITCH: "1" if kernel else "0"}):
+        return train(case)
+
+
+def train(case: Case) -> dict[str, Any]:
     """Rows and outcome of each trial."""
     trials = [trial(i, eta, 1 + i % 2) for i, eta in enumerate(case.etas)]
     launches = []
@@ -93,7 +127,7 @@ def run(case: Case, *, kernel: bool) -> dict[str, Any]:
         launches.append(given[3].steps)
         return ours(self, *given)
 
-    with patch.dict(os.environ, {route.SWITCH: "1" if kernel else "0"}), patch.object(KernelSteps, "_launch", launched):
+    with patch.object(KernelSteps, "_launch", launched):
         found = run_trials(data_of(case), case.net, case.train, trials, case.every)
     return {
         "launches": launches,
@@ -125,6 +159,8 @@ def main() -> None:
         pair = {"name": case.name, "kernel": run(case, kernel=True), "general": run(case, kernel=False)}
         if case.name == BROKEN:
             pair["broken"] = run_broken(case)
+        if case.name == CHOSEN and find_spec("numba") is not None:
+            pair |= {"faster": run_chosen(case, 2.0), "slower": run_chosen(case, 0.25)}
         print(json.dumps(pair), flush=True)
 
 

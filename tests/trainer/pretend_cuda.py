@@ -92,6 +92,8 @@ class PretendCuda(TorchDispatchMode):
             patch.setattr(torch.cuda, "current_stream", _Stream)
             patch.setattr(torch.cuda, "CUDAGraph", self._counted)
             patch.setattr(torch.cuda, "graph", self._recorded)
+            patch.setattr(torch.cuda, "get_rng_state", lambda device: torch.get_rng_state())  # of the CPU that plays it
+            patch.setattr(torch.cuda, "set_rng_state", lambda state, device: None)
             torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(..., device=) copies where we can see it
             try:
                 yield self

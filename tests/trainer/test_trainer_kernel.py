@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_cases import BROKEN, CASES, WILD, Case
+from kernel_cases import ALONE, BESIDE, BROKEN, CASES, CHOSEN, WILD, Case
 
+TURNS = 3  # of `kernels.choice`, which the child times
 pytest.importorskip("triton", reason="needs Triton: pip install -c constraints.txt 'mlrtui[gpu]'")
 
 HERE = Path(__file__).parent
@@ -32,13 +33,13 @@ def found() -> dict[str, Any]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_kernel_trains_as_the_general_steps_do(case: Case, found: dict[str, Any]) -> None:
     pair = found[case.name]
-    assert sum(pair["kernel"]["launches"]) >= case.train.max_steps
+    assert sum(pair["kernel"]["launches"]) >= max(trial["step"][-1] for trial in pair["kernel"]["trials"])
     assert pair["general"]["launches"] == []
     for eta, ours, theirs in zip(case.etas, pair["kernel"]["trials"], pair["general"]["trials"], strict=True):
         for name in ("verdict", "phase", "step", "flags", "reached_epoch", "bad_step", "bad_kind", "peak_step"):
             assert ours[name] == theirs[name], name
         assert ours["accuracy"] == pytest.approx(theirs["accuracy"], abs=1e-12, nan_ok=True)
-        if eta == WILD:
+        if eta >= WILD:
             assert theirs["verdict"] == "diverged"
             continue
         assert ours["loss"] == pytest.approx(theirs["loss"], rel=APART)
@@ -69,4 +70,25 @@ def test_a_kernel_that_cannot_be_launched_is_left_with_one_line_and_the_same_rec
         for name in ("verdict", "phase", "step", "flags", "reached_epoch", "bad_step", "bad_kind", "peak_step"):
             assert ours[name] == theirs[name], name
         if eta != WILD:
+            assert ours["loss"] == pytest.approx(theirs["loss"], rel=APART)
+
+
+def test_a_lane_has_the_same_bits_beside_lanes_that_diverge(found: dict[str, Any]) -> None:
+    alone, beside = (found[name]["kernel"]["trials"][0] for name in (ALONE, BESIDE))
+    assert len(found[BESIDE]["kernel"]["trials"]) == 3
+    assert alone == beside
+
+
+def test_it_is_used_where_it_is_faster_and_the_log_says_so(found: dict[str, Any]) -> None:
+    pytest.importorskip("numba", reason="compares with compiled steps: needs numba")
+    for name, gain, words in (("faster", "2", "it is used"), ("slower", "0.25", "it is not used")):
+        chosen = found[CHOSEN][name]
+        timed = 1 + TURNS
+        said = f"the kernel has {gain} times the speed of other steps, {words}"
+        assert chosen["said"] == [f"MLRTUI_TRITON=auto: hidden layers 1, width 17, lanes 1: {said}"]
+        whole = found[CHOSEN]["kernel"]["launches"]
+        trained = [*whole] if name == "faster" else []
+        assert chosen["launches"][timed:] == trained
+        assert chosen["again"] == trained  # not measured again
+        for ours, theirs in zip(chosen["trials"], found[CHOSEN]["general"]["trials"], strict=True):
             assert ours["loss"] == pytest.approx(theirs["loss"], rel=APART)

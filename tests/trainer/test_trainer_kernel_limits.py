@@ -1,5 +1,8 @@
 """What the kernel needs of a GPU, compiled without one: registers, spills and shared memory stay within limits."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from benchmarks.kernel_limits import GPUS, Gpu, compiled, form, lane_steps, loops_of, products_of_step
@@ -27,6 +30,18 @@ def test_it_fits(gpu: Gpu, width: int, optimizer: str, programs: int, share: flo
     assert found.programs(gpu) >= programs
     assert found.share >= share
     assert lane_steps(found, one, 2, gpu) > lane_steps(found, one, 8, gpu) > 0.0
+
+
+def test_triton_has_what_it_compiles_with_in_its_own_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user has no CUDA toolkit: `pip install 'mlrtui[gpu]'` must do."""
+    import triton
+    from triton import knobs
+
+    monkeypatch.setenv("PATH", "")
+    home = Path(triton.__file__).parent
+    for tool in (knobs.nvidia.ptxas, knobs.nvidia.ptxas_blackwell, knobs.nvidia.cuobjdump):
+        assert home in Path(tool.path).parents
+        assert os.access(tool.path, os.X_OK)
 
 
 def test_the_products_of_a_step_are_counted_with_their_padding() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from trainer_runs import digits, run_trials, trial
 
-from mlrtui_trainer.kernels import route, steps
+from mlrtui_trainer.kernels import choice, route, steps
 from mlrtui_trainer.kernels.steps import KernelSteps
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.samples import Samples
@@ -130,3 +130,31 @@ def test_a_kernel_without_memory_is_no_reason_to_go_without_it(monkeypatch: pyte
     failed = list(run_task(Round(1, data.data_id, NET, TRAIN, SharpnessSpec(), (trial(0, 0.1),)), data, "cpu"))[-1]
     assert isinstance(failed, TaskFailed)
     assert failed.out_of_memory  # the driver halves the round
+
+
+def test_what_is_not_trained_by_it_is_not_timed_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.setattr(choice, "_gains", {})
+    monkeypatch.setattr(choice, "_now", lambda: pytest.fail("timed"))
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setenv(route.SWITCH, "auto")
+    with pytest.warns(UserWarning, match="without the kernel of MLRTUI_TRITON=auto: activation 'gelu'"):
+        run_trials(digits(32), replace(NET, activation="gelu"), TRAIN, [trial(0, 0.1)])
+    monkeypatch.setenv(route.SWITCH, "0")
+    run_trials(digits(32), NET, TRAIN, [trial(0, 0.1)])
+
+
+def test_a_kernel_that_cannot_be_timed_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba", reason="compares with compiled steps: needs numba")
+    without = run_trials(digits(32), NET, TRAIN, [trial(0, 0.1)])
+    stand_in = Unlaunched(TypeError("no such instruction"))
+    monkeypatch.setitem(sys.modules, "mlrtui_trainer.kernels.training", stand_in)
+    monkeypatch.setattr(route, "version", lambda: "3.9.0")
+    monkeypatch.setattr(steps, "_broken", {})
+    monkeypatch.setattr(choice, "_gains", {})
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setenv(route.SWITCH, "auto")
+    with pytest.warns(UserWarning, match="MLRTUI_TRITON=auto: it cannot be launched: TypeError: no such instruction"):
+        asked = run_trials(digits(32), NET, TRAIN, [trial(0, 0.1)])
+    assert stand_in.tries == 1
+    assert asked.bits(0) == without.bits(0)

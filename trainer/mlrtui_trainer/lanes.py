@@ -23,6 +23,8 @@ from mlrtui_trainer.facts import facts_of
 from mlrtui_trainer.fast.records import ACCURACY
 from mlrtui_trainer.fast.steps import CompiledSteps
 from mlrtui_trainer.forks import start_of
+from mlrtui_trainer.kernels.choice import chosen
+from mlrtui_trainer.kernels.route import asked
 from mlrtui_trainer.kernels.steps import LAUNCH, KernelError, KernelSteps
 from mlrtui_trainer.meter import Meter, measured_samples
 from mlrtui_trainer.models.base import Model, Trace, Weights
@@ -135,7 +137,7 @@ class _Chunk:
             self.optimizer.continues(base.optimizer, base.lanes)
         self.gauges = Gauges(task, model, self.loss, self.weights, etas, samples)
         self.blocks: KernelSteps | CompiledSteps | RecordedSteps | None
-        self.blocks = KernelSteps.of(model, self.train, samples, etas, forked=base is not None)
+        self.blocks = chosen(model, self.train, samples, etas, forked=base is not None)
         self.block = LAUNCH
         if self.blocks is None:
             self._go_without_kernel(etas)
@@ -158,7 +160,7 @@ class _Chunk:
 
     def _kernel_failed(self, error: KernelError) -> None:
         """Go on without it, and say so in one line."""
-        warnings.warn(f"trained without the kernel of MLRTUI_TRITON=1: {error}", stacklevel=2)
+        warnings.warn(f"trained without the kernel of {asked()}: {error}", stacklevel=2)
         self._go_without_kernel([log.trial.eta for log in self.logs])
 
     def run(self) -> Iterator[StepBatch | Outcome]:

@@ -50,7 +50,8 @@ def describe(device: str) -> dict[str, str]:
     if kind.type == "cuda":
         info["steps"] = "recorded as CUDA graphs" if recorded.in_use(device) else "one by one"
         if kernel.is_asked_for() and not kernel.missing(kind):
-            info["steps"] = f"by a kernel of Triton {kernel.version()}, others {info['steps']}"
+            where = " where that is faster" if kernel.is_measured() else ""
+            info["steps"] = f"by a kernel of Triton {kernel.version()}{where}, others {info['steps']}"
         info |= {"name": torch.cuda.get_device_name(kind), "cuda": str(torch.version.cuda)}
         return info | {"memory": str(memory_of(device))} | ceilings(device)
     compiled = route.version()
@@ -149,22 +150,23 @@ def _probe_chunk(
     def matrix(operator: str) -> Operator:
         return curvature(model, weights, samples.x, samples.y, task.train.loss, operator)
 
-    def solve(operator: Operator, start: Tensor) -> Eigen:
-        return largest(operator, start, tolerance, COLD_PRODUCTS * (TIGHT_BUDGET if task.sharpness.exact else 1))
+    def solve(operator: Operator, start: Tensor, such: str) -> Eigen:
+        most = COLD_PRODUCTS * (TIGHT_BUDGET if task.sharpness.exact else 1)
+        return largest(operator, start, tolerance, most, such=such)
 
     named = task.sharpness.operator
     refused = refusals(model, weights, samples, task.train.loss, dict.fromkeys(("gauss-newton", "hessian", named)))
     missing = _missing(cold)
-    newton = missing if "gauss-newton" in refused else solve(matrix("gauss-newton"), cold)
+    newton = missing if "gauss-newton" in refused else solve(matrix("gauss-newton"), cold, "gauss-newton")
     near = cold if newton is missing else newton.vector + START_NOISE * cold
-    hessian = missing if "hessian" in refused else solve(matrix("hessian"), near)
+    hessian = missing if "hessian" in refused else solve(matrix("hessian"), near, "hessian")
     main = hessian if named == "hessian" else newton
     if named == "ntk" and task.train.loss != "mse":  # under mse it is the Gauss-Newton matrix
-        main = missing if "ntk" in refused else solve(matrix("ntk"), near)
+        main = missing if "ntk" in refused else solve(matrix("ntk"), near, "ntk")
     rated = main
     if bool((rates != 1.0).any()) and main is not missing:
         operator = preconditioned(matrix(named), rates)
-        rated = solve(operator, main.vector * rates.sqrt() + START_NOISE * cold)
+        rated = solve(operator, main.vector * rates.sqrt() + START_NOISE * cold, "rated")
     reasons = tuple((name, why) for name, all_of_it in refused.items() for why in all_of_it)
     return [
         LambdaAtInit(

@@ -7,7 +7,8 @@ foreseen are made at once; then the small matrices come to the host, which judge
 general way does: a lane's answer is that of the product that it needs. Only for a lane that needs more than was
 foreseen does the host wait again.
 
-All of it has fixed shapes, so that the products of fully connected nets are recorded once (CUDA graphs) and replayed.
+All of it has fixed shapes, so that the products of nets of ours are recorded once (CUDA graphs) and replayed. Those of
+a user's module are not: what it does on the host would happen once, in the recording.
 """
 
 from collections.abc import Callable
@@ -22,14 +23,18 @@ from torch import Tensor
 from mlrtui_trainer import recorded
 from mlrtui_trainer.curvature.answers import Answers
 from mlrtui_trainer.curvature.lanczos import LINE, Eigen, Floats, length
-from mlrtui_trainer.curvature.operators import Ahead, Operator, ahead_of
+from mlrtui_trainer.curvature.operators import Operator
 from mlrtui_trainer.curvature.stopping import RULES
+from mlrtui_trainer.curvature.unasked import Ahead, ahead_of
 from mlrtui_trainer.models.gemm import accumulate_, matmul
 
 __all__ = ["FIRST", "Foresight", "solve_ahead"]
 
 FIRST = 4
-"""Products after which a solve may be looked at; then at twice as many, and so on."""
+"""Recorded products after which a solve may be looked at; then at twice as many, and so on."""
+
+MORE = 2
+"""Products between two looks where they are not recorded, and each may take long."""
 
 BEST, OTHER = 2, 4
 """Places in a basis that starts from two vectors of what comes from the better of their combinations, and from the
@@ -51,9 +56,9 @@ class Foresight:
         self._foreseen = 2 * FIRST  # after a solve at the start the vectors have turned
         self._recording: _Recording | None = None
 
-    def products(self, rows: int, most: int, *, strict: bool) -> int:
+    def products(self, rows: int, most: int, *, strict: bool, recorded: bool = True) -> int:
         """How many products come before the first wait; ``strict``: some lane is judged as strictly as can be."""
-        return _stop(max(self._foreseen, rows, int(RULES[-1].products) if strict else 0), most)
+        return _stop(max(self._foreseen, rows, int(RULES[-1].products) if strict else 0), most, recorded)
 
     def learn(self, products: npt.NDArray[np.int64]) -> None:
         """Take what the lanes of a solve needed: a calm training's next step needs as many."""
@@ -61,7 +66,7 @@ class Foresight:
 
     def work(self, ahead: Ahead, block: Tensor, top: int, most: int) -> "_Work":
         """Memory and products of a solve from ``block`` [lanes, rows, size], recorded where that is worth its while."""
-        if not (self._records and recorded.in_use(block.device)):
+        if not (self._records and ahead.recordable and recorded.in_use(block.device)):
             ahead.renew()
             return _Work(ahead, block, top, most)
         used = self._recording
@@ -75,8 +80,8 @@ class Foresight:
 def solve_ahead(operator: Operator, block: Tensor, answers: Answers, foresight: Foresight) -> Eigen | None:
     """What `subspace.followed` answers, with as few waits as can be; None where it must be done in the general way.
 
-    That is where the operator is not of a fully connected net, a lane's outputs are too large for single precision, its
-    products overflow on the way, or its space is exhausted before its rules are met.
+    That is where a fully connected net's outputs are too large for single precision, its products overflow on the way,
+    or its space is exhausted before its rules are met.
     """
     ahead = ahead_of(operator)
     if ahead is None:
@@ -86,19 +91,23 @@ def solve_ahead(operator: Operator, block: Tensor, answers: Answers, foresight: 
     work = foresight.work(ahead, block, answers.top, most)
     weights = np.zeros((len(block), rows, most))  # of the Ritz vectors in the basis
     depth = rows - 1
-    count = foresight.products(rows, most, strict=strict)
+    fixed = isinstance(work, _Recording)
+    count = foresight.products(rows, most, strict=strict, recorded=fixed)
     while answers.lanes.size:
         seen = work.look(count)
         if seen is None or not _judge(answers, seen, weights, (max(depth + 1, rows), count)):
             return None
-        depth, count = count, _stop(count + 1, most)
+        depth, count = count, _stop(count + (1 if fixed else MORE), most, fixed)
     foresight.learn(answers.products)
     space = work.combined(weights[:, :, :depth])
     return Eigen(answers.values, answers.residuals, space, answers.products, answers.rule)
 
 
-def _stop(products: int, most: int) -> int:
-    """The first number of products, of those after which one may look, that is as large as this."""
+def _stop(products: int, most: int, recorded: bool = True) -> int:
+    """The first number of products, of those after which one may look, that is as large as this: of recorded ones few,
+    since each needs its recording; else any."""
+    if not recorded:
+        return min(products, most)
     stop = FIRST
     while stop < products:
         stop *= 2

@@ -29,6 +29,7 @@ class AutogradCurvature:
     gauss_newton: bool
     keeps: bool = True  # what no product changes, in memory; else it is computed again for each
     nets: tuple[Any, ...] = ()  # what lanes differ in beside parameters (`General.keys`)
+    repeats: bool = False  # whether products may be recorded as a CUDA graph: nothing in them depends on the host
 
     @property
     def lanes(self) -> int:
@@ -75,6 +76,11 @@ class AutogradCurvature:
             flat, f, _, _ = self._graph
             return torch.autograd.grad(f, flat, u, retain_graph=True)[0]
 
+    def prepare(self) -> None:
+        """Find what all products share now, where it is kept; else the first product does."""
+        if self.keeps:
+            self.recorded()
+
     def recorded(self) -> Tensor:
         """What products differentiate once more: the gradient (Hessian) or Jᵀu, with its graph."""
         with torch.inference_mode(False), torch.enable_grad():
@@ -98,7 +104,7 @@ class AutogradCurvature:
 
     def select(self, keep: Tensor) -> "AutogradCurvature":
         """The operator of the lanes with these numbers."""
-        nets = tuple(self.nets[i] for i in keep.tolist()) if self.nets else ()
+        nets = tuple(self.nets[i] for i in keep.cpu().tolist()) if self.nets else ()
         return replace(self, flat=self.flat[keep], nets=nets)
 
 

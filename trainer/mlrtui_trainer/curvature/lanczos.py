@@ -19,6 +19,7 @@ from mlrtui_trainer.seeds import generator
 
 __all__ = [
     "AHEAD",
+    "FORESEEN",
     "LINE",
     "MIN_PRODUCTS",
     "NOISE_EPS",
@@ -36,8 +37,13 @@ MIN_PRODUCTS = 3
 NOISE_EPS = 50.0
 """In units of rounding, of the operator's norm: a new direction that is shorter is rounding."""
 
+FORESEEN = 16
+"""Products of a solve on a GPU before the host looks at any, where no solve before tells how many are needed."""
+
 AHEAD = 4
-"""Products of a solve on a GPU between two waits of the host: the last ones may be in vain, and change no answer."""
+"""Products between that look and the next one, at least: the last ones may be in vain, and change no answer."""
+
+_needed: dict[tuple[str, int, int, float], int] = {}  # by the last such solve on a GPU; says when to look, only
 
 LINE = 16  # basis vectors are padded to this many numbers, so that every lane's start on the same boundary
 
@@ -97,6 +103,7 @@ def largest(
     *,
     top: int = 1,
     recurrence: bool = False,
+    such: str = "",
 ) -> Eigen:
     """Solve all lanes from ``start`` [lanes, size] for their ``top`` largest eigenvalues.
 
@@ -107,6 +114,8 @@ def largest(
 
     With ``recurrence`` the three-term recurrence takes the place of the first of two passes of reorthogonalisation:
     as orthogonal, for half of the work on a long basis, and other last digits.
+
+    ``such``: what solves are alike. On a GPU the host first looks after as many products as the last such one needed.
 
     Takes the compiled route where `fast.route` has one for the operator.
     """
@@ -119,8 +128,12 @@ def largest(
     if fast is not None:
         return Eigen(fast.values, fast.residuals, fast.space, fast.products, fast.rule)
     run = _Run(operator, start, tolerance, most, (top, rows), noise, recurrence)
+    alike = (such, start.shape[1], top, tolerance)
+    run.foreseen = _needed.get(alike, FORESEEN)
     while run.lanes.size:
         run.step()
+    if start.device.type != "cpu":
+        _needed[alike] = int(run.products.max(initial=MIN_PRODUCTS))
     return Eigen(run.values, run.residuals, run.space, run.products, run.rule)
 
 
@@ -141,6 +154,7 @@ class _Run:
         top, rows = wanted
         self.operator, self.tolerance, self.top, self.rows = operator, tolerance, top, rows
         self.max_products, self.noise, self.recurrence = max_products, noise, recurrence
+        self.foreseen = FORESEEN  # products before the first look
         self.lanes = np.arange(lanes)  # who is still in the batch
         padded = -(-self.size // LINE) * LINE
         self.basis = start.new_zeros(lanes, min(8, self.max_products), padded)  # [lanes, capacity, padded]
@@ -172,7 +186,8 @@ class _Run:
         """Products until the next wait. A CPU waits for nothing, and none is made in vain there."""
         if self.recurrence or self.basis.device.type == "cpu":
             return 1
-        return min(AHEAD, self.max_products - self.depth)
+        more = max(AHEAD, self.depth // 2) if self.depth else self.foreseen
+        return min(more, self.max_products - self.depth)
 
     def _judge(self, places: npt.NDArray[np.intp], alpha: Floats, beta: Floats) -> npt.NDArray[np.bool_]:
         """Which of the lanes, at these places in the batch, leave after the product that gave them α and β."""

@@ -20,12 +20,10 @@ from mlrtui_trainer.models.mlp import Mlp, Trace, forward, unflatten
 
 __all__ = [
     "OPERATORS",
-    "Ahead",
     "LaneByLane",
     "MlpCurvature",
     "Operator",
     "Preconditioned",
-    "ahead_of",
     "curvature",
     "preconditioned",
 ]
@@ -295,48 +293,3 @@ def _signals(mlp: Mlp, weights: Weights, trace: Trace, top: Tensor) -> tuple[tup
         deltas.insert(0, mlp.phi.pull(back, trace.h[layer], trace.z[layer - 1]))
         backs.insert(0, back)
     return tuple(deltas), tuple(backs) if mlp.phi.bend is not None else ()
-
-
-class Ahead:
-    """An operator of a fully connected net whose products are made without a look at its numbers.
-
-    Nothing is computed before `renew`, which may be recorded, as may be the products of `operator` after it.
-    """
-
-    operator: Operator
-    large: Tensor  # [lanes], bool: whose outputs are too large for this precision
-
-    def __init__(self, net: MlpCurvature, root: Tensor | None) -> None:
-        self._net, self._root = net, root
-        self.large = torch.zeros(net.lanes, dtype=torch.bool, device=net.x.device)
-
-    def in_own_memory(self) -> "Ahead":
-        """The same with weights and rates of its own, which `load` replaces."""
-        net = replace(self._net, weights=self._net.weights.clone())
-        return Ahead(net, None if self._root is None else self._root.clone())
-
-    def is_alike(self, other: "Ahead") -> bool:
-        """Whether the other one's numbers fit into this one's memory; both are of the same samples."""
-        kinds = [None if one._root is None else one._root.ndim for one in (self, other)]
-        return self._net.mlp == other._net.mlp and kinds[0] == kinds[1]
-
-    def load(self, other: "Ahead") -> None:
-        """Take the numbers of the other one's lanes, of which there may be fewer."""
-        mine, theirs = self._net.weights, other._net.weights
-        for a, b in zip((*mine.w, *mine.b), (*theirs.w, *theirs.b), strict=True):
-            a[: theirs.lanes].copy_(b)
-        if self._root is not None and other._root is not None:
-            root = self._root if self._root.ndim == 1 else self._root[: theirs.lanes]
-            root.copy_(other._root)
-
-    def renew(self) -> None:
-        """Find what all products share, of the weights as they are now."""
-        inner, large = self._net.at_once()
-        self.large.copy_(large)
-        self.operator = inner if self._root is None else Preconditioned(inner, self._root)
-
-
-def ahead_of(operator: Operator) -> Ahead | None:
-    """An operator to make products with before the host looks at any; None where that is not possible."""
-    inner, root = (operator.inner, operator.root) if isinstance(operator, Preconditioned) else (operator, None)
-    return Ahead(inner, root) if isinstance(inner, MlpCurvature) else None

@@ -73,9 +73,8 @@ class Tracker:
         The first measurement must be of all lanes.
         """
         if self._space is None:
-            found = largest(
-                operator, self._random[self._net, 0], self._tolerance, self._most(COLD_PRODUCTS), top=self._top
-            )
+            start, most = self._random[self._net, 0], self._most(COLD_PRODUCTS)
+            found = largest(operator, start, self._tolerance, most, top=self._top, such="training")
             self._space, self._value = found.space.clone(), found.value.copy()
             self._measured += 1
             return found

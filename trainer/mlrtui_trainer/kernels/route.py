@@ -13,10 +13,13 @@ from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.samples import Samples
 from mlrtui_trainer.spec import TrainSpec
 
-__all__ = ["SWITCH", "WIDEST", "is_asked_for", "missing", "refusal", "version"]
+__all__ = ["SWITCH", "WIDEST", "asked", "is_asked_for", "is_measured", "missing", "refusal", "version"]
 
 SWITCH = "MLRTUI_TRITON"
-"""Environment variable: "1" takes training steps to the kernel. Off by default until it has been timed on a GPU."""
+"""Environment variable: "1" takes training steps to the kernel, "auto" where it is faster, which is measured. Off by
+default until it has been timed on a GPU."""
+
+AUTO = "auto"
 
 WIDEST = 128
 """Units of the widest layer: a tile of a wider one does not fit into registers."""
@@ -28,7 +31,17 @@ OLDEST = (3, 7)
 
 def is_asked_for() -> bool:
     """Whether the kernel is asked for."""
-    return os.environ.get(SWITCH) == "1"
+    return os.environ.get(SWITCH) in ("1", AUTO)
+
+
+def is_measured() -> bool:
+    """Whether it is asked for only where it is faster."""
+    return os.environ.get(SWITCH) == AUTO
+
+
+def asked() -> str:
+    """How it is asked for, for messages."""
+    return f"{SWITCH}={os.environ.get(SWITCH)}"
 
 
 @cache

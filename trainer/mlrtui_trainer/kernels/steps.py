@@ -15,7 +15,7 @@ from mlrtui_trainer.fast.records import ACCURACY, COLUMNS, DEAD, LOSS
 from mlrtui_trainer.kernels import records
 from mlrtui_trainer.kernels.forms import ROWS, form_of, options_of
 from mlrtui_trainer.kernels.records import BATCHES, EVALUATE, FULL, Data, Form, Lanes, Span, Work
-from mlrtui_trainer.kernels.route import is_asked_for, refusal
+from mlrtui_trainer.kernels.route import asked, is_asked_for, refusal
 from mlrtui_trainer.models.base import Model, Weights
 from mlrtui_trainer.models.mlp import Mlp
 from mlrtui_trainer.optimizers.stepping import Stepping
@@ -68,7 +68,7 @@ class KernelSteps:
             why = _broken.get(form, "") or _broken.get(form_of(model, train, samples.kind, EVALUATE), "")
             if not why:
                 return cls(model, train, samples, form, tuple(etas))
-        warnings.warn(f"trained without the kernel of MLRTUI_TRITON=1: {why}", stacklevel=2)
+        warnings.warn(f"trained without the kernel of {asked()}: {why}", stacklevel=2)
         return None
 
     def select(self, lanes: Sequence[int]) -> "KernelSteps":

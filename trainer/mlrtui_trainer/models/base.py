@@ -34,7 +34,7 @@ class Weights:
 
     def select(self, keep: Tensor) -> "Weights":
         """The lanes with these numbers, as a copy."""
-        nets = tuple(self.nets[i] for i in keep.tolist()) if self.nets else ()
+        nets = tuple(self.nets[i] for i in keep.cpu().tolist()) if self.nets else ()
         w, b = (tuple(t[keep] for t in some) for some in (self.w, self.b))
         return Weights(w, b, nets, self._states(keep))
 

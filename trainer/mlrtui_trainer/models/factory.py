@@ -124,6 +124,7 @@ def _tried(factory: Callable[..., object], net: NetSpec, x: Tensor) -> tuple[Gen
         layers_of=lambda seed: moved_layers(nets, seed, training=trains),
         layered=False,
         of_net=nets.network,
+        made_of=nets.module,
         recording=recording,
         alone=trains or (x.device.type == "cuda" and not _batches(nets, trial, rows)),
         made=made,

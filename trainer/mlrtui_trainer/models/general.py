@@ -7,6 +7,7 @@ a GPU all lanes run as one batched program.
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -26,6 +27,7 @@ from mlrtui_trainer.spec import NetSpec
 
 __all__ = [
     "PIECE_BYTES",
+    "RECORDED_BYTES",
     "General",
     "GeneralTrace",
     "Layers",
@@ -40,6 +42,10 @@ __all__ = [
 
 PIECE_BYTES = 1 << 27
 """Numbers of one forward pass that λ looks at in one go, per lane: a product holds several times as much."""
+
+RECORDED_BYTES = 1 << 28
+"""Numbers of one forward pass of all lanes, at most, of products that are recorded as a CUDA graph: larger ones take
+longer than their launches, and a recording holds its memory as long as it is there."""
 
 Network = Callable[[Sequence[Tensor], Tensor], tuple[Tensor, Tensor]]
 """Parameters and x [samples, inputs] → the outputs [samples, outputs] and the last hidden layer [samples, units]."""
@@ -103,6 +109,9 @@ class General:
     layers_of: Callable[[int], Moved] | None = None  # seed → how its layers have moved
     layered: bool = True  # whether the network's second result is its last hidden layer; a user's own may not say
     of_net: Callable[[int], Network] | None = None  # seed → its network, where seeds differ in more than parameters
+    made_of: Callable[[int, torch.dtype, torch.device], object] | None = (
+        None  # makes what that network needs, by itself
+    )
     recording: Callable[[], AbstractContextManager[object]] = nullcontext  # around what is differentiated twice
     alone: bool = False  # lanes run one by one on a GPU too
     made: "Made | None" = None  # what is known of a user's nets; None: ours
@@ -184,17 +193,26 @@ class General:
     ) -> AutogradCurvature | PieceByPiece:
         """The Hessian (``full``) or the Gauss-Newton matrix of the mean loss over x [samples, inputs], y."""
         flat, samples, nets = flatten(weights), x.shape[0], self.keys(weights)
-        rows = max(1, PIECE_BYTES // (self.units * x.element_size()))
-        pieces = [
-            self._curvature(flat, nets, x[at : at + rows], y[at : at + rows], loss, full, keeps=rows >= samples)
-            for at in range(0, samples, rows)
-        ]
+        row = self.units * x.element_size()
+        rows = max(1, PIECE_BYTES // row)
+        part = partial(self._curvature, flat, nets, keeps=rows >= samples)
+        part = partial(part, repeats=self.made is None and flat.shape[0] * samples * row <= RECORDED_BYTES)
+        pieces = [part(x[at : at + rows], y[at : at + rows], loss, full) for at in range(0, samples, rows)]
         if len(pieces) == 1:
             return pieces[0]
         return PieceByPiece(pieces, [min(rows, samples - at) / samples for at in range(0, samples, rows)])
 
     def _curvature(
-        self, flat: Tensor, nets: tuple[Any, ...], x: Tensor, y: Tensor, loss: Loss, full: bool, *, keeps: bool
+        self,
+        flat: Tensor,
+        nets: tuple[Any, ...],
+        x: Tensor,
+        y: Tensor,
+        loss: Loss,
+        full: bool,
+        *,
+        keeps: bool,
+        repeats: bool = False,
     ) -> AutogradCurvature:
         with torch.inference_mode(False):
             inputs, targets = recordable(x)[None], recordable(y)[None]
@@ -213,6 +231,7 @@ class General:
             not full,
             keeps,
             nets,
+            repeats,
         )
 
     def _parts(self, flat: Tensor) -> list[Tensor]:
@@ -233,20 +252,31 @@ class General:
     def _together(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """`_lanes` as batched programs: one for all lanes, or one for those of each net."""
         own = x.shape[0] > 1
+        if self.made_of is not None:  # not on the way: a batched program may draw no random numbers
+            for net in dict.fromkeys(nets):
+                self.made_of(net, x.dtype, x.device)
         if len(set(nets)) <= 1:
             batched = torch.func.vmap(self._network(nets, 0), in_dims=(0, 0 if own else None))
             outputs, last = batched(tuple(parameters), x if own else x[0])
             return outputs, last
         of = {net: [i for i, one in enumerate(nets) if one == net] for net in dict.fromkeys(nets)}
+        *groups, back = _places(tuple(map(tuple, of.values())), x.device)
         parts = [
             self._together([w[lanes] for w in parameters], x[lanes] if own else x, (net,) * len(lanes))
-            for net, lanes in of.items()
+            for net, lanes in zip(of, groups, strict=True)
         ]
-        back = torch.tensor([i for lanes in of.values() for i in lanes], device=x.device).argsort()
         return torch.cat([f for f, _ in parts])[back], torch.cat([last for _, last in parts])[back]
 
     def _network(self, nets: tuple[Any, ...], lane: int) -> Network:
         return self.network if self.of_net is None else self.of_net(nets[lane])
+
+
+@lru_cache(maxsize=64)
+def _places(groups: tuple[tuple[int, ...], ...], device: torch.device) -> list[Tensor]:
+    """The numbers of these lanes as a device knows them, and the order that undoes them all; sent to it once."""
+    with torch.inference_mode(False):
+        places = [torch.tensor(group, device=device) for group in groups]
+        return [*places, torch.cat(places).argsort()]
 
 
 def drawn(table: Sequence[Parameter]) -> Callable[[int], list[npt.NDArray[np.float64]]]:

@@ -127,7 +127,7 @@ def _lanes_of(weights: Weights, part: int = 0) -> tuple[Lane, ...]:
     clock, *state = weights.state
     with torch.inference_mode(False):
         copies = [one.clone() for one in state]
-    steps = clock.tolist()
+    steps = clock.cpu().tolist()
     return tuple(Lane(seed, steps[i], tuple(one[i] for one in copies), part) for i, seed in enumerate(weights.nets))
 
 
