@@ -96,9 +96,9 @@ class Recording:
                 self.together[cell] = max(self.together.get(cell, 1), len(message.segments))
                 waiting = 0.0
             elif isinstance(message, Outcome):
-                one = self._training(*trials[message.trial_id])
-                one.outcome = message
-                one.pieces.append(Piece(waiting, one.pieces[-1].step if one.pieces else 0))
+                ended = self._training(*trials[message.trial_id])
+                ended.outcome = message
+                ended.pieces.append(Piece(waiting, ended.pieces[-1].step if ended.pieces else 0))
                 waiting = 0.0
 
     def _training(self, part: Round, trial: TrialSpec) -> Training:
