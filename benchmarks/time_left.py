@@ -6,8 +6,8 @@ still takes, with an interval; at the end it is known how long it took. Printed 
 quarter and half of the time; from a tenth on (until a twentieth or two seconds are left) the largest miss, the part of
 the estimates within 30 % of the truth, and the part of the truths that lay in the interval.
 
-    python -m benchmarks.time_left --record /tmp/recordings     # trains all of them once: half an hour of CPU time
-    python -m benchmarks.time_left --replay /tmp/recordings     # the same trainings again, in seconds
+    python -m benchmarks.time_left --record recordings          # trains all of them once: half an hour of CPU time
+    python -m benchmarks.time_left --replay recordings          # the same trainings again, in seconds
     python -m benchmarks.time_left --examples quickstart-eta-star.toml --set sweep.seeds=1
 """
 
