@@ -291,11 +291,11 @@ def accuracies(connection: sqlite3.Connection, trial_id: int, steps: Sequence[in
     return dict(rows.fetchall())
 
 
-def steps_trained(connection: sqlite3.Connection, sweep_id: int) -> list[tuple[int, int, int]]:
+def steps_trained(connection: sqlite3.Connection, sweep_id: int) -> list[tuple[int, float, int, int]]:
     """See `Store.steps_trained`."""
     rows = connection.execute(
-        "SELECT net_id, coalesce(t.last_step, 0), t.max_steps FROM cell JOIN net USING (cell_id) JOIN trial t USING"
-        " (net_id) WHERE sweep_id = ? AND t.status IN ('done', 'failed') ORDER BY trial_id",
+        "SELECT net_id, eta, coalesce(t.last_step, 0), t.max_steps FROM cell JOIN net USING (cell_id) JOIN trial t"
+        " USING (net_id) WHERE sweep_id = ? AND t.status IN ('done', 'failed') ORDER BY trial_id",
         (sweep_id,),
     )
     return rows.fetchall()

@@ -496,8 +496,8 @@ class Store:
         connection = self._tx().connection
         forget_work(connection) if work is None else write_work(connection, work)
 
-    def steps_trained(self, sweep_id: int) -> list[tuple[int, int, int]]:
-        """Of each trial of a sweep that has ended (net_id, its last step, the most that it may have), by trial_id."""
+    def steps_trained(self, sweep_id: int) -> list[tuple[int, float, int, int]]:
+        """Of each trial of a sweep that has ended (net_id, eta, its last step, the most it may have), by trial_id."""
         with translated(self.path):
             return _attempts.steps_trained(self._connection, sweep_id)
 

@@ -17,20 +17,24 @@ __all__ = [
     "seconds_per_core",
     "seconds_per_probe",
     "seconds_per_training",
+    "seconds_to_start",
     "writer_remark",
 ]
 
-_FLOPS_PER_CORE = 25e9
+_FLOPS_PER_CORE = 35e9
 """Multiply-adds that small nets reach on one core of a server; large ones reach several times more."""
 
-_SECONDS_PER_STEP = 20e-6
-"""What a step of the smallest net costs beside its arithmetic."""
+_SECONDS_PER_LAYER = 15e-6
+"""What each layer of a step costs beside its arithmetic."""
 
 _PRODUCTS_PER_LAMBDA = 6
 """Operator products that one warm λ takes along training, on average."""
 
-_PRODUCTS_PER_PROBE = 12
+_PRODUCTS_PER_PROBE = 9
 """Operator products that the λs of a net at initialisation take together."""
+
+_SECONDS_PER_PROBE = 5e-3
+"""What they take beside those."""
 
 
 WRITER_ROWS = 100_000
@@ -74,18 +78,22 @@ def seconds_per_core(plan: Plan) -> float:
 def seconds_per_training(cell: CellPlan) -> float:
     """Rough time of one training of this cell, and of its λ, on one CPU core, in seconds."""
     how, step = cell.sharpness, _seconds_per_step(cell)
-    base = _base_steps(cell) * step / FORK_POINTS  # trained once for the rates of a question
     if how.every:
         products = _PRODUCTS_PER_LAMBDA * (1 + len(how.others)) / how.every  # rest is not foreseen
-        step += products * 8 * cell.work * (how.samples or cell.samples) / _FLOPS_PER_CORE
-    return base + cell.train.max_steps * step
+        step += products * 8 * _work(cell) * (how.samples or cell.samples) / _FLOPS_PER_CORE
+    return seconds_to_start(cell) + cell.train.max_steps * step
+
+
+def seconds_to_start(cell: CellPlan) -> float:
+    """The part of it before the first step: of a fork, its base, which is trained once for the rates of a question."""
+    return _base_steps(cell) * _seconds_per_step(cell) / FORK_POINTS
 
 
 def seconds_per_probe(cell: CellPlan) -> float:
     """Rough time of one net's λ where its trainings start on one CPU core, in seconds."""
     samples = cell.sharpness.samples or cell.samples
     base = _base_steps(cell) * _seconds_per_step(cell)
-    return base + _SECONDS_PER_STEP + _PRODUCTS_PER_PROBE * 8 * cell.work * samples / _FLOPS_PER_CORE
+    return base + _SECONDS_PER_PROBE + _PRODUCTS_PER_PROBE * 8 * _work(cell) * samples / _FLOPS_PER_CORE
 
 
 def rows_per_second(plan: Plan, devices: Sequence[str]) -> float:
@@ -126,7 +134,13 @@ def writer_remark(plan: Plan, devices: Sequence[str]) -> str:
 
 def _seconds_per_step(cell: CellPlan) -> float:
     """Of a training, without λ."""
-    return _SECONDS_PER_STEP + 6 * cell.work * cell.train.batch / _FLOPS_PER_CORE
+    return _SECONDS_PER_LAYER * (cell.net.depth + 1) + 6 * _work(cell) * cell.train.batch / _FLOPS_PER_CORE
+
+
+def _work(cell: CellPlan) -> int:
+    """Of a net for a sample; of a factory's, as if it were dense layers: that says how it grows, not how much it is."""
+    net = cell.net
+    return cell.work or net.width * (net.inputs + (net.depth - 1) * net.width + net.outputs)
 
 
 def _base_steps(cell: CellPlan) -> int:

@@ -1,59 +1,48 @@
 """How long a sweep still takes: one model for `--dry-run`, the driver, and whatever shows what the driver says.
 
-Before anything runs, a net costs what `sharing.costs_of` says: a guess from arithmetic. From the first records on three
-things are learnt: how many times as long as guessed a step (or λ₀) takes on these devices, by cell; which part of its
-steps a training does before it ends; how much training the nets that are done took, after each number of trainings.
-No clock and no store: times come with what is told.
+A training takes (arithmetic of all its steps) x (how slow this machine is for such a cell) x (the part of its steps
+that it does before it ends). The first is `sharing.costs_of`. The other two are learnt, each as a plane over the cells
+(`planes`): `Pace` from steps and seconds, `needs.Needs` from trainings that end. How many trainings a net wants is
+known of a scan; of a search it is learnt from those that are done. No clock and no store: times come with what is told.
 
-The interval holds in about 8 of 10 cases. It is made of what is not known: the cost of cells that nobody has trained
-yet, the number of trainings of searches, and what the first samples of either say of the rest.
+The interval holds in about 8 of 10 cases. It is made of what is not known: the coefficients of both planes, what single
+cells and nets depart from them by, and the number of trainings.
 """
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from mlrtui.driver.sharing import Cost
+from mlrtui.driver.needs import NET_SD, Needs, NetLeft
+from mlrtui.driver.planes import Likely, Plane
+from mlrtui.driver.traits import Traits
 
-__all__ = ["CellLeft", "Forecast", "Needs", "NetLeft", "Pace", "Workers", "forecast"]
+__all__ = ["CellLeft", "Forecast", "Pace", "Workers", "forecast"]
 
-_GUESS_SD = 0.8
-"""Spread of ln(true / guessed) over machines, before anything was measured: a factor of 2.8 both ways in 8 of 10."""
-
-_CELL_SD = 0.35
-"""The same between cells of one sweep on one machine, for a cell that nobody has trained yet."""
-
-_SLOPE, _SLOPE_WEIGHT = -0.25, 2.0
-"""Of true / guessed over the size of the work, in logarithms: large nets use a processor better than the guess says."""
-
-_LIKE = 1.3
-"""Of trainings before any has begun: how many times as slow they are against their guess as λ₀ is against its own. In
-four examples 1.2 to 1.4; each task and each training has its own start, which the guess leaves out."""
-
-_LIKE_SD = 0.7
-"""What is left of the spread of a guess once the factor of the same machine is known for other work."""
-
-_FLOOR_SD = 0.06  # a machine is not as fast at every moment
+_FEW = 8  # trainings a worker: of fewer it matters who takes which
 _SIDES = 1.2816  # of a normal distribution: 8 of 10 lie within so many standard deviations
+_FLOOR_SD = 0.06  # a machine is not as fast at every moment
 
-_BINS = 50  # of the parts of a training's steps
-_PRIOR_PART = 0.4
-"""Part of its steps that a training of a search does: those that learn end early, those that do not are pruned.
-From six examples (0.15 to 0.5); what a sweep itself shows soon outweighs it."""
-
-_OWN = 4.0  # trainings of a cell after which its own part counts as much as that of all
-
-_PART_SLOPE, _PART_WEIGHT = -0.1, 8.0
-"""Of that part over the width, in logarithms: of two nets of one depth the wider learns in fewer epochs. The weight is
-that of eight cells whose widths lie a factor of e from their middle: with less, deep nets at the end of a grid are
-foreseen too short.
-"""
-
-_PRIOR_WEIGHT = 2.0  # as of so many trainings
-_PRIOR_NETS = 1.0  # as of so many nets that are done
-_NET_SD = 0.35  # relative, of what is left of a net before any is done
+_PACE = {
+    "machine": Likely(-0.3, 0.7),  # before anything was measured: a factor of 2.5 both ways in 8 of 10
+    "probe": Likely(0.0, 0.2),
+    "training": Likely(0.1, 0.3),  # each task and each training has its own start, which the guess leaves out
+    "size": Likely(-0.15, 0.1),  # large nets use a processor better than the guess says
+    "probe size": Likely(-0.1, 0.1),
+}
+_PACE_UNKNOWN = {
+    "machine": Likely(0.0, 5.0),
+    "training": Likely(0.0, 1.0),
+    "size": Likely(-0.4, 0.3),
+    "probe size": Likely(-0.4, 0.3),
+}
+"""Where the guess knows of the shape alone, as of a factory's nets."""
+_PACE_KIND = Likely(0.0, 0.2)
+_PACE_OWN = 0.2
+_RECORD_SD = 0.4  # of ln(seconds / guessed) of one record
 
 
 @dataclass(frozen=True)
@@ -70,260 +59,57 @@ class _Spent:
     seconds: float = 0.0
     guessed: float = 0.0
     records: int = 0
-    size: float = 1.0  # what one piece of its work is guessed to take
-
-    @property
-    def known(self) -> bool:
-        return self.guessed > 0 and self.seconds > 0
-
-    @property
-    def ln(self) -> float:
-        return math.log(self.seconds / self.guessed)
 
 
 class Pace:
-    """How many times as long as guessed one kind of work takes, by cell.
+    """How many times as long as guessed work takes here, by cell; ``guessed``: the guess is more than a shape."""
 
-    Args:
-        guessed: the guess means something.
-        like: the pace of other work on the same devices, which says something of this one before it begins.
-    """
-
-    def __init__(self, guessed: bool, like: "Pace | None" = None) -> None:
-        self._guessed, self._like = guessed, like
-        self._cells: dict[int, _Spent] = {}
-        self._all = _Spent()
-        self._line: tuple[float, float, float] | None = None
+    def __init__(self, guessed: bool) -> None:
+        self._guessed = guessed
+        self._spent: dict[tuple[int, bool], _Spent] = {}
+        priors = _PACE if guessed else _PACE | _PACE_UNKNOWN
+        self._plane = Plane(lambda name: priors.get(name, _PACE_KIND), _PACE_OWN)
 
     @property
     def known(self) -> bool:
         """There is something to go by."""
-        return self._guessed or self._all.guessed > 0
+        return self._guessed or bool(self._plane)
 
-    @property
-    def is_measured(self) -> bool:
-        """Something of it was measured, so that it is more than a guess."""
-        return self._all.guessed > 0
+    def add(self, cell: Traits, seconds: float, guessed: float, *, probe: bool = False, first: bool = False) -> None:
+        """A worker has spent so many seconds on what was guessed to take ``guessed``; 0: on what comes with it.
 
-    def add_first(self, cell: int, seconds: float, guessed: float, size: float, other: float = 1.0) -> None:
-        """The same of a worker's first record of this kind: a bound, since it includes importing or compiling code.
-
-        It counts where the work was faster even so than was expected; ``other`` as for `ratio`.
+        ``first``: it is a worker's first record of this kind of work, which includes importing or compiling code; it
+        is a bound, and counts where the work was faster even so than was expected.
         """
-        if 0 < seconds < guessed * self.ratio(cell, size, other)[0]:
-            self.add(cell, seconds, guessed, size)
-
-    def add(self, cell: int, seconds: float, guessed: float, size: float) -> None:
-        """A slot has spent so many seconds on what was guessed to take ``guessed``; 0: on what comes with it.
-
-        ``size``: what one net's λ₀, or one training, of this cell is guessed to take.
-        """
-        for spent in (self._all, self._cells.setdefault(cell, _Spent(size=size or 1.0))):
-            spent.seconds += seconds
-            spent.guessed += guessed
-            spent.records += guessed > 0
-        self._line = None
-
-    @property
-    def sd(self) -> float:
-        """What all cells have in common: the spread of ln(true / guessed) that is left of the machine's."""
-        if self._like is not None and not self._all.records:
-            return _GUESS_SD * (_LIKE_SD if self._like._all.records else 1.0)
-        return _GUESS_SD / math.sqrt(1 + 8 * self._all.records)
-
-    def ratio(self, cell: int, size: float, other: float = 1.0) -> tuple[float, float]:
-        """Factor of a cell, and the spread of its logarithm beside what all cells have in common.
-
-        Of a cell that nobody has worked on, by its size on the line through the others; ``other``: its factor for
-        another kind of work, which stands in for that line before there is one.
-        """
-        line = self._through()
-        if line is None:
-            return other, _CELL_SD
-        middle, height, slope = line
-        expected = height + slope * (math.log(size or 1.0) - middle)
-        own = self._cells.get(cell)
-        if own is None or not own.known:
-            return math.exp(expected), _CELL_SD
-        weight = own.records / (own.records + 1.0)
-        return math.exp(weight * own.ln + (1 - weight) * expected), _CELL_SD / math.sqrt(1 + 4 * own.records)
-
-    def _through(self) -> tuple[float, float, float] | None:
-        """The line of ln(true / guessed) over ln(size): its middle, its height there, its slope."""
-        if self._line is None:
-            known = [(math.log(one.size), one.ln, min(one.records, 5) / 5) for one in self._cells.values() if one.known]
-            if not known:
-                return None
-            total = sum(weight for _, _, weight in known)
-            x = sum(one * weight for one, _, weight in known) / total
-            y = sum(one * weight for _, one, weight in known) / total
-            across = sum(weight * (one - x) * (other - y) for one, other, weight in known)
-            square = sum(weight * (one - x) ** 2 for one, _, weight in known)
-            self._line = x, y, (across + _SLOPE_WEIGHT * _SLOPE) / (square + _SLOPE_WEIGHT)
-        return self._line
-
-
-class _After(NamedTuple):
-    """What is left of a net, in whole trainings: mean and variance."""
-
-    mean: float
-    variance: float
-
-
-@dataclass
-class _Tally:
-    """Of nets that are done: what was left of them after so many trainings."""
-
-    count: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    ended: int = 0  # of these nets, those that were done with it
-
-
-class _Parts(NamedTuple):
-    """Of a cell: trainings that have ended, the sum of their parts, the width of its nets."""
-
-    trainings: int
-    total: float
-    width: int
-
-
-@dataclass
-class Needs:
-    """How much training nets take. Parts are of a whole training, of all the steps that it may have.
-
-    ``scan``: the number of trainings is known.
-    """
-
-    scan: bool
-    _parts: list[int] = field(default_factory=lambda: [0] * _BINS)
-    _parts_total: list[float] = field(default_factory=lambda: [0.0] * _BINS)
-    _trained: dict[int, list[float]] = field(default_factory=dict)  # by net, in the order in which they ended
-    _after: list[_Tally] = field(default_factory=list)  # by number of trainings
-    done: int = 0  # nets
-    _cells: dict[int, _Parts] = field(default_factory=dict)  # by number
-    _slope: tuple[float, float] | None = None  # see `_line`; None: it is to be found
-
-    def trained(self, net: int, part: float, told: int, cell: int = 0, width: int = 1) -> None:
-        """A training has ended.
-
-        Args:
-            net: its number.
-            part: of its steps that it did.
-            told: how many of its net had ended before, some of which cost nothing.
-            cell: the number of the net's.
-            width: of the cell's nets.
-        """
-        own = self._cells.get(cell, _Parts(0, 0.0, width))
-        self._cells[cell] = _Parts(own.trainings + 1, own.total + part, width)
-        self._slope = None
-        at = min(int(part * _BINS), _BINS - 1)
-        self._parts[at] += 1
-        self._parts_total[at] += part
-        history = self._trained.setdefault(net, [])
-        history += [0.0] * (told - len(history))
-        history.append(part)
-
-    def ended(self, net: int) -> None:
-        """A net is done."""
-        history = self._trained.pop(net, [])
-        if not any(history):
+        if first and not 0 < seconds < guessed * self.ratio(cell, probe=probe)[0]:
             return
-        self.done += 1
-        while len(self._after) <= len(history):
-            self._after.append(_Tally())
-        left = sum(history)
-        for told in range(len(history) + 1):
-            tally = self._after[told]
-            tally.count += 1
-            tally.total += left
-            tally.squares += left * left
-            tally.ended += told == len(history)
-            left = max(left - history[told], 0.0) if told < len(history) else 0.0
+        spent = self._spent.setdefault((cell.cell, probe), _Spent())
+        spent.seconds += seconds
+        spent.guessed += guessed
+        spent.records += guessed > 0
+        if spent.seconds > 0 and spent.guessed > 0:
+            value = math.log(spent.seconds / spent.guessed)
+            self._plane.see((cell.cell, probe), cell.work(probe), value, _RECORD_SD**2 / spent.records)
 
-    def to_end(self, part: float) -> float:
-        """The part at which a training ends that has come this far."""
-        at = min(int(part * _BINS), _BINS - 1)
-        count, total = sum(self._parts[at + 1 :]), sum(self._parts_total[at + 1 :])
-        return (total + 1.0) / (count + 1)
+    def ratio(self, cell: Traits, *, probe: bool = False) -> tuple[float, float]:
+        """Factor of a cell, and the spread of its logarithm beside what all cells have in common."""
+        found = self._plane.at((cell.cell, probe), cell.work(probe))
+        return math.exp(found.mean), found.sd
 
-    def factor(self, cell: int, width: int = 1, middle: float = 0.0) -> float:
-        """The part that trainings of a cell do over that of all that have ended.
-
-        Of a cell that nobody has trained, by its width alone: depth says little (a line over the size of nets foresaw
-        half of what deep cells took). ``middle``: of ln(width) of the nets that are left, from which the slope starts
-        before any training has ended.
-        """
-        usual = sum(self._parts_total) / max(sum(self._parts), 1)
-        if self.scan:
-            return 1.0
-        if usual <= 0:
-            return math.exp(_PART_SLOPE * (math.log(width) - middle))
-        middle, slope = self._line(usual)
-        expected = usual * math.exp(slope * (math.log(width) - middle))
-        own = self._cells.get(cell, _Parts(0, 0.0, width))
-        return min(max((own.total + _OWN * expected) / (own.trainings + _OWN) / usual, 0.3), 2.5)
-
-    def _line(self, usual: float) -> tuple[float, float]:
-        """Of ln(part) over ln(width): the middle of the widths that were trained, and the slope."""
-        if self._slope is None:
-            known = [
-                (math.log(one.width), math.log((one.total + _OWN * usual) / (one.trainings + _OWN)), one.trainings)
-                for one in self._cells.values()
-            ]
-            total = sum(count for _, _, count in known)
-            middle = sum(x * count for x, _, count in known) / total
-            height = sum(y * count for _, y, count in known) / total
-            seen = [(x - middle, y - height, count / (count + _OWN)) for x, y, count in known]
-            across, square = sum(w * x * y for x, y, w in seen), sum(w * x * x for x, _, w in seen)
-            self._slope = middle, (across + _PART_WEIGHT * _PART_SLOPE) / (square + _PART_WEIGHT)
-        return self._slope
-
-    def mean_part(self, running: Sequence[float]) -> float:
-        """The part of its steps that a training does, where these are running: the short ones end first."""
-        known, total = sum(self._parts), sum(self._parts_total)
-        prior = 1.0 if self.scan else _PRIOR_PART
-        total += sum(map(self.to_end, running)) + _PRIOR_WEIGHT * prior
-        return total / (known + len(running) + _PRIOR_WEIGHT)
-
-    def after(self, told: int, cost: Cost, part: float, *, open_: bool, factor: float = 1.0) -> _After:
-        """What a net still takes after so many trainings.
-
-        Args:
-            told: trainings that have ended.
-            cost: of the cell.
-            part: of its steps that a training of this cell does.
-            open_: it is known to want at least one more.
-            factor: that of the cell, for what nets of other cells took.
-        """
-        expected = max(cost.trainings - told, 1 if open_ else 0) * part
-        if self.scan:
-            return _After(expected, expected * part * 0.25)
-        prior = _After(expected, (_NET_SD * cost.trainings * part) ** 2)
-        if told >= len(self._after):
-            return prior
-        tally = self._after[told]
-        count = tally.count - (tally.ended if open_ else 0)
-        if count <= 0:
-            return prior
-        mean = (tally.total * factor + _PRIOR_NETS * prior.mean) / (count + _PRIOR_NETS)
-        spread = max(tally.squares / count - (tally.total / count) ** 2, 0.0) * factor**2
-        return _After(mean, (count * spread + _PRIOR_NETS * prior.variance) / (count + _PRIOR_NETS))
-
-
-class NetLeft(NamedTuple):
-    """A net that is not done: whether λ₀ is to be measured, trainings told, and how far those are that run."""
-
-    probe: bool
-    told: int
-    running: tuple[float, ...] = ()
+    def common(self, cells: Iterable[tuple[Traits, bool, float]]) -> float:
+        """The spread of the logarithm of a sum that all its parts have in common: (cell, probe, part of the sum)."""
+        total: Counter[str] = Counter()
+        for cell, probe, part in cells:
+            part *= 1.0 - self._plane.weight_of_own((cell.cell, probe))
+            for name, value in cell.work(probe).items():
+                total[name] += part * value  # type: ignore[assignment]
+        return self._plane.spread(total)
 
 
 class CellLeft(NamedTuple):
     """What is left of a cell."""
 
-    cell: int
-    cost: Cost
+    traits: Traits
     nets: Sequence[NetLeft]
 
 
@@ -337,17 +123,24 @@ class Workers(NamedTuple):
 
     @property
     def idle_at_the_end(self) -> float:
-        """Part of a last task for which the others wait, on average."""
-        return (self.number - 1) / self.number * self.lanes
+        """Trainings of a last task for which the others wait, on average; CPU workers share the last ones."""
+        return (self.number - 1) / self.number * (self.lanes if self.side_by_side else 1.0)
 
 
-def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Needs, slots: Workers) -> Forecast | None:
+def _in_parallel(pieces: Sequence[float], workers: int) -> float:
+    """The time that so many workers take, each of which takes the next piece once it is free."""
+    free = [0.0] * workers
+    for piece in pieces:
+        heapq.heapreplace(free, free[0] + piece)
+    return max(free)
+
+
+def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers) -> Forecast | None:
     """The time until all of these cells are done.
 
     Args:
         cells: what is left.
-        probes: the pace of measuring λ₀.
-        trainings: the pace of training.
+        pace: how slow the workers are.
         needs: what nets take.
         slots: that share the work.
 
@@ -355,43 +148,49 @@ def forecast(cells: Iterable[CellLeft], probes: Pace, trainings: Pace, needs: Ne
         None where nothing is known yet.
     """
     cells = [cell for cell in cells if cell.nets]
-    if not trainings.known or slots.number < 1:
+    if not pace.known or slots.number < 1:
         return None
-    running = [part for cell in cells for net in cell.nets for part in net.running]
-    usual = needs.mean_part(running)
-    nets = sum(len(cell.nets) for cell in cells)
-    middle = sum(len(cell.nets) * math.log(cell.cost.width) for cell in cells) / max(nets, 1)
-    work = variance = by_cell = unknown = chain = last = 0.0
-    for one in cells:
-        measures = probes.ratio(one.cell, one.cost.probe)[0]
-        ratio, sd = trainings.ratio(one.cell, one.cost.training, measures * _LIKE if probes.is_measured else 1.0)
-        each, probe = one.cost.training * ratio, one.cost.probe * measures
-        factor = needs.factor(one.cell, one.cost.width, middle)
-        part = min(usual * factor, 1.0)
-        last = max(last, each * part)
+    needs.learn((cell.traits, lane) for cell in cells for net in cell.nets for lane in net.running)
+    measures: list[tuple[Traits, bool, float]] = []
+    trains: list[tuple[Traits, float]] = []
+    pieces: list[float] = []  # seconds of the trainings of a scan, which wait for nothing
+    variance = chain = last = 0.0
+    for cell in cells:
+        one, cost = cell.traits, cell.traits.cost
+        slow, slow_sd = pace.ratio(one)
+        slow_probe, probe_sd = pace.ratio(one, probe=True)
+        each, start, probe = cost.training * slow, cost.start * slow, cost.probe * slow_probe
+        last = max(last, start + each * needs.part(one))
         here = measuring = 0.0
-        for net, times in Counter(one.nets).items():  # many are alike
-            begun = sum(needs.to_end(done) - done for done in net.running)
-            left = needs.after(net.told + len(net.running), one.cost, part, open_=not net.running, factor=factor)
-            here += times * (begun + left.mean) * each
+        for net, times in Counter(cell.nets).items():  # many are alike
+            begun = sum((needs.ends_at(one, lane) - lane.part) * each + (not lane.part) * start for lane in net.running)
+            trainings, parts = needs.left(one, net)
+            left = trainings * start + parts * each
+            here += times * (begun + left)
             measuring += times * probe * net.probe
-            variance += times * left.variance * each**2
-            at_once = one.cost.trainings / one.cost.questions
+            variance += times * (NET_SD * left) ** 2
+            if needs.scan and not slots.side_by_side and len(pieces) <= _FEW * slots.number:
+                pieces += [begun / (len(net.running) or 1)] * len(net.running)
+                pieces += [(left + probe * net.probe) / (trainings or 1.0)] * round(trainings) * times
+            at_once = cost.trainings / cost.questions
             together = max(at_once if slots.side_by_side else min(at_once, slots.number), 1.0)
-            in_turn = (left.mean / together + (begun / len(net.running) if net.running else 0.0)) * each
+            in_turn = left / together + (begun / len(net.running) if net.running else 0.0)
             chain = max(chain, in_turn * (slots.lanes if slots.side_by_side else 1.0) + probe * net.probe)
-        work += here + measuring
-        by_cell += (sd * (here + measuring)) ** 2
-        unknown += here
+        measures += [(one, False, here), (one, True, measuring)]
+        trains.append((one, here))
+        variance += (math.hypot(slow_sd, needs.factor(one).sd) * here) ** 2 + (probe_sd * measuring) ** 2
+    work = sum(part for _, _, part in measures)
     if work <= 0:
         return Forecast(0.0, 0.0, 0.0)
     if slots.number == 1:
         seconds = work
+    elif pieces and len(pieces) <= _FEW * slots.number:
+        seconds = _in_parallel(pieces, slots.number)
     else:
         seconds = max(work / slots.number + min(slots.idle_at_the_end * last, work / slots.number), chain)
-    samples = math.sqrt(1 + needs.done) if not needs.scan else math.sqrt(1 + sum(needs._parts))
-    common = trainings.sd**2 + ((0.0 if needs.scan else _NET_SD) / samples * unknown / work) ** 2
-    sd = math.sqrt(_FLOOR_SD**2 + common + (by_cell + variance) / work**2)
+    common = pace.common((one, probe, part / work) for one, probe, part in measures)
+    common = math.hypot(common, needs.common((one, part / work) for one, part in trains))
+    sd = math.sqrt(_FLOOR_SD**2 + common**2 + variance / work**2)
     factor = math.exp(_SIDES * min(sd, 2.0))
     # What has lasted so long lasts about as long again: of 8 in 10, between a quarter and four times of it.
     wait = slots.waited / slots.number

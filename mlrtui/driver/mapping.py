@@ -1,15 +1,18 @@
 """Maps of a sweep: which of their points are trained next. All rows of a map answer to one field."""
 
 from collections.abc import Iterable, Sequence
-from math import log
+from math import exp, log
 
-from mlrtui.analysis.fields import Field, Grid
+from mlrtui.analysis.fields import UNKNOWN, Field, Grid
 from mlrtui.config import AnySweep
 from mlrtui.map_planning import grid_of
 from mlrtui.planning import Cell, CellPlan
 from mlrtui_trainer.phases import is_success
 
 __all__ = ["MapQuestions", "Maps"]
+
+GROWTH = 2.2
+"""Points of a level of a map over those of the level before, before any is known: 2 for a smooth boundary."""
 
 NEAR = 1e-9
 """Relative difference within which a rate is a column's: powers are not the same to the last bit everywhere."""
@@ -42,6 +45,27 @@ class _Map:
     def wanted(self, row: int) -> tuple[float, ...]:
         """The rates that are wanted of a row."""
         return self._wanted().get(row, ())
+
+    def left(self, first_band: int) -> float:
+        """How many trainings are expected from now on; ``first_band``: of the level after the coarse grid, about.
+
+        Of levels that are not reached, each asks so many times as many as the one before as levels have so far.
+        """
+        grid, field = self.field.grid, self.field
+        asked, known = field.wanted() | (field.known != UNKNOWN), field.known != UNKNOWN
+        found: list[int] = []  # by level
+        seen: list[int] = []
+        for level in range(grid.levels + 1):
+            rows, columns = grid.strides(level)
+            found.append(int(asked[::rows, ::columns].sum()) - sum(found))
+            seen.append(int(known[::rows, ::columns].sum()) - sum(seen))
+        ratios = [log(found[level] / found[level - 1]) for level in range(2, field.level + 1) if found[level - 1]]
+        usual = log(GROWTH if grid.both else 1.0)
+        growth = exp((usual + sum(ratios)) / (1 + len(ratios)))
+        expected = [float(count) for count in found]
+        for level in range(max(field.level, 0) + 1, grid.levels + 1):
+            expected[level] = max(expected[level], first_band if level == 1 else growth * expected[level - 1])
+        return sum(expected) - sum(seen)
 
     @property
     def closed(self) -> bool:
@@ -107,6 +131,16 @@ class Maps:
         """The rows of whose maps something was told, and that want something, or all once nothing is wanted."""
         maps = dict.fromkeys(row.whole for row in told)
         return [row for one in maps for row in one.rows if one.closed or one.wanted(row.row)]
+
+    def left(self) -> dict[tuple[int, int], float]:
+        """Trainings that each map still takes, about, by the place of its cells and the seed."""
+        assert self._section is not None
+        margin, squares = self._section.margin, self._section.squares
+        across = 2 * (1 + 2 * margin)
+        return {
+            key: one.left(across * (2 * squares if one.field.grid.both else one.field.grid.rows))
+            for key, one in self._maps.items()
+        }
 
     def questions(self, cell: Cell, seed: int) -> MapQuestions:
         """Of the net of a row."""

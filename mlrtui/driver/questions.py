@@ -40,12 +40,16 @@ class ScanQuestions:
 
     def __init__(self, etas: Iterable[float]) -> None:
         self._open = dict.fromkeys(etas)
-        self._count = len(self._open)
+        self._places = {eta: place for place, eta in enumerate(self._open)}
 
     @property
     def told(self) -> int:
         """How many rates are ticked off."""
-        return self._count - len(self._open)
+        return len(self._places) - len(self._open)
+
+    def place(self, eta: float) -> int:
+        """Where a rate stands in the list; the end for another."""
+        return self._places.get(eta, len(self._places))
 
     @property
     def closed(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mlrtui.config import AnySweep
-from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training
+from mlrtui.driver.estimate import map_trainings, seconds_per_probe, seconds_per_training, seconds_to_start
 from mlrtui.driver.methods import rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan
@@ -55,6 +55,9 @@ class Turn:
     peers: int = 0
     """Slots of its kind among which costly cells are begun in time; 0: it takes cells in their order."""
 
+    sees_to_pilots: bool = False
+    """Pilots come before all others: of a CPU, where one net takes less time than all of its cell."""
+
     @property
     def memory(self) -> int:
         """Bytes of its device's own memory; 0: not known."""
@@ -66,19 +69,21 @@ class Cost:
     """What a net of one cell takes, in seconds of one core: a guess, good for comparing cells."""
 
     probe: float
-    training: float
+    training: float  # all its steps
     trainings: int
     questions: int  # each waits for the answer to the one before
     width: int = 1  # of its hidden layers
+    depth: int = 1  # how many there are
+    start: float = 0.0  # of a training before its first step
 
     @property
     def in_turn(self) -> float:
         """What takes this long however many slots there are."""
-        return self.probe + self.training * self.questions
+        return self.probe + (self.start + self.training) * self.questions
 
     def left(self, probed: bool, told: int) -> float:
         """Of a net that is not done."""
-        return (0.0 if probed else self.probe) + self.training * max(self.trainings - told, 1)
+        return (0.0 if probed else self.probe) + (self.start + self.training) * max(self.trainings - told, 1)
 
 
 def turns_of(
@@ -96,9 +101,9 @@ def turns_of(
     kinds = {kind: _places(kind, devices, dead) for kind in set(map(kind_of, devices))}
     for taken, slot in enumerate(idle):
         left, places = len(idle) - taken, kinds[kind_of(devices[slot])]
-        one = Turn(left, slot=slot, figures=figures(slot))
+        on_cpu = kind_of(devices[slot]) == "cpu"
+        one = Turn(left, slot=slot, figures=figures(slot), sees_to_pilots=on_cpu)
         if len(places) > 1 and slot in places:
-            on_cpu = kind_of(devices[slot]) == "cpu"
             costly = places[slot] % 2 == 1
             one = replace(one, slots=len(places) if on_cpu else 0, peers=len(places), sees_to_costly=costly)
         yield one
@@ -164,6 +169,8 @@ def costs_of(spec: AnySweep) -> Callable[[Cell], Cost]:
 
 def _cost(cell: Cell, trainings: int, questions: int) -> Cost:
     if not isinstance(cell, CellPlan):
-        return Cost(0.0, 1.0, trainings, questions, 1)
-    width = max(cell.net.width, 1)
-    return Cost(seconds_per_probe(cell), seconds_per_training(cell), trainings, questions, width)
+        return Cost(0.0, 1.0, trainings, questions)
+    width, depth = max(cell.net.width, 1), cell.net.depth
+    start = seconds_to_start(cell)
+    steps = seconds_per_training(cell) - start
+    return Cost(seconds_per_probe(cell), steps, trainings, questions, width, depth, start)

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 from mlrtui.config import AnySweep
 from mlrtui.driver.mapping import MapQuestions, Maps
 from mlrtui.driver.methods import search_rules
+from mlrtui.driver.pilots import pilots
 from mlrtui.driver.questions import Questions, ScanQuestions, SearchQuestions
 from mlrtui.driver.ready import Ready
 from mlrtui.driver.sharing import Cost, Turn, costs_of, lanes_that_fill, lanes_within
 from mlrtui.driver.starts import Starts
+from mlrtui.driver.traits import traits_of
 from mlrtui.planning import Cell, CellPlan, LoopCell, Plan, trial_key
 from mlrtui_db.models import SweepState
 from mlrtui_db.records import NetLambdas, TrialRecord
@@ -114,29 +116,29 @@ class CellRun:
 class _Order:
     """Cells in one order of work, and those of them that may want a probe or trainings.
 
-    ``alone``: only of cells on which no slot is at work; ``beside``: of all.
+    ``alone``: only of cells on which no slot is at work; ``beside``: of all. ``nets``: of each its first ones alone.
     """
 
-    def __init__(self, cells: list[CellRun]) -> None:
+    def __init__(self, cells: list[CellRun], nets: int | None = None) -> None:
         self.cells = cells
         self.places = {cell.cell_id: place for place, cell in enumerate(cells)}
         count = len(cells)
         self.probes = {
-            "alone": Ready(count, lambda place: () if cells[place].at_work else _unmeasured(cells[place])),
-            "beside": Ready(count, lambda place: _unmeasured(cells[place])),
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _unmeasured(cells[place], nets)),
+            "beside": Ready(count, lambda place: _unmeasured(cells[place], nets)),
         }
         self.trainings = {
-            "alone": Ready(count, lambda place: () if cells[place].at_work else _wanted(cells[place])),
-            "beside": Ready(count, lambda place: _wanted(cells[place])),
+            "alone": Ready(count, lambda place: () if cells[place].at_work else _wanted(cells[place], nets)),
+            "beside": Ready(count, lambda place: _wanted(cells[place], nets)),
         }
         self._all: tuple[Ready[Any], ...] = (*self.probes.values(), *self.trainings.values())
         self._closed_before = 0
 
     def add(self, cell: CellRun) -> None:
-        """The cell may have begun to want something else."""
-        place = self.places[cell.cell_id]
-        for ready in self._all:
-            ready.add(place)
+        """The cell, if it is one of these, may have begun to want something else."""
+        if (place := self.places.get(cell.cell_id)) is not None:
+            for ready in self._all:
+                ready.add(place)
 
     @property
     def looks(self) -> int:
@@ -216,6 +218,8 @@ class SweepRun:
             for order in (plan.cells, costly_first)
         )
         self.cells = self._in_order.cells
+        self.traits = traits_of([(cell.cell_id, cell.cost, cell.plan.label) for cell in self.cells])
+        self._pilots = _Order(self._of_pilots(), nets=1)
         for cell in self.cells:
             for net in cell.nets:
                 self.cell_of[net.net_id] = cell
@@ -290,8 +294,15 @@ class SweepRun:
                 self.barred -= 1
                 self._look_again(cell)
 
+    def _of_pilots(self) -> list[CellRun]:
+        """Of a map none, whose rows are alike; nor where the order says where searches start."""
+        if self.maps or (self._starts is not None and self._starts.learns):
+            return []
+        work = [cell.cost.left(False, 0) for cell in self.cells]
+        return [self.cells[place] for place in pilots(self.traits, work, [len(cell.nets) for cell in self.cells])]
+
     def _look_again(self, cell: CellRun) -> None:
-        for order in (self._in_order, self._costly_first):
+        for order in (self._pilots, self._in_order, self._costly_first):
             order.add(cell)
 
     def _refresh(self, cell: CellRun) -> None:
@@ -343,16 +354,25 @@ class SweepRun:
         """The next piece of work in the order of the cells, or None when everything wanted is running.
 
         Probes come before trainings: they are short, and every screen wants λ₀; but nobody helps with a cell's probe
-        while there is something to train. Where searches start by what others found, a cell waits with its probe, which
-        opens its searches, until nothing else is wanted.
+        while there is something to train. Before all others come pilots, from which the time left is soon known. Where
+        searches start by what others found, a cell waits with its probe, which opens its searches, until nothing else
+        is wanted.
         """
         due = turn.sees_to_costly and self._costly_is_due(turn)
+        if not due and (draft := self._pilot(turn)) is not None:
+            return draft
         order = self._costly_first if due else self._in_order
         alone, beside = (partial(self._probe, order, turn, who) for who in ("alone", "beside"))
         trainings = partial(self._trainings, order, turn)
         learns = self._starts is not None and self._starts.learns
         works = (trainings, alone, beside) if learns else (beside, trainings) if due else (alone, trainings, beside)
         return next((draft for work in works if (draft := work()) is not None), None)
+
+    def _pilot(self, turn: Turn) -> Draft | None:
+        """Work on the first nets of the pilots."""
+        if not turn.sees_to_pilots or not self._pilots.cells:
+            return None
+        return self._probe(self._pilots, turn, "beside") or self._trainings(self._pilots, turn)
 
     def _learn(self, net: NetRun, eta_star: float | None) -> None:
         if self._starts is not None and eta_star is not None and net.base is None:
@@ -422,8 +442,8 @@ class SweepRun:
         return cell, tuple(work[: max(1, lanes)])
 
 
-def _unmeasured(cell: CellRun) -> list[NetRun]:
-    return [net for net in cell.nets if not (net.is_measured or net.closed or net.probing or net.waits)]
+def _unmeasured(cell: CellRun, nets: int | None = None) -> list[NetRun]:
+    return [net for net in cell.nets[:nets] if not (net.is_measured or net.closed or net.probing or net.waits)]
 
 
 def _forks_of(cells: Mapping[int, CellRun]) -> dict[NetRun, list[NetRun]]:
@@ -452,8 +472,9 @@ def _says_nothing(plan: Cell, net: NetRun) -> str | None:
     return None
 
 
-def _wanted(cell: CellRun) -> list[tuple[NetRun, float, int]]:
-    return [(net, eta, net.questions.round) for net in cell.nets if net.questions is not None for eta in net.wanted()]
+def _wanted(cell: CellRun, nets: int | None = None) -> list[tuple[NetRun, float, int]]:
+    some = [net for net in cell.nets[:nets] if net.questions is not None]
+    return [(net, eta, net.questions.round) for net in some if net.questions is not None for eta in net.wanted()]
 
 
 def trial_record(cell: CellRun, net: NetRun, eta: float, number: int) -> TrialRecord:

@@ -5,15 +5,20 @@ nothing, and shows as quiet. The loop tells what happens; nothing here decides a
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mlrtui.driver.ceilings import most_steps
-from mlrtui.driver.forecast import CellLeft, Forecast, Needs, NetLeft, Pace, Workers, forecast
+from mlrtui.driver.forecast import CellLeft, Forecast, Pace, Workers, forecast
+from mlrtui.driver.mapping import MapQuestions
+from mlrtui.driver.needs import Lane, Needs, NetLeft
+from mlrtui.driver.questions import ScanQuestions
 from mlrtui.driver.slots import Slots
 from mlrtui.driver.sweep_run import CellRun, Draft, NetRun, SweepRun
+from mlrtui.driver.traits import Traits
 from mlrtui.engines.base import EngineEvent, FromWorker, WorkerDied, WorkerReady
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import CellPlan
@@ -34,7 +39,16 @@ _GAP = 0.5  # s: a slot that waits longer for its next task has none
 class _Lane:
     net: NetRun
     eta: float
+    place: int  # among the trainings of its net
     step: int = 0
+    begun: bool = False  # a record of it has come
+
+
+class _Did(NamedTuple):
+    """What a record says was done: steps, and trainings whose first it is."""
+
+    steps: int
+    begun: int
 
 
 @dataclass
@@ -73,13 +87,13 @@ class Telling:
         """A sweep begins, or goes on."""
         self._run, self._sweep_id = run, sweep_id
         guessed = all(isinstance(cell.plan, CellPlan) and cell.plan.work for cell in run.cells)
-        self._probes = Pace(guessed)
-        self._trainings = Pace(guessed, like=self._probes)
-        self._needs, self._trains = Needs(run.spec.search is None), False
-        for net_id, last, most in self._store.steps_trained(sweep_id):
+        self._traits = {one.cell: one for one in run.traits}
+        self._pace, self._needs, self._trains = Pace(guessed), Needs(run.spec.search is None), False
+        for net_id, eta, last, most in self._store.steps_trained(sweep_id):
             if (cell := run.cell_of.get(net_id)) is not None:
                 part = min(last / most, 1.0) if most else 1.0
-                self._needs.trained(net_id, part, 0, cell.cell_id, cell.cost.width)
+                place = self._place(run.nets[net_id], eta, 0)
+                self._needs.trained(self._traits[cell.cell_id], net_id, place, part)
         for net in run.nets.values():
             if net.closed:
                 self._needs.ended(net.net_id)
@@ -93,12 +107,14 @@ class Telling:
         """A slot was given work; ``trials`` are those of its trainings, in their order."""
         one, now = self._at[slot], self._clock()
         if one.free is not None and now - one.free < _GAP and draft.trainings:
-            self._trainings.add(draft.cell.cell_id, now - one.free, 0.0, draft.cell.cost.training)
+            self._pace.add(self._traits[draft.cell.cell_id], now - one.free, 0.0)
         nets = draft.probe or tuple(net for net, _, _ in draft.trainings)
         one.cell, one.nets, one.seeds = draft.cell, len(draft.probe), tuple(sorted({net.seed for net in nets}))
-        one.lanes = {
-            trial: _Lane(net, eta) for trial, (net, eta, _) in zip(trials, draft.trainings, strict=not draft.probe)
-        }
+        asked: Counter[int] = Counter()
+        one.lanes = {}
+        for trial, (net, eta, _) in zip(trials, draft.trainings, strict=not draft.probe):
+            one.lanes[trial] = _Lane(net, eta, self._place(net, eta, len(net.running) - 1 - asked[net.net_id]))
+            asked[net.net_id] += 1
         if bool(draft.probe) != one.probes:
             one.probes, one.done = bool(draft.probe), 0.0
             one.marks.clear()
@@ -127,8 +143,7 @@ class Telling:
         """A slot has ended its task, or lost it."""
         one, now = self._at[slot], self._clock()
         if one.cell is not None:
-            size = one.cell.cost.probe if one.probes else one.cell.cost.training
-            (self._probes if one.probes else self._trainings).add(one.cell.cell_id, now - one.heard, 0.0, size)
+            self._pace.add(self._traits[one.cell.cell_id], now - one.heard, 0.0, probe=one.probes)
         one.cell, one.lanes, one.nets, one.free, self._moved = None, {}, 0, now, True
 
     def turn(self) -> None:
@@ -161,38 +176,35 @@ class Telling:
         # Until its first record of a kind a worker has mostly imported or compiled code: that is no pace.
         counts = one.probes in one.warm
         if isinstance(message, LambdaAtInit):
-            add = self._probes.add if counts else self._probes.add_first
-            add(cell.cell_id, now - one.heard, cell.cost.probe, cell.cost.probe)
+            self._pace.add(self._traits[cell.cell_id], now - one.heard, cell.cost.probe, probe=True, first=not counts)
             self._did(one, 1.0, now, counts)
         elif isinstance(message, StepBatch):
-            steps = 0
+            steps = begun = 0
             for part in message.segments:
                 lane = one.lanes.get(part.trial_id)
                 if lane is not None:
                     last = int(message.step[part.stop - 1])
                     steps += max(last - lane.step, 0)
-                    lane.step = max(lane.step, last)
-            self._trained(one, cell, steps, now, counts)
+                    begun += not lane.begun
+                    lane.step, lane.begun = max(lane.step, last), True
+            self._trained(one, cell, _Did(steps, begun), now)
         elif isinstance(message, Outcome) and (ended := one.lanes.pop(message.trial_id, None)) is not None:
             most = cell.plan.max_steps
             done = min(ended.step / most, 1.0) if most else 1.0
-            self._needs.trained(ended.net.net_id, done, ended.net.told, cell.cell_id, cell.cost.width)
+            self._needs.trained(self._traits[cell.cell_id], ended.net.net_id, ended.place, done)
             if not most:
-                self._trained(one, cell, 1, now, True)
+                self._trained(one, cell, _Did(1, 0), now)
         else:
             return
         one.heard = now
         one.warm.add(one.probes)
 
-    def _trained(self, one: _Slot, cell: CellRun, steps: int, now: float, counts: bool) -> None:
-        size, spent = cell.cost.training, now - one.heard
-        guessed = size * steps / (cell.plan.max_steps or 1)
-        if steps and counts:
-            self._trainings.add(cell.cell_id, spent, guessed, size)
-        elif steps:
-            like = self._probes.ratio(cell.cell_id, cell.cost.probe)[0]
-            self._trainings.add_first(cell.cell_id, spent, guessed, size, like)
-        self._did(one, steps, now, counts)
+    def _trained(self, one: _Slot, cell: CellRun, did: _Did, now: float) -> None:
+        cost, counts = cell.cost, False in one.warm or not cell.plan.max_steps
+        guessed = cost.training * did.steps / (cell.plan.max_steps or 1) + cost.start * did.begun
+        if guessed:
+            self._pace.add(self._traits[cell.cell_id], now - one.heard, guessed, first=not counts)
+        self._did(one, did.steps, now, counts)
 
     def _did(self, one: _Slot, much: float, now: float, counts: bool) -> None:
         one.done += much
@@ -247,17 +259,47 @@ class Telling:
         )
 
     def _left(self, run: SweepRun, slots: int) -> Forecast | None:
-        lanes: dict[int, list[float]] = {}
+        lanes: dict[int, list[Lane]] = {}
         for one in self._at:
             for lane in one.lanes.values():
                 most = 0 if one.cell is None else one.cell.plan.max_steps
-                lanes.setdefault(lane.net.net_id, []).append(min(lane.step / most, 1.0) if most else 0.0)
+                part = min(lane.step / most, 1.0) if most else 0.0
+                lanes.setdefault(lane.net.net_id, []).append(Lane(lane.place, part))
         on_gpu = any(kind_of(device) != "cpu" for device in self._slots.devices)
         given, tasks = self._lanes_of_tasks
-        cells = (CellLeft(cell.cell_id, cell.cost, tuple(_nets_left(cell, lanes))) for cell in run.cells if cell.open)
+        left = self._maps_left(run, lanes) if run.maps else self._cells_left(run, lanes)
         waited = self._waited(self._clock())
         who = Workers(slots, given / tasks if tasks else 1.0, side_by_side=on_gpu, waited=waited)
-        return forecast(cells, self._probes, self._trainings, self._needs, who)
+        return forecast(left, self._pace, self._needs, who)
+
+    def _cells_left(self, run: SweepRun, lanes: dict[int, list[Lane]]) -> Iterator[CellLeft]:
+        for cell in run.cells:
+            if cell.open:
+                yield CellLeft(self._traits[cell.cell_id], tuple(_nets_left(cell, lanes)))
+
+    def _maps_left(self, run: SweepRun, lanes: dict[int, list[Lane]]) -> Iterator[CellLeft]:
+        """Maps as wholes: which of their rows wants what is settled as they go."""
+        left = run.maps.left()
+        running: dict[tuple[int, int], list[Lane]] = {}
+        traits: dict[tuple[int, int], Traits] = {}
+        for cell in run.cells:
+            if isinstance(cell.plan, CellPlan) and cell.plan.row is not None and cell.open:
+                for net in cell.nets:
+                    key = cell.plan.row.home, net.seed
+                    traits.setdefault(key, self._traits[cell.cell_id])
+                    running.setdefault(key, []).extend(lanes.get(net.net_id, ()))
+        for key, one in traits.items():
+            trains = tuple(running[key])
+            more = max(left.get(key, float(one.cost.trainings)) - len(trains), 0.0)
+            yield CellLeft(one, (NetLeft(False, 0, trains, more),))
+
+    def _place(self, net: NetRun, eta: float, beside: int) -> int:
+        """Where a training stands among those of its net, after ``beside`` that run."""
+        if isinstance(net.questions, MapQuestions):
+            return 0  # its rates follow from outcomes elsewhere
+        if isinstance(net.questions, ScanQuestions):
+            return net.questions.place(eta)
+        return self._needs.next_place(net.net_id, net.told) + beside
 
     def _waited(self, now: float) -> float:
         """Seconds, of all workers together, without a first sign of them, or a first record of this kind of work."""
@@ -308,7 +350,7 @@ class Telling:
         return (one.done - before) / (one.marks[-1][0] - since) if one.marks[-1][0] > since else None
 
 
-def _nets_left(cell: CellRun, lanes: dict[int, list[float]]) -> Iterator[NetLeft]:
+def _nets_left(cell: CellRun, lanes: dict[int, list[Lane]]) -> Iterator[NetLeft]:
     for net in cell.nets:
         if not net.closed:
             yield NetLeft(not net.is_measured, net.told, tuple(lanes.get(net.net_id, ())))

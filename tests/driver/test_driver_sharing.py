@@ -121,7 +121,7 @@ def test_costly_cells_begin_at_once_where_they_would_end_alone(tmp_path: Path) -
     engine = TimedWorkers(["cpu"] * 4)
     drive(tmp_path, engine, "search", seeds=1)
     first = {slot: (task.net.depth, task.net.width) for at, slot, task in engine.tasks if at == 0.0}
-    assert first[0] == (2, 32)  # one slot at least goes in the order of the grid
+    assert first[0] not in {(4, 256), (2, 256)}  # one slot at least begins with what is soon done
     assert first[1] == (4, 256)
     assert first[3] == (2, 256)
     costly = [task for _, _, task in engine.tasks if (task.net.depth, task.net.width) == (4, 256)]
@@ -139,7 +139,8 @@ def test_two_workers_keep_to_cells_of_their_own(tmp_path: Path) -> None:
         cell: {slot for slot, task in rounds if task.net.width == cell[1] and task.net.depth == cell[0]}
         for cell in product([2, 4], WIDTHS)
     }
-    assert sum(len(which) > 1 for which in slots.values()) <= 2
+    # Two where the last cells are shared, and the pilots, of which one net comes first and the others in their turn.
+    assert sum(len(which) > 1 for which in slots.values()) <= 4
 
 
 def test_searches_that_learn_still_begin_with_the_corners(tmp_path: Path) -> None:
@@ -170,11 +171,12 @@ def test_one_cell_is_shared_by_all_who_wait(tmp_path: Path, device: str) -> None
 def test_whose_turn_it_is() -> None:
     two = ["cpu", "cpu"]
     first, second = Turn(idle=2, slots=2), Turn(idle=1, slots=2, sees_to_costly=True, slot=1)
-    first, second = (replace(turn, peers=2) for turn in (first, second))
-    assert list(turns_of([0], ["cpu"], set())) == [Turn(idle=1)]
+    first, second = (replace(turn, peers=2, sees_to_pilots=True) for turn in (first, second))
+    alone = Turn(idle=1, slot=1, sees_to_pilots=True)
+    assert list(turns_of([0], ["cpu"], set())) == [replace(alone, slot=0)]
     assert list(turns_of([0, 1], two, set())) == [first, second]
-    assert list(turns_of([1], two, {0})) == [Turn(idle=1, slot=1)]  # the only one left goes in the grid's order
-    assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [Turn(idle=1, slot=1)]
+    assert list(turns_of([1], two, {0})) == [alone]  # the only one left goes in the grid's order
+    assert list(turns_of([1], ["cuda:0", "cpu"], set())) == [alone]
     gpus = ["cuda:0", "cuda:1", *two]
     figures = [Figures(80), Figures(24, 2, 7)]
     assert list(turns_of([0, 1], gpus, set(), figures.__getitem__)) == [
@@ -186,9 +188,9 @@ def test_whose_turn_it_is() -> None:
 def test_every_second_gpu_begins_the_costly_cells_in_time(tmp_path: Path) -> None:
     """Where the grid's order would leave the longest for the end, when all others have nothing to do."""
     engine = TimedWorkers(["cuda:0", "cuda:1"], together=True)
-    drive(tmp_path, engine, "scan", seeds=1, depth=[1], width=[*range(32, 41), 256])
-    begun = [task.net.width for _, _, task in engine.tasks if isinstance(task, Round)]
-    assert begun.index(256) == 1
+    drive(tmp_path, engine, "scan", seeds=1, depth=[1], width=[*range(32, 41), 1024])
+    first = {slot: task.net.width for _, slot, task in reversed(engine.tasks)}
+    assert first == {0: 32, 1: 1024}
 
 
 def test_rounds_in_flight_on_one_device_are_as_large_as_fills_it(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_a_resumed_sweep_knows_what_its_nets_took(tmp_path: Path, sweep_file: Wr
         assert driver.run_sweep(spec, plan).status == "stopped"
         done = store.steps_trained(1)
     assert done
-    assert all(0 < last <= most for _, last, most in done)
+    assert all(0 < last <= most for _, _, last, most in done)
     seen = followed(tmp_path / "s.db", sweep, SlowEngine())
     first = next(work for _, work in seen if work is not None)
     fresh = next(work for _, work in followed(tmp_path / "t.db", sweep, SlowEngine()) if work is not None)
