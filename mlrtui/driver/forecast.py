@@ -12,12 +12,12 @@ cells and nets depart from them by, and the number of trainings.
 import heapq
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from mlrtui.driver.needs import NET_SD, Needs, NetLeft
-from mlrtui.driver.planes import Likely, Plane
+from mlrtui.driver.planes import Features, Likely, Plane
 from mlrtui.driver.traits import Traits
 
 __all__ = ["CellLeft", "Forecast", "Pace", "Workers", "forecast"]
@@ -61,6 +61,15 @@ class _Spent:
     records: int = 0
 
 
+class Slowness(NamedTuple):
+    """How many times as long as guessed one kind of a cell's work takes."""
+
+    key: object
+    features: Features
+    factor: float
+    sd: float  # of its logarithm, beside what all cells have in common
+
+
 class Pace:
     """How many times as long as guessed work takes here, by cell; ``guessed``: the guess is more than a shape."""
 
@@ -93,17 +102,24 @@ class Pace:
 
     def ratio(self, cell: Traits, *, probe: bool = False) -> tuple[float, float]:
         """Factor of a cell, and the spread of its logarithm beside what all cells have in common."""
-        found = self._plane.at((cell.cell, probe), cell.work(probe))
+        return self._of(cell, probe, cell.work(probe))
+
+    def of(self, cell: Traits, probe: bool) -> Slowness:
+        """What is expected of a cell's work, until more is added."""
+        features = cell.work(probe)
+        return Slowness((cell.cell, probe), features, *self._of(cell, probe, features))
+
+    def _of(self, cell: Traits, probe: bool, features: Features) -> tuple[float, float]:
+        found = self._plane.at((cell.cell, probe), features)
         return math.exp(found.mean), found.sd
 
-    def common(self, cells: Iterable[tuple[Traits, bool, float]]) -> float:
-        """The spread of the logarithm of a sum that all its parts have in common: (cell, probe, part of the sum)."""
-        total: Counter[str] = Counter()
-        for cell, probe, part in cells:
-            part *= 1.0 - self._plane.weight_of_own((cell.cell, probe))
-            for name, value in cell.work(probe).items():
-                total[name] += part * value  # type: ignore[assignment]
-        return self._plane.spread(total)
+    def lean(self, direction: dict[str, float], one: Slowness, part: float) -> None:
+        """Add to a direction of the plane (`Plane.spread`) a part of a sum of such work."""
+        self._plane.lean(direction, one.key, one.features, part)
+
+    def common(self, direction: Mapping[str, float]) -> float:
+        """The spread of the logarithm of a sum that all its parts have in common."""
+        return self._plane.spread(direction)
 
 
 class CellLeft(NamedTuple):
@@ -151,20 +167,19 @@ def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers
     if not pace.known or slots.number < 1:
         return None
     needs.learn((cell.traits, lane) for cell in cells for net in cell.nets for lane in net.running)
-    measures: list[tuple[Traits, bool, float]] = []
-    trains: list[tuple[Traits, float]] = []
+    of_pace: dict[str, float] = {}
+    of_needs: dict[str, float] = {}
     pieces: list[float] = []  # seconds of the trainings of a scan, which wait for nothing
-    variance = chain = last = 0.0
+    work = variance = chain = last = 0.0
     for cell in cells:
         one, cost = cell.traits, cell.traits.cost
-        slow, slow_sd = pace.ratio(one)
-        slow_probe, probe_sd = pace.ratio(one, probe=True)
-        each, start, probe = cost.training * slow, cost.start * slow, cost.probe * slow_probe
-        last = max(last, start + each * needs.part(one))
+        slow, slow_probe, wants = pace.of(one, False), pace.of(one, True), needs.of(one)
+        each, start, probe = cost.training * slow.factor, cost.start * slow.factor, cost.probe * slow_probe.factor
+        last = max(last, start + each * wants.part)
         here = measuring = 0.0
         for net, times in Counter(cell.nets).items():  # many are alike
-            begun = sum((needs.ends_at(one, lane) - lane.part) * each + (not lane.part) * start for lane in net.running)
-            trainings, parts = needs.left(one, net)
+            begun = sum((needs.ends_at(lane) - lane.part) * each + (not lane.part) * start for lane in net.running)
+            trainings, parts = needs.left(wants, net)
             left = trainings * start + parts * each
             here += times * (begun + left)
             measuring += times * probe * net.probe
@@ -176,10 +191,11 @@ def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers
             together = max(at_once if slots.side_by_side else min(at_once, slots.number), 1.0)
             in_turn = left / together + (begun / len(net.running) if net.running else 0.0)
             chain = max(chain, in_turn * (slots.lanes if slots.side_by_side else 1.0) + probe * net.probe)
-        measures += [(one, False, here), (one, True, measuring)]
-        trains.append((one, here))
-        variance += (math.hypot(slow_sd, needs.factor(one).sd) * here) ** 2 + (probe_sd * measuring) ** 2
-    work = sum(part for _, _, part in measures)
+        work += here + measuring
+        pace.lean(of_pace, slow, here)
+        pace.lean(of_pace, slow_probe, measuring)
+        needs.lean(of_needs, wants, here)
+        variance += (math.hypot(slow.sd, wants.sd) * here) ** 2 + (slow_probe.sd * measuring) ** 2
     if work <= 0:
         return Forecast(0.0, 0.0, 0.0)
     if slots.number == 1:
@@ -188,8 +204,8 @@ def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers
         seconds = _in_parallel(pieces, slots.number)
     else:
         seconds = max(work / slots.number + min(slots.idle_at_the_end * last, work / slots.number), chain)
-    common = pace.common((one, probe, part / work) for one, probe, part in measures)
-    common = math.hypot(common, needs.common((one, part / work) for one, part in trains))
+    of_pace, of_needs = ({name: part / work for name, part in one.items()} for one in (of_pace, of_needs))
+    common = math.hypot(pace.common(of_pace), needs.common(of_needs))
     sd = math.sqrt(_FLOOR_SD**2 + common**2 + variance / work**2)
     factor = math.exp(_SIDES * min(sd, 2.0))
     # What has lasted so long lasts about as long again: of 8 in 10, between a quarter and four times of it.

@@ -7,14 +7,14 @@ those that end first are the short ones.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mlrtui.driver.planes import Likely, Plane
+from mlrtui.driver.planes import Features, Likely, Plane
 from mlrtui.driver.traits import Traits
 
-__all__ = ["NET_SD", "Lane", "Left", "Needs", "NetLeft"]
+__all__ = ["NET_SD", "Lane", "Left", "Needs", "NetLeft", "OfCell"]
 
 _NEEDS = {
     "all": Likely(0.0, 0.05),  # the level is that of `_Places`
@@ -109,6 +109,16 @@ class _Done:
     places: Counter[int] = field(default_factory=Counter)  # of the trainings
 
 
+class OfCell(NamedTuple):
+    """What is expected of the trainings of a cell."""
+
+    cell: Traits
+    shape: Features
+    factor: float  # how many times as much as usual they do
+    sd: float  # of its logarithm
+    part: float  # of its steps that one does
+
+
 class Needs:
     """Which part of its steps a training does, and how many trainings a net takes. ``scan``: their number is known."""
 
@@ -172,43 +182,39 @@ class Needs:
             self._learn_places(sums)
             self._learn_cells(begun)
 
-    def factor(self, cell: Traits) -> Likely:
-        """How many times as much as usual the trainings of a cell do."""
-        found = self._plane.at(cell.cell, cell.shape)
-        return Likely(math.exp(found.mean), found.sd)
+    def of(self, cell: Traits) -> OfCell:
+        """What is expected of a cell, until more is taken in."""
+        shape = cell.shape
+        found = self._plane.at(cell.cell, shape)
+        factor = math.exp(found.mean)
+        return OfCell(cell, shape, factor, found.sd, min(self._usual * factor, 1.0))
 
-    def common(self, cells: Iterable[tuple[Traits, float]]) -> float:
-        """The spread of the logarithm of a sum that all its parts have in common: (cell, part of the sum)."""
-        total: Counter[str] = Counter()
-        for cell, part in cells:
-            part *= 1.0 - self._plane.weight_of_own(cell.cell)
-            for name, value in cell.shape.items():
-                total[name] += part * value  # type: ignore[assignment]
-        level = 0.0 if self.scan else _COUNT_SD / math.sqrt(1 + self.nets_done)
-        prior = 1.0 if self.scan else _PRIOR_TRAININGS
-        return math.hypot(self._plane.spread(total), level, _TRAINING_SD / math.sqrt(prior + self._seen))
-
-    def part(self, cell: Traits) -> float:
-        """Of its steps that a training of a cell does."""
-        return min(self._usual * self.factor(cell).mean, 1.0)
-
-    def left(self, cell: Traits, net: NetLeft) -> Left:
+    def left(self, one: OfCell, net: NetLeft) -> Left:
         """What a net still takes beside what runs."""
-        places, factor = self._places(cell), self.factor(cell).mean
-        had = net.told + len(net.running)
         if net.more is not None:
-            return Left(net.more, net.more * min(self._usual * factor, 1.0))
+            return Left(net.more, net.more * one.part)
+        places, had = self._places(one.cell), net.told + len(net.running)
         if self.scan:
-            means = [min(self._mean(places, place) * factor, 1.0) for place in range(had, places.typical)]
+            means = [min(self._mean(places, place) * one.factor, 1.0) for place in range(had, places.typical)]
             return Left(len(means), sum(means))
         found = self._after(places, had)
-        own = math.exp(self._counts.at(cell.cell, cell.shape).mean) - 1.0  # it takes so many times as many besides
+        own = math.exp(self._counts.at(one.cell.cell, one.shape).mean) - 1.0  # so many times as many besides
         trainings = max(found.trainings + own * self._after(places, 0).trainings, 1.0)
         if net.running:  # it may be done with them
             trainings *= 1.0 - places.ends[min(had, len(places.ends) - 1)]
-        return Left(trainings, trainings * min(found.parts / found.trainings * factor, 1.0))
+        return Left(trainings, trainings * min(found.parts / found.trainings * one.factor, 1.0))
 
-    def ends_at(self, cell: Traits, lane: Lane) -> float:
+    def lean(self, direction: dict[str, float], one: OfCell, part: float) -> None:
+        """Add to a direction of the plane (`Plane.spread`) a part of a sum of such trainings."""
+        self._plane.lean(direction, one.cell.cell, one.shape, part)
+
+    def common(self, direction: Mapping[str, float]) -> float:
+        """The spread of the logarithm of a sum that all its parts have in common, see `lean`."""
+        level = 0.0 if self.scan else _COUNT_SD / math.sqrt(1 + self.nets_done)
+        prior = 1.0 if self.scan else _PRIOR_TRAININGS
+        return math.hypot(self._plane.spread(direction), level, _TRAINING_SD / math.sqrt(prior + self._seen))
+
+    def ends_at(self, lane: Lane) -> float:
         """The part at which one that runs ends."""
         return max(self.to_end(lane.part), lane.part)
 
@@ -218,13 +224,17 @@ class Needs:
         return cell.cost.trainings
 
     def _places(self, cell: Traits) -> _Places:
-        return self._by_rules.setdefault(self._rules(cell), _Places(cell.cost.trainings))
+        rules = self._rules(cell)
+        found = self._by_rules.get(rules)
+        if found is None:
+            found = self._by_rules[rules] = _Places(cell.cost.trainings)
+        return found
 
     def _mean(self, places: _Places, place: int) -> float:
         return places.mean[place] if place < len(places.mean) else self._usual
 
     def _learn_places(self, sums: dict[int, dict[tuple[int, int], tuple[int, float]]]) -> None:
-        factors = {cell: self.factor(one).mean for cell, one in self._traits.items()}
+        factors = {cell: self.of(one).factor for cell, one in self._traits.items()}
         count = total = self._seen = 0.0
         for own in sums.values():
             for (_, cell), (number, parts) in own.items():

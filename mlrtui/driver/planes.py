@@ -7,7 +7,7 @@ nets says of the large ones what the prior slope says, with the spread of that, 
 differ.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +31,18 @@ class _Seen(NamedTuple):
     variance: float  # of the value, beside what the cell departs by
 
 
+class _Coefficients(dict[str, float]):
+    """By feature, those of its prior where nothing was seen of it."""
+
+    def __init__(self, prior: Callable[[str], Likely], fitted: Iterable[tuple[str, float]] = ()) -> None:
+        super().__init__(fitted)
+        self._prior = prior
+
+    def __missing__(self, name: str) -> float:
+        self[name] = self._prior(name).mean
+        return self[name]
+
+
 class Plane:
     """ln of a factor over the features of cells.
 
@@ -42,8 +54,8 @@ class Plane:
     def __init__(self, prior: Callable[[str], Likely], own: float) -> None:
         self._prior, self._own = prior, own
         self._seen: dict[object, _Seen] = {}
+        self._coefficients = _Coefficients(prior)
         self._names: dict[str, int] = {}  # of features that were seen, with their place below
-        self._mean: npt.NDArray[np.float64] = np.zeros(0)
         self._spread: npt.NDArray[np.float64] = np.zeros((0, 0))  # covariance of the coefficients
         self._is_new = False
 
@@ -58,7 +70,9 @@ class Plane:
     def at(self, key: object, features: Features) -> Likely:
         """Of a cell: its value, and the spread of what it departs by. See `spread` for what all have in common."""
         self._fit()
-        plane = sum(value * self._coefficient(name) for name, value in features.items())
+        known, plane = self._coefficients, 0.0
+        for name, value in features.items():
+            plane += value * known[name]
         own = self._seen.get(key)
         if own is None:
             return Likely(plane, self._own)
@@ -69,6 +83,12 @@ class Plane:
         """By how much a cell goes by itself rather than by the plane, 0 to 1."""
         own = self._seen.get(key)
         return 0.0 if own is None else self._own**2 / (self._own**2 + own.variance)
+
+    def lean(self, direction: dict[str, float], key: object, features: Features, part: float) -> None:
+        """Add to a direction a part of a sum: less where a cell goes by itself."""
+        part *= 1.0 - self.weight_of_own(key)
+        for name, value in features.items():
+            direction[name] = direction.get(name, 0.0) + part * value
 
     def spread(self, direction: Features) -> float:
         """Standard deviation of the sum of the coefficients, each times what ``direction`` has for it."""
@@ -81,9 +101,6 @@ class Plane:
             else:
                 unknown += (value * self._prior(name).sd) ** 2
         return float(np.sqrt(known @ self._spread @ known + unknown))
-
-    def _coefficient(self, name: str) -> float:
-        return float(self._mean[self._names[name]]) if name in self._names else self._prior(name).mean
 
     def _fit(self) -> None:
         if not self._is_new:
@@ -101,4 +118,5 @@ class Plane:
         weighted = rows.T * weights
         precision = weighted @ rows + np.diag([prior.sd**-2.0 for prior in priors])
         self._spread = np.asarray(np.linalg.inv(precision), np.float64)
-        self._mean = np.asarray(before + self._spread @ (weighted @ (values - rows @ before)), np.float64)
+        means = before + self._spread @ (weighted @ (values - rows @ before))
+        self._coefficients = _Coefficients(self._prior, zip(self._names, means.tolist(), strict=True))

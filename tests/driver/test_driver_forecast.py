@@ -265,9 +265,9 @@ def test_short_trainings_end_first_and_do_not_decide() -> None:
     for net in range(3):
         needs.trained(CELL, net, 0, 0.05)  # diverged at once
     needs.learn()
-    alone = needs.part(CELL)
+    alone = needs.of(CELL).part
     needs.learn(running)
-    assert needs.part(CELL) > 0.7 > alone
+    assert needs.of(CELL).part > 0.7 > alone
 
 
 def test_a_net_that_has_taken_more_than_others_still_takes_something() -> None:
@@ -277,7 +277,7 @@ def test_a_net_that_has_taken_more_than_others_still_takes_something() -> None:
             needs.trained(CELL, net, place, 0.5)
         needs.ended(net)
     needs.learn()
-    fresh, begun, late = (needs.left(CELL, NetLeft(False, told)) for told in (0, 7, 40))
+    fresh, begun, late = (needs.left(needs.of(CELL), NetLeft(False, told)) for told in (0, 7, 40))
     assert fresh.parts == pytest.approx(5.0, rel=0.05)
     assert fresh.trainings == pytest.approx(10.0, rel=0.05)
     assert begun.parts == pytest.approx(1.5, rel=0.1)
@@ -297,7 +297,7 @@ def test_nets_that_go_on_count_as_nets_that_take_long() -> None:
             for place in range(9):
                 needs.trained(CELL, net, place, 0.5)
         needs.learn()
-        found.append(needs.left(CELL, NetLeft(False, 0)).trainings)
+        found.append(needs.left(needs.of(CELL), NetLeft(False, 0)).trainings)
     assert found[1] > found[0] + 1
 
 
@@ -307,7 +307,7 @@ def test_trainings_that_followed_from_others_cost_nothing() -> None:
         needs.trained(CELL, net, needs.next_place(net, told=6), 1.0)  # six outcomes were known
         needs.ended(net)
     needs.learn()
-    assert needs.left(CELL, NetLeft(False, 6)).parts == pytest.approx(1.0, rel=0.3)
+    assert needs.left(needs.of(CELL), NetLeft(False, 6)).parts == pytest.approx(1.0, rel=0.3)
 
 
 def test_more_workers_share_the_work_but_not_a_search_in_turn() -> None:
@@ -320,11 +320,11 @@ def test_more_workers_share_the_work_but_not_a_search_in_turn() -> None:
 
 def test_the_pace_of_lambda0_says_something_of_training_before_it_begins() -> None:
     pace = Pace(True)
-    before = pace.ratio(CELL)[0], pace.common([(CELL, False, 1.0)])
+    before = pace.ratio(CELL)[0], pace.common(CELL.work(False))
     for _ in range(5):
         pace.add(CELL, 10.0, 1.0, probe=True)
     assert pace.ratio(CELL)[0] > 4 * before[0]
-    assert pace.common([(CELL, False, 1.0)]) < before[1]
+    assert pace.common(CELL.work(False)) < before[1]
     for _ in range(50):
         pace.add(CELL, 2.0, 1.0)
     assert pace.ratio(CELL)[0] == pytest.approx(2.0, rel=0.2)
