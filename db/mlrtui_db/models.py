@@ -77,11 +77,19 @@ class SweepRow:
     @property
     def is_map(self) -> bool:
         """Whether its trainings are those of a map, which fill no grid of rates."""
+        return self._has("map")
+
+    @property
+    def has_forks(self) -> bool:
+        """Whether some of its trainings are forks, which start from a trained net."""
+        return self._has("fork")
+
+    def _has(self, section: str) -> bool:
         try:
             document = json.loads(self.spec)
         except ValueError:
             return False
-        return isinstance(document, dict) and bool(document.get("map"))
+        return isinstance(document, dict) and bool(document.get(section))
 
 
 @dataclass(frozen=True)

@@ -99,12 +99,13 @@ class Onsets:
 
 @dataclass(frozen=True)
 class PhasePage:
-    """All ended trials of a sweep, in the order of the grid, then seed, then learning rate."""
+    """All ended trials of a sweep but those of forks, in the order of the grid, then seed, then learning rate."""
 
     sweep_id: int
     marks: tuple[PhaseMark, ...]
     onsets: tuple[Onsets, ...] | None = None  # None: not asked for, since it takes a while
     growth: tuple[str, ...] = ()  # whether outputs grow with width in a controlled way, a sentence for each law
+    forked: int = 0  # trials of forks, which have no place here: they start with other weights than those of λ₀
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,8 @@ def _read_marks(reader: StoreReader, sweep: SweepRow) -> PhasePage:
         PhaseMark(*[*(row[place] for place in places), tuple((name, _shown(row[at])) for name, at in varying)])
         for row in kept
     )
-    return PhasePage(sweep.sweep_id, marks, growth=_growth(reader, sweep))
+    forked = sum(1 for _ in reader.query("fork_trials", sweep.name)[1]) if sweep.has_forks else 0
+    return PhasePage(sweep.sweep_id, marks, growth=_growth(reader, sweep), forked=forked)
 
 
 def _shown(value: object) -> float | str:

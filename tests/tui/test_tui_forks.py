@@ -11,6 +11,7 @@ from mlrtui import data, planning
 from mlrtui.config import parse_sweep
 from mlrtui.driver.loop import Driver
 from mlrtui.engines.fake import FakeEngine
+from mlrtui.tui.pages import PhasePage
 from mlrtui.tui.ports import StoreSource
 from mlrtui.tui.trial.forks import FORKS, ForkRow, beside_forks, fork_points, fork_words
 from mlrtui_db.reader import Reader
@@ -58,6 +59,17 @@ async def test_trial_draws_the_forks_of_its_net_by_one_key(store: Stored, *, asc
         assert f"{name} " in view.text()
         assert f"times {edge} · " in view.text().replace(" . ", " · ")
         assert "c catapult begins" in view.text()
+
+
+async def test_phases_says_how_many_trials_of_forks_it_leaves_out(store: Stored) -> None:
+    async with shown(store, (120, 40)) as view:  # type: ignore[arg-type]
+        await view.press("6")
+        await view.until(lambda: isinstance(view.reading.page, PhasePage))
+        page = view.reading.page
+        assert isinstance(page, PhasePage)
+        assert view.reading.snapshot is not None
+        assert page.forked == view.reading.snapshot.sweep.trials_done - len(page.marks) > 0
+        assert f"and {page.forked} trials of forks" in view.text()
 
 
 async def test_a_sweep_without_forks_has_none_to_draw() -> None:

@@ -168,7 +168,9 @@ class ResidualPane(FitWidget):
         """What the numbers are."""
         if self.view.groups:
             return ((f"exponents by {self.view.axis}", "title"), ("  g", "dim"))
-        return (("residuals", "title"), ("  of ln " + quantity(self.view.fit.choice.y if self.view.fit else ""), "dim"))
+        title: Line = (("residuals", "title"),)
+        fit = self.view.fit
+        return title if fit is None else (*title, (f"  of ln {quantity(fit.choice.y)}", "dim"))
 
     def body(self, width: int, height: int) -> Sequence[Line]:
         """One cell a row: sign, name, residual as a number and as a bar from the middle."""

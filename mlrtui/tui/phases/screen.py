@@ -163,6 +163,6 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
         trial_id = last.trial_id if self._moved else self.owner.wanted.trial_id
         words = "no trial has ended yet" if not page.marks else "λ at init is not known for any trial"
         view = PhaseView.of(page.marks, axis or AXES[0], trial_id, words, page.growth)
-        view = replace(view, onsets=page.onsets, theory=self.look.theory)
+        view = replace(view, onsets=page.onsets, forked=page.forked, theory=self.look.theory)
         self._trials = replace(view, value=last.value, chosen_axis=last.chosen_axis)
         return self._trials

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter, padded
 from mlrtui.charts.spec import HLine
+from mlrtui.plurals import counted
 from mlrtui.text.lines import Line, centred, clean, line, width_of
 from mlrtui.text.marks import PHASE_STATES, Marks
 from mlrtui.text.numbers import exact, number
@@ -39,6 +40,7 @@ class PhaseView(Picture):
     growth: tuple[str, ...] = ()  # of outputs and activations over widths, a sentence for each law of the rate
     value: str = VALUES[0]
     onsets: tuple[Onsets, ...] | None = None
+    forked: int = 0  # trials of the sweep that are not here
     theory: bool = True
     chosen_axis: str | None = None  # by a key or an option; None: the first that varies
 
@@ -204,6 +206,9 @@ class PhaseView(Picture):
             rows += [line(f"{'':>{wide}}   {text}", "dim") for text in _onset_ranges(self.onsets or (), nets)]
         for said in self.growth:
             rows += [line(), *sentence(said, "", width, hang=" ")]
+        if self.forked:
+            said = f"and {counted(self.forked, 'trial')} of forks, which start later: Trial draws their η*(t)"
+            rows += [line(), *sentence(said, "dim", width, hang=" ")]
         if not self.theory:
             return rows
         return [*rows, line(), *sentence(words_for(self.mark), "dim", width, hang=" ")]

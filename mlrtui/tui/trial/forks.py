@@ -1,6 +1,5 @@
 """η*(t) of the net of a trial: its forks by step, as they are drawn on Trial."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,7 +35,7 @@ _BESIDE = (("edge", "e", "curve-2"), ("base", "b", "curve-3"), ("catapult", "c",
 
 def read_forks(reader: StoreReader, snapshot: LiveSnapshot, trial: TrialRow) -> tuple[ForkRow, ...]:
     """The forks of the net of a trial, or of the net that it forks from, by step; () in a sweep without any."""
-    if not json.loads(snapshot.sweep.spec).get("fork"):
+    if not snapshot.sweep.has_forks:
         return ()
     cell = next((cell for cell in snapshot.cells if cell.cell_id == trial.cell_id), None)
     if cell is None:
