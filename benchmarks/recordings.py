@@ -8,6 +8,7 @@ import heapq
 import math
 import pickle
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -117,11 +118,12 @@ class Recording:
         return self.trainings[min(others, key=lambda key: abs(math.log(key[2] / eta)))]
 
 
-class _Simulated:
+class _Simulated(ABC):
     """Slots that do their tasks one after another, each on a clock of its own."""
 
     def __init__(self, slots: int) -> None:
         self.now = 0.0
+        self._datasets: dict[str, Dataset] = {}
         self._busy = [False] * slots
         self._events: list[tuple[float, int, EngineEvent]] = []
         self._count = self._ready = 0
@@ -139,6 +141,7 @@ class _Simulated:
 
     def add_datasets(self, datasets: Mapping[str, Dataset]) -> None:
         """Make data sets known."""
+        self._datasets.update(datasets)
 
     def idle(self) -> Sequence[int]:
         """Slots that wait for a task."""
@@ -152,8 +155,9 @@ class _Simulated:
             at += seconds
             self._put(at, FromWorker(slot, message))
 
+    @abstractmethod
     def _done(self, task: Task) -> Iterable[tuple[float, Message]]:
-        raise NotImplementedError
+        """CPU seconds since the record before, and the record."""
 
     def poll(self, timeout: float) -> list[EngineEvent]:
         """What comes first, if it comes in time; else the time passes."""
@@ -164,7 +168,8 @@ class _Simulated:
         return list(self._due())
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Leave out what has not come yet."""
+        self._events.clear()
 
     def _due(self) -> Iterator[EngineEvent]:
         while self._events and self._events[0][0] <= self.now:
@@ -186,11 +191,6 @@ class CpuTimeEngine(_Simulated):
     def __init__(self, slots: int) -> None:
         super().__init__(slots)
         self.recording = Recording()
-        self._datasets: dict[str, Dataset] = {}
-
-    def add_datasets(self, datasets: Mapping[str, Dataset]) -> None:
-        """Make data sets known."""
-        self._datasets.update(datasets)
 
     def _done(self, task: Task) -> Iterable[tuple[float, Message]]:
         assert not isinstance(task, LoopRound)

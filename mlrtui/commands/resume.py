@@ -12,7 +12,6 @@ from mlrtui.commands.run import RunOptions, refuse_code, run_specs, start
 from mlrtui.config import AnySweep, LoopSweep, read_sweep
 from mlrtui.config.files import apply_overrides
 from mlrtui.config.parsing import parse_sweep
-from mlrtui.driver import estimate
 from mlrtui.driver.shards import Shard
 from mlrtui.errors import BadInput, StoreTrouble
 from mlrtui.reading.fitting import chosen
@@ -129,8 +128,7 @@ def _of_a_script(row: SweepRow) -> str:
 def _start(rows: Sequence[SweepRow], options: RunOptions) -> int:
     specs = [stored_spec(row) for row in rows]
     refuse_code(specs, options)
-    useful = max(estimate.parallel_lanes(planning.plan(spec, None)) for spec in specs)
-    return start(specs, useful, options, [_shard(row) for row in rows])
+    return start(specs, [planning.plan(spec, None) for spec in specs], options, [_shard(row) for row in rows])
 
 
 def _shard(row: SweepRow) -> str | None:

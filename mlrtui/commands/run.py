@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,9 +78,8 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
     """The same for sweeps that were read already."""
     refuse_code(specs, options)
     stored = _beside_stored(options, specs)
-    useful = max(1, *(estimate.parallel_lanes(plan) for plan in stored.plans))
     if options.dry_run:
-        workers = _workers(options, useful, specs)
+        workers = _workers(options, stored.plans)
         _refuse_loops(specs, workers, options)
         built, loops = check_factories(specs, workers[0], timed=True), check_loops(specs)
         for plan, cells, known in zip(stored.plans, built, loops, strict=True):
@@ -91,13 +90,13 @@ def run_specs(specs: Sequence[AnySweep], options: RunOptions) -> int:
         return 0
     specs = stored.specs
     if not stored.undone:
-        _workers(options, useful, ())  # reports a mistake in an option all the same
+        _workers(options, ())  # reports a mistake in an option all the same
         return _finished(options, specs)
     if _shows_screen(options):
         from mlrtui.tui.settings import load_settings, settings_path
 
         load_settings(settings_path())  # report a mistake there before anything is started
-    return start(specs, useful, options, plans=stored.plans)
+    return start(specs, stored.plans, options)
 
 
 def refuse_code(specs: Sequence[AnySweep], options: RunOptions) -> None:
@@ -126,40 +125,43 @@ def _refuse_loops(specs: Sequence[AnySweep], workers: Sequence[str], options: Ru
 
 def start(
     specs: Sequence[AnySweep],
-    useful: int,
+    plans: Sequence[planning.Plan],
     options: RunOptions,
     shards: Sequence[str | None] = (),
-    plans: Sequence[planning.Plan] = (),
 ) -> int:
     """Start a driver for these sweeps and watch it.
 
     Args:
         specs: the sweeps.
-        useful: bounds the workers that are started by themselves.
+        plans: of the sweeps: for the number of workers, and for the screen until the store has them.
         options: of the command.
         shards: of each sweep the shard that is trained; none at all: that of the options.
-        plans: of the sweeps, for the screen until the store has them.
     """
     if options.terms.foreground:
         with watching() as signals:
-            return _attended(specs, useful, options, shards, signals)
-    driver = _launched(specs, useful, options, shards)
+            return _attended(specs, lambda: _workers(options, plans), options, shards, signals)
+    workers = _workers(options, plans)
+    driver = _launched(specs, workers, options, shards)
     if options.detach:
         print(f"driver {driver.pid} writes {options.store}; watch it with: mlrtui watch --store {options.store}")
         return 0
     if not _shows_screen(options):
         return _plain(options, specs, driver)
-    _attach(options, _starting(plans, _workers(options, useful, specs), options.store))
+    _attach(options, _starting(plans, workers, options.store))
     return _left(options, driver)
 
 
 def _attended(
-    specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None], signals: Signals
+    specs: Sequence[AnySweep],
+    workers: Callable[[], Sequence[str]],
+    options: RunOptions,
+    shards: Sequence[str | None],
+    signals: Signals,
 ) -> int:
     """The same with a driver that ends with this command; returns the exit code."""
     names = [spec.sweep.name for spec in specs]
     driver, code = attend(
-        lambda: _launched(specs, useful, options, shards), signals, options.store, names, options.ascii_only
+        lambda: _launched(specs, workers(), options, shards), signals, options.store, names, options.ascii_only
     )
     if driver is not None:
         _ended(options, driver)
@@ -167,9 +169,8 @@ def _attended(
 
 
 def _launched(
-    specs: Sequence[AnySweep], useful: int, options: RunOptions, shards: Sequence[str | None]
+    specs: Sequence[AnySweep], workers: Sequence[str], options: RunOptions, shards: Sequence[str | None]
 ) -> launch.DriverProcess:
-    workers = _workers(options, useful, specs)
     specs = [chosen_for(spec, workers) for spec in specs]
     _refuse_loops(specs, workers, options)
     check_factories(specs, workers[0])
@@ -195,9 +196,12 @@ def _shows_screen(options: RunOptions) -> bool:
     return not options.detach and not options.plain and not options.terms.foreground and sys.stdout.isatty()
 
 
-def _workers(options: RunOptions, useful: int, specs: Sequence[AnySweep]) -> Sequence[str]:
-    """The device of every worker; ``useful`` bounds CPU workers that are started by themselves, and what the sweeps
-    train decides whether two share a GPU, where that is not said. Raises BadInput."""
+def _workers(options: RunOptions, plans: Sequence[planning.Plan]) -> Sequence[str]:
+    """The device of every worker, as the options ask for. Raises BadInput.
+
+    Where they leave it open the plans bound the CPU workers, and decide whether two workers share a GPU.
+    """
+    useful = max([1, *(estimate.parallel_lanes(plan) for plan in plans)])
     engine = engine_of(options.engine, options.engine_options)
     if options.workers is not None and not engine.shares_devices:
         raise BadInput(f"--workers: --engine {options.engine} has one worker a device; choose them by --devices")
@@ -205,7 +209,7 @@ def _workers(options: RunOptions, useful: int, specs: Sequence[AnySweep]) -> Seq
     if FAKE in found:
         return found
     if options.workers is None:
-        return shared_out(found, specs) if engine.shares_devices else found
+        return shared_out(found, plans) if engine.shares_devices else found
     return [device for device in dict.fromkeys(found) for _ in range(options.workers)]
 
 

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from mlrtui.config.maps import MapSection
 from mlrtui.driver.methods import FORK_POINTS, rules_of_cells
 from mlrtui.engines.devices import kind_of
 from mlrtui.planning import Cell, CellPlan, Plan
+from mlrtui_trainer.models.kinds import forward_work
 
 __all__ = [
     "expected_trainings",
@@ -138,9 +140,8 @@ def _seconds_per_step(cell: CellPlan) -> float:
 
 
 def _work(cell: CellPlan) -> int:
-    """Of a net for a sample; of a factory's, as if it were dense layers: that says how it grows, not how much it is."""
-    net = cell.net
-    return cell.work or net.width * (net.inputs + (net.depth - 1) * net.width + net.outputs)
+    """Of a net for a sample; of a factory's as if it were fully connected, which is right in how it grows alone."""
+    return cell.work or forward_work(replace(cell.net, kind="mlp"))
 
 
 def _base_steps(cell: CellPlan) -> int:

@@ -90,7 +90,7 @@ class Pace:
         ``first``: it is a worker's first record of this kind of work, which includes importing or compiling code; it
         is a bound, and counts where the work was faster even so than was expected.
         """
-        if first and not 0 < seconds < guessed * self.ratio(cell, probe=probe)[0]:
+        if first and not 0 < seconds < guessed * self.of(cell, probe=probe).factor:
             return
         spent = self._spent.setdefault((cell.cell, probe), _Spent())
         spent.seconds += seconds
@@ -100,18 +100,11 @@ class Pace:
             value = math.log(spent.seconds / spent.guessed)
             self._plane.see((cell.cell, probe), cell.work(probe), value, _RECORD_SD**2 / spent.records)
 
-    def ratio(self, cell: Traits, *, probe: bool = False) -> tuple[float, float]:
-        """Factor of a cell, and the spread of its logarithm beside what all cells have in common."""
-        return self._of(cell, probe, cell.work(probe))
-
-    def of(self, cell: Traits, probe: bool) -> Slowness:
+    def of(self, cell: Traits, *, probe: bool = False) -> Slowness:
         """What is expected of a cell's work, until more is added."""
-        features = cell.work(probe)
-        return Slowness((cell.cell, probe), features, *self._of(cell, probe, features))
-
-    def _of(self, cell: Traits, probe: bool, features: Features) -> tuple[float, float]:
-        found = self._plane.at((cell.cell, probe), features)
-        return math.exp(found.mean), found.sd
+        key, features = (cell.cell, probe), cell.work(probe)
+        found = self._plane.at(key, features)
+        return Slowness(key, features, math.exp(found.mean), found.sd)
 
     def lean(self, direction: dict[str, float], one: Slowness, part: float) -> None:
         """Add to a direction of the plane (`Plane.spread`) a part of a sum of such work."""
@@ -173,7 +166,7 @@ def forecast(cells: Iterable[CellLeft], pace: Pace, needs: Needs, slots: Workers
     work = variance = chain = last = 0.0
     for cell in cells:
         one, cost = cell.traits, cell.traits.cost
-        slow, slow_probe, wants = pace.of(one, False), pace.of(one, True), needs.of(one)
+        slow, slow_probe, wants = pace.of(one), pace.of(one, probe=True), needs.of(one)
         each, start, probe = cost.training * slow.factor, cost.start * slow.factor, cost.probe * slow_probe.factor
         last = max(last, start + each * wants.part)
         here = measuring = 0.0

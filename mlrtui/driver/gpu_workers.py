@@ -6,11 +6,10 @@ the other's. More than two have not been measured anywhere.
 
 from collections.abc import Mapping, Sequence
 
-from mlrtui.config import AnySweep
 from mlrtui.driver.methods import chosen_for, rules_of_cells
 from mlrtui.driver.sharing import hidden_of, lanes_that_fill
 from mlrtui.engines.devices import cpu_cores, figures_of, kind_of
-from mlrtui.planning import Cell, CellPlan, plan
+from mlrtui.planning import Cell, CellPlan, Plan
 
 __all__ = ["shared_out", "workers_for"]
 
@@ -21,7 +20,7 @@ FULL = 0.5
 """Part of a GPU that one worker's rounds may use on average, so that a second one's fit beside them."""
 
 
-def shared_out(devices: Sequence[str], specs: Sequence[AnySweep]) -> Sequence[str]:
+def shared_out(devices: Sequence[str], plans: Sequence[Plan]) -> Sequence[str]:
     """The devices with those GPUs twice that two workers share; each must be named once, else nothing is changed.
 
     Measures the GPUs, in a process of its own, some seconds long.
@@ -29,11 +28,7 @@ def shared_out(devices: Sequence[str], specs: Sequence[AnySweep]) -> Sequence[st
     gpus = [device for device in devices if kind_of(device) == "cuda"]
     if not gpus or len(set(devices)) < len(devices) or cpu_cores() < 2 * len(gpus):
         return devices
-    work = [
-        (cell, len(cell.seeds) * at_once)
-        for spec in (chosen_for(one, devices) for one in specs)
-        for cell, at_once in _lanes_at_once(spec)
-    ]
+    work = [(cell, len(cell.seeds) * at_once) for plan in plans for cell, at_once in _lanes_at_once(plan, devices)]
     if len(work) < 2 * len(gpus) or not all(isinstance(cell, CellPlan) and cell.work for cell, _ in work):
         return devices  # too few, or of a user's net or training, of which nothing is known
     figures = figures_of(tuple(gpus))
@@ -57,10 +52,10 @@ def workers_for(work: Sequence[tuple[Cell, int]], figures: Mapping[str, str]) ->
     return 2 if whole and used <= FULL * whole else 1
 
 
-def _lanes_at_once(spec: AnySweep) -> Sequence[tuple[Cell, int]]:
+def _lanes_at_once(plan: Plan, devices: Sequence[str]) -> Sequence[tuple[Cell, int]]:
     """The cells of a sweep, and how many trainings of a net each wants at once."""
-    cells = plan(spec, None).cells
+    spec = chosen_for(plan.spec, devices)
     if spec.search is None:
-        return [(cell, spec.scan.count if spec.scan is not None else 1) for cell in cells]
+        return [(cell, spec.scan.count if spec.scan is not None else 1) for cell in plan.cells]
     rules = rules_of_cells(spec)
-    return [(cell, rules(cell).at_once) for cell in cells]
+    return [(cell, rules(cell).at_once) for cell in plan.cells]

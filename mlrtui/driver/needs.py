@@ -19,7 +19,7 @@ __all__ = ["NET_SD", "Lane", "Left", "Needs", "NetLeft", "OfCell"]
 _NEEDS = {
     "all": Likely(0.0, 0.05),  # the level is that of `_Places`
     "width": Likely(-0.25, 0.2),  # of two nets the wider learns in fewer epochs
-    "depth": Likely(0.0, 0.5),
+    "depth": Likely(0.0, 0.2),
 }
 _NEEDS_KIND = Likely(0.0, 0.3)
 _NEEDS_OWN = 0.25
@@ -264,7 +264,7 @@ class Needs:
         at_risk = [0.0] * (most + 2)  # nets that took at least so many
         for n in range(most, -1, -1):
             at_risk[n] = at_risk[n + 1] + ends[n]
-        for cell, parts in self._nets.values():  # they took more than what is told of them
+        for cell, parts in self._nets.values():  # nets that are not done count as long as they have been trained
             if self._rules(cell) == places.typical and parts:
                 for n in range(1, min(max(parts), most) + 1):
                     at_risk[n] += 1

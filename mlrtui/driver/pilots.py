@@ -50,14 +50,15 @@ def pilots(cells: Sequence[Traits], work: Sequence[float], nets: Sequence[int]) 
     chosen: list[int] = []
     while True:
         gains = (spread @ shares) ** 2 / (np.diag(spread) + NOISE)
-        gains[(parts > min(EACH, BUDGET - parts[chosen].sum()))] = 0.0
+        gains[parts > min(EACH, BUDGET - parts[chosen].sum())] = 0.0
+        gains[chosen] = 0.0
         best = int(np.argmax(gains))
         if gains[best] <= GAIN * at_first or unknown <= 0:
             break
         spread = spread - np.outer(spread[best], spread[best]) / (spread[best, best] + NOISE)
         unknown -= gains[best]
         chosen.append(best)
-    return [looked_at[at] for at in sorted(set(chosen), key=lambda at: (parts[at], at))]
+    return [looked_at[at] for at in sorted(chosen, key=lambda at: (parts[at], at))]
 
 
 def _covariance(cells: Sequence[Traits]) -> npt.NDArray[np.float64]:

@@ -200,7 +200,7 @@ class Telling:
         one.warm.add(one.probes)
 
     def _trained(self, one: _Slot, cell: CellRun, did: _Did, now: float) -> None:
-        cost, counts = cell.cost, False in one.warm or not cell.plan.max_steps
+        cost, counts = cell.cost, one.probes in one.warm or not cell.plan.max_steps
         guessed = cost.training * did.steps / (cell.plan.max_steps or 1) + cost.start * did.begun
         if guessed:
             self._pace.add(self._traits[cell.cell_id], now - one.heard, guessed, first=not counts)

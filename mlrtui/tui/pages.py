@@ -204,7 +204,7 @@ def _read_marks(reader: StoreReader, sweep: SweepRow) -> PhasePage:
         PhaseMark(*[*(row[place] for place in places), tuple((name, _shown(row[at])) for name, at in varying)])
         for row in kept
     )
-    forked = sum(1 for _ in reader.query("fork_trials", sweep.name)[1]) if sweep.has_forks else 0
+    forked = max(sweep.trials_done - len(marks), 0) if sweep.has_forks else 0
     return PhasePage(sweep.sweep_id, marks, growth=_growth(reader, sweep), forked=forked)
 
 

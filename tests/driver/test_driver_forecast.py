@@ -239,7 +239,7 @@ def test_a_guess_comes_with_a_wide_interval_and_records_narrow_it() -> None:
             needs.trained(CELL, net, place, 0.25)
         needs.ended(net)
     learnt = foreseen([left(15)], pace, needs)
-    assert learnt.seconds == pytest.approx(15 * 4 * 0.25 * 10 * 0.5, rel=0.3)
+    assert learnt.seconds == pytest.approx(15 * 4 * 0.25 * 10 * 0.5, rel=0.25)
     assert learnt.high / learnt.low < guess.high / guess.low / 2
 
 
@@ -320,14 +320,14 @@ def test_more_workers_share_the_work_but_not_a_search_in_turn() -> None:
 
 def test_the_pace_of_lambda0_says_something_of_training_before_it_begins() -> None:
     pace = Pace(True)
-    before = pace.ratio(CELL)[0], pace.common(CELL.work(False))
+    before = pace.of(CELL).factor, pace.common(CELL.work(False))
     for _ in range(5):
         pace.add(CELL, 10.0, 1.0, probe=True)
-    assert pace.ratio(CELL)[0] > 4 * before[0]
+    assert pace.of(CELL).factor > 4 * before[0]
     assert pace.common(CELL.work(False)) < before[1]
     for _ in range(50):
         pace.add(CELL, 2.0, 1.0)
-    assert pace.ratio(CELL)[0] == pytest.approx(2.0, rel=0.2)
+    assert pace.of(CELL).factor == pytest.approx(2.0, rel=0.2)
 
 
 def test_rates_of_a_question_share_a_gpu() -> None:
@@ -353,14 +353,14 @@ def test_nothing_left_takes_no_time() -> None:
 
 def test_a_first_record_is_a_bound() -> None:
     pace = Pace(True)
-    guess = pace.ratio(CELL)[0]
+    guess = pace.of(CELL).factor
     pace.add(CELL, 30.0, 1.0, first=True)  # it compiled for most of that
-    assert pace.ratio(CELL)[0] == guess
-    pace.add(CELL, 0.1, 1.0, first=True)  # imports included, ten times as fast as guessed
-    assert pace.ratio(CELL)[0] < guess / 3
-    before = pace.ratio(CELL)[0]
+    assert pace.of(CELL).factor == guess
+    pace.add(CELL, 0.1, 1.0, first=True)  # a tenth of the guess, imports included
+    assert pace.of(CELL).factor < guess / 3
+    before = pace.of(CELL).factor
     pace.add(CELL, 3.0, 1.0, first=True)
-    assert pace.ratio(CELL)[0] == before
+    assert pace.of(CELL).factor == before
 
 
 def test_a_wait_for_a_first_sign_is_taken_to_last_as_long_again() -> None:
@@ -376,31 +376,54 @@ def test_words_that_one_cell_has_or_all_have_say_nothing() -> None:
     assert [cell.kinds for cell in traits_of(made)] == [(), ("tanh",), ("tanh",)]
 
 
-# A stored search of the quick start (2 nets a cell): how many trainings there were, and which part of their steps they
-# did on average.
+# A stored search of the quick start (2 nets a cell): what a training was guessed to take, how many there were, and
+# which part of their steps they did on average.
 STORED = {
-    (2, 64): (32, 0.73),
-    (2, 128): (30, 0.55),
-    (2, 256): (34, 0.54),
-    (3, 64): (30, 0.43),
-    (3, 128): (33, 0.33),
-    (3, 256): (33, 0.37),
-    (4, 64): (32, 0.53),
-    (4, 128): (30, 0.33),
-    (4, 256): (28, 0.28),
-    (6, 64): (42, 0.60),
-    (6, 128): (32, 0.36),
-    (6, 256): (33, 0.29),
-    (8, 64): (49, 0.80),
-    (8, 128): (42, 0.67),
-    (8, 256): (34, 0.41),
+    (2, 64): (0.012, 32, 0.73),
+    (2, 128): (0.033, 30, 0.55),
+    (2, 256): (0.105, 34, 0.54),
+    (3, 64): (0.017, 30, 0.43),
+    (3, 128): (0.053, 33, 0.33),
+    (3, 256): (0.185, 33, 0.37),
+    (4, 64): (0.022, 32, 0.53),
+    (4, 128): (0.073, 30, 0.33),
+    (4, 256): (0.266, 28, 0.28),
+    (6, 64): (0.032, 42, 0.60),
+    (6, 128): (0.113, 32, 0.36),
+    (6, 256): (0.427, 33, 0.29),
+    (8, 64): (0.042, 49, 0.80),
+    (8, 128): (0.154, 42, 0.67),
+    (8, 256): (0.588, 34, 0.41),
 }
 
 
-@pytest.mark.parametrize("moment", [0.1, 0.25, 0.75])
-def test_a_stored_search_is_foreseen_within_a_third(moment: float) -> None:
+@pytest.mark.parametrize("ended", range(12))
+def test_a_stored_search_is_foreseen_within_a_third_whichever_of_its_cells_have_ended(ended: int) -> None:
+    needs, pace, rest, truth = Needs(scan=False), Pace(True), [], 0.0
+    for number, ((depth, width), (training, trials, part)) in enumerate(STORED.items()):
+        cell = Traits(number, Cost(0.0, training, 16, 16, width, depth))
+        takes = Pace(True).of(cell).factor * training * part  # as fast as is expected of any machine
+        if number >= ended:
+            rest.append(left(2, cell))
+            truth += trials * takes
+            continue
+        for net, place in product((2 * number, 2 * number + 1), range(trials // 2)):
+            needs.trained(cell, net, place, part)
+            pace.add(cell, takes, training * part)
+        for net in (2 * number, 2 * number + 1):
+            needs.ended(net)
+    found = foreseen(rest, pace, needs)
+    assert 0.7 < found.seconds / truth < 1.3
+    assert found.low < truth < found.high
+
+
+HALFWAY = pytest.mark.xfail(strict=True, reason="the deepest cells take 1.6 times as long as all others say")
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.25, pytest.param(0.5, marks=HALFWAY), 0.75])
+def test_a_stored_search_is_foreseen_with_pilots_at_any_moment(moment: float) -> None:
     def stored(cell: Traits, seed: int) -> list[float]:
-        count, part = STORED[cell.cost.depth, cell.cost.width]
+        _, count, part = STORED[cell.cost.depth, cell.cost.width]
         return [part] * ((count + seed) // 2)
 
     cells = grid([2, 3, 4, 6, 8], [64, 128, 256], trainings=16)

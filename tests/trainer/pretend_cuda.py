@@ -18,6 +18,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from mlrtui_trainer.curvature import lanczos
+from mlrtui_trainer.fast import route
+
 NUMBERS = {"item", "_local_scalar_dense", "is_nonzero", "equal", "tolist"}
 """Operations that give the host a number, and so wait for the device."""
 
@@ -64,6 +67,14 @@ class Graph:
 class _Stream:
     def wait_stream(self, other: "_Stream") -> None:
         pass
+
+
+def played(patch: pytest.MonkeyPatch) -> Iterator["PretendCuda"]:
+    """The device, entered, for a fixture; on the CPU itself everything goes the general way."""
+    patch.setenv(route.SWITCH, "0")
+    patch.setattr(lanczos, "_needed", {})  # no test knows what solves of another one needed
+    with PretendCuda().entered(patch) as device:
+        yield device
 
 
 class PretendCuda(TorchDispatchMode):

@@ -5,18 +5,17 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from pretend_cuda import PretendCuda
+from pretend_cuda import PretendCuda, played
 from torch import Tensor
 from trainer_runs import Run, digits, run_trials, trial
 
 from mlrtui_trainer import recorded
-from mlrtui_trainer.curvature import ahead, lanczos
+from mlrtui_trainer.curvature import ahead
 from mlrtui_trainer.curvature.ahead import Foresight, solve_ahead
 from mlrtui_trainer.curvature.answers import Answers
 from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import Operator, curvature, preconditioned
 from mlrtui_trainer.curvature.stopping import Last
-from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.base import Weights
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.models.mlp import Mlp
@@ -31,11 +30,7 @@ TRIALS = [trial(i, eta, seed=1 + i) for i, eta in enumerate((0.05, 0.1, 0.2))]
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendCuda]:
-    """The device, entered; on the CPU itself everything goes the general way."""
-    monkeypatch.setenv(route.SWITCH, "0")
-    monkeypatch.setattr(lanczos, "_needed", {})
-    with PretendCuda().entered(monkeypatch) as device:
-        yield device
+    yield from played(monkeypatch)
 
 
 def close(a: Run, b: Run) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pretend_cuda import PretendCuda
+from pretend_cuda import PretendCuda, played
 from test_trainer_ahead import close, solve
 from trainer_runs import digits, run_trials, trial
 
@@ -18,7 +18,6 @@ from mlrtui_trainer.curvature.lanczos import Eigen, largest, start_vectors
 from mlrtui_trainer.curvature.operators import OPERATORS, curvature, preconditioned
 from mlrtui_trainer.curvature.tracker import Tracker
 from mlrtui_trainer.curvature.unasked import Ahead, ahead_of
-from mlrtui_trainer.fast import route
 from mlrtui_trainer.models import general
 from mlrtui_trainer.models.building import build
 from mlrtui_trainer.samples import Samples
@@ -51,11 +50,7 @@ THEIRS = {
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendCuda]:
-    """The device, entered; on the CPU itself everything goes the general way."""
-    monkeypatch.setenv(route.SWITCH, "0")
-    monkeypatch.setattr(lanczos, "_needed", {})
-    with PretendCuda().entered(monkeypatch) as device:
-        yield device
+    yield from played(monkeypatch)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # torch.func.jvp imports it

@@ -9,11 +9,10 @@ import pytest
 import torch
 from conftest import FULL as IN_FULL
 from conftest import thinned
-from pretend_cuda import PretendCuda
+from pretend_cuda import PretendCuda, played
 from trainer_runs import Run, digits, run_trials, trial
 
 from mlrtui_trainer import recorded
-from mlrtui_trainer.fast import route
 from mlrtui_trainer.spec import LambdaAtInit, NetSpec, Probe, SharpnessSpec, TrainSpec
 from mlrtui_trainer.worker import describe, run_task
 
@@ -27,10 +26,7 @@ MIXED = [*CALM, *(trial(len(CALM) + i, eta, seed=2) for i, eta in enumerate((30.
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendCuda]:
-    """The device, entered; on the CPU itself everything goes the general way."""
-    monkeypatch.setenv(route.SWITCH, "0")
-    with PretendCuda().entered(monkeypatch) as device:
-        yield device
+    yield from played(monkeypatch)
 
 
 def same(a: Run, b: Run, rel: float = 1e-6) -> None:
@@ -147,8 +143,9 @@ def test_sharpness_along_training_on_the_device(cuda: PretendCuda, operator: str
 
 @pytest.mark.parametrize("kind", ["cnn", "transformer"])
 def test_general_models_run_on_the_device(cuda: PretendCuda, kind: str):
-    net = NetSpec(kind, 64, 10, 1, 4, shape=(1, 8, 8))
-    trials, spec = [replace(one, eta=0.1 * one.eta) for one in CALM[:2]], replace(EPOCHS, max_steps=5)
+    depth, width, steps = (2, 8, 8) if IN_FULL else (1, 4, 5)
+    net = NetSpec(kind, 64, 10, depth, width, shape=(1, 8, 8))
+    trials, spec = [replace(one, eta=0.1 * one.eta) for one in CALM[:2]], replace(EPOCHS, max_steps=steps)
     how = SharpnessSpec("gauss-newton", every=4, exact=True)
     ours = run_trials(DATA, net, spec, trials, how=how, device="cuda:0")
     same(ours, run_trials(DATA, net, spec, trials, how=how))

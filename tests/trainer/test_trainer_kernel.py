@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from kernel_cases import ALONE, BESIDE, BROKEN, CASES, CHOSEN, WILD, Case
 
-TURNS = 3  # of `kernels.choice`, which the child times
+from mlrtui_trainer.kernels import choice
+
 pytest.importorskip("triton", reason="needs Triton: pip install -c constraints.txt 'mlrtui[gpu]'")
 
 HERE = Path(__file__).parent
@@ -83,7 +84,7 @@ def test_it_is_used_where_it_is_faster_and_the_log_says_so(found: dict[str, Any]
     pytest.importorskip("numba", reason="compares with compiled steps: needs numba")
     for name, gain, words in (("faster", "2", "it is used"), ("slower", "0.25", "it is not used")):
         chosen = found[CHOSEN][name]
-        timed = 1 + TURNS
+        timed = 1 + choice.TURNS
         said = f"the kernel has {gain} times the speed of other steps, {words}"
         assert chosen["said"] == [f"MLRTUI_TRITON=auto: hidden layers 1, width 17, lanes 1: {said}"]
         whole = found[CHOSEN]["kernel"]["launches"]

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pretend_cuda import PretendCuda
+from pretend_cuda import PretendCuda, played
 from trainer_runs import Run, digits, run_trials, train, trial
 
 from mlrtui_trainer import lanes
 from mlrtui_trainer.facts import facts_of, loss_of_constant, majority
-from mlrtui_trainer.fast import route
 from mlrtui_trainer.models.mlp import Mlp, draw
 from mlrtui_trainer.models.sources import source_hash
 from mlrtui_trainer.samples import Samples
@@ -91,9 +90,7 @@ def test_growth_is_that_of_a_plain_loop(loss: str, batch: int, compiled: bool, m
 
 @pytest.fixture
 def cuda(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendCuda]:
-    monkeypatch.setenv(route.SWITCH, "0")
-    with PretendCuda().entered(monkeypatch) as device:
-        yield device
+    yield from played(monkeypatch)
 
 
 def evidence(run: Run) -> list[list[float]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mlrtui.text.lines import Line, Run, line, merge
+from mlrtui.text.lines import Line, Run, centred, line, merge
 from mlrtui.text.marks import legend
 from mlrtui.text.numbers import number
 from mlrtui.text.phrases import outcome
@@ -10,7 +10,6 @@ from mlrtui.tui.boundary.chart import LEFT, Probe, drawable, eta_axis, eta_colum
 from mlrtui.tui.boundary.search import edge_so_far, probe_of
 from mlrtui.tui.compare.differences import LETTERS, by_rate, net_name, net_result_rows, net_setting_rows
 from mlrtui.tui.compare.table import Differences, DifferenceTable, role_of
-from mlrtui.tui.live.charts import middle
 from mlrtui.tui.state import ComparedNet, Look
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import RowsPane
@@ -53,7 +52,7 @@ class SearchesPane(Pane):
         plot = width - LEFT
         if not any(probes) or plot < 12 or height < len(nets) + 1:
             words = "no room for this chart" if any(probes) else "no trial of these nets yet"
-            return middle(words, width, height)
+            return centred(words, width, height)
         edges = [edge_so_far(one.net, one.trials) for one in nets]
         low, high = eta_range([probe for its in probes for probe in its], *(end for pair in edges for end in pair))
         each = min((height - 1) // len(nets), 3)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, Run, clean
+from mlrtui.text.lines import Line, Run, centred, clean
 from mlrtui.text.numbers import number, whole
 from mlrtui.text.phrases import no_sharpness
 from mlrtui.tui.clocks import time_names, times
@@ -16,7 +16,6 @@ from mlrtui.tui.compare.differences import LETTERS, Difference, curve_name, resu
 from mlrtui.tui.compare.table import Differences, DifferenceTable, role_of
 from mlrtui.tui.curves import loss_points, missed_words, not_converged, ratio_points
 from mlrtui.tui.edges import Rates, edge_name, ratio_name, stored_edge, stored_rates
-from mlrtui.tui.live.charts import middle
 from mlrtui.tui.measured import asked_every
 from mlrtui.tui.state import Compared, Look, Reading
 from mlrtui.tui.trial.cursor import Sight, place
@@ -155,12 +154,12 @@ class Overlay(PointedPane):
         self._caption = ()
         compared = () if self.reading is None else self.reading.compared
         if not compared:
-            return middle(_NOTHING, width, height)
+            return centred(_NOTHING, width, height)
         curves = [self.points(one) for one in compared]
         hollow = [self.hollow(one) if step.size else None for one, (step, _) in zip(compared, curves, strict=True)]
         hlines = () if self.id == "loss" else (self._edge(),)
         if not sum(step.size for step, _ in curves):
-            return middle(_no_points(compared, self.id == "loss"), width, height)
+            return centred(_no_points(compared, self.id == "loss"), width, height)
         if self.look.physical:
             curves = [(self._clock(one, step), values) for one, (step, values) in zip(compared, curves, strict=True)]
         everything = np.concatenate([*(values for _, values in curves), [hline.value for hline in hlines]])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter
 from mlrtui.figures.forest import condition_of
-from mlrtui.text.lines import Line, Run, clean, line
+from mlrtui.text.lines import Line, Run, centred, clean, line
 from mlrtui.text.numbers import counted, exact
 from mlrtui.text.phrases import exponent, quantity
 from mlrtui.tui.compare.differences import LETTERS
@@ -22,7 +22,6 @@ from mlrtui.tui.compare.sweeps import (
 from mlrtui.tui.compare.table import Differences, DifferenceTable, role_of
 from mlrtui.tui.exponents.groups import forest, group_dots, group_strokes
 from mlrtui.tui.exponents.panes import spelled
-from mlrtui.tui.live.charts import middle
 from mlrtui.tui.state import ComparedSweep, Look
 from mlrtui.tui.widgets.pane import Pane
 from mlrtui.tui.widgets.rows import RowsPane, sentence
@@ -91,7 +90,7 @@ class FitsPane(Pane):
         """The picture."""
         made = self.view.laws
         if made is None or not made.groups:
-            return middle("no cell has a value yet", width, height)
+            return centred("no cell has a value yet", width, height)
         ascii_only = self.look.marks.ascii_only
         strokes = group_strokes(made.groups)
         letters = {group.role: group.value for group in made.groups}

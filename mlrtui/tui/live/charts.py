@@ -30,7 +30,7 @@ from mlrtui.tui.state import Look, Reading, is_recorded, is_starting
 from mlrtui.tui.widgets.pointing import PointedPane
 from mlrtui_db.models import NetRow, TrialRow
 
-__all__ = ["LossChart", "LowerChart", "middle", "no_curve", "planned_end"]
+__all__ = ["LossChart", "LowerChart", "no_curve", "planned_end"]
 
 
 _EDGES = ("without an edge", "beside its edge", "between the edges of small and large batches")
@@ -110,7 +110,7 @@ class LossChart(ChartPane):
         """The curve."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None:
-            return middle(no_curve(self.reading), width, height)
+            return centred(no_curve(self.reading), width, height)
         return self.chart(loss_points(self.reading.trace), self.look.loss_log, width, height)
 
 
@@ -148,13 +148,13 @@ class LowerChart(ChartPane):
         if self._shows_search():
             return self._search(width, height)
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return middle(no_curve(self.reading), width, height)
+            return centred(no_curve(self.reading), width, height)
         if (measured := self._measured) is not None:
             log = starts_log(measured) != self.look.ratio_log
             return self.chart(measured.points, log, width, height, edge_hlines(measured), beside=edge_curves(measured))
         step, sharpness = sharpness_points(self.reading.trace)
         if not step.size:
-            return middle(no_sharpness(self.reading), width, height)
+            return centred(no_sharpness(self.reading), width, height)
         rates, edge = rates_of(self.reading.trial), self.reading.trial.edge
         if edge is not None and not self.look.raw_sharpness:
             _, sharpness = ratio_points(self.reading.trace, rates, edge)
@@ -188,7 +188,7 @@ class LowerChart(ChartPane):
         assert self.reading.snapshot is not None
         net = self.reading.net
         if net is None:
-            return middle("no net yet", width, height)
+            return centred("no net yet", width, height)
         trials = [trial for trial in self.reading.snapshot.trials if trial.net_id == net.net_id]
         marks, chosen = self.look.marks, self.reading.trial_id
         probes = [probe_of(trial, marks, trial.trial_id == chosen, self.reading.alive) for trial in trials]
@@ -258,8 +258,3 @@ def planned_end(trial: TrialRow | None, last_step: int) -> float:
 def _with(values: Floats, hlines: tuple[HLine, ...], beside: tuple[Series, ...]) -> Floats:
     """The values with those of the reference lines and curves, so that these are in view."""
     return np.concatenate([values, [hline.value for hline in hlines], *(one.y for one in beside)])
-
-
-def middle(words: str, width: int, height: int) -> list[Line]:
-    """Words in the middle of a pane that has nothing to draw."""
-    return centred(words, width, height)

@@ -47,6 +47,7 @@ class MapView(Picture):
         return round(self.point[0] * (rows - 1)), round(self.point[1] * (columns - 1))
 
     closed = "a map stores no curves; Z maps the window around the cursor"
+    without_theory = "theory has no line on a map"
 
     def stepped(self, dx: int, dy: int) -> "MapView":
         """The cursor a part of an axis on, at least a point; up is where the axis rises."""

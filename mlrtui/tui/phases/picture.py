@@ -14,6 +14,7 @@ class Picture(ABC):
     """A picture with a cursor, text beside it, and what is under the cursor; frozen, so a key makes another one."""
 
     closed = ""  # why enter opens nothing; "": it opens the trial under the cursor
+    without_theory = ""  # why theory has no line; "": it may have
 
     @property
     def page(self) -> str:

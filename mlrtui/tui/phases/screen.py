@@ -124,8 +124,8 @@ class PhasesScreen(PanesScreen, inherit_bindings=False):
     def action_theory(self) -> None:
         """Theory's lines, or none."""
         self.owner.change(theory=not self.look.theory)
-        if isinstance(self._view, MapView):
-            self.owner.say("theory has no line on a map")
+        if self._view.without_theory:
+            self.owner.say(self._view.without_theory)
 
     def action_open(self) -> None:
         """The curves of the trial under the cursor."""

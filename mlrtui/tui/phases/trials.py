@@ -7,10 +7,9 @@ from functools import cached_property
 
 from mlrtui.charts.scatter import Dot, ScatterSpec, draw_scatter, padded
 from mlrtui.charts.spec import HLine
-from mlrtui.plurals import counted
 from mlrtui.text.lines import Line, centred, clean, line, width_of
 from mlrtui.text.marks import PHASE_STATES, Marks
-from mlrtui.text.numbers import exact, number
+from mlrtui.text.numbers import counted, exact, number
 from mlrtui.tui.pages import Onsets, PhaseMark
 from mlrtui.tui.phases.lines import lines_for, words_for
 from mlrtui.tui.phases.picture import Picture

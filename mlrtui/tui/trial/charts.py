@@ -9,12 +9,12 @@ from mlrtui.charts.memo import Kept
 from mlrtui.charts.reference import gutter_width
 from mlrtui.charts.spec import Axis, ChartSpec, Floats, HLine, Series
 from mlrtui.charts.ticks import limits
-from mlrtui.text.lines import Line, clean, line
+from mlrtui.text.lines import Line, centred, clean, line
 from mlrtui.text.numbers import number, whole
 from mlrtui.tui.clocks import time_names
 from mlrtui.tui.curves import MeasureTrace, Trace, caption, loss_points, missed_words, not_converged, sharpness_points
 from mlrtui.tui.edges import edge_name, operator_words, rates_of
-from mlrtui.tui.live.charts import middle, no_curve, no_sharpness, planned_end
+from mlrtui.tui.live.charts import no_curve, no_sharpness, planned_end
 from mlrtui.tui.measured import edge_curves, edge_hlines, part_curves, parts_words, starts_log
 from mlrtui.tui.state import Look, Reading, is_recorded
 from mlrtui.tui.trial.cursor import Sight, place, visible
@@ -121,11 +121,11 @@ class TrialChart(PointedPane):
         """The curve, the cursor, the reference lines."""
         self._caption = ""
         if self.reading is None or self.reading.trace is None or self.reading.trial is None:
-            return middle(no_curve(self.reading), width, height)
+            return centred(no_curve(self.reading), width, height)
         trace = self.reading.trace
         step, values = self.points(trace)
         if not step.size:
-            return middle(self.nothing(), width, height)
+            return centred(self.nothing(), width, height)
         low, high = visible(self.sight, axis_end(self.reading))
         drawn = low, high, self.y_log, self.look.theory, self.reading.wanted.beside
         seen = self._seen.get((values,), drawn, lambda: self._scaled(step, values, low, high))

@@ -56,9 +56,9 @@ class Foresight:
         self._foreseen = 2 * FIRST  # after a solve at the start the vectors have turned
         self._recording: _Recording | None = None
 
-    def products(self, rows: int, most: int, *, strict: bool, recorded: bool = True) -> int:
+    def products(self, rows: int, most: int, *, strict: bool, fixed: bool = True) -> int:
         """How many products come before the first wait; ``strict``: some lane is judged as strictly as can be."""
-        return _stop(max(self._foreseen, rows, int(RULES[-1].products) if strict else 0), most, recorded)
+        return _stop(max(self._foreseen, rows, int(RULES[-1].products) if strict else 0), most, fixed)
 
     def learn(self, products: npt.NDArray[np.int64]) -> None:
         """Take what the lanes of a solve needed: a calm training's next step needs as many."""
@@ -92,7 +92,7 @@ def solve_ahead(operator: Operator, block: Tensor, answers: Answers, foresight: 
     weights = np.zeros((len(block), rows, most))  # of the Ritz vectors in the basis
     depth = rows - 1
     fixed = isinstance(work, _Recording)
-    count = foresight.products(rows, most, strict=strict, recorded=fixed)
+    count = foresight.products(rows, most, strict=strict, fixed=fixed)
     while answers.lanes.size:
         seen = work.look(count)
         if seen is None or not _judge(answers, seen, weights, (max(depth + 1, rows), count)):
@@ -103,10 +103,10 @@ def solve_ahead(operator: Operator, block: Tensor, answers: Answers, foresight: 
     return Eigen(answers.values, answers.residuals, space, answers.products, answers.rule)
 
 
-def _stop(products: int, most: int, recorded: bool = True) -> int:
+def _stop(products: int, most: int, fixed: bool = True) -> int:
     """The first number of products, of those after which one may look, that is as large as this: of recorded ones few,
     since each needs its recording; else any."""
-    if not recorded:
+    if not fixed:
         return min(products, most)
     stop = FIRST
     while stop < products:

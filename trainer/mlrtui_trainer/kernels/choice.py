@@ -48,7 +48,7 @@ def chosen(
 
 
 def _gain(model: Model, train: TrainSpec, samples: Samples, lanes: int) -> float:
-    """How many times as fast the kernel is as what would train otherwise; 0.0 where it cannot be launched."""
+    """Speed-up by the kernel over the steps that would be used otherwise; 0.0 where it cannot be launched."""
     etas = [ETA] * lanes
     kernel = KernelSteps.of(model, train, samples, etas)
     other = CompiledSteps.of(model, train, samples, etas) or RecordedSteps.of(model, train, samples, STEPS)

@@ -109,9 +109,7 @@ class General:
     layers_of: Callable[[int], Moved] | None = None  # seed → how its layers have moved
     layered: bool = True  # whether the network's second result is its last hidden layer; a user's own may not say
     of_net: Callable[[int], Network] | None = None  # seed → its network, where seeds differ in more than parameters
-    made_of: Callable[[int, torch.dtype, torch.device], object] | None = (
-        None  # makes what that network needs, by itself
-    )
+    made_of: Callable[[int, torch.dtype, torch.device], object] | None = None  # makes what that network needs
     recording: Callable[[], AbstractContextManager[object]] = nullcontext  # around what is differentiated twice
     alone: bool = False  # lanes run one by one on a GPU too
     made: "Made | None" = None  # what is known of a user's nets; None: ours
@@ -252,10 +250,9 @@ class General:
     def _together(self, parameters: Sequence[Tensor], x: Tensor, nets: tuple[Any, ...]) -> tuple[Tensor, Tensor]:
         """`_lanes` as batched programs: one for all lanes, or one for those of each net."""
         own = x.shape[0] > 1
-        if self.made_of is not None:  # not on the way: a batched program may draw no random numbers
-            for net in dict.fromkeys(nets):
-                self.made_of(net, x.dtype, x.device)
         if len(set(nets)) <= 1:
+            if self.made_of is not None:  # before: a batched program may draw no random numbers
+                self.made_of(nets[0], x.dtype, x.device)
             batched = torch.func.vmap(self._network(nets, 0), in_dims=(0, 0 if own else None))
             outputs, last = batched(tuple(parameters), x if own else x[0])
             return outputs, last
